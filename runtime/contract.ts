@@ -1,0 +1,346 @@
+/**
+ * The one socket interface that everything above is written against, and the few other things a
+ * platform gives us. No code: three adapters implement it (`bun.ts`, `deno.ts`, `node.ts`), and the
+ * suite in `test/contract` runs unchanged against each of them.
+ *
+ * Goals, in order: a caller can account for every byte; nothing is queued out of the caller's sight;
+ * the fastest platform needs no glue on the byte path; misuse is harmless.
+ */
+
+/** Where a socket listens or dials. `host` is an IP literal without brackets, or a name. */
+export type Address =
+  | { readonly kind: "tcp"; readonly host: string; readonly port: number }
+  | { readonly kind: "unix"; readonly path: string };
+
+/**
+ * Why a dial, a bind or a name look-up failed. Names follow RFC 9209 §2.3 where it has one.
+ * - `connection_refused`: nobody listens there (includes a Unix socket path that does not exist)
+ * - `connection_timeout`: the dial deadline passed
+ * - `destination_ip_unroutable`: no route, host or network unreachable
+ * - `dns_error`: the name did not resolve
+ * - `tls_certificate_error`, `tls_protocol_error`: the TLS handshake failed
+ * - `connection_terminated`: the peer closed or reset while the handshake was going on
+ * - `address_in_use`, `address_not_available`, `permission_denied`: binding failed
+ * - `resource_exhausted`: out of descriptors, ports or buffers
+ * - `platform_error`: anything else; `detail` has the platform's words
+ */
+export type SocketErrorCode =
+  | "connection_refused"
+  | "connection_timeout"
+  | "destination_ip_unroutable"
+  | "dns_error"
+  | "tls_certificate_error"
+  | "tls_protocol_error"
+  | "connection_terminated"
+  | "address_in_use"
+  | "address_not_available"
+  | "permission_denied"
+  | "resource_exhausted"
+  | "platform_error";
+
+/** A failure as a record: compare `code`, never `detail`. */
+export interface SocketError {
+  readonly code: SocketErrorCode;
+  /** The platform's words, for logs. */
+  readonly detail: string;
+}
+
+/**
+ * Why an open socket closed.
+ * - `finished`: both sides ended in order (or we called `close`)
+ * - `aborted`: we called `abort`
+ * - `reset`: the peer (or the network) tore the connection down: ECONNRESET, EPIPE, ETIMEDOUT
+ * - `failed`: the platform or TLS reported anything else
+ */
+export type CloseCode = "finished" | "aborted" | "reset" | "failed";
+
+/** What `closed` tells: `code` is for decisions, `detail` for logs. */
+export interface CloseReason {
+  readonly code: CloseCode;
+  readonly detail: string;
+}
+
+/**
+ * Receives the events of one socket. No event fires inside a call of `Socket`, `Dial` or `Runtime`
+ * methods; two events of one socket never overlap. An exception thrown by a handler is a bug of ours:
+ * the adapter reports it through `RuntimeOptions.onHandlerError` and aborts that socket, nothing else.
+ */
+export interface SocketEvents {
+  /**
+   * Bytes have arrived. They are lent for the call: copy what must outlive it. Never called with an
+   * empty array, nor while paused, nor after `ended`.
+   */
+  data(bytes: Uint8Array): void;
+  /** After a short `write`: there is room again. Never called unasked. */
+  drained(): void;
+  /** The peer has finished sending (FIN or TLS close_notify). At most once. Our side stays open. */
+  ended(): void;
+  /** The socket is gone. Exactly once, always last. */
+  closed(reason: CloseReason): void;
+}
+
+/** What the TLS handshake settled. */
+export interface TlsSession {
+  /** Protocol agreed through ALPN, or "" when none was. */
+  readonly alpn: string;
+  /** Server name: the one the client asked for, or the one we dialled with; "" when unknown. */
+  readonly serverName: string;
+  /** Like "TLSv1.3", or "" where the platform does not tell. */
+  readonly version: string;
+}
+
+/**
+ * An open, half-open capable stream socket with Nagle's algorithm off. `Socket` objects live exactly
+ * as long as the connection; after `closed` every method does nothing.
+ */
+export interface Socket {
+  /** Receiver of the events. May be replaced at any time; takes effect with the next event. */
+  events: SocketEvents;
+  /** IP literals; "" for Unix sockets. */
+  readonly remoteAddress: string;
+  /** 0 for Unix sockets. */
+  readonly remotePort: number;
+  readonly localAddress: string;
+  readonly localPort: number;
+  /** Null when the connection is not TLS. */
+  readonly tls: TlsSession | null;
+
+  /**
+   * Offers `bytes[from, to)`. The bytes are lent for the call: the adapter copies what its platform
+   * keeps.
+   *
+   * @returns how many bytes were taken, 0 to `to - from`. Fewer than offered means that the socket is
+   *   full: write nothing more until `drained`. Memory the adapter holds for taken bytes is bounded
+   *   by 64 KiB (plus TLS records). After `finish`, `close`, `abort` or `closed`: 0, and no `drained`.
+   */
+  write(bytes: Uint8Array, from: number, to: number): number;
+
+  /**
+   * No `data` and no `ended` until `resume`. Takes effect at once, also inside `data`. Idempotent.
+   * While paused a reset may be reported by `closed`; a FIN is noticed only after `resume`.
+   */
+  pause(): void;
+  resume(): void;
+
+  /**
+   * Sends what was taken, then FIN (TLS: close_notify first). Reading goes on. `closed` follows once
+   * the peer has ended as well. Idempotent.
+   */
+  finish(): void;
+
+  /**
+   * Sends what was taken, then closes both directions without waiting for the peer. No further event
+   * but `closed`. Bytes of the peer that we have not read make the kernel send a reset, which can
+   * destroy what we sent: use it only when the peer's message was read to its end.
+   */
+  close(): void;
+
+  /** Drops the connection now, with a reset where `capabilities.abortSendsReset`. Then `closed`. */
+  abort(): void;
+}
+
+/** Certificate and key of a server, PEM text. */
+export interface ServerTls {
+  readonly cert: string;
+  readonly key: string;
+  /** Protocols offered through ALPN, best first; a client that offers none is still accepted. */
+  readonly alpn?: readonly string[];
+  /** Certificates for further names: exact or `*.example.com`. The one above is the default. */
+  readonly names?: readonly { readonly name: string; readonly cert: string; readonly key: string }[];
+}
+
+/** How to speak TLS to a server. */
+export interface ClientTls {
+  /** SNI, and the name the certificate must be for. */
+  readonly serverName: string;
+  /** False accepts any certificate. */
+  readonly verify: boolean;
+  /** PEM text of certificate authorities to trust instead of the platform's; null = the platform's. */
+  readonly ca: string | null;
+  /** Client certificate, PEM text. */
+  readonly cert?: string;
+  readonly key?: string;
+  /** Protocols offered, best first. */
+  readonly alpn?: readonly string[];
+}
+
+export interface ListenOptions {
+  readonly address: Address;
+  /** Length of the kernel's accept queue; see `capabilities.backlog`. */
+  readonly backlog: number;
+  /** Let several processes listen on the port (SO_REUSEPORT); see `capabilities.reusePort`. */
+  readonly reusePort: boolean;
+  readonly tls: ServerTls | null;
+  /** A TLS handshake not done by then is aborted. Milliseconds, > 0. */
+  readonly handshakeTimeoutMs: number;
+}
+
+/** A bound listener. */
+export interface Listener {
+  /** The address really bound: with port 0, the port the kernel chose. */
+  readonly address: Address;
+  /**
+   * Stops accepting. Connections accepted before stay. Removes the path of a Unix socket. Idempotent.
+   * Resolves when the port is free to be bound again.
+   */
+  close(): Promise<void>;
+}
+
+/** Receives what a listener accepts. One object serves all connections of a listener. */
+export interface AcceptEvents {
+  /**
+   * A connection is open (TLS: the handshake is done). The answer receives its events; data may be
+   * waiting, and is delivered after this call has returned.
+   */
+  accepted(socket: Socket): SocketEvents;
+  /** A TLS handshake or an accept failed; for logs and counters. */
+  acceptFailed(error: SocketError): void;
+}
+
+export interface DialOptions {
+  readonly address: Address;
+  /** Deadline for look-up, connection and TLS handshake together. Milliseconds, > 0. */
+  readonly timeoutMs: number;
+  readonly tls: ClientTls | null;
+}
+
+/** Exactly one of the two is called, never inside `dial`, and none after `cancel`. */
+export interface DialEvents {
+  /** The connection is open; the answer receives its events. */
+  opened(socket: Socket): SocketEvents;
+  failed(error: SocketError): void;
+}
+
+export interface Dial {
+  /** Gives up. A connection that opens all the same is dropped unseen. Idempotent. */
+  cancel(): void;
+}
+
+/** A timer that was set; see `Clock.setTimer`. */
+export interface Timer {
+  cancel(): void;
+}
+
+export interface Clock {
+  /** Monotonic milliseconds, fractions included. */
+  now(): number;
+  /** Wall-clock milliseconds since 1970. For dates in messages and logs only. */
+  wall(): number;
+  /**
+   * Calls `fire` once after `ms` (0 = next turn of the loop).
+   * @param background true when the timer alone must not keep the process alive
+   */
+  setTimer(ms: number, fire: () => void, background?: boolean): Timer;
+}
+
+/** What differs by platform. A feature asked for without its capability is refused with a clear error. */
+export interface Capabilities {
+  /** `ListenOptions.reusePort` works. */
+  readonly reusePort: boolean;
+  /** `ListenOptions.backlog` is honoured; otherwise the platform's own value is used. */
+  readonly backlog: boolean;
+  readonly unixSockets: boolean;
+  /** `abort` makes the peer see a reset, not an orderly end. */
+  readonly abortSendsReset: boolean;
+  /** `ServerTls.names` selects a certificate by SNI. */
+  readonly serverNames: boolean;
+  /** Largest chunk `data` is called with, in bytes. */
+  readonly maxChunkBytes: number;
+}
+
+/** A failed file or process operation. `code` is the POSIX name ("ENOENT", "EACCES", …) or "". */
+export class SystemError extends Error {
+  readonly code: string;
+  constructor(code: string, message: string) {
+    super(message);
+    this.name = "SystemError";
+    this.code = code;
+  }
+}
+
+export type SignalName = "SIGTERM" | "SIGINT" | "SIGHUP" | "SIGUSR1" | "SIGUSR2" | "SIGQUIT";
+
+/**
+ * A file or descriptor that text is appended to without ever blocking the caller: writes are collected
+ * and written in the background, in order.
+ */
+export interface TextSink {
+  /**
+   * Appends Latin-1 or Unicode text (written as UTF-8). Never throws and never blocks. When the
+   * target does not keep up and `maxBufferedBytes` are waiting, the text is dropped and counted.
+   */
+  write(text: string): void;
+  /** Pieces of text dropped so far. */
+  readonly dropped: number;
+  /** Opens the path anew (log rotation); nothing for descriptors. Bytes before go to the old file. */
+  reopen(): Promise<void>;
+  /** Resolves when all that was written before has reached the kernel. */
+  flush(): Promise<void>;
+  /** Writes what is left, synchronously where needed; for the last moment before `exit`. */
+  flushNow(): void;
+}
+
+/** Everything of a process that is neither socket nor clock. */
+export interface System {
+  /** Arguments after the program's name. */
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly pid: number;
+  /** "linux", "darwin", "win32", … */
+  readonly platform: string;
+  /** True when `fd` (0, 1, 2) is a terminal. */
+  isTerminal(fd: number): boolean;
+  /** @throws SystemError */
+  readText(path: string): Promise<string>;
+  /** Replaces the file in one step (temporary file in the same folder, then rename). @throws SystemError */
+  writeText(path: string, text: string): Promise<void>;
+  /** Removes a file; a missing one is fine. @throws SystemError */
+  remove(path: string): Promise<void>;
+  /** Writes to an open descriptor and closes it unless it is 0, 1 or 2. @throws SystemError */
+  writeDescriptor(fd: number, text: string): void;
+  /** Reads standard input to its end. */
+  readStdin(): Promise<string>;
+  /** Opens `path`, or standard output / error, for appending. @throws SystemError */
+  openSink(target: string | 1 | 2, maxBufferedBytes: number): Promise<TextSink>;
+  /** Calls `handler` at each such signal. Signals the platform lacks are ignored. */
+  onSignal(name: SignalName, handler: () => void): void;
+  /** Sends `text` to the datagram socket named by NOTIFY_SOCKET (sd_notify(3)); false when it could not. */
+  notifySupervisor(text: string): Promise<boolean>;
+  /** Bytes of resident memory, 0 where unknown. */
+  residentBytes(): number;
+  exit(code: number): never;
+}
+
+export interface Runtime {
+  readonly name: "bun" | "deno" | "node" | "memory";
+  /** The platform's version, like "1.4.5". */
+  readonly version: string;
+  readonly capabilities: Capabilities;
+  readonly clock: Clock;
+  /** Rejects with a `SocketFailure` when the address cannot be bound or an option is not supported. */
+  listen(options: ListenOptions, events: AcceptEvents): Promise<Listener>;
+  dial(options: DialOptions, events: DialEvents): Dial;
+  /**
+   * All addresses of a name in the resolver's order, IP literals as they are. Rejects with a
+   * `SocketFailure` of code `dns_error`.
+   */
+  resolve(host: string): Promise<readonly string[]>;
+}
+
+/** A rejected `listen` or `resolve`. */
+export class SocketFailure extends Error implements SocketError {
+  readonly code: SocketErrorCode;
+  readonly detail: string;
+  constructor(code: SocketErrorCode, detail: string) {
+    super(`${code}: ${detail}`);
+    this.name = "SocketFailure";
+    this.code = code;
+    this.detail = detail;
+  }
+}
+
+/** Given to an adapter when it is built. */
+export interface RuntimeOptions {
+  /** An event handler threw. The socket concerned has been aborted. */
+  readonly onHandlerError: (error: unknown) => void;
+}
