@@ -1,0 +1,130 @@
+/**
+ * sd_notify(3): tells the supervisor that started us how we are. The protocol is one datagram to a Unix
+ * socket, and no runtime has those without flags. So Bun and Deno call libc (`bun:ffi`, `Deno.dlopen`),
+ * and Node starts `systemd-notify`, for which the unit needs `NotifyAccess=all`.
+ */
+import { execFile } from "node:child_process";
+import { Buffer } from "node:buffer";
+import process from "node:process";
+
+const AF_UNIX = 1;
+const SOCK_DGRAM = 2;
+const SOCK_CLOEXEC = 0o2000000;
+/** Neither block nor raise SIGPIPE: MSG_DONTWAIT | MSG_NOSIGNAL. */
+const SEND_FLAGS = 0x40 | 0x4000;
+/** sizeof sun_path (unix(7)), where a path needs a NUL behind it. */
+const MAX_PATH_BYTES = 108;
+const HELPER_TIMEOUT_MS = 5_000;
+
+/** The three calls of libc that a datagram takes. Negative answers are failures. */
+interface Datagrams {
+  socket(domain: number, type: number, protocol: number): number;
+  sendto(
+    fd: number,
+    bytes: Uint8Array,
+    length: number,
+    flags: number,
+    address: Uint8Array,
+    addressLength: number,
+  ): number;
+  close(fd: number): number;
+}
+
+/**
+ * @param path value of NOTIFY_SOCKET: an absolute path, or "@" and an abstract name
+ * @returns true when the datagram was handed over; false when it could not be, never an exception
+ */
+export async function notifySupervisor(path: string, text: string): Promise<boolean> {
+  const address = socketAddress(path);
+  if (address === null || process.platform !== "linux" || text === "") return false;
+  const library = await loadDatagrams();
+  if (library === null) return runHelper(path, text);
+  return send(library, address, Buffer.from(text));
+}
+
+/** `struct sockaddr_un` of Linux. Null when the path cannot be one. */
+function socketAddress(path: string): Uint8Array | null {
+  const name = Buffer.from(path);
+  const abstract = path.startsWith("@");
+  if (!abstract && !path.startsWith("/")) return null;
+  if (name.length < 2 || name.length + (abstract ? 0 : 1) > MAX_PATH_BYTES) return null;
+  const address = Buffer.alloc(2 + name.length + (abstract ? 0 : 1));
+  // sa_family_t is in the machine's byte order; all that Bun and Deno run on are little-endian.
+  address.writeUInt16LE(AF_UNIX, 0);
+  name.copy(address, 2);
+  if (abstract) address[2] = 0;
+  return address;
+}
+
+function send(library: Datagrams, address: Uint8Array, message: Uint8Array): boolean {
+  const fd = library.socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return false;
+  const sent = library.sendto(fd, message, message.length, SEND_FLAGS, address, address.length);
+  library.close(fd);
+  return sent === message.length;
+}
+
+let loaded: Promise<Datagrams | null> | null = null;
+
+function loadDatagrams(): Promise<Datagrams | null> {
+  loaded ??= openLibrary();
+  return loaded;
+}
+
+async function openLibrary(): Promise<Datagrams | null> {
+  for (const name of ["libc.so.6", "libc.so"]) {
+    try {
+      const library = "Bun" in globalThis ? await openWithBun(name) : openWithDeno(name);
+      if (library !== null) return library;
+    } catch {
+      // Another libc, or foreign calls are not permitted.
+    }
+  }
+  return null;
+}
+
+/** The part of `bun:ffi` used here. */
+interface BunFfi {
+  dlopen(name: string, symbols: Record<string, { args: string[]; returns: string }>): { symbols: unknown };
+}
+
+async function openWithBun(name: string): Promise<Datagrams> {
+  // A variable, so that the compilers of the other runtimes do not look for the module.
+  const module = "bun:ffi";
+  const ffi = (await import(module)) as BunFfi;
+  return ffi.dlopen(name, {
+    socket: { args: ["i32", "i32", "i32"], returns: "i32" },
+    sendto: { args: ["i32", "ptr", "usize", "i32", "ptr", "u32"], returns: "i32" },
+    close: { args: ["i32"], returns: "i32" },
+  }).symbols as Datagrams;
+}
+
+/** The part of `Deno` used here. */
+interface DenoFfi {
+  readonly permissions: { querySync(what: { name: "ffi" }): { readonly state: string } };
+  dlopen(name: string, symbols: Record<string, { parameters: string[]; result: string }>): {
+    symbols: unknown;
+  };
+}
+
+function openWithDeno(name: string): Datagrams | null {
+  const deno = (globalThis as { Deno?: DenoFfi }).Deno;
+  // Asking first: a call without permission would prompt at a terminal.
+  if (deno === undefined || deno.permissions.querySync({ name: "ffi" }).state !== "granted") return null;
+  return deno.dlopen(name, {
+    socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
+    sendto: { parameters: ["i32", "buffer", "usize", "i32", "buffer", "u32"], result: "i32" },
+    close: { parameters: ["i32"], result: "i32" },
+  }).symbols as Datagrams;
+}
+
+/** systemd-notify(1) sends each argument as a line of one datagram to $NOTIFY_SOCKET, which it inherits. */
+function runHelper(path: string, text: string): Promise<boolean> {
+  const lines = text.split("\n").filter((line) => line !== "");
+  const env = { ...process.env, NOTIFY_SOCKET: path };
+  return new Promise((resolve) => {
+    execFile("systemd-notify", ["--", ...lines], { env, timeout: HELPER_TIMEOUT_MS }, (error) => {
+      resolve(error === null);
+    });
+  });
+}

@@ -1,0 +1,185 @@
+/**
+ * Everything of a process but its sockets, over `node:` modules, which all three runtimes have. The
+ * clock and the name look-up that the three adapters share are here as well.
+ */
+import * as dns from "node:dns";
+import * as fs from "node:fs";
+import { Buffer } from "node:buffer";
+import { isIP } from "node:net";
+import { randomBytes } from "node:crypto";
+import { performance } from "node:perf_hooks";
+import process from "node:process";
+import { clearImmediate, clearTimeout, setImmediate, setTimeout } from "node:timers";
+import { isatty } from "node:tty";
+import { type Clock, type SignalName, SocketFailure, type System, type Timer } from "./contract.ts";
+import { errorDetail } from "./socket_error.ts";
+import { notifySupervisor } from "./supervisor.ts";
+import { openTextSink, sleep, systemError } from "./text_sink.ts";
+
+/** Longest delay that the platforms' timers know: more would fire at once. 24.8 days. */
+const MAX_TIMER_MS = 2_147_483_647;
+/** How long `writeDescriptor` waits for a full pipe, in milliseconds. */
+const DESCRIPTOR_PATIENCE_MS = 1_000;
+
+/** The process we are. Reads nothing and opens nothing until it is asked to. */
+export function createSystem(): System {
+  return {
+    args: process.argv.slice(2),
+    env: process.env,
+    pid: process.pid,
+    platform: process.platform,
+    isTerminal: isatty,
+    readText,
+    writeText,
+    remove,
+    writeDescriptor,
+    readStdin,
+    openSink: async (target, maxBufferedBytes) => openTextSink(target, maxBufferedBytes),
+    onSignal,
+    notifySupervisor: (text) => notifySupervisor(process.env.NOTIFY_SOCKET ?? "", text),
+    residentBytes,
+    exit: (code) => process.exit(code),
+  };
+}
+
+/**
+ * The platform's clock and timers. A delay above 24.8 days is cut to that.
+ *
+ * `setTimer(0, …)` fires in the next turn of the loop, before timers of 1 ms.
+ */
+export function createClock(): Clock {
+  return {
+    now: () => performance.now(),
+    wall: () => Date.now(),
+    setTimer(ms, fire, background = false) {
+      const timer = ms > 0 ? new DelayTimer(ms, fire) : new TurnTimer(fire);
+      if (background) timer.unref();
+      return timer;
+    },
+  };
+}
+
+/**
+ * All addresses of `host` in the resolver's order (getaddrinfo(3)), IP literals as they are. IPv4 and
+ * IPv6 come as the system's resolver ranks them (RFC 6724), each address once.
+ *
+ * @throws SocketFailure `dns_error`
+ */
+export async function resolveName(host: string): Promise<readonly string[]> {
+  if (isIP(host) !== 0) return [host];
+  let found: readonly dns.LookupAddress[];
+  try {
+    found = await dns.promises.lookup(host, { all: true, order: "verbatim" });
+  } catch (error) {
+    throw new SocketFailure("dns_error", errorDetail(error));
+  }
+  const addresses = [...new Set(found.map((entry) => entry.address))];
+  if (addresses.length === 0) throw new SocketFailure("dns_error", `${host} has no address`);
+  return addresses;
+}
+
+class DelayTimer implements Timer {
+  readonly #handle: ReturnType<typeof setTimeout>;
+
+  constructor(ms: number, fire: () => void) {
+    this.#handle = setTimeout(fire, Math.min(ms, MAX_TIMER_MS));
+  }
+
+  cancel(): void {
+    clearTimeout(this.#handle);
+  }
+
+  unref(): void {
+    this.#handle.unref();
+  }
+}
+
+class TurnTimer implements Timer {
+  readonly #handle: ReturnType<typeof setImmediate>;
+
+  constructor(fire: () => void) {
+    this.#handle = setImmediate(fire);
+  }
+
+  cancel(): void {
+    clearImmediate(this.#handle);
+  }
+
+  unref(): void {
+    this.#handle.unref();
+  }
+}
+
+async function readText(path: string): Promise<string> {
+  try {
+    return await fs.promises.readFile(path, "utf8");
+  } catch (error) {
+    throw systemError(error);
+  }
+}
+
+async function writeText(path: string, text: string): Promise<void> {
+  const temporary = `${path}.${randomBytes(6).toString("hex")}.tmp`;
+  try {
+    // "wx": in a folder that others can write to, a name planted there must not be followed.
+    await fs.promises.writeFile(temporary, text, { flag: "wx" });
+    await fs.promises.rename(temporary, path);
+  } catch (error) {
+    await fs.promises.rm(temporary, { force: true }).catch(() => {});
+    throw systemError(error);
+  }
+}
+
+async function remove(path: string): Promise<void> {
+  try {
+    await fs.promises.unlink(path);
+  } catch (error) {
+    const failure = systemError(error);
+    if (failure.code !== "ENOENT") throw failure;
+  }
+}
+
+function writeDescriptor(fd: number, text: string): void {
+  const bytes = Buffer.from(text);
+  const deadline = Date.now() + DESCRIPTOR_PATIENCE_MS;
+  let written = 0;
+  try {
+    while (written < bytes.length) {
+      try {
+        written += fs.writeSync(fd, bytes, written);
+      } catch (error) {
+        if (systemError(error).code !== "EAGAIN" || Date.now() >= deadline) throw error;
+        sleep(1);
+      }
+    }
+    if (fd > 2) fs.closeSync(fd);
+  } catch (error) {
+    throw systemError(error);
+  }
+}
+
+async function readStdin(): Promise<string> {
+  const chunks: Buffer[] = [];
+  try {
+    for await (const chunk of process.stdin) chunks.push(Buffer.from(chunk));
+  } catch (error) {
+    throw systemError(error);
+  }
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+function onSignal(name: SignalName, handler: () => void): void {
+  try {
+    process.on(name, () => handler());
+  } catch {
+    // Windows lacks most of them, and says so in different ways.
+  }
+}
+
+function residentBytes(): number {
+  try {
+    return process.memoryUsage.rss();
+  } catch {
+    return 0;
+  }
+}

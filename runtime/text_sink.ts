@@ -1,0 +1,300 @@
+/**
+ * `TextSink` over node:fs: pieces are collected, and one write is in flight at a time.
+ *
+ * A descriptor of a pipe or a terminal is opened anew through /proc/self/fd where that is possible: the
+ * copy is non-blocking without changing what other processes share, so that a reader which stopped
+ * reading holds up neither us nor a thread of the pool (which name look-ups need as well, and which
+ * would hang `exit`). Sockets (systemd's journal) cannot be opened so and go through the pool.
+ */
+import * as fs from "node:fs";
+import { Buffer } from "node:buffer";
+import { setImmediate, setTimeout } from "node:timers";
+import { SystemError, type TextSink } from "./contract.ts";
+
+/** How long to wait before a full pipe is tried again: there is no event for plain descriptors. */
+const RETRY_MS = 5;
+/** Most bytes joined into one write: the size of a Linux pipe's buffer. */
+const MAX_BATCH_BYTES = 65_536;
+/** How long `flushNow` waits in all for a slow reader or a write in flight, in milliseconds. */
+const FLUSH_NOW_PATIENCE_MS = 250;
+
+/** What is to be written to one descriptor; there is more than one during a log rotation. */
+interface Target {
+  readonly fd: number;
+  /** Regular files are written by the pool's threads, the rest by non-blocking calls. */
+  readonly blocking: boolean;
+  readonly regular: boolean;
+  readonly close: boolean;
+  pieces: string[];
+  /** Called once nothing more will be written here. */
+  retired: (() => void) | null;
+}
+
+/** @throws SystemError */
+export function openTextSink(target: string | 1 | 2, maxBufferedBytes: number): TextSink {
+  return new FileSink(target, maxBufferedBytes);
+}
+
+class FileSink implements TextSink {
+  dropped = 0;
+  readonly #path: string | null;
+  readonly #maxBufferedBytes: number;
+  /** Oldest first; the last one receives what is written now. */
+  readonly #targets: Target[];
+  /** Bytes of pieces and of the batch that have not been written. */
+  #waitingBytes = 0;
+  /** What is being written, from `#batchFrom` on. Null: nothing. */
+  #batch: Buffer | null = null;
+  #batchFrom = 0;
+  #batchPieces = 0;
+  /** A write is with the pool. */
+  #inFlight = false;
+  /** Size of a regular file that the write in flight leads to. */
+  #expectedSize = 0;
+  #scheduled = false;
+  #retry: ReturnType<typeof setTimeout> | null = null;
+  #acceptedBytes = 0;
+  #doneBytes = 0;
+  readonly #waiters: { until: number; resolve: () => void }[] = [];
+
+  constructor(target: string | 1 | 2, maxBufferedBytes: number) {
+    this.#path = typeof target === "string" ? target : null;
+    this.#maxBufferedBytes = maxBufferedBytes;
+    this.#targets = [typeof target === "string" ? openPath(target) : openDescriptor(target)];
+  }
+
+  write(text: string): void {
+    if (text === "") return;
+    const bytes = Buffer.byteLength(text);
+    if (this.#waitingBytes + bytes > this.#maxBufferedBytes) {
+      this.dropped++;
+      return;
+    }
+    this.#waitingBytes += bytes;
+    this.#acceptedBytes += bytes;
+    this.#last().pieces.push(text);
+    this.#schedule();
+  }
+
+  async reopen(): Promise<void> {
+    if (this.#path === null) return;
+    const next = openPath(this.#path);
+    const old = this.#last();
+    const retired = new Promise<void>((resolve) => (old.retired = resolve));
+    this.#targets.push(next);
+    this.#schedule();
+    await retired;
+  }
+
+  flush(): Promise<void> {
+    if (this.#doneBytes >= this.#acceptedBytes) return Promise.resolve();
+    const until = this.#acceptedBytes;
+    return new Promise((resolve) => this.#waiters.push({ until, resolve }));
+  }
+
+  flushNow(): void {
+    const deadline = Date.now() + FLUSH_NOW_PATIENCE_MS;
+    if (this.#inFlight) {
+      this.#awaitFlight(deadline);
+      // Whatever became of it is not ours any more: written twice would be worse than cut.
+      this.#settleBatch();
+    }
+    while (this.#nextBatch()) {
+      if (this.#writeSync()) continue;
+      if (Date.now() >= deadline) return;
+      sleep(1);
+    }
+  }
+
+  /** The queue is never empty: see the constructor and `#nextBatch`. */
+  #last(): Target {
+    return this.#targets[this.#targets.length - 1] as Target;
+  }
+
+  /** A turn of the loop collects what it logs into one write. */
+  #schedule(): void {
+    if (this.#scheduled || this.#inFlight || this.#retry !== null) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.#pump();
+    });
+  }
+
+  #pump(): void {
+    while (!this.#inFlight && this.#retry === null && this.#nextBatch()) {
+      const target = this.#targets[0] as Target;
+      if (target.blocking) this.#writeInPool(target);
+      else if (!this.#writeSync()) this.#retryLater();
+    }
+  }
+
+  #retryLater(): void {
+    this.#retry = setTimeout(() => {
+      this.#retry = null;
+      this.#pump();
+    }, RETRY_MS);
+    // A reader that has stopped reading must not keep the process alive.
+    this.#retry.unref();
+  }
+
+  /** Makes `#batch` the next bytes to be written; false when there are none. */
+  #nextBatch(): boolean {
+    if (this.#batch !== null) return true;
+    for (;;) {
+      const target = this.#targets[0] as Target;
+      if (target.pieces.length > 0) {
+        this.#takePieces(target);
+        return true;
+      }
+      if (target.retired === null) return false;
+      this.#targets.shift();
+      if (target.close) closeQuietly(target.fd);
+      target.retired();
+    }
+  }
+
+  #takePieces(target: Target): void {
+    let count = 0;
+    let length = 0;
+    while (count < target.pieces.length && length < MAX_BATCH_BYTES) {
+      length += (target.pieces[count] as string).length;
+      count++;
+    }
+    const all = count === target.pieces.length;
+    const pieces = all ? target.pieces : target.pieces.slice(0, count);
+    target.pieces = all ? [] : target.pieces.slice(count);
+    this.#batch = Buffer.from(pieces.join(""));
+    this.#batchFrom = 0;
+    this.#batchPieces = count;
+  }
+
+  #writeInPool(target: Target): void {
+    const batch = this.#batch as Buffer;
+    const length = batch.length - this.#batchFrom;
+    this.#inFlight = true;
+    this.#expectedSize = target.regular ? sizeOf(target.fd) + length : 0;
+    fs.write(target.fd, batch, this.#batchFrom, length, null, (error, written) => {
+      this.#inFlight = false;
+      // `flushNow` has given the batch up meanwhile.
+      if (this.#batch !== batch) return this.#pump();
+      if (error === null) this.#advance(written);
+      else if (isFull(error)) this.#retryLater();
+      else this.#dropBatch();
+      this.#pump();
+    });
+  }
+
+  /** @returns false when the target is full */
+  #writeSync(): boolean {
+    const batch = this.#batch as Buffer;
+    try {
+      this.#advance(fs.writeSync((this.#targets[0] as Target).fd, batch, this.#batchFrom));
+    } catch (error) {
+      if (isFull(error)) return false;
+      this.#dropBatch();
+    }
+    return true;
+  }
+
+  #advance(written: number): void {
+    const batch = this.#batch as Buffer;
+    this.#batchFrom += written;
+    if (this.#batchFrom < batch.length) return;
+    this.#settleBatch();
+  }
+
+  /**
+   * The reader is gone (EPIPE), the disk is full, the descriptor was closed: the batch is lost, but a
+   * later one may succeed again (ENOSPC), and trying costs little.
+   */
+  #dropBatch(): void {
+    this.dropped += this.#batchPieces;
+    this.#settleBatch();
+  }
+
+  #settleBatch(): void {
+    if (this.#batch === null) return;
+    this.#waitingBytes -= this.#batch.length;
+    this.#doneBytes += this.#batch.length;
+    this.#batch = null;
+    while (this.#waiters.length > 0 && (this.#waiters[0] as { until: number }).until <= this.#doneBytes) {
+      this.#waiters.shift()?.resolve();
+    }
+  }
+
+  /** The pool's thread works on while we wait here; only its answer cannot reach us. */
+  #awaitFlight(deadline: number): void {
+    const target = this.#targets[0] as Target;
+    while (Date.now() < deadline && target.regular && sizeOf(target.fd) < this.#expectedSize) sleep(1);
+  }
+}
+
+/** @throws SystemError */
+function openPath(path: string): Target {
+  const { O_WRONLY, O_APPEND, O_CREAT, O_NONBLOCK } = fs.constants;
+  // O_NONBLOCK: a named pipe without a reader fails with ENXIO instead of hanging us.
+  const flags = O_WRONLY | O_APPEND | O_CREAT | (O_NONBLOCK ?? 0);
+  try {
+    return describe(fs.openSync(path, flags, 0o640), true);
+  } catch (error) {
+    throw systemError(error);
+  }
+}
+
+function openDescriptor(fd: number): Target {
+  try {
+    const stat = fs.fstatSync(fd);
+    if (stat.isFIFO() || stat.isCharacterDevice()) {
+      const { O_WRONLY, O_NONBLOCK, O_NOCTTY } = fs.constants;
+      return describe(fs.openSync(`/proc/self/fd/${fd}`, O_WRONLY | O_NONBLOCK | O_NOCTTY), true);
+    }
+  } catch {
+    // Not Linux, not permitted, or not open at all: what is written will tell.
+  }
+  return describe(fd, false);
+}
+
+function describe(fd: number, ours: boolean): Target {
+  let regular = false;
+  try {
+    regular = fs.fstatSync(fd).isFile();
+  } catch {
+    // Not open: every write fails, and is counted as dropped.
+  }
+  return { fd, blocking: regular || !ours, regular, close: ours, pieces: [], retired: null };
+}
+
+function isFull(error: unknown): boolean {
+  const code = (error as { code?: unknown }).code;
+  return code === "EAGAIN" || code === "EWOULDBLOCK" || code === "EINTR";
+}
+
+function sizeOf(fd: number): number {
+  try {
+    return fs.fstatSync(fd).size;
+  } catch {
+    return 0;
+  }
+}
+
+function closeQuietly(fd: number): void {
+  try {
+    fs.closeSync(fd);
+  } catch {
+    // Nothing to be done about it.
+  }
+}
+
+/** Blocks this thread. */
+export function sleep(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+}
+
+/** An error of node:fs as ours. */
+export function systemError(error: unknown): SystemError {
+  if (error instanceof SystemError) return error;
+  const code = (error as { code?: unknown } | null)?.code;
+  const message = error instanceof Error ? error.message : String(error);
+  return new SystemError(typeof code === "string" ? code : "", message);
+}
