@@ -1,0 +1,187 @@
+/**
+ * The `System` of the contract in memory: files are a map, sinks collect text, signals come from the
+ * test, and `exit` throws instead of ending the test run.
+ */
+import { type SignalName, type System, SystemError, type TextSink } from "../../runtime/contract.ts";
+
+/** Thrown by `MemorySystem.exit`. */
+export class ExitSignal extends Error {
+  readonly exitCode: number;
+  constructor(exitCode: number) {
+    super(`exit ${exitCode}`);
+    this.name = "ExitSignal";
+    this.exitCode = exitCode;
+  }
+}
+
+export interface MemorySystemOptions {
+  readonly args?: readonly string[];
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly pid?: number;
+  readonly platform?: string;
+  /** Descriptors (0, 1, 2) that count as terminals. */
+  readonly terminals?: readonly number[];
+  readonly files?: Readonly<Record<string, string>>;
+  readonly stdin?: string;
+}
+
+/** A sink that keeps all text. `stalled` models a target that does not keep up. */
+export class MemorySink implements TextSink {
+  readonly target: string | 1 | 2;
+  dropped = 0;
+  /** How often `reopen` was called. */
+  reopened = 0;
+  /** While true nothing leaves the buffer, so that `maxBufferedBytes` is reached. */
+  stalled = false;
+  #waiting = "";
+  readonly #append: (text: string) => void;
+  readonly #maxBufferedBytes: number;
+
+  constructor(target: string | 1 | 2, maxBufferedBytes: number, append: (text: string) => void) {
+    this.target = target;
+    this.#maxBufferedBytes = maxBufferedBytes;
+    this.#append = append;
+  }
+
+  write(text: string): void {
+    if (!this.stalled) {
+      this.flushNow();
+      this.#append(text);
+    } else if (this.#waiting.length + text.length > this.#maxBufferedBytes) {
+      this.dropped++;
+    } else {
+      this.#waiting += text;
+    }
+  }
+
+  reopen(): Promise<void> {
+    this.reopened++;
+    return Promise.resolve();
+  }
+
+  flush(): Promise<void> {
+    this.flushNow();
+    return Promise.resolve();
+  }
+
+  flushNow(): void {
+    const text = this.#waiting;
+    this.#waiting = "";
+    if (text !== "") this.#append(text);
+  }
+}
+
+export class MemorySystem implements System {
+  args: readonly string[];
+  env: Readonly<Record<string, string | undefined>>;
+  readonly pid: number;
+  readonly platform: string;
+  /** Contents by path. A path mapped to a `SystemError` fails with it. */
+  readonly files = new Map<string, string | SystemError>();
+  /** Text written to descriptors, sinks on 1 and 2 included. */
+  readonly descriptors = new Map<number, string>();
+  /** Every sink opened, in order. */
+  readonly sinks: MemorySink[] = [];
+  /** What `notifySupervisor` was given. */
+  readonly notifications: string[] = [];
+  /** The code of the first `exit`, null before. */
+  exitCode: number | null = null;
+  memoryBytes = 0;
+
+  readonly #terminals: readonly number[];
+  readonly #stdin: string;
+  readonly #handlers = new Map<SignalName, (() => void)[]>();
+
+  constructor(options: MemorySystemOptions = {}) {
+    this.args = options.args ?? [];
+    this.env = options.env ?? {};
+    this.pid = options.pid ?? 4711;
+    this.platform = options.platform ?? "linux";
+    this.#terminals = options.terminals ?? [];
+    this.#stdin = options.stdin ?? "";
+    for (const [path, text] of Object.entries(options.files ?? {})) this.files.set(path, text);
+  }
+
+  /** Standard output so far. */
+  get stdout(): string {
+    return this.descriptors.get(1) ?? "";
+  }
+
+  /** Standard error so far. */
+  get stderr(): string {
+    return this.descriptors.get(2) ?? "";
+  }
+
+  /** Delivers a signal. False when nobody handles it. */
+  signal(name: SignalName): boolean {
+    const handlers = this.#handlers.get(name) ?? [];
+    for (const handler of [...handlers]) handler();
+    return handlers.length > 0;
+  }
+
+  isTerminal(fd: number): boolean {
+    return this.#terminals.includes(fd);
+  }
+
+  async readText(path: string): Promise<string> {
+    const content = this.files.get(path);
+    if (content === undefined) throw new SystemError("ENOENT", `no such file: ${path}`);
+    if (content instanceof SystemError) throw content;
+    return content;
+  }
+
+  async writeText(path: string, text: string): Promise<void> {
+    const before = this.files.get(path);
+    if (before instanceof SystemError) throw before;
+    this.files.set(path, text);
+  }
+
+  async remove(path: string): Promise<void> {
+    const before = this.files.get(path);
+    if (before instanceof SystemError) throw before;
+    this.files.delete(path);
+  }
+
+  writeDescriptor(fd: number, text: string): void {
+    this.descriptors.set(fd, (this.descriptors.get(fd) ?? "") + text);
+  }
+
+  async readStdin(): Promise<string> {
+    return this.#stdin;
+  }
+
+  async openSink(target: string | 1 | 2, maxBufferedBytes: number): Promise<MemorySink> {
+    if (typeof target === "string") {
+      const before = this.files.get(target);
+      if (before instanceof SystemError) throw before;
+      if (before === undefined) this.files.set(target, "");
+    }
+    const sink = new MemorySink(target, maxBufferedBytes, (text) => {
+      if (typeof target === "number") this.writeDescriptor(target, text);
+      else this.files.set(target, String(this.files.get(target) ?? "") + text);
+    });
+    this.sinks.push(sink);
+    return sink;
+  }
+
+  onSignal(name: SignalName, handler: () => void): void {
+    const handlers = this.#handlers.get(name) ?? [];
+    handlers.push(handler);
+    this.#handlers.set(name, handlers);
+  }
+
+  async notifySupervisor(text: string): Promise<boolean> {
+    if (this.env.NOTIFY_SOCKET === undefined) return false;
+    this.notifications.push(text);
+    return true;
+  }
+
+  residentBytes(): number {
+    return this.memoryBytes;
+  }
+
+  exit(code: number): never {
+    this.exitCode ??= code;
+    throw new ExitSignal(code);
+  }
+}
