@@ -1,0 +1,115 @@
+/**
+ * Certificates for tests, valid from 2024 to 2124, so that no test run depends on openssl. P-256 keys.
+ * Made with openssl 3.0: `openssl ca -startdate 20240101000000Z -enddate 21240101000000Z`, the two
+ * authorities self-signed, the leaves with the extensions named below. The keys are public: never trust
+ * one of these authorities outside of a test.
+ */
+
+/** A certificate and its key, PEM text. */
+export interface Certificate {
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** The authority that signed all leaves here. */
+export const testAuthority: string = `\
+-----BEGIN CERTIFICATE-----
+MIIBeTCCAR6gAwIBAgIUPTbXHAHXGCWwgt7+yr6AG7u/pEswCgYIKoZIzj0EAwIw
+GTEXMBUGA1UEAwwOU2x1aWNlIHRlc3QgQ0EwIBcNMjQwMTAxMDAwMDAwWhgPMjEy
+NDAxMDEwMDAwMDBaMBkxFzAVBgNVBAMMDlNsdWljZSB0ZXN0IENBMFkwEwYHKoZI
+zj0CAQYIKoZIzj0DAQcDQgAElHM3BDSB4pz6YlxcBHIPJQd1eSKkJ9/UwppMNsGI
+jAYlrXOBH4Lsrw+aZftiSl4m6QOoJYHQ7A76mgHE8jvNk6NCMEAwDwYDVR0TAQH/
+BAUwAwEB/zAOBgNVHQ8BAf8EBAMCAQYwHQYDVR0OBBYEFHs3qzByQWBnyw+vMK8O
+CFjUaeQDMAoGCCqGSM49BAMCA0kAMEYCIQDaMDC2ztHD1s4Wl1WpQ4uZbUeJf66y
+FShTeDBcaUAYFgIhAOjo1/hUfgbjBkuaKfRt5XwuM7Go82qqxlhIzmWDjXvx
+-----END CERTIFICATE-----
+`;
+
+/** An authority that signed none of them. */
+export const otherAuthority: string = `\
+-----BEGIN CERTIFICATE-----
+MIIBejCCASCgAwIBAgIUA6bijDRk+XuoZpUvJDgiXkzYRdgwCgYIKoZIzj0EAwIw
+GjEYMBYGA1UEAwwPQW5vdGhlciB0ZXN0IENBMCAXDTI0MDEwMTAwMDAwMFoYDzIx
+MjQwMTAxMDAwMDAwWjAaMRgwFgYDVQQDDA9Bbm90aGVyIHRlc3QgQ0EwWTATBgcq
+hkjOPQIBBggqhkjOPQMBBwNCAASnUrYGXEf5a0D3d/QwCBBOS7dUazLItRD07YoW
+0Hnfm9WnYtY9Y51ZgTQ3BdXArQvcBRtJYiIdhISn8V3qRI0To0IwQDAPBgNVHRMB
+Af8EBTADAQH/MA4GA1UdDwEB/wQEAwIBBjAdBgNVHQ4EFgQU/ouyE3IzMZBaqCU+
+BEUvKTNbJw4wCgYIKoZIzj0EAwIDSAAwRQIhAN8BkZMqv9B9B+BUN7y99ttlEFmW
+St8gzD+o8tUEB+BdAiBXUgw/dio2CgNlJmlxsoD77PFDwfER1tjz6L2GCsuIxg==
+-----END CERTIFICATE-----
+`;
+
+/** serverAuth for DNS:localhost, IP:127.0.0.1 and IP:::1. */
+export const localhostCertificate: Certificate = {
+  cert: `\
+-----BEGIN CERTIFICATE-----
+MIIB1jCCAXygAwIBAgIUA1mrzjvDwe3n/bUVnhVEIuj8//gwCgYIKoZIzj0EAwIw
+GTEXMBUGA1UEAwwOU2x1aWNlIHRlc3QgQ0EwIBcNMjQwMTAxMDAwMDAwWhgPMjEy
+NDAxMDEwMDAwMDBaMBQxEjAQBgNVBAMMCWxvY2FsaG9zdDBZMBMGByqGSM49AgEG
+CCqGSM49AwEHA0IABNoGSPlPtzYzQop78bqPBGFZqwm3CSG1asGKm/vO/egu+hKf
+BfDCCIqZPQ31a1+3f4tFpwfcHdqzXzS582adXAKjgaQwgaEwLAYDVR0RBCUwI4IJ
+bG9jYWxob3N0hwR/AAABhxAAAAAAAAAAAAAAAAAAAAABMAwGA1UdEwEB/wQCMAAw
+DgYDVR0PAQH/BAQDAgeAMBMGA1UdJQQMMAoGCCsGAQUFBwMBMB0GA1UdDgQWBBQa
+5aRUl0khnINFYGQJXmD25se7rzAfBgNVHSMEGDAWgBR7N6swckFgZ8sPrzCvDghY
+1GnkAzAKBggqhkjOPQQDAgNIADBFAiAwfS0UItmxTq4D/vRfpUFjThD8qi/whjGL
+EoYBZuK9ugIhAM8aVMdr9YX15DPcceLdC1L8JvW+kgEgm8BfG5wy1TtS
+-----END CERTIFICATE-----
+`,
+  key: `\
+-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQggth9xxCuUhb0+1eA
+a5kwJv2q10Epen0be/Gu0JVzfTGhRANCAATaBkj5T7c2M0KKe/G6jwRhWasJtwkh
+tWrBipv7zv3oLvoSnwXwwgiKmT0N9Wtft3+LRacH3B3as180ufNmnVwC
+-----END PRIVATE KEY-----
+`,
+};
+
+/** serverAuth for DNS:*.example.test. */
+export const wildcardCertificate: Certificate = {
+  cert: `\
+-----BEGIN CERTIFICATE-----
+MIIByTCCAW6gAwIBAgIUTTwsm3Ig7c3iMsA+DwnbYc/ZwKkwCgYIKoZIzj0EAwIw
+GTEXMBUGA1UEAwwOU2x1aWNlIHRlc3QgQ0EwIBcNMjQwMTAxMDAwMDAwWhgPMjEy
+NDAxMDEwMDAwMDBaMBkxFzAVBgNVBAMMDiouZXhhbXBsZS50ZXN0MFkwEwYHKoZI
+zj0CAQYIKoZIzj0DAQcDQgAEsabUGQjAF30pbqs+ob5hZjDaqOF1ZJdgxlHZwhmv
+OK8dgy3/RuRPDwmwhIaLISx0jdrue5FPWodb6t0DB4mhLKOBkTCBjjAZBgNVHREE
+EjAQgg4qLmV4YW1wbGUudGVzdDAMBgNVHRMBAf8EAjAAMA4GA1UdDwEB/wQEAwIH
+gDATBgNVHSUEDDAKBggrBgEFBQcDATAdBgNVHQ4EFgQUSXO8sohSSOQg6aJ+iH/f
+R1w/SXMwHwYDVR0jBBgwFoAUezerMHJBYGfLD68wrw4IWNRp5AMwCgYIKoZIzj0E
+AwIDSQAwRgIhAM5E0rKZOGFkUWbgeTkQ0PqNbtj+pmA/yYvwMf31+uOPAiEAxB6O
+m1Mol0OuNCwF2xs8Bztb0df/LN6htTM2QT1mcZQ=
+-----END CERTIFICATE-----
+`,
+  key: `\
+-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgmusUFoih4IQvPJYF
+X5TU/fL9DFk++R0b/IVfGEz8jfGhRANCAASxptQZCMAXfSluqz6hvmFmMNqo4XVk
+l2DGUdnCGa84rx2DLf9G5E8PCbCEhoshLHSN2u57kU9ah1vq3QMHiaEs
+-----END PRIVATE KEY-----
+`,
+};
+
+/** clientAuth for DNS:client.example.test. */
+export const clientCertificate: Certificate = {
+  cert: `\
+-----BEGIN CERTIFICATE-----
+MIIBxTCCAWugAwIBAgIUeUPlYHwn7ervQukjO7RhiQNoEyQwCgYIKoZIzj0EAwIw
+GTEXMBUGA1UEAwwOU2x1aWNlIHRlc3QgQ0EwIBcNMjQwMTAxMDAwMDAwWhgPMjEy
+NDAxMDEwMDAwMDBaMBExDzANBgNVBAMMBnNsdWljZTBZMBMGByqGSM49AgEGCCqG
+SM49AwEHA0IABO8mH8JnnC87uKKQ2lIZwtwxVA5ZzFxYEM8/oqW4+TXa110Xyp9g
+yg4VSkD8d1AgwbyWvd1YBfrKlj0mBBfzgB2jgZYwgZMwHgYDVR0RBBcwFYITY2xp
+ZW50LmV4YW1wbGUudGVzdDAMBgNVHRMBAf8EAjAAMA4GA1UdDwEB/wQEAwIHgDAT
+BgNVHSUEDDAKBggrBgEFBQcDAjAdBgNVHQ4EFgQUN5TwykAlN1MXGzJOYqpH8i9a
+wl4wHwYDVR0jBBgwFoAUezerMHJBYGfLD68wrw4IWNRp5AMwCgYIKoZIzj0EAwID
+SAAwRQIhAJeboFvn8uL8v3foVbNUsIIfomE70MeuuTCEzrZEKoH4AiAcp1m8F9wl
+yYphiIees8zAth+kYnF5RM+iq1Q84PLpPw==
+-----END CERTIFICATE-----
+`,
+  key: `\
+-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgIZ+AO8BgNjvURw1d
+D0dKPlU6uG6Z4qDoX1zTAOZdtFehRANCAATvJh/CZ5wvO7iikNpSGcLcMVQOWcxc
+WBDPP6KluPk12tddF8qfYMoOFUpA/HdQIMG8lr3dWAX6ypY9JgQX84Ad
+-----END PRIVATE KEY-----
+`,
+};
