@@ -1,0 +1,100 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { checkFile } from "../../../scripts/check_layers.ts";
+import { readSource } from "../../../scripts/support/source_text.ts";
+
+function faults(file: string, source: string): string[] {
+  return checkFile(file, source).map((problem) => `${problem.line}: ${problem.text}`);
+}
+
+describe("layers", () => {
+  const allowed: [file: string, source: string][] = [
+    ["src/conn/connection.ts", 'import { a } from "../http1/head.ts";'],
+    ["src/conn/connection.ts", 'import { a } from "./deep/other.ts";'],
+    ["src/bytes/latin1.ts", 'import type { Runtime } from "../../runtime/contract.ts";'],
+    ["src/config/config.ts", 'import { parse } from "@std/yaml";'],
+    ["src/cli/main.ts", 'import { serve } from "../main.ts";'],
+    ["src/front/routes.ts", '// import "../cli/help.ts";\nconst text = "process.env";'],
+    ["runtime/bun.ts", 'import { f } from "./socket_error.ts"; import { g } from "node:fs"; Bun.listen({});'],
+    ["runtime/main_bun.ts", 'import { cli } from "../src/cli/main.ts";'],
+    ["src/bytes/latin1.ts", "const { latin1Slice } = Buffer.prototype;"],
+    ["test/unit/x_test.ts", 'import { cli } from "../../src/cli/main.ts"; import "node:net"; Deno.exit();'],
+  ];
+  for (const [file, source] of allowed) {
+    test(`allowed: ${file}: ${source}`, () => assert.deepEqual(faults(file, source), []));
+  }
+
+  const refused: [file: string, source: string, fault: RegExp][] = [
+    [
+      "src/http1/head.ts",
+      '\nimport { a } from "../conn/connection.ts";',
+      /^2: .*src\/conn is above src\/http1/,
+    ],
+    ["src/http1/head.ts", 'import type { A } from "../config/config.ts";', /src\/config is above/],
+    ["src/bytes/a.ts", 'export * from "../time/clock.ts";', /src\/time is above src\/bytes/],
+    ["src/cli/help.ts", 'import { serve } from "../main.ts";', /src\/main\.ts is above src\/cli/],
+    ["src/front/a.ts", 'const a = await import("../config/config.ts");', /src\/config is above/],
+    ["src/front/a.ts", 'type A = import("../config/config.ts").A;', /src\/config is above/],
+    ["src/conn/a.ts", 'import { bun } from "../../runtime/bun.ts";', /runtime\/contract\.ts only/],
+    ["src/conn/a.ts", 'import { x } from "../../test/support/x.ts";', /in no layer/],
+    ["src/odd/a.ts", 'import { x } from "../bytes/x.ts";', /is in no layer/],
+    ["src/conn/a.ts", 'import net from "node:net";', /imports node:net/],
+    ["src/conn/a.ts", 'import ws from "ws";', /package ws/],
+    ["src/conn/a.ts", "const a = 1;\nBun.listen({});", /^2: names Bun/],
+    ["src/conn/a.ts", "const text = `a ${ Deno.pid } b`;", /names Deno/],
+    ["src/conn/a.ts", "process.exit(1);", /names process/],
+    ["src/conn/a.ts", "const b = Buffer.from([]);", /names Buffer/],
+    ["runtime/bun.ts", 'import { a } from "../src/bytes/a.ts";', /adapters know runtime\/ only/],
+    ["runtime/bun.ts", 'import ws from "ws";', /uses the platform only/],
+    ["runtime/contract.ts", 'import { a } from "./bun.ts";', /stands alone/],
+    ["src/conn/long.ts", "a;\n".repeat(501), /^501: 501 lines: more than 500/],
+  ];
+  for (const [file, source, fault] of refused) {
+    test(`refused: ${file}: ${source.slice(0, 60).trim().replaceAll("\n", " ")}`, () => {
+      const found = faults(file, source);
+      assert.equal(found.length, 1, found.join("\n"));
+      assert.match(found[0] ?? "", fault);
+    });
+  }
+
+  test("500 lines are not too many", () => {
+    assert.deepEqual(faults("src/conn/long.ts", "a;\n".repeat(500)), []);
+  });
+});
+
+describe("reading a source", () => {
+  test("every form of import, with its line", () => {
+    const { imports } = readSource(
+      [
+        'import a from "a";',
+        'import "b"; // from "no"',
+        "import type { C } from 'c';",
+        "import {",
+        "  d,",
+        '} from "d";',
+        'export { e } from "e";',
+        'const f = import("f");',
+        'const g = require( "g" );',
+        '/* from "no" */ const no = Array.from("no") + other.import("no");',
+        'const text = `from "no" ${await import("h")} from "no"`;',
+      ].join("\n"),
+    );
+    assert.deepEqual(imports.map(({ specifier, line }) => `${specifier}${line}`), [
+      "a1",
+      "b2",
+      "c3",
+      "d6",
+      "e7",
+      "f8",
+      "g9",
+      "h11",
+    ]);
+  });
+
+  test("comments, strings and regular expressions are blank, the rest stays in place", () => {
+    const source = "a /* x\n */ b(/[/]x\"/, 'y') / 2; `t${ { c: `${d}` }.c }u`; e; // z";
+    const { code } = readSource(source);
+    assert.equal(code.length, source.length);
+    assert.equal(code.replace(/\s+/g, " ").trim(), "a b( , ) / 2; { c: d }.c ; e;");
+  });
+});
