@@ -1,0 +1,156 @@
+/** Messages to bytes. Everything is written from the parsed model, nothing is passed through unseen. */
+
+import { CR, FIELD_VALUE, LF, SP } from "../bytes/character.ts";
+import { Field } from "./field.ts";
+import type { Head } from "./head.ts";
+import { TABLE_STRIDE } from "./head.ts";
+
+export { isToken } from "./text.ts";
+
+/** The last chunk and an empty trailer section. The bytes are shared: do not change them. */
+export const LAST_CHUNK: Uint8Array = Uint8Array.of(0x30, CR, LF, CR, LF);
+
+/** Room that `encodeChunkHead` needs at most: 14 digits of 2^53 - 1 and CRLF. */
+export const MAX_CHUNK_HEAD_BYTES = 16;
+
+/**
+ * The field lines to forward: those whose id is not in `dropMask` and whose name is not in
+ * `dropNames`, in their order and spelling, each as "Name: value" CRLF.
+ *
+ * @param dropMask OR of `1 << id`; bit 0 has no effect
+ * @param dropNames lower-case names (letters, digits, "-"), or null
+ * Runs of lines that are already written so are cut out of the head in one piece, so the usual cost is
+ * one comparison per field and one slice per dropped field.
+ */
+export function keptFields(head: Head, dropMask: number, dropNames: readonly string[] | null): string {
+  const { text, table } = head;
+  const drop = dropMask & ~1;
+  const count = table.length;
+  let kept = "";
+  /** Start of the current run, -1 when there is none. */
+  let runStart = -1;
+  for (let at = 0; at < count; at += TABLE_STRIDE) {
+    const nameStart = table[at] as number;
+    if (
+      ((1 << (table[at + 4] as number)) & drop) !== 0 ||
+      (dropNames !== null && isNamedIn(head, at, dropNames))
+    ) {
+      if (runStart >= 0) {
+        kept += text.slice(runStart, nameStart);
+        runStart = -1;
+      }
+      continue;
+    }
+    const nameEnd = table[at + 1] as number;
+    const valueStart = table[at + 2] as number;
+    const valueEnd = table[at + 3] as number;
+    const lineEnd = at + TABLE_STRIDE < count ? table[at + TABLE_STRIDE] as number : text.length;
+    if (valueStart === nameEnd + 2 && lineEnd === valueEnd + 2 && text.charCodeAt(nameEnd + 1) === SP) {
+      if (runStart < 0) runStart = nameStart;
+      continue;
+    }
+    if (runStart >= 0) {
+      kept += text.slice(runStart, nameStart);
+      runStart = -1;
+    }
+    kept += text.slice(nameStart, nameEnd) + ": " + text.slice(valueStart, valueEnd) + "\r\n";
+  }
+  return runStart >= 0 ? kept + text.slice(runStart) : kept;
+}
+
+function isNamedIn(head: Head, at: number, names: readonly string[]): boolean {
+  const index = at / TABLE_STRIDE;
+  for (let i = 0; i < names.length; i++) {
+    if (head.isNamed(index, names[i] as string)) return true;
+  }
+  return false;
+}
+
+/**
+ * Whether a text may stand as a field value: no CR, LF, NUL or other control character but HTAB, no
+ * character above 0xFF (it would not survive), and no whitespace at either end.
+ */
+export function isFieldValueSafe(text: string): boolean {
+  const length = text.length;
+  if (length === 0) return true;
+  for (let i = 0; i < length; i++) {
+    const code = text.charCodeAt(i);
+    if (code > 0xff || FIELD_VALUE[code] === 0) return false;
+  }
+  return text.charCodeAt(0) > SP && text.charCodeAt(length - 1) > SP;
+}
+
+/** The status line with its CRLF. `reason` must be safe as a field value or come out of a Head. */
+export function statusLine(status: number, reason: string): string {
+  if (status === 200 && reason === "OK") return "HTTP/1.1 200 OK\r\n";
+  return "HTTP/1.1 " + status + " " + reason + "\r\n";
+}
+
+/**
+ * Writes the size line of a chunk.
+ *
+ * @param size 1 to 2^53 - 1; 0 would end the body
+ * @param out has room for `MAX_CHUNK_HEAD_BYTES` from `at` on
+ * @returns bytes written
+ */
+export function encodeChunkHead(size: number, out: Uint8Array, at: number): number {
+  let digits = 1;
+  for (let rest = size; rest >= 16; rest = Math.floor(rest / 16)) digits++;
+  let rest = size;
+  for (let i = at + digits - 1; i >= at; i--) {
+    const digit = rest % 16;
+    out[i] = digit < 10 ? 0x30 + digit : 0x57 + digit;
+    rest = (rest - digit) / 16;
+  }
+  out[at + digits] = CR;
+  out[at + digits + 1] = LF;
+  return digits + 2;
+}
+
+/**
+ * The trailer fields that may be forwarded, as lines, without the last chunk before and the empty line
+ * after them. Left out is everything a recipient could take for framing, routing, authentication,
+ * content metadata or a control, should it merge trailers into the header section (RFC 9110 §6.5.1).
+ */
+export function encodeTrailers(trailers: Head): string {
+  return keptFields(trailers, FORBIDDEN_TRAILER_MASK, forbiddenNames(trailers));
+}
+
+/** All ids but unknown names, and the few known ones that only inform. */
+const FORBIDDEN_TRAILER_MASK = ~((1 << Field.other) | (1 << Field.server) | (1 << Field.proxyStatus));
+
+const FORBIDDEN_TRAILERS = new Set([
+  "accept-ranges",
+  "age",
+  "authentication-info",
+  "authorization",
+  "cache-control",
+  "cookie",
+  "expires",
+  "if-match",
+  "if-modified-since",
+  "if-none-match",
+  "if-range",
+  "if-unmodified-since",
+  "location",
+  "origin",
+  "pragma",
+  "proxy-authentication-info",
+  "range",
+  "set-cookie",
+  "vary",
+  "warning",
+  "www-authenticate",
+]);
+
+function forbiddenNames(trailers: Head): string[] | null {
+  let names: string[] | null = null;
+  for (let index = 0; index < trailers.count; index++) {
+    if (trailers.id(index) !== Field.other) continue;
+    const name = trailers.name(index).toLowerCase();
+    if (FORBIDDEN_TRAILERS.has(name) || name.startsWith("content-") || name.startsWith("sec-")) {
+      (names ??= []).push(name);
+    }
+  }
+  return names;
+}

@@ -1,0 +1,143 @@
+/** Field names we know, recognised while a head is scanned. */
+
+import { TOKEN_UNDERSCORE } from "../bytes/character.ts";
+
+/**
+ * Ids of known fields, 1 to 30 so that a set of them is an int32 mask (`1 << id`). 0 is any other
+ * name. `xForwardedOther` is any other name beginning with "x-forwarded-", and "x-real-ip".
+ * `underscored` is an unknown name with an underscore: recipients that map "_" and "-" to one
+ * character (CGI, WSGI) would take `Content_Length` for another field.
+ */
+export const Field = {
+  other: 0,
+  host: 1,
+  connection: 2,
+  contentLength: 3,
+  transferEncoding: 4,
+  keepAlive: 5,
+  proxyConnection: 6,
+  te: 7,
+  trailer: 8,
+  upgrade: 9,
+  expect: 10,
+  via: 11,
+  forwarded: 12,
+  xForwardedFor: 13,
+  xForwardedProto: 14,
+  xForwardedHost: 15,
+  xForwardedOther: 16,
+  maxForwards: 17,
+  proxyAuthorization: 18,
+  proxyAuthenticate: 19,
+  http2Settings: 20,
+  date: 21,
+  idempotencyKey: 22,
+  secWebSocketKey: 23,
+  secWebSocketAccept: 24,
+  proxyStatus: 25,
+  retryAfter: 26,
+  userAgent: 27,
+  referer: 28,
+  server: 29,
+  underscored: 30,
+} as const;
+
+/** Lower-case name of each id; "" for the ids that stand for many names. */
+export const FIELD_NAMES: readonly string[] = [
+  "",
+  "host",
+  "connection",
+  "content-length",
+  "transfer-encoding",
+  "keep-alive",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "upgrade",
+  "expect",
+  "via",
+  "forwarded",
+  "x-forwarded-for",
+  "x-forwarded-proto",
+  "x-forwarded-host",
+  "",
+  "max-forwards",
+  "proxy-authorization",
+  "proxy-authenticate",
+  "http2-settings",
+  "date",
+  "idempotency-key",
+  "sec-websocket-key",
+  "sec-websocket-accept",
+  "proxy-status",
+  "retry-after",
+  "user-agent",
+  "referer",
+  "server",
+  "",
+];
+
+const FORWARDED_PREFIX = "x-forwarded-";
+const REAL_IP = "x-real-ip";
+
+/** Slots of the perfect hash; a unit test proves that no two names share one. */
+export const SLOT_COUNT = 128;
+
+/**
+ * Hash of a name by its length and its first and last character, both with bit 0x20 set. The factors
+ * were searched for: no two known names collide, and few other common names hit a known one's slot.
+ */
+export function slotOf(length: number, first: number, last: number): number {
+  return (length * 38 + first * 35 + last) & (SLOT_COUNT - 1);
+}
+
+const NO_BYTES = new Uint8Array(0);
+const SLOT_IDS = new Uint8Array(SLOT_COUNT);
+const SLOT_NAMES: Uint8Array[] = new Array(SLOT_COUNT).fill(NO_BYTES);
+
+function bytesOf(text: string): Uint8Array {
+  return Uint8Array.from(text, (character) => character.charCodeAt(0));
+}
+
+function enter(name: string, id: number): void {
+  const slot = slotOf(name.length, name.charCodeAt(0), name.charCodeAt(name.length - 1));
+  SLOT_IDS[slot] = id;
+  SLOT_NAMES[slot] = bytesOf(name);
+}
+
+FIELD_NAMES.forEach((name, id) => {
+  if (name !== "") enter(name, id);
+});
+enter(REAL_IP, Field.xForwardedOther);
+
+const PREFIX_BYTES = bytesOf(FORWARDED_PREFIX);
+const LETTER_X = 0x78;
+
+/**
+ * Finds the id of the name `bytes[from, to)`, which is a token of at least one character.
+ *
+ * @param classes OR of the `TOKEN` classes of its characters
+ * Setting bit 0x20 folds the case of letters, leaves "-" and digits alone, and maps no other tchar
+ * to a letter, a digit or "-". No allocation; for most unknown names one table look-up.
+ */
+export function fieldIdOf(bytes: Uint8Array, from: number, to: number, classes: number): number {
+  const length = to - from;
+  const first = (bytes[from] as number) | 0x20;
+  const slot = slotOf(length, first, (bytes[to - 1] as number) | 0x20);
+  const id = SLOT_IDS[slot] as number;
+  if (id !== 0) {
+    const name = SLOT_NAMES[slot] as Uint8Array;
+    if (name.length === length && startsWith(bytes, from, name)) return id;
+  }
+  if (first === LETTER_X && length >= PREFIX_BYTES.length && startsWith(bytes, from, PREFIX_BYTES)) {
+    return Field.xForwardedOther;
+  }
+  return (classes & TOKEN_UNDERSCORE) !== 0 ? Field.underscored : Field.other;
+}
+
+function startsWith(bytes: Uint8Array, from: number, name: Uint8Array): boolean {
+  for (let i = 0; i < name.length; i++) {
+    if (((bytes[from + i] as number) | 0x20) !== name[i]) return false;
+  }
+  return true;
+}

@@ -1,0 +1,139 @@
+/** Where the body of a message ends: RFC 9112 §6.3, refusing whatever two readers could see differently. */
+
+import { DIGIT_0, DIGIT_9 } from "../bytes/character.ts";
+import type { Fault } from "./fault.ts";
+import { FAULTS } from "./fault.ts";
+import { Field } from "./field.ts";
+import type { Head } from "./head.ts";
+import { TABLE_STRIDE } from "./head.ts";
+import { equalsIgnoringCase, isToken, trimOws } from "./text.ts";
+
+/** How a body is delimited: no body, Content-Length, chunked, or by the end of the connection. */
+export type BodyKind = "none" | "length" | "chunked" | "close";
+
+const LENGTH_OR_CODING = (1 << Field.contentLength) | (1 << Field.transferEncoding);
+/** 16 digits hold every number up to 2^53 - 1. */
+const MAX_LENGTH_DIGITS = 16;
+const CHUNKED = "chunked";
+const IDENTITY = "identity";
+
+/**
+ * Decides where the body of a request ends and sets `head.bodyBytes`.
+ *
+ * @returns the framing ("none", "length" or "chunked"; never "close", RFC 9112 §6.3 rule 6), or a
+ *   fault. Refused although the RFC would allow to repair it: both length and coding (§6.1, §11.2),
+ *   equal repeated lengths (§6.3 rule 5), leading zeros in a length (octal to some readers).
+ *   Nothing is allocated; one mask test when neither field is present.
+ */
+export function requestFraming(head: Head): BodyKind | Fault {
+  head.bodyBytes = 0;
+  const framed = head.known & LENGTH_OR_CODING;
+  if (framed === 0) return "none";
+  if (framed === LENGTH_OR_CODING) return FAULTS.lengthAndCoding;
+  if (framed === 1 << Field.contentLength) return lengthFraming(head);
+  const fault = codingFault(head);
+  if (fault !== null) return fault;
+  head.bodyBytes = -1;
+  return "chunked";
+}
+
+/**
+ * Decides where the body of a response ends and sets `head.bodyBytes`.
+ *
+ * @param requestMethod method of the request that is answered
+ * @returns the framing, or a fault. "close" means that the connection cannot be used again. Interim
+ *   responses, 204, 304, any answer to HEAD and a 2xx to CONNECT have no body (rules 1 and 2); the
+ *   Content-Length of a 304 or an answer to HEAD describes another message, but is forwarded and so
+ *   has to be valid. Refused although the RFC would repair it: both length and coding, and a coding
+ *   other than chunked: rule 4 reads such a body to the end of the connection, but we cannot decode
+ *   it, and passing it on without its Transfer-Encoding would damage it. `identity` (RFC 2616) is none.
+ */
+export function responseFraming(head: Head, requestMethod: string): BodyKind | Fault {
+  head.bodyBytes = 0;
+  const status = head.status;
+  if (status < 200 || status === 204) return "none";
+  if (requestMethod === "CONNECT" && status < 300) return "none";
+  const framed = head.known & LENGTH_OR_CODING;
+  const bodiless = status === 304 || requestMethod === "HEAD";
+  if (framed === 0) {
+    if (bodiless) return "none";
+    head.bodyBytes = -1;
+    return "close";
+  }
+  if (framed === LENGTH_OR_CODING) return FAULTS.lengthAndCoding;
+  if (framed === 1 << Field.contentLength) {
+    const kind = lengthFraming(head);
+    if (!bodiless || typeof kind !== "string") return kind;
+    head.bodyBytes = 0;
+    return "none";
+  }
+  if (isIdentity(head)) {
+    if (bodiless) return "none";
+    head.bodyBytes = -1;
+    return "close";
+  }
+  const fault = codingFault(head);
+  if (fault !== null) return fault;
+  if (bodiless) return "none";
+  head.bodyBytes = -1;
+  return "chunked";
+}
+
+function lengthFraming(head: Head): BodyKind | Fault {
+  if (head.lines(Field.contentLength) > 1) return FAULTS.manyLengths;
+  const length = contentLength(head);
+  if (length < 0) return length === LENGTH_TOO_LARGE ? FAULTS.lengthTooLarge : FAULTS.lengthValue;
+  head.bodyBytes = length;
+  return "length";
+}
+
+const LENGTH_MALFORMED = -1;
+const LENGTH_TOO_LARGE = -2;
+
+/** Value of the first Content-Length line: 0 to 2^53 - 1, or one of the negative constants. */
+function contentLength(head: Head): number {
+  const at = head.first(Field.contentLength) * TABLE_STRIDE;
+  const text = head.text;
+  const from = head.table[at + 2] as number;
+  const to = head.table[at + 3] as number;
+  if (from === to) return LENGTH_MALFORMED;
+  let length = 0;
+  for (let i = from; i < to; i++) {
+    const code = text.charCodeAt(i);
+    if (code < DIGIT_0 || code > DIGIT_9) return LENGTH_MALFORMED;
+    length = length * 10 + (code - DIGIT_0);
+  }
+  if (to - from > 1 && text.charCodeAt(from) === DIGIT_0) return LENGTH_MALFORMED;
+  if (to - from > MAX_LENGTH_DIGITS || length > Number.MAX_SAFE_INTEGER) return LENGTH_TOO_LARGE;
+  return length;
+}
+
+function isIdentity(head: Head): boolean {
+  return head.lines(Field.transferEncoding) === 1 && codingIs(head, IDENTITY);
+}
+
+/** Null when Transfer-Encoding is exactly one "chunked". */
+function codingFault(head: Head): Fault | null {
+  // RFC 9112 §6.1: in a message of HTTP/1.0 the framing is faulty (compare CVE-2026-2835).
+  if (head.minor === 0) return FAULTS.codingInOldVersion;
+  if (head.lines(Field.transferEncoding) > 1) return FAULTS.manyCodings;
+  if (codingIs(head, CHUNKED)) return null;
+  return endsInChunked(head) ? FAULTS.unknownCoding : FAULTS.codingValue;
+}
+
+/**
+ * Whether the value is a clean list of different codings with chunked at the end: the length is known
+ * then, only the codings before it are not (501, §6.1); everything else is 400 (§6.3 rule 4).
+ */
+function endsInChunked(head: Head): boolean {
+  const codings = (head.valueOf(Field.transferEncoding) ?? "").toLowerCase().split(",");
+  const names = codings.map((coding) => trimOws(coding));
+  return names.every((name) => isToken(name)) && names.indexOf(CHUNKED) === names.length - 1;
+}
+
+function codingIs(head: Head, coding: string): boolean {
+  const at = head.first(Field.transferEncoding) * TABLE_STRIDE;
+  const from = head.table[at + 2] as number;
+  const to = head.table[at + 3] as number;
+  return to - from === coding.length && equalsIgnoringCase(head.text, from, coding);
+}

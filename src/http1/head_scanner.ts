@@ -1,0 +1,334 @@
+/** Strict scan of a start line and field lines (RFC 9112 §2-§5): one pass, no copy. */
+
+import { COLON, CR, FIELD_VALUE, HTAB, LF, SP, TARGET, TOKEN } from "../bytes/character.ts";
+import { decodeLatin1 } from "../bytes/latin1.ts";
+import type { Fault } from "./fault.ts";
+import { FAULTS } from "./fault.ts";
+import { fieldIdOf } from "./field.ts";
+import { Head, TABLE_STRIDE } from "./head.ts";
+import type { Http1Limits } from "./limits.ts";
+
+/** What is scanned: a head with its start line, or only the field lines of a trailer section. */
+export type SectionKind = "request" | "response" | "trailers";
+
+/** `more`: the bytes end within a line. */
+export type ScanResult = "more" | "done" | "fault";
+
+const DIGIT_0 = 0x30;
+const DIGIT_1 = 0x31;
+
+/**
+ * Scans a section line by line. Offsets are relative to `base`, the place of the section's first
+ * byte, so the bytes may move between calls. The scan goes on at `at`, which is always the start of
+ * a line: a line is judged only as a whole, so the result does not depend on how it arrived.
+ */
+export class HeadScanner {
+  kind: SectionKind = "request";
+  /** Start of the first line not yet scanned; after `done` the end of the section. */
+  at = 0;
+  /** After `fault`: the reason, and the place in the line that is at fault. */
+  fault: Fault | null = null;
+  faultAt = 0;
+  table: number[] = [];
+  #entries = 0;
+  #known = 0;
+  #minor: 0 | 1 = 1;
+  #methodEnd = 0;
+  #targetEnd = 0;
+  #status = 0;
+  #reasonEnd = 0;
+  #textEnd = 0;
+
+  /** Forgets the last section and gets ready for another. */
+  begin(kind: SectionKind): void {
+    this.kind = kind;
+    this.at = 0;
+    this.fault = null;
+    this.#entries = 0;
+    this.#known = 0;
+  }
+
+  /** Scans whole lines of `bytes[base + at, end)`. Never throws, never reads outside. */
+  scan(bytes: Uint8Array, base: number, end: number, limits: Http1Limits): ScanResult {
+    let p = base + this.at;
+    if (this.at === 0 && this.kind !== "trailers") {
+      p = this.kind === "request"
+        ? this.#requestLine(bytes, p, end, limits)
+        : this.#statusLine(bytes, p, end);
+      if (p < 0) return this.fault === null ? "more" : "fault";
+      this.at = p - base;
+    }
+    const table = this.table;
+    const maxEntries = limits.maxFields * TABLE_STRIDE;
+    let entries = this.#entries;
+    let known = this.#known;
+    let result: ScanResult = "more";
+    let lineStart = p;
+    while (p < end) {
+      if (bytes[p] === CR) {
+        if (p + 1 < end) {
+          if (bytes[p + 1] === LF) {
+            this.#textEnd = p - base;
+            lineStart = p + 2;
+            result = "done";
+          } else {
+            this.#fail(FAULTS.bareCr, p);
+            result = "fault";
+          }
+        }
+        break;
+      }
+      let classes = 0;
+      let nameEnd = p;
+      while (nameEnd < end) {
+        const tokenClass = TOKEN[bytes[nameEnd] as number] as number;
+        if (tokenClass === 0) break;
+        classes |= tokenClass;
+        nameEnd++;
+      }
+      if (nameEnd === end) break;
+      if (bytes[nameEnd] !== COLON || nameEnd === p) {
+        this.#fail(nameFault(bytes, p, nameEnd, end), nameEnd);
+        result = "fault";
+        break;
+      }
+      let valueStart = nameEnd + 1;
+      while (valueStart < end && (bytes[valueStart] === SP || bytes[valueStart] === HTAB)) valueStart++;
+      let next = valueStart;
+      while (next < end && FIELD_VALUE[bytes[next] as number] === 1) next++;
+      if (next + 1 >= end) {
+        if (next < end && bytes[next] !== CR) {
+          this.#fail(valueFault(bytes, next), next);
+          result = "fault";
+        }
+        break;
+      }
+      if (bytes[next] !== CR || bytes[next + 1] !== LF) {
+        this.#fail(valueFault(bytes, next), next);
+        result = "fault";
+        break;
+      }
+      if (entries === maxEntries) {
+        this.#fail(FAULTS.tooManyFields, next);
+        result = "fault";
+        break;
+      }
+      let valueEnd = next;
+      while (valueEnd > valueStart && (bytes[valueEnd - 1] === SP || bytes[valueEnd - 1] === HTAB)) {
+        valueEnd--;
+      }
+      const id = fieldIdOf(bytes, p, nameEnd, classes);
+      known |= 1 << id;
+      table[entries] = p - base;
+      table[entries + 1] = nameEnd - base;
+      table[entries + 2] = valueStart - base;
+      table[entries + 3] = valueEnd - base;
+      table[entries + 4] = id;
+      entries += TABLE_STRIDE;
+      p = next + 2;
+      lineStart = p;
+    }
+    this.at = lineStart - base;
+    this.#entries = entries;
+    this.#known = known;
+    return result;
+  }
+
+  /** After `done`: the section as a Head of its own. `bytes` and `base` as in the last `scan`. */
+  take(bytes: Uint8Array, base: number): Head {
+    const text = decodeLatin1(bytes, base, base + this.#textEnd);
+    const table = this.table.slice(0, this.#entries);
+    // `1 << 0` stands for unknown names and says nothing.
+    const known = this.#known & ~1;
+    if (this.kind === "request") {
+      const methodEnd = this.#methodEnd;
+      const method = internedMethod(bytes, base, methodEnd, text);
+      const target = text.slice(methodEnd + 1, this.#targetEnd);
+      return new Head(text, table, known, this.#minor, method, target, 0, "");
+    }
+    if (this.kind === "response") {
+      const reasonStart = STATUS_LINE_BYTES + 1;
+      const reasonEnd = this.#reasonEnd;
+      const reason = isOk(bytes, base + reasonStart, base + reasonEnd)
+        ? "OK"
+        : text.slice(reasonStart, Math.max(reasonStart, reasonEnd));
+      return new Head(text, table, known, this.#minor, "", "", this.#status, reason);
+    }
+    return new Head(text, table, known, 1, "", "", 0, "");
+  }
+
+  /** Scans `method SP request-target SP HTTP-version CRLF`; answers where the next line begins, or -1. */
+  #requestLine(bytes: Uint8Array, from: number, end: number, limits: Http1Limits): number {
+    let p = from;
+    while (p < end && TOKEN[bytes[p] as number] !== 0) p++;
+    if (p === end) return -1;
+    if (bytes[p] !== SP || p === from) return this.#fail(lineFault(bytes, p, end, FAULTS.method), p);
+    this.#methodEnd = p - from;
+    const targetStart = ++p;
+    while (p < end && TARGET[bytes[p] as number] === 1) p++;
+    if (p === end) return -1;
+    if (bytes[p] !== SP || p === targetStart) {
+      // A line that ends here is HTTP/0.9.
+      const fault = bytes[p] === CR && p > targetStart ? FAULTS.version : FAULTS.target;
+      return this.#fail(lineFault(bytes, p, end, fault), p);
+    }
+    this.#targetEnd = p - from;
+    if (p - targetStart > limits.maxTargetBytes) return this.#fail(FAULTS.targetTooLong, p);
+    p++;
+    if (p + 10 > end) return this.#shortVersion(bytes, p, end);
+    const minor = bytes[p + 7] as number;
+    if (
+      !isVersionOne(bytes, p) || (minor !== DIGIT_1 && minor !== DIGIT_0) || bytes[p + 8] !== CR ||
+      bytes[p + 9] !== LF
+    ) {
+      return this.#fail(versionFault(bytes, p, end), p);
+    }
+    this.#minor = minor === DIGIT_1 ? 1 : 0;
+    return p + 10;
+  }
+
+  /** Fewer bytes are there than a version and CRLF need: is the line complete all the same? */
+  #shortVersion(bytes: Uint8Array, from: number, end: number): number {
+    const lineFeed = bytes.indexOf(LF, from);
+    if (lineFeed < 0 || lineFeed >= end) return -1;
+    return this.#fail(versionFault(bytes, from, end), from);
+  }
+
+  /**
+   * Scans `HTTP-version SP status-code [SP reason-phrase] CRLF`. The grammar wants the second space
+   * even when there is no reason; servers leave it out, nobody reads it another way, and we write our
+   * own status line.
+   */
+  #statusLine(bytes: Uint8Array, from: number, end: number): number {
+    let p = from + STATUS_LINE_BYTES;
+    if (p + 2 > end) {
+      // A complete short line fails below, at its line feed at the latest.
+      const lineFeed = bytes.indexOf(LF, from);
+      if (lineFeed < 0 || lineFeed >= end) return -1;
+    }
+    const minor = bytes[from + 7] as number;
+    if (!isVersionOne(bytes, from) || (minor !== DIGIT_1 && minor !== DIGIT_0)) {
+      return this.#fail(statusVersionFault(bytes, from), from);
+    }
+    if (bytes[from + 8] !== SP) return this.#fail(FAULTS.statusLine, from + 8);
+    const hundreds = (bytes[from + 9] as number) - DIGIT_0;
+    const tens = (bytes[from + 10] as number) - DIGIT_0;
+    const ones = (bytes[from + 11] as number) - DIGIT_0;
+    if (hundreds < 1 || hundreds > 5 || tens < 0 || tens > 9 || ones < 0 || ones > 9) {
+      return this.#fail(FAULTS.statusCode, from + 9);
+    }
+    if (bytes[p] === SP) {
+      p++;
+      while (p < end && FIELD_VALUE[bytes[p] as number] === 1) p++;
+      if (p === end) return -1;
+    } else if (bytes[p] !== CR && bytes[p] !== LF) {
+      return this.#fail(FAULTS.statusCode, p);
+    }
+    if (bytes[p] !== CR) {
+      return this.#fail(bytes[p] === LF ? FAULTS.bareLf : FAULTS.reason, p);
+    }
+    if (p + 1 >= end) return -1;
+    if (bytes[p + 1] !== LF) return this.#fail(FAULTS.bareCr, p);
+    this.#minor = minor === DIGIT_1 ? 1 : 0;
+    this.#status = hundreds * 100 + tens * 10 + ones;
+    this.#reasonEnd = p - from;
+    return p + 2;
+  }
+
+  #fail(fault: Fault, at: number): -1 {
+    this.fault = fault;
+    this.faultAt = at;
+    return -1;
+  }
+}
+
+/** `HTTP/1.1 200`. */
+const STATUS_LINE_BYTES = 12;
+
+function isVersionOne(bytes: Uint8Array, at: number): boolean {
+  return bytes[at] === 0x48 && bytes[at + 1] === 0x54 && bytes[at + 2] === 0x54 && bytes[at + 3] === 0x50 &&
+    bytes[at + 4] === 0x2f && bytes[at + 5] === DIGIT_1 && bytes[at + 6] === 0x2e;
+}
+
+function isDigit(byte: number | undefined): boolean {
+  return byte !== undefined && byte >= DIGIT_0 && byte <= 0x39;
+}
+
+/** Whether `bytes[at]` begins `HTTP/` DIGIT `.` DIGIT with a version that is neither 1.0 nor 1.1. */
+function isOtherVersion(bytes: Uint8Array, at: number): boolean {
+  return bytes[at] === 0x48 && bytes[at + 1] === 0x54 && bytes[at + 2] === 0x54 && bytes[at + 3] === 0x50 &&
+    bytes[at + 4] === 0x2f && isDigit(bytes[at + 5]) && bytes[at + 6] === 0x2e && isDigit(bytes[at + 7]) &&
+    !(isVersionOne(bytes, at) && (bytes[at + 7] === DIGIT_0 || bytes[at + 7] === DIGIT_1));
+}
+
+// From here on: which reason to give. Never on the path of a valid message.
+
+function lineFault(bytes: Uint8Array, at: number, end: number, otherwise: Fault): Fault {
+  if (bytes[at] === LF) return at > 0 && bytes[at - 1] === CR ? otherwise : FAULTS.bareLf;
+  if (bytes[at] === CR && at + 1 < end && bytes[at + 1] !== LF) return FAULTS.bareCr;
+  return otherwise;
+}
+
+function versionFault(bytes: Uint8Array, at: number, end: number): Fault {
+  let p = at;
+  while (p < end && bytes[p] !== CR && bytes[p] !== LF) p++;
+  if (p === at + 8 && isOtherVersion(bytes, at)) return FAULTS.unsupportedVersion;
+  if (p < end) return lineFault(bytes, p, end, FAULTS.version);
+  return FAULTS.version;
+}
+
+function statusVersionFault(bytes: Uint8Array, at: number): Fault {
+  return isOtherVersion(bytes, at) ? FAULTS.unsupportedVersion : FAULTS.statusLine;
+}
+
+function nameFault(bytes: Uint8Array, lineStart: number, at: number, end: number): Fault {
+  const byte = bytes[at];
+  if (at === lineStart) {
+    if (byte === SP || byte === HTAB) return FAULTS.leadingWhitespace;
+    if (byte === COLON) return FAULTS.emptyName;
+    return lineFault(bytes, at, end, FAULTS.nameCharacter);
+  }
+  if (byte === CR || byte === LF) return lineFault(bytes, at, end, FAULTS.noColon);
+  if (byte === SP || byte === HTAB) {
+    let p = at;
+    while (p < end && (bytes[p] === SP || bytes[p] === HTAB)) p++;
+    return p < end && bytes[p] === COLON ? FAULTS.spaceBeforeColon : FAULTS.nameCharacter;
+  }
+  return FAULTS.nameCharacter;
+}
+
+function valueFault(bytes: Uint8Array, at: number): Fault {
+  if (bytes[at] === LF) return FAULTS.bareLf;
+  return bytes[at] === CR ? FAULTS.bareCr : FAULTS.valueCharacter;
+}
+
+/** The usual methods as constants, so that `===` compares pointers and no string is made. */
+function internedMethod(bytes: Uint8Array, from: number, length: number, text: string): string {
+  const second = bytes[from + 1];
+  switch (length) {
+    case 3:
+      if (bytes[from] === 0x47 && second === 0x45 && bytes[from + 2] === 0x54) return "GET";
+      if (bytes[from] === 0x50 && second === 0x55 && bytes[from + 2] === 0x54) return "PUT";
+      break;
+    case 4:
+      if (second === 0x4f && text.startsWith("POST")) return "POST";
+      if (second === 0x45 && text.startsWith("HEAD")) return "HEAD";
+      break;
+    case 5:
+      if (second === 0x41 && text.startsWith("PATCH")) return "PATCH";
+      if (second === 0x52 && text.startsWith("TRACE")) return "TRACE";
+      break;
+    case 6:
+      if (text.startsWith("DELETE")) return "DELETE";
+      break;
+    case 7:
+      if (text.startsWith("OPTIONS")) return "OPTIONS";
+      if (text.startsWith("CONNECT")) return "CONNECT";
+      break;
+  }
+  return text.slice(0, length);
+}
+
+function isOk(bytes: Uint8Array, from: number, to: number): boolean {
+  return to - from === 2 && bytes[from] === 0x4f && bytes[from + 1] === 0x4b;
+}

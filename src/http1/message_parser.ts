@@ -1,0 +1,408 @@
+/** One direction of an HTTP/1 connection: bytes in, messages out. No sockets, no clocks, no callbacks. */
+
+import { ByteBuffer } from "../bytes/byte_buffer.ts";
+import { CR, LF, TOKEN } from "../bytes/character.ts";
+import { ChunkedDecoder } from "./chunked_decoder.ts";
+import type { Fault } from "./fault.ts";
+import { FAULTS } from "./fault.ts";
+import type { BodyKind } from "./framing.ts";
+import type { Head } from "./head.ts";
+import type { ScanResult, SectionKind } from "./head_scanner.ts";
+import { HeadScanner } from "./head_scanner.ts";
+import { cleanHead, findLenientEnd } from "./lenient_head.ts";
+import type { Http1Limits } from "./limits.ts";
+
+/**
+ * - `more`: everything fed is absorbed, the lent bytes may be reused
+ * - `head`: `head` is there; `startBody` must be called before `next`
+ * - `data`: content lies at `data[dataFrom, dataTo)`
+ * - `end`: the message is complete, `trailers` may be there; `next` goes on with the next message
+ * - `fault`: see `fault`; nothing else will come
+ */
+export type ParseEvent = "more" | "head" | "data" | "end" | "fault";
+
+/**
+ * - `head`: before or within a head
+ * - `framing`: a head was handed out, `startBody` is due
+ * - `none`, `length`, `chunked`, `close`: within a body of that kind
+ * - `trailers`: within a trailer section
+ * - `failed`, `finished`: terminal
+ */
+type State = "head" | "framing" | BodyKind | "trailers" | "failed" | "finished";
+
+const NOTHING = new Uint8Array(0);
+
+/** Scans every section that lies whole in one piece; others get a scanner of their own. */
+const wholeScanner = new HeadScanner();
+
+/**
+ * Parses the messages of one direction. Bytes given to `feed` are lent until `next` answers "more" or
+ * `suspend` is called; only an unfinished head or trailer section and suspended bytes are copied. The
+ * events do not depend on how the bytes are split. Nothing is held between messages. Never throws for
+ * anything a peer can send; throws when it is used out of order.
+ */
+export class MessageParser {
+  readonly role: "request" | "response";
+  readonly #limits: Http1Limits;
+  #state: State = "head";
+  /** Lent bytes: `#lent[#at, #to)`. */
+  #lent: Uint8Array = NOTHING;
+  #at = 0;
+  #to = 0;
+  /** Bytes kept inside; they come before the lent ones. Null when there are none. */
+  #stored: ByteBuffer | null = null;
+  /** Scanner of a section that did not come in one piece. */
+  #scanner: HeadScanner | null = null;
+  /** How much of `#stored` holds no further line end. */
+  #searchedBytes = 0;
+  #emptyLines = 0;
+  /** A CR was read that can only begin an empty line. */
+  #pendingCr = false;
+  #ended = false;
+  #decoder: ChunkedDecoder | null = null;
+  #remainingBytes = 0;
+
+  /** Head of the current message. */
+  head: Head | null = null;
+  /** After "end": the trailer section, if there was one. */
+  trailers: Head | null = null;
+  /** After "fault": the reason. */
+  fault: Fault | null = null;
+  /** After "data", until the following call: content is at `data[dataFrom, dataTo)`. */
+  data: Uint8Array = NOTHING;
+  dataFrom = 0;
+  dataTo = 0;
+  /** Content bytes of the current message handed out so far. */
+  bodyBytesSeen = 0;
+
+  constructor(role: "request" | "response", limits: Http1Limits) {
+    this.role = role;
+    this.#limits = limits;
+  }
+
+  /** Whether the parser stands between messages with nothing pending, not even an empty line. */
+  get idle(): boolean {
+    return this.#state === "head" && this.#stored === null && this.#at === this.#to &&
+      this.#emptyLines === 0 && !this.#pendingCr;
+  }
+
+  /** Bytes lent or kept inside that no event has covered yet. */
+  get unreadBytes(): number {
+    return (this.#stored === null ? 0 : this.#stored.length) + (this.#to - this.#at);
+  }
+
+  /** Lends bytes. What is still unread from before stays in front of them. */
+  feed(bytes: Uint8Array): void {
+    if (this.#at < this.#to) this.suspend();
+    if (this.#state === "failed" || this.#state === "finished") return;
+    this.#lent = bytes;
+    this.#at = 0;
+    this.#to = bytes.length;
+  }
+
+  /** The peer has sent its last byte. `next` then tells what that means. */
+  endOfInput(): void {
+    this.#ended = true;
+  }
+
+  /** Copies the unread lent bytes inside, so that their owner may reuse them. */
+  suspend(): void {
+    if (this.#at < this.#to) {
+      if (this.#stored === null) this.#stored = new ByteBuffer();
+      this.#stored.append(this.#lent, this.#at, this.#to);
+    }
+    this.#dropLent();
+    this.data = NOTHING;
+  }
+
+  /** Hands the unread bytes over as a copy, null when there are none. The parser is finished then. */
+  takeUnread(): Uint8Array | null {
+    this.suspend();
+    const stored = this.#stored;
+    this.#finish("finished");
+    return stored === null ? null : stored.bytes.slice(stored.from, stored.to);
+  }
+
+  /** Tells how the body of `head` is framed; `bodyBytes` counts for "length" only. */
+  startBody(kind: BodyKind, bodyBytes: number): void {
+    if (this.#state !== "framing") throw new Error(`startBody while ${this.#state}`);
+    this.bodyBytesSeen = 0;
+    this.#remainingBytes = bodyBytes;
+    this.#state = kind;
+    if (kind === "chunked") {
+      if (this.#decoder === null) this.#decoder = new ChunkedDecoder(this.#limits);
+      else this.#decoder.begin();
+    }
+  }
+
+  /** Goes on to the next event. */
+  next(): ParseEvent {
+    const state = this.#state;
+    switch (state) {
+      case "head":
+        return this.#nextHead();
+      case "none":
+        return this.#endMessage();
+      case "length":
+        return this.#remainingBytes === 0 ? this.#endMessage() : this.#nextPlain(this.#remainingBytes);
+      case "close":
+        return this.#nextPlain(Infinity);
+      case "chunked":
+        return this.#nextChunked();
+      case "trailers":
+        return this.#nextSection("trailers", this.#limits.maxTrailerBytes);
+      case "framing":
+        throw new Error("next before startBody");
+      case "failed":
+        return "fault";
+      case "finished":
+        return "more";
+      default:
+        return state satisfies never;
+    }
+  }
+
+  #nextHead(): ParseEvent {
+    this.head = null;
+    this.trailers = null;
+    if (this.#scanner === null) {
+      const fault = this.#skipEmptyLines();
+      if (fault !== null) return this.#fail(fault);
+      if (this.#stored === null && this.#at === this.#to) return this.#absorbed();
+    }
+    return this.#nextSection(this.role, this.#limits.maxHeadBytes - 2 * this.#emptyLines);
+  }
+
+  /**
+   * Consumes CRLF before a start line (RFC 9112 §2.2) without keeping them, up to the first byte of
+   * the message. That byte is judged at once, so that something that is no HTTP at all, like a TLS
+   * handshake, is refused without waiting for a line end.
+   */
+  #skipEmptyLines(): Fault | null {
+    for (;;) {
+      const stored = this.#stored;
+      if (stored === null && this.#at === this.#to) return null;
+      const byte = stored === null ? this.#lent[this.#at] : stored.bytes[stored.from];
+      if (this.#pendingCr) {
+        if (byte !== LF) return FAULTS.bareCr;
+        this.#pendingCr = false;
+        if (++this.#emptyLines > this.#limits.maxEmptyLines) return FAULTS.emptyLines;
+      } else if (byte === CR) {
+        this.#pendingCr = true;
+      } else if (TOKEN[byte as number] !== 0) {
+        return null;
+      } else if (byte === LF) {
+        return FAULTS.bareLf;
+      } else {
+        return this.role === "request" ? FAULTS.method : FAULTS.statusLine;
+      }
+      this.#consume(1);
+    }
+  }
+
+  /** Parses a head or a trailer section of at most `maxBytes`; in place when it lies in one piece. */
+  #nextSection(kind: SectionKind, maxBytes: number): ParseEvent {
+    const lenient = kind === "response" && this.#limits.lenientResponses;
+    if (this.#scanner !== null || lenient) return this.#nextPiece(kind, maxBytes, lenient);
+    const stored = this.#stored;
+    const bytes = stored === null ? this.#lent : stored.bytes;
+    const base = stored === null ? this.#at : stored.from;
+    const available = (stored === null ? this.#to : stored.to) - base;
+    const end = base + (available > maxBytes ? maxBytes : available);
+    const scanner = wholeScanner;
+    scanner.begin(kind);
+    const result = scanner.scan(bytes, base, end, this.#limits);
+    if (result === "done") {
+      this.#consume(scanner.at);
+      return this.#finishSection(scanner, bytes, base);
+    }
+    if (result === "fault" && scanner.fault !== null) {
+      // A line is judged when it is complete, so that the verdict does not depend on the split.
+      const lineFeed = bytes.indexOf(LF, scanner.faultAt);
+      if (lineFeed >= 0 && lineFeed < end) return this.#fail(scanner.fault);
+    }
+    if (available >= maxBytes) return this.#fail(tooLarge(kind, scanner.at));
+    if (available === 0 && this.#at === this.#to) return this.#absorbed();
+    return this.#nextPiece(kind, maxBytes, false);
+  }
+
+  /** The same for bytes that came in pieces. Linear: every byte is searched and scanned once. */
+  #nextPiece(kind: SectionKind, maxBytes: number, lenient: boolean): ParseEvent {
+    if (this.#stored === null) this.#stored = new ByteBuffer();
+    const stored = this.#stored;
+    const borrowed = Math.max(0, Math.min(this.#to - this.#at, maxBytes - stored.length));
+    stored.append(this.#lent, this.#at, this.#at + borrowed);
+    this.#at += borrowed;
+    if (this.#scanner === null) {
+      this.#scanner = new HeadScanner();
+      this.#scanner.begin(kind);
+      this.#searchedBytes = 0;
+    }
+    const scanner = this.#scanner;
+    const length = Math.min(stored.length, maxBytes);
+    const bytes = stored.bytes;
+    const base = stored.from;
+    if (lenient) {
+      const end = findLenientEnd(bytes, base, base + this.#searchedBytes, base + length);
+      if (end >= 0) {
+        const cleaned = cleanHead(bytes, base, end);
+        if (scanner.scan(cleaned, 0, cleaned.length, this.#limits) !== "done") {
+          return this.#fail(scanner.fault ?? FAULTS.statusLine);
+        }
+        this.#giveBack(stored, borrowed, end - base);
+        return this.#finishSection(scanner, cleaned, 0);
+      }
+      // The end is recognised from at most three bytes: LF CR LF.
+      this.#searchedBytes = Math.max(0, length - 2);
+    } else {
+      const linesEnd = lastLineEnd(bytes, base + this.#searchedBytes, base + length);
+      this.#searchedBytes = length;
+      let result: ScanResult = "more";
+      if (linesEnd >= 0) result = scanner.scan(bytes, base, linesEnd, this.#limits);
+      if (result === "done") {
+        this.#giveBack(stored, borrowed, scanner.at);
+        return this.#finishSection(scanner, bytes, base);
+      }
+      if (result === "fault" && scanner.fault !== null) return this.#fail(scanner.fault);
+    }
+    if (length >= maxBytes) return this.#fail(tooLarge(kind, scanner.at));
+    if (stored.length === 0) this.#stored = null;
+    return this.#absorbed();
+  }
+
+  /** Ends a section of `sectionBytes` at the front of `stored`; borrowed bytes behind it go back. */
+  #giveBack(stored: ByteBuffer, borrowed: number, sectionBytes: number): void {
+    const back = Math.min(borrowed, stored.length - sectionBytes);
+    this.#at -= back;
+    // The array itself stays valid for the caller: dropping bytes does not overwrite them.
+    stored.dropLast(back);
+    stored.consume(sectionBytes);
+    if (stored.length === 0) this.#stored = null;
+  }
+
+  #finishSection(scanner: HeadScanner, bytes: Uint8Array, base: number): ParseEvent {
+    const section = scanner.take(bytes, base);
+    this.#scanner = null;
+    if (scanner.kind === "trailers") {
+      this.trailers = section;
+      return this.#endMessage();
+    }
+    this.head = section;
+    this.#emptyLines = 0;
+    this.#state = "framing";
+    return "head";
+  }
+
+  /** Content that needs no decoding, at most `wanted` bytes of it. */
+  #nextPlain(wanted: number): ParseEvent {
+    const stored = this.#stored;
+    const bytes = stored === null ? this.#lent : stored.bytes;
+    const from = stored === null ? this.#at : stored.from;
+    const available = (stored === null ? this.#to : stored.to) - from;
+    if (available === 0) {
+      if (this.#ended && this.#state === "close") return this.#endMessage();
+      return this.#absorbed();
+    }
+    const taken = available < wanted ? available : wanted;
+    this.data = bytes;
+    this.dataFrom = from;
+    this.dataTo = from + taken;
+    this.bodyBytesSeen += taken;
+    this.#remainingBytes -= taken;
+    this.#consume(taken);
+    return "data";
+  }
+
+  #nextChunked(): ParseEvent {
+    const decoder = this.#decoder;
+    if (decoder === null) throw new Error("no decoder");
+    for (;;) {
+      const stored = this.#stored;
+      const bytes = stored === null ? this.#lent : stored.bytes;
+      const from = stored === null ? this.#at : stored.from;
+      const to = stored === null ? this.#to : stored.to;
+      const event = decoder.decode(bytes, from, to);
+      this.#consume(decoder.at - from);
+      switch (event) {
+        case "data":
+          this.data = bytes;
+          this.dataFrom = decoder.dataFrom;
+          this.dataTo = decoder.dataTo;
+          this.bodyBytesSeen += decoder.dataTo - decoder.dataFrom;
+          return "data";
+        case "more":
+          if (this.#at < this.#to) continue;
+          return this.#absorbed();
+        case "end":
+          return this.#endMessage();
+        case "trailers":
+          this.#state = "trailers";
+          return this.#nextSection("trailers", this.#limits.maxTrailerBytes);
+        case "fault":
+          return this.#fail(decoder.fault ?? FAULTS.chunkSize);
+        default:
+          return event satisfies never;
+      }
+    }
+  }
+
+  #consume(count: number): void {
+    const stored = this.#stored;
+    if (stored === null) {
+      this.#at += count;
+      return;
+    }
+    stored.consume(count);
+    if (stored.length === 0) this.#stored = null;
+  }
+
+  #endMessage(): "end" {
+    this.data = NOTHING;
+    this.#state = "head";
+    return "end";
+  }
+
+  /** Everything lent has been absorbed: let go of it, and see whether anything else can come. */
+  #absorbed(): "more" | "fault" {
+    this.#dropLent();
+    this.data = NOTHING;
+    if (!this.#ended) return "more";
+    const between = this.#state === "head" && this.#stored === null && !this.#pendingCr;
+    return between ? "more" : this.#fail(FAULTS.incomplete);
+  }
+
+  #fail(fault: Fault): "fault" {
+    this.fault = fault;
+    this.#finish("failed");
+    return "fault";
+  }
+
+  #finish(state: "failed" | "finished"): void {
+    this.#state = state;
+    this.#stored = null;
+    this.#scanner = null;
+    this.#decoder = null;
+    this.#dropLent();
+    this.data = NOTHING;
+  }
+
+  #dropLent(): void {
+    this.#lent = NOTHING;
+    this.#at = 0;
+    this.#to = 0;
+  }
+}
+
+/** Just behind the last LF of `bytes[from, to)`, -1 when there is none. */
+function lastLineEnd(bytes: Uint8Array, from: number, to: number): number {
+  for (let p = to - 1; p >= from; p--) {
+    if (bytes[p] === LF) return p + 1;
+  }
+  return -1;
+}
+
+/** A head whose first line alone is too long has a target that is, whatever its exact limit. */
+function tooLarge(kind: SectionKind, scannedBytes: number): Fault {
+  if (kind === "trailers") return FAULTS.trailersTooLarge;
+  return kind === "request" && scannedBytes === 0 ? FAULTS.targetTooLong : FAULTS.headTooLarge;
+}

@@ -1,0 +1,225 @@
+/** Request targets (RFC 9112 §3.2), hosts and paths. Byte-exact: nothing here changes a target. */
+
+import { BACKSLASH, COLON, DIGIT_0, DIGIT_9, HEX_VALUE, HOST_NAME, SLASH } from "../bytes/character.ts";
+import type { Fault } from "./fault.ts";
+import { FAULTS } from "./fault.ts";
+import { equalsIgnoringCase } from "./text.ts";
+
+export type TargetForm = "origin" | "absolute" | "authority" | "asterisk";
+
+export interface Target {
+  readonly form: TargetForm;
+  /** Path and query exactly as received; "/" for an empty path, "" in authority form, "*" in asterisk form. */
+  readonly path: string;
+  /** Host and optional port as received; null in origin and asterisk form. */
+  readonly authority: string | null;
+  /** "http" or "https" in absolute form, else null. */
+  readonly scheme: "http" | "https" | null;
+}
+
+/** A host with an optional port. */
+export interface Authority {
+  /** As received but in lower case; an IPv6 literal without its brackets. */
+  readonly host: string;
+  /** 0 to 65535, null when none is given (or it is empty, as RFC 3986 §3.2.3 allows). */
+  readonly port: number | null;
+}
+
+/**
+ * Tells the form of a target from its first characters and the method, null when they do not fit
+ * together. Does not look at the rest. No allocation.
+ */
+export function targetForm(method: string, target: string): TargetForm | null {
+  if (method === "CONNECT") return "authority";
+  const first = target.charCodeAt(0);
+  if (first === SLASH) return "origin";
+  if (target === "*") return method === "OPTIONS" ? "asterisk" : null;
+  return schemeLength(target) > 0 ? "absolute" : null;
+}
+
+/** Takes a target apart. For the origin form prefer `targetForm`, the target is then its own path. */
+export function parseTarget(method: string, target: string): Target | Fault {
+  const form = targetForm(method, target);
+  switch (form) {
+    case "origin":
+      return { form, path: target, authority: null, scheme: null };
+    case "asterisk":
+      return { form, path: target, authority: null, scheme: null };
+    case "authority": {
+      const authority = parseAuthority(target);
+      // RFC 9110 §9.3.6: a CONNECT target has no default port.
+      if (authority === null || authority.port === null || authority.port === 0) {
+        return FAULTS.connectAuthority;
+      }
+      return { form, path: "", authority: target, scheme: null };
+    }
+    case "absolute":
+      return parseAbsolute(target, schemeLength(target));
+    case null:
+      return FAULTS.targetForm;
+    default:
+      return form satisfies never;
+  }
+}
+
+function parseAbsolute(target: string, schemeEnd: number): Target | Fault {
+  const from = schemeEnd + 3;
+  let to = from;
+  while (to < target.length && target[to] !== "/" && target[to] !== "?") to++;
+  const authority = target.slice(from, to);
+  if (!isAuthority(target, from, to)) return FAULTS.targetAuthority;
+  const rest = target.slice(to);
+  return {
+    form: "absolute",
+    // RFC 9112 §3.2.1: an empty path is sent as "/".
+    path: rest === "" || rest[0] === "?" ? "/" + rest : rest,
+    authority,
+    scheme: schemeEnd === 4 ? "http" : "https",
+  };
+}
+
+/** Length of "http" or "https" in front of "://", 0 for anything else. */
+function schemeLength(target: string): number {
+  if (!equalsIgnoringCase(target, 0, "http")) return 0;
+  if (target.startsWith("://", 4)) return 4;
+  return equalsIgnoringCase(target, 4, "s") && target.startsWith("://", 5) ? 5 : 0;
+}
+
+/** Whether `text[from, to)` is a host with an optional port: no user information, no empty host. */
+export function isAuthority(text: string, from: number, to: number): boolean {
+  let p = from;
+  if (text.charCodeAt(p) === 0x5b && p < to) {
+    const end = text.indexOf("]", p);
+    if (end < 0 || end >= to || !isIpv6(text, p + 1, end)) return false;
+    p = end + 1;
+    if (p < to && text.charCodeAt(p) !== COLON) return false;
+  } else {
+    while (p < to) {
+      const code = text.charCodeAt(p);
+      if (code > 0x7f || HOST_NAME[code] === 0) break;
+      p++;
+    }
+    if (p === from) return false;
+  }
+  if (p === to) return true;
+  if (text.charCodeAt(p) !== COLON) return false;
+  return portOf(text, p + 1, to) !== -2;
+}
+
+/** Takes a host with an optional port apart, null when it is none. */
+export function parseAuthority(text: string): Authority | null {
+  if (!isAuthority(text, 0, text.length)) return null;
+  const literal = text.charCodeAt(0) === 0x5b;
+  const hostEnd = literal ? text.indexOf("]") : text.indexOf(":");
+  const host = text.slice(literal ? 1 : 0, hostEnd < 0 ? text.length : hostEnd).toLowerCase();
+  const colon = text.indexOf(":", literal ? hostEnd : 0);
+  const port = colon < 0 ? -1 : portOf(text, colon + 1, text.length);
+  return { host, port: port < 0 ? null : port };
+}
+
+/** The port in `text[from, to)`: -1 for an empty one, -2 for none at all. */
+function portOf(text: string, from: number, to: number): number {
+  if (from === to) return -1;
+  if (to - from > 5) return -2;
+  let port = 0;
+  for (let i = from; i < to; i++) {
+    const code = text.charCodeAt(i);
+    if (code < DIGIT_0 || code > DIGIT_9) return -2;
+    port = port * 10 + (code - DIGIT_0);
+  }
+  return port > 65_535 ? -2 : port;
+}
+
+/** IPv6address of RFC 3986 §3.2.2, IPv4 tail included; no zone (RFC 6874 keeps it off the wire). */
+function isIpv6(text: string, from: number, to: number): boolean {
+  let groups = 0;
+  let compressed = false;
+  let p = from;
+  if (text.startsWith("::", p)) {
+    compressed = true;
+    p += 2;
+    if (p === to) return true;
+  }
+  for (;;) {
+    const start = p;
+    while (p < to && HEX_VALUE[text.charCodeAt(p) & 0xff] !== 255 && text.charCodeAt(p) < 0x80) p++;
+    if (p < to && text[p] === ".") {
+      if (!isIpv4(text.slice(start, to))) return false;
+      groups += 2;
+      break;
+    }
+    if (p === start || p - start > 4) return false;
+    groups++;
+    if (p === to) break;
+    if (text[p] !== ":") return false;
+    p++;
+    if (p < to && text[p] === ":") {
+      if (compressed) return false;
+      compressed = true;
+      p++;
+      if (p === to) break;
+    } else if (p === to) {
+      return false;
+    }
+  }
+  return compressed ? groups < 8 : groups === 8;
+}
+
+function isIpv4(text: string): boolean {
+  const parts = text.split(".");
+  return parts.length === 4 && parts.every((part) => {
+    if (part.length === 0 || part.length > 3 || (part.length > 1 && part[0] === "0")) return false;
+    for (let i = 0; i < part.length; i++) {
+      const code = part.charCodeAt(i);
+      if (code < DIGIT_0 || code > DIGIT_9) return false;
+    }
+    return Number(part) <= 255;
+  });
+}
+
+/**
+ * A copy of the path of an origin-form target for choosing a route: without the query, escapes of
+ * unreserved characters decoded (RFC 3986 §6.2.2.2), escapes in upper case. The path itself is
+ * forwarded as received (RFC 9110 §7.7).
+ *
+ * @returns null when a recipient could read the path as another one than we do: a dot segment, plain or
+ *   escaped (also with path parameters, "..;"), an escaped slash or backslash, an escaped NUL or other
+ *   control character, a backslash, or a "%" without two digits. Returns `path` itself (no copy) when
+ *   there is nothing to decode and no query.
+ */
+export function normalizedPath(path: string): string | null {
+  let normal = "";
+  let copied = 0;
+  let p = 0;
+  for (; p < path.length; p++) {
+    const code = path.charCodeAt(p);
+    if (code === 0x3f) break;
+    if (code === BACKSLASH) return null;
+    if (code !== 0x25) continue;
+    const high = HEX_VALUE[path.charCodeAt(p + 1) & 0xff] as number;
+    const low = HEX_VALUE[path.charCodeAt(p + 2) & 0xff] as number;
+    if (p + 2 >= path.length || high === 255 || low === 255) return null;
+    const value = high * 16 + low;
+    if (value < 0x20 || value === 0x7f || value === SLASH || value === BACKSLASH) return null;
+    const decoded = isUnreserved(value) ? String.fromCharCode(value) : path.slice(p, p + 3).toUpperCase();
+    normal += path.slice(copied, p) + decoded;
+    p += 2;
+    copied = p + 1;
+  }
+  const result = copied === 0 && p === path.length ? path : normal + path.slice(copied, p);
+  return result.includes("/.") && hasDotSegment(result) ? null : result;
+}
+
+function isUnreserved(code: number): boolean {
+  return (code >= DIGIT_0 && code <= DIGIT_9) || (code >= 0x41 && code <= 0x5a) ||
+    (code >= 0x61 && code <= 0x7a) ||
+    code === 0x2d || code === 0x2e || code === 0x5f || code === 0x7e;
+}
+
+function hasDotSegment(path: string): boolean {
+  return path.split("/").some((segment) => {
+    const parameters = segment.indexOf(";");
+    const name = parameters < 0 ? segment : segment.slice(0, parameters);
+    return name === "." || name === "..";
+  });
+}
