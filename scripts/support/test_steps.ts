@@ -1,0 +1,173 @@
+/** What `npm test` does, step by step. */
+
+import { existsSync, readdirSync } from "node:fs";
+import { join, relative } from "node:path";
+import { type ChildResult, root, runChild, tool } from "./child.ts";
+import { countTests, type RunnerName, type TestCounts } from "./test_counts.ts";
+
+export interface StepResult {
+  readonly ok: boolean;
+  /** Tests, where the step runs any. */
+  readonly counts: TestCounts | null;
+  /** One line more about a step that went wrong, or why there was nothing to do. */
+  readonly note: string;
+  readonly output: string;
+}
+
+export interface Step {
+  /** `format`, `unit on bun`, `fuzz head`. */
+  readonly name: string;
+  /** Words that `--only` knows it by. */
+  readonly groups: readonly string[];
+  readonly runtime: RunnerName | null;
+  /** Name of the step that must have passed before. */
+  readonly after: string | null;
+  run(): Promise<StepResult>;
+}
+
+export const suites = ["unit", "contract", "proxy"] as const;
+export const runtimes: readonly RunnerName[] = ["node", "bun", "deno"];
+
+/** A test that hangs is reported by its runner; a step that hangs is killed. Milliseconds. */
+const oneTestMs = 120_000;
+const checkStepMs = 180_000;
+const testStepMs = 420_000;
+
+/** The executable that the build step makes and the smoke step tries. */
+const executable = join(root, "dist", process.platform === "win32" ? "sluice.exe" : "sluice");
+
+/** @param grep regular expression that names of tests must match; "" = all */
+export function allSteps(grep: string): Step[] {
+  return [
+    check("types", tool("tsc"), []),
+    check("lint", tool("deno"), ["lint"]),
+    check("format", tool("deno"), ["fmt", "--check"]),
+    check("layers", tool("bun"), ["scripts/check_layers.ts"]),
+    buildStep(),
+    ...runtimes.flatMap((runtime) => suites.map((suite) => suiteStep(suite, runtime, grep))),
+    ...filesBelow("test/fuzz", "_fuzz.ts").map(fuzzStep),
+    smokeStep(),
+  ];
+}
+
+function check(name: string, program: string, args: readonly string[]): Step {
+  return plain(
+    name,
+    ["check", name],
+    null,
+    () => runChild(program, args, { timeoutMs: checkStepMs, env: plainEnv }),
+  );
+}
+
+function buildStep(): Step {
+  const args = ["scripts/build.ts", "--no-try"];
+  return plain("build", ["build", "smoke"], null, () => {
+    return runChild(tool("bun"), args, { timeoutMs: checkStepMs, env: plainEnv });
+  });
+}
+
+function fuzzStep(file: string): Step {
+  const name = `fuzz ${file.replace(/^.*\//, "").replace(/_fuzz\.ts$/, "")}`;
+  const step = plain(name, ["fuzz", name], null, () => {
+    return runChild(tool("bun"), [file, "--seconds", "5"], { timeoutMs: checkStepMs, env: plainEnv });
+  });
+  return { ...step, run: async () => counted(await step.run()) };
+}
+
+function counted(result: StepResult): StepResult {
+  return {
+    ...result,
+    counts: { passed: result.ok ? 1 : 0, failed: result.ok ? 0 : 1, skipped: 0, files: null },
+  };
+}
+
+function smokeStep(): Step {
+  const run = async (): Promise<StepResult> => {
+    const args = ["test/smoke/smoke.ts", executable];
+    const result = await runChild(tool("bun"), args, { timeoutMs: checkStepMs, env: plainEnv });
+    const passed = result.output.match(/^ok /gm)?.length ?? 0;
+    const failed = result.output.match(/^FAIL /gm)?.length ?? 0;
+    return judged(result, { passed, failed, skipped: 0, files: null }, 0);
+  };
+  return { name: "smoke", groups: ["smoke"], runtime: null, after: "build", run };
+}
+
+function suiteStep(suite: (typeof suites)[number], runtime: RunnerName, grep: string): Step {
+  const files = filesBelow(`test/${suite}`, "_test.ts");
+  const run = async (): Promise<StepResult> => {
+    if (files.length === 0) return { ok: true, counts: null, note: "no test files", output: "" };
+    const args = testArguments(runtime, grep, files);
+    const result = await runChild(tool(runtime), args, { timeoutMs: testStepMs, env: plainEnv });
+    const counts = countTests(runtime, result.output);
+    if (grep !== "" && counts.passed + counts.failed === 0 && !result.timedOut) {
+      // Deno's filter sees names of top-level tests and groups only.
+      return { ok: true, counts, note: "no name matches", output: result.output };
+    }
+    return judged(result, counts, files.length);
+  };
+  return { name: `${suite} on ${runtime}`, groups: [suite], runtime, after: null, run };
+}
+
+function testArguments(runtime: RunnerName, grep: string, files: readonly string[]): string[] {
+  switch (runtime) {
+    case "node": {
+      const filter = grep === "" ? [] : [`--test-name-pattern=${grep}`];
+      const fixed = ["--test", "--test-concurrency=1", `--test-timeout=${oneTestMs}`, "--test-reporter=spec"];
+      return [...fixed, ...filter, ...files];
+    }
+    case "bun": {
+      const filter = grep === "" ? [] : ["-t", grep];
+      return ["test", "--timeout", String(oneTestMs), ...filter, ...files.map((file) => `./${file}`)];
+    }
+    case "deno": {
+      const filter = grep === "" ? [] : ["--filter", `/${grep.replaceAll("/", "\\/")}/`];
+      return ["test", "-A", "--no-check", ...filter, ...files];
+    }
+  }
+}
+
+/** Exit code 0 is not enough: a run without tests, or one that left files out, has proved nothing. */
+function judged(result: ChildResult, counts: TestCounts, files: number): StepResult {
+  let note = "";
+  if (result.timedOut) note = "did not come to an end";
+  else if (counts.failed > 0) note = `${counts.failed} failed`;
+  else if (result.code !== 0) note = `ended with code ${result.code}`;
+  else if (counts.passed === 0) note = "ran no test";
+  else if (counts.files !== null && counts.files < files) {
+    note = `ran ${counts.files} of ${files} files`;
+  }
+  return { ok: note === "", counts, note, output: result.output };
+}
+
+function plain(
+  name: string,
+  groups: readonly string[],
+  after: string | null,
+  start: () => Promise<ChildResult>,
+): Step {
+  const run = async (): Promise<StepResult> => {
+    const { code, output, timedOut } = await start();
+    const note = timedOut ? "did not come to an end" : code === 0 ? "" : `ended with code ${code}`;
+    return { ok: code === 0, counts: null, note, output };
+  };
+  return { name, groups, runtime: null, after, run };
+}
+
+/** No colours to parse, no questions, no look for newer versions; a forgotten `.only` is an error. */
+const plainEnv = {
+  NO_COLOR: "1",
+  FORCE_COLOR: undefined,
+  CI: "true",
+  DENO_NO_UPDATE_CHECK: "1",
+  DENO_NO_PROMPT: "1",
+};
+
+/** Paths relative to the root, with "/", sorted. */
+function filesBelow(folder: string, ending: string): string[] {
+  const path = join(root, folder);
+  if (!existsSync(path)) return [];
+  return readdirSync(path, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith(ending))
+    .map((entry) => relative(root, join(entry.parentPath, entry.name)).replaceAll("\\", "/"))
+    .sort();
+}
