@@ -1,0 +1,257 @@
+/**
+ * The adapter over node:net and node:tls. Deno uses it too, for what its own sockets cannot do.
+ *
+ * What Node cannot do: nothing of the contract on Linux with Node 23.1 or newer; before, there is no
+ * `reusePort`. Events never fire inside a call because Node's streams defer theirs to the next tick.
+ */
+import * as net from "node:net";
+import process from "node:process";
+import { clearTimeout, setImmediate, setTimeout } from "node:timers";
+import {
+  type AcceptEvents,
+  type Address,
+  type Capabilities,
+  type Clock,
+  type Dial,
+  type DialEvents,
+  type DialOptions,
+  type Listener,
+  type ListenOptions,
+  type Runtime,
+  type RuntimeOptions,
+  type SocketError,
+  SocketFailure,
+  type TlsSession,
+} from "./contract.ts";
+import { NodeSocket, reset } from "./node_socket.ts";
+import { createTlsServer, secureClient } from "./node_tls.ts";
+import { socketErrorOf } from "./socket_error.ts";
+import { createClock, resolveName } from "./system.ts";
+
+/** What libuv reads at once, and node's buffer for TLS is smaller. */
+const MAX_CHUNK_BYTES = 65_536;
+
+export function createNodeRuntime(options: RuntimeOptions): Runtime {
+  return new NodeRuntime(options);
+}
+
+class NodeRuntime implements Runtime {
+  readonly name = "node";
+  readonly version = process.version.replace(/^v/, "");
+  readonly capabilities: Capabilities = {
+    reusePort: canReusePort(),
+    backlog: true,
+    unixSockets: process.platform !== "win32",
+    abortSendsReset: true,
+    serverNames: true,
+    maxChunkBytes: MAX_CHUNK_BYTES,
+  };
+  readonly clock: Clock = createClock();
+  readonly #onHandlerError: (error: unknown) => void;
+
+  constructor(options: RuntimeOptions) {
+    this.#onHandlerError = options.onHandlerError;
+  }
+
+  async listen(options: ListenOptions, events: AcceptEvents): Promise<Listener> {
+    if (options.reusePort && !this.capabilities.reusePort) {
+      throw new SocketFailure("platform_error", `reusePort does not work with Node ${this.version} here`);
+    }
+    if (options.address.kind === "unix" && !this.capabilities.unixSockets) {
+      throw new SocketFailure("platform_error", "Unix sockets do not work on this platform");
+    }
+    try {
+      const server = this.#createServer(options, events);
+      await bind(server, options);
+      server.on("error", (error) => this.#acceptFailed(events, socketErrorOf(error, "bind")));
+      return new NodeListener(server, options.address);
+    } catch (error) {
+      const { code, detail } = socketErrorOf(error, "bind");
+      throw new SocketFailure(code, detail);
+    }
+  }
+
+  dial(options: DialOptions, events: DialEvents): Dial {
+    return new NodeDial(options, events, this.#onHandlerError);
+  }
+
+  resolve(host: string): Promise<readonly string[]> {
+    return resolveName(host);
+  }
+
+  #createServer(options: ListenOptions, events: AcceptEvents): net.Server {
+    const accept = (stream: net.Socket, transport: net.Socket, tls: TlsSession | null) => {
+      new NodeSocket(stream, transport, tls, this.#onHandlerError).open((socket) => events.accepted(socket));
+    };
+    if (options.tls !== null) {
+      return createTlsServer(options, options.tls, {
+        secured: accept,
+        failed: (error) => this.#acceptFailed(events, error),
+      });
+    }
+    const server = net.createServer({ allowHalfOpen: true, noDelay: true });
+    server.on("connection", (stream) => accept(stream, stream, null));
+    return server;
+  }
+
+  #acceptFailed(events: AcceptEvents, error: SocketError): void {
+    try {
+      events.acceptFailed(error);
+    } catch (thrown) {
+      this.#onHandlerError(thrown);
+    }
+  }
+}
+
+/** Node passes `reusePort` on since 22.12 and 23.1; libuv refuses it where ports are not shared evenly. */
+function canReusePort(): boolean {
+  const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+  const known = major > 23 || (major === 23 && minor >= 1) || (major === 22 && minor >= 12);
+  return known && (process.platform === "linux" || process.platform === "freebsd");
+}
+
+function bind(server: net.Server, options: ListenOptions): Promise<void> {
+  const { address, backlog } = options;
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.once("listening", () => {
+      server.off("error", reject);
+      resolve();
+    });
+    if (address.kind === "unix") server.listen({ path: address.path, backlog });
+    else {
+      const { host, port } = address;
+      server.listen({ host, port, backlog, ...(options.reusePort ? { reusePort: true } : {}) });
+    }
+  });
+}
+
+class NodeListener implements Listener {
+  readonly address: Address;
+  readonly #server: net.Server;
+  #closed: Promise<void> | null = null;
+
+  constructor(server: net.Server, asked: Address) {
+    const bound = server.address();
+    this.#server = server;
+    this.address = typeof bound === "object" && bound !== null
+      ? { kind: "tcp", host: bound.address, port: bound.port }
+      : asked;
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= new Promise((resolve) => {
+      // Its callback would wait for all connections to end; the descriptor is closed in this turn.
+      this.#server.close();
+      setImmediate(resolve);
+    });
+    return this.#closed;
+  }
+}
+
+/** One attempt after the other, within one deadline. */
+class NodeDial implements Dial {
+  readonly #options: DialOptions;
+  readonly #events: DialEvents;
+  readonly #onHandlerError: (error: unknown) => void;
+  readonly #timer: ReturnType<typeof setTimeout>;
+  /** What is to be dropped when we give up. */
+  #transport: net.Socket | null = null;
+  #stream: net.Socket | null = null;
+  #settled = false;
+
+  constructor(options: DialOptions, events: DialEvents, onHandlerError: (error: unknown) => void) {
+    this.#options = options;
+    this.#events = events;
+    this.#onHandlerError = onHandlerError;
+    this.#timer = setTimeout(() => {
+      this.#fail({ code: "connection_timeout", detail: `not open after ${options.timeoutMs} ms` });
+    }, options.timeoutMs);
+    const { address } = options;
+    if (address.kind === "unix") this.#connect([address.path]);
+    else if (net.isIP(address.host) !== 0) this.#connect([address.host]);
+    else {
+      resolveName(address.host).then(
+        (hosts) => this.#connect(hosts),
+        (error: unknown) => this.#fail(socketErrorOf(error, "lookup")),
+      );
+    }
+  }
+
+  cancel(): void {
+    if (this.#settled) return;
+    this.#settle();
+    this.#drop();
+  }
+
+  /** @param hosts addresses left to be tried, or the path of a Unix socket */
+  #connect(hosts: readonly string[]): void {
+    if (this.#settled) return;
+    const { address } = this.#options;
+    const host = hosts[0] ?? "";
+    let transport: net.Socket;
+    try {
+      transport = address.kind === "unix"
+        ? net.connect({ path: host, allowHalfOpen: true })
+        : net.connect({ host, port: address.port, allowHalfOpen: true, noDelay: true });
+    } catch (error) {
+      // An impossible port or path. Never inside `dial`.
+      queueMicrotask(() => this.#fail(socketErrorOf(error, "dial")));
+      return;
+    }
+    this.#transport = transport;
+    const onError = (error: unknown) => {
+      if (hosts.length > 1) this.#connect(hosts.slice(1));
+      else this.#fail(socketErrorOf(error, "dial"));
+    };
+    transport.once("error", onError);
+    transport.once("connect", () => {
+      transport.off("error", onError);
+      if (this.#settled) transport.destroy();
+      else if (this.#options.tls === null) this.#open(transport, transport, null);
+      else this.#secure(transport);
+    });
+  }
+
+  #secure(transport: net.Socket): void {
+    // The TLS stream reports them as well.
+    transport.on("error", () => {});
+    try {
+      // The cast: checked by the caller.
+      this.#stream = secureClient(transport, this.#options.tls as NonNullable<DialOptions["tls"]>, {
+        secured: (stream, session) => this.#open(stream, transport, session),
+        failed: (error) => this.#fail(error),
+      });
+    } catch (error) {
+      this.#fail(socketErrorOf(error, "handshake"));
+    }
+  }
+
+  #open(stream: net.Socket, transport: net.Socket, session: TlsSession | null): void {
+    if (this.#settled) return;
+    this.#settle();
+    new NodeSocket(stream, transport, session, this.#onHandlerError)
+      .open((socket) => this.#events.opened(socket));
+  }
+
+  #fail(error: SocketError): void {
+    if (this.#settled) return;
+    this.#settle();
+    this.#drop();
+    try {
+      this.#events.failed(error);
+    } catch (thrown) {
+      this.#onHandlerError(thrown);
+    }
+  }
+
+  #settle(): void {
+    this.#settled = true;
+    clearTimeout(this.#timer);
+  }
+
+  #drop(): void {
+    if (this.#transport !== null) reset(this.#transport);
+    this.#stream?.destroy();
+  }
+}

@@ -1,0 +1,102 @@
+/** TLS of node:tls under the socket contract: contexts, handshakes, and what they settled. */
+import { isIP, type Server, type Socket as NetSocket } from "node:net";
+import * as tls from "node:tls";
+import type { ClientTls, ListenOptions, ServerTls, SocketError, TlsSession } from "./contract.ts";
+import { socketErrorOf } from "./socket_error.ts";
+
+/** What a TLS listener reports. */
+export interface TlsAcceptEvents {
+  /** The handshake is done. `transport` is the TCP or Unix socket below. */
+  secured(stream: NetSocket, transport: NetSocket, session: TlsSession): void;
+  failed(error: SocketError): void;
+}
+
+/** A listener that is not bound yet. Throws what node says about a broken certificate. */
+export function createTlsServer(options: ListenOptions, own: ServerTls, events: TlsAcceptEvents): Server {
+  const server = tls.createServer({
+    cert: own.cert,
+    key: own.key,
+    allowHalfOpen: true,
+    noDelay: true,
+    handshakeTimeout: options.handshakeTimeoutMs,
+    ...(own.alpn === undefined || own.alpn.length === 0 ? {} : { ALPNProtocols: [...own.alpn] }),
+    ...(own.names === undefined || own.names.length === 0 ? {} : { SNICallback: chooseByName(own.names) }),
+  });
+  server.on("secureConnection", (stream) => {
+    const transport = (stream as TlsStream)._parent ?? stream;
+    events.secured(stream, transport, sessionOf(stream, stream.servername || ""));
+  });
+  server.on("tlsClientError", (error, stream) => {
+    // After a handshake that took too long node leaves the connection to us.
+    stream.destroy();
+    events.failed(socketErrorOf(error, "handshake"));
+  });
+  return server;
+}
+
+/**
+ * Not documented: the socket that a TLS stream runs over. Without it `abort` would end a connection in
+ * order instead of resetting it, which is what happens where the property is missing.
+ */
+type TlsStream = tls.TLSSocket & { readonly _parent?: NetSocket };
+
+/** The outcome of a client's handshake; exactly one is called, later. */
+export interface HandshakeEvents {
+  secured(stream: NetSocket, session: TlsSession): void;
+  failed(error: SocketError): void;
+}
+
+/** Begins the handshake on an open connection. Throws what node says about a broken certificate. */
+export function secureClient(transport: NetSocket, own: ClientTls, events: HandshakeEvents): NetSocket {
+  const stream = tls.connect({
+    // Half-open, as the transport is.
+    socket: transport,
+    rejectUnauthorized: own.verify,
+    secureContext: clientContext(own),
+    // An IP literal must not be sent as a server name (RFC 6066 §3), but is what the certificate is for.
+    ...(isIP(own.serverName) === 0 ? { servername: own.serverName } : { host: own.serverName }),
+    ...(own.alpn === undefined || own.alpn.length === 0 ? {} : { ALPNProtocols: [...own.alpn] }),
+  });
+  const onError = (error: unknown) => events.failed(socketErrorOf(error, "handshake"));
+  stream.once("error", onError);
+  stream.once("secureConnect", () => {
+    stream.off("error", onError);
+    events.secured(stream, sessionOf(stream, own.serverName));
+  });
+  return stream;
+}
+
+/** Parsing certificates takes a millisecond, so it is done once per set of options. */
+const clientContexts = new WeakMap<ClientTls, tls.SecureContext>();
+
+function clientContext(own: ClientTls): tls.SecureContext {
+  let context = clientContexts.get(own);
+  if (context === undefined) {
+    context = tls.createSecureContext({
+      ...(own.ca === null ? {} : { ca: own.ca }),
+      ...(own.cert === undefined ? {} : { cert: own.cert }),
+      ...(own.key === undefined ? {} : { key: own.key }),
+    });
+    clientContexts.set(own, context);
+  }
+  return context;
+}
+
+type ServerNameCallback = NonNullable<tls.TlsOptions["SNICallback"]>;
+
+/** Exact names first, then `*.` for one label; without a match the listener's own certificate is used. */
+function chooseByName(names: NonNullable<ServerTls["names"]>): ServerNameCallback {
+  const contexts = new Map<string, tls.SecureContext>();
+  for (const { name, cert, key } of names) {
+    contexts.set(name.toLowerCase(), tls.createSecureContext({ cert, key }));
+  }
+  return (asked, done) => {
+    const name = asked.toLowerCase();
+    const dot = name.indexOf(".");
+    done(null, contexts.get(name) ?? (dot > 0 ? contexts.get(`*${name.slice(dot)}`) : undefined));
+  };
+}
+
+function sessionOf(stream: tls.TLSSocket, serverName: string): TlsSession {
+  return { alpn: stream.alpnProtocol || "", serverName, version: stream.getProtocol() ?? "" };
+}
