@@ -1,0 +1,104 @@
+/** Option values in the shape of `Config`: names and grouping change here, values do not. */
+
+import type {
+  EndpointConfig,
+  LogConfig,
+  ProcessConfig,
+  RetryConfig,
+  ServerConfig,
+  TlsFiles,
+  UpstreamConfig,
+} from "./config.ts";
+import type { OptionValues, UpstreamOptionValues } from "./options.ts";
+
+/** The `retry.*` options as one value. `off` is one attempt after no failure at all. */
+export function buildRetry(values: UpstreamOptionValues): RetryConfig {
+  const off = values["retry.mode"] === "off";
+  return {
+    on: off ? [] : values["retry.on"],
+    methods: values["retry.methods"],
+    tries: off ? 1 : values["retry.tries"],
+    unanswered: values["retry.mode"] === "unanswered",
+  };
+}
+
+export function buildUpstream(
+  name: string,
+  endpoints: readonly EndpointConfig[],
+  values: UpstreamOptionValues,
+): UpstreamConfig {
+  return {
+    name,
+    endpoints,
+    policy: values.policy,
+    holdMs: values.hold,
+    holdIntervalMs: values.hold_interval,
+    maxInFlight: values.max_in_flight,
+    queue: {
+      size: values["queue.size"],
+      bytes: values["queue.bytes"],
+      timeoutMs: values["queue.timeout"],
+    },
+    requestBufferBytes: values.request_buffer,
+    retry: buildRetry(values),
+    connectTimeoutMs: values.connect_timeout,
+    firstByteTimeoutMs: values.first_byte_timeout,
+    bodyIdleTimeoutMs: values.body_idle_timeout,
+    tunnelIdleTimeoutMs: values.tunnel_idle_timeout,
+    pool: {
+      size: values["pool.size"],
+      idleTimeoutMs: values["pool.idle_timeout"],
+      maxAgeMs: values["pool.max_age"],
+    },
+    hostHeader: values.host_header,
+    tls: {
+      verify: values["upstream_tls.verify"],
+      caFile: values["upstream_tls.ca"],
+      serverName: values["upstream_tls.server_name"],
+      certFile: values["upstream_tls.cert"],
+      keyFile: values["upstream_tls.key"],
+    },
+  };
+}
+
+export function buildServer(values: OptionValues): ServerConfig {
+  return {
+    headTimeoutMs: values.head_timeout,
+    bodyIdleTimeoutMs: values.body_idle_timeout,
+    keepAliveTimeoutMs: values.keep_alive_timeout,
+    drainTimeoutMs: values.drain_timeout,
+    maxHeadBytes: values.max_head,
+    maxTargetBytes: values.max_target,
+    maxFields: values.max_fields,
+    maxBodyBytes: values.max_body,
+    maxConnections: values.max_connections,
+    trustedProxies: values.trusted_proxies,
+    via: values.via,
+    underscoreFields: values.underscore_fields,
+    upgrades: values.upgrades,
+    lenientUpstream: values.lenient_upstream,
+    backlog: values.backlog,
+  };
+}
+
+export function buildLog(values: OptionValues): LogConfig {
+  return {
+    accessLog: { format: values["access_log.format"], to: values["access_log.to"] },
+    logLevel: values.log_level,
+    logFormat: values.log_format,
+  };
+}
+
+export function buildProcess(values: OptionValues): ProcessConfig {
+  return {
+    readyFd: values.ready_fd,
+    portFile: values.port_file,
+    pidFile: values.pid_file,
+  };
+}
+
+export function buildTls(values: OptionValues): TlsFiles | null {
+  const certFile = values["tls.cert"];
+  const keyFile = values["tls.key"];
+  return certFile === null || keyFile === null ? null : { certFile, keyFile };
+}

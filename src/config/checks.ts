@@ -1,0 +1,102 @@
+/** Rules between several values; each value on its own is valid by then. */
+
+import type { UpstreamConfig } from "./config.ts";
+import type { Layer, Resolved } from "./layer.ts";
+import { flagName } from "./option.ts";
+import { type OptionPath, UPSTREAM_OPTION_PATHS, type UpstreamOptionValues } from "./options.ts";
+import { formatOrigin, type Origin, type Problem, problemAt } from "./problem.ts";
+import type { UpstreamDraft } from "./upstreams.ts";
+
+/** Where the problems and warnings go. */
+export interface Findings {
+  readonly problems: Problem[];
+  readonly warnings: Problem[];
+}
+
+/** Rules of the top level. */
+export function checkTop(top: Resolved, findings: Findings): void {
+  const { values } = top;
+  const at = (path: OptionPath, message: string) => problemAt(top.originOf(path), path, message);
+  const { problems, warnings } = findings;
+  const cert = values["tls.cert"] !== null;
+  const key = values["tls.key"] !== null;
+  const https = values.listen.some((listener) => listener.tls);
+  if (cert && !key) problems.push(at("tls.cert", "needs tls.key as well (--tls-key)"));
+  if (key && !cert) problems.push(at("tls.key", "needs tls.cert as well (--tls-cert)"));
+  if (https && !cert && !key) {
+    problems.push(at("listen", "an https:// listener needs tls.cert and tls.key (--tls-cert, --tls-key)"));
+  }
+  if (cert && key && !https) {
+    problems.push(at("tls.cert", "is not used: write a listener with https://, like https://:8443"));
+  }
+  if (values.max_target > values.max_head) {
+    const path = top.originOf("max_target").source === "default" ? "max_head" : "max_target";
+    problems.push(at(path, "max_target must not be larger than max_head, which counts the whole head"));
+  }
+  if (top.originOf("access_log.to").source !== "default" && values["access_log.format"] === "off") {
+    warnings.push(at("access_log.to", "has no effect while access_log.format is off"));
+  }
+  checkClientCertificate(values, "", (path) => top.originOf(path), problems);
+  checkRetry(values, "", (path) => top.originOf(path), warnings);
+}
+
+/** Rules of one upstream, for what it says itself. */
+export function checkUpstream(
+  draft: UpstreamDraft,
+  upstream: UpstreamConfig,
+  values: UpstreamOptionValues,
+  top: Resolved,
+  findings: Findings,
+): void {
+  const { problems, warnings } = findings;
+  const prefix = `upstreams.${draft.name}.`;
+  const origin = (path: OptionPath) => draft.options.get(path)?.origin ?? top.originOf(path);
+  if (sets(draft.options, "upstream_tls.")) checkClientCertificate(values, prefix, origin, problems);
+  if (sets(draft.options, "retry.")) checkRetry(values, prefix, origin, warnings);
+  const https = upstream.endpoints.some((endpoint) => endpoint.scheme === "https");
+  if (sets(draft.options, "upstream_tls.") && !https) {
+    const message = "has no effect: no endpoint of this upstream begins with https://";
+    warnings.push(problemAt(draft.origin, `${prefix}upstream_tls`, message));
+  }
+  for (const path of UPSTREAM_OPTION_PATHS) {
+    const given = draft.options.get(path);
+    const over = top.originOf(path);
+    if (given === undefined || (over.source !== "flag" && over.source !== "env")) continue;
+    const message = `has no effect on upstream ${draft.name}, which has its own value (${
+      formatOrigin(given.origin)
+    })`;
+    warnings.push(problemAt(over, path, message));
+  }
+}
+
+function checkClientCertificate(
+  values: UpstreamOptionValues,
+  prefix: string,
+  origin: (path: OptionPath) => Origin,
+  problems: Problem[],
+): void {
+  const cert = values["upstream_tls.cert"] !== null;
+  const key = values["upstream_tls.key"] !== null;
+  if (cert === key) return;
+  const present = cert ? "upstream_tls.cert" : "upstream_tls.key";
+  const absent = cert ? "upstream_tls.key" : "upstream_tls.cert";
+  const message = `needs ${absent} as well (${flagName(absent)})`;
+  problems.push(problemAt(origin(present), prefix + present, message));
+}
+
+function checkRetry(
+  values: UpstreamOptionValues,
+  prefix: string,
+  origin: (path: OptionPath) => Origin,
+  warnings: Problem[],
+): void {
+  if (values["retry.mode"] !== "off") return;
+  for (const path of ["retry.on", "retry.methods", "retry.tries"] as const) {
+    if (origin(path).source === "default") continue;
+    warnings.push(problemAt(origin(path), prefix + path, "has no effect while retry.mode is off"));
+  }
+}
+
+function sets(layer: Layer, prefix: string): boolean {
+  return [...layer.keys()].some((path) => path.startsWith(prefix));
+}

@@ -1,0 +1,158 @@
+/**
+ * Makes the effective configuration out of flags, environment and file. All problems are found at once;
+ * with a single one there is no configuration.
+ */
+
+import { buildLog, buildProcess, buildServer, buildTls, buildUpstream } from "./build.ts";
+import { checkTop, checkUpstream, type Findings } from "./checks.ts";
+import { buildRoutes, DEFAULT_UPSTREAM } from "./build_routes.ts";
+import type { Config, RouteConfig, UpstreamConfig } from "./config.ts";
+import { readFileOptions } from "./file_options.ts";
+import {
+  type Flags,
+  type Layer,
+  readEnv,
+  readFlags,
+  resolve,
+  type Resolved,
+  resolveUpstream,
+} from "./layer.ts";
+import { flagName } from "./option.ts";
+import { OPTION_PATHS, type OptionValues, type UpstreamOptionValues } from "./options.ts";
+import { DEFAULT_ORIGIN, type Origin, type Problem, problemAt } from "./problem.ts";
+import { readRoutes, type RoutesResult } from "./routes.ts";
+import { readUpstreams, type UpstreamDraft } from "./upstreams.ts";
+import { readYaml, type YamlFile } from "./yaml_file.ts";
+
+/** Everything a configuration is made of. */
+export interface Sources {
+  /** Values of flags by name without dashes. */
+  readonly flags: Flags;
+  /** The environment; only names that begin with `SLUICE_` are read. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** The file of `--config`, already read. */
+  readonly file: { readonly path: string; readonly text: string } | null;
+}
+
+export interface Loaded {
+  readonly ok: true;
+  readonly config: Config;
+  /** Things that are allowed but probably not meant. */
+  readonly warnings: readonly Problem[];
+  /** The options of the top level; those of scope "upstream" are the defaults of every upstream. */
+  readonly values: OptionValues;
+  /**
+   * Where each value was given: all options of the top level by path, and `upstreams.NAME.OPTION` for what
+   * an upstream sets itself.
+   */
+  readonly origins: ReadonlyMap<string, Origin>;
+}
+
+export interface Rejected {
+  readonly ok: false;
+  readonly problems: readonly Problem[];
+  /** The only problem is that nothing says where requests should go: the user may need an introduction. */
+  readonly nothingToServe: boolean;
+}
+
+const NO_ROUTES: RoutesResult = { drafts: [], mentioned: new Set(), given: false };
+
+/** Never throws, whatever the sources hold. Touches no file: paths in the configuration are not looked at. */
+export function loadConfig(sources: Sources): Loaded | Rejected {
+  const findings: Findings = { problems: [], warnings: [] };
+  const { problems } = findings;
+  const file = readSource(sources.file, problems);
+  const flagLayer = readFlags(sources.flags, problems);
+  const envLayer = readEnv(sources.env, problems);
+  const fileLayer: Layer = file === null ? new Map() : readFileOptions(file, file.root, "", {
+    options: OPTION_PATHS,
+    keys: ["upstreams", "routes"],
+    noun: "the file",
+  }, problems);
+  const top = resolve([flagLayer, envLayer, fileLayer]);
+  const drafts = new Map(file === null ? [] : readUpstreams(file, problems));
+  addDefaultUpstream(top, drafts, problems);
+  const routes = file === null ? NO_ROUTES : readRoutes(file, [...drafts.keys()], problems);
+
+  const upstreams = new Map<string, UpstreamConfig>();
+  const valuesOf = new Map<string, UpstreamOptionValues>();
+  const origins = new Map<string, Origin>(OPTION_PATHS.map((path) => [path, top.originOf(path)]));
+  checkTop(top, findings);
+  for (const draft of drafts.values()) {
+    const values = resolveUpstream(draft.options, top.values);
+    const upstream = buildUpstream(draft.name, draft.endpoints ?? [], values);
+    upstreams.set(draft.name, upstream);
+    valuesOf.set(draft.name, values);
+    checkUpstream(draft, upstream, values, top, findings);
+    origins.set(`upstreams.${draft.name}.endpoints`, draft.endpointsOrigin);
+    for (const [path, given] of draft.options) origins.set(`upstreams.${draft.name}.${path}`, given.origin);
+  }
+  const builtRoutes = buildRoutes({ routes, drafts, upstreams, valuesOf, top }, problems);
+  const empty = drafts.size === 0 && !routes.given && top.values.to === null;
+  if (empty && problems.length === 0) {
+    return { ok: false, problems: [nothingToServe(file)], nothingToServe: true };
+  }
+  warnOfUnused(drafts, builtRoutes, routes.mentioned, findings.warnings);
+  if (problems.length > 0) return { ok: false, problems, nothingToServe: false };
+
+  const config: Config = {
+    listen: top.values.listen,
+    tls: buildTls(top.values),
+    server: buildServer(top.values),
+    upstreams: [...upstreams.values()],
+    routes: builtRoutes,
+    log: buildLog(top.values),
+    process: buildProcess(top.values),
+  };
+  return { ok: true, config, warnings: findings.warnings, values: top.values, origins };
+}
+
+function readSource(source: Sources["file"], problems: Problem[]): YamlFile | null {
+  if (source === null) return null;
+  const file = readYaml(source.path, source.text);
+  if ("root" in file) return file;
+  problems.push(file);
+  return null;
+}
+
+function addDefaultUpstream(top: Resolved, drafts: Map<string, UpstreamDraft>, problems: Problem[]): void {
+  const endpoints = top.values.to;
+  if (endpoints === null) return;
+  const origin = top.originOf("to");
+  if (drafts.has(DEFAULT_UPSTREAM)) {
+    const message = `makes an upstream named ${DEFAULT_UPSTREAM}, and the file has one too: rename that one`;
+    problems.push(problemAt(origin, "to", message));
+    return;
+  }
+  drafts.set(DEFAULT_UPSTREAM, {
+    name: DEFAULT_UPSTREAM,
+    endpoints,
+    endpointsOrigin: origin,
+    options: new Map(),
+    origin,
+  });
+}
+
+function warnOfUnused(
+  drafts: ReadonlyMap<string, UpstreamDraft>,
+  routes: readonly RouteConfig[],
+  mentioned: ReadonlySet<string>,
+  warnings: Problem[],
+): void {
+  for (const draft of drafts.values()) {
+    const used = mentioned.has(draft.name) ||
+      routes.some(({ target }) => target.kind === "upstream" && target.upstream === draft.name);
+    if (used) continue;
+    warnings.push(problemAt(draft.origin, `upstreams.${draft.name}`, "is not used: no route leads to it"));
+  }
+}
+
+function nothingToServe(file: YamlFile | null): Problem {
+  const origin: Origin = file === null ? DEFAULT_ORIGIN : { source: "file", name: file.path, line: null };
+  const message = file === null
+    ? `nothing says where requests should go: give an address, like ${flagName("to")} 3000, or a file with ${
+      flagName("config")
+    }`
+    : "says nowhere where requests should go: add to, upstreams or routes";
+  return problemAt(origin, "", message);
+}

@@ -1,0 +1,268 @@
+/** Options about clients, limits, logs and the process. */
+
+import type { OptionTable } from "./option.ts";
+import { duration, size } from "./quantity.ts";
+import { cidrs, endpoints, listeners, logTarget, pseudonym, upgradeTokens } from "./special_types.ts";
+import { boolean, count, oneOf, path } from "./value_type.ts";
+
+export const SERVER_OPTIONS = {
+  "listen": {
+    group: "Basics",
+    scope: "server",
+    type: listeners(),
+    default: ":8080",
+    help: "where to accept clients; repeatable",
+    doc:
+      "Addresses on which clients are accepted. `:8080` and `8080` mean all IPv4 interfaces, `[::]:8080` all " +
+      "IPv6 ones, port 0 any free port (see `port_file`). `https://:8443` speaks TLS with the certificate of `tls`.",
+    example: '[":8080", "https://:8443"]',
+  },
+  "to": {
+    group: "Basics",
+    scope: "server",
+    type: endpoints(),
+    default: null,
+    help: "endpoints that get all requests; repeatable",
+    doc:
+      "Short for an upstream named `default` with these endpoints, and a route that sends everything to it " +
+      "which no other route takes.",
+    example: "3000",
+  },
+  "config": {
+    group: "Basics",
+    scope: "process",
+    type: path(),
+    default: null,
+    outsideFile: true,
+    help: "YAML file with the configuration",
+    doc:
+      "The file's keys are the names of this reference. Flags and environment variables override the file.",
+    example: "sluice.yaml",
+  },
+  "tls.cert": {
+    group: "Connections from clients",
+    scope: "server",
+    type: path(),
+    default: null,
+    help: "certificate chain for https:// listeners (PEM)",
+    doc: "File with the certificate and its chain in PEM format, for all listeners written `https://…`.",
+    example: "/etc/sluice/cert.pem",
+  },
+  "tls.key": {
+    group: "Connections from clients",
+    scope: "server",
+    type: path(),
+    default: null,
+    help: "private key for https:// listeners (PEM)",
+    doc: "File with the private key of `tls.cert`.",
+    example: "/etc/sluice/key.pem",
+  },
+  "head_timeout": {
+    group: "Connections from clients",
+    scope: "server",
+    type: duration("1ms", "1h"),
+    default: "30s",
+    help: "longest time for a request's head to arrive",
+    doc:
+      "Counts from the first byte of a request (on a new connection: from its opening) to the end of the " +
+      "header section, and does not start anew with every byte. After it the client gets 408.",
+    example: "10s",
+  },
+  "keep_alive_timeout": {
+    group: "Connections from clients",
+    scope: "server",
+    type: duration("1ms", "1d"),
+    default: "75s",
+    help: "how long an idle client connection is kept",
+    doc: "Time without a request after which a client's connection is closed.",
+    example: "20s",
+  },
+  "trusted_proxies": {
+    group: "Connections from clients",
+    scope: "server",
+    type: cidrs(),
+    default: "",
+    help: "peers whose Forwarded fields are believed (CIDR)",
+    doc:
+      "`Forwarded` and `X-Forwarded-*` fields are dropped unless the peer that sent them is in one of these " +
+      "blocks.",
+    example: "[10.0.0.0/8, ::1]",
+  },
+  "via": {
+    group: "Connections from clients",
+    scope: "server",
+    type: pseudonym(),
+    default: "sluice",
+    help: "our name in Via and Proxy-Status",
+    doc:
+      "Give each of several proxies in a row its own name: a request that carries our name has come in a loop.",
+    example: "edge-1",
+  },
+  "underscore_fields": {
+    group: "Connections from clients",
+    scope: "server",
+    type: oneOf("drop", "pass", "reject"),
+    default: "drop",
+    help: "what to do with field names containing _",
+    doc:
+      "Many applications read `X_Real_IP` and `X-Real-IP` as one name, so that a client could set what only a " +
+      "proxy should.",
+    example: "pass",
+  },
+  "upgrades": {
+    group: "Connections from clients",
+    scope: "server",
+    type: upgradeTokens(),
+    default: "websocket",
+    help: "protocols a connection may be upgraded to",
+    doc: "Other values of `Upgrade` are removed. An empty list allows none.",
+    example: "[]",
+  },
+  "lenient_upstream": {
+    group: "Connections to endpoints",
+    scope: "server",
+    type: boolean(),
+    default: "false",
+    help: "accept slightly malformed responses",
+    doc:
+      "Field lines of responses with a space before the colon, folded over several lines, or ended by a bare " +
+      "line feed are repaired instead of being answered with 502.",
+    example: "true",
+  },
+  "backlog": {
+    group: "Connections from clients",
+    scope: "server",
+    type: count(1, 65_535),
+    default: "4096",
+    help: "connections the kernel keeps until we accept",
+    doc: "The kernel may cap it (`net.core.somaxconn`), and not every runtime lets it be set.",
+    example: "512",
+  },
+  "max_head": {
+    group: "Limits",
+    scope: "server",
+    type: size("1KiB", "1MiB"),
+    default: "32KiB",
+    help: "most bytes of a message head",
+    doc: "Start line and header section together, of requests (431 beyond) and responses (502 beyond).",
+    example: "64KiB",
+  },
+  "max_target": {
+    group: "Limits",
+    scope: "server",
+    type: size("128B", "1MiB"),
+    default: "8KiB",
+    help: "most bytes of a request target",
+    doc: "A longer one is answered with 414. RFC 9112 §3 asks for at least 8,000.",
+    example: "16KiB",
+  },
+  "max_fields": {
+    group: "Limits",
+    scope: "server",
+    type: count(1, 10_000),
+    default: "100",
+    help: "most field lines of a message",
+    doc: "Counts the header section, and the trailer section on its own. 431 or 502 beyond.",
+    example: "200",
+  },
+  "max_body": {
+    group: "Limits",
+    scope: "server",
+    type: size("0", "1024TiB"),
+    default: "0",
+    help: "largest request body; 0 = no limit",
+    doc: "A larger one is answered with 413.",
+    example: "10MiB",
+  },
+  "max_connections": {
+    group: "Limits",
+    scope: "server",
+    type: count(1, 10_000_000),
+    default: "20000",
+    help: "most client connections at a time",
+    doc:
+      "A further client gets 503. Each client may need a second connection to an endpoint: the limit on open " +
+      "files (`ulimit -n`) should be above twice this number.",
+    example: "1000",
+  },
+  "access_log.format": {
+    group: "Logs",
+    scope: "process",
+    type: oneOf("off", "json", "common", "combined"),
+    default: "off",
+    alias: "access_log",
+    help: "off, json, common or combined",
+    doc:
+      "One line for each request when it has ended. `json` has everything (see below), `common` and `combined` " +
+      "are the formats of the old web servers. In YAML `access_log: json` is short for `access_log: {format: json}`.",
+    example: "json",
+  },
+  "access_log.to": {
+    group: "Logs",
+    scope: "process",
+    type: logTarget(),
+    default: "stdout",
+    help: "stdout, stderr or the path of a file",
+    doc: "A file is opened for appending, and opened anew at SIGUSR1.",
+    example: "/var/log/sluice/access.log",
+  },
+  "log_level": {
+    group: "Logs",
+    scope: "process",
+    type: oneOf("error", "warn", "info", "debug"),
+    default: "info",
+    help: "error, warn, info or debug",
+    doc: "Least important lines that are written to standard error.",
+    example: "debug",
+  },
+  "log_format": {
+    group: "Logs",
+    scope: "process",
+    type: oneOf("text", "json"),
+    default: "text",
+    help: "text or json",
+    doc: "Form of the lines on standard error.",
+    example: "json",
+  },
+  "drain_timeout": {
+    group: "Process",
+    scope: "server",
+    type: duration("0", "1d"),
+    default: "30s",
+    help: "how long a stop waits for requests in flight",
+    doc:
+      "SIGTERM and SIGINT stop gracefully: nothing new is accepted, what is in flight ends, and what is left " +
+      "after this time is cut off. A second signal does not wait.",
+    example: "5s",
+  },
+  "ready_fd": {
+    group: "Process",
+    scope: "process",
+    type: count(1, 1023),
+    default: null,
+    help: "descriptor that gets READY=1 once we listen",
+    doc:
+      "When all listeners are bound the line `READY=1` is written to this descriptor, which is then closed " +
+      "(unless it is standard output or error).",
+    example: "3",
+  },
+  "port_file": {
+    group: "Process",
+    scope: "process",
+    type: path(),
+    default: null,
+    help: "file that gets the port we listen on",
+    doc:
+      "One line for each listener; written in one step once all are bound, so that a script which chose port 0 can read it.",
+    example: "/tmp/sluice.port",
+  },
+  "pid_file": {
+    group: "Process",
+    scope: "process",
+    type: path(),
+    default: null,
+    help: "file that gets our process id",
+    doc: "Written once all listeners are bound, removed at a graceful stop.",
+    example: "/run/sluice.pid",
+  },
+} as const satisfies OptionTable;

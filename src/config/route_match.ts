@@ -1,0 +1,94 @@
+/** What a route matches: hosts and path prefixes. */
+
+import { isHost } from "./address.ts";
+import { formatIpv6, parseIpv6 } from "./ip_address.ts";
+import { asMap } from "./mapping.ts";
+import { quoteIfOdd, shown } from "./shown.ts";
+import { suggest } from "./suggest.ts";
+import { type Fault, fault, listItems, mustBe, type Parsed, success } from "./value_type.ts";
+
+/** One host and path prefix; null is any host, "/" any path. */
+export interface Match {
+  readonly host: string | null;
+  readonly path: string;
+}
+
+const KEYS = ["host", "path"];
+
+/** Parses `match`. Lists of hosts and paths give all their combinations. Never throws. */
+export function parseMatch(raw: unknown): Parsed<readonly Match[]> {
+  const map = asMap(raw);
+  if (map === null) return fault(`must be a mapping with host and path, got ${shown(raw)}`);
+  const faults: Fault[] = [];
+  let hosts: readonly (string | null)[] = [null];
+  let paths: readonly string[] = ["/"];
+  for (const [key, value] of map) {
+    if (key === "host") {
+      hosts = each(value, ".host", parseHost, faults);
+    } else if (key === "path") {
+      paths = each(value, ".path", parsePath, faults);
+    } else {
+      const message = "unknown key: match has host and path";
+      faults.push({ at: `.${quoteIfOdd(key)}`, message, suggestion: suggest(key, KEYS) });
+    }
+  }
+  if (faults.length > 0) return { ok: false, faults };
+  return success(hosts.flatMap((host) => paths.map((path) => ({ host, path }))));
+}
+
+function each<T>(
+  raw: unknown,
+  at: string,
+  parse: (raw: unknown) => Parsed<T>,
+  faults: Fault[],
+): readonly T[] {
+  const items = Array.isArray(raw) ? listItems(raw) ?? [] : [raw];
+  if (items.length === 0) faults.push({ at, message: "must not be an empty list", suggestion: null });
+  const values: T[] = [];
+  for (const [index, item] of items.entries()) {
+    const parsed = parse(item);
+    if (parsed.ok) {
+      values.push(parsed.value);
+    } else {
+      const place = Array.isArray(raw) ? `${at}[${index}]` : at;
+      faults.push(...parsed.faults.map((found) => ({ ...found, at: place + found.at })));
+    }
+  }
+  return values;
+}
+
+function parseHost(raw: unknown): Parsed<string> {
+  const accepts = "a host name like example.com or *.example.com, without a port";
+  if (typeof raw !== "string" || raw === "") return mustBe(accepts, raw);
+  if (raw === "*") return fault("matches any host: leave host out instead");
+  const lower = raw.toLowerCase().replace(/(?<=[^.])\.$/, "");
+  if (lower.startsWith("[") && isHost(lower)) {
+    return success(`[${formatIpv6(parseIpv6(lower.slice(1, -1)) ?? [])}]`);
+  }
+  const name = lower.startsWith("*.") ? lower.slice(2) : lower;
+  if (isHost(name) && !name.includes(":")) return success(lower);
+  const bare = lower.replace(/^https?:\/\//, "").replace(/[:/].*$/, "");
+  return mustBe(accepts, raw, bare !== name && isHost(bare) ? bare : null);
+}
+
+function parsePath(raw: unknown): Parsed<string> {
+  const accepts = "a path like /api/ that begins with a slash";
+  if (typeof raw !== "string" || raw === "") return mustBe(accepts, raw);
+  if (!raw.startsWith("/")) return mustBe(accepts, raw, /^[\w./-]+$/.test(raw) ? `/${raw}` : null);
+  if (raw.endsWith("*")) {
+    return fault(
+      `needs no *: a path matches all that begin with it, got ${shown(raw)}`,
+      raw.replace(/\*+$/, ""),
+    );
+  }
+  if (/[?#]/.test(raw)) {
+    return fault(`must not have a query or fragment, got ${shown(raw)}`, raw.replace(/[?#].*$/s, ""));
+  }
+  if (!/^[\x21-\x7e]{1,2048}$/.test(raw) || raw.includes("\\")) {
+    return fault(`must be percent-encoded printable ASCII without spaces, got ${shown(raw)}`);
+  }
+  if (/\/\/|\/\.{1,2}(?:\/|$)/.test(raw)) {
+    return fault(`can never match: it has an empty, . or .. segment, got ${shown(raw)}`);
+  }
+  return success(raw);
+}

@@ -1,0 +1,67 @@
+/**
+ * Reads a YAML file. With the "failsafe" schema of YAML 1.2 §10.1 every scalar stays the text that was
+ * written: `08`, `yes`, `1e3`, `.nan` and `null` mean here what they mean as a flag's value, and it is
+ * the option's type that judges them.
+ */
+
+import { parse } from "@std/yaml";
+import { keyLines, type LineOf } from "./key_lines.ts";
+import { asMap, type Mapping } from "./mapping.ts";
+import { type Origin, type Problem, problemAt } from "./problem.ts";
+import { shown } from "./shown.ts";
+
+/** Larger files are surely something else; also bounds the work of the parser. */
+export const MAX_FILE_CHARS = 1_048_576;
+
+/** Both libraries that answer to the name `@std/yaml` know `schema`; `logLevel` keeps the npm one from warning on stderr. */
+const PARSE_OPTIONS = { schema: "failsafe", logLevel: "error" } as const;
+
+export interface YamlFile {
+  readonly path: string;
+  readonly root: Mapping;
+  readonly lineOf: LineOf;
+}
+
+/** The file, or the one problem that kept it from being read. Never throws. */
+export function readYaml(path: string, text: string): YamlFile | Problem {
+  const whole: Origin = { source: "file", name: path, line: null };
+  if (text.length > MAX_FILE_CHARS) {
+    return problemAt(whole, "", `is too large: ${text.length} characters, at most ${MAX_FILE_CHARS}`);
+  }
+  let value: unknown;
+  try {
+    value = parse(text, PARSE_OPTIONS);
+  } catch (error) {
+    return syntaxProblem(whole, error);
+  }
+  const root = value === null || value === undefined || value === ""
+    ? new Map<string, unknown>()
+    : asMap(value);
+  if (root === null) {
+    return problemAt(whole, "", `must be a mapping like "to: 3000" at the top level, got ${shown(value)}`);
+  }
+  return { path, root, lineOf: keyLines(text) };
+}
+
+/** Where a value of the file stands. */
+export function originIn(file: YamlFile, path: string): Origin {
+  return { source: "file", name: file.path, line: file.lineOf(path) };
+}
+
+/** npm's yaml has `linePos` on its errors, JSR's says "at line 3, column 5" in the message. */
+function syntaxProblem(origin: Origin, error: unknown): Problem {
+  if (error instanceof RangeError) return problemAt(origin, "", "is nested too deeply");
+  const message = error instanceof Error ? error.message : String(error);
+  const first = (message.split("\n")[0] ?? "").replace(/:$/, "");
+  const match = /\bat line (\d+),? column (\d+)/.exec(first);
+  const reason = (match === null ? first : first.slice(0, match.index)).trim();
+  return {
+    ...problemAt(origin, "", `is not valid YAML: ${printable(reason)}`),
+    line: match === null ? null : Number(match[1]),
+    column: match === null ? null : Number(match[2]),
+  };
+}
+
+function printable(text: string): string {
+  return text.slice(0, 200).replace(/[^\x20-\x7e]/g, "?");
+}
