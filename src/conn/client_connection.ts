@@ -1,0 +1,505 @@
+/**
+ * A client's HTTP/1.1 connection: parses requests one at a time, encodes their responses in order, and
+ * keeps the deadlines of the client's side.
+ *
+ * States: `waiting` for a request (idle), `head` being received, `exchange` in progress, `lingering`
+ * (answered for the last time, reading on so that the answer is not destroyed by a reset), `gone`.
+ */
+
+import type { CloseReason, Socket } from "../../runtime/contract.ts";
+import { encodeChunkHead, LAST_CHUNK } from "../http1/encode.ts";
+import { type Fault, FAULTS } from "../http1/fault.ts";
+import { type BodyKind, requestFraming } from "../http1/framing.ts";
+import type { Head } from "../http1/head.ts";
+import type { Http1Limits } from "../http1/limits.ts";
+import { MessageParser } from "../http1/message_parser.ts";
+import { requestPersists } from "../http1/persistence.ts";
+import { checkRequest } from "../http1/request_rules.ts";
+import { Connection, type ConnectionContext, LOW_WATER_BYTES } from "./connection.ts";
+import type { ClientStream, ClientStreamEvents, ResponseBody } from "./stream.ts";
+
+/** Deadlines and limits of the client's side; milliseconds. */
+export interface ClientSettings {
+  readonly headTimeoutMs: number;
+  readonly bodyIdleTimeoutMs: number;
+  readonly keepAliveTimeoutMs: number;
+  readonly limits: Http1Limits;
+}
+
+/** Who answers requests. May answer inside the call. */
+export interface RequestHandler {
+  /** A request head has arrived and is well-formed; `stream.requestDone` tells whether it has no body. */
+  request(connection: ClientConnection, head: Head): void;
+  /**
+   * What arrived is not an acceptable request. The answer must be given with `close`; the connection
+   * lingers after it. `head` is null when it could not be parsed.
+   */
+  refused(connection: ClientConnection, fault: Fault, head: Head | null): void;
+  /** The connection is gone, whatever it was doing. */
+  connectionClosed(connection: ClientConnection): void;
+}
+
+/** Longest silence of the client after our last answer; then the connection is dropped. */
+const LINGER_MS = 2000;
+/** Bytes read and thrown away after our last answer before the connection is dropped. */
+const LINGER_BYTES = 1024 * 1024;
+/** Bytes of pipelined requests kept while one is being answered; then reading pauses. */
+const PIPELINE_BYTES = 64 * 1024;
+
+type State = "waiting" | "head" | "exchange" | "lingering" | "gone";
+
+const chunkHead = new Uint8Array(24);
+const CRLF = new Uint8Array([13, 10]);
+
+export class ClientConnection extends Connection implements ClientStream {
+  readonly #settings: ClientSettings;
+  readonly #handler: RequestHandler;
+  readonly #parser: MessageParser;
+  #state: State = "waiting";
+  events: ClientStreamEvents | null = null;
+  requestKind: BodyKind = "none";
+  requestDone = true;
+  /** HTTP minor version of the current request. */
+  minor: 0 | 1 = 1;
+  #method = "";
+  #persist = false;
+  /** The client asked for the end of the connection after this response: it sends nothing more. */
+  #closeExpected = false;
+  #responseKind: ResponseBody | "chunked" = "none";
+  #responseBegun = false;
+  #clientEnded = false;
+  #advancing = false;
+  #readPaused = false;
+  #bodyPaused = false;
+  #lingered = 0;
+  /** No further request is wanted on this connection. */
+  #draining = false;
+  /** Requests begun on this connection. */
+  requests = 0;
+  /** Bytes received so far. */
+  receivedBytes = 0;
+  /** Monotonic milliseconds at which the first byte of the current request was seen. */
+  requestBeganAt = 0;
+  /** Monotonic milliseconds since which the connection has been idle. */
+  idleSince: number;
+  /** Text that depends on the connection only, for whoever builds forwarded fields. */
+  forwardedText = "";
+  forwardedFor: string | null = null;
+  /** Whether the peer's own forwarding fields are believed. */
+  trusted = false;
+  /** The listener speaks TLS. */
+  readonly secure: boolean;
+
+  constructor(context: ConnectionContext, socket: Socket, settings: ClientSettings, handler: RequestHandler) {
+    super(context, socket);
+    this.#settings = settings;
+    this.#handler = handler;
+    this.#parser = new MessageParser("request", settings.limits);
+    this.secure = socket.tls !== null;
+    this.idleSince = context.clock.now();
+    this.setDeadline(this.idleSince + settings.headTimeoutMs);
+  }
+
+  get state(): State {
+    return this.#state;
+  }
+
+  /** Whether a response head has been sent for the current request. */
+  get responseBegun(): boolean {
+    return this.#responseBegun;
+  }
+
+  /** Between requests, nothing pending. */
+  get idle(): boolean {
+    return this.#state === "waiting";
+  }
+
+  // Receiving
+
+  protected override received(bytes: Uint8Array): void {
+    this.receivedBytes += bytes.length;
+    if (this.#state === "lingering") {
+      this.#lingered += bytes.length;
+      if (this.#lingered > LINGER_BYTES) this.abort();
+      else if (this.backlogBytes === 0) this.setDeadline(this.context.clock.now() + LINGER_MS);
+      return;
+    }
+    if (this.#state === "gone") return;
+    this.#parser.feed(bytes);
+    if (this.#state === "exchange" && this.requestDone) {
+      this.#parkPipelined();
+      return;
+    }
+    this.#advance();
+  }
+
+  /** Bytes of the next request: kept, bounded, until this one is answered. */
+  #parkPipelined(): void {
+    this.#parser.suspend();
+    if (!this.#readPaused && this.#parser.unreadBytes > PIPELINE_BYTES) {
+      this.#readPaused = true;
+      this.socket.pause();
+    }
+  }
+
+  #advance(): void {
+    if (this.#advancing) return;
+    this.#advancing = true;
+    const parser = this.#parser;
+    for (;;) {
+      if (this.#state === "exchange") {
+        if (this.requestDone) {
+          this.#parkPipelined();
+          break;
+        }
+        if (this.#bodyPaused) {
+          parser.suspend();
+          break;
+        }
+      } else if (this.#state !== "waiting" && this.#state !== "head") {
+        parser.suspend();
+        break;
+      }
+      const event = parser.next();
+      if (event === "more") {
+        this.#starved();
+        break;
+      }
+      if (event === "head") this.#headArrived(parser.head as Head);
+      else if (event === "data") this.events?.clientBody(parser.data, parser.dataFrom, parser.dataTo);
+      else if (event === "end") this.#requestEnded();
+      else {
+        this.#faulted(parser.fault as Fault);
+        break;
+      }
+    }
+    this.#advancing = false;
+  }
+
+  /** All that has arrived is used up. */
+  #starved(): void {
+    if (this.#state === "waiting") {
+      if (this.#parser.idle) return;
+      this.#state = "head";
+      this.requestBeganAt = this.context.clock.now();
+      this.setDeadline(this.requestBeganAt + this.#settings.headTimeoutMs);
+      if (this.#clientEnded) this.#endOfInput();
+    } else if (this.#state === "exchange" && !this.requestDone) {
+      this.#restartBodyDeadline();
+      if (this.#clientEnded) this.#endOfInput();
+    }
+  }
+
+  #headArrived(head: Head): void {
+    if (this.#state === "waiting") this.requestBeganAt = this.context.clock.now();
+    this.#state = "exchange";
+    this.requests++;
+    this.#responseBegun = false;
+    this.#method = head.method;
+    this.minor = head.minor;
+    this.requestDone = false;
+    this.#bodyPaused = false;
+    const kind = requestFraming(head);
+    if (typeof kind !== "string") {
+      this.#refuse(kind, head);
+      return;
+    }
+    const fault = checkRequest(head);
+    if (fault !== null) {
+      this.#refuse(fault, head);
+      return;
+    }
+    this.requestKind = kind;
+    this.#parser.startBody(kind, head.bodyBytes);
+    this.#closeExpected = !requestPersists(head);
+    this.#persist = !this.#closeExpected && !this.#draining;
+    if (kind === "none") {
+      this.#parser.next();
+      this.requestDone = true;
+    }
+    this.setDeadline(Infinity);
+    this.#handler.request(this, head);
+  }
+
+  #requestEnded(): void {
+    this.requestDone = true;
+    if (this.backlogBytes === 0) this.setDeadline(Infinity);
+    this.events?.clientEnd(this.#parser.trailers);
+  }
+
+  #faulted(fault: Fault): void {
+    if (this.#state === "exchange") {
+      this.#persist = false;
+      if (this.events !== null) this.events.clientFault(fault);
+      else this.#linger();
+    } else {
+      this.#state = "exchange";
+      this.requests++;
+      this.#responseBegun = false;
+      this.minor = 1;
+      this.#method = "";
+      this.#refuse(fault, null);
+    }
+  }
+
+  #refuse(fault: Fault, head: Head | null): void {
+    this.#persist = false;
+    this.requestDone = false;
+    this.requestKind = "none";
+    this.setDeadline(Infinity);
+    this.#handler.refused(this, fault, head);
+  }
+
+  /** The body's idle deadline rests while we are the ones who do not read. */
+  #restartBodyDeadline(): void {
+    if (this.#bodyPaused || this.backlogBytes > 0) return;
+    this.setDeadline(this.context.clock.now() + this.#settings.bodyIdleTimeoutMs);
+  }
+
+  /**
+   * Begins to expect the rest of the request body: the deadline for a pause within it runs from now.
+   */
+  expectBody(): void {
+    if (!this.requestDone) this.#restartBodyDeadline();
+  }
+
+  pauseBody(): void {
+    if (this.#bodyPaused || this.requestDone || this.#state !== "exchange") return;
+    this.#bodyPaused = true;
+    if (this.backlogBytes === 0) this.setDeadline(Infinity);
+    if (!this.#readPaused) {
+      this.#readPaused = true;
+      this.socket.pause();
+    }
+  }
+
+  resumeBody(): void {
+    if (!this.#bodyPaused) return;
+    this.#bodyPaused = false;
+    if (this.#state !== "exchange") return;
+    this.#resumeReading();
+    this.#restartBodyDeadline();
+    if (this.#parser.unreadBytes > 0) this.#advance();
+  }
+
+  #resumeReading(): void {
+    if (!this.#readPaused) return;
+    this.#readPaused = false;
+    this.socket.resume();
+  }
+
+  protected override peerEnded(): void {
+    this.#clientEnded = true;
+    if (this.#state === "waiting" || this.#state === "lingering") {
+      this.#state = "gone";
+      this.close();
+    } else if (this.#state === "head" || (this.#state === "exchange" && !this.requestDone)) {
+      if (!this.#bodyPaused) this.#endOfInput();
+    } else if (this.#state === "exchange") {
+      this.#persist = false;
+      this.events?.clientEnded();
+    }
+  }
+
+  /** FIN in the middle of a request. */
+  #endOfInput(): void {
+    this.#parser.endOfInput();
+    const event = this.#parser.next();
+    if (event === "fault") this.#faulted(this.#parser.fault as Fault);
+    else if (event === "end") this.#requestEnded();
+    else this.close();
+  }
+
+  protected override gone(reason: CloseReason): void {
+    this.#state = "gone";
+    const events = this.events;
+    this.events = null;
+    events?.clientGone(reason);
+    this.#handler.connectionClosed(this);
+  }
+
+  protected override timedOut(): void {
+    if (this.#state === "waiting") {
+      // Not a byte of a request: end in order, without an answer.
+      this.#state = "gone";
+      this.close();
+    } else if (this.#state === "head") {
+      this.#faulted(FAULTS.requestTimeout);
+    } else if (this.#state === "exchange") {
+      if (this.events === null) this.abort();
+      else this.events.clientTimedOut(this.backlogBytes > 0 ? "write" : "read");
+    } else {
+      this.abort();
+    }
+  }
+
+  // Sending
+
+  sendInterim(status: number, reason: string, fields: string): void {
+    if (this.minor === 0 || this.#state !== "exchange" || this.#responseBegun) return;
+    this.sendText("HTTP/1.1 " + status + " " + reason + "\r\n" + fields + "\r\n");
+  }
+
+  sendHead(
+    status: number,
+    reason: string,
+    fields: string,
+    body: ResponseBody,
+    bodyBytes: number,
+    close: boolean,
+  ): void {
+    this.#responseBegun = true;
+    let kind: ResponseBody | "chunked" = body;
+    let framing = "";
+    let persist = this.#persist && !close && this.requestDone && !this.#draining;
+    if (body === "length") {
+      framing = bodyBytes === 0 ? "Content-Length: 0\r\n" : "Content-Length: " + bodyBytes + "\r\n";
+    } else if (body === "stream") {
+      if (this.minor === 1) {
+        kind = "chunked";
+        framing = "Transfer-Encoding: chunked\r\n";
+      } else {
+        persist = false;
+      }
+    }
+    this.#responseKind = kind;
+    this.#persist = persist;
+    const connection = persist
+      ? (this.minor === 0 ? "Connection: keep-alive\r\n\r\n" : "\r\n")
+      : "Connection: close\r\n\r\n";
+    this.sendText("HTTP/1.1 " + status + " " + reason + "\r\n" + fields + framing + connection);
+  }
+
+  /** Sends the head of a 101 response; what follows on the connection is raw. */
+  sendSwitch(reason: string, fields: string): void {
+    this.#responseBegun = true;
+    this.#persist = false;
+    this.sendText("HTTP/1.1 101 " + reason + "\r\n" + fields + "\r\n");
+  }
+
+  sendBody(bytes: Uint8Array, from: number, to: number): void {
+    if (to <= from) return;
+    if (this.#responseKind === "chunked") {
+      this.sendBytes(chunkHead, 0, encodeChunkHead(to - from, chunkHead, 0));
+      this.sendBytes(bytes, from, to);
+      this.sendBytes(CRLF, 0, 2);
+    } else {
+      this.sendBytes(bytes, from, to);
+    }
+    if (this.backlogBytes > 0) this.#watchSending();
+  }
+
+  sendEnd(trailers: string): void {
+    if (this.#responseKind === "chunked") {
+      if (trailers === "") this.sendBytes(LAST_CHUNK, 0, LAST_CHUNK.length);
+      else this.sendText("0\r\n" + trailers + "\r\n");
+    }
+    this.events = null;
+    if (!this.#persist) {
+      this.#lastAnswerSent();
+      return;
+    }
+    this.#state = "waiting";
+    this.#resumeReading();
+    if (this.#clientEnded && this.#parser.unreadBytes === 0) {
+      this.#lastAnswerSent();
+      return;
+    }
+    this.idleSince = this.context.clock.now();
+    this.setDeadline(this.idleSince + this.#settings.keepAliveTimeoutMs);
+  }
+
+  /** After `sendEnd`: goes on with a request that has arrived meanwhile. */
+  nextRequest(): void {
+    if (this.#state === "waiting" && this.#parser.unreadBytes > 0) this.#advance();
+  }
+
+  #lastAnswerSent(): void {
+    const clean = this.requestDone && this.#parser.unreadBytes === 0;
+    if (clean && (this.#clientEnded || this.#closeExpected)) {
+      this.#state = "gone";
+      this.close();
+      this.#watchSending();
+    } else {
+      this.#linger();
+    }
+  }
+
+  #linger(): void {
+    this.#state = "lingering";
+    this.events = null;
+    this.#parser.suspend();
+    this.#parser.takeUnread();
+    this.#resumeReading();
+    this.finish();
+    if (this.backlogBytes > 0) this.#watchSending();
+    else this.setDeadline(this.context.clock.now() + LINGER_MS);
+  }
+
+  sendCut(): void {
+    this.events = null;
+    this.#persist = false;
+    if (!this.#responseBegun || this.#responseKind === "stream" || this.#responseKind === "none") {
+      // Nothing but a reset tells the client that a body delimited by the end is not complete.
+      this.abort();
+      return;
+    }
+    this.#linger();
+  }
+
+  protected override sendProgress(backlogBytes: number): void {
+    if (backlogBytes > 0) this.#watchSending();
+    else if (this.#state === "lingering") this.setDeadline(this.context.clock.now() + LINGER_MS);
+    else if (this.#state !== "exchange") return;
+    else if (this.requestDone || this.#bodyPaused) this.setDeadline(Infinity);
+    else this.#restartBodyDeadline();
+    if (backlogBytes <= LOW_WATER_BYTES) this.events?.clientWritable();
+  }
+
+  /** The client does not read: it has the idle time to take the next bytes. */
+  #watchSending(): void {
+    this.setDeadline(this.context.clock.now() + this.#settings.bodyIdleTimeoutMs);
+  }
+
+  // Ending
+
+  /**
+   * No further request on this connection: the response in progress announces the end; an idle
+   * connection is closed when it has been idle for `gapMs`.
+   */
+  drain(now: number, gapMs: number): void {
+    this.#draining = true;
+    if (this.#state !== "waiting") return;
+    if (now - this.idleSince >= gapMs) {
+      this.#state = "gone";
+      this.close();
+    } else {
+      this.setDeadline(this.idleSince + gapMs);
+    }
+  }
+
+  /**
+   * Hands the socket over, for a tunnel: no event reaches this object any more but `detached`'s owner's.
+   *
+   * @returns bytes the client has sent that are not part of the request, or null
+   */
+  detach(): Uint8Array | null {
+    this.context.output.flush();
+    this.#state = "gone";
+    this.events = null;
+    this.context.deadlines.remove(this);
+    const early = this.#parser.takeUnread();
+    this.#resumeReading();
+    return early;
+  }
+
+  /** The tunnel that took over has ended. */
+  detachedClosed(): void {
+    this.#handler.connectionClosed(this);
+  }
+
+  /** Method of the current request, for logs. */
+  get method(): string {
+    return this.#method;
+  }
+}

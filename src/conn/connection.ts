@@ -1,0 +1,166 @@
+/**
+ * What both kinds of connection share: a socket, its send side with a bounded queue, and a deadline.
+ */
+
+import type { Clock, CloseReason, Socket, SocketEvents } from "../../runtime/contract.ts";
+import { type DeadlineQueue, Timed } from "../time/deadline_queue.ts";
+import type { OutputBuffer, OutputOwner } from "./output_buffer.ts";
+import { SendQueue } from "./send_queue.ts";
+
+/** Above this many unsent bytes the other side is paused; one platform chunk may come on top. */
+export const HIGH_WATER_BYTES = 64 * 1024;
+/** At or below this many unsent bytes it is resumed. */
+export const LOW_WATER_BYTES = 16 * 1024;
+
+/** Things that exist once per process and that every connection uses. */
+export interface ConnectionContext {
+  readonly clock: Clock;
+  readonly deadlines: DeadlineQueue;
+  readonly output: OutputBuffer;
+}
+
+type Ending = "open" | "finishing" | "closing" | "ended";
+
+/**
+ * Owns one socket from open to closed. Subclasses handle `received`, `peerEnded`, `gone` and `timedOut`;
+ * what they write is joined until the end of the event and then flushed.
+ */
+export abstract class Connection extends Timed implements SocketEvents, OutputOwner {
+  protected readonly context: ConnectionContext;
+  readonly socket: Socket;
+  #queue: SendQueue | null = null;
+  #ending: Ending = "open";
+  /** Bytes the socket has taken so far. */
+  acceptedBytes = 0;
+  /** Bytes handed to `sendText` and `sendBytes` so far. */
+  offeredBytes = 0;
+
+  constructor(context: ConnectionContext, socket: Socket) {
+    super();
+    this.context = context;
+    this.socket = socket;
+  }
+
+  /** Bytes arrived; lent for the call. */
+  protected abstract received(bytes: Uint8Array): void;
+  /** The peer has finished sending. */
+  protected abstract peerEnded(): void;
+  /** The socket is gone; last event. */
+  protected abstract gone(reason: CloseReason): void;
+  /** The deadline passed. */
+  protected abstract timedOut(now: number): void;
+  /** The send queue has fallen to the low-water mark, or has moved (`empty` tells which). */
+  protected abstract sendProgress(backlogBytes: number): void;
+
+  /** Bytes given to us that the socket has not taken, those joined in this turn excluded. */
+  get backlogBytes(): number {
+    return this.#queue === null ? 0 : this.#queue.bytes;
+  }
+
+  /** No more can be written: `finish`, `close` or `abort` was called or the socket is gone. */
+  get sendingEnded(): boolean {
+    return this.#ending !== "open";
+  }
+
+  sendText(text: string): void {
+    if (this.#ending !== "open") return;
+    this.offeredBytes += text.length;
+    this.context.output.text(this, text);
+  }
+
+  /** Sends a range; the bytes are lent for the call. */
+  sendBytes(bytes: Uint8Array, from: number, to: number): void {
+    if (this.#ending !== "open" || to <= from) return;
+    this.offeredBytes += to - from;
+    this.context.output.bytes(this, bytes, from, to);
+  }
+
+  /** From the output buffer: the bytes go to the socket, what it does not take to the queue. */
+  writeNow(bytes: Uint8Array, from: number, to: number): void {
+    if (this.#ending === "ended") return;
+    if (this.#queue !== null) {
+      this.#queue.push(bytes, from, to);
+      return;
+    }
+    const taken = this.socket.write(bytes, from, to);
+    this.acceptedBytes += taken;
+    if (taken < to - from) {
+      this.#queue = new SendQueue();
+      this.#queue.push(bytes, from + taken, to);
+    }
+  }
+
+  /** Sends what is there, then FIN. Reading goes on. */
+  finish(): void {
+    this.#end("finishing");
+  }
+
+  /** Sends what is there, then closes both directions. */
+  close(): void {
+    this.#end("closing");
+  }
+
+  #end(how: "finishing" | "closing"): void {
+    if (this.#ending === "ended" || this.#ending === "closing") return;
+    this.context.output.flush();
+    this.#ending = how;
+    if (this.#queue === null) this.#settleEnding();
+  }
+
+  #settleEnding(): void {
+    if (this.#ending === "finishing") this.socket.finish();
+    else if (this.#ending === "closing") this.socket.close();
+  }
+
+  /** Drops the connection now, unsent bytes included. */
+  abort(): void {
+    if (this.#ending === "ended") return;
+    this.#ending = "ended";
+    this.context.output.forget(this);
+    this.#queue = null;
+    this.socket.abort();
+  }
+
+  protected setDeadline(at: number): void {
+    this.context.deadlines.set(this, at);
+  }
+
+  // Events of the platform. Each ends by flushing what was written meanwhile.
+
+  data(bytes: Uint8Array): void {
+    this.received(bytes);
+    this.context.output.flush();
+  }
+
+  drained(): void {
+    const queue = this.#queue;
+    if (queue !== null) {
+      this.acceptedBytes += queue.drainTo(this.socket);
+      if (queue.bytes === 0) {
+        this.#queue = null;
+        if (this.#ending !== "open") this.#settleEnding();
+      }
+      if (this.#ending !== "ended") this.sendProgress(queue.bytes);
+    }
+    this.context.output.flush();
+  }
+
+  ended(): void {
+    this.peerEnded();
+    this.context.output.flush();
+  }
+
+  closed(reason: CloseReason): void {
+    this.#ending = "ended";
+    this.#queue = null;
+    this.context.output.forget(this);
+    this.context.deadlines.remove(this);
+    this.gone(reason);
+    this.context.output.flush();
+  }
+
+  override expired(now: number): void {
+    this.timedOut(now);
+    this.context.output.flush();
+  }
+}

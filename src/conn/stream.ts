@@ -1,0 +1,89 @@
+/**
+ * One request and its response as streams, whatever the wire version: what an exchange sees of the
+ * client and of the endpoint. HTTP/1.1 implements both with one connection each.
+ *
+ * Bytes are lent for the call in both directions. Nobody calls an event from inside a method of the
+ * other side, except where a docstring says so.
+ */
+
+import type { CloseReason } from "../../runtime/contract.ts";
+import type { Fault } from "../http1/fault.ts";
+import type { BodyKind } from "../http1/framing.ts";
+import type { Head } from "../http1/head.ts";
+
+/** How the body of a response is delimited as far as the sender knows: its length, or only its end. */
+export type ResponseBody = "none" | "length" | "stream";
+
+/** The client's side of one exchange. */
+export interface ClientStream {
+  /** Receiver of events; null while nobody is interested. */
+  events: ClientStreamEvents | null;
+  /** How the request body is framed. */
+  readonly requestKind: BodyKind;
+  /** The request has been received to its end. */
+  readonly requestDone: boolean;
+  /** Bytes the client has not taken yet. */
+  readonly backlogBytes: number;
+
+  /** Sends an interim response; dropped for a client that cannot understand it. */
+  sendInterim(status: number, reason: string, fields: string): void;
+  /**
+   * Sends the response head. `fields` are complete field lines without framing and connection options,
+   * which are added here.
+   *
+   * @param bodyBytes length of the body when `body` is "length"
+   * @param close true to end the connection after this response
+   */
+  sendHead(
+    status: number,
+    reason: string,
+    fields: string,
+    body: ResponseBody,
+    bodyBytes: number,
+    close: boolean,
+  ): void;
+  sendBody(bytes: Uint8Array, from: number, to: number): void;
+  /** Ends the response. `trailers` are field lines or "". */
+  sendEnd(trailers: string): void;
+  /** After `sendEnd`: goes on with a request that has arrived meanwhile; may begin it inside the call. */
+  nextRequest(): void;
+  /** Ends the connection so that the client sees that the response is not complete. */
+  sendCut(): void;
+  /** No `clientBody` until `resumeBody`; the client is slowed down. */
+  pauseBody(): void;
+  resumeBody(): void;
+}
+
+/** What a client does during an exchange. */
+export interface ClientStreamEvents {
+  clientBody(bytes: Uint8Array, from: number, to: number): void;
+  clientEnd(trailers: Head | null): void;
+  /** The rest of the request cannot be understood, or ended early. */
+  clientFault(fault: Fault): void;
+  /** The backlog has fallen to the low-water mark. */
+  clientWritable(): void;
+  /** The client sent FIN after its request; it may still be reading. */
+  clientEnded(): void;
+  /** The connection is gone. Last event. */
+  clientGone(reason: CloseReason): void;
+  /** The client paused for too long while sending ("read") or while reading ("write"). */
+  clientTimedOut(what: "read" | "write"): void;
+}
+
+/** What an endpoint does during an exchange. */
+export interface UpstreamStreamEvents {
+  /** 1xx except 101. */
+  upstreamInterim(head: Head): void;
+  /** 101: the connection is raw bytes from here; take it over or abort it. */
+  upstreamSwitched(head: Head): void;
+  upstreamHead(head: Head, kind: BodyKind): void;
+  upstreamBody(bytes: Uint8Array, from: number, to: number): void;
+  upstreamEnd(trailers: Head | null): void;
+  /** The response cannot be understood. */
+  upstreamFault(fault: Fault): void;
+  /** The connection ended before the response was complete. Last event. */
+  upstreamGone(reason: CloseReason): void;
+  upstreamWritable(): void;
+  /** No first byte ("head"), a pause within the body ("read"), or it stopped reading ("write"). */
+  upstreamTimedOut(what: "head" | "read" | "write"): void;
+}

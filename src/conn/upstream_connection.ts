@@ -1,0 +1,384 @@
+/**
+ * A connection to an endpoint, HTTP/1.1: encodes requests one at a time, parses their responses, and
+ * keeps the deadlines of the endpoint's side. Who may use it next is decided elsewhere (`after_reply.ts`);
+ * here is only what is known about it.
+ *
+ * States: `idle` (in the pool: any byte or FIN ends it), `busy` (one exchange), `switched` (raw bytes,
+ * owned by a tunnel), `gone`.
+ */
+
+import type { CloseReason, Socket } from "../../runtime/contract.ts";
+import { encodeChunkHead, LAST_CHUNK } from "../http1/encode.ts";
+import { type Fault, FAULTS } from "../http1/fault.ts";
+import { type BodyKind, responseFraming } from "../http1/framing.ts";
+import type { Head } from "../http1/head.ts";
+import type { Http1Limits } from "../http1/limits.ts";
+import { MessageParser } from "../http1/message_parser.ts";
+import { responsePersists } from "../http1/persistence.ts";
+import { Connection, type ConnectionContext, LOW_WATER_BYTES } from "./connection.ts";
+import type { UpstreamStreamEvents } from "./stream.ts";
+
+/** Interim responses accepted before the final one; an endpoint that sends more is broken. */
+const MAX_INTERIM = 64;
+
+type State = "idle" | "busy" | "switched" | "gone";
+
+/** Whoever pools connections. */
+export interface UpstreamConnectionOwner {
+  /** An idle connection ended, or received bytes nobody asked for: it has dropped itself. */
+  idleLost(connection: UpstreamConnection, idleMs: number): void;
+  /** A connection that was not idle is gone; after the exchange was told. */
+  busyClosed(connection: UpstreamConnection): void;
+}
+
+const chunkHead = new Uint8Array(24);
+const CRLF = new Uint8Array([13, 10]);
+
+export class UpstreamConnection extends Connection {
+  readonly owner: UpstreamConnectionOwner;
+  readonly #parser: MessageParser;
+  readonly openedAt: number;
+  /** Since when it is idle. */
+  idleSince: number;
+  /** Requests sent on it so far, the current one included. */
+  uses = 0;
+  #state: State = "idle";
+  events: UpstreamStreamEvents | null = null;
+  #method = "";
+  #requestKind: BodyKind = "none";
+  /** The current request was handed over to its end. */
+  requestDone = false;
+  #responseHead = false;
+  responseDone = false;
+  #persists = false;
+  #interims = 0;
+  #readPaused = false;
+  #advancing = false;
+  #firstByteMs = 0;
+  #bodyIdleMs = 0;
+  #acceptedBefore = 0;
+  #offeredBefore = 0;
+  /** Milliseconds that opening it took. Set by the pool's owner. */
+  connectMs = 0;
+  /** Answers its endpoint had given, on any connection, when this one was opened. Set by the pool's owner. */
+  endpointAnswers = 0;
+  /** `Keep-Alive: timeout=` of the last response, milliseconds; 0 = not told. */
+  keepAliveHintMs = 0;
+
+  constructor(context: ConnectionContext, socket: Socket, limits: Http1Limits, owner: UpstreamConnectionOwner) {
+    super(context, socket);
+    this.owner = owner;
+    this.#parser = new MessageParser("response", limits);
+    this.openedAt = context.clock.now();
+    this.idleSince = this.openedAt;
+  }
+
+  get state(): State {
+    return this.#state;
+  }
+
+  /** It served a request before the current one. */
+  get reused(): boolean {
+    return this.uses > 1;
+  }
+
+  /** The kernel has taken bytes of the current request: the endpoint may have seen it. */
+  get requestSeen(): boolean {
+    return this.acceptedBytes > this.#acceptedBefore;
+  }
+
+  /** Bytes of the current request that were handed over for sending. */
+  get requestBytes(): number {
+    return this.offeredBytes - this.#offeredBefore;
+  }
+
+  /** The endpoint has begun to answer. */
+  get responseBegun(): boolean {
+    return this.#responseHead;
+  }
+
+  /** Bytes have come after the end of the response. */
+  get hasExtraBytes(): boolean {
+    return this.#parser.unreadBytes > 0;
+  }
+
+  /** Framing and options of the response allow another request. */
+  get responsePersists(): boolean {
+    return this.#persists;
+  }
+
+  // Sending
+
+  /**
+   * Begins an exchange; the connection must be idle.
+   *
+   * @param fields field lines without framing
+   * @param bodyBytes length when `kind` is "length"
+   */
+  sendRequest(
+    method: string,
+    target: string,
+    fields: string,
+    kind: BodyKind,
+    bodyBytes: number,
+    events: UpstreamStreamEvents,
+    firstByteMs: number,
+    bodyIdleMs: number,
+  ): void {
+    this.#state = "busy";
+    this.uses++;
+    this.events = events;
+    this.#method = method;
+    this.#requestKind = kind;
+    this.requestDone = kind === "none";
+    this.#responseHead = false;
+    this.responseDone = false;
+    this.#persists = false;
+    this.#interims = 0;
+    this.#firstByteMs = firstByteMs;
+    this.#bodyIdleMs = bodyIdleMs;
+    this.#acceptedBefore = this.acceptedBytes;
+    this.#offeredBefore = this.offeredBytes;
+    const framing = kind === "none"
+      ? "\r\n"
+      : kind === "length"
+      ? "Content-Length: " + bodyBytes + "\r\n\r\n"
+      : "Transfer-Encoding: chunked\r\n\r\n";
+    this.sendText(method + " " + target + " HTTP/1.1\r\n" + fields + framing);
+    this.setDeadline(this.context.clock.now() + firstByteMs);
+  }
+
+  sendBody(bytes: Uint8Array, from: number, to: number): void {
+    if (to <= from) return;
+    if (this.#requestKind === "chunked") {
+      this.sendBytes(chunkHead, 0, encodeChunkHead(to - from, chunkHead, 0));
+      this.sendBytes(bytes, from, to);
+      this.sendBytes(CRLF, 0, 2);
+    } else {
+      this.sendBytes(bytes, from, to);
+    }
+    if (!this.#responseHead) this.#sendingMoved();
+  }
+
+  sendEnd(trailers: string): void {
+    if (this.#requestKind === "chunked") {
+      if (trailers === "") this.sendBytes(LAST_CHUNK, 0, LAST_CHUNK.length);
+      else this.sendText("0\r\n" + trailers + "\r\n");
+    }
+    this.requestDone = true;
+    if (!this.#responseHead) this.#sendingMoved();
+  }
+
+  /** The wait for the first byte counts from the last byte of the request. */
+  #sendingMoved(): void {
+    const wait = this.backlogBytes > 0 ? this.#bodyIdleMs : this.#firstByteMs;
+    this.setDeadline(this.context.clock.now() + wait);
+  }
+
+  // Receiving
+
+  protected override received(bytes: Uint8Array): void {
+    if (this.#state === "idle") {
+      this.#loseIdle();
+      return;
+    }
+    if (this.#state !== "busy") return;
+    this.#parser.feed(bytes);
+    this.#advance();
+  }
+
+  #advance(): void {
+    if (this.#advancing) return;
+    this.#advancing = true;
+    const parser = this.#parser;
+    while (this.#state === "busy") {
+      if (this.responseDone || this.#readPaused) {
+        parser.suspend();
+        break;
+      }
+      const event = parser.next();
+      if (event === "more") {
+        if (this.#responseHead) this.setDeadline(this.context.clock.now() + this.#bodyIdleMs);
+        break;
+      }
+      if (event === "head") this.#headArrived(parser.head as Head);
+      else if (event === "data") this.events?.upstreamBody(parser.data, parser.dataFrom, parser.dataTo);
+      else if (event === "end") this.#messageEnded();
+      else {
+        this.#faulted(parser.fault as Fault);
+        break;
+      }
+    }
+    this.#advancing = false;
+  }
+
+  #headArrived(head: Head): void {
+    const status = head.status;
+    if (status === 101) {
+      this.#responseHead = true;
+      this.setDeadline(Infinity);
+      this.events?.upstreamSwitched(head);
+      return;
+    }
+    if (status < 200) {
+      if (++this.#interims > MAX_INTERIM) {
+        this.#faulted(FAULTS.tooManyInterims);
+        return;
+      }
+      this.#parser.startBody("none", 0);
+      this.events?.upstreamInterim(head);
+      return;
+    }
+    const kind = responseFraming(head, this.#method);
+    if (typeof kind !== "string") {
+      this.#faulted(kind);
+      return;
+    }
+    this.#responseHead = true;
+    this.#persists = responsePersists(head, kind);
+    if (this.#persists) this.keepAliveHintMs = keepAliveHint(head);
+    this.#parser.startBody(kind, head.bodyBytes);
+    this.events?.upstreamHead(head, kind);
+  }
+
+  #messageEnded(): void {
+    if (!this.#responseHead) return; // an interim response
+    this.responseDone = true;
+    this.setDeadline(Infinity);
+    // Bytes after the end are seen by whoever asks `hasExtraBytes` in the event.
+    this.events?.upstreamEnd(this.#parser.trailers);
+  }
+
+  #faulted(fault: Fault): void {
+    const events = this.events;
+    this.events = null;
+    this.abort();
+    events?.upstreamFault(fault);
+  }
+
+  pauseBody(): void {
+    if (this.#readPaused || this.#state !== "busy") return;
+    this.#readPaused = true;
+    this.setDeadline(Infinity);
+    this.socket.pause();
+  }
+
+  resumeBody(): void {
+    if (!this.#readPaused) return;
+    this.#readPaused = false;
+    if (this.#state !== "busy") return;
+    this.socket.resume();
+    this.setDeadline(this.context.clock.now() + this.#bodyIdleMs);
+    if (this.#parser.unreadBytes > 0) this.#advance();
+  }
+
+  protected override peerEnded(): void {
+    if (this.#state === "idle") {
+      this.#loseIdle();
+      return;
+    }
+    if (this.#state !== "busy" || this.responseDone) return;
+    this.#parser.endOfInput();
+    this.#advance();
+    if (this.#state !== "busy" || this.responseDone) return;
+    // Ended where no response was under way: the same as a connection closed without an answer.
+    const events = this.events;
+    this.events = null;
+    this.abort();
+    events?.upstreamGone({ code: "finished", detail: "the endpoint ended the connection" });
+  }
+
+  protected override gone(reason: CloseReason): void {
+    const before = this.#state;
+    this.#state = "gone";
+    const events = this.events;
+    this.events = null;
+    if (before === "idle") {
+      this.owner.idleLost(this, this.context.clock.now() - this.idleSince);
+      return;
+    }
+    if (before === "gone") return;
+    events?.upstreamGone(reason);
+    this.owner.busyClosed(this);
+  }
+
+  #loseIdle(): void {
+    const idleMs = this.context.clock.now() - this.idleSince;
+    this.#state = "gone";
+    this.abort();
+    this.owner.idleLost(this, idleMs);
+  }
+
+  protected override timedOut(): void {
+    if (this.#state === "idle") {
+      this.#state = "gone";
+      this.close();
+      this.owner.idleLost(this, -1);
+    } else if (this.#state === "busy") {
+      const what = this.backlogBytes > 0 ? "write" : this.#responseHead ? "read" : "head";
+      this.events?.upstreamTimedOut(what);
+    } else {
+      this.abort();
+    }
+  }
+
+  protected override sendProgress(backlogBytes: number): void {
+    if (this.#state !== "busy") return;
+    if (!this.#responseHead) this.#sendingMoved();
+    if (backlogBytes <= LOW_WATER_BYTES) this.events?.upstreamWritable();
+  }
+
+  // Between exchanges
+
+  /** Puts the connection to rest until `deadline`; the exchange before must be complete. */
+  rest(now: number, deadline: number): void {
+    this.#state = "idle";
+    this.events = null;
+    this.idleSince = now;
+    this.setDeadline(deadline);
+  }
+
+  /** Ends an idle connection, or one whose exchange is over, in order. */
+  retire(): void {
+    this.#state = "gone";
+    this.events = null;
+    this.close();
+    this.setDeadline(this.context.clock.now() + CLOSE_MS);
+  }
+
+  /** Drops the connection; no further event reaches the exchange or the owner. */
+  drop(): void {
+    this.#state = "gone";
+    this.events = null;
+    this.abort();
+  }
+
+  /**
+   * Hands the socket over, for a tunnel.
+   *
+   * @returns bytes that came after the 101, or null
+   */
+  detach(): Uint8Array | null {
+    this.context.output.flush();
+    this.#state = "switched";
+    this.events = null;
+    this.context.deadlines.remove(this);
+    const early = this.#parser.takeUnread();
+    if (this.#readPaused) {
+      this.#readPaused = false;
+      this.socket.resume();
+    }
+    return early;
+  }
+}
+
+/** Longest time for the last bytes of a connection that is being closed. */
+const CLOSE_MS = 5000;
+
+/** The `timeout` parameter of Keep-Alive in milliseconds, 0 when absent or not a number. */
+function keepAliveHint(head: Head): number {
+  const value = head.find("keep-alive");
+  if (value === null) return 0;
+  const match = /(?:^|[,;\s])timeout\s*=\s*"?(\d{1,6})/i.exec(value);
+  return match === null ? 0 : Number(match[1]) * 1000;
+}

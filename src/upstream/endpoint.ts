@@ -1,0 +1,98 @@
+/**
+ * One address of an upstream: its idle connections, how many requests it serves, and whether it can be
+ * reached. Everything here is bookkeeping; `Upstream` decides.
+ */
+
+import type { UpstreamConnection, UpstreamConnectionOwner } from "../conn/upstream_connection.ts";
+import type { SocketError } from "../../runtime/contract.ts";
+import { IdlePool, type IdlePoolSettings } from "./idle_pool.ts";
+import type { ReuseKey } from "./reuse_key.ts";
+
+/**
+ * - `up`: answers, as far as we know
+ * - `away`: the last dial failed, or a new connection ended without an answer; a dial loop asks for it
+ * - `trial`: a dial has succeeded since, no answer has been seen yet
+ */
+export type EndpointState = "up" | "away" | "trial";
+
+/** What a request needs of an endpoint: a connection that lies ready, leave to open one, or either. */
+export type Need = "idle" | "dial" | "any";
+
+export interface EndpointSettings {
+  readonly name: string;
+  readonly key: ReuseKey;
+  /** Relative share, >= 1. */
+  readonly weight: number;
+  /** Requests at a time, 0 = no limit. */
+  readonly maxInFlight: number;
+  readonly pool: IdlePoolSettings;
+}
+
+/** Dials to one endpoint under way at a time; accept queues of small servers are short. */
+export const DIALS_AT_ONCE = 64;
+
+/** Told when an idle connection is gone, so that a slot counts as free. */
+export interface EndpointOwner {
+  connectionLost(endpoint: Endpoint): void;
+}
+
+export class Endpoint implements UpstreamConnectionOwner {
+  readonly settings: EndpointSettings;
+  readonly name: string;
+  readonly weight: number;
+  readonly idle: IdlePool;
+  readonly #owner: EndpointOwner;
+  /** Requests being served, tunnels included. */
+  busy = 0;
+  /** Dials under way; each holds a slot. */
+  dialing = 0;
+  /** Administratively in use. */
+  enabled = true;
+  state: EndpointState = "up";
+  /** Slots open while it recovers; Infinity when it is well. Doubles with every answer and every few ms. */
+  ramp = Infinity;
+  /** Monotonic milliseconds: when the present dial loop began; 0 = none. */
+  loopSince = 0;
+  /** Monotonic milliseconds before which no dial is made while away. */
+  nextDialAt = 0;
+  lastFailure: SocketError | null = null;
+  /** Failed dials and connections in a row. */
+  failures = 0;
+  /** Requests answered, for status. */
+  answered = 0;
+
+  constructor(settings: EndpointSettings, owner: EndpointOwner) {
+    this.settings = settings;
+    this.name = settings.name;
+    this.weight = settings.weight;
+    this.idle = new IdlePool(settings.pool);
+    this.#owner = owner;
+  }
+
+  /** Requests and dials it can take on top of those it has. */
+  get freeSlots(): number {
+    const max = this.settings.maxInFlight;
+    const limit = max > 0 && max < this.ramp ? max : this.ramp;
+    return limit - this.busy - this.dialing;
+  }
+
+  /** Whether it can serve `need` now: enabled, not full, and reachable as far as we know. */
+  can(need: Need): boolean {
+    if (!this.enabled) return false;
+    const max = this.settings.maxInFlight;
+    if (need !== "dial" && this.idle.size > 0 && (max === 0 || this.busy + this.dialing < max)) return true;
+    if (need === "idle") return false;
+    return this.state !== "away" && this.freeSlots > 0 && this.dialing < DIALS_AT_ONCE;
+  }
+
+  // UpstreamConnectionOwner
+
+  idleLost(connection: UpstreamConnection, idleMs: number): void {
+    this.idle.lost(connection, idleMs);
+    this.#owner.connectionLost(this);
+  }
+
+  busyClosed(): void {
+    // The exchange was told and gives the slot back itself.
+  }
+}

@@ -1,0 +1,104 @@
+/**
+ * Idle connections of one endpoint: newest first, so that the rest can age away; bounded; and wise to
+ * how long the origin keeps idle connections, so that a request rarely meets a closing one.
+ */
+
+import type { UpstreamConnection } from "../conn/upstream_connection.ts";
+
+export interface IdlePoolSettings {
+  /** Connections kept at most. */
+  readonly size: number;
+  readonly idleTimeoutMs: number;
+  /** 0 = no limit. */
+  readonly maxAgeMs: number;
+}
+
+/** Two observed ages this close tell a habit of the origin, not a restart. */
+const HABIT_TOLERANCE = 0.1;
+/** Ages below this are never taken for a habit. */
+const HABIT_MIN_MS = 500;
+
+/** Time by which a connection is given up before the origin is expected to close it. */
+function margin(ms: number): number {
+  return Math.min(2000, Math.max(250, ms * 0.2));
+}
+
+export class IdlePool {
+  readonly #settings: IdlePoolSettings;
+  readonly #connections: UpstreamConnection[] = [];
+  #lastLostMs = 0;
+  /** Age at which this origin closes idle connections; Infinity = not known. */
+  #habitMs = Infinity;
+
+  constructor(settings: IdlePoolSettings) {
+    this.#settings = settings;
+  }
+
+  get size(): number {
+    return this.#connections.length;
+  }
+
+  /** The learned age in milliseconds, Infinity when nothing was learned. */
+  get habitMs(): number {
+    return this.#habitMs;
+  }
+
+  /** The newest one, or null. The caller owns it then. */
+  take(now: number): UpstreamConnection | null {
+    const { maxAgeMs } = this.#settings;
+    for (;;) {
+      const connection = this.#connections.pop();
+      if (connection === undefined) return null;
+      if (maxAgeMs === 0 || now - connection.openedAt < maxAgeMs) return connection;
+      connection.retire();
+    }
+  }
+
+  /** Takes ownership of a connection whose exchange is complete; closes it when it cannot be kept. */
+  put(connection: UpstreamConnection, now: number): void {
+    const { size, idleTimeoutMs, maxAgeMs } = this.#settings;
+    if (size === 0 || (maxAgeMs > 0 && now - connection.openedAt >= maxAgeMs)) {
+      connection.retire();
+      return;
+    }
+    if (this.#connections.length >= size) this.#connections.shift()?.retire();
+    let keepMs = idleTimeoutMs;
+    const hint = connection.keepAliveHintMs;
+    if (hint > 0) keepMs = Math.min(keepMs, Math.max(0, hint - margin(hint)));
+    if (this.#habitMs !== Infinity) keepMs = Math.min(keepMs, this.#habitMs - margin(this.#habitMs));
+    if (keepMs <= 0) {
+      connection.retire();
+      return;
+    }
+    connection.rest(now, now + keepMs);
+    this.#connections.push(connection);
+  }
+
+  /**
+   * A connection in the pool ended by itself.
+   *
+   * @param idleMs how long it had been idle when the origin closed it; negative when we did
+   */
+  lost(connection: UpstreamConnection, idleMs: number): void {
+    const at = this.#connections.lastIndexOf(connection);
+    if (at >= 0) this.#connections.splice(at, 1);
+    if (idleMs < HABIT_MIN_MS) return;
+    const before = this.#lastLostMs;
+    this.#lastLostMs = idleMs;
+    if (before > 0 && Math.abs(before - idleMs) <= HABIT_TOLERANCE * idleMs) {
+      this.#habitMs = Math.min(this.#habitMs, before, idleMs);
+    }
+  }
+
+  /** Closes the oldest one, to make room for a new connection. */
+  retireOldest(): void {
+    this.#connections.shift()?.retire();
+  }
+
+  /** Closes all of them, and forgets what was learned: the origin may be another one now. */
+  clear(): void {
+    for (const connection of this.#connections.splice(0)) connection.retire();
+    this.#habitMs = Infinity;
+    this.#lastLostMs = 0;
+  }
+}

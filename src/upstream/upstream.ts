@@ -1,0 +1,483 @@
+/**
+ * A named set of endpoints with one waiting room: finds each request a connection, or lets it wait.
+ *
+ * A request that meets no idle connection enters the room. Whatever happens afterwards (a connection
+ * opened, one came back, a slot became free, a dial failed) leads to `#serve`, which gives connections to
+ * the oldest waiters and keeps as many dials going as there are waiters and slots. So a dial belongs to
+ * nobody: the connection it opens goes to whoever has waited longest. While an endpoint is away a
+ * single dial at a time asks for it, and after its return the slots open one by one (1, 2, 4, …), so
+ * that a backend which takes one connection and leaves again never has others queued behind it.
+ */
+
+import type { Runtime, Socket, SocketError, SocketErrorCode, SocketEvents, Timer } from "../../runtime/contract.ts";
+import type { ConnectionContext } from "../conn/connection.ts";
+import { UpstreamConnection } from "../conn/upstream_connection.ts";
+import type { Http1Limits } from "../http1/limits.ts";
+import { Timed } from "../time/deadline_queue.ts";
+import { dialPause } from "./dial_pace.ts";
+import { Endpoint, type EndpointOwner, type EndpointSettings } from "./endpoint.ts";
+import type { Policy, PolicyFactory } from "./policy.ts";
+import { type Waiter, WaitingRoom } from "./waiting_room.ts";
+
+/** Why a wait ended without a connection. */
+export type WaitFailure = "hold_timeout" | "queue_timeout" | "queue_full" | "shutting_down" | SocketErrorCode;
+
+export interface UpstreamSettings {
+  readonly name: string;
+  readonly endpoints: readonly EndpointSettings[];
+  readonly policy: PolicyFactory;
+  /** Longest wait while no endpoint can be reached; 0 = none. */
+  readonly holdMs: number;
+  /** Pause between dials to an absent endpoint; null = in proportion to the absence. */
+  readonly holdIntervalMs: number | null;
+  readonly queueSize: number;
+  /** Most bytes of request bodies held by waiting requests. */
+  readonly queueBytes: number;
+  /** Longest wait for a free slot. */
+  readonly queueTimeoutMs: number;
+  readonly connectTimeoutMs: number;
+  readonly limits: Http1Limits;
+}
+
+/** Told what happens; must not call back. */
+export interface UpstreamObserver {
+  endpointAway(upstream: Upstream, endpoint: Endpoint, error: SocketError): void;
+  endpointBack(upstream: Upstream, endpoint: Endpoint, awayMs: number): void;
+}
+
+/** Share of the requests in flight that may be retries, and their least number. Others wait, none fails. */
+const RETRY_SHARE = 0.2;
+const RETRY_LEAST = 3;
+/** After an endpoint's return its slots double this often, answers or not. */
+const RAMP_STEP_MS = 10;
+/** Beyond this many slots a recovering endpoint counts as recovered. */
+const RAMP_END = 256;
+
+export class Upstream extends Timed implements EndpointOwner {
+  readonly settings: UpstreamSettings;
+  readonly name: string;
+  readonly endpoints: readonly Endpoint[];
+  readonly #runtime: Runtime;
+  readonly #context: ConnectionContext;
+  readonly #observer: UpstreamObserver;
+  readonly #policy: Policy;
+  readonly #room = new WaitingRoom();
+  readonly #dialTimers = new Map<Endpoint, Timer>();
+  #rampTimer: Timer | null = null;
+  #serving = false;
+  #serveAgain = false;
+  #stopped = false;
+  /** Endpoints that are away. */
+  readonly #absent = new Set<Endpoint>();
+  #dialing = 0;
+  /** Requests in flight on all endpoints. */
+  #busy = 0;
+  #retrying = 0;
+  /** Monotonic milliseconds since which every endpoint is away, and the total before that. */
+  #allAwaySince = 0;
+  #allAwayTotalMs = 0;
+  /** Bytes of request bodies that waiting requests hold. */
+  bufferedBytes = 0;
+
+  constructor(
+    runtime: Runtime,
+    context: ConnectionContext,
+    settings: UpstreamSettings,
+    observer: UpstreamObserver,
+  ) {
+    super();
+    this.#runtime = runtime;
+    this.#context = context;
+    this.settings = settings;
+    this.name = settings.name;
+    this.#observer = observer;
+    this.endpoints = settings.endpoints.map((endpoint) => new Endpoint(endpoint, this));
+    this.#policy = settings.policy(this.endpoints);
+  }
+
+  /** Requests waiting. */
+  get waiting(): number {
+    return this.#room.size;
+  }
+
+  /** Requests in flight. */
+  get inFlight(): number {
+    return this.#busy;
+  }
+
+  /** No endpoint can be reached as far as we know. */
+  get away(): boolean {
+    return this.#absent.size > 0 && this.#absent.size === this.endpoints.length;
+  }
+
+  /** Monotonic count of milliseconds during which no endpoint could be reached. */
+  awayMs(now: number): number {
+    return this.#allAwayTotalMs + (this.#allAwaySince > 0 ? now - this.#allAwaySince : 0);
+  }
+
+  /**
+   * Asks for a connection. When one lies idle and nobody waits it is the answer; otherwise the waiter is in
+   * the room and hears `connectionReady` or `waitFailed`, possibly inside this call.
+   */
+  acquire(waiter: Waiter): UpstreamConnection | null {
+    const now = this.#context.clock.now();
+    if (this.#room.size === 0 && !waiter.wantsFresh && !waiter.isRetry) {
+      const endpoint = this.#policy.pick("any");
+      if (endpoint !== null) {
+        const connection = endpoint.idle.take(now);
+        if (connection !== null) {
+          endpoint.busy++;
+          this.#busy++;
+          if (this.#absent.size > 0) this.#askForAbsent(now);
+          return connection;
+        }
+        if (endpoint.can("dial")) {
+          this.#enter(waiter, now);
+          this.#dial(endpoint);
+          return null;
+        }
+      }
+    }
+    if (this.#stopped) {
+      waiter.waitFailed("shutting_down", "");
+      return null;
+    }
+    if (this.#room.size >= this.settings.queueSize && !waiter.isRetry && this.#blocked()) {
+      waiter.waitFailed("queue_full", `${this.#room.size} requests are waiting`);
+      return null;
+    }
+    this.#enter(waiter, now);
+    this.#serve();
+    return null;
+  }
+
+  /** Waiting is for want of slots or endpoints, not just for connections being opened. */
+  #blocked(): boolean {
+    return this.#policy.pick("any") === null;
+  }
+
+  #enter(waiter: Waiter, now: number): void {
+    this.#room.enter(waiter);
+    if (this.deadlineAt === Infinity) this.#watchOldest(now);
+  }
+
+  /** The waiter gives up (its client left, say). */
+  leave(waiter: Waiter): void {
+    this.#room.leave(waiter);
+  }
+
+  /** A wait that had a connection for `waiter` begins to count as a request in flight. */
+  #assign(waiter: Waiter, connection: UpstreamConnection, endpoint: Endpoint): void {
+    this.#room.leave(waiter);
+    if (waiter.isRetry) this.#retrying++;
+    waiter.connectionReady(connection, endpoint);
+  }
+
+  /**
+   * The exchange is done with a connection.
+   *
+   * @param keep the connection may serve another request; false = it is gone or has been dropped
+   * @param wasRetry `waiter.isRetry` at the time it was assigned
+   */
+  release(connection: UpstreamConnection, endpoint: Endpoint, keep: boolean, wasRetry: boolean): void {
+    endpoint.busy--;
+    this.#busy--;
+    if (wasRetry) this.#retrying--;
+    if (keep) {
+      if (this.#stopped) connection.retire();
+      else endpoint.idle.put(connection, this.#context.clock.now());
+    }
+    if (this.#room.size > 0) this.#serve();
+  }
+
+  /** An endpoint has begun to answer: it is well. */
+  answered(endpoint: Endpoint): void {
+    endpoint.answered++;
+    if (endpoint.state === "up" && endpoint.ramp === Infinity) return;
+    if (endpoint.state === "trial") {
+      endpoint.state = "up";
+      this.#observer.endpointBack(this, endpoint, this.#context.clock.now() - endpoint.loopSince);
+    }
+    endpoint.failures = 0;
+    endpoint.loopSince = 0;
+    this.#widen(endpoint);
+  }
+
+  /**
+   * A new connection ended before any answer. The endpoint counts as away, although it accepts
+   * connections, unless it has answered others meanwhile: then the failure was that request's own.
+   */
+  failed(connection: UpstreamConnection, endpoint: Endpoint, error: SocketError): void {
+    if (endpoint.answered !== connection.endpointAnswers) return;
+    this.#markAway(endpoint, error);
+  }
+
+  /** A pooled connection died without an answer: the others of that endpoint are suspect. */
+  suspect(endpoint: Endpoint): void {
+    endpoint.idle.clear();
+  }
+
+  // EndpointOwner
+
+  connectionLost(): void {
+    if (this.#room.size > 0) this.#serve();
+  }
+
+  // Serving the room
+
+  #serve(): void {
+    if (this.#serving) {
+      this.#serveAgain = true;
+      return;
+    }
+    this.#serving = true;
+    do {
+      this.#serveAgain = false;
+      this.#serveOnce();
+    } while (this.#serveAgain);
+    this.#serving = false;
+  }
+
+  #serveOnce(): void {
+    const now = this.#context.clock.now();
+    let wanted = 0;
+    let idle = true;
+    let waiter = this.#room.oldest;
+    while (waiter !== null) {
+      const next: Waiter | null = waiter.roomAfter;
+      if (!waiter.isRetry || this.#retriesAllowed()) {
+        const endpoint: Endpoint | null = idle && !waiter.wantsFresh ? this.#policy.pick("idle") : null;
+        const connection: UpstreamConnection | null = endpoint?.idle.take(now) ?? null;
+        if (endpoint !== null && connection !== null) {
+          endpoint.busy++;
+          this.#busy++;
+          this.#assign(waiter, connection, endpoint);
+          // What the request does may have changed the room: begin again from the oldest.
+          waiter = this.#room.oldest;
+          wanted = 0;
+          continue;
+        }
+        if (endpoint === null && !waiter.wantsFresh) idle = false;
+        wanted++;
+        if (!idle && wanted > this.#dialing + MOST_NEW_DIALS) break;
+      }
+      waiter = next;
+    }
+    for (let missing = wanted - this.#dialing; missing > 0; missing--) {
+      const endpoint = this.#policy.pick("dial");
+      if (endpoint === null) break;
+      this.#dial(endpoint);
+    }
+    if (this.#absent.size > 0 && wanted > 0) this.#askForAbsent(now);
+  }
+
+  #retriesAllowed(): boolean {
+    return this.#retrying < Math.max(RETRY_LEAST, Math.floor(this.#busy * RETRY_SHARE));
+  }
+
+  // Dialing
+
+  /** Keeps the dial loop of every absent endpoint going. */
+  #askForAbsent(now: number): void {
+    const atOnce = this.settings.holdMs === 0 && this.away;
+    for (const endpoint of this.#absent) {
+      if (!endpoint.enabled || endpoint.dialing > 0) continue;
+      const max = endpoint.settings.maxInFlight;
+      if (max > 0 && endpoint.busy >= max) continue;
+      if (endpoint.nextDialAt <= now || atOnce) this.#dial(endpoint);
+      else if (!this.#dialTimers.has(endpoint)) this.#dialLater(endpoint, endpoint.nextDialAt - now);
+    }
+  }
+
+  #dialLater(endpoint: Endpoint, ms: number): void {
+    const timer = this.#runtime.clock.setTimer(ms, () => {
+      this.#dialTimers.delete(endpoint);
+      if (this.#stopped) return;
+      if (this.#room.size > 0 && endpoint.state === "away" && endpoint.dialing === 0) this.#dial(endpoint);
+      this.#context.output.flush();
+    }, true);
+    this.#dialTimers.set(endpoint, timer);
+  }
+
+  #dial(endpoint: Endpoint): void {
+    const timer = this.#dialTimers.get(endpoint);
+    if (timer !== undefined) {
+      timer.cancel();
+      this.#dialTimers.delete(endpoint);
+    }
+    const max = endpoint.settings.maxInFlight;
+    // To a backend that takes N connections an idle one counts.
+    if (max > 0 && endpoint.busy + endpoint.dialing + endpoint.idle.size >= max) endpoint.idle.retireOldest();
+    endpoint.dialing++;
+    this.#dialing++;
+    const { key } = endpoint.settings;
+    const began = this.#context.clock.now();
+    this.#runtime.dial({ address: key.address, tls: key.tls, timeoutMs: this.settings.connectTimeoutMs }, {
+      opened: (socket) => this.#opened(endpoint, socket, began),
+      failed: (error) => this.#dialFailed(endpoint, error),
+    });
+  }
+
+  #opened(endpoint: Endpoint, socket: Socket, began: number): SocketEvents {
+    endpoint.dialing--;
+    this.#dialing--;
+    const connection = new UpstreamConnection(this.#context, socket, this.settings.limits, endpoint);
+    connection.endpointAnswers = endpoint.answered;
+    connection.connectMs = connection.openedAt - began;
+    if (this.#stopped) {
+      connection.drop();
+      return connection;
+    }
+    if (endpoint.state === "away") this.#markTrial(endpoint);
+    const waiter = this.#nextWaiter();
+    if (waiter === null) {
+      endpoint.idle.put(connection, connection.openedAt);
+    } else {
+      endpoint.busy++;
+      this.#busy++;
+      this.#assign(waiter, connection, endpoint);
+    }
+    if (this.#room.size > 0) this.#serve();
+    this.#context.output.flush();
+    return connection;
+  }
+
+  /** The oldest one that may go now. */
+  #nextWaiter(): Waiter | null {
+    let waiter = this.#room.oldest;
+    if (waiter === null || !waiter.isRetry || this.#retriesAllowed()) return waiter;
+    while (waiter !== null && waiter.isRetry) waiter = waiter.roomAfter;
+    return waiter;
+  }
+
+  #dialFailed(endpoint: Endpoint, error: SocketError): void {
+    endpoint.dialing--;
+    this.#dialing--;
+    if (this.#stopped) return;
+    this.#markAway(endpoint, error);
+    if (error.code === "tls_certificate_error" || error.code === "tls_protocol_error") {
+      // Waiting does not mend these; say so at once unless another endpoint may help.
+      if (this.away) this.#failAll(error.code, error.detail);
+    } else if (this.settings.holdMs === 0 && this.away && this.#dialing === 0) {
+      this.#failAll(error.code, error.detail);
+    }
+    if (this.#room.size > 0) this.#serve();
+    this.#context.output.flush();
+  }
+
+  // Health as seen in passing
+
+  #markAway(endpoint: Endpoint, error: SocketError): void {
+    const now = this.#context.clock.now();
+    endpoint.lastFailure = error;
+    endpoint.failures++;
+    if (endpoint.state !== "away") {
+      const wasUp = endpoint.state === "up";
+      endpoint.state = "away";
+      this.#absent.add(endpoint);
+      if (this.#allAwaySince === 0 && this.away) this.#allAwaySince = now;
+      if (wasUp) {
+        endpoint.loopSince = now;
+        this.#observer.endpointAway(this, endpoint, error);
+      }
+    } else if (this.#room.size === 0 || endpoint.loopSince === 0) {
+      // Nobody waits: the next one to come begins with short pauses again.
+      endpoint.loopSince = now;
+    }
+    endpoint.ramp = 1;
+    endpoint.nextDialAt = now +
+      dialPause(now - endpoint.loopSince, this.settings.holdIntervalMs, Math.random());
+  }
+
+  #markTrial(endpoint: Endpoint): void {
+    const now = this.#context.clock.now();
+    endpoint.state = "trial";
+    this.#absent.delete(endpoint);
+    if (this.#allAwaySince > 0) {
+      this.#allAwayTotalMs += now - this.#allAwaySince;
+      this.#allAwaySince = 0;
+    }
+    endpoint.ramp = 1;
+    if (this.#rampTimer === null) this.#stepRampLater();
+  }
+
+  #stepRampLater(): void {
+    this.#rampTimer = this.#runtime.clock.setTimer(RAMP_STEP_MS, () => {
+      this.#rampTimer = null;
+      let recovering = false;
+      for (const endpoint of this.endpoints) {
+        if (endpoint.state !== "away" && endpoint.ramp !== Infinity) this.#widen(endpoint);
+        if (endpoint.ramp !== Infinity && endpoint.state !== "away") recovering = true;
+      }
+      if (recovering && !this.#stopped) this.#stepRampLater();
+      if (this.#room.size > 0) this.#serve();
+      this.#context.output.flush();
+    }, true);
+  }
+
+  #widen(endpoint: Endpoint): void {
+    endpoint.ramp = endpoint.ramp >= RAMP_END ? Infinity : endpoint.ramp * 2;
+  }
+
+  // Deadlines
+
+  /** What the oldest one is waiting for decides how long it may. */
+  #limitMs(): number {
+    return this.away ? this.settings.holdMs : this.settings.queueTimeoutMs;
+  }
+
+  #watchOldest(now: number): void {
+    const oldest = this.#room.oldest;
+    if (oldest === null) {
+      this.#context.deadlines.set(this, Infinity);
+      return;
+    }
+    const shorter = Math.min(this.settings.holdMs || Infinity, this.settings.queueTimeoutMs);
+    const at = oldest.arrivedAt + shorter;
+    this.#context.deadlines.set(this, at > now ? at : now + LATE_CHECK_MS);
+  }
+
+  override expired(now: number): void {
+    for (let oldest = this.#room.oldest; oldest !== null; oldest = this.#room.oldest) {
+      const limit = this.#limitMs();
+      // Without holding, the outcome of the dial decides; it has a deadline of its own.
+      if (limit === 0 || now - oldest.arrivedAt < limit) break;
+      this.#room.leave(oldest);
+      if (this.away) oldest.waitFailed("hold_timeout", this.#lastFailure());
+      else oldest.waitFailed("queue_timeout", `${this.#busy} requests in flight, ${this.#room.size} waiting`);
+    }
+    this.#watchOldest(now);
+    this.#context.output.flush();
+  }
+
+  #lastFailure(): string {
+    const failing = this.endpoints.find(({ lastFailure }) => lastFailure !== null);
+    return failing?.lastFailure == null ? "" : `${failing.name}: ${failing.lastFailure.code}`;
+  }
+
+  #failAll(failure: WaitFailure, detail: string): void {
+    // Whoever enters meanwhile was not there when it failed.
+    for (let count = this.#room.size; count > 0; count--) {
+      const oldest = this.#room.oldest;
+      if (oldest === null) return;
+      this.#room.leave(oldest);
+      oldest.waitFailed(failure, detail);
+    }
+  }
+
+  /** No request comes any more: closes idle connections, fails what waits. */
+  stop(): void {
+    this.#stopped = true;
+    for (const timer of this.#dialTimers.values()) timer.cancel();
+    this.#dialTimers.clear();
+    this.#rampTimer?.cancel();
+    this.#failAll("shutting_down", "");
+    for (const endpoint of this.endpoints) endpoint.idle.clear();
+    this.#context.deadlines.remove(this);
+  }
+}
+
+/** New dials begun in one go at most, on top of those under way. */
+const MOST_NEW_DIALS = 256;
+/** A wait whose limit depends on what it waits for is looked at again after this time. */
+const LATE_CHECK_MS = 100;

@@ -1,0 +1,70 @@
+/**
+ * Requests that wait for a connection, oldest first. A request that comes back for a retry takes the
+ * place its arrival gives it.
+ */
+
+import type { UpstreamConnection } from "../conn/upstream_connection.ts";
+import type { Endpoint } from "./endpoint.ts";
+import type { WaitFailure } from "./upstream.ts";
+
+/** A request in the room. The links belong to the room. */
+export interface Waiter {
+  /** Monotonic milliseconds of the request's arrival; decides the order and the deadline. */
+  readonly arrivedAt: number;
+  /** Only a newly opened connection will do. */
+  readonly wantsFresh: boolean;
+  /** Bytes of this request have been sent before. */
+  readonly isRetry: boolean;
+  inRoom: boolean;
+  roomBefore: Waiter | null;
+  roomAfter: Waiter | null;
+  /** A connection is in hand; the waiter has left the room. */
+  connectionReady(connection: UpstreamConnection, endpoint: Endpoint): void;
+  /** The wait is over without one; the waiter has left the room. */
+  waitFailed(failure: WaitFailure, detail: string): void;
+}
+
+export class WaitingRoom {
+  #oldest: Waiter | null = null;
+  #newest: Waiter | null = null;
+  #size = 0;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  get oldest(): Waiter | null {
+    return this.#oldest;
+  }
+
+  /** Constant time for a new arrival. */
+  enter(waiter: Waiter): void {
+    let after = this.#oldest;
+    if (this.#newest !== null && this.#newest.arrivedAt <= waiter.arrivedAt) after = null;
+    else while (after !== null && after.arrivedAt <= waiter.arrivedAt) after = after.roomAfter;
+    const before = after === null ? this.#newest : after.roomBefore;
+    waiter.inRoom = true;
+    waiter.roomBefore = before;
+    waiter.roomAfter = after;
+    if (before === null) this.#oldest = waiter;
+    else before.roomAfter = waiter;
+    if (after === null) this.#newest = waiter;
+    else after.roomBefore = waiter;
+    this.#size++;
+  }
+
+  /** Constant time. Nothing when the waiter is not in the room. */
+  leave(waiter: Waiter): void {
+    if (!waiter.inRoom) return;
+    const before = waiter.roomBefore;
+    const after = waiter.roomAfter;
+    if (before === null) this.#oldest = after;
+    else before.roomAfter = after;
+    if (after === null) this.#newest = before;
+    else after.roomBefore = before;
+    waiter.inRoom = false;
+    waiter.roomBefore = null;
+    waiter.roomAfter = null;
+    this.#size--;
+  }
+}
