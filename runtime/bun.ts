@@ -150,7 +150,10 @@ class Handshake implements NativeOwner {
   onHandshake(success: boolean, error: unknown): void {
     if (this.#settled) return;
     if (!success) {
-      this.#fail(socketErrorOf(error, "handshake"));
+      // In order, so that the alert which says why arrives before a reset could overtake it.
+      const failure = socketErrorOf(error, "handshake");
+      this.#native.close();
+      this.#fail(failure);
       return;
     }
     this.#settled = true;

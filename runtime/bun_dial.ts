@@ -147,8 +147,12 @@ export class BunDial implements Dial, NativeOwner {
     const { tls } = this.#options;
     if (tls === null || this.#events === null) return;
     const failure = handshakeFailure(tls, native, success, error);
-    if (failure !== null) this.#fail(failure);
-    else this.#opened(native, session(native, tls.serverName));
+    if (failure !== null) {
+      // In order, so that the alert which says why arrives before a reset could overtake it.
+      this.#native = null;
+      native.close();
+      this.#fail(failure);
+    } else this.#opened(native, session(native, tls.serverName));
   }
 
   /** Only during the handshake; Bun ends that with `onHandshake` first, so this is for safety. */
