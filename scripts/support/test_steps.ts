@@ -46,7 +46,8 @@ export function allSteps(grep: string): Step[] {
     buildStep(),
     ...runtimes.flatMap((runtime) => suites.map((suite) => suiteStep(suite, runtime, grep))),
     ...filesBelow("test/fuzz", "_fuzz.ts").map(fuzzStep),
-    smokeStep(),
+    smokeStep(null),
+    ...runtimes.map(smokeStep),
   ];
 }
 
@@ -81,15 +82,23 @@ function counted(result: StepResult): StepResult {
   };
 }
 
-function smokeStep(): Step {
+/** @param runtime whose entry file is tried; null = the executable */
+function smokeStep(runtime: RunnerName | null): Step {
+  const command = runtime === null ? [executable] : [tool(runtime), ...entryArguments(runtime)];
   const run = async (): Promise<StepResult> => {
-    const args = ["test/smoke/smoke.ts", executable];
+    const args = ["test/smoke/smoke.ts", ...command];
     const result = await runChild(tool("bun"), args, { timeoutMs: checkStepMs, env: plainEnv });
     const passed = result.output.match(/^ok /gm)?.length ?? 0;
     const failed = result.output.match(/^FAIL /gm)?.length ?? 0;
     return judged(result, { passed, failed, skipped: 0, files: null }, 0);
   };
-  return { name: "smoke", groups: ["smoke"], runtime: null, after: "build", run };
+  const name = runtime === null ? "smoke" : `smoke on ${runtime}`;
+  return { name, groups: ["smoke"], runtime: null, after: runtime === null ? "build" : null, run };
+}
+
+function entryArguments(runtime: RunnerName): string[] {
+  const entry = join(root, "runtime", `main_${runtime}.ts`);
+  return runtime === "deno" ? ["run", "-A", entry] : [entry];
 }
 
 function suiteStep(suite: (typeof suites)[number], runtime: RunnerName, grep: string): Step {

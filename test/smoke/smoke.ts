@@ -1,0 +1,299 @@
+/**
+ * Tries a finished Sluice the way its users will: as a process, over sockets.
+ *
+ *     bun test/smoke/smoke.ts dist/sluice
+ *     bun test/smoke/smoke.ts --brief dist/sluice
+ *     bun test/smoke/smoke.ts node runtime/main_node.ts
+ *
+ * Prints `ok name` or `FAIL name: why` for every check and exits 1 when one failed. Needs no test runner.
+ */
+
+import assert from "node:assert/strict";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { askOnce, RawClient } from "../support/raw_client.ts";
+import { ScriptedOrigin } from "../support/scripted_origin.ts";
+import { turn } from "../support/watchdog.ts";
+import { type Command, runToEnd, ScratchFolder, Serving } from "./program.ts";
+
+interface Check {
+  readonly name: string;
+  /** Part of the short trial at the end of a build. */
+  readonly brief: boolean;
+  /** For executables only: a runtime started by hand does look around in its folder. */
+  readonly executableOnly?: boolean;
+  run(command: Command, folder: ScratchFolder): Promise<void>;
+}
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
+
+/** Runs `use` with Sluice in front of `origin`, then stops both; Sluice has to end cleanly. */
+async function serving(
+  command: Command,
+  folder: ScratchFolder,
+  args: readonly string[],
+  use: (sluice: Serving) => Promise<void>,
+): Promise<void> {
+  const sluice = await Serving.start(command, args, folder);
+  try {
+    await use(sluice);
+    await sluice.stop();
+  } finally {
+    sluice.kill();
+  }
+}
+
+async function withOrigin(use: (origin: ScriptedOrigin) => Promise<void>): Promise<void> {
+  const origin = await ScriptedOrigin.listen();
+  try {
+    await use(origin);
+    assert.deepEqual(origin.autoErrors, []);
+  } finally {
+    await origin.close();
+  }
+}
+
+function get(path: string): string {
+  return `GET ${path} HTTP/1.1\r\nHost: smoke.test\r\n\r\n`;
+}
+
+const checks: Check[] = [
+  {
+    name: "version",
+    brief: true,
+    async run(command, folder) {
+      for (const word of ["version", "--version"]) {
+        const { code, stdout } = await runToEnd(command, [word], folder.path);
+        assert.equal(code, 0, word);
+        assert.ok(stdout.includes(version), `${word} says ${stdout}`);
+      }
+    },
+  },
+  {
+    name: "help",
+    brief: false,
+    async run(command, folder) {
+      const { code, stdout } = await runToEnd(command, ["--help"], folder.path);
+      assert.equal(code, 0);
+      for (const flag of ["--to", "--listen", "--hold"]) {
+        assert.ok(stdout.includes(flag), `no ${flag} in the help`);
+      }
+    },
+  },
+  {
+    name: "a bad flag ends with code 2 before a port is opened",
+    brief: false,
+    async run(command, folder) {
+      const portFile = folder.file("never");
+      const args = [
+        "--to",
+        "127.0.0.1:1",
+        "--listen",
+        "127.0.0.1:0",
+        "--port-file",
+        portFile,
+        "--hodl",
+        "1s",
+      ];
+      const { code, stderr } = await runToEnd(command, args, folder.path);
+      assert.equal(code, 2);
+      assert.match(stderr, /hodl/);
+      assert.equal(existsSync(portFile), false);
+    },
+  },
+  {
+    name: "check accepts a good configuration",
+    brief: true,
+    async run(command, folder) {
+      const file = folder.file("good.yaml");
+      writeFileSync(
+        file,
+        'listen: "127.0.0.1:0"\nupstreams:\n  app:\n    endpoints: ["127.0.0.1:3000"]\nroutes:\n  - to: app\n',
+      );
+      const { code, stderr } = await runToEnd(command, ["check", "--config", file], folder.path);
+      assert.equal(code, 0, stderr);
+    },
+  },
+  {
+    name: "check lists all problems of a bad one and ends with code 2",
+    brief: false,
+    async run(command, folder) {
+      const file = folder.file("bad.yaml");
+      writeFileSync(file, 'lisen: ":0"\nhold: soon\nupstreams:\n  app:\n    endpoints: ["127.0.0.1:3000"]\n');
+      const { code, stdout, stderr } = await runToEnd(command, ["check", "--config", file], folder.path);
+      assert.equal(code, 2);
+      for (const word of [/lisen/, /hold/]) assert.match(stdout + stderr, word);
+    },
+  },
+  {
+    name: "the folder it is started in changes nothing",
+    brief: true,
+    executableOnly: true,
+    async run(command, folder) {
+      const hostile = folder.file("hostile");
+      mkdirSync(hostile);
+      writeFileSync(join(hostile, ".env"), "SLUICE_LISTEN=nonsense\nSLUICE_HOLD=nonsense\n");
+      writeFileSync(join(hostile, "bunfig.toml"), 'preload = ["./preload.ts"]\n');
+      writeFileSync(join(hostile, "preload.ts"), 'console.log("preloaded");\n');
+      writeFileSync(join(hostile, "tsconfig.json"), "{ nonsense");
+      writeFileSync(join(hostile, "package.json"), "{ nonsense");
+      writeFileSync(join(hostile, "good.yaml"), 'routes:\n  - respond: {body: "x"}\n');
+      const { code, stdout, stderr } = await runToEnd(command, ["check", "--config", "good.yaml"], hostile);
+      assert.equal(code, 0, stderr);
+      assert.ok(!stdout.includes("preloaded"));
+    },
+  },
+  {
+    name: "a GET and a POST pass through",
+    brief: true,
+    run: (command, folder) =>
+      withOrigin(async (origin) => {
+        origin.auto((request) => ({
+          fields: [["X-Origin", "yes"]],
+          body: `${request.target} ${request.text}`,
+        }));
+        await serving(command, folder, ["--to", origin.address], async (sluice) => {
+          const client = await RawClient.connect(sluice.port);
+          const got = await client.ask(get("/a?b=c"));
+          assert.equal(got.status, 200);
+          assert.equal(got.field("x-origin"), "yes");
+          assert.equal(got.text, "/a?b=c ");
+          const body = "0123456789".repeat(1000);
+          const posted = await client.ask(
+            `POST /p HTTP/1.1\r\nHost: smoke.test\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+          );
+          assert.equal(posted.text, `/p ${body}`);
+          client.destroy();
+        });
+      }),
+  },
+  {
+    name: "a malformed request is answered 400",
+    brief: false,
+    run: (command, folder) =>
+      withOrigin(async (origin) => {
+        await serving(command, folder, ["--to", origin.address], async (sluice) => {
+          const answer = await askOnce(sluice.port, "GET / HTTP/1.1\r\nHost: a\r\nBad Field: x\r\n\r\n");
+          assert.equal(answer.status, 400);
+          assert.equal(origin.connections, 0);
+        });
+      }),
+  },
+  {
+    name: "nobody there: held requests wait, with --hold 0s they are told at once",
+    brief: false,
+    run: (command, folder) =>
+      withOrigin(async (origin) => {
+        await origin.stopListening();
+        await serving(command, folder, ["--to", origin.address, "--hold", "0s"], async (sluice) => {
+          const answer = await askOnce(sluice.port, get("/"));
+          assert.ok([502, 503].includes(answer.status), `status ${answer.status}`);
+        });
+        await serving(command, folder, ["--to", origin.address], async (sluice) => {
+          const asking = askOnce(sluice.port, get("/held"));
+          await origin.auto(() => "held and served").listenAgain();
+          assert.equal((await asking).text, "held and served");
+        });
+      }),
+  },
+  {
+    name: "a backend that goes away after every request loses none",
+    brief: false,
+    run: (command, folder) =>
+      withOrigin(async (origin) => {
+        awayAfterEachRequest(origin, 50);
+        await serving(command, folder, ["--to", origin.address], async (sluice) => {
+          const began = performance.now();
+          const answers = await Promise.all(Array.from({ length: 10 }, async (_, index) => {
+            const answer = await askOnce(sluice.port, get(`/${index}`));
+            return `${answer.status} ${answer.text}`;
+          }));
+          assert.deepEqual(answers, Array.from({ length: 10 }, (_, index) => `200 served /${index}`));
+          const ms = performance.now() - began;
+          assert.ok(ms < 5000, `took ${Math.round(ms)} ms`);
+        });
+        await origin.stopListening();
+      }),
+  },
+  {
+    name: "SIGTERM lets a request in flight complete",
+    brief: true,
+    run: (command, folder) =>
+      withOrigin(async (origin) => {
+        const sluice = await Serving.start(command, ["--to", origin.address], folder);
+        try {
+          const asking = askOnce(sluice.port, get("/slow"));
+          const peer = await origin.accept();
+          await peer.readRequest();
+          sluice.terminate();
+          await untilRefused(sluice.port);
+          await peer.respond({ body: "to the end" });
+          const answer = await asking;
+          assert.equal(answer.text, "to the end");
+          assert.equal(answer.field("connection"), "close");
+          await sluice.untilCleanEnd();
+        } finally {
+          sluice.kill();
+        }
+      }),
+  },
+];
+
+/** Serves one connection, not listening meanwhile, and listens again `awayMs` after its end. */
+function awayAfterEachRequest(origin: ScriptedOrigin, awayMs: number): void {
+  origin.auto(async (request, peer) => {
+    // What the kernel had accepted beside the first one goes down with the listening socket.
+    if (!origin.listening) {
+      peer.reset();
+      return null;
+    }
+    await origin.stopListening();
+    setTimeout(() => void origin.listenAgain(), awayMs);
+    return { body: `served ${request.target}`, close: true };
+  });
+}
+
+/** Waits until nobody listens on the port any more. */
+async function untilRefused(port: number): Promise<void> {
+  const deadline = performance.now() + 10_000;
+  while (performance.now() < deadline) {
+    try {
+      (await RawClient.connect(port)).destroy();
+    } catch {
+      return;
+    }
+    await turn();
+  }
+  throw new Error(`port ${port} is still open`);
+}
+
+async function main(args: string[]): Promise<number> {
+  const brief = args[0] === "--brief";
+  const [program, ...first] = brief ? args.slice(1) : args;
+  if (program === undefined) {
+    console.error("usage: smoke.ts [--brief] PROGRAM [ARGUMENT...]");
+    return 2;
+  }
+  // Checks run in folders of their own, so what names a file of this one is made absolute.
+  const absolute = (word: string): string => existsSync(word) ? resolve(word) : word;
+  const command: Command = [absolute(program), ...first.map(absolute)];
+  let failed = 0;
+  for (const check of checks) {
+    if ((brief && !check.brief) || (check.executableOnly === true && first.length > 0)) continue;
+    const folder = new ScratchFolder();
+    try {
+      await check.run(command, folder);
+      console.log(`ok ${check.name}`);
+    } catch (error) {
+      failed++;
+      console.log(`FAIL ${check.name}: ${error instanceof Error ? error.stack : error}`);
+    } finally {
+      folder.remove();
+    }
+  }
+  return failed === 0 ? 0 : 1;
+}
+
+process.exit(await main(process.argv.slice(2)));
