@@ -41,6 +41,8 @@ export interface Loaded {
   readonly warnings: readonly Problem[];
   /** The options of the top level; those of scope "upstream" are the defaults of every upstream. */
   readonly values: OptionValues;
+  /** The options of each upstream that has a name: its own, else those of the top level. */
+  readonly upstreamValues: ReadonlyMap<string, UpstreamOptionValues>;
   /**
    * Where each value was given: all options of the top level by path, and `upstreams.NAME.OPTION` for what
    * an upstream sets itself.
@@ -93,7 +95,7 @@ export function loadConfig(sources: Sources): Loaded | Rejected {
     return { ok: false, problems: [nothingToServe(file)], nothingToServe: true };
   }
   warnOfUnused(drafts, builtRoutes, routes.mentioned, findings.warnings);
-  if (problems.length > 0) return { ok: false, problems, nothingToServe: false };
+  if (problems.length > 0) return { ok: false, problems: inOrder(problems), nothingToServe: false };
 
   const config: Config = {
     listen: top.values.listen,
@@ -104,7 +106,14 @@ export function loadConfig(sources: Sources): Loaded | Rejected {
     log: buildLog(top.values),
     process: buildProcess(top.values),
   };
-  return { ok: true, config, warnings: findings.warnings, values: top.values, origins };
+  return {
+    ok: true,
+    config,
+    warnings: findings.warnings,
+    values: top.values,
+    upstreamValues: valuesOf,
+    origins,
+  };
 }
 
 function readSource(source: Sources["file"], problems: Problem[]): YamlFile | null {
@@ -145,6 +154,12 @@ function warnOfUnused(
     if (used) continue;
     warnings.push(problemAt(draft.origin, `upstreams.${draft.name}`, "is not used: no route leads to it"));
   }
+}
+
+/** Flags, then the environment, then the file from top to bottom. */
+function inOrder(problems: readonly Problem[]): readonly Problem[] {
+  const rank = { flag: 0, env: 1, file: 2 };
+  return problems.toSorted((a, b) => rank[a.source] - rank[b.source] || (a.line ?? 0) - (b.line ?? 0));
 }
 
 function nothingToServe(file: YamlFile | null): Problem {

@@ -8,7 +8,7 @@ import { SERVER_OPTIONS } from "./options_server.ts";
 import { UPSTREAM_OPTIONS } from "./options_upstream.ts";
 
 /** Path of an option → the option. */
-export const OPTIONS = { ...SERVER_OPTIONS, ...UPSTREAM_OPTIONS };
+export const OPTIONS = { ...UPSTREAM_OPTIONS, ...SERVER_OPTIONS };
 
 export type OptionPath = keyof typeof OPTIONS;
 export type UpstreamOptionPath = keyof typeof UPSTREAM_OPTIONS;

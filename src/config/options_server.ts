@@ -103,7 +103,7 @@ export const SERVER_OPTIONS = {
     scope: "server",
     type: oneOf("drop", "pass", "reject"),
     default: "drop",
-    help: "what to do with field names containing _",
+    help: "field names containing _: drop, pass or reject",
     doc:
       "Many applications read `X_Real_IP` and `X-Real-IP` as one name, so that a client could set what only a " +
       "proxy should.",

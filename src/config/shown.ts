@@ -2,7 +2,7 @@
 
 const MAX_SHOWN = 80;
 
-/** `https://user:secret@host` becomes `https://***@host`, wherever it stands in `text`. */
+/** Masks the userinfo of URLs: `https://user:secret@host` becomes `https://***@host`, wherever it stands. */
 export function maskUserinfo(text: string): string {
   if (!text.includes("@")) return text;
   return text.replace(/(:\/\/)[^/?#\s@]*(?:@[^/?#\s@]*)*@/g, "$1***@");
@@ -17,11 +17,16 @@ export function shown(value: unknown): string {
   return quoteIfOdd(value);
 }
 
-/** `word`, or `"odd word"` where spaces or quotes would make the message unclear. */
+/**
+ * `word`, or `"odd word"` where spaces or quotes would make the message unclear. Whatever stands before an
+ * "@" may be a password, also in a malformed address, and is masked.
+ */
 export function quoteIfOdd(text: string): string {
-  const cut = text.length > MAX_SHOWN ? text.slice(0, MAX_SHOWN) + "..." : text;
-  const masked = maskUserinfo(cut);
-  return /^[\x21\x23-\x5b\x5d-\x7e]+$/.test(masked) ? masked : quoted(masked);
+  const masked = text.includes("@")
+    ? text.replace(/[^\s,]*@/g, (all) => `${/^\w+:\/\//.exec(all)?.[0] ?? ""}***@`)
+    : text;
+  const cut = masked.length > MAX_SHOWN ? masked.slice(0, MAX_SHOWN) + "..." : masked;
+  return /^[\x21\x23-\x5b\x5d-\x7e]+$/.test(cut) ? cut : quoted(cut);
 }
 
 /** A JSON string literal in ASCII, so that nothing in it can move the cursor or start a new line. */

@@ -1,0 +1,201 @@
+/**
+ * Reads the command line. `cac` finds the command and collects the flags; this file is strict where cac is
+ * not: cac turns values that look like numbers into numbers (`08` into 8), takes `--no-` as a negation of
+ * anything, lets some unknown flags pass, and stops at the first problem.
+ */
+
+import { type CAC, cac } from "cac";
+import { OPTION_BY_FLAG, OPTION_PATHS, optionAt, shortPath } from "../config/options.ts";
+import { flagName } from "../config/option.ts";
+import { quoteIfOdd } from "../config/shown.ts";
+import { suggest } from "../config/suggest.ts";
+import { type Command, type CommandName, commandNamed, COMMANDS } from "./commands.ts";
+
+export interface Arguments {
+  readonly command: CommandName;
+  /** Flags of the configuration, by name without dashes, as given; unknown ones are problems instead. */
+  readonly flags: Readonly<Record<string, readonly string[]>>;
+  /** Flags of the command; "true" for those without a value. */
+  readonly own: ReadonlyMap<string, string>;
+  /** Words after the command. */
+  readonly operands: readonly string[];
+  /** `--help` was given. */
+  readonly help: boolean;
+  /** What is wrong with the command line, one line each. */
+  readonly problems: readonly string[];
+}
+
+/**
+ * Goes before every value on the way through cac, which then sees no numbers and no empty values
+ * (`--to==3000` is the flag `to` with the value `=3000`).
+ */
+const MARK = "=";
+
+type Arity = "value" | "boolean" | "none";
+
+export function parseArguments(argv: readonly string[]): Arguments {
+  const problems: string[] = [];
+  const prepared = prepare(argv, problems);
+  const parser = parserOf();
+  const { options } = parser.parse(["", "", ...prepared.argv], { run: false });
+  const operands = [...parser.args, ...prepared.operands];
+  let command = commandNamed(parser.matchedCommandName ?? "serve") ?? COMMANDS[0];
+  if (command === undefined) throw new Error("there are no commands");
+  if (command.name === "serve" && operands[0] === "serve") operands.shift();
+  if (prepared.version && command.name === "serve") command = commandNamed("version") ?? command;
+
+  const flags: Record<string, readonly string[]> = {};
+  const own = new Map<string, string>();
+  for (const name of prepared.names) {
+    const values = collected(options, name);
+    if (command.flags.some((flag) => flag.name === name)) {
+      if (values.length > 1) problems.push(`--${name}: given ${values.length} times: give it once`);
+      own.set(name, values[0] ?? "");
+    } else if (command.configured && OPTION_BY_FLAG.has(`--${name}`)) {
+      flags[name] = values;
+    } else {
+      problems.push(
+        `--${name}: not a flag of ${command.name === "serve" ? "serving" : `"sluice ${command.name}"`}`,
+      );
+    }
+  }
+  if (!prepared.help) checkOperands(command, operands, problems);
+  return { command: command.name, flags, own, operands, help: prepared.help, problems };
+}
+
+interface Prepared {
+  /** Only known flags, each as `--name==value`, and operands. */
+  readonly argv: readonly string[];
+  readonly names: ReadonlySet<string>;
+  /** Words that must not go through cac: those after `--`, and those that only look like flags. */
+  readonly operands: readonly string[];
+  readonly help: boolean;
+  readonly version: boolean;
+}
+
+function prepare(argv: readonly string[], problems: string[]): Prepared {
+  const out: string[] = [];
+  const names = new Set<string>();
+  let help = false;
+  let version = false;
+  const end = argv.indexOf("--");
+  const words = end < 0 ? argv : argv.slice(0, end);
+  const operands: string[] = end < 0 ? [] : argv.slice(end + 1);
+  for (let index = 0; index < words.length; index++) {
+    const word = words[index] ?? "";
+    if (!word.startsWith("-")) {
+      out.push(word);
+      continue;
+    }
+    if (word === "-" || /^-\d/.test(word)) {
+      // cac would take them for flags and lose them.
+      operands.push(word);
+      continue;
+    }
+    const equals = word.indexOf("=");
+    const flag = equals < 0 ? word : word.slice(0, equals);
+    const next = words[index + 1];
+    const nextIsValue = next !== undefined && !next.startsWith("--");
+    if (flag === "--help" || flag === "-h") {
+      help = true;
+    } else if (flag === "--version" || flag === "-v") {
+      version = true;
+    } else {
+      const negated = flag.startsWith("--no-") && arityOf(`--${flag.slice(5)}`) === "boolean";
+      const name = negated ? flag.slice(5) : flag.slice(2);
+      const arity = flag.startsWith("--") ? arityOf(`--${name}`) : null;
+      if (arity === null) {
+        problems.push(unknownFlag(flag));
+        // Probably its value: one complaint is enough.
+        if (equals < 0 && nextIsValue && commandNamed(next) === null) index++;
+        continue;
+      }
+      let value = equals < 0 ? null : word.slice(equals + 1);
+      if (value === null && arity === "value") {
+        if (!nextIsValue) {
+          problems.push(`${flag}: needs a value`);
+          continue;
+        }
+        value = next;
+        index++;
+      }
+      if (value === null && arity === "boolean" && !negated && (next === "true" || next === "false")) {
+        value = next;
+        index++;
+      }
+      if (value !== null && (arity === "none" || negated)) {
+        problems.push(`${flag}: takes no value`);
+        continue;
+      }
+      names.add(name);
+      out.push(`--${name}=${MARK}${value ?? String(!negated)}`);
+    }
+  }
+  return { argv: out, names, operands, help, version };
+}
+
+function arityOf(flag: string): Arity | null {
+  const path = OPTION_BY_FLAG.get(flag);
+  if (path !== undefined) return optionAt(path).type.name === "boolean" ? "boolean" : "value";
+  for (const command of COMMANDS) {
+    const own = command.flags.find(({ name }) => `--${name}` === flag);
+    if (own !== undefined) return own.value === null ? "none" : "value";
+  }
+  return null;
+}
+
+function unknownFlag(flag: string): string {
+  const known = [
+    ...OPTION_BY_FLAG.keys(),
+    ...COMMANDS.flatMap(({ flags }) => flags.map(({ name }) => `--${name}`)),
+  ];
+  const word = flag.startsWith("--") ? flag : `-${flag}`;
+  const meant = suggest(word.replace(/[._]/g, "-"), [...known, "--help", "--version"]);
+  return `${quoteIfOdd(flag)}: unknown flag${meant === null ? "" : `; did you mean ${meant}?`}`;
+}
+
+/** All commands with all flags: which flag belongs to which command is checked, and said, later. */
+function parserOf(): CAC {
+  const parser = cac("sluice");
+  for (const path of OPTION_PATHS) {
+    for (const name of new Set([shortPath(path), path])) {
+      parser.option(`${flagName(name)} <value>`, optionAt(path).help);
+    }
+  }
+  for (const name of new Set(COMMANDS.flatMap((command) => command.flags.map((flag) => flag.name)))) {
+    parser.option(`--${name} <value>`, "");
+  }
+  for (const command of COMMANDS) {
+    parser.command(command.name === "serve" ? "[...words]" : `${command.name} [...words]`, command.summary);
+  }
+  return parser;
+}
+
+/** Values of a flag in cac's result, which has one value bare, several as a list, and camel-cased names. */
+function collected(options: Readonly<Record<string, unknown>>, name: string): readonly string[] {
+  const key = name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+  const value = options[key];
+  const list: readonly unknown[] = Array.isArray(value) ? value : [value];
+  return list.map((one) => String(one).slice(MARK.length));
+}
+
+function checkOperands(command: Command, operands: readonly string[], problems: string[]): void {
+  const [first, ...more] = operands;
+  if (first === undefined) return;
+  if (command.name === "help") {
+    if (commandNamed(first) === null) problems.push(unknownCommand(first));
+    if (more.length > 0) problems.push(`unexpected argument: ${quoteIfOdd(more[0] ?? "")}`);
+  } else if (command.name === "serve") {
+    problems.push(unknownCommand(first));
+  } else {
+    problems.push(`unexpected argument: ${quoteIfOdd(first)}`);
+  }
+}
+
+function unknownCommand(word: string): string {
+  const address = /^:?\d+$|^[\w.-]+:\d+$|:\/\//.test(word);
+  const meant = address ? `--to ${word}` : suggest(word, COMMANDS.map(({ name }) => name));
+  return `unknown command: ${quoteIfOdd(word)}${
+    meant === null ? "" : `; did you mean ${quoteIfOdd(meant)}?`
+  }`;
+}

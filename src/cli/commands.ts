@@ -1,0 +1,93 @@
+/** The commands and the flags that only they have; arguments, help and reference read it from here. */
+
+export type CommandName = "serve" | "check" | "config" | "version" | "demo" | "help";
+
+/** A flag that is not an option of the configuration. */
+export interface CommandFlag {
+  readonly name: string;
+  /** Placeholder of its value; null when it has none. */
+  readonly value: string | null;
+  readonly help: string;
+}
+
+export interface Command {
+  readonly name: CommandName;
+  /** How it is called, after `sluice`. */
+  readonly usage: string;
+  /** One line. */
+  readonly summary: string;
+  /** Sentences for its help and the reference. */
+  readonly doc: string;
+  /** It reads the configuration and so takes its flags. */
+  readonly configured: boolean;
+  readonly flags: readonly CommandFlag[];
+}
+
+const JSON_FLAG: CommandFlag = { name: "json", value: null, help: "print JSON" };
+
+export const COMMANDS: readonly Command[] = [
+  {
+    name: "serve",
+    usage: "--to ADDRESS [options]",
+    summary: "serve requests (what happens without a command)",
+    doc:
+      "Serves until it is told to stop. SIGTERM and SIGINT stop gracefully, a second one at once; SIGUSR1 opens " +
+      "the log files anew. Standard output belongs to the access log, standard error to everything else.",
+    configured: true,
+    flags: [],
+  },
+  {
+    name: "check",
+    usage: "check [options]",
+    summary: "say what is wrong with a configuration",
+    doc:
+      "Reads the configuration as serving would and prints every problem, one a line, on standard error. Also " +
+      "tries to read the certificate files. Exits with 0 or 2.",
+    configured: true,
+    flags: [JSON_FLAG],
+  },
+  {
+    name: "config",
+    usage: "config [options]",
+    summary: "print the effective configuration and where it came from",
+    doc:
+      "Prints the configuration that serving would use, as YAML that can be used as a file, with the origin of " +
+      "each value as a comment. With --json: the values in base units (milliseconds, bytes) and the origins by path.",
+    configured: true,
+    flags: [JSON_FLAG],
+  },
+  {
+    name: "version",
+    usage: "version [--json]",
+    summary: "print version, commit, runtime and platform",
+    doc: "`--version` and `-v` do the same.",
+    configured: false,
+    flags: [JSON_FLAG],
+  },
+  {
+    name: "demo",
+    usage: "demo [--away DURATION] [options]",
+    summary: "see requests held in front of a backend that keeps going away",
+    doc:
+      "Starts a small backend that takes one connection, stops listening, answers, and listens again a moment " +
+      "later; puts Sluice in front of it, and prints commands to try. Listens on 127.0.0.1:8080 unless told otherwise.",
+    configured: true,
+    flags: [{
+      name: "away",
+      value: "DURATION",
+      help: "how long the backend stays away after each request  (default 50ms)",
+    }],
+  },
+  {
+    name: "help",
+    usage: "help [COMMAND]",
+    summary: "print this, or the help of a command",
+    doc: "`--help` and `-h` do the same.",
+    configured: false,
+    flags: [],
+  },
+];
+
+export function commandNamed(name: string): Command | null {
+  return COMMANDS.find((command) => command.name === name) ?? null;
+}

@@ -1,0 +1,76 @@
+/** Does what the command line says. */
+
+import type { Address, Runtime, System } from "../../runtime/contract.ts";
+import type { Config } from "../config/config.ts";
+import { formatProblem } from "../config/problem.ts";
+import { type Arguments, parseArguments } from "./arguments.ts";
+import { commandNamed } from "./commands.ts";
+import { demo } from "./demo.ts";
+import { EXIT } from "./exit_code.ts";
+import { commandHelp, generalHelp } from "./help.ts";
+import { print, printError, printProblems, printWarnings } from "./output.ts";
+import { readConfig } from "./read_config.ts";
+import { check, showConfig } from "./show_config.ts";
+import { formatVersion, versionInfo } from "./version.ts";
+
+/** Serves until stopped and resolves with the exit code. Handed in, so that commands can be tested without. */
+export type Serve = (
+  runtime: Runtime,
+  system: System,
+  config: Config,
+  hooks?: { readonly onReady?: (listeners: readonly Address[]) => void },
+) => Promise<number>;
+
+const INTRODUCTION = `sluice: nothing says where requests should go
+
+  sluice --to 3000               serve on :8080, send everything to 127.0.0.1:3000
+  sluice --config sluice.yaml    serve what the file says
+  sluice demo                    see it at work, with a backend that keeps going away
+  sluice --help                  everything else
+`;
+
+/** Runs the command of `system.args`; resolves with the exit code. */
+export async function run(runtime: Runtime, system: System, serve: Serve): Promise<number> {
+  const args = parseArguments(system.args);
+  if (args.problems.length > 0) {
+    printProblems(system, [...args.problems, 'try "sluice --help"']);
+    return EXIT.usage;
+  }
+  if (args.help || args.command === "help") return help(system, args);
+  switch (args.command) {
+    case "version": {
+      const info = versionInfo(runtime, system);
+      print(system, (args.own.has("json") ? JSON.stringify(info) : formatVersion(info)) + "\n");
+      return EXIT.done;
+    }
+    case "demo":
+      return await demo(runtime, system, args.flags, args.own.get("away"), serve);
+    case "check":
+    case "config":
+    case "serve":
+      return await configured(runtime, system, args, serve);
+  }
+}
+
+async function configured(runtime: Runtime, system: System, args: Arguments, serve: Serve): Promise<number> {
+  const result = await readConfig(system, args.flags);
+  if (args.command === "check") return await check(system, result, args.own.has("json"));
+  if (!result.ok) {
+    if (result.nothingToServe && args.command === "serve" && args.flags["config"] === undefined) {
+      printError(system, INTRODUCTION);
+    } else {
+      printProblems(system, result.problems.map(formatProblem));
+    }
+    return EXIT.usage;
+  }
+  if (args.command === "config") return showConfig(system, result, args.own.has("json"));
+  printWarnings(system, result.warnings);
+  return await serve(runtime, system, result.config);
+}
+
+function help(system: System, args: Arguments): number {
+  const name = args.command === "help" ? args.operands[0] ?? "serve" : args.command;
+  const command = commandNamed(name);
+  print(system, command === null ? generalHelp() : commandHelp(command));
+  return EXIT.done;
+}

@@ -1,0 +1,56 @@
+/** `sluice config` and `sluice check`. */
+
+import type { System } from "../../runtime/contract.ts";
+import type { Loaded, Rejected } from "../config/load.ts";
+import { printYaml } from "../config/print.ts";
+import { formatOrigin, formatProblem, type Origin, type Problem } from "../config/problem.ts";
+import { EXIT, type ExitCode } from "./exit_code.ts";
+import { print, printProblems, printWarnings } from "./output.ts";
+import { checkFiles } from "./read_config.ts";
+
+/** Prints the effective configuration: YAML with comments, or JSON. */
+export function showConfig(system: System, loaded: Loaded, json: boolean): ExitCode {
+  printWarnings(system, loaded.warnings);
+  print(system, json ? configJson(loaded) : printYaml(loaded));
+  return EXIT.done;
+}
+
+/** Reports every problem; with `json` as one document on standard output. */
+export async function check(system: System, result: Loaded | Rejected, json: boolean): Promise<ExitCode> {
+  const problems = result.ok ? await checkFiles(system, result) : result.problems;
+  const warnings = result.ok ? result.warnings : [];
+  if (json) {
+    print(system, document({ ok: problems.length === 0, problems, warnings }));
+  } else {
+    printWarnings(system, warnings);
+    if (problems.length > 0) printProblems(system, problems.map(formatProblem));
+    else if (result.ok) print(system, summary(result));
+  }
+  return problems.length === 0 ? EXIT.done : EXIT.usage;
+}
+
+function summary({ config }: Loaded): string {
+  const endpoints = config.upstreams.reduce((sum, upstream) => sum + upstream.endpoints.length, 0);
+  const parts = [
+    plural(config.listen.length, "listener"),
+    plural(config.routes.length, "route"),
+    plural(config.upstreams.length, "upstream"),
+    plural(endpoints, "endpoint"),
+  ];
+  return `ok: ${parts.join(", ")}\n`;
+}
+
+function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}
+
+function configJson(loaded: Loaded): string {
+  const origins: Record<string, Origin & { readonly text: string }> = {};
+  for (const [path, origin] of loaded.origins) origins[path] = { ...origin, text: formatOrigin(origin) };
+  const warnings: readonly Problem[] = loaded.warnings;
+  return document({ config: loaded.config, origins, warnings });
+}
+
+function document(value: unknown): string {
+  return JSON.stringify(value, null, 2) + "\n";
+}

@@ -1,0 +1,106 @@
+/**
+ * The effective configuration as YAML that `loadConfig` reads back as the same configuration, each value with
+ * a comment that says where it came from.
+ */
+
+import type { Config, EndpointConfig, RetryConfig, RouteConfig } from "./config.ts";
+import type { Loaded } from "./load.ts";
+import { OPTION_PATHS, optionAt, type OptionPath, UPSTREAM_OPTION_PATHS } from "./options.ts";
+import { formatOrigin } from "./problem.ts";
+import { quoted } from "./shown.ts";
+import { isUpstreamName } from "./upstreams.ts";
+
+/** Lines, each with its end. */
+export function printYaml(loaded: Loaded): string {
+  const { config, values, origins } = loaded;
+  const comment = (path: string) => {
+    const origin = origins.get(path);
+    return origin === undefined ? "" : `  # ${formatOrigin(origin)}`;
+  };
+  const lines: string[] = [];
+  const top = OPTION_PATHS.filter((path) => path !== "to" && optionAt(path).outsideFile !== true);
+  printOptions(top, (path) => values[path], comment, "", lines);
+  const named = config.upstreams.filter((upstream) => isUpstreamName(upstream.name));
+  if (named.length > 0) lines.push("upstreams:");
+  for (const upstream of named) {
+    const prefix = `upstreams.${upstream.name}.`;
+    const own = UPSTREAM_OPTION_PATHS.filter((path) => origins.has(prefix + path));
+    const endpoints = upstream.endpoints.map(printEndpoint).join(", ");
+    lines.push(`  ${upstream.name}:`);
+    lines.push(`    endpoints: [${endpoints}]${comment(`${prefix}endpoints`)}`);
+    const ownValues: Readonly<Partial<Record<OptionPath, unknown>>> =
+      loaded.upstreamValues.get(upstream.name) ?? {};
+    printOptions(own, (path) => ownValues[path], (path) => comment(prefix + path), "    ", lines);
+  }
+  lines.push("routes:");
+  for (const route of config.routes) lines.push(...printRoute(route, config));
+  return lines.map((line) => line + "\n").join("");
+}
+
+function printOptions(
+  paths: readonly OptionPath[],
+  valueOf: (path: OptionPath) => unknown,
+  comment: (path: string) => string,
+  indent: string,
+  lines: string[],
+): void {
+  let group = "";
+  for (const path of paths) {
+    const value = valueOf(path);
+    const option = optionAt(path);
+    if (value === null && option.default === null) continue;
+    const dot = path.indexOf(".");
+    const head = dot < 0 ? "" : path.slice(0, dot);
+    if (head !== "" && head !== group) lines.push(`${indent}${head}:`);
+    group = head;
+    const inner = head === "" ? indent : indent + "  ";
+    lines.push(`${inner}${path.slice(dot + 1)}: ${printValue(option.type.print(value))}${comment(path)}`);
+  }
+}
+
+function printRoute(route: RouteConfig, config: Config): string[] {
+  const match = [
+    ...(route.host === null ? [] : [`host: ${scalar(route.host)}`]),
+    ...(route.path === "/" ? [] : [`path: ${scalar(route.path)}`]),
+  ];
+  const lines = match.length === 0 ? [] : [`match: {${match.join(", ")}}`];
+  const { target } = route;
+  if (target.kind === "respond") {
+    const { status, body, headers } = target.respond;
+    const byName = new Map<string, string[]>();
+    for (const [name, value] of headers) byName.set(name, [...byName.get(name) ?? [], value]);
+    const fields = [...byName].map(([name, list]) => `${scalar(name)}: ${printValue(list)}`).join(", ");
+    lines.push(`respond: {status: ${status}, body: ${scalar(body)}, headers: {${fields}}}`);
+  } else {
+    lines.push(`to: ${printTarget(target.upstream, config)}`);
+    if (target.retry !== null) lines.push(`retry: ${printRetry(target.retry)}`);
+  }
+  return lines.map((line, index) => (index === 0 ? "  - " : "    ") + line);
+}
+
+function printTarget(name: string, config: Config): string {
+  if (isUpstreamName(name)) return name;
+  const upstream = config.upstreams.find((candidate) => candidate.name === name);
+  return `[${(upstream?.endpoints ?? []).map(printEndpoint).join(", ")}]`;
+}
+
+function printEndpoint(endpoint: EndpointConfig): string {
+  const address = scalar(endpoint.name);
+  return endpoint.weight === 1 ? address : `{address: ${address}, weight: ${endpoint.weight}}`;
+}
+
+function printRetry(retry: RetryConfig): string {
+  const off = retry.tries === 1 && retry.on.length === 0;
+  const mode = off ? "off" : retry.unanswered ? "unanswered" : "idempotent";
+  const on = off ? "" : `, on: [${retry.on.join(", ")}]`;
+  return `{mode: ${mode}${on}, methods: ${printValue(retry.methods)}, tries: ${retry.tries}}`;
+}
+
+function printValue(value: string | readonly string[]): string {
+  return typeof value === "string" ? scalar(value) : `[${value.map(scalar).join(", ")}]`;
+}
+
+/** Plain where no YAML reader could mistake it, else in double quotes. */
+function scalar(text: string): string {
+  return /^[A-Za-z0-9_/.](?:[A-Za-z0-9_/.:*-]*[A-Za-z0-9_/.*-])?$/.test(text) ? text : quoted(text);
+}
