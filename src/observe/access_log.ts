@@ -1,0 +1,82 @@
+/**
+ * Collects one line for each exchange and hands them on in pieces: a sink is called at most once per 64 KiB
+ * or 100 ms, never once per request.
+ */
+
+import type { Clock, TextSink, Timer } from "../../runtime/contract.ts";
+import type { ExchangeRecord } from "../exchange/exchange_record.ts";
+import { formatCombined, formatCommon, formatJson, type FormatRecord } from "./access_log_format.ts";
+
+/** Large enough that the call does not count, small enough to be lost without regret in a crash. */
+const FLUSH_CHARS = 65_536;
+
+/** People who watch the log should not notice the delay. */
+const FLUSH_MS = 100;
+
+const FORMATS = {
+  json: formatJson,
+  common: formatCommon,
+  combined: formatCombined,
+} as const satisfies Record<string, FormatRecord>;
+
+export class AccessLog {
+  /** `userAgent` and `referer` of records are used, so they are worth reading. */
+  readonly wantsAgent: boolean;
+  readonly #sink: TextSink;
+  readonly #clock: Clock;
+  readonly #format: FormatRecord;
+  #pending = "";
+  #timer: Timer | null = null;
+
+  constructor(sink: TextSink, clock: Clock, format: keyof typeof FORMATS) {
+    this.#sink = sink;
+    this.#clock = clock;
+    this.#format = FORMATS[format];
+    this.wantsAgent = format !== "common";
+  }
+
+  /** Lines that the sink dropped because its target did not keep up come in pieces: this counts those. */
+  get dropped(): number {
+    return this.#sink.dropped;
+  }
+
+  /** Formats the record at once and does not keep it. Never throws, never blocks. */
+  record(record: ExchangeRecord): void {
+    this.#pending += this.#format(record);
+    if (this.#pending.length >= FLUSH_CHARS) {
+      this.#handOn();
+    } else if (this.#timer === null) {
+      this.#timer = this.#clock.setTimer(FLUSH_MS, () => {
+        this.#timer = null;
+        this.#handOn();
+      }, true);
+    }
+  }
+
+  /** Resolves when all lines so far have reached the kernel. */
+  async flush(): Promise<void> {
+    this.#handOn();
+    await this.#sink.flush();
+  }
+
+  /** For the last moment before the process ends. */
+  flushNow(): void {
+    this.#handOn();
+    this.#sink.flushNow();
+  }
+
+  /** Goes on in a new file of the same name (log rotation); lines so far go to the old one. */
+  async reopen(): Promise<void> {
+    this.#handOn();
+    await this.#sink.reopen();
+  }
+
+  #handOn(): void {
+    this.#timer?.cancel();
+    this.#timer = null;
+    if (this.#pending === "") return;
+    const text = this.#pending;
+    this.#pending = "";
+    this.#sink.write(text);
+  }
+}
