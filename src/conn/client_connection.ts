@@ -3,7 +3,8 @@
  * keeps the deadlines of the client's side.
  *
  * States: `waiting` for a request (idle), `head` being received, `exchange` in progress, `lingering`
- * (answered for the last time, reading on so that the answer is not destroyed by a reset), `gone`.
+ * (answered for the last time, reading on so that the answer is not destroyed by a reset), `raw` (a
+ * tunnel's), `gone`.
  */
 
 import type { CloseReason, Socket } from "../../runtime/contract.ts";
@@ -15,8 +16,9 @@ import type { Http1Limits } from "../http1/limits.ts";
 import { MessageParser } from "../http1/message_parser.ts";
 import { requestPersists } from "../http1/persistence.ts";
 import { checkRequest } from "../http1/request_rules.ts";
-import { Connection, type ConnectionContext, LOW_WATER_BYTES } from "./connection.ts";
-import type { ClientStream, ClientStreamEvents, ResponseBody } from "./stream.ts";
+import { Connection, LOW_WATER_BYTES } from "./connection.ts";
+import type { Turn } from "./turn.ts";
+import type { ClientStream, ClientStreamEvents, RawEvents, ResponseBody } from "./stream.ts";
 
 /** Deadlines and limits of the client's side; milliseconds. */
 export interface ClientSettings {
@@ -46,7 +48,7 @@ const LINGER_BYTES = 1024 * 1024;
 /** Bytes of pipelined requests kept while one is being answered; then reading pauses. */
 const PIPELINE_BYTES = 64 * 1024;
 
-type State = "waiting" | "head" | "exchange" | "lingering" | "gone";
+type State = "waiting" | "head" | "exchange" | "lingering" | "raw" | "gone";
 
 const chunkHead = new Uint8Array(24);
 const CRLF = new Uint8Array([13, 10]);
@@ -57,6 +59,7 @@ export class ClientConnection extends Connection implements ClientStream {
   readonly #parser: MessageParser;
   #state: State = "waiting";
   events: ClientStreamEvents | null = null;
+  #raw: RawEvents | null = null;
   requestKind: BodyKind = "none";
   requestDone = true;
   /** HTTP minor version of the current request. */
@@ -90,13 +93,13 @@ export class ClientConnection extends Connection implements ClientStream {
   /** The listener speaks TLS. */
   readonly secure: boolean;
 
-  constructor(context: ConnectionContext, socket: Socket, settings: ClientSettings, handler: RequestHandler) {
-    super(context, socket);
+  constructor(turn: Turn, socket: Socket, settings: ClientSettings, handler: RequestHandler) {
+    super(turn, socket);
     this.#settings = settings;
     this.#handler = handler;
     this.#parser = new MessageParser("request", settings.limits);
     this.secure = socket.tls !== null;
-    this.idleSince = context.clock.now();
+    this.idleSince = turn.now;
     this.setDeadline(this.idleSince + settings.headTimeoutMs);
   }
 
@@ -121,7 +124,11 @@ export class ClientConnection extends Connection implements ClientStream {
     if (this.#state === "lingering") {
       this.#lingered += bytes.length;
       if (this.#lingered > LINGER_BYTES) this.abort();
-      else if (this.backlogBytes === 0) this.setDeadline(this.context.clock.now() + LINGER_MS);
+      else if (this.backlogBytes === 0) this.setDeadline(this.turn.now + LINGER_MS);
+      return;
+    }
+    if (this.#state === "raw") {
+      this.#raw?.rawData(bytes);
       return;
     }
     if (this.#state === "gone") return;
@@ -181,7 +188,7 @@ export class ClientConnection extends Connection implements ClientStream {
     if (this.#state === "waiting") {
       if (this.#parser.idle) return;
       this.#state = "head";
-      this.requestBeganAt = this.context.clock.now();
+      this.requestBeganAt = this.turn.now;
       this.setDeadline(this.requestBeganAt + this.#settings.headTimeoutMs);
       if (this.#clientEnded) this.#endOfInput();
     } else if (this.#state === "exchange" && !this.requestDone) {
@@ -191,7 +198,7 @@ export class ClientConnection extends Connection implements ClientStream {
   }
 
   #headArrived(head: Head): void {
-    if (this.#state === "waiting") this.requestBeganAt = this.context.clock.now();
+    if (this.#state === "waiting") this.requestBeganAt = this.turn.now;
     this.#state = "exchange";
     this.requests++;
     this.#responseBegun = false;
@@ -253,7 +260,7 @@ export class ClientConnection extends Connection implements ClientStream {
   /** The body's idle deadline rests while we are the ones who do not read. */
   #restartBodyDeadline(): void {
     if (this.#bodyPaused || this.backlogBytes > 0) return;
-    this.setDeadline(this.context.clock.now() + this.#settings.bodyIdleTimeoutMs);
+    this.setDeadline(this.turn.now + this.#settings.bodyIdleTimeoutMs);
   }
 
   /**
@@ -298,6 +305,8 @@ export class ClientConnection extends Connection implements ClientStream {
     } else if (this.#state === "exchange") {
       this.#persist = false;
       this.events?.clientEnded();
+    } else if (this.#state === "raw") {
+      this.#raw?.rawEnded();
     }
   }
 
@@ -314,6 +323,9 @@ export class ClientConnection extends Connection implements ClientStream {
     this.#state = "gone";
     const events = this.events;
     this.events = null;
+    const raw = this.#raw;
+    this.#raw = null;
+    if (raw !== null) raw.rawClosed(reason);
     events?.clientGone(reason);
     this.#handler.connectionClosed(this);
   }
@@ -328,6 +340,8 @@ export class ClientConnection extends Connection implements ClientStream {
     } else if (this.#state === "exchange") {
       if (this.events === null) this.abort();
       else this.events.clientTimedOut(this.backlogBytes > 0 ? "write" : "read");
+    } else if (this.#state === "raw") {
+      this.#raw?.rawTimedOut();
     } else {
       this.abort();
     }
@@ -405,7 +419,7 @@ export class ClientConnection extends Connection implements ClientStream {
       this.#lastAnswerSent();
       return;
     }
-    this.idleSince = this.context.clock.now();
+    this.idleSince = this.turn.now;
     this.setDeadline(this.idleSince + this.#settings.keepAliveTimeoutMs);
   }
 
@@ -433,7 +447,7 @@ export class ClientConnection extends Connection implements ClientStream {
     this.#resumeReading();
     this.finish();
     if (this.backlogBytes > 0) this.#watchSending();
-    else this.setDeadline(this.context.clock.now() + LINGER_MS);
+    else this.setDeadline(this.turn.now + LINGER_MS);
   }
 
   sendCut(): void {
@@ -448,8 +462,9 @@ export class ClientConnection extends Connection implements ClientStream {
   }
 
   protected override sendProgress(backlogBytes: number): void {
-    if (backlogBytes > 0) this.#watchSending();
-    else if (this.#state === "lingering") this.setDeadline(this.context.clock.now() + LINGER_MS);
+    if (this.#state === "raw") this.#raw?.rawProgress(backlogBytes);
+    else if (backlogBytes > 0) this.#watchSending();
+    else if (this.#state === "lingering") this.setDeadline(this.turn.now + LINGER_MS);
     else if (this.#state !== "exchange") return;
     else if (this.requestDone || this.#bodyPaused) this.setDeadline(Infinity);
     else this.#restartBodyDeadline();
@@ -458,7 +473,20 @@ export class ClientConnection extends Connection implements ClientStream {
 
   /** The client does not read: it has the idle time to take the next bytes. */
   #watchSending(): void {
-    this.setDeadline(this.context.clock.now() + this.#settings.bodyIdleTimeoutMs);
+    this.setDeadline(this.turn.now + this.#settings.bodyIdleTimeoutMs);
+  }
+
+  /** The handler is going to answer although nothing was asked; the connection ends after that. */
+  answerUnasked(): void {
+    this.#state = "exchange";
+    this.requestDone = false;
+    this.#persist = false;
+    this.setDeadline(Infinity);
+  }
+
+  /** Deadline of a tunnel's side; monotonic milliseconds. */
+  rawDeadline(at: number): void {
+    this.setDeadline(at);
   }
 
   // Ending
@@ -479,23 +507,18 @@ export class ClientConnection extends Connection implements ClientStream {
   }
 
   /**
-   * Hands the socket over, for a tunnel: no event reaches this object any more but `detached`'s owner's.
+   * From here on the connection is raw bytes and belongs to `raw`.
    *
    * @returns bytes the client has sent that are not part of the request, or null
    */
-  detach(): Uint8Array | null {
-    this.context.output.flush();
-    this.#state = "gone";
+  switchTo(raw: RawEvents): Uint8Array | null {
+    this.#state = "raw";
+    this.#raw = raw;
     this.events = null;
-    this.context.deadlines.remove(this);
+    this.setDeadline(Infinity);
     const early = this.#parser.takeUnread();
     this.#resumeReading();
     return early;
-  }
-
-  /** The tunnel that took over has ended. */
-  detachedClosed(): void {
-    this.#handler.connectionClosed(this);
   }
 
   /** Method of the current request, for logs. */

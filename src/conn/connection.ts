@@ -2,22 +2,16 @@
  * What both kinds of connection share: a socket, its send side with a bounded queue, and a deadline.
  */
 
-import type { Clock, CloseReason, Socket, SocketEvents } from "../../runtime/contract.ts";
-import { type DeadlineQueue, Timed } from "../time/deadline_queue.ts";
-import type { OutputBuffer, OutputOwner } from "./output_buffer.ts";
+import type { CloseReason, Socket, SocketEvents } from "../../runtime/contract.ts";
+import { Timed } from "../time/deadline_queue.ts";
+import type { OutputOwner } from "./output_buffer.ts";
 import { SendQueue } from "./send_queue.ts";
+import type { Turn } from "./turn.ts";
 
 /** Above this many unsent bytes the other side is paused; one platform chunk may come on top. */
 export const HIGH_WATER_BYTES = 64 * 1024;
 /** At or below this many unsent bytes it is resumed. */
 export const LOW_WATER_BYTES = 16 * 1024;
-
-/** Things that exist once per process and that every connection uses. */
-export interface ConnectionContext {
-  readonly clock: Clock;
-  readonly deadlines: DeadlineQueue;
-  readonly output: OutputBuffer;
-}
 
 type Ending = "open" | "finishing" | "closing" | "ended";
 
@@ -26,7 +20,7 @@ type Ending = "open" | "finishing" | "closing" | "ended";
  * what they write is joined until the end of the event and then flushed.
  */
 export abstract class Connection extends Timed implements SocketEvents, OutputOwner {
-  protected readonly context: ConnectionContext;
+  protected readonly turn: Turn;
   readonly socket: Socket;
   #queue: SendQueue | null = null;
   #ending: Ending = "open";
@@ -35,9 +29,9 @@ export abstract class Connection extends Timed implements SocketEvents, OutputOw
   /** Bytes handed to `sendText` and `sendBytes` so far. */
   offeredBytes = 0;
 
-  constructor(context: ConnectionContext, socket: Socket) {
+  constructor(turn: Turn, socket: Socket) {
     super();
-    this.context = context;
+    this.turn = turn;
     this.socket = socket;
   }
 
@@ -65,14 +59,14 @@ export abstract class Connection extends Timed implements SocketEvents, OutputOw
   sendText(text: string): void {
     if (this.#ending !== "open") return;
     this.offeredBytes += text.length;
-    this.context.output.text(this, text);
+    this.turn.output.text(this, text);
   }
 
   /** Sends a range; the bytes are lent for the call. */
   sendBytes(bytes: Uint8Array, from: number, to: number): void {
     if (this.#ending !== "open" || to <= from) return;
     this.offeredBytes += to - from;
-    this.context.output.bytes(this, bytes, from, to);
+    this.turn.output.bytes(this, bytes, from, to);
   }
 
   /** From the output buffer: the bytes go to the socket, what it does not take to the queue. */
@@ -102,7 +96,7 @@ export abstract class Connection extends Timed implements SocketEvents, OutputOw
 
   #end(how: "finishing" | "closing"): void {
     if (this.#ending === "ended" || this.#ending === "closing") return;
-    this.context.output.flush();
+    this.turn.output.flush();
     this.#ending = how;
     if (this.#queue === null) this.#settleEnding();
   }
@@ -116,23 +110,25 @@ export abstract class Connection extends Timed implements SocketEvents, OutputOw
   abort(): void {
     if (this.#ending === "ended") return;
     this.#ending = "ended";
-    this.context.output.forget(this);
+    this.turn.output.forget(this);
     this.#queue = null;
     this.socket.abort();
   }
 
   protected setDeadline(at: number): void {
-    this.context.deadlines.set(this, at);
+    this.turn.deadlines.set(this, at);
   }
 
   // Events of the platform. Each ends by flushing what was written meanwhile.
 
   data(bytes: Uint8Array): void {
+    this.turn.begin();
     this.received(bytes);
-    this.context.output.flush();
+    this.turn.end();
   }
 
   drained(): void {
+    this.turn.begin();
     const queue = this.#queue;
     if (queue !== null) {
       this.acceptedBytes += queue.drainTo(this.socket);
@@ -142,25 +138,28 @@ export abstract class Connection extends Timed implements SocketEvents, OutputOw
       }
       if (this.#ending !== "ended") this.sendProgress(queue.bytes);
     }
-    this.context.output.flush();
+    this.turn.end();
   }
 
   ended(): void {
+    this.turn.begin();
     this.peerEnded();
-    this.context.output.flush();
+    this.turn.end();
   }
 
   closed(reason: CloseReason): void {
+    this.turn.begin();
     this.#ending = "ended";
     this.#queue = null;
-    this.context.output.forget(this);
-    this.context.deadlines.remove(this);
+    this.turn.output.forget(this);
+    this.turn.deadlines.remove(this);
     this.gone(reason);
-    this.context.output.flush();
+    this.turn.end();
   }
 
   override expired(now: number): void {
+    this.turn.begin();
     this.timedOut(now);
-    this.context.output.flush();
+    this.turn.end();
   }
 }

@@ -87,3 +87,15 @@ export interface UpstreamStreamEvents {
   /** No first byte ("head"), a pause within the body ("read"), or it stopped reading ("write"). */
   upstreamTimedOut(what: "head" | "read" | "write"): void;
 }
+
+/** Receives the bytes of a connection that has become a tunnel's. */
+export interface RawEvents {
+  rawData(bytes: Uint8Array): void;
+  /** FIN: the peer sends nothing more. */
+  rawEnded(): void;
+  /** The connection is gone; last event. */
+  rawClosed(reason: CloseReason): void;
+  /** Unsent bytes have gone out. */
+  rawProgress(backlogBytes: number): void;
+  rawTimedOut(): void;
+}

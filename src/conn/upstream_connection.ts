@@ -3,8 +3,7 @@
  * keeps the deadlines of the endpoint's side. Who may use it next is decided elsewhere (`after_reply.ts`);
  * here is only what is known about it.
  *
- * States: `idle` (in the pool: any byte or FIN ends it), `busy` (one exchange), `switched` (raw bytes,
- * owned by a tunnel), `gone`.
+ * States: `idle` (in the pool: any byte or FIN ends it), `busy` (one exchange), `raw` (a tunnel's), `gone`.
  */
 
 import type { CloseReason, Socket } from "../../runtime/contract.ts";
@@ -15,13 +14,14 @@ import type { Head } from "../http1/head.ts";
 import type { Http1Limits } from "../http1/limits.ts";
 import { MessageParser } from "../http1/message_parser.ts";
 import { responsePersists } from "../http1/persistence.ts";
-import { Connection, type ConnectionContext, LOW_WATER_BYTES } from "./connection.ts";
-import type { UpstreamStreamEvents } from "./stream.ts";
+import { Connection, LOW_WATER_BYTES } from "./connection.ts";
+import type { Turn } from "./turn.ts";
+import type { RawEvents, UpstreamStreamEvents } from "./stream.ts";
 
 /** Interim responses accepted before the final one; an endpoint that sends more is broken. */
 const MAX_INTERIM = 64;
 
-type State = "idle" | "busy" | "switched" | "gone";
+type State = "idle" | "busy" | "raw" | "gone";
 
 /** Whoever pools connections. */
 export interface UpstreamConnectionOwner {
@@ -44,6 +44,7 @@ export class UpstreamConnection extends Connection {
   uses = 0;
   #state: State = "idle";
   events: UpstreamStreamEvents | null = null;
+  #raw: RawEvents | null = null;
   #method = "";
   #requestKind: BodyKind = "none";
   /** The current request was handed over to its end. */
@@ -58,6 +59,10 @@ export class UpstreamConnection extends Connection {
   #bodyIdleMs = 0;
   #acceptedBefore = 0;
   #offeredBefore = 0;
+  /** The one client connection it belongs to; such a connection never serves another client. */
+  pinnedTo: object | null = null;
+  /** Monotonic milliseconds at which the current request, as far as it has come, was handed over. */
+  sentAt = 0;
   /** Milliseconds that opening it took. Set by the pool's owner. */
   connectMs = 0;
   /** Answers its endpoint had given, on any connection, when this one was opened. Set by the pool's owner. */
@@ -65,11 +70,11 @@ export class UpstreamConnection extends Connection {
   /** `Keep-Alive: timeout=` of the last response, milliseconds; 0 = not told. */
   keepAliveHintMs = 0;
 
-  constructor(context: ConnectionContext, socket: Socket, limits: Http1Limits, owner: UpstreamConnectionOwner) {
-    super(context, socket);
+  constructor(turn: Turn, socket: Socket, limits: Http1Limits, owner: UpstreamConnectionOwner) {
+    super(turn, socket);
     this.owner = owner;
     this.#parser = new MessageParser("response", limits);
-    this.openedAt = context.clock.now();
+    this.openedAt = turn.now;
     this.idleSince = this.openedAt;
   }
 
@@ -145,7 +150,8 @@ export class UpstreamConnection extends Connection {
       ? "Content-Length: " + bodyBytes + "\r\n\r\n"
       : "Transfer-Encoding: chunked\r\n\r\n";
     this.sendText(method + " " + target + " HTTP/1.1\r\n" + fields + framing);
-    this.setDeadline(this.context.clock.now() + firstByteMs);
+    this.sentAt = this.turn.now;
+    this.setDeadline(this.sentAt + firstByteMs);
   }
 
   sendBody(bytes: Uint8Array, from: number, to: number): void {
@@ -171,8 +177,9 @@ export class UpstreamConnection extends Connection {
 
   /** The wait for the first byte counts from the last byte of the request. */
   #sendingMoved(): void {
+    this.sentAt = this.turn.now;
     const wait = this.backlogBytes > 0 ? this.#bodyIdleMs : this.#firstByteMs;
-    this.setDeadline(this.context.clock.now() + wait);
+    this.setDeadline(this.turn.now + wait);
   }
 
   // Receiving
@@ -180,6 +187,10 @@ export class UpstreamConnection extends Connection {
   protected override received(bytes: Uint8Array): void {
     if (this.#state === "idle") {
       this.#loseIdle();
+      return;
+    }
+    if (this.#state === "raw") {
+      this.#raw?.rawData(bytes);
       return;
     }
     if (this.#state !== "busy") return;
@@ -198,7 +209,7 @@ export class UpstreamConnection extends Connection {
       }
       const event = parser.next();
       if (event === "more") {
-        if (this.#responseHead) this.setDeadline(this.context.clock.now() + this.#bodyIdleMs);
+        if (this.#responseHead) this.setDeadline(this.turn.now + this.#bodyIdleMs);
         break;
       }
       if (event === "head") this.#headArrived(parser.head as Head);
@@ -268,13 +279,17 @@ export class UpstreamConnection extends Connection {
     this.#readPaused = false;
     if (this.#state !== "busy") return;
     this.socket.resume();
-    this.setDeadline(this.context.clock.now() + this.#bodyIdleMs);
+    this.setDeadline(this.turn.now + this.#bodyIdleMs);
     if (this.#parser.unreadBytes > 0) this.#advance();
   }
 
   protected override peerEnded(): void {
     if (this.#state === "idle") {
       this.#loseIdle();
+      return;
+    }
+    if (this.#state === "raw") {
+      this.#raw?.rawEnded();
       return;
     }
     if (this.#state !== "busy" || this.responseDone) return;
@@ -294,16 +309,19 @@ export class UpstreamConnection extends Connection {
     const events = this.events;
     this.events = null;
     if (before === "idle") {
-      this.owner.idleLost(this, this.context.clock.now() - this.idleSince);
+      this.owner.idleLost(this, this.turn.now - this.idleSince);
       return;
     }
     if (before === "gone") return;
+    const raw = this.#raw;
+    this.#raw = null;
+    if (raw !== null) raw.rawClosed(reason);
     events?.upstreamGone(reason);
     this.owner.busyClosed(this);
   }
 
   #loseIdle(): void {
-    const idleMs = this.context.clock.now() - this.idleSince;
+    const idleMs = this.turn.now - this.idleSince;
     this.#state = "gone";
     this.abort();
     this.owner.idleLost(this, idleMs);
@@ -317,12 +335,15 @@ export class UpstreamConnection extends Connection {
     } else if (this.#state === "busy") {
       const what = this.backlogBytes > 0 ? "write" : this.#responseHead ? "read" : "head";
       this.events?.upstreamTimedOut(what);
+    } else if (this.#state === "raw") {
+      this.#raw?.rawTimedOut();
     } else {
       this.abort();
     }
   }
 
   protected override sendProgress(backlogBytes: number): void {
+    if (this.#state === "raw") this.#raw?.rawProgress(backlogBytes);
     if (this.#state !== "busy") return;
     if (!this.#responseHead) this.#sendingMoved();
     if (backlogBytes <= LOW_WATER_BYTES) this.events?.upstreamWritable();
@@ -343,7 +364,7 @@ export class UpstreamConnection extends Connection {
     this.#state = "gone";
     this.events = null;
     this.close();
-    this.setDeadline(this.context.clock.now() + CLOSE_MS);
+    this.setDeadline(this.turn.now + CLOSE_MS);
   }
 
   /** Drops the connection; no further event reaches the exchange or the owner. */
@@ -354,15 +375,15 @@ export class UpstreamConnection extends Connection {
   }
 
   /**
-   * Hands the socket over, for a tunnel.
+   * From here on the connection is raw bytes and belongs to `raw`.
    *
    * @returns bytes that came after the 101, or null
    */
-  detach(): Uint8Array | null {
-    this.context.output.flush();
-    this.#state = "switched";
+  switchTo(raw: RawEvents): Uint8Array | null {
+    this.#state = "raw";
+    this.#raw = raw;
     this.events = null;
-    this.context.deadlines.remove(this);
+    this.setDeadline(Infinity);
     const early = this.#parser.takeUnread();
     if (this.#readPaused) {
       this.#readPaused = false;

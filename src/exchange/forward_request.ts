@@ -4,7 +4,7 @@
  */
 
 import type { ClientConnection } from "../conn/client_connection.ts";
-import { connectionOptions, ConnectionOption, namedOptions } from "../http1/connection_options.ts";
+import { ConnectionOption, connectionOptions, namedOptions } from "../http1/connection_options.ts";
 import { keptFields } from "../http1/encode.ts";
 import { Field } from "../http1/field.ts";
 import type { Head } from "../http1/head.ts";

@@ -21,6 +21,8 @@ export type Need = "idle" | "dial" | "any";
 export interface EndpointSettings {
   readonly name: string;
   readonly key: ReuseKey;
+  /** Value of Host for requests that name no other. */
+  readonly hostField: string;
   /** Relative share, >= 1. */
   readonly weight: number;
   /** Requests at a time, 0 = no limit. */
@@ -40,6 +42,7 @@ export class Endpoint implements UpstreamConnectionOwner {
   readonly settings: EndpointSettings;
   readonly name: string;
   readonly weight: number;
+  readonly hostField: string;
   readonly idle: IdlePool;
   readonly #owner: EndpointOwner;
   /** Requests being served, tunnels included. */
@@ -65,6 +68,7 @@ export class Endpoint implements UpstreamConnectionOwner {
     this.settings = settings;
     this.name = settings.name;
     this.weight = settings.weight;
+    this.hostField = settings.hostField;
     this.idle = new IdlePool(settings.pool);
     this.#owner = owner;
   }

@@ -9,8 +9,15 @@
  * that a backend which takes one connection and leaves again never has others queued behind it.
  */
 
-import type { Runtime, Socket, SocketError, SocketErrorCode, SocketEvents, Timer } from "../../runtime/contract.ts";
-import type { ConnectionContext } from "../conn/connection.ts";
+import type {
+  Runtime,
+  Socket,
+  SocketError,
+  SocketErrorCode,
+  SocketEvents,
+  Timer,
+} from "../../runtime/contract.ts";
+import type { Turn } from "../conn/turn.ts";
 import { UpstreamConnection } from "../conn/upstream_connection.ts";
 import type { Http1Limits } from "../http1/limits.ts";
 import { Timed } from "../time/deadline_queue.ts";
@@ -58,7 +65,7 @@ export class Upstream extends Timed implements EndpointOwner {
   readonly name: string;
   readonly endpoints: readonly Endpoint[];
   readonly #runtime: Runtime;
-  readonly #context: ConnectionContext;
+  readonly #turn: Turn;
   readonly #observer: UpstreamObserver;
   readonly #policy: Policy;
   readonly #room = new WaitingRoom();
@@ -81,13 +88,13 @@ export class Upstream extends Timed implements EndpointOwner {
 
   constructor(
     runtime: Runtime,
-    context: ConnectionContext,
+    turn: Turn,
     settings: UpstreamSettings,
     observer: UpstreamObserver,
   ) {
     super();
     this.#runtime = runtime;
-    this.#context = context;
+    this.#turn = turn;
     this.settings = settings;
     this.name = settings.name;
     this.#observer = observer;
@@ -120,7 +127,7 @@ export class Upstream extends Timed implements EndpointOwner {
    * the room and hears `connectionReady` or `waitFailed`, possibly inside this call.
    */
   acquire(waiter: Waiter): UpstreamConnection | null {
-    const now = this.#context.clock.now();
+    const now = this.#turn.now;
     if (this.#room.size === 0 && !waiter.wantsFresh && !waiter.isRetry) {
       const endpoint = this.#policy.pick("any");
       if (endpoint !== null) {
@@ -185,7 +192,7 @@ export class Upstream extends Timed implements EndpointOwner {
     if (wasRetry) this.#retrying--;
     if (keep) {
       if (this.#stopped) connection.retire();
-      else endpoint.idle.put(connection, this.#context.clock.now());
+      else endpoint.idle.put(connection, this.#turn.now);
     }
     if (this.#room.size > 0) this.#serve();
   }
@@ -196,7 +203,7 @@ export class Upstream extends Timed implements EndpointOwner {
     if (endpoint.state === "up" && endpoint.ramp === Infinity) return;
     if (endpoint.state === "trial") {
       endpoint.state = "up";
-      this.#observer.endpointBack(this, endpoint, this.#context.clock.now() - endpoint.loopSince);
+      this.#observer.endpointBack(this, endpoint, this.#turn.now - endpoint.loopSince);
     }
     endpoint.failures = 0;
     endpoint.loopSince = 0;
@@ -239,7 +246,7 @@ export class Upstream extends Timed implements EndpointOwner {
   }
 
   #serveOnce(): void {
-    const now = this.#context.clock.now();
+    const now = this.#turn.now;
     let wanted = 0;
     let idle = true;
     let waiter = this.#room.oldest;
@@ -291,10 +298,11 @@ export class Upstream extends Timed implements EndpointOwner {
 
   #dialLater(endpoint: Endpoint, ms: number): void {
     const timer = this.#runtime.clock.setTimer(ms, () => {
+      this.#turn.begin();
       this.#dialTimers.delete(endpoint);
       if (this.#stopped) return;
       if (this.#room.size > 0 && endpoint.state === "away" && endpoint.dialing === 0) this.#dial(endpoint);
-      this.#context.output.flush();
+      this.#turn.end();
     }, true);
     this.#dialTimers.set(endpoint, timer);
   }
@@ -311,17 +319,23 @@ export class Upstream extends Timed implements EndpointOwner {
     endpoint.dialing++;
     this.#dialing++;
     const { key } = endpoint.settings;
-    const began = this.#context.clock.now();
+    const began = this.#turn.now;
     this.#runtime.dial({ address: key.address, tls: key.tls, timeoutMs: this.settings.connectTimeoutMs }, {
-      opened: (socket) => this.#opened(endpoint, socket, began),
-      failed: (error) => this.#dialFailed(endpoint, error),
+      opened: (socket) => {
+        this.#turn.begin();
+        return this.#opened(endpoint, socket, began);
+      },
+      failed: (error) => {
+        this.#turn.begin();
+        this.#dialFailed(endpoint, error);
+      },
     });
   }
 
   #opened(endpoint: Endpoint, socket: Socket, began: number): SocketEvents {
     endpoint.dialing--;
     this.#dialing--;
-    const connection = new UpstreamConnection(this.#context, socket, this.settings.limits, endpoint);
+    const connection = new UpstreamConnection(this.#turn, socket, this.settings.limits, endpoint);
     connection.endpointAnswers = endpoint.answered;
     connection.connectMs = connection.openedAt - began;
     if (this.#stopped) {
@@ -338,7 +352,7 @@ export class Upstream extends Timed implements EndpointOwner {
       this.#assign(waiter, connection, endpoint);
     }
     if (this.#room.size > 0) this.#serve();
-    this.#context.output.flush();
+    this.#turn.end();
     return connection;
   }
 
@@ -362,13 +376,13 @@ export class Upstream extends Timed implements EndpointOwner {
       this.#failAll(error.code, error.detail);
     }
     if (this.#room.size > 0) this.#serve();
-    this.#context.output.flush();
+    this.#turn.end();
   }
 
   // Health as seen in passing
 
   #markAway(endpoint: Endpoint, error: SocketError): void {
-    const now = this.#context.clock.now();
+    const now = this.#turn.now;
     endpoint.lastFailure = error;
     endpoint.failures++;
     if (endpoint.state !== "away") {
@@ -390,7 +404,7 @@ export class Upstream extends Timed implements EndpointOwner {
   }
 
   #markTrial(endpoint: Endpoint): void {
-    const now = this.#context.clock.now();
+    const now = this.#turn.now;
     endpoint.state = "trial";
     this.#absent.delete(endpoint);
     if (this.#allAwaySince > 0) {
@@ -403,6 +417,7 @@ export class Upstream extends Timed implements EndpointOwner {
 
   #stepRampLater(): void {
     this.#rampTimer = this.#runtime.clock.setTimer(RAMP_STEP_MS, () => {
+      this.#turn.begin();
       this.#rampTimer = null;
       let recovering = false;
       for (const endpoint of this.endpoints) {
@@ -411,7 +426,7 @@ export class Upstream extends Timed implements EndpointOwner {
       }
       if (recovering && !this.#stopped) this.#stepRampLater();
       if (this.#room.size > 0) this.#serve();
-      this.#context.output.flush();
+      this.#turn.end();
     }, true);
   }
 
@@ -429,15 +444,17 @@ export class Upstream extends Timed implements EndpointOwner {
   #watchOldest(now: number): void {
     const oldest = this.#room.oldest;
     if (oldest === null) {
-      this.#context.deadlines.set(this, Infinity);
+      this.#turn.deadlines.set(this, Infinity);
       return;
     }
     const shorter = Math.min(this.settings.holdMs || Infinity, this.settings.queueTimeoutMs);
     const at = oldest.arrivedAt + shorter;
-    this.#context.deadlines.set(this, at > now ? at : now + LATE_CHECK_MS);
+    this.#turn.deadlines.set(this, at > now ? at : now + LATE_CHECK_MS);
   }
 
-  override expired(now: number): void {
+  override expired(): void {
+    this.#turn.begin();
+    const { now } = this.#turn;
     for (let oldest = this.#room.oldest; oldest !== null; oldest = this.#room.oldest) {
       const limit = this.#limitMs();
       // Without holding, the outcome of the dial decides; it has a deadline of its own.
@@ -447,7 +464,7 @@ export class Upstream extends Timed implements EndpointOwner {
       else oldest.waitFailed("queue_timeout", `${this.#busy} requests in flight, ${this.#room.size} waiting`);
     }
     this.#watchOldest(now);
-    this.#context.output.flush();
+    this.#turn.end();
   }
 
   #lastFailure(): string {
@@ -473,7 +490,7 @@ export class Upstream extends Timed implements EndpointOwner {
     this.#rampTimer?.cancel();
     this.#failAll("shutting_down", "");
     for (const endpoint of this.endpoints) endpoint.idle.clear();
-    this.#context.deadlines.remove(this);
+    this.#turn.deadlines.remove(this);
   }
 }
 

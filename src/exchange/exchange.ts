@@ -1,0 +1,791 @@
+/**
+ * One request through the proxy, from its head to the end of its response.
+ *
+ * Phases, each visible in status: `reading` a small body to its end → `waiting` for a connection →
+ * `sending` and awaiting the response → `relaying` it → `done` (or `tunnel` after a 101). A failure before
+ * the response has begun goes to `#attemptFailed`, which asks `decideRetry`; whatever the exchange holds
+ * (a place in the waiting room, a connection, buffered bytes) is given back in `#letGo` and nowhere else.
+ */
+
+import type { CloseReason, SocketErrorCode } from "../../runtime/contract.ts";
+import type { ClientConnection } from "../conn/client_connection.ts";
+import { HIGH_WATER_BYTES } from "../conn/connection.ts";
+import type { ClientStreamEvents, UpstreamStreamEvents } from "../conn/stream.ts";
+import type { Turn } from "../conn/turn.ts";
+import type { UpstreamConnection } from "../conn/upstream_connection.ts";
+import { ConnectionOption, connectionOptions } from "../http1/connection_options.ts";
+import { encodeTrailers } from "../http1/encode.ts";
+import type { Fault } from "../http1/fault.ts";
+import { Field } from "../http1/field.ts";
+import type { BodyKind } from "../http1/framing.ts";
+import type { Head } from "../http1/head.ts";
+import { expectsContinue } from "../http1/request_rules.ts";
+import { acceptsWebsocket, upgradeProtocols, upgradesOnlyTo, websocketKey } from "../http1/upgrade.ts";
+import type { Endpoint } from "../upstream/endpoint.ts";
+import type { Upstream, WaitFailure } from "../upstream/upstream.ts";
+import type { Waiter } from "../upstream/waiting_room.ts";
+import { mayServeAgain } from "../upstream/after_reply.ts";
+import { acceptsTrailers, type ForwardSettings, requestFields } from "./forward_request.ts";
+import { interimFields, responseFields, switchFields } from "./forward_response.ts";
+import { sendFailure } from "./local_reply.ts";
+import { type ReasonCode, REASONS } from "./reason.ts";
+import { RequestBody } from "./request_body.ts";
+import { type AttemptFailure, decideRetry, type RetryPolicy } from "./retry.ts";
+import { StoredReply } from "./stored_reply.ts";
+import { Tunnel, type TunnelEnd } from "./tunnel.ts";
+
+export type Phase = "reading" | "waiting" | "sending" | "collecting" | "relaying" | "tunnel" | "done";
+
+/** How requests to one upstream are treated; times in milliseconds, sizes in bytes. */
+export interface ExchangeSettings {
+  readonly upstream: Upstream;
+  readonly requestBufferBytes: number;
+  readonly firstByteTimeoutMs: number;
+  readonly bodyIdleTimeoutMs: number;
+  readonly tunnelIdleTimeoutMs: number;
+  readonly holdMs: number;
+  readonly hostHeader: { readonly kind: "pass" } | { readonly kind: "endpoint" } | {
+    readonly kind: "fixed";
+    readonly value: string;
+  };
+}
+
+/** What every exchange of a process shares. */
+export interface ExchangeContext {
+  readonly forward: ForwardSettings;
+  /** Largest request body, 0 = no limit. */
+  readonly maxBodyBytes: number;
+  /** Upgrade tokens let through, lower case. */
+  readonly upgrades: readonly string[];
+  readonly turn: Turn;
+  /** Value for Date. */
+  date(): string;
+  /** Calls `fire` after `ms`; for the pause before a status is asked for again. */
+  later(ms: number, fire: () => void): void;
+  /** The exchange has ended; it may be read, not kept. */
+  exchangeDone(exchange: Exchange): void;
+  /** A tunnel has begun or ended. */
+  tunnelOpened(tunnel: Tunnel): void;
+  tunnelClosed(tunnel: Tunnel): void;
+}
+
+/** Bodies of answers that may be retried are kept up to this size, in case they are the best there is. */
+const STORED_REPLY_BYTES = 64 * 1024;
+/** Pause before a request whose answer was a retryable status is sent again, doubled each time. */
+const STATUS_PAUSE_MS = 25;
+
+export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waiter {
+  readonly context: ExchangeContext;
+  readonly settings: ExchangeSettings;
+  readonly retry: RetryPolicy;
+  readonly client: ClientConnection;
+  readonly head: Head;
+  /** For logs. */
+  readonly route: string;
+  phase: Phase = "reading";
+  readonly #target: string;
+  readonly #clientHost: string;
+  readonly #kind: BodyKind;
+  /** Upgrade field value to send, "" when no switch is asked for. */
+  readonly #upgrade: string;
+  #body: RequestBody | null = null;
+  #bodyRelayed = 0;
+  #trailers = "";
+  #connection: UpstreamConnection | null = null;
+  #endpoint: Endpoint | null = null;
+  #retryCounted = false;
+  #buffered = 0;
+  #fields = "";
+  #stored: StoredReply | null = null;
+  #tunnel: Tunnel | null = null;
+
+  // Waiter
+  arrivedAt = 0;
+  wantsFresh = false;
+  isRetry = false;
+  inRoom = false;
+  roomBefore: Waiter | null = null;
+  roomAfter: Waiter | null = null;
+
+  // What the log tells.
+  status = 0;
+  reason: ReasonCode | "" = "";
+  detail = "";
+  attempts = 0;
+  endpointName = "";
+  reusedConnection = false;
+  responseBodyBytes = 0;
+  /** Monotonic milliseconds of the first byte of the request. */
+  readonly beganAt: number;
+  readonly receivedBefore: number;
+  readonly offeredBefore: number;
+  #waitFrom = 0;
+  #awayBefore = 0;
+  waitMs = 0;
+  heldMs = 0;
+  bodyMs = 0;
+  connectMs = 0;
+  firstByteMs = 0;
+  #responseSeen = false;
+  readonly #headAt: number;
+  endedAt = 0;
+
+  /**
+   * @param target path and query for the request line, byte-exact
+   * @param clientHost host and port the client asked for, "" when it named none
+   */
+  constructor(
+    context: ExchangeContext,
+    settings: ExchangeSettings,
+    retry: RetryPolicy,
+    client: ClientConnection,
+    head: Head,
+    target: string,
+    clientHost: string,
+    route: string,
+  ) {
+    this.context = context;
+    this.settings = settings;
+    this.retry = retry;
+    this.client = client;
+    this.head = head;
+    this.route = route;
+    this.#target = target;
+    this.#clientHost = clientHost;
+    this.#kind = client.requestKind;
+    this.#upgrade = head.has(Field.upgrade) ? this.#askedUpgrade() : "";
+    this.beganAt = client.requestBeganAt;
+    this.#headAt = context.turn.now;
+    this.receivedBefore = client.receivedBytes;
+    this.offeredBefore = client.offeredBytes;
+    client.events = this;
+  }
+
+  /** Bytes of the request body received so far. */
+  get requestBodyBytes(): number {
+    return this.#bodyRelayed;
+  }
+
+  get upgraded(): boolean {
+    return this.#tunnel !== null;
+  }
+
+  /** Begins. May end inside the call. */
+  begin(): void {
+    if (this.#kind === "none") {
+      this.#ask();
+      return;
+    }
+    const { requestBufferBytes } = this.settings;
+    const expected = this.head.bodyBytes;
+    this.#body = new RequestBody(requestBufferBytes, expected <= requestBufferBytes ? expected : -1);
+    this.client.expectBody();
+    // A client that waits for 100 sends nothing before a connection is in hand.
+    if (this.#kind === "length" && expected <= requestBufferBytes && !expectsContinue(this.head)) return;
+    this.#ask();
+  }
+
+  /** Tokens of Upgrade that are let through, joined; "" when there is none or the request cannot switch. */
+  #askedUpgrade(): string {
+    const { head } = this;
+    // RFC 9110 §7.8: not in HTTP/1.0, only when Connection says so; a body would have to end first.
+    if (
+      head.minor === 0 || this.#kind !== "none" || (connectionOptions(head) & ConnectionOption.upgrade) === 0
+    ) return "";
+    const protocols = upgradeProtocols(head) ?? [];
+    const allowed = protocols.filter((protocol) => this.context.upgrades.includes(protocol));
+    if (allowed.includes("websocket") && (head.method !== "GET" || websocketKey(head) === null)) return "";
+    return allowed.join(", ");
+  }
+
+  // Waiting for a connection
+
+  #ask(): void {
+    const { upstream } = this.settings;
+    this.phase = "waiting";
+    // From here the request is held; a slow upload before takes nothing off its time, and jumps no queue.
+    if (this.arrivedAt === 0) this.arrivedAt = this.context.turn.now;
+    const connection = upstream.acquire(this);
+    if (connection !== null) {
+      this.#send(connection);
+    } else if (this.inRoom) {
+      const now = this.context.turn.now;
+      this.#waitFrom = now;
+      this.#awayBefore = upstream.awayMs(now);
+      this.#countBuffered();
+    }
+  }
+
+  /** A waiting request's body counts against the room's memory. */
+  #countBuffered(): void {
+    const body = this.#body;
+    if (body === null) return;
+    const { upstream } = this.settings;
+    const more = body.length - this.#buffered;
+    this.#buffered = body.length;
+    upstream.bufferedBytes += more;
+    if (upstream.bufferedBytes <= upstream.settings.queueBytes) return;
+    // A body that is not here yet can wait in the kernel; one that is has nowhere to go.
+    if (this.client.requestDone) this.#fail("body_buffer_full", "");
+    else this.client.pauseBody();
+  }
+
+  #uncountBuffered(): void {
+    this.settings.upstream.bufferedBytes -= this.#buffered;
+    this.#buffered = 0;
+  }
+
+  #waitOver(): void {
+    if (this.#waitFrom === 0) return;
+    const now = this.context.turn.now;
+    this.waitMs += now - this.#waitFrom;
+    this.heldMs += this.settings.upstream.awayMs(now) - this.#awayBefore;
+    this.#waitFrom = 0;
+  }
+
+  connectionReady(connection: UpstreamConnection, endpoint: Endpoint): void {
+    this.#endpoint = endpoint;
+    this.#send(connection);
+  }
+
+  waitFailed(failure: WaitFailure, detail: string): void {
+    this.#waitOver();
+    if (this.#stored !== null) this.#relayStored();
+    else this.#fail(waitReason(failure), detail);
+  }
+
+  // Sending
+
+  #send(connection: UpstreamConnection): void {
+    const { settings, client } = this;
+    this.#waitOver();
+    this.#uncountBuffered();
+    const endpoint = connection.owner as Endpoint;
+    this.#connection = connection;
+    this.#endpoint = endpoint;
+    this.#retryCounted = this.isRetry;
+    this.phase = "sending";
+    this.attempts++;
+    this.endpointName = endpoint.name;
+    this.reusedConnection = connection.uses > 0;
+    this.connectMs = this.reusedConnection ? 0 : connection.connectMs;
+    const fields = this.#fieldsFor(endpoint);
+    connection.sendRequest(
+      this.head.method,
+      this.#target,
+      fields,
+      this.#kind,
+      this.head.bodyBytes,
+      this,
+      settings.firstByteTimeoutMs,
+      settings.bodyIdleTimeoutMs,
+    );
+    const body = this.#body;
+    if (body === null) return;
+    if (body.length > 0) connection.sendBody(body.bytes, 0, body.length);
+    if (client.requestDone) {
+      connection.sendEnd(this.#trailers);
+      return;
+    }
+    body.sent();
+    client.resumeBody();
+    client.expectBody();
+  }
+
+  #fieldsFor(endpoint: Endpoint): string {
+    if (this.#fields !== "") return this.#fields;
+    const { hostHeader } = this.settings;
+    let host: string | null = null;
+    if (hostHeader.kind === "fixed") host = hostHeader.value;
+    else if (hostHeader.kind === "endpoint") host = endpoint.hostField;
+    else if (this.#clientHost === "") host = endpoint.hostField;
+    else if (this.head.target !== this.#target || !this.head.has(Field.host)) host = this.#clientHost;
+    const fields = requestFields(
+      this.head,
+      this.client,
+      this.context.forward,
+      host,
+      this.#clientHost,
+      this.#upgrade,
+    );
+    // The endpoint's own name differs from attempt to attempt.
+    if (hostHeader.kind !== "endpoint" && this.#clientHost !== "") this.#fields = fields;
+    return fields;
+  }
+
+  // The client's side
+
+  clientBody(bytes: Uint8Array, from: number, to: number): void {
+    this.#bodyRelayed += to - from;
+    const body = this.#body;
+    const { maxBodyBytes } = this.context;
+    if (maxBodyBytes > 0 && this.#bodyRelayed > maxBodyBytes) {
+      this.#fail("request_too_large", "");
+      return;
+    }
+    const connection = this.#connection;
+    if (connection === null) {
+      if (this.phase === "done" || body === null) return;
+      body.append(bytes, from, to);
+      if (this.phase === "waiting") {
+        this.#countBuffered();
+        if (body.full) this.client.pauseBody();
+      }
+      return;
+    }
+    body?.retain(bytes, from, to);
+    connection.sendBody(bytes, from, to);
+    if (connection.backlogBytes > HIGH_WATER_BYTES) this.client.pauseBody();
+  }
+
+  clientEnd(trailers: Head | null): void {
+    if (trailers !== null) this.#trailers = encodeTrailers(trailers);
+    if (this.phase === "reading") {
+      this.bodyMs = this.context.turn.now - this.#headAt;
+      this.#ask();
+    } else {
+      this.#connection?.sendEnd(this.#trailers);
+    }
+  }
+
+  clientFault(fault: Fault): void {
+    const code: ReasonCode = fault.code === "incomplete_message" ? "client_gone" : faultReason(fault);
+    this.#dropConnection();
+    if (this.client.responseBegun) {
+      this.#cut(code, fault.detail);
+    } else {
+      this.#fail(code, fault.detail, fault.status);
+    }
+  }
+
+  clientWritable(): void {
+    this.#connection?.resumeBody();
+  }
+
+  upstreamWritable(): void {
+    this.client.resumeBody();
+  }
+
+  clientEnded(): void {
+    // Whoever waits and hangs up has left: a place in the room is not kept for a reader that may be gone.
+    // A request that is under way is finished; a client that is gone answers our bytes with a reset.
+    if (this.phase !== "waiting") return;
+    this.client.events = null;
+    this.client.abort();
+    this.#gone();
+  }
+
+  clientGone(reason: CloseReason): void {
+    this.detail = reason.detail;
+    this.#gone();
+  }
+
+  #gone(): void {
+    this.#waitOver();
+    this.#done("client_gone", this.detail);
+  }
+
+  clientTimedOut(what: "read" | "write"): void {
+    if (what === "write") {
+      this.client.events = null;
+      this.client.abort();
+      this.#done("client_write_timeout", "");
+    } else if (this.client.responseBegun) {
+      this.#dropConnection();
+      this.#cut("client_timeout", "");
+    } else {
+      this.#dropConnection();
+      this.#fail("client_timeout", "");
+    }
+  }
+
+  // The endpoint's side
+
+  upstreamInterim(head: Head): void {
+    this.#sawResponse();
+    // A 100 that the client did not ask for would tell it nothing.
+    if (head.status === 100 && !expectsContinue(this.head)) return;
+    this.client.sendInterim(head.status, head.reason, interimFields(head));
+  }
+
+  #sawResponse(): void {
+    if (this.#responseSeen) return;
+    this.#responseSeen = true;
+    this.firstByteMs = this.context.turn.now - (this.#connection as UpstreamConnection).sentAt;
+  }
+
+  upstreamHead(head: Head, kind: BodyKind): void {
+    this.#sawResponse();
+    const endpoint = this.#endpoint as Endpoint;
+    this.settings.upstream.answered(endpoint);
+    this.#stored?.clear();
+    this.#stored = null;
+    const { status } = head;
+    if (status >= 502 && status <= 504 && this.#mayRetryStatus(status as 502 | 503 | 504, head, kind)) {
+      this.#stored = new StoredReply(head, kind);
+      this.phase = "collecting";
+      return;
+    }
+    this.#relayHead(head, kind);
+  }
+
+  #mayRetryStatus(status: 502 | 503 | 504, head: Head, kind: BodyKind): boolean {
+    if (!this.retry.on.includes(status)) return false;
+    if (kind === "length" && head.bodyBytes > STORED_REPLY_BYTES) return false;
+    return this.#decide(status).kind === "again";
+  }
+
+  #relayHead(head: Head, kind: BodyKind): void {
+    this.phase = "relaying";
+    this.status = head.status;
+    const trailers = kind === "chunked" && this.client.minor === 1 && acceptsTrailers(this.head);
+    const fields = responseFields(head, kind, this.context.date(), trailers);
+    const body = kind === "none" ? "none" : kind === "length" ? "length" : "stream";
+    this.client.sendHead(head.status, head.reason, fields, body, head.bodyBytes, false);
+  }
+
+  upstreamBody(bytes: Uint8Array, from: number, to: number): void {
+    if (this.phase === "collecting") {
+      const stored = this.#stored as StoredReply;
+      stored.append(bytes, from, to);
+      if (stored.length > STORED_REPLY_BYTES) {
+        // Too much to keep: this is the answer.
+        this.#stored = null;
+        this.#relayHead(stored.head, stored.kind);
+        this.#relayBody(stored.bytes, 0, stored.length);
+      }
+      return;
+    }
+    this.#relayBody(bytes, from, to);
+  }
+
+  #relayBody(bytes: Uint8Array, from: number, to: number): void {
+    this.responseBodyBytes += to - from;
+    this.client.sendBody(bytes, from, to);
+    if (this.client.backlogBytes > HIGH_WATER_BYTES) this.#connection?.pauseBody();
+  }
+
+  upstreamEnd(trailers: Head | null): void {
+    if (this.phase === "collecting") {
+      this.#statusFailed();
+      return;
+    }
+    const forwarded = trailers !== null && acceptsTrailers(this.head) ? encodeTrailers(trailers) : "";
+    // First the connection, so that a pipelined request finds it in the pool.
+    this.#letGo(true);
+    this.phase = "done";
+    const { client } = this;
+    client.sendEnd(forwarded);
+    this.endedAt = this.context.turn.now;
+    this.context.exchangeDone(this);
+    client.nextRequest();
+  }
+
+  upstreamFault(fault: Fault): void {
+    const code = responseReason(fault);
+    if (this.client.responseBegun) this.#cut(code, fault.detail);
+    else this.#fail(code, fault.detail);
+  }
+
+  upstreamGone(reason: CloseReason): void {
+    const begun = this.#connection?.responseBegun === true;
+    if (this.phase === "collecting" && begun) {
+      // The answer that would have been retried was cut: nothing complete is left to deliver.
+      this.#stored = null;
+    }
+    if (this.client.responseBegun) this.#cut("http_response_incomplete", reason.detail);
+    else if (begun) this.#fail("http_response_incomplete", reason.detail);
+    else this.#attemptFailed("reset", "connection_terminated", reason.detail);
+  }
+
+  upstreamTimedOut(what: "head" | "read" | "write"): void {
+    if (this.client.responseBegun) {
+      this.#dropConnection();
+      this.#cut(what === "write" ? "connection_write_timeout" : "connection_read_timeout", "");
+    } else if (what === "head") {
+      this.#attemptFailed("timeout", "http_response_timeout", "");
+    } else {
+      this.#dropConnection();
+      this.#fail(what === "write" ? "connection_write_timeout" : "connection_read_timeout", "");
+    }
+  }
+
+  // Switching protocols
+
+  upstreamSwitched(head: Head): void {
+    const connection = this.#connection as UpstreamConnection;
+    const endpoint = this.#endpoint as Endpoint;
+    this.#sawResponse();
+    this.settings.upstream.answered(endpoint);
+    const asked = this.#upgrade === "" ? [] : this.#upgrade.split(", ");
+    const protocol = asked.find((name) => upgradesOnlyTo(head, name));
+    const key = protocol === "websocket" ? websocketKey(this.head) : null;
+    if (protocol === undefined || (key !== null && !acceptsWebsocket(head, key))) {
+      this.#dropConnection();
+      this.#fail("http_upgrade_failed", "the 101 does not fit the request");
+      return;
+    }
+    this.status = 101;
+    this.phase = "tunnel";
+    const { client, context } = this;
+    client.events = null;
+    client.sendSwitch(head.reason, switchFields(head));
+    const tunnel = new Tunnel(
+      client,
+      connection,
+      this.settings.tunnelIdleTimeoutMs,
+      () => context.turn.now,
+      (how) => this.#tunnelEnded(tunnel, how),
+    );
+    this.#tunnel = tunnel;
+    context.tunnelOpened(tunnel);
+  }
+
+  #tunnelEnded(tunnel: Tunnel, how: TunnelEnd): void {
+    this.#bodyRelayed = tunnel.clientBytes;
+    this.responseBodyBytes = tunnel.upstreamBytes;
+    this.context.tunnelClosed(tunnel);
+    if (how === "idle") this.reason = "connection_read_timeout";
+    else if (how === "upstream_reset") this.reason = "connection_terminated";
+    this.#done(this.reason, how === "finished" ? "" : how);
+  }
+
+  // Failing and trying again
+
+  #decide(failure: AttemptFailure) {
+    const connection = this.#connection as UpstreamConnection;
+    const body = this.#body;
+    const now = this.context.turn.now;
+    return decideRetry({
+      failure,
+      sent: connection.requestSeen,
+      reused: connection.reused,
+      responseBegun: typeof failure !== "number" && connection.responseBegun,
+      method: this.head.method,
+      idempotencyKey: this.head.has(Field.idempotencyKey),
+      replayable: body === null || body.replayable,
+      attempts: this.attempts,
+      timeLeftMs: this.settings.holdMs - (now - this.arrivedAt),
+    }, this.retry);
+  }
+
+  /** The attempt ended without a byte of a final response. */
+  #attemptFailed(failure: "reset" | "timeout", code: ReasonCode, detail: string): void {
+    const connection = this.#connection as UpstreamConnection;
+    const endpoint = this.#endpoint as Endpoint;
+    const { upstream } = this.settings;
+    const decision = this.#decide(failure);
+    if (failure === "reset") {
+      if (connection.reused) upstream.suspect(endpoint);
+      else upstream.failed(connection, endpoint, { code: "connection_terminated", detail });
+    }
+    const sent = connection.requestSeen;
+    this.#dropConnection();
+    if (decision.kind === "again") {
+      this.wantsFresh = decision.fresh;
+      this.isRetry = sent;
+      this.#ask();
+      return;
+    }
+    if (this.#stored !== null) this.#relayStored();
+    else if (decision.because === "not_idempotent" || decision.because === "body_not_replayable") {
+      this.#fail(decision.because, code + (detail === "" ? "" : ": " + detail));
+    } else this.#fail(code, detail);
+  }
+
+  /** A retryable status was answered, and its body is complete. */
+  #statusFailed(): void {
+    const stored = this.#stored as StoredReply;
+    const decision = this.#decide(stored.head.status as 502 | 503 | 504);
+    this.#letGo(true);
+    if (decision.kind !== "again") {
+      this.#relayStored();
+      return;
+    }
+    this.phase = "waiting";
+    this.isRetry = true;
+    this.wantsFresh = false;
+    this.context.later(STATUS_PAUSE_MS * 2 ** Math.min(this.attempts - 1, 6), () => {
+      if (this.phase === "waiting" && !this.inRoom) this.#ask();
+    });
+  }
+
+  /** The endpoint's own answer is the best there is. */
+  #relayStored(): void {
+    const stored = this.#stored as StoredReply;
+    this.#stored = null;
+    this.#letGo(false);
+    this.#relayHead(stored.head, stored.kind);
+    this.#relayBody(stored.bytes, 0, stored.length);
+    this.phase = "done";
+    this.client.sendEnd("");
+    this.endedAt = this.context.turn.now;
+    this.context.exchangeDone(this);
+    this.client.nextRequest();
+  }
+
+  /** Answers with the reason, or leaves a client that cannot be answered any more. */
+  #fail(code: ReasonCode, detail: string, status: number = REASONS[code].status): void {
+    if (this.phase === "done") return;
+    const { client } = this;
+    if (client.responseBegun) {
+      this.#cut(code, detail);
+      return;
+    }
+    this.#letGo(false);
+    this.phase = "done";
+    this.reason = code;
+    this.detail = detail;
+    client.events = null;
+    if (status === 0) {
+      this.endedAt = this.context.turn.now;
+      this.context.exchangeDone(this);
+      client.abort();
+      return;
+    }
+    this.status = status;
+    sendFailure(client, {
+      reason: code,
+      status,
+      via: this.context.forward.via,
+      detail,
+      date: this.context.date(),
+      bodiless: this.head.method === "HEAD",
+      fields: "",
+      close: !client.requestDone,
+    });
+    this.endedAt = this.context.turn.now;
+    this.context.exchangeDone(this);
+    client.nextRequest();
+  }
+
+  /** The response cannot be completed: the client has to see that. */
+  #cut(code: ReasonCode, detail: string): void {
+    if (this.phase === "done") return;
+    this.client.events = null;
+    this.client.sendCut();
+    this.#done(code, detail);
+  }
+
+  #done(code: ReasonCode | "", detail: string): void {
+    if (this.phase === "done") return;
+    this.#letGo(false);
+    this.phase = "done";
+    this.reason = code;
+    this.detail = detail;
+    this.endedAt = this.context.turn.now;
+    this.context.exchangeDone(this);
+  }
+
+  // Giving back
+
+  #dropConnection(): void {
+    this.#letGo(false);
+  }
+
+  /**
+   * Gives back what is held.
+   *
+   * @param complete the response was received to its end, so the connection may serve again
+   */
+  #letGo(complete: boolean): void {
+    if (this.#buffered > 0) this.#uncountBuffered();
+    const { upstream } = this.settings;
+    if (this.inRoom) upstream.leave(this);
+    const connection = this.#connection;
+    if (connection === null) return;
+    const endpoint = this.#endpoint as Endpoint;
+    this.#connection = null;
+    const keep = complete && mayServeAgain(connection);
+    if (!keep) {
+      if (complete && connection.requestDone && !connection.hasExtraBytes) connection.retire();
+      else connection.drop();
+    }
+    upstream.release(connection, endpoint, keep, this.#retryCounted);
+    this.#retryCounted = false;
+  }
+}
+
+function waitReason(failure: WaitFailure): ReasonCode {
+  switch (failure) {
+    case "hold_timeout":
+    case "queue_timeout":
+    case "queue_full":
+    case "shutting_down":
+      return failure;
+    default:
+      return dialReason(failure);
+  }
+}
+
+/** What a failed dial means for a request that does not wait. */
+function dialReason(code: SocketErrorCode): ReasonCode {
+  switch (code) {
+    case "connection_refused":
+    case "connection_timeout":
+    case "connection_terminated":
+    case "destination_ip_unroutable":
+    case "dns_error":
+    case "tls_certificate_error":
+    case "tls_protocol_error":
+    case "resource_exhausted":
+      return code;
+    case "address_in_use":
+    case "address_not_available":
+    case "permission_denied":
+    case "platform_error":
+      return "destination_unavailable";
+    default:
+      return code satisfies never;
+  }
+}
+
+/** The reason for refusing a request with this fault. */
+export function faultReason(fault: Fault): ReasonCode {
+  switch (fault.code) {
+    case "bad_request":
+    case "bad_response":
+    case "bad_host":
+    case "bad_framing":
+    case "bad_chunk":
+    case "incomplete_message":
+      return "http_request_error";
+    case "chunk_extension_too_large":
+    case "body_too_large":
+      return "request_too_large";
+    case "target_too_long":
+      return "target_too_long";
+    case "head_too_large":
+    case "too_many_fields":
+    case "trailers_too_large":
+      return "head_too_large";
+    case "unsupported_version":
+      return "unsupported_version";
+    case "unsupported_transfer_coding":
+      return "unsupported_transfer_coding";
+    case "expectation_failed":
+      return "expectation_failed";
+    case "request_timeout":
+      return "client_timeout";
+    default:
+      return fault.code satisfies never;
+  }
+}
+
+/** What a fault in a response is called (RFC 9209 §2.3). */
+function responseReason(fault: Fault): ReasonCode {
+  switch (fault.code) {
+    case "incomplete_message":
+      return "http_response_incomplete";
+    case "head_too_large":
+    case "too_many_fields":
+      return "http_response_header_section_size";
+    case "trailers_too_large":
+      return "http_response_trailer_section_size";
+    case "unsupported_transfer_coding":
+    case "bad_chunk":
+      return "http_response_transfer_coding";
+    default:
+      return "http_protocol_error";
+  }
+}

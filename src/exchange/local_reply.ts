@@ -1,0 +1,78 @@
+/** Answers that Sluice gives itself: fixed ones from the configuration, and failures with their reason. */
+
+import type { ClientStream } from "../conn/stream.ts";
+import { encodeLatin1 } from "../bytes/latin1.ts";
+import { type ReasonCode, REASONS } from "./reason.ts";
+import { statusPhrase } from "./status_phrase.ts";
+
+/** Seconds after which a client is invited to try again. */
+const RETRY_AFTER_S = 1;
+
+/** What a failure's answer needs to know. */
+export interface FailureReply {
+  readonly reason: ReasonCode;
+  /** Status to send; usually the reason's own. */
+  readonly status: number;
+  /** Our name, for Proxy-Status. */
+  readonly via: string;
+  /** Words for `details` of Proxy-Status, safe to show; "" for none. */
+  readonly detail: string;
+  readonly date: string;
+  /** The request was HEAD: no body. */
+  readonly bodiless: boolean;
+  /** Further complete field lines, or "". */
+  readonly fields: string;
+  readonly close: boolean;
+}
+
+/**
+ * Answers with a failure: the status, one sentence, and the machine-readable reason (RFC 9209). The
+ * caller goes on with `client.nextRequest()`.
+ */
+export function sendFailure(client: ClientStream, reply: FailureReply): void {
+  const { reason, status } = reply;
+  const phrase = statusPhrase(status);
+  const meaning = REASONS[reason];
+  const body = status + " " + phrase + "\n" + meaning.sentence + "\n" +
+    (reply.detail === "" ? "" : reply.detail + "\n") + "reason: " + reason + "\n";
+  const fields = "Date: " + reply.date + "\r\nContent-Type: text/plain; charset=utf-8\r\n" +
+    "Cache-Control: no-store\r\n" +
+    "Proxy-Status: " + proxyStatus(reply.via, reason, reply.detail) + "\r\n" +
+    (meaning.retryAfter ? "Retry-After: " + RETRY_AFTER_S + "\r\n" : "") + reply.fields;
+  sendText(client, status, phrase, fields, body, reply.bodiless, reply.close);
+}
+
+/** Sends a small text body. `body` is Latin-1 or UTF-8 bytes as Latin-1. */
+export function sendText(
+  client: ClientStream,
+  status: number,
+  phrase: string,
+  fields: string,
+  body: string,
+  bodiless: boolean,
+  close: boolean,
+): void {
+  if (bodiless || status === 204 || status === 304) {
+    const described = status === 204 || status === 304 ? "" : "Content-Length: " + body.length + "\r\n";
+    client.sendHead(status, phrase, fields + described, "none", 0, close);
+  } else {
+    client.sendHead(status, phrase, fields, "length", body.length, close);
+    const bytes = new Uint8Array(body.length);
+    encodeLatin1(body, bytes, 0);
+    client.sendBody(bytes, 0, bytes.length);
+  }
+  client.sendEnd("");
+}
+
+/**
+ * Value of Proxy-Status (RFC 9209 §2): our name, the error type, and details as a string (RFC 8941
+ * §3.3.3: printable ASCII, quote and backslash escaped).
+ */
+export function proxyStatus(via: string, reason: ReasonCode, detail: string): string {
+  const name = /^[A-Za-z*][A-Za-z0-9:/!#$%&'*+.^_`|~-]*$/.test(via) ? via : '"' + escaped(via) + '"';
+  return name + "; error=" + reason + (detail === "" ? "" : '; details="' + escaped(detail) + '"');
+}
+
+function escaped(text: string): string {
+  return text.slice(0, 200).replace(/[^\x20-\x7e]/g, "?").replace(/["\\]/g, "\\$&");
+}

@@ -1,0 +1,32 @@
+/** An endpoint's answer that is kept while the request is tried elsewhere, in case nothing better comes. */
+
+import type { BodyKind } from "../http1/framing.ts";
+import type { Head } from "../http1/head.ts";
+import { RequestBody } from "./request_body.ts";
+
+export class StoredReply {
+  readonly head: Head;
+  readonly kind: BodyKind;
+  readonly #body = new RequestBody(Infinity, -1);
+
+  constructor(head: Head, kind: BodyKind) {
+    this.head = head;
+    this.kind = kind;
+  }
+
+  get bytes(): Uint8Array {
+    return this.#body.bytes;
+  }
+
+  get length(): number {
+    return this.#body.length;
+  }
+
+  append(bytes: Uint8Array, from: number, to: number): void {
+    this.#body.append(bytes, from, to);
+  }
+
+  clear(): void {
+    this.#body.forget();
+  }
+}

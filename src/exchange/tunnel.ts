@@ -1,0 +1,153 @@
+/**
+ * Bytes both ways after a protocol switch: whatever comes from one side goes to the other, no faster
+ * than it is taken, half-closes included. Ends when both sides have ended, when one is torn down, or
+ * after a silence of `idleMs`.
+ */
+
+import type { CloseReason } from "../../runtime/contract.ts";
+import type { ClientConnection } from "../conn/client_connection.ts";
+import { HIGH_WATER_BYTES, LOW_WATER_BYTES } from "../conn/connection.ts";
+import type { RawEvents } from "../conn/stream.ts";
+import type { UpstreamConnection } from "../conn/upstream_connection.ts";
+
+/** How a tunnel ended: in order, by a side's reset, or for want of traffic. */
+export type TunnelEnd = "finished" | "client_reset" | "upstream_reset" | "idle" | "aborted";
+
+export class Tunnel {
+  readonly client: ClientConnection;
+  readonly upstream: UpstreamConnection;
+  readonly #idleMs: number;
+  readonly #now: () => number;
+  readonly #ended: (how: TunnelEnd) => void;
+  readonly #clientSide: Side;
+  readonly #upstreamSide: Side;
+  #open = 2;
+  #how: TunnelEnd = "finished";
+  #lastTraffic: number;
+  /** Bytes from the client and from the endpoint. */
+  clientBytes = 0;
+  upstreamBytes = 0;
+
+  /**
+   * Takes both connections over. The 101 has been sent.
+   *
+   * @param ended called once, when both connections are gone
+   */
+  constructor(
+    client: ClientConnection,
+    upstream: UpstreamConnection,
+    idleMs: number,
+    now: () => number,
+    ended: (how: TunnelEnd) => void,
+  ) {
+    this.client = client;
+    this.upstream = upstream;
+    this.#idleMs = idleMs;
+    this.#now = now;
+    this.#ended = ended;
+    this.#lastTraffic = now();
+    upstream.pinnedTo = client;
+    this.#clientSide = new Side(this, client, upstream, "client_reset");
+    this.#upstreamSide = new Side(this, upstream, client, "upstream_reset");
+    const fromClient = client.switchTo(this.#clientSide);
+    const fromUpstream = upstream.switchTo(this.#upstreamSide);
+    client.rawDeadline(this.#lastTraffic + idleMs);
+    if (fromClient !== null) this.#clientSide.rawData(fromClient);
+    if (fromUpstream !== null) this.#upstreamSide.rawData(fromUpstream);
+  }
+
+  /** Bytes have come from one side. */
+  moved(from: Reset, bytes: number): void {
+    this.#lastTraffic = this.#now();
+    if (from === "client_reset") this.clientBytes += bytes;
+    else this.upstreamBytes += bytes;
+  }
+
+  /** `connection` has room again: the side opposite may be read. */
+  resumeOther(connection: ClientConnection | UpstreamConnection): void {
+    if (connection === this.client) this.#upstreamSide.resume();
+    else this.#clientSide.resume();
+  }
+
+  /** The deadline stands on the client's connection; traffic moves it when it comes up. */
+  timedOut(): void {
+    const now = this.#now();
+    if (now - this.#lastTraffic < this.#idleMs) this.client.rawDeadline(this.#lastTraffic + this.#idleMs);
+    else this.#tearDown("idle");
+  }
+
+  /** Ends both sides now. */
+  abort(): void {
+    this.#tearDown("aborted");
+  }
+
+  #tearDown(how: TunnelEnd): void {
+    if (this.#how === "finished") this.#how = how;
+    this.client.abort();
+    this.upstream.abort();
+  }
+
+  /** One connection is gone. */
+  sideClosed(reason: CloseReason, how: Reset): void {
+    this.#open--;
+    if (reason.code !== "finished") this.#tearDown(how);
+    if (this.#open === 0) this.#ended(this.#how);
+  }
+}
+
+type Reset = "client_reset" | "upstream_reset";
+
+class Side implements RawEvents {
+  readonly #tunnel: Tunnel;
+  readonly #own: ClientConnection | UpstreamConnection;
+  readonly #other: ClientConnection | UpstreamConnection;
+  readonly #reset: Reset;
+  #paused = false;
+
+  constructor(
+    tunnel: Tunnel,
+    own: ClientConnection | UpstreamConnection,
+    other: ClientConnection | UpstreamConnection,
+    reset: Reset,
+  ) {
+    this.#tunnel = tunnel;
+    this.#own = own;
+    this.#other = other;
+    this.#reset = reset;
+  }
+
+  rawData(bytes: Uint8Array): void {
+    this.#tunnel.moved(this.#reset, bytes.length);
+    this.#other.sendBytes(bytes, 0, bytes.length);
+    if (!this.#paused && this.#other.backlogBytes > HIGH_WATER_BYTES) {
+      this.#paused = true;
+      this.#own.socket.pause();
+    }
+  }
+
+  rawEnded(): void {
+    this.#other.finish();
+  }
+
+  rawClosed(reason: CloseReason): void {
+    // After an orderly end of this side the other one may still have bytes to take.
+    if (reason.code === "finished") this.#other.finish();
+    this.#tunnel.sideClosed(reason, this.#reset);
+  }
+
+  /** Our own send queue moved: the other side may read on. */
+  rawProgress(backlogBytes: number): void {
+    if (backlogBytes <= LOW_WATER_BYTES) this.#tunnel.resumeOther(this.#own);
+  }
+
+  rawTimedOut(): void {
+    this.#tunnel.timedOut();
+  }
+
+  /** Reads on if it was stopped. */
+  resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#own.socket.resume();
+  }
+}

@@ -1,0 +1,313 @@
+/**
+ * The side that faces clients: accepts connections, decides what becomes of each request (a route's
+ * upstream, a fixed answer, a refusal), and ends gracefully.
+ */
+
+import type {
+  AcceptEvents,
+  Address,
+  Listener,
+  ListenOptions,
+  Runtime,
+  Socket,
+  SocketError,
+  SocketEvents,
+  Timer,
+} from "../../runtime/contract.ts";
+import { ClientConnection, type ClientSettings, type RequestHandler } from "../conn/client_connection.ts";
+import { Exchange, type ExchangeContext, type ExchangeSettings, faultReason } from "../exchange/exchange.ts";
+import { sendFailure, sendText } from "../exchange/local_reply.ts";
+import { type ReasonCode, REASONS } from "../exchange/reason.ts";
+import type { RetryPolicy } from "../exchange/retry.ts";
+import type { Tunnel } from "../exchange/tunnel.ts";
+import type { Fault } from "../http1/fault.ts";
+import { Field } from "../http1/field.ts";
+import type { Head } from "../http1/head.ts";
+import { maxForwards } from "../http1/request_rules.ts";
+import { normalizedPath, parseAuthority, parseTarget } from "../http1/target.ts";
+import type { RouteMatch, Router } from "./router.ts";
+import type { TrustedPeers } from "./trusted_peers.ts";
+
+/** Where a route leads. */
+export type RouteTarget =
+  | { readonly kind: "upstream"; readonly settings: ExchangeSettings; readonly retry: RetryPolicy }
+  | {
+    readonly kind: "respond";
+    readonly status: number;
+    readonly phrase: string;
+    /** Complete field lines, without Date and framing. */
+    readonly fields: string;
+    /** The body's bytes as Latin-1. */
+    readonly body: string;
+  };
+
+export interface Route extends RouteMatch {
+  readonly name: string;
+  readonly target: RouteTarget;
+}
+
+/** What requests are decided by. Immutable; a reload makes a new one and swaps it in. */
+export interface World {
+  readonly router: Router<Route>;
+  readonly exchange: ExchangeContext;
+  readonly client: ClientSettings;
+  readonly trusted: TrustedPeers;
+  readonly rejectUnderscored: boolean;
+  readonly maxConnections: number;
+}
+
+/** A request that was answered here. `head` is null when it could not be parsed. */
+export interface LocalAnswer {
+  readonly client: ClientConnection;
+  readonly head: Head | null;
+  readonly route: string;
+  readonly status: number;
+  readonly reason: ReasonCode | "";
+  readonly detail: string;
+  readonly offeredBefore: number;
+}
+
+/** Told what happens; must not call back. */
+export interface FrontObserver {
+  answeredLocally(answer: LocalAnswer): void;
+  acceptFailed(address: Address, error: SocketError): void;
+}
+
+/** Requests that have passed here this often are going round in circles. */
+const MOST_PASSES = 8;
+/** While stopping, an idle client connection is closed once it has been idle this long: a client that
+ * has just been answered may be sending its next request. */
+const DRAIN_IDLE_MS = 1000;
+
+export class Front implements RequestHandler {
+  readonly #runtime: Runtime;
+  readonly #observer: FrontObserver;
+  world: World;
+  readonly #listeners: Listener[] = [];
+  readonly #connections = new Set<ClientConnection>();
+  readonly #tunnels = new Set<Tunnel>();
+  #draining = false;
+  #drained: (() => void) | null = null;
+
+  constructor(runtime: Runtime, world: World, observer: FrontObserver) {
+    this.#runtime = runtime;
+    this.world = world;
+    this.#observer = observer;
+  }
+
+  /** Open client connections, tunnels included. */
+  get connections(): number {
+    return this.#connections.size;
+  }
+
+  /** Binds. @throws SocketFailure */
+  async listen(options: ListenOptions): Promise<Address> {
+    const events: AcceptEvents = {
+      accepted: (socket) => this.#accepted(socket),
+      acceptFailed: (error) => this.#observer.acceptFailed(options.address, error),
+    };
+    const listener = await this.#runtime.listen(options, events);
+    this.#listeners.push(listener);
+    return listener.address;
+  }
+
+  #accepted(socket: Socket): SocketEvents {
+    const { world } = this;
+    const { turn } = world.exchange;
+    turn.begin();
+    const client = new ClientConnection(turn, socket, world.client, this);
+    client.trusted = world.trusted.has(socket.remoteAddress);
+    this.#connections.add(client);
+    if (this.#draining) {
+      client.drain(turn.now, DRAIN_IDLE_MS);
+    } else if (this.#connections.size > world.maxConnections) {
+      client.answerUnasked();
+      this.#fail(client, null, "", "too_many_connections", "", REASONS.too_many_connections.status);
+      turn.end();
+    }
+    return client;
+  }
+
+  connectionClosed(client: ClientConnection): void {
+    this.#connections.delete(client);
+    if (this.#draining && this.#connections.size === 0) this.#drained?.();
+  }
+
+  // Requests
+
+  request(client: ClientConnection, head: Head): void {
+    const { world } = this;
+    const { router, exchange } = world;
+    let target = head.target;
+    let host = head.valueOf(Field.host) ?? "";
+    if (target.charCodeAt(0) !== 0x2f) {
+      const parsed = parseTarget(head.method, target);
+      if ("kind" in parsed) {
+        this.#refuse(client, head, parsed);
+        return;
+      }
+      if (parsed.form === "authority") {
+        this.#fail(client, head, "", "method_not_allowed", "CONNECT is for forward proxies", 405);
+        return;
+      }
+      if (parsed.authority !== null) {
+        // The target's authority is what counts (RFC 9112 §3.2.2); two that differ are an attempt to be
+        // routed by one and served by the other.
+        if (host !== "" && host.toLowerCase() !== parsed.authority.toLowerCase()) {
+          this.#fail(client, head, "", "http_request_error", "Host and the request target differ", 400);
+          return;
+        }
+        host = parsed.authority;
+      }
+      target = parsed.path;
+    }
+    if (head.method === "TRACE") {
+      this.#fail(client, head, "", "method_not_allowed", "TRACE is not served", 405);
+      return;
+    }
+    if (world.rejectUnderscored && head.has(Field.underscored)) {
+      this.#fail(client, head, "", "http_request_error", "a field name contains an underscore", 400);
+      return;
+    }
+    if (head.has(Field.via) && this.#passes(head) >= MOST_PASSES) {
+      this.#fail(client, head, "", "proxy_loop_detected", "", REASONS.proxy_loop_detected.status);
+      return;
+    }
+    if (head.method === "OPTIONS" && head.has(Field.maxForwards) && maxForwards(head) === 0) {
+      this.#answer(client, head, "", 204, "No Content", "", "");
+      return;
+    }
+    let path = target;
+    if (router.usesPath) {
+      const normal = target === "*" ? target : normalizedPath(target);
+      if (normal === null) {
+        const why = "the path can be read in two ways";
+        this.#fail(client, head, "", "http_request_error", why, 400);
+        return;
+      }
+      path = normal;
+    }
+    const route = router.find(router.usesHost ? hostOf(host) : "", path);
+    if (route === null) {
+      this.#fail(client, head, "", "no_route", "", REASONS.no_route.status);
+      return;
+    }
+    const { target: leads } = route;
+    if (leads.kind === "respond") {
+      this.#answer(client, head, route.name, leads.status, leads.phrase, leads.fields, leads.body);
+      return;
+    }
+    const { maxBodyBytes } = exchange;
+    if (maxBodyBytes > 0 && head.bodyBytes > maxBodyBytes) {
+      this.#fail(client, head, route.name, "request_too_large", "", REASONS.request_too_large.status);
+      return;
+    }
+    new Exchange(exchange, leads.settings, leads.retry, client, head, target, host, route.name).begin();
+  }
+
+  /** How often a proxy of our name has handled the request. */
+  #passes(head: Head): number {
+    const { via } = this.world.exchange.forward;
+    let passes = 0;
+    for (const hop of (head.joined(Field.via) ?? "").split(",")) {
+      if (hop.trim().split(/[ \t]+/)[1] === via) passes++;
+    }
+    return passes;
+  }
+
+  refused(client: ClientConnection, fault: Fault, head: Head | null): void {
+    this.#refuse(client, head, fault);
+  }
+
+  #refuse(client: ClientConnection, head: Head | null, fault: Fault): void {
+    this.#fail(client, head, "", faultReason(fault), fault.detail, fault.status);
+  }
+
+  /** A refusal ends the connection unless the request was understood and read to its end. */
+  #fail(
+    client: ClientConnection,
+    head: Head | null,
+    route: string,
+    reason: ReasonCode,
+    detail: string,
+    status: number,
+  ): void {
+    const { exchange } = this.world;
+    const offeredBefore = client.offeredBytes;
+    sendFailure(client, {
+      reason,
+      status,
+      via: exchange.forward.via,
+      detail,
+      date: exchange.date(),
+      bodiless: head?.method === "HEAD",
+      fields: status === 405 ? "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n" : "",
+      close: !client.requestDone || head === null,
+    });
+    this.#observer.answeredLocally({ client, head, route, status, reason, detail, offeredBefore });
+    client.nextRequest();
+  }
+
+  #answer(
+    client: ClientConnection,
+    head: Head,
+    route: string,
+    status: number,
+    phrase: string,
+    fields: string,
+    body: string,
+  ): void {
+    const offeredBefore = client.offeredBytes;
+    const dated = "Date: " + this.world.exchange.date() + "\r\n" + fields;
+    sendText(client, status, phrase, dated, body, head.method === "HEAD", false);
+    this.#observer.answeredLocally({ client, head, route, status, reason: "", detail: "", offeredBefore });
+    client.nextRequest();
+  }
+
+  // Tunnels
+
+  tunnelOpened(tunnel: Tunnel): void {
+    this.#tunnels.add(tunnel);
+  }
+
+  tunnelClosed(tunnel: Tunnel): void {
+    this.#tunnels.delete(tunnel);
+  }
+
+  // Ending
+
+  /**
+   * Stops accepting, lets what is in flight end, and aborts what is left after `timeoutMs`. Responses in
+   * progress announce `Connection: close`.
+   */
+  async drain(timeoutMs: number): Promise<void> {
+    this.#draining = true;
+    const closing = Promise.all(this.#listeners.map((listener) => listener.close()));
+    const { turn } = this.world.exchange;
+    turn.begin();
+    for (const client of this.#connections) client.drain(turn.now, DRAIN_IDLE_MS);
+    turn.end();
+    if (this.#connections.size > 0) {
+      let timer: Timer | null = null;
+      await new Promise<void>((done) => {
+        this.#drained = done;
+        timer = this.#runtime.clock.setTimer(timeoutMs, done);
+      });
+      (timer as Timer | null)?.cancel();
+    }
+    this.abortAll();
+    await closing;
+  }
+
+  /** Ends everything now. */
+  abortAll(): void {
+    for (const tunnel of this.#tunnels) tunnel.abort();
+    for (const client of this.#connections) client.abort();
+  }
+}
+
+/** The host without its port, lower case; "" when it cannot be read. */
+function hostOf(text: string): string {
+  if (text === "") return "";
+  return parseAuthority(text)?.host ?? "";
+}

@@ -1,0 +1,96 @@
+/**
+ * Finds the route of a request: exact host before wildcard (longest first) before any host; then the
+ * longest path prefix. The cost depends on the number of labels in the host and of segments in the
+ * longest configured prefix, not on the number of routes.
+ */
+
+/** What is needed of a route to find it. */
+export interface RouteMatch {
+  /** Lower case, without port; `*.example.com`; null = any host. */
+  readonly host: string | null;
+  /** Prefix of whole segments, beginning with "/"; a "/" at its end makes no difference. */
+  readonly path: string;
+}
+
+/** Paths of one host: prefix without its last "/" to route. */
+class PathTable<R> {
+  readonly routes = new Map<string, R>();
+  /** Segments of the longest prefix. */
+  depth = 0;
+
+  find(path: string): R | null {
+    if (this.depth === 0) return this.routes.get("") ?? null;
+    // Only as many segments as the longest prefix has: the rest of the path cannot matter.
+    let end = 0;
+    for (let segments = 0; segments < this.depth; segments++) {
+      const next = path.indexOf("/", end + 1);
+      if (next < 0) {
+        end = path.length;
+        break;
+      }
+      end = next;
+    }
+    let prefix = path.slice(0, end);
+    if (prefix.endsWith("/")) prefix = prefix.slice(0, -1);
+    for (;;) {
+      const route = this.routes.get(prefix);
+      if (route !== undefined) return route;
+      if (prefix === "") return null;
+      prefix = prefix.slice(0, Math.max(0, prefix.lastIndexOf("/")));
+    }
+  }
+}
+
+export class Router<R extends RouteMatch> {
+  readonly #exact = new Map<string, PathTable<R>>();
+  /** By the part after "*.". */
+  readonly #wildcard = new Map<string, PathTable<R>>();
+  readonly #any = new PathTable<R>();
+  /** Some route looks at the host. */
+  readonly usesHost: boolean;
+  /** Some route looks at the path. */
+  readonly usesPath: boolean;
+
+  /** @param routes no two of the same host and path */
+  constructor(routes: readonly R[]) {
+    for (const route of routes) {
+      const table = this.#tableFor(route.host);
+      const prefix = route.path.endsWith("/") ? route.path.slice(0, -1) : route.path;
+      table.routes.set(prefix, route);
+      table.depth = Math.max(table.depth, prefix === "" ? 0 : prefix.split("/").length - 1);
+    }
+    this.usesHost = routes.some(({ host }) => host !== null);
+    this.usesPath = routes.some(({ path }) => path !== "/" && path !== "");
+  }
+
+  #tableFor(host: string | null): PathTable<R> {
+    if (host === null) return this.#any;
+    const [tables, key] = host.startsWith("*.")
+      ? [this.#wildcard, host.slice(2)] as const
+      : [this.#exact, host] as const;
+    let table = tables.get(key);
+    if (table === undefined) tables.set(key, table = new PathTable<R>());
+    return table;
+  }
+
+  /**
+   * @param host lower case, without port; "" when the request names none
+   * @param path normalised path, beginning with "/" (or "*")
+   */
+  find(host: string, path: string): R | null {
+    if (this.usesHost && host !== "") {
+      const route = this.#exact.get(host)?.find(path) ?? this.#findWildcard(host, path);
+      if (route !== null) return route;
+    }
+    return this.#any.find(path);
+  }
+
+  #findWildcard(host: string, path: string): R | null {
+    if (this.#wildcard.size === 0) return null;
+    for (let dot = host.indexOf("."); dot >= 0; dot = host.indexOf(".", dot + 1)) {
+      const route = this.#wildcard.get(host.slice(dot + 1))?.find(path);
+      if (route != null) return route;
+    }
+    return null;
+  }
+}
