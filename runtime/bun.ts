@@ -150,10 +150,7 @@ class Handshake implements NativeOwner {
   onHandshake(success: boolean, error: unknown): void {
     if (this.#settled) return;
     if (!success) {
-      // In order, so that the alert which says why arrives before a reset could overtake it.
-      const failure = socketErrorOf(error, "handshake");
-      this.#native.close();
-      this.#fail(failure);
+      this.#fail(socketErrorOf(error, "handshake"));
       return;
     }
     this.#settled = true;
@@ -179,7 +176,8 @@ class Handshake implements NativeOwner {
     if (this.#settled) return;
     this.#settled = true;
     this.#timer.cancel();
-    this.#native.terminate();
+    // In order, so that the alert which says why arrives before a reset could overtake it.
+    this.#native.close();
     try {
       this.#events.acceptFailed(error);
     } catch (thrown) {

@@ -148,10 +148,10 @@ export class BunDial implements Dial, NativeOwner {
     if (tls === null || this.#events === null) return;
     const failure = handshakeFailure(tls, native, success, error);
     if (failure !== null) {
-      // In order, so that the alert which says why arrives before a reset could overtake it.
       this.#native = null;
-      native.close();
       this.#fail(failure);
+      // In order, so that the alert which says why arrives before a reset could overtake it.
+      native.close();
     } else this.#opened(native, session(native, tls.serverName));
   }
 
