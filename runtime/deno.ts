@@ -124,6 +124,8 @@ class AcceptLoop implements Listener {
   readonly #removePath: (path: string) => void;
   #open = true;
   #retry: Timer | null = null;
+  #accepting = false;
+  readonly #closed = Promise.withResolvers<void>();
 
   readonly #onConn = (conn: DenoConn) => this.#accepted(conn);
   readonly #onError = (error: unknown) => this.#failed(error);
@@ -151,10 +153,12 @@ class AcceptLoop implements Listener {
   }
 
   close(): Promise<void> {
-    if (!this.#open) return Promise.resolve();
+    if (!this.#open) return this.#closed.promise;
     this.#open = false;
     this.#retry?.cancel();
     this.#listener.close();
+    // A pending accept keeps the port open until it has been told, a turn later.
+    if (!this.#accepting) this.#closed.resolve();
     if (this.address.kind === "unix") {
       try {
         this.#removePath(this.address.path);
@@ -162,16 +166,19 @@ class AcceptLoop implements Listener {
         // Somebody removed it already.
       }
     }
-    return Promise.resolve();
+    return this.#closed.promise;
   }
 
   #accept(): void {
+    this.#accepting = true;
     this.#listener.accept().then(this.#onConn, this.#onError);
   }
 
   #accepted(conn: DenoConn): void {
+    this.#accepting = false;
     if (!this.#open) {
       conn.close();
+      this.#closed.resolve();
       return;
     }
     this.#wrap(conn).open((socket) => this.#events.accepted(socket));
@@ -179,7 +186,11 @@ class AcceptLoop implements Listener {
   }
 
   #failed(error: unknown): void {
-    if (!this.#open) return; // our own close rejects the pending accept
+    this.#accepting = false;
+    if (!this.#open) {
+      this.#closed.resolve(); // our own close rejects the pending accept
+      return;
+    }
     try {
       this.#events.acceptFailed(socketErrorOf(error, "bind"));
     } catch (thrown) {

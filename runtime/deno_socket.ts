@@ -15,9 +15,11 @@ const SMALL_BYTES = 4 * 1024;
 export const LARGE_BYTES = 64 * 1024;
 /** `drained` comes when this much is free: a caller that refills does it in useful pieces. */
 const DRAINED_ROOM_BYTES = LARGE_BYTES / 2;
-/** Buffers kept for reuse: 256 KiB of small ones, 1 MiB of large ones. */
+/** So many waiting connections may have a large buffer all the same (4 MiB): few connections, fewer reads. */
+const MAX_LARGE_WAITING = 64;
+/** Buffers kept for reuse: 256 KiB of small ones, 4 MiB of large ones. */
 const MAX_IDLE_SMALL = 64;
-const MAX_IDLE_LARGE = 16;
+const MAX_IDLE_LARGE = 64;
 
 const NO_EVENTS: SocketEvents = {
   data() {},
@@ -30,6 +32,10 @@ const NO_EVENTS: SocketEvents = {
 export class DenoBuffers {
   readonly #small: Uint8Array[] = [];
   readonly #large: Uint8Array[] = [];
+  /** The large buffer that `data` is being called with, until somebody claims it. */
+  #lent: Uint8Array | null = null;
+  /** Large buffers that belong to pending reads. */
+  largeReading = 0;
 
   /** A buffer of the smaller size that holds `bytes`. */
   take(bytes: number): Uint8Array {
@@ -44,6 +50,29 @@ export class DenoBuffers {
     } else if (this.#large.length < MAX_IDLE_LARGE) {
       this.#large.push(buffer);
     }
+  }
+
+  /** To be called before `data` gets a view of this buffer. */
+  lend(buffer: Uint8Array): void {
+    this.#lent = buffer.length === LARGE_BYTES ? buffer : null;
+  }
+
+  /** After `data`. @returns whether a write has taken the buffer over */
+  endLend(buffer: Uint8Array): boolean {
+    const claimed = buffer.length === LARGE_BYTES && this.#lent === null;
+    this.#lent = null;
+    return claimed;
+  }
+
+  /**
+   * Takes the lent buffer over when `bytes` lie in it: a relayed chunk needs no copy. The new owner gives
+   * it back to the pool. Null when they lie elsewhere, or the buffer has an owner.
+   */
+  claim(bytes: Uint8Array): Uint8Array | null {
+    const lent = this.#lent;
+    if (lent === null || lent.buffer !== bytes.buffer) return null;
+    this.#lent = null;
+    return lent;
   }
 }
 
@@ -140,13 +169,22 @@ export class DenoSocket implements Socket {
   #read(): void {
     if (this.#reading || this.#paused || this.#ended || this.#held !== undefined) return;
     if (this.#phase !== "open") return;
-    this.#readBuffer ??= this.#buffers.take(this.#streaming ? LARGE_BYTES : SMALL_BYTES);
+    if (this.#readBuffer === null) {
+      const large = this.#streaming || this.#buffers.largeReading < MAX_LARGE_WAITING;
+      this.#readBuffer = this.#buffers.take(large ? LARGE_BYTES : SMALL_BYTES);
+    }
     this.#reading = true;
+    if (this.#readBuffer.length === LARGE_BYTES) this.#buffers.largeReading++;
     this.#conn.read(this.#readBuffer).then(this.#onRead, this.#onReadError);
   }
 
-  #readDone(count: number | null): void {
+  #endRead(): void {
     this.#reading = false;
+    if (this.#readBuffer?.length === LARGE_BYTES) this.#buffers.largeReading--;
+  }
+
+  #readDone(count: number | null): void {
+    this.#endRead();
     if (this.#phase !== "open") {
       this.#releaseReadBuffer();
     } else if (this.#paused) {
@@ -175,18 +213,17 @@ export class DenoSocket implements Socket {
     }
     if (count > 0) {
       this.#lent = true;
+      this.#buffers.lend(buffer);
       try {
         this.events.data(buffer.subarray(0, count));
       } catch (error) {
         this.#handlerFailed(error);
       }
       this.#lent = false;
+      if (this.#buffers.endLend(buffer)) this.#readBuffer = null;
     }
-    const streaming = this.#streaming ? count > SMALL_BYTES : count === SMALL_BYTES;
-    if (streaming !== this.#streaming || this.#paused || this.#phase !== "open") {
-      this.#streaming = streaming;
-      this.#releaseReadBuffer();
-    }
+    this.#streaming = count >= SMALL_BYTES;
+    this.#releaseReadBuffer();
     this.#read();
   }
 
@@ -198,7 +235,7 @@ export class DenoSocket implements Socket {
   }
 
   #readFailed(error: unknown): void {
-    this.#reading = false;
+    this.#endRead();
     this.#releaseReadBuffer();
     // Our own close rejects the pending read.
     if (this.#phase === "open") this.#die(closeReasonOf(error));
@@ -214,16 +251,23 @@ export class DenoSocket implements Socket {
     if (taken < offered) this.#wantsDrained = true;
     if (taken === 0) return 0;
     const piece = bytes.subarray(from, from + taken);
-    if (this.#sending === null) {
-      this.#sending = this.#buffers.take(taken);
+    if (this.#sending === null) this.#start(piece);
+    else this.#append(piece);
+    return taken;
+  }
+
+  #start(piece: Uint8Array): void {
+    const claimed = piece.length >= SMALL_BYTES ? this.#buffers.claim(piece) : null;
+    if (claimed !== null) {
+      this.#sending = claimed;
+      this.#sendFrom = piece.byteOffset - claimed.byteOffset;
+    } else {
+      this.#sending = this.#buffers.take(piece.length);
       this.#sending.set(piece);
       this.#sendFrom = 0;
-      this.#sendTo = taken;
-      this.#send(this.#sending);
-    } else {
-      this.#append(piece);
     }
-    return taken;
+    this.#sendTo = this.#sendFrom + piece.length;
+    this.#send(this.#sending);
   }
 
   #append(piece: Uint8Array): void {
