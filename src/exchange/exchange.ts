@@ -124,6 +124,7 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
   waitMs = 0;
   heldMs = 0;
   bodyMs = 0;
+  headMs = 0;
   connectMs = 0;
   firstByteMs = 0;
   #responseSeen = false;
@@ -156,6 +157,7 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
     this.#upgrade = head.has(Field.upgrade) ? this.#askedUpgrade() : "";
     this.beganAt = client.requestBeganAt;
     this.#headAt = context.turn.now;
+    this.headMs = this.#headAt - this.beganAt;
     this.receivedBefore = client.receivedBytes;
     this.offeredBefore = client.offeredBytes;
     client.events = this;

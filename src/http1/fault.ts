@@ -25,6 +25,7 @@ export type FaultCode =
   | "unsupported_transfer_coding"
   | "body_too_large"
   | "expectation_failed"
+  | "request_timeout"
   | "incomplete_message";
 
 export interface Fault {
@@ -51,6 +52,7 @@ const STATUS = {
   unsupported_transfer_coding: 501,
   body_too_large: 413,
   expectation_failed: 417,
+  request_timeout: 408,
   incomplete_message: 400,
 } as const satisfies Record<FaultCode, number>;
 
@@ -119,6 +121,8 @@ export const FAULTS = Object.freeze({
   chunkLineEnd: fault("bad_chunk", "A chunk line does not end in CR LF."),
   chunkDataEnd: fault("bad_chunk", "The data of a chunk is not followed by CR LF."),
   trailersTooLarge: fault("trailers_too_large", "The trailer section is too large."),
-  // End of input
+  tooManyInterims: fault("bad_response", "There are too many interim responses."),
+  // Time and end of input
+  requestTimeout: fault("request_timeout", "The head of the request did not arrive in time."),
   incomplete: fault("incomplete_message", "The connection ended in the middle of a message."),
 });

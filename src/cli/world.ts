@@ -1,0 +1,195 @@
+/** Turns a configuration into the objects that serve it. */
+
+import type { ClientTls, Runtime, System } from "../../runtime/contract.ts";
+import { POLICIES } from "../balance/policies.ts";
+import type { Config, EndpointConfig, RouteConfig, UpstreamConfig } from "../config/config.ts";
+import { Turn } from "../conn/turn.ts";
+import type { Exchange, ExchangeContext, ExchangeSettings } from "../exchange/exchange.ts";
+import { statusPhrase } from "../exchange/status_phrase.ts";
+import type { Tunnel } from "../exchange/tunnel.ts";
+import type { Route, World } from "../front/front.ts";
+import { Router } from "../front/router.ts";
+import { TrustedPeers } from "../front/trusted_peers.ts";
+import { DEFAULT_LIMITS, type Http1Limits } from "../http1/limits.ts";
+import { HttpDate } from "../time/http_date.ts";
+import type { EndpointSettings } from "../upstream/endpoint.ts";
+import { Upstream, type UpstreamObserver } from "../upstream/upstream.ts";
+
+/** Told what happens while the world serves. */
+export interface WorldObserver extends UpstreamObserver {
+  exchangeDone(exchange: Exchange): void;
+  tunnelOpened(tunnel: Tunnel): void;
+  tunnelClosed(tunnel: Tunnel): void;
+}
+
+export interface BuiltWorld {
+  readonly world: World;
+  readonly upstreams: readonly Upstream[];
+}
+
+/**
+ * Builds everything but the listeners; opens nothing.
+ *
+ * @throws SystemError when a file of `upstream_tls` cannot be read
+ */
+export async function buildWorld(
+  runtime: Runtime,
+  system: System,
+  config: Config,
+  observer: WorldObserver,
+): Promise<BuiltWorld> {
+  const { server } = config;
+  const turn = new Turn(runtime.clock);
+  const date = new HttpDate(runtime.clock);
+  const limits: Http1Limits = {
+    ...DEFAULT_LIMITS,
+    maxHeadBytes: server.maxHeadBytes,
+    maxTargetBytes: server.maxTargetBytes,
+    maxFields: server.maxFields,
+  };
+  const upstreamLimits: Http1Limits = { ...limits, lenientResponses: server.lenientUpstream };
+  const settings = new Map<string, ExchangeSettings>();
+  const upstreams: Upstream[] = [];
+  for (const upstream of config.upstreams) {
+    const built = new Upstream(runtime, turn, {
+      name: upstream.name,
+      endpoints: await endpointSettings(system, upstream),
+      policy: POLICIES[upstream.policy],
+      holdMs: upstream.holdMs,
+      holdIntervalMs: upstream.holdIntervalMs,
+      queueSize: upstream.queue.size,
+      queueBytes: upstream.queue.bytes,
+      queueTimeoutMs: upstream.queue.timeoutMs,
+      connectTimeoutMs: upstream.connectTimeoutMs,
+      limits: upstreamLimits,
+    }, observer);
+    upstreams.push(built);
+    settings.set(upstream.name, exchangeSettings(built, upstream));
+  }
+  const exchange: ExchangeContext = {
+    turn,
+    forward: { via: server.via, dropUnderscored: server.underscoreFields === "drop" },
+    maxBodyBytes: server.maxBodyBytes,
+    upgrades: server.upgrades,
+    date: () => date.text(),
+    later: (ms, fire) => {
+      runtime.clock.setTimer(ms, () => {
+        turn.begin();
+        fire();
+        turn.end();
+      }, true);
+    },
+    exchangeDone: (done) => observer.exchangeDone(done),
+    tunnelOpened: (tunnel) => observer.tunnelOpened(tunnel),
+    tunnelClosed: (tunnel) => observer.tunnelClosed(tunnel),
+  };
+  const world: World = {
+    router: new Router(config.routes.map((route) => builtRoute(route, settings, config.upstreams))),
+    exchange,
+    client: {
+      headTimeoutMs: server.headTimeoutMs,
+      bodyIdleTimeoutMs: server.bodyIdleTimeoutMs,
+      keepAliveTimeoutMs: server.keepAliveTimeoutMs,
+      limits,
+    },
+    trusted: new TrustedPeers(server.trustedProxies),
+    rejectUnderscored: server.underscoreFields === "reject",
+    maxConnections: server.maxConnections,
+  };
+  return { world, upstreams };
+}
+
+async function endpointSettings(system: System, upstream: UpstreamConfig): Promise<EndpointSettings[]> {
+  const { tls } = upstream;
+  const [ca, cert, key] = await Promise.all(
+    [tls.caFile, tls.certFile, tls.keyFile].map((file) => file === null ? null : system.readText(file)),
+  );
+  return upstream.endpoints.map((endpoint) => {
+    const clientTls: ClientTls | null = endpoint.scheme === "http" ? null : {
+      serverName: tls.serverName ?? (endpoint.address.kind === "tcp" ? endpoint.address.host : "localhost"),
+      verify: tls.verify,
+      ca: ca ?? null,
+      ...(cert != null && key != null ? { cert, key } : {}),
+    };
+    return {
+      name: endpoint.name,
+      key: {
+        scheme: endpoint.scheme,
+        address: endpoint.address,
+        tls: clientTls,
+        proxyChain: [],
+        credentials: "",
+      },
+      hostField: hostField(endpoint),
+      weight: endpoint.weight,
+      maxInFlight: upstream.maxInFlight,
+      pool: {
+        size: upstream.pool.size,
+        idleTimeoutMs: upstream.pool.idleTimeoutMs,
+        maxAgeMs: upstream.pool.maxAgeMs,
+      },
+    };
+  });
+}
+
+/** Host of the endpoint as a URL would have it: the scheme's own port is left out. */
+function hostField({ address, scheme }: EndpointConfig): string {
+  if (address.kind === "unix") return "localhost";
+  const host = address.host.includes(":") ? `[${address.host}]` : address.host;
+  return address.port === (scheme === "https" ? 443 : 80) ? host : `${host}:${address.port}`;
+}
+
+function exchangeSettings(upstream: Upstream, config: UpstreamConfig): ExchangeSettings {
+  return {
+    upstream,
+    requestBufferBytes: config.requestBufferBytes,
+    firstByteTimeoutMs: config.firstByteTimeoutMs,
+    bodyIdleTimeoutMs: config.bodyIdleTimeoutMs,
+    tunnelIdleTimeoutMs: config.tunnelIdleTimeoutMs,
+    holdMs: config.holdMs,
+    hostHeader: config.hostHeader,
+  };
+}
+
+function builtRoute(
+  route: RouteConfig,
+  settings: ReadonlyMap<string, ExchangeSettings>,
+  upstreams: readonly UpstreamConfig[],
+): Route {
+  const { host, path, name, target } = route;
+  if (target.kind === "respond") {
+    const { status, body, headers } = target.respond;
+    const typed = headers.some(([field]) => field.toLowerCase() === "content-type");
+    const fields = headers.map(([field, value]) => `${field}: ${value}\r\n`).join("");
+    return {
+      host,
+      path,
+      name,
+      target: {
+        kind: "respond",
+        status,
+        phrase: statusPhrase(status),
+        fields: typed || body === "" ? fields : fields + "Content-Type: text/plain; charset=utf-8\r\n",
+        body: utf8AsLatin1(body),
+      },
+    };
+  }
+  const upstream = upstreams.find((candidate) => candidate.name === target.upstream);
+  const use = settings.get(target.upstream);
+  if (upstream === undefined || use === undefined) {
+    throw new Error(`route ${name}: no upstream ${target.upstream}`);
+  }
+  return {
+    host,
+    path,
+    name,
+    target: { kind: "upstream", settings: use, retry: target.retry ?? upstream.retry },
+  };
+}
+
+/** The UTF-8 bytes of a text, one character each. */
+function utf8AsLatin1(text: string): string {
+  let latin1 = "";
+  for (const byte of new TextEncoder().encode(text)) latin1 += String.fromCharCode(byte);
+  return latin1;
+}

@@ -1,0 +1,220 @@
+/**
+ * Hears everything that happens and passes it on: to the access log, to the counters, and, when something
+ * failed, to standard error.
+ */
+
+import type { Address, Runtime, SocketError, System, TextSink } from "../../runtime/contract.ts";
+import type { LogConfig } from "../config/config.ts";
+import type { ClientConnection } from "../conn/client_connection.ts";
+import type { Exchange } from "../exchange/exchange.ts";
+import { type ExchangeRecord, newExchangeRecord } from "../exchange/exchange_record.ts";
+import { reason } from "../exchange/reason.ts";
+import type { Tunnel } from "../exchange/tunnel.ts";
+import type { Front, LocalAnswer } from "../front/front.ts";
+import { Field } from "../http1/field.ts";
+import type { Head } from "../http1/head.ts";
+import type { Endpoint } from "../upstream/endpoint.ts";
+import type { Upstream } from "../upstream/upstream.ts";
+import { AccessLog } from "./access_log.ts";
+import { Counters } from "./counters.ts";
+import { type Level, Logger } from "./logger.ts";
+
+/** Text waiting for a log's target beyond which lines are dropped and counted. */
+const MOST_BUFFERED_BYTES = 8 * 1024 * 1024;
+
+export class Watcher {
+  readonly counters = new Counters();
+  readonly #runtime: Runtime;
+  readonly #accessLog: AccessLog | null;
+  readonly #accessSink: TextSink | null;
+  readonly #logger: Logger;
+  /** One record serves all exchanges: whoever reads it does so at once. */
+  readonly #record: ExchangeRecord = newExchangeRecord();
+  #front: Front | null = null;
+  #exchanges = 0;
+
+  constructor(
+    runtime: Runtime,
+    accessLog: AccessLog | null,
+    accessSink: TextSink | null,
+    logger: Logger,
+  ) {
+    this.#runtime = runtime;
+    this.#accessLog = accessLog;
+    this.#accessSink = accessSink;
+    this.#logger = logger;
+  }
+
+  /** @throws SystemError when a log file cannot be opened */
+  static async open(runtime: Runtime, system: System, config: LogConfig): Promise<Watcher> {
+    const { clock } = runtime;
+    const logger = new Logger(await system.openSink(2, MOST_BUFFERED_BYTES), clock, {
+      level: config.logLevel,
+      format: config.logFormat,
+    });
+    const { format, to } = config.accessLog;
+    if (format === "off") return new Watcher(runtime, null, null, logger);
+    const target = to === "stdout" ? 1 : to === "stderr" ? 2 : to;
+    const sink = await system.openSink(target, MOST_BUFFERED_BYTES);
+    return new Watcher(runtime, new AccessLog(sink, clock, format), sink, logger);
+  }
+
+  /** The front whose tunnels are to be counted. */
+  watch(front: Front): void {
+    this.#front = front;
+  }
+
+  log(level: Level, message: string): void {
+    this.#logger.log(level, "sluice", message);
+  }
+
+  async reopen(): Promise<void> {
+    try {
+      await this.#accessLog?.reopen();
+    } catch (error) {
+      this.#logger.error("access_log", `cannot be opened anew: ${String(error)}`);
+    }
+  }
+
+  /** Writes out what is left. */
+  async close(): Promise<void> {
+    await this.#accessLog?.flush();
+    if (this.#accessSink !== null && this.#accessSink.dropped > 0) {
+      this.#logger.warn(
+        "access_log",
+        `${this.#accessSink.dropped} pieces were dropped: its target was too slow`,
+      );
+    }
+    await this.#logger.flush();
+  }
+
+  // Exchanges
+
+  exchangeDone(exchange: Exchange): void {
+    const record = this.#record;
+    record.id = ++this.#exchanges;
+    record.status = exchange.status;
+    record.reason = exchange.reason;
+    record.upstream = exchange.settings.upstream.name;
+    record.attempts = exchange.attempts;
+    record.requestBodyBytes = exchange.requestBodyBytes;
+    record.responseBodyBytes = exchange.responseBodyBytes;
+    record.heldMs = exchange.heldMs;
+    record.totalMs = exchange.endedAt - exchange.beganAt;
+    this.counters.record(record);
+    if (this.#accessLog === null && exchange.reason === "") return;
+    record.endpoint = exchange.endpointName;
+    record.route = exchange.route;
+    record.detail = exchange.detail;
+    record.reusedConnection = exchange.reusedConnection;
+    record.upgraded = exchange.upgraded;
+    record.headMs = exchange.headMs;
+    record.bodyMs = exchange.bodyMs;
+    record.waitMs = exchange.waitMs;
+    record.connectMs = exchange.connectMs;
+    record.firstByteMs = exchange.firstByteMs;
+    record.bytesIn = exchange.head.text.length + 2 + exchange.requestBodyBytes;
+    record.bytesOut = exchange.client.offeredBytes - exchange.offeredBefore;
+    this.#finish(exchange.client, exchange.head);
+  }
+
+  answeredLocally(answer: LocalAnswer): void {
+    const { client, head } = answer;
+    const record = this.#record;
+    record.id = ++this.#exchanges;
+    record.status = answer.status;
+    record.reason = answer.reason;
+    record.upstream = "";
+    record.attempts = 0;
+    record.requestBodyBytes = 0;
+    record.responseBodyBytes = 0;
+    record.heldMs = 0;
+    record.totalMs = head === null ? 0 : this.#runtime.clock.now() - client.requestBeganAt;
+    this.counters.record(record);
+    if (this.#accessLog === null && answer.reason === "") return;
+    record.endpoint = "";
+    record.route = answer.route;
+    record.detail = answer.detail;
+    record.reusedConnection = false;
+    record.upgraded = false;
+    record.headMs = record.totalMs;
+    record.bodyMs = 0;
+    record.waitMs = 0;
+    record.connectMs = 0;
+    record.firstByteMs = 0;
+    record.bytesIn = head === null ? 0 : head.text.length + 2;
+    record.bytesOut = client.offeredBytes - answer.offeredBefore;
+    this.#finish(client, head);
+  }
+
+  /** Fills in what comes from the client and its head, and hands the record on. */
+  #finish(client: ClientConnection, head: Head | null): void {
+    const record = this.#record;
+    record.startedAtWallMs = this.#runtime.clock.wall() - record.totalMs;
+    record.clientAddress = client.socket.remoteAddress;
+    record.clientPort = client.socket.remotePort;
+    record.tls = client.secure;
+    record.scheme = client.secure ? "https" : "http";
+    record.method = head?.method ?? "";
+    record.target = head?.target ?? "";
+    record.host = head?.valueOf(Field.host) ?? "";
+    record.protocolMinor = head?.minor ?? 1;
+    record.requestHeadBytes = head === null ? 0 : head.text.length + 2;
+    const log = this.#accessLog;
+    const agent = log !== null && log.wantsAgent && head !== null;
+    record.userAgent = agent ? head.valueOf(Field.userAgent) ?? "" : "";
+    record.referer = agent ? head.valueOf(Field.referer) ?? "" : "";
+    if (record.reason !== "") this.#logFailure(record);
+    log?.record(record);
+  }
+
+  #logFailure(record: ExchangeRecord): void {
+    if (record.reason === "") return;
+    const { level, sentence } = reason(record.reason);
+    if (!this.#logger.enabled(level)) return;
+    this.#logger.log(level, record.reason, sentence, {
+      status: record.status,
+      method: record.method,
+      target: record.target,
+      ...(record.upstream === "" ? {} : { upstream: record.upstream }),
+      ...(record.endpoint === "" ? {} : { endpoint: record.endpoint }),
+      attempts: record.attempts,
+      held_ms: Math.round(record.heldMs),
+      client: record.clientAddress,
+      ...(record.detail === "" ? {} : { detail: record.detail }),
+    });
+  }
+
+  tunnelOpened(tunnel: Tunnel): void {
+    this.#front?.tunnelOpened(tunnel);
+  }
+
+  tunnelClosed(tunnel: Tunnel): void {
+    this.#front?.tunnelClosed(tunnel);
+  }
+
+  // Endpoints and listeners
+
+  endpointAway(upstream: Upstream, endpoint: Endpoint, error: SocketError): void {
+    this.#logger.warn("endpoint_away", `${endpoint.name} is away: ${error.code}`, {
+      upstream: upstream.name,
+      endpoint: endpoint.name,
+      waiting: upstream.waiting,
+      detail: error.detail,
+    });
+  }
+
+  endpointBack(upstream: Upstream, endpoint: Endpoint, awayMs: number): void {
+    this.#logger.info("endpoint_back", `${endpoint.name} is back after ${Math.round(awayMs)} ms`, {
+      upstream: upstream.name,
+      endpoint: endpoint.name,
+      waiting: upstream.waiting,
+    });
+  }
+
+  acceptFailed(address: Address, error: SocketError): void {
+    const where = address.kind === "tcp" ? `${address.host}:${address.port}` : address.path;
+    const level = error.code === "resource_exhausted" ? "error" : "debug";
+    this.#logger.log(level, "accept_failed", `${where}: ${error.code}`, { detail: error.detail });
+  }
+}
