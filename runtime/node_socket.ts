@@ -129,8 +129,13 @@ export class NodeSocket implements Socket {
     if (this.#phase >= ABORTING || this.#closed) return;
     this.#phase = ABORTING;
     this.#wantsDrain = false;
-    reset(this.#transport);
-    this.#stream.destroy();
+    const stream = this.#stream;
+    if (!isShuttingDown(stream)) {
+      reset(this.#transport);
+      stream.destroy();
+    } else if (stream === this.#transport) stream.once("finish", () => reset(stream));
+    // How long TLS takes to say goodbye is the peer's to choose.
+    else stream.destroy();
     this.#releaseClose();
   }
 
@@ -222,6 +227,14 @@ export function reset(transport: NetSocket): void {
   // Unix sockets know no reset: node throws when asked for one.
   if (transport.remotePort === undefined) transport.destroy();
   else transport.resetAndDestroy();
+}
+
+/**
+ * The call of shutdown(2) is with libuv, which then refuses a reset (EINVAL), and node neither closes the
+ * descriptor nor tells its end (seen with Node 26.10). Over TCP it is done within a turn.
+ */
+function isShuttingDown(stream: NetSocket): boolean {
+  return stream.writableEnded && !stream.writableFinished && stream.writableLength === 0;
 }
 
 /** The stream keeps what the kernel does not take, and the bytes are only lent. */

@@ -87,7 +87,6 @@ export class Lab {
 
   async listen(options: Partial<ListenOptions> = {}): Promise<Host> {
     const host = new Host(this);
-    this.#hosts.push(host);
     const full: ListenOptions = {
       address: { kind: "tcp", host: "127.0.0.1", port: 0 },
       backlog: 511,
@@ -97,6 +96,7 @@ export class Lab {
       ...options,
     };
     host.listener = await this.watch.call("listen", () => this.runtime.listen(full, host));
+    this.#hosts.push(host);
     return host;
   }
 
@@ -199,7 +199,8 @@ export class Host extends Waiting implements AcceptEvents {
   prepare: (endpoint: Endpoint) => void = () => {};
   /** Connections accepted in all. */
   count = 0;
-  readonly #waiting: Endpoint[] = [];
+  /** Those that no scenario has asked for yet. */
+  readonly waiting: Endpoint[] = [];
   readonly #lab: Lab;
 
   constructor(lab: Lab) {
@@ -222,8 +223,8 @@ export class Host extends Waiting implements AcceptEvents {
 
   /** The next connection accepted. */
   async accept(): Promise<Endpoint> {
-    await this.until("a connection to accept", () => this.#waiting.length > 0);
-    return this.#waiting.shift() as Endpoint;
+    await this.until("a connection to accept", () => this.waiting.length > 0);
+    return this.waiting.shift() as Endpoint;
   }
 
   async acceptFailure(): Promise<SocketError> {
@@ -238,7 +239,7 @@ export class Host extends Waiting implements AcceptEvents {
   accepted(socket: Socket): SocketEvents {
     this.#lab.watch.eventFired("accepted");
     const endpoint = this.#lab.introduce(`server ${++this.count}`, socket, "accepted", this.prepare);
-    this.#waiting.push(endpoint);
+    this.waiting.push(endpoint);
     this.check();
     return endpoint;
   }

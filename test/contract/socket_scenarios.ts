@@ -4,7 +4,7 @@ import type { SocketEvents } from "../../runtime/contract.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { Lab, Scenario } from "./lab.ts";
 import { Pattern, Random } from "./pattern.ts";
-import { turns } from "./watch.ts";
+import { poll, turns } from "./watch.ts";
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -412,7 +412,7 @@ export const socketScenarios: readonly Scenario[] = [
         },
       };
       client.say("one!");
-      while (seen.length < 2) await turns(1);
+      await poll("the second receiver", () => seen.length >= 2);
       assert.deepEqual(seen, ["first 4", "second 3"]);
       client.finish();
       await server.whenEnded();

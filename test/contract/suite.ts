@@ -4,6 +4,8 @@
  */
 import { test } from "node:test";
 import { type Harness, runScenario, type Scenario, type ScenarioGroup } from "./lab.ts";
+import { connectScenarios } from "./connect_scenarios.ts";
+import { misuseScenarios } from "./misuse_scenarios.ts";
 import { socketScenarios } from "./socket_scenarios.ts";
 
 export type { Harness, ScenarioGroup } from "./lab.ts";
@@ -12,7 +14,7 @@ export type { Harness, ScenarioGroup } from "./lab.ts";
 const TEST_TIMEOUT_MS = 30_000;
 
 const SCENARIOS = {
-  sockets: [...socketScenarios],
+  sockets: [...connectScenarios, ...socketScenarios, ...misuseScenarios],
   peers: [],
   unix: [],
   tls: [],
