@@ -132,7 +132,7 @@ async function announce(system: System, config: Config, bound: readonly Address[
     const ports = bound.map((address) => address.kind === "tcp" ? String(address.port) : address.path);
     await system.writeText(portFile, ports.join("\n") + "\n");
   }
-  if (readyFd !== null) system.writeDescriptor(readyFd, "ready\n");
+  if (readyFd !== null) system.writeDescriptor(readyFd, "READY=1\n");
   await system.notifySupervisor(`READY=1\nMAINPID=${system.pid}\n`);
 }
 
