@@ -82,18 +82,6 @@ export class ChunkedDecoder {
     this.#limits = limits;
   }
 
-  /** Gets ready for another body. */
-  begin(): void {
-    this.fault = null;
-    this.#state = SIZE;
-    this.#size = 0;
-    this.#digits = 0;
-    this.#significantDigits = 0;
-    this.#remainingBytes = 0;
-    this.#lineExtensionBytes = 0;
-    this.#extensionBytes = 0;
-  }
-
   /** Reads `bytes[from, to)` up to the next event; goes on at `at` in the following call. */
   decode(bytes: Uint8Array, from: number, to: number): ChunkedEvent {
     let state = this.#state;

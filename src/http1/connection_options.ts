@@ -24,16 +24,19 @@ export const ConnectionOption = {
  * Reads all Connection lines.
  *
  * @returns OR of `ConnectionOption` flags, 0 when there is no such field. Empty list elements are
- *   ignored (RFC 9110 §5.6.1.2). No allocation.
+ *   ignored (RFC 9110 §5.6.1.2). No allocation; the answer is kept in the head.
  */
 export function connectionOptions(head: Head): number {
   if ((head.known & (1 << Field.connection)) === 0) return 0;
+  if (head.connectionFlags >= 0) return head.connectionFlags;
   const table = head.table;
   let options = 0;
   for (let at = 0; at < table.length; at += TABLE_STRIDE) {
     if (table[at + 4] !== Field.connection) continue;
     options |= optionsOf(head.text, table[at + 2] as number, table[at + 3] as number);
+    if ((head.repeated & (1 << Field.connection)) === 0) break;
   }
+  head.connectionFlags = options;
   return options;
 }
 
@@ -90,9 +93,6 @@ const NEVER_NOMINATED = new Set([
   "transfer-encoding",
   "via",
   "www-authenticate",
-  "x-forwarded-for",
-  "x-forwarded-host",
-  "x-forwarded-proto",
   "x-real-ip",
 ]);
 
@@ -108,7 +108,8 @@ export function namedOptions(head: Head): string[] | null {
     if (name === "" || name === "close" || name === "keep-alive" || name === "upgrade" || name === "te") {
       continue;
     }
-    if (!NEVER_NOMINATED.has(name) && !names.includes(name)) names.push(name);
+    if (NEVER_NOMINATED.has(name) || name.startsWith("x-forwarded-") || names.includes(name)) continue;
+    names.push(name);
   }
   return names.length === 0 ? null : names;
 }

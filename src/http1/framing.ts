@@ -80,7 +80,7 @@ export function responseFraming(head: Head, requestMethod: string): BodyKind | F
 }
 
 function lengthFraming(head: Head): BodyKind | Fault {
-  if (head.lines(Field.contentLength) > 1) return FAULTS.manyLengths;
+  if (head.isRepeated(Field.contentLength)) return FAULTS.manyLengths;
   const length = contentLength(head);
   if (length < 0) return length === LENGTH_TOO_LARGE ? FAULTS.lengthTooLarge : FAULTS.lengthValue;
   head.bodyBytes = length;
@@ -109,14 +109,14 @@ function contentLength(head: Head): number {
 }
 
 function isIdentity(head: Head): boolean {
-  return head.lines(Field.transferEncoding) === 1 && codingIs(head, IDENTITY);
+  return !head.isRepeated(Field.transferEncoding) && codingIs(head, IDENTITY);
 }
 
 /** Null when Transfer-Encoding is exactly one "chunked". */
 function codingFault(head: Head): Fault | null {
   // RFC 9112 §6.1: in a message of HTTP/1.0 the framing is faulty (compare CVE-2026-2835).
   if (head.minor === 0) return FAULTS.codingInOldVersion;
-  if (head.lines(Field.transferEncoding) > 1) return FAULTS.manyCodings;
+  if (head.isRepeated(Field.transferEncoding)) return FAULTS.manyCodings;
   if (codingIs(head, CHUNKED)) return null;
   return endsInChunked(head) ? FAULTS.unknownCoding : FAULTS.codingValue;
 }

@@ -19,6 +19,8 @@ export class Head {
   readonly count: number;
   /** OR of `1 << id` over all fields. */
   readonly known: number;
+  /** OR of `1 << id` over all ids that more than one field has. */
+  readonly repeated: number;
   /** Minor HTTP version; the major one is 1. */
   readonly minor: 0 | 1;
   /** "" in a response or a trailer section. */
@@ -31,11 +33,14 @@ export class Head {
   readonly reason: string;
   /** Set by the framing functions: length of the body, 0 for none, -1 when only its end will tell. */
   bodyBytes: number;
+  /** What `connectionOptions` found, -1 before the first time. */
+  connectionFlags: number;
 
   constructor(
     text: string,
     table: readonly number[],
     known: number,
+    repeated: number,
     minor: 0 | 1,
     method: string,
     target: string,
@@ -46,12 +51,14 @@ export class Head {
     this.table = table;
     this.count = table.length / TABLE_STRIDE;
     this.known = known;
+    this.repeated = repeated;
     this.minor = minor;
     this.method = method;
     this.target = target;
     this.status = status;
     this.reason = reason;
     this.bodyBytes = 0;
+    this.connectionFlags = -1;
   }
 
   /** Whether at least one field has this id. */
@@ -85,14 +92,9 @@ export class Head {
     return -1;
   }
 
-  /** How many field lines have this id. */
-  lines(id: number): number {
-    if ((this.known & (1 << id)) === 0) return 0;
-    let lines = 0;
-    for (let at = 4; at < this.table.length; at += TABLE_STRIDE) {
-      if (this.table[at] === id) lines++;
-    }
-    return lines;
+  /** Whether more than one field has this id. */
+  isRepeated(id: number): boolean {
+    return (this.repeated & (1 << id)) !== 0;
   }
 
   /** Value of the first field with this id, null when there is none. */

@@ -129,10 +129,7 @@ export class MessageParser {
     this.bodyBytesSeen = 0;
     this.#remainingBytes = bodyBytes;
     this.#state = kind;
-    if (kind === "chunked") {
-      if (this.#decoder === null) this.#decoder = new ChunkedDecoder(this.#limits);
-      else this.#decoder.begin();
-    }
+    if (kind === "chunked") this.#decoder = new ChunkedDecoder(this.#limits);
   }
 
   /** Goes on to the next event. */
@@ -358,6 +355,7 @@ export class MessageParser {
 
   #endMessage(): "end" {
     this.data = NOTHING;
+    this.#decoder = null;
     this.#state = "head";
     return "end";
   }

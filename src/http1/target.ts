@@ -1,15 +1,21 @@
 /** Request targets (RFC 9112 §3.2), hosts and paths. Byte-exact: nothing here changes a target. */
 
-import { BACKSLASH, COLON, DIGIT_0, DIGIT_9, HEX_VALUE, HOST_NAME, SLASH } from "../bytes/character.ts";
+import { BACKSLASH, COLON, DEL, DIGIT_0, DIGIT_9, HEX_VALUE, HOST_NAME, SLASH } from "../bytes/character.ts";
 import type { Fault } from "./fault.ts";
 import { FAULTS } from "./fault.ts";
 import { equalsIgnoringCase } from "./text.ts";
+
+/** What `HEX_VALUE` has for other characters. */
+const NO_DIGIT = 255;
 
 export type TargetForm = "origin" | "absolute" | "authority" | "asterisk";
 
 export interface Target {
   readonly form: TargetForm;
-  /** Path and query exactly as received; "/" for an empty path, "" in authority form, "*" in asterisk form. */
+  /**
+   * Path and query exactly as received; "" in authority form, "*" in asterisk form. An empty path is
+   * "/", but "*" for OPTIONS of a whole server (RFC 9112 §3.2.1, §3.2.4).
+   */
   readonly path: string;
   /** Host and optional port as received; null in origin and asterisk form. */
   readonly authority: string | null;
@@ -54,7 +60,7 @@ export function parseTarget(method: string, target: string): Target | Fault {
       return { form, path: "", authority: target, scheme: null };
     }
     case "absolute":
-      return parseAbsolute(target, schemeLength(target));
+      return parseAbsolute(method, target, schemeLength(target));
     case null:
       return FAULTS.targetForm;
     default:
@@ -62,17 +68,17 @@ export function parseTarget(method: string, target: string): Target | Fault {
   }
 }
 
-function parseAbsolute(target: string, schemeEnd: number): Target | Fault {
+function parseAbsolute(method: string, target: string, schemeEnd: number): Target | Fault {
   const from = schemeEnd + 3;
   let to = from;
   while (to < target.length && target[to] !== "/" && target[to] !== "?") to++;
   const authority = target.slice(from, to);
   if (!isAuthority(target, from, to)) return FAULTS.targetAuthority;
   const rest = target.slice(to);
+  const path = rest === "" && method === "OPTIONS" ? "*" : rest.startsWith("/") ? rest : "/" + rest;
   return {
     form: "absolute",
-    // RFC 9112 §3.2.1: an empty path is sent as "/".
-    path: rest === "" || rest[0] === "?" ? "/" + rest : rest,
+    path,
     authority,
     scheme: schemeEnd === 4 ? "http" : "https",
   };
@@ -142,7 +148,7 @@ function isIpv6(text: string, from: number, to: number): boolean {
   }
   for (;;) {
     const start = p;
-    while (p < to && HEX_VALUE[text.charCodeAt(p) & 0xff] !== 255 && text.charCodeAt(p) < 0x80) p++;
+    while (p < to && hexValueAt(text, p) !== NO_DIGIT) p++;
     if (p < to && text[p] === ".") {
       if (!isIpv4(text.slice(start, to))) return false;
       groups += 2;
@@ -183,8 +189,8 @@ function isIpv4(text: string): boolean {
  * forwarded as received (RFC 9110 §7.7).
  *
  * @returns null when a recipient could read the path as another one than we do: a dot segment, plain or
- *   escaped (also with path parameters, "..;"), an escaped slash or backslash, an escaped NUL or other
- *   control character, a backslash, or a "%" without two digits. Returns `path` itself (no copy) when
+ *   escaped (also with path parameters, "..;"), an escaped slash or backslash (also as overlong UTF-8),
+ *   an escaped NUL or other control character, a backslash, or a "%" without two digits. Returns `path` itself (no copy) when
  *   there is nothing to decode and no query.
  */
 export function normalizedPath(path: string): string | null {
@@ -196,11 +202,12 @@ export function normalizedPath(path: string): string | null {
     if (code === 0x3f) break;
     if (code === BACKSLASH) return null;
     if (code !== 0x25) continue;
-    const high = HEX_VALUE[path.charCodeAt(p + 1) & 0xff] as number;
-    const low = HEX_VALUE[path.charCodeAt(p + 2) & 0xff] as number;
-    if (p + 2 >= path.length || high === 255 || low === 255) return null;
+    const high = hexValueAt(path, p + 1);
+    const low = hexValueAt(path, p + 2);
+    if (high === NO_DIGIT || low === NO_DIGIT) return null;
     const value = high * 16 + low;
-    if (value < 0x20 || value === 0x7f || value === SLASH || value === BACKSLASH) return null;
+    if (value < 0x20 || value === DEL || value === SLASH || value === BACKSLASH) return null;
+    if (value >= 0xc0 && isOverlong(path, p, value)) return null;
     const decoded = isUnreserved(value) ? String.fromCharCode(value) : path.slice(p, p + 3).toUpperCase();
     normal += path.slice(copied, p) + decoded;
     p += 2;
@@ -208,6 +215,18 @@ export function normalizedPath(path: string): string | null {
   }
   const result = copied === 0 && p === path.length ? path : normal + path.slice(copied, p);
   return result.includes("/.") && hasDotSegment(result) ? null : result;
+}
+
+/** Value of the hexadecimal digit at `at`, NO_DIGIT when there is none. */
+function hexValueAt(text: string, at: number): number {
+  return HEX_VALUE[text.charCodeAt(at)] ?? NO_DIGIT;
+}
+
+/** Whether the escaped UTF-8 lead byte at `at` begins a longer form of a shorter sequence (RFC 3629 §3). */
+function isOverlong(path: string, at: number, lead: number): boolean {
+  if (lead === 0xc0 || lead === 0xc1) return true;
+  const second = path.charAt(at + 3) === "%" ? hexValueAt(path, at + 4) : NO_DIGIT;
+  return (lead === 0xe0 && (second === 8 || second === 9)) || (lead === 0xf0 && second === 8);
 }
 
 function isUnreserved(code: number): boolean {

@@ -2,10 +2,7 @@
 
 import { HTAB, SP, TOKEN } from "../bytes/character.ts";
 
-/**
- * Whether `text` has `lowerCase` at `from`, in any case. `lowerCase` may hold letters, digits and
- * "-" only: case is folded by setting bit 0x20, which would confuse other characters.
- */
+/** Whether `text` has `lowerCase` at `from`, in any case; `lowerCase` holds no upper-case letter. */
 export function equalsIgnoringCase(text: string, from: number, lowerCase: string): boolean {
   for (let i = 0; i < lowerCase.length; i++) {
     const wanted = lowerCase.charCodeAt(i);
