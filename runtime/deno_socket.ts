@@ -1,9 +1,13 @@
 /**
  * A socket of the contract over one `Deno.Conn`: a read loop that stops asking while paused, and at most
- * one write under way. Deno cannot write synchronously, so what `write` takes is copied and counted.
+ * one write under way. Deno cannot write synchronously, so what `write` takes is copied and counted. A
+ * large chunk that is written on inside `data` is not copied: the write takes its buffer over and the
+ * reader gets another. So a handler must not change the bytes that `data` lends it.
  *
- * Reading: a pending read pins its buffer, so an idle connection waits with 4 KiB. A read that fills them
- * makes the next ones use 64 KiB from a shared pool, until one comes back that 4 KiB could have held.
+ * Reading: a pending read pins its buffer, so beyond a few connections each waits with 4 KiB. A read that
+ * fills them makes the next one use 64 KiB from a shared pool. Measured with 2,000 idle connections: 15 KiB
+ * each, 63 with 64 KiB buffers throughout; CPU of a relay with 64 connections is the same as with those,
+ * where 4 KiB for every first read cost a third more at 64 KiB bodies.
  */
 import type { CloseReason, Socket, SocketEvents } from "./contract.ts";
 import type { DenoConn } from "./deno_types.ts";
