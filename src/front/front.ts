@@ -25,6 +25,7 @@ import { Field } from "../http1/field.ts";
 import type { Head } from "../http1/head.ts";
 import { maxForwards } from "../http1/request_rules.ts";
 import { normalizedPath, parseAuthority, parseTarget } from "../http1/target.ts";
+import { generousPath, literalPath } from "./path_readings.ts";
 import type { RouteMatch, Router } from "./router.ts";
 import type { TrustedPeers } from "./trusted_peers.ts";
 
@@ -177,17 +178,11 @@ export class Front implements RequestHandler {
       this.#answer(client, head, "", 204, "No Content", "", "");
       return;
     }
-    let path = target;
-    if (router.usesPath) {
-      const normal = target === "*" ? target : normalizedPath(target);
-      if (normal === null) {
-        const why = "the path can be read in two ways";
-        this.#fail(client, head, "", "http_request_error", why, 400);
-        return;
-      }
-      path = normal;
+    const route = this.#routeOf(router.usesHost ? hostOf(host) : "", target);
+    if (route === "ambiguous") {
+      this.#fail(client, head, "", "http_request_error", "the path can be read in two ways", 400);
+      return;
     }
-    const route = router.find(router.usesHost ? hostOf(host) : "", path);
     if (route === null) {
       this.#fail(client, head, "", "no_route", "", REASONS.no_route.status);
       return;
@@ -203,6 +198,18 @@ export class Front implements RequestHandler {
       return;
     }
     new Exchange(exchange, leads.settings, leads.retry, client, head, target, host, route.name).begin();
+  }
+
+  /** The route, null when there is none; "ambiguous" when different readings of the path lead to different ones. */
+  #routeOf(host: string, target: string): Route | null | "ambiguous" {
+    const { router } = this.world;
+    if (!router.usesPath || target === "*") return router.find(host, target);
+    const normal = normalizedPath(target);
+    if (normal !== null) return router.find(host, normal);
+    const generous = generousPath(target);
+    if (generous === null) return "ambiguous";
+    const route = router.find(host, literalPath(target));
+    return route === router.find(host, generous) ? route : "ambiguous";
   }
 
   /** How often a proxy of our name has handled the request. */

@@ -1,0 +1,35 @@
+/**
+ * A path that recipients read in different ways (escaped slashes, dot segments, backslashes) is fine as
+ * long as every reading leads to the same route: `/@scope%2Fname` is how packages are named, and
+ * `/public/..%2Fadmin` is how a rule for `/admin` is walked around.
+ */
+
+/**
+ * The path as the most generous recipient would take it: every escape decoded once, backslashes and
+ * doubled slashes as one slash, path parameters dropped, dot segments resolved.
+ *
+ * @param path origin-form target, query included
+ * @returns null when it holds an escaped control character or a "%" that is no escape: no reading is safe
+ */
+export function generousPath(path: string): string | null {
+  const query = path.indexOf("?");
+  const raw = query < 0 ? path : path.slice(0, query);
+  if (/%(?![0-9A-Fa-f]{2})/.test(raw) || /%(?:[01][0-9A-Fa-f]|7[Ff])/.test(raw)) return null;
+  const decoded = raw.replace(
+    /%([0-9A-Fa-f]{2})/g,
+    (_, hex: string) => String.fromCharCode(parseInt(hex, 16)),
+  );
+  const segments: string[] = [];
+  for (const part of decoded.split(/[/\\]+/)) {
+    const segment = part.split(";")[0] as string;
+    if (segment === "..") segments.pop();
+    else if (segment !== "." && segment !== "") segments.push(segment);
+  }
+  return "/" + segments.join("/");
+}
+
+/** The path as received, without its query. */
+export function literalPath(path: string): string {
+  const query = path.indexOf("?");
+  return query < 0 ? path : path.slice(0, query);
+}

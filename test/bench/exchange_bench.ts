@@ -1,0 +1,165 @@
+/**
+ * What one request costs above the sockets: `bun test/bench/exchange_bench.ts`. Requests and responses are
+ * handed to the connections as bytes, and what they write is only counted, so no system call is in the
+ * figures. Prints the least of several rounds, in nanoseconds per request.
+ */
+
+import type {
+  Address,
+  DialEvents,
+  Listener,
+  ListenOptions,
+  Runtime,
+  Socket,
+  SocketEvents,
+} from "../../runtime/contract.ts";
+import { loadConfig } from "../../src/config/load.ts";
+import { buildWorld } from "../../src/cli/world.ts";
+import { Front } from "../../src/front/front.ts";
+import { Counters } from "../../src/observe/counters.ts";
+import { newExchangeRecord } from "../../src/exchange/exchange_record.ts";
+import { MemorySystem } from "../support/memory_system.ts";
+
+const ROUNDS = 12;
+const REQUESTS = 100_000;
+
+/** Takes everything at once and counts it. */
+class CountingSocket implements Socket {
+  events: SocketEvents;
+  readonly remoteAddress = "127.0.0.1";
+  readonly remotePort = 40_000;
+  readonly localAddress = "127.0.0.1";
+  readonly localPort = 8080;
+  readonly tls = null;
+  written = 0;
+  writes = 0;
+
+  constructor() {
+    this.events = { data() {}, drained() {}, ended() {}, closed() {} };
+  }
+  write(_bytes: Uint8Array, from: number, to: number): number {
+    this.written += to - from;
+    this.writes++;
+    return to - from;
+  }
+  pause(): void {}
+  resume(): void {}
+  finish(): void {}
+  close(): void {}
+  abort(): void {}
+}
+
+const pendingDials: DialEvents[] = [];
+const accept: { accepted(socket: Socket): SocketEvents }[] = [];
+
+const runtime: Runtime = {
+  name: "memory",
+  version: "",
+  capabilities: {
+    reusePort: false,
+    backlog: true,
+    unixSockets: true,
+    abortSendsReset: true,
+    serverNames: true,
+    maxChunkBytes: 65_536,
+  },
+  clock: {
+    now: () => performance.now(),
+    wall: () => Date.now(),
+    setTimer: () => ({ cancel() {} }),
+  },
+  listen(options: ListenOptions, events): Promise<Listener> {
+    accept.push(events);
+    const address: Address = options.address;
+    return Promise.resolve({ address, close: () => Promise.resolve() });
+  },
+  dial(_options, events) {
+    pendingDials.push(events);
+    return { cancel() {} };
+  },
+  resolve: (host) => Promise.resolve([host]),
+};
+
+async function setUp(): Promise<{ client: CountingSocket; upstream: CountingSocket }> {
+  const loaded = loadConfig({ flags: { to: ["127.0.0.1:3000"] }, env: {}, file: null });
+  if (!loaded.ok) throw new Error("configuration");
+  const counters = new Counters();
+  const record = newExchangeRecord();
+  const { world } = await buildWorld(runtime, new MemorySystem(), loaded.config, {
+    exchangeDone(exchange) {
+      record.status = exchange.status;
+      record.totalMs = exchange.endedAt - exchange.beganAt;
+      counters.record(record);
+    },
+    tunnelOpened() {},
+    tunnelClosed() {},
+    endpointAway() {},
+    endpointBack() {},
+  });
+  const front = new Front(runtime, world, { answeredLocally() {}, acceptFailed() {} });
+  await front.listen({
+    address: { kind: "tcp", host: "127.0.0.1", port: 8080 },
+    backlog: 1,
+    reusePort: false,
+    tls: null,
+    handshakeTimeoutMs: 1,
+  });
+  const client = new CountingSocket();
+  client.events = (accept.at(-1) as { accepted(socket: Socket): SocketEvents }).accepted(client);
+  client.events.data(bytes("GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
+  const upstream = new CountingSocket();
+  upstream.events = (pendingDials.pop() as DialEvents).opened(upstream);
+  upstream.events.data(bytes("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
+  return { client, upstream };
+}
+
+function bytes(text: string): Uint8Array {
+  return Buffer.from(text, "latin1");
+}
+
+async function bench(name: string, request: string, response: string): Promise<void> {
+  const { client, upstream } = await setUp();
+  const asked = bytes(request);
+  const answered = bytes(response);
+  let least = Infinity;
+  for (let round = 0; round < ROUNDS; round++) {
+    const writes = client.writes;
+    const begun = performance.now();
+    for (let i = 0; i < REQUESTS; i++) {
+      client.events.data(asked);
+      upstream.events.data(answered);
+    }
+    least = Math.min(least, ((performance.now() - begun) * 1e6) / REQUESTS);
+    if (client.writes - writes !== REQUESTS) throw new Error(`${client.writes - writes} answers`);
+  }
+  console.log(`${name.padEnd(28)} ${least.toFixed(0).padStart(7)} ns`);
+}
+
+const small = "HTTP/1.1 200 OK\r\nServer: nginx/1.22.1\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n" +
+  "Content-Type: text/plain\r\nContent-Length: 3\r\nConnection: keep-alive\r\n\r\nok\n";
+const browser = [
+  "GET /some/page?with=query HTTP/1.1",
+  "Host: www.example.org",
+  "User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/149.0 Safari/537.36",
+  "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8",
+  "Accept-Language: en-GB,en;q=0.9,de;q=0.8",
+  "Accept-Encoding: gzip, deflate, br, zstd",
+  "Referer: https://www.example.org/some/page?with=query",
+  "Cookie: session=0123456789abcdef0123456789abcdef; theme=dark; consent=yes",
+  "Sec-Fetch-Dest: document",
+  "Sec-Fetch-Mode: navigate",
+  "Sec-Fetch-Site: same-origin",
+  "Cache-Control: max-age=0",
+].join("\r\n") + "\r\n\r\n";
+const kib = small.replace("Content-Length: 3", "Content-Length: 1024").slice(0, -3) + "x".repeat(1024);
+const chunked = small.replace("Content-Length: 3", "Transfer-Encoding: chunked").slice(0, -3) +
+  "400\r\n" + "x".repeat(1024) + "\r\n0\r\n\r\n";
+
+await bench("small request, 3 bytes back", "GET /0k HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n\r\n", small);
+await bench("browser request, 1 KiB back", browser, kib);
+await bench("browser request, chunked", browser, chunked);
+await bench(
+  "POST of 100 bytes",
+  "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n" + "x".repeat(100),
+  small,
+);
