@@ -157,7 +157,6 @@ class NodeDial implements Dial {
   readonly #timer: ReturnType<typeof setTimeout>;
   /** What is to be dropped when we give up. */
   #transport: net.Socket | null = null;
-  #stream: net.Socket | null = null;
   #settled = false;
 
   constructor(options: DialOptions, events: DialEvents, onHandlerError: (error: unknown) => void) {
@@ -218,7 +217,7 @@ class NodeDial implements Dial {
     transport.on("error", () => {});
     try {
       // The cast: checked by the caller.
-      this.#stream = secureClient(transport, this.#options.tls as NonNullable<DialOptions["tls"]>, {
+      secureClient(transport, this.#options.tls as NonNullable<DialOptions["tls"]>, {
         secured: (stream, session) => this.#open(stream, transport, session),
         failed: (error) => this.#fail(error),
       });
@@ -250,8 +249,8 @@ class NodeDial implements Dial {
     clearTimeout(this.#timer);
   }
 
+  /** TLS goes with its transport. */
   #drop(): void {
     if (this.#transport !== null) reset(this.#transport);
-    this.#stream?.destroy();
   }
 }

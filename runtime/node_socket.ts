@@ -47,6 +47,8 @@ export class NodeSocket implements Socket {
   #endHeld = false;
   #closeHeld = false;
   #closed = false;
+  /** `abort` is running: node tells the end of a TLS stream at once when its transport goes first. */
+  #aborting = false;
   #error: unknown = null;
 
   /** @param transport the TCP or Unix socket that `stream` runs over, or `stream` itself */
@@ -129,13 +131,9 @@ export class NodeSocket implements Socket {
     if (this.#phase >= ABORTING || this.#closed) return;
     this.#phase = ABORTING;
     this.#wantsDrain = false;
-    const stream = this.#stream;
-    if (!isShuttingDown(stream)) {
-      reset(this.#transport);
-      stream.destroy();
-    } else if (stream === this.#transport) stream.once("finish", () => reset(stream));
-    // How long TLS takes to say goodbye is the peer's to choose.
-    else stream.destroy();
+    this.#aborting = true;
+    this.#drop();
+    this.#aborting = false;
     this.#releaseClose();
   }
 
@@ -171,9 +169,23 @@ export class NodeSocket implements Socket {
   }
 
   streamClosed(): void {
+    if (this.#aborting) {
+      queueMicrotask(() => this.#deliverClosed());
+      return;
+    }
     const orderly = this.#error === null && this.#phase < CLOSING;
     if (this.#endHeld && orderly) this.#closeHeld = true;
     else this.#deliverClosed();
+  }
+
+  #drop(): void {
+    const stream = this.#stream;
+    // A TLS stream goes when its transport does. Destroying it as well crashes the process (SIGSEGV,
+    // Node 26.10) when a write is pending, as the session tickets are right after a handshake.
+    if (!isShuttingDown(stream)) reset(this.#transport);
+    else if (stream === this.#transport) stream.once("finish", () => reset(stream));
+    // How long TLS takes to say goodbye is the peer's to choose.
+    else stream.destroy();
   }
 
   /** The end that came while paused, now that we are not any more. */

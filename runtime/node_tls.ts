@@ -16,7 +16,8 @@ export function createTlsServer(options: ListenOptions, own: ServerTls, events: 
   const server = tls.createServer({
     cert: own.cert,
     key: own.key,
-    allowHalfOpen: true,
+    // Only afterwards: a client that leaves during the handshake would be noticed by the timeout alone.
+    allowHalfOpen: false,
     noDelay: true,
     handshakeTimeout: options.handshakeTimeoutMs,
     ...(own.alpn === undefined || own.alpn.length === 0 ? {} : { ALPNProtocols: [...own.alpn] }),
@@ -24,6 +25,8 @@ export function createTlsServer(options: ListenOptions, own: ServerTls, events: 
   });
   server.on("secureConnection", (stream) => {
     const transport = (stream as TlsStream)._parent ?? stream;
+    stream.allowHalfOpen = true;
+    transport.allowHalfOpen = true;
     events.secured(stream, transport, sessionOf(stream, stream.servername || ""));
   });
   server.on("tlsClientError", (error, stream) => {

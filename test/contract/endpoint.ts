@@ -5,12 +5,14 @@
 import assert from "node:assert/strict";
 import type { CloseCode, CloseReason, Socket, SocketEvents } from "../../runtime/contract.ts";
 import { Pattern } from "./pattern.ts";
-import { Waiting, type Watch } from "./watch.ts";
+import { turns, Waiting, type Watch } from "./watch.ts";
 
 /** One offer to `write` unless a scenario says otherwise. */
 const CHUNK_BYTES = 65_521;
 /** Bytes of what arrives that are kept for `text` when no pattern is expected. */
 const MAX_KEPT_BYTES = 65_536;
+/** Lent to `write` and scribbled over after each call: the adapter must have copied what it keeps. */
+const lent = new Uint8Array(CHUNK_BYTES);
 
 export class Endpoint extends Waiting implements SocketEvents {
   readonly socket: Socket;
@@ -39,8 +41,6 @@ export class Endpoint extends Waiting implements SocketEvents {
   #closeCalled = false;
   #abortCalled = false;
   #kept = new Uint8Array(0);
-  /** Lent to `write` and scribbled over after each call: the adapter must have copied what it keeps. */
-  readonly #lent = new Uint8Array(CHUNK_BYTES);
 
   constructor(watch: Watch, name: string, socket: Socket, maxChunkBytes: number) {
     super();
@@ -109,9 +109,9 @@ export class Endpoint extends Waiting implements SocketEvents {
   /** Offers one piece of the pattern out of a buffer that is spoilt at once. @returns all taken */
   offer(pattern: Pattern, length: number): boolean {
     const piece = pattern.view(this.sentBytes, Math.min(length, CHUNK_BYTES));
-    this.#lent.set(piece);
-    const taken = this.write(this.#lent, 0, piece.length);
-    this.#lent.fill(0xee, 0, piece.length);
+    lent.set(piece);
+    const taken = this.write(lent, 0, piece.length);
+    lent.fill(0xee, 0, piece.length);
     return taken === piece.length;
   }
 
@@ -128,6 +128,15 @@ export class Endpoint extends Waiting implements SocketEvents {
       assert.ok(this.sentBytes - before < limit, `${this.#name}: write never comes up short`);
     }
     return this.sentBytes - before;
+  }
+
+  /** Fills until nothing moves any more, whatever kernels and buffers on the way take. */
+  async saturate(pattern: Pattern): Promise<void> {
+    for (let drains = -1; this.drains !== drains && this.closedWith === null;) {
+      drains = this.drains;
+      this.fill(pattern);
+      await turns(20);
+    }
   }
 
   // Waiting

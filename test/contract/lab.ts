@@ -162,11 +162,13 @@ export class Lab {
   async close(): Promise<void> {
     for (const call of this.#calls) call.cancel();
     for (const host of this.#hosts) await host.close();
-    for (const endpoint of this.#endpoints) {
-      if (endpoint.closedWith === null) endpoint.abort();
+    for (let dropped = 0; dropped < this.#endpoints.length;) {
+      const known = this.#endpoints.length;
+      for (const endpoint of this.#endpoints) if (endpoint.closedWith === null) endpoint.abort();
+      while (dropped < known) await this.#endpoints[dropped++]?.whenClosed();
+      // A handshake may be done only now.
+      await turns();
     }
-    for (const endpoint of this.#endpoints) await endpoint.whenClosed();
-    await turns();
     for (const endpoint of this.#endpoints) endpoint.exerciseAfterClosed();
     await turns();
   }

@@ -76,7 +76,7 @@ export const misuseScenarios: readonly Scenario[] = [
     async run(lab) {
       for (const method of ["finish", "close"] as const) {
         const { client, server } = await lab.pair({}, {}, { server: (end) => end.pause() });
-        client.fill(new Pattern(21));
+        await client.saturate(new Pattern(21));
         client[method]();
         await turns();
         assert.equal(client.closedWith, null, "bytes are still to be sent");

@@ -6,7 +6,10 @@ import { test } from "node:test";
 import { type Harness, runScenario, type Scenario, type ScenarioGroup } from "./lab.ts";
 import { connectScenarios } from "./connect_scenarios.ts";
 import { misuseScenarios } from "./misuse_scenarios.ts";
+import { peerScenarios } from "./peer_scenarios.ts";
 import { socketScenarios } from "./socket_scenarios.ts";
+import { tlsScenarios } from "./tls_scenarios.ts";
+import { unixScenarios } from "./unix_scenarios.ts";
 
 export type { Harness, ScenarioGroup } from "./lab.ts";
 
@@ -15,9 +18,9 @@ const TEST_TIMEOUT_MS = 30_000;
 
 const SCENARIOS = {
   sockets: [...connectScenarios, ...socketScenarios, ...misuseScenarios],
-  peers: [],
-  unix: [],
-  tls: [],
+  peers: peerScenarios,
+  unix: unixScenarios,
+  tls: tlsScenarios,
 } as const satisfies Record<ScenarioGroup, readonly Scenario[]>;
 
 /** Registers the tests of the groups that `harness` can run. */
