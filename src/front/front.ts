@@ -230,7 +230,10 @@ export class Front implements RequestHandler {
     this.#fail(client, head, "", faultReason(fault), fault.detail, fault.status);
   }
 
-  /** A refusal ends the connection unless the request was understood and read to its end. */
+  /**
+   * A refusal ends the connection unless the request was understood and read to its end. After CONNECT it
+   * always does: what follows may be meant for the tunnel, and must not be taken for a request.
+   */
   #fail(
     client: ClientConnection,
     head: Head | null,
@@ -249,7 +252,7 @@ export class Front implements RequestHandler {
       date: exchange.date(),
       bodiless: head?.method === "HEAD",
       fields: status === 405 ? "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n" : "",
-      close: !client.requestDone || head === null,
+      close: !client.requestDone || status === 400 || head === null || head.method === "CONNECT",
     });
     this.#observer.answeredLocally({ client, head, route, status, reason, detail, offeredBefore });
     client.nextRequest();
