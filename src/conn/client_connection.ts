@@ -16,7 +16,7 @@ import type { Http1Limits } from "../http1/limits.ts";
 import { MessageParser } from "../http1/message_parser.ts";
 import { requestPersists } from "../http1/persistence.ts";
 import { checkRequest } from "../http1/request_rules.ts";
-import { Connection, LOW_WATER_BYTES } from "./connection.ts";
+import { Connection, HIGH_WATER_BYTES, LOW_WATER_BYTES } from "./connection.ts";
 import type { Turn } from "./turn.ts";
 import type { ClientStream, ClientStreamEvents, RawEvents, ResponseBody } from "./stream.ts";
 
@@ -77,6 +77,8 @@ export class ClientConnection extends Connection implements ClientStream {
   #lingered = 0;
   /** No further request is wanted on this connection. */
   #draining = false;
+  /** How long it may be idle between requests. */
+  #idleMs: number;
   /** Requests begun on this connection. */
   requests = 0;
   /** Bytes received so far. */
@@ -100,6 +102,7 @@ export class ClientConnection extends Connection implements ClientStream {
     this.#parser = new MessageParser("request", settings.limits);
     this.secure = socket.tls !== null;
     this.idleSince = turn.now;
+    this.#idleMs = settings.keepAliveTimeoutMs;
     this.setDeadline(this.idleSince + settings.headTimeoutMs);
   }
 
@@ -143,10 +146,7 @@ export class ClientConnection extends Connection implements ClientStream {
   /** Bytes of the next request: kept, bounded, until this one is answered. */
   #parkPipelined(): void {
     this.#parser.suspend();
-    if (!this.#readPaused && this.#parser.unreadBytes > PIPELINE_BYTES) {
-      this.#readPaused = true;
-      this.socket.pause();
-    }
+    if (this.#parser.unreadBytes > PIPELINE_BYTES) this.#pauseReading();
   }
 
   #advance(): void {
@@ -163,6 +163,11 @@ export class ClientConnection extends Connection implements ClientStream {
           parser.suspend();
           break;
         }
+      } else if (this.#state === "waiting" && this.backlogBytes > HIGH_WATER_BYTES) {
+        // Whoever does not take the answers is given no more of them.
+        parser.suspend();
+        this.#pauseReading();
+        break;
       } else if (this.#state !== "waiting" && this.#state !== "head") {
         parser.suspend();
         break;
@@ -274,10 +279,7 @@ export class ClientConnection extends Connection implements ClientStream {
     if (this.#bodyPaused || this.requestDone || this.#state !== "exchange") return;
     this.#bodyPaused = true;
     if (this.backlogBytes === 0) this.setDeadline(Infinity);
-    if (!this.#readPaused) {
-      this.#readPaused = true;
-      this.socket.pause();
-    }
+    this.#pauseReading();
   }
 
   resumeBody(): void {
@@ -287,6 +289,12 @@ export class ClientConnection extends Connection implements ClientStream {
     this.#resumeReading();
     this.#restartBodyDeadline();
     if (this.#parser.unreadBytes > 0) this.#advance();
+  }
+
+  #pauseReading(): void {
+    if (this.#readPaused) return;
+    this.#readPaused = true;
+    this.socket.pause();
   }
 
   #resumeReading(): void {
@@ -303,7 +311,7 @@ export class ClientConnection extends Connection implements ClientStream {
     } else if (this.#state === "head" || (this.#state === "exchange" && !this.requestDone)) {
       if (!this.#bodyPaused) this.#endOfInput();
     } else if (this.#state === "exchange") {
-      this.#persist = false;
+      if (this.#parser.unreadBytes === 0) this.#persist = false;
       this.events?.clientEnded();
     } else if (this.#state === "raw") {
       this.#raw?.rawEnded();
@@ -334,7 +342,8 @@ export class ClientConnection extends Connection implements ClientStream {
     if (this.#state === "waiting") {
       // Not a byte of a request: end in order, without an answer.
       this.#state = "gone";
-      this.close();
+      if (this.backlogBytes > 0) this.abort();
+      else this.close();
     } else if (this.#state === "head") {
       this.#faulted(FAULTS.requestTimeout);
     } else if (this.#state === "exchange") {
@@ -419,8 +428,14 @@ export class ClientConnection extends Connection implements ClientStream {
       this.#lastAnswerSent();
       return;
     }
+    this.#rest();
+    if (this.backlogBytes > 0) this.#watchSending();
+  }
+
+  /** The wait for the next request begins. */
+  #rest(): void {
     this.idleSince = this.turn.now;
-    this.setDeadline(this.idleSince + this.#settings.keepAliveTimeoutMs);
+    this.setDeadline(this.idleSince + this.#idleMs);
   }
 
   /** After `sendEnd`: goes on with a request that has arrived meanwhile. */
@@ -465,10 +480,17 @@ export class ClientConnection extends Connection implements ClientStream {
     if (this.#state === "raw") this.#raw?.rawProgress(backlogBytes);
     else if (backlogBytes > 0) this.#watchSending();
     else if (this.#state === "lingering") this.setDeadline(this.turn.now + LINGER_MS);
+    else if (this.#state === "waiting") this.#rest();
     else if (this.#state !== "exchange") return;
     else if (this.requestDone || this.#bodyPaused) this.setDeadline(Infinity);
     else this.#restartBodyDeadline();
-    if (backlogBytes <= LOW_WATER_BYTES) this.events?.clientWritable();
+    if (backlogBytes > LOW_WATER_BYTES) return;
+    if (this.#state === "waiting") {
+      this.#resumeReading();
+      this.nextRequest();
+    } else {
+      this.events?.clientWritable();
+    }
   }
 
   /** The client does not read: it has the idle time to take the next bytes. */
@@ -497,6 +519,7 @@ export class ClientConnection extends Connection implements ClientStream {
    */
   drain(now: number, gapMs: number): void {
     this.#draining = true;
+    this.#idleMs = gapMs;
     if (this.#state !== "waiting") return;
     if (now - this.idleSince >= gapMs) {
       this.#state = "gone";
