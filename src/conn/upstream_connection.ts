@@ -43,6 +43,7 @@ export class UpstreamConnection extends Connection {
   /** Requests sent on it so far, the current one included. */
   uses = 0;
   #state: State = "idle";
+  #rested = false;
   events: UpstreamStreamEvents | null = null;
   #raw: RawEvents | null = null;
   #method = "";
@@ -82,9 +83,9 @@ export class UpstreamConnection extends Connection {
     return this.#state;
   }
 
-  /** It served a request before the current one. */
+  /** It has been idle before the current request: its end may have been under way already. */
   get reused(): boolean {
-    return this.uses > 1;
+    return this.#rested;
   }
 
   /** The kernel has taken bytes of the current request: the endpoint may have seen it. */
@@ -354,6 +355,7 @@ export class UpstreamConnection extends Connection {
   /** Puts the connection to rest until `deadline`; the exchange before must be complete. */
   rest(now: number, deadline: number): void {
     this.#state = "idle";
+    this.#rested = true;
     this.events = null;
     this.idleSince = now;
     this.setDeadline(deadline);

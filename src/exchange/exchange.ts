@@ -103,6 +103,7 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
   arrivedAt = 0;
   wantsFresh = false;
   isRetry = false;
+  awayAtArrival = -1;
   inRoom = false;
   roomBefore: Waiter | null = null;
   roomAfter: Waiter | null = null;
@@ -170,6 +171,11 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
 
   get upgraded(): boolean {
     return this.#tunnel !== null;
+  }
+
+  /** Waiter: it has had a connection before. */
+  get admitted(): boolean {
+    return this.attempts > 0;
   }
 
   /** Begins. May end inside the call. */

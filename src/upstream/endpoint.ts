@@ -52,9 +52,16 @@ export class Endpoint implements UpstreamConnectionOwner {
   /** Administratively in use. */
   enabled = true;
   state: EndpointState = "up";
-  /** Slots open while it recovers; Infinity when it is well. Doubles with every answer and every few ms. */
-  ramp = Infinity;
-  /** Monotonic milliseconds: when the present dial loop began; 0 = none. */
+  /**
+   * Connections it is trusted with: one at first and after a return, doubled with answers and every few
+   * milliseconds while all are in use; Infinity once it is known to serve many at a time.
+   */
+  ramp = 1;
+  /** Monotonic milliseconds before which `ramp` grows by answers only. */
+  widenAt = 0;
+  /** Monotonic milliseconds: when it went away. */
+  awaySince = 0;
+  /** Monotonic milliseconds: when the present dial loop began. */
   loopSince = 0;
   /** Monotonic milliseconds before which no dial is made while away. */
   nextDialAt = 0;
@@ -80,6 +87,18 @@ export class Endpoint implements UpstreamConnectionOwner {
     return limit - this.busy - this.dialing;
   }
 
+  /** All that it is trusted with is in use, and it is not trusted with everything yet. */
+  get usesRamp(): boolean {
+    return this.ramp !== Infinity && this.busy + this.dialing >= this.ramp;
+  }
+
+  /** Requests it could take, connections being opened included, whether or not one may be opened just now. */
+  get places(): number {
+    if (!this.enabled || this.state === "away") return 0;
+    const max = this.settings.maxInFlight;
+    return max === 0 ? Infinity : max - this.busy;
+  }
+
   /** Whether it can serve `need` now: enabled, not full, and reachable as far as we know. */
   can(need: Need): boolean {
     if (!this.enabled) return false;
@@ -92,7 +111,7 @@ export class Endpoint implements UpstreamConnectionOwner {
   // UpstreamConnectionOwner
 
   idleLost(connection: UpstreamConnection, idleMs: number): void {
-    this.idle.lost(connection, idleMs);
+    this.idle.lost(connection, idleMs, connection.idleSince + Math.max(0, idleMs));
     this.#owner.connectionLost(this);
   }
 

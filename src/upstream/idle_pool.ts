@@ -27,6 +27,7 @@ export class IdlePool {
   readonly #settings: IdlePoolSettings;
   readonly #connections: UpstreamConnection[] = [];
   #lastLostMs = 0;
+  #lastLostAt = 0;
   /** Age at which this origin closes idle connections; Infinity = not known. */
   #habitMs = Infinity;
 
@@ -49,7 +50,9 @@ export class IdlePool {
     for (;;) {
       const connection = this.#connections.pop();
       if (connection === undefined) return null;
-      if (maxAgeMs === 0 || now - connection.openedAt < maxAgeMs) return connection;
+      // The deadline's own event may be late: the process may have stood still.
+      const old = connection.deadlineAt <= now || (maxAgeMs > 0 && now - connection.openedAt >= maxAgeMs);
+      if (!old) return connection;
       connection.retire();
     }
   }
@@ -78,13 +81,18 @@ export class IdlePool {
    * A connection in the pool ended by itself.
    *
    * @param idleMs how long it had been idle when the origin closed it; negative when we did
+   * @param now monotonic milliseconds
    */
-  lost(connection: UpstreamConnection, idleMs: number): void {
+  lost(connection: UpstreamConnection, idleMs: number, now: number): void {
     const at = this.#connections.lastIndexOf(connection);
     if (at >= 0) this.#connections.splice(at, 1);
     if (idleMs < HABIT_MIN_MS) return;
     const before = this.#lastLostMs;
+    const sinceBefore = now - this.#lastLostAt;
     this.#lastLostMs = idleMs;
+    this.#lastLostAt = now;
+    // Several lost at one time tell of a restart.
+    if (sinceBefore < HABIT_MIN_MS) return;
     if (before > 0 && Math.abs(before - idleMs) <= HABIT_TOLERANCE * idleMs) {
       this.#habitMs = Math.min(this.#habitMs, before, idleMs);
     }
@@ -95,9 +103,13 @@ export class IdlePool {
     this.#connections.shift()?.retire();
   }
 
-  /** Closes all of them, and forgets what was learned: the origin may be another one now. */
+  /** Closes all of them. */
   clear(): void {
     for (const connection of this.#connections.splice(0)) connection.retire();
+  }
+
+  /** Forgets what was learned: the origin may be another one now. */
+  unlearn(): void {
     this.#habitMs = Infinity;
     this.#lastLostMs = 0;
   }

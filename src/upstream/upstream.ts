@@ -55,10 +55,23 @@ export interface UpstreamObserver {
 /** Share of the requests in flight that may be retries, and their least number. Others wait, none fails. */
 const RETRY_SHARE = 0.2;
 const RETRY_LEAST = 3;
-/** After an endpoint's return its slots double this often, answers or not. */
+/** While requests wait for want of them, the slots of a recovering endpoint double this often, answers or not. */
 const RAMP_STEP_MS = 10;
+const RAMP_CHECK_MS = 5;
 /** Beyond this many slots a recovering endpoint counts as recovered. */
 const RAMP_END = 256;
+/** Having had more slots than this in use, an endpoint counts as one that serves many at a time. */
+const RAMP_PROVEN = 4;
+/** New dials begun in one go at most, on top of those under way. */
+const MOST_NEW_DIALS = 256;
+/** Requests that may wait for connections being opened, whatever the size of the queue for slots. */
+const MOST_OPENING = 256;
+/** A dial loop that has rested for so long begins with short pauses again. */
+const LOOP_FORGOTTEN_MS = 1000;
+const CONNECTED_TO_ITSELF: SocketError = {
+  code: "connection_refused",
+  detail: "nobody listens: the connection was one to itself",
+};
 
 export class Upstream extends Timed implements EndpointOwner {
   readonly settings: UpstreamSettings;
@@ -77,6 +90,8 @@ export class Upstream extends Timed implements EndpointOwner {
   /** Endpoints that are away. */
   readonly #absent = new Set<Endpoint>();
   #dialing = 0;
+  /** Dials under way that were begun while their endpoint was away: nobody should count on them. */
+  #asking = 0;
   /** Requests in flight on all endpoints. */
   #busy = 0;
   #retrying = 0;
@@ -128,6 +143,10 @@ export class Upstream extends Timed implements EndpointOwner {
    */
   acquire(waiter: Waiter): UpstreamConnection | null {
     const now = this.#turn.now;
+    if (this.#stopped) {
+      waiter.waitFailed("shutting_down", "");
+      return null;
+    }
     if (this.#room.size === 0 && !waiter.wantsFresh && !waiter.isRetry) {
       const endpoint = this.#policy.pick("any");
       if (endpoint !== null) {
@@ -138,34 +157,50 @@ export class Upstream extends Timed implements EndpointOwner {
           if (this.#absent.size > 0) this.#askForAbsent(now);
           return connection;
         }
-        if (endpoint.can("dial")) {
+        if (this.#dialing === 0 && endpoint.can("dial")) {
           this.#enter(waiter, now);
           this.#dial(endpoint);
+          if (this.#absent.size > 0) this.#askForAbsent(now);
           return null;
         }
       }
     }
-    if (this.#stopped) {
-      waiter.waitFailed("shutting_down", "");
-      return null;
-    }
-    if (this.#room.size >= this.settings.queueSize && !waiter.isRetry && this.#blocked()) {
-      waiter.waitFailed("queue_full", `${this.#room.size} requests are waiting`);
-      return null;
+    const { queueSize, queueTimeoutMs } = this.settings;
+    if (!waiter.admitted && (this.#room.size >= queueSize || queueTimeoutMs === 0)) {
+      const blocked = this.#room.size - this.#placesAhead();
+      if (blocked >= queueSize) {
+        waiter.waitFailed("queue_full", `${this.#room.size} requests are waiting`);
+        return null;
+      }
+      if (queueTimeoutMs === 0 && blocked >= 0 && !this.away) {
+        waiter.waitFailed("queue_timeout", `${this.#busy} requests in flight`);
+        return null;
+      }
     }
     this.#enter(waiter, now);
     this.#serve();
     return null;
   }
 
-  /** Waiting is for want of slots or endpoints, not just for connections being opened. */
-  #blocked(): boolean {
-    return this.#policy.pick("any") === null;
+  /** How many of those in the room only wait for connections to be opened, not for slots or endpoints. */
+  #placesAhead(): number {
+    let places = 0;
+    for (const endpoint of this.endpoints) {
+      places += endpoint.places;
+      if (places >= MOST_OPENING) return MOST_OPENING;
+    }
+    return places;
   }
 
   #enter(waiter: Waiter, now: number): void {
+    if (waiter.awayAtArrival < 0) waiter.awayAtArrival = this.awayMs(now);
     this.#room.enter(waiter);
-    if (this.deadlineAt === Infinity) this.#watchOldest(now);
+    if (this.#room.oldest === waiter) this.#watchOldest(now);
+  }
+
+  /** Whether an endpoint other than this one can take a request now. */
+  hasOther(endpoint: Endpoint): boolean {
+    return this.endpoints.some((other) => other !== endpoint && other.can("any"));
   }
 
   /** The waiter gives up (its client left, say). */
@@ -190,6 +225,7 @@ export class Upstream extends Timed implements EndpointOwner {
     endpoint.busy--;
     this.#busy--;
     if (wasRetry) this.#retrying--;
+    if (endpoint.ramp !== Infinity) this.#restRamp(endpoint);
     if (keep) {
       if (this.#stopped) connection.retire();
       else endpoint.idle.put(connection, this.#turn.now);
@@ -203,11 +239,10 @@ export class Upstream extends Timed implements EndpointOwner {
     if (endpoint.state === "up" && endpoint.ramp === Infinity) return;
     if (endpoint.state === "trial") {
       endpoint.state = "up";
-      this.#observer.endpointBack(this, endpoint, this.#turn.now - endpoint.loopSince);
+      this.#observer.endpointBack(this, endpoint, this.#turn.now - endpoint.awaySince);
     }
     endpoint.failures = 0;
-    endpoint.loopSince = 0;
-    this.#widen(endpoint);
+    if (endpoint.usesRamp) this.#widen(endpoint);
   }
 
   /**
@@ -238,11 +273,15 @@ export class Upstream extends Timed implements EndpointOwner {
       return;
     }
     this.#serving = true;
-    do {
-      this.#serveAgain = false;
-      this.#serveOnce();
-    } while (this.#serveAgain);
-    this.#serving = false;
+    try {
+      do {
+        this.#serveAgain = false;
+        this.#serveOnce();
+      } while (this.#serveAgain);
+    } finally {
+      // A bug in one request must not stop the room for all.
+      this.#serving = false;
+    }
   }
 
   #serveOnce(): void {
@@ -270,9 +309,12 @@ export class Upstream extends Timed implements EndpointOwner {
       }
       waiter = next;
     }
-    for (let missing = wanted - this.#dialing; missing > 0; missing--) {
+    for (let missing = wanted - (this.#dialing - this.#asking); missing > 0; missing--) {
       const endpoint = this.#policy.pick("dial");
-      if (endpoint === null) break;
+      if (endpoint === null) {
+        if (this.#rampTimer === null && !this.away) this.#stepRampsLater();
+        break;
+      }
       this.#dial(endpoint);
     }
     if (this.#absent.size > 0 && wanted > 0) this.#askForAbsent(now);
@@ -286,13 +328,18 @@ export class Upstream extends Timed implements EndpointOwner {
 
   /** Keeps the dial loop of every absent endpoint going. */
   #askForAbsent(now: number): void {
-    const atOnce = this.settings.holdMs === 0 && this.away;
+    // Without holding each round of dials decides about all who wait, and a round is begun when none is under way.
+    const atOnce = this.settings.holdMs === 0 && this.#dialing === 0 && this.away;
     for (const endpoint of this.#absent) {
       if (!endpoint.enabled || endpoint.dialing > 0) continue;
       const max = endpoint.settings.maxInFlight;
       if (max > 0 && endpoint.busy >= max) continue;
-      if (endpoint.nextDialAt <= now || atOnce) this.#dial(endpoint);
-      else if (!this.#dialTimers.has(endpoint)) this.#dialLater(endpoint, endpoint.nextDialAt - now);
+      if (endpoint.nextDialAt <= now || atOnce) {
+        if (now - endpoint.nextDialAt > LOOP_FORGOTTEN_MS) endpoint.loopSince = now;
+        this.#dial(endpoint);
+      } else if (!this.#dialTimers.has(endpoint)) {
+        this.#dialLater(endpoint, endpoint.nextDialAt - now);
+      }
     }
   }
 
@@ -300,8 +347,7 @@ export class Upstream extends Timed implements EndpointOwner {
     const timer = this.#runtime.clock.setTimer(ms, () => {
       this.#turn.begin();
       this.#dialTimers.delete(endpoint);
-      if (this.#stopped) return;
-      if (this.#room.size > 0 && endpoint.state === "away" && endpoint.dialing === 0) this.#dial(endpoint);
+      if (this.#room.size > 0) this.#askForAbsent(this.#turn.now);
       this.#turn.end();
     }, true);
     this.#dialTimers.set(endpoint, timer);
@@ -316,25 +362,34 @@ export class Upstream extends Timed implements EndpointOwner {
     const max = endpoint.settings.maxInFlight;
     // To a backend that takes N connections an idle one counts.
     if (max > 0 && endpoint.busy + endpoint.dialing + endpoint.idle.size >= max) endpoint.idle.retireOldest();
+    const began = this.#turn.now;
+    if (endpoint.busy + endpoint.dialing === 0) endpoint.widenAt = began + RAMP_STEP_MS;
     endpoint.dialing++;
     this.#dialing++;
+    const asking = endpoint.state === "away" ? 1 : 0;
+    this.#asking += asking;
     const { key } = endpoint.settings;
-    const began = this.#turn.now;
     this.#runtime.dial({ address: key.address, tls: key.tls, timeoutMs: this.settings.connectTimeoutMs }, {
       opened: (socket) => {
         this.#turn.begin();
+        this.#dialOver(endpoint, asking);
         return this.#opened(endpoint, socket, began);
       },
       failed: (error) => {
         this.#turn.begin();
+        this.#dialOver(endpoint, asking);
         this.#dialFailed(endpoint, error);
       },
     });
   }
 
-  #opened(endpoint: Endpoint, socket: Socket, began: number): SocketEvents {
+  #dialOver(endpoint: Endpoint, asking: number): void {
     endpoint.dialing--;
     this.#dialing--;
+    this.#asking -= asking;
+  }
+
+  #opened(endpoint: Endpoint, socket: Socket, began: number): SocketEvents {
     const connection = new UpstreamConnection(this.#turn, socket, this.settings.limits, endpoint);
     connection.endpointAnswers = endpoint.answered;
     connection.connectMs = connection.openedAt - began;
@@ -342,9 +397,15 @@ export class Upstream extends Timed implements EndpointOwner {
       connection.drop();
       return connection;
     }
+    if (connectedToItself(socket)) {
+      connection.drop();
+      this.#dialFailed(endpoint, CONNECTED_TO_ITSELF);
+      return connection;
+    }
     if (endpoint.state === "away") this.#markTrial(endpoint);
     const waiter = this.#nextWaiter();
     if (waiter === null) {
+      if (endpoint.ramp !== Infinity) this.#restRamp(endpoint);
       endpoint.idle.put(connection, connection.openedAt);
     } else {
       endpoint.busy++;
@@ -365,13 +426,12 @@ export class Upstream extends Timed implements EndpointOwner {
   }
 
   #dialFailed(endpoint: Endpoint, error: SocketError): void {
-    endpoint.dialing--;
-    this.#dialing--;
     if (this.#stopped) return;
     this.#markAway(endpoint, error);
-    if (error.code === "tls_certificate_error" || error.code === "tls_protocol_error") {
+    if (isTlsFailure(error)) {
       // Waiting does not mend these; say so at once unless another endpoint may help.
-      if (this.away) this.#failAll(error.code, error.detail);
+      const hopeless = this.away && this.endpoints.every(({ lastFailure }) => isTlsFailure(lastFailure));
+      if (hopeless) this.#failAll(error.code, error.detail);
     } else if (this.settings.holdMs === 0 && this.away && this.#dialing === 0) {
       this.#failAll(error.code, error.detail);
     }
@@ -390,13 +450,12 @@ export class Upstream extends Timed implements EndpointOwner {
       endpoint.state = "away";
       this.#absent.add(endpoint);
       if (this.#allAwaySince === 0 && this.away) this.#allAwaySince = now;
+      if (this.#room.size > 0) this.#watchOldest(now);
       if (wasUp) {
+        endpoint.awaySince = now;
         endpoint.loopSince = now;
         this.#observer.endpointAway(this, endpoint, error);
       }
-    } else if (this.#room.size === 0 || endpoint.loopSince === 0) {
-      // Nobody waits: the next one to come begins with short pauses again.
-      endpoint.loopSince = now;
     }
     endpoint.ramp = 1;
     endpoint.nextDialAt = now +
@@ -410,55 +469,69 @@ export class Upstream extends Timed implements EndpointOwner {
     if (this.#allAwaySince > 0) {
       this.#allAwayTotalMs += now - this.#allAwaySince;
       this.#allAwaySince = 0;
+      if (this.#room.size > 0) this.#watchOldest(now);
     }
+    // Another process may listen there now, with habits of its own.
+    endpoint.idle.unlearn();
     endpoint.ramp = 1;
-    if (this.#rampTimer === null) this.#stepRampLater();
+    endpoint.widenAt = now + RAMP_STEP_MS;
   }
 
-  #stepRampLater(): void {
-    this.#rampTimer = this.#runtime.clock.setTimer(RAMP_STEP_MS, () => {
+  // The ramp: how many connections an endpoint is trusted with. One that takes a single connection and
+  // leaves resets all others in its accept queue, and what was sent on those may not be repeated.
+
+  #stepRampsLater(): void {
+    this.#rampTimer = this.#runtime.clock.setTimer(RAMP_CHECK_MS, () => {
       this.#turn.begin();
       this.#rampTimer = null;
-      let recovering = false;
-      for (const endpoint of this.endpoints) {
-        if (endpoint.state !== "away" && endpoint.ramp !== Infinity) this.#widen(endpoint);
-        if (endpoint.ramp !== Infinity && endpoint.state !== "away") recovering = true;
+      const { now } = this.#turn;
+      if (this.#room.size > 0) {
+        for (const endpoint of this.endpoints) {
+          if (endpoint.state !== "away" && endpoint.widenAt <= now && endpoint.usesRamp) {
+            this.#widen(endpoint);
+          }
+        }
+        this.#serve();
       }
-      if (recovering && !this.#stopped) this.#stepRampLater();
-      if (this.#room.size > 0) this.#serve();
       this.#turn.end();
     }, true);
   }
 
   #widen(endpoint: Endpoint): void {
     endpoint.ramp = endpoint.ramp >= RAMP_END ? Infinity : endpoint.ramp * 2;
+    endpoint.widenAt = this.#turn.now + RAMP_STEP_MS;
+  }
+
+  /** When nothing is under way: what has not shown that it serves many at a time is unknown again. */
+  #restRamp(endpoint: Endpoint): void {
+    if (endpoint.busy + endpoint.dialing > 0 || this.#room.size > 0) return;
+    endpoint.ramp = endpoint.state === "up" && endpoint.ramp > RAMP_PROVEN ? Infinity : 1;
   }
 
   // Deadlines
 
-  /** What the oldest one is waiting for decides how long it may. */
-  #limitMs(): number {
-    return this.away ? this.settings.holdMs : this.settings.queueTimeoutMs;
+  /**
+   * When the wait of `waiter` is over if things stay as they are. Holding counts from its arrival; time
+   * during which nothing could be reached is not taken off its time in the queue.
+   */
+  #endOfWait(waiter: Waiter, now: number): number {
+    const { holdMs, queueTimeoutMs } = this.settings;
+    // Without holding, the outcome of the dial decides; it has a deadline of its own.
+    if (this.away) return holdMs === 0 ? Infinity : waiter.arrivedAt + holdMs;
+    if (queueTimeoutMs === 0) return Infinity;
+    return waiter.arrivedAt + queueTimeoutMs + (this.awayMs(now) - waiter.awayAtArrival);
   }
 
   #watchOldest(now: number): void {
     const oldest = this.#room.oldest;
-    if (oldest === null) {
-      this.#turn.deadlines.set(this, Infinity);
-      return;
-    }
-    const shorter = Math.min(this.settings.holdMs || Infinity, this.settings.queueTimeoutMs);
-    const at = oldest.arrivedAt + shorter;
-    this.#turn.deadlines.set(this, at > now ? at : now + LATE_CHECK_MS);
+    this.#turn.deadlines.set(this, oldest === null ? Infinity : this.#endOfWait(oldest, now));
   }
 
   override expired(): void {
     this.#turn.begin();
     const { now } = this.#turn;
     for (let oldest = this.#room.oldest; oldest !== null; oldest = this.#room.oldest) {
-      const limit = this.#limitMs();
-      // Without holding, the outcome of the dial decides; it has a deadline of its own.
-      if (limit === 0 || now - oldest.arrivedAt < limit) break;
+      if (this.#endOfWait(oldest, now) > now) break;
       this.#room.leave(oldest);
       if (this.away) oldest.waitFailed("hold_timeout", this.#lastFailure());
       else oldest.waitFailed("queue_timeout", `${this.#busy} requests in flight, ${this.#room.size} waiting`);
@@ -494,7 +567,15 @@ export class Upstream extends Timed implements EndpointOwner {
   }
 }
 
-/** New dials begun in one go at most, on top of those under way. */
-const MOST_NEW_DIALS = 256;
-/** A wait whose limit depends on what it waits for is looked at again after this time. */
-const LATE_CHECK_MS = 100;
+/**
+ * Dialling a free port of the range that local ports are taken from can, by chance, connect a socket to
+ * itself (simultaneous open, RFC 9293 §3.5): it would echo the request, and keep the endpoint from binding.
+ */
+function connectedToItself(socket: Socket): boolean {
+  return socket.localPort !== 0 && socket.localPort === socket.remotePort &&
+    socket.localAddress === socket.remoteAddress;
+}
+
+function isTlsFailure(error: SocketError | null): boolean {
+  return error !== null && (error.code === "tls_certificate_error" || error.code === "tls_protocol_error");
+}

@@ -1,0 +1,308 @@
+/**
+ * An upstream on the in-memory network, with waiters that record what becomes of them: for tests of the
+ * waiting room, the dial loop and the slots, without a byte of HTTP.
+ */
+
+import assert from "node:assert/strict";
+import type { SocketError, SocketEvents } from "../../runtime/contract.ts";
+import { RoundRobin } from "../../src/balance/round_robin.ts";
+import { Turn } from "../../src/conn/turn.ts";
+import type { UpstreamConnection } from "../../src/conn/upstream_connection.ts";
+import { DEFAULT_LIMITS } from "../../src/http1/limits.ts";
+import type { Endpoint, EndpointSettings } from "../../src/upstream/endpoint.ts";
+import {
+  Upstream,
+  type UpstreamObserver,
+  type UpstreamSettings,
+  type WaitFailure,
+} from "../../src/upstream/upstream.ts";
+import type { Waiter } from "../../src/upstream/waiting_room.ts";
+import { createMemoryRuntime, type MemoryListener, type MemoryRuntime } from "./memory_runtime.ts";
+import type { MemoryNetworkOptions } from "./memory_network.ts";
+
+/** One request, as the upstream sees it. */
+export class TestWaiter implements Waiter {
+  readonly lab: UpstreamLab;
+  readonly name: string;
+  arrivedAt: number;
+  wantsFresh = false;
+  isRetry = false;
+  admitted = false;
+  awayAtArrival = -1;
+  inRoom = false;
+  roomBefore: Waiter | null = null;
+  roomAfter: Waiter | null = null;
+  connection: UpstreamConnection | null = null;
+  endpoint: Endpoint | null = null;
+  /** Monotonic milliseconds of the connection or the failure. */
+  settledAt = 0;
+  failure: WaitFailure | "" = "";
+  detail = "";
+  #retryCounted = false;
+  /** Called when a connection is in hand. */
+  onReady: () => void = () => {};
+  onFailed: () => void = () => {};
+
+  constructor(lab: UpstreamLab, name: string) {
+    this.lab = lab;
+    this.name = name;
+    this.arrivedAt = lab.turn.now;
+  }
+
+  ask(): this {
+    const connection = this.lab.upstream.acquire(this);
+    if (connection !== null) this.#got(connection, connection.owner as Endpoint);
+    this.lab.turn.end();
+    return this;
+  }
+
+  connectionReady(connection: UpstreamConnection, endpoint: Endpoint): void {
+    assert.equal(this.inRoom, false, `${this.name} has left the room`);
+    this.#got(connection, endpoint);
+  }
+
+  #got(connection: UpstreamConnection, endpoint: Endpoint): void {
+    assert.equal(this.connection, null, `${this.name} gets one connection at a time`);
+    assert.equal(this.failure, "", `${this.name} has not failed`);
+    this.connection = connection;
+    this.endpoint = endpoint;
+    this.#retryCounted = this.isRetry;
+    this.settledAt = this.lab.turn.now;
+    this.lab.order.push(this.name);
+    this.onReady();
+  }
+
+  waitFailed(failure: WaitFailure, detail: string): void {
+    assert.equal(this.inRoom, false, `${this.name} has left the room`);
+    assert.equal(this.failure, "", `${this.name} fails once`);
+    this.failure = failure;
+    this.detail = detail;
+    this.settledAt = this.lab.turn.now;
+    this.onFailed();
+  }
+
+  /** The response has come; the connection may serve again. */
+  answered(keep = true): void {
+    const { upstream } = this.lab;
+    assert.ok(this.endpoint !== null);
+    upstream.answered(this.endpoint);
+    this.release(keep);
+  }
+
+  release(keep: boolean): void {
+    const { connection, endpoint } = this;
+    assert.ok(connection !== null && endpoint !== null, `${this.name} has a connection`);
+    this.connection = null;
+    if (!keep) connection.drop();
+    this.lab.upstream.release(connection, endpoint, keep, this.#retryCounted);
+    this.lab.turn.end();
+  }
+
+  /** The connection ended without an answer: what an exchange does about it, then asks again. */
+  resetAndRetry(): void {
+    const { connection, endpoint } = this;
+    assert.ok(connection !== null && endpoint !== null);
+    const reused = connection.reused;
+    if (reused) this.lab.upstream.suspect(endpoint);
+    else {
+      this.lab.upstream.failed(connection, endpoint, { code: "connection_terminated", detail: "test" });
+    }
+    this.release(false);
+    this.isRetry = true;
+    this.wantsFresh = reused;
+    this.ask();
+  }
+
+  leave(): void {
+    this.lab.upstream.leave(this);
+  }
+}
+
+/** A backend: listens at `port`, keeps what it accepts. */
+class Backend {
+  readonly lab: UpstreamLab;
+  readonly port: number;
+  accepted = 0;
+  open = 0;
+  mostOpen = 0;
+  listener: MemoryListener | null = null;
+  closers: (() => void)[] = [];
+
+  constructor(lab: UpstreamLab, port: number) {
+    this.lab = lab;
+    this.port = port;
+  }
+
+  get address() {
+    return { kind: "tcp", host: "127.0.0.1", port: this.port } as const;
+  }
+
+  async up(): Promise<void> {
+    const options = {
+      address: this.address,
+      backlog: 511,
+      reusePort: false,
+      tls: null,
+      handshakeTimeoutMs: 1000,
+    };
+    this.listener = await this.lab.runtime.listen(options, {
+      accepted: (socket): SocketEvents => {
+        this.accepted++;
+        this.open++;
+        this.mostOpen = Math.max(this.mostOpen, this.open);
+        this.closers.push(() => socket.abort());
+        return {
+          data() {},
+          drained() {},
+          ended: () => socket.close(),
+          closed: () => {
+            this.open--;
+          },
+        };
+      },
+      acceptFailed() {},
+    });
+  }
+
+  /** Nobody listens any more; connections stay. */
+  down(): void {
+    void this.listener?.close();
+    this.listener = null;
+  }
+
+  /** Tears down every connection. */
+  resetAll(): void {
+    for (const close of this.closers.splice(0)) close();
+  }
+}
+
+export interface LabOptions extends Partial<Omit<UpstreamSettings, "endpoints">> {
+  readonly endpoints?: number;
+  readonly maxInFlight?: number;
+  readonly poolSize?: number;
+  readonly network?: MemoryNetworkOptions;
+  readonly tls?: boolean;
+}
+
+export class UpstreamLab implements UpstreamObserver {
+  readonly runtime: MemoryRuntime;
+  readonly turn: Turn;
+  readonly upstream: Upstream;
+  readonly backends: Backend[];
+  readonly events: string[] = [];
+  /** Names of waiters in the order they got connections. */
+  readonly order: string[] = [];
+  /** Times of all dials so far. */
+  readonly dials: { readonly at: number; readonly port: number }[] = [];
+  #names = 0;
+
+  constructor(options: LabOptions = {}) {
+    this.runtime = createMemoryRuntime(options.network ?? {});
+    this.turn = new Turn(this.runtime.clock);
+    this.backends = Array.from({ length: options.endpoints ?? 1 }, (_, i) => new Backend(this, 3000 + i));
+    const { runtime, dials } = this;
+    const counting = {
+      ...runtime,
+      clock: runtime.clock,
+      dial: (...args: Parameters<typeof runtime.dial>) => {
+        const { address } = args[0];
+        dials.push({ at: runtime.clock.now(), port: address.kind === "tcp" ? address.port : 0 });
+        return runtime.dial(...args);
+      },
+    } as MemoryRuntime;
+    this.upstream = new Upstream(counting, this.turn, {
+      name: "lab",
+      policy: (endpoints) => new RoundRobin(endpoints),
+      holdMs: 30_000,
+      holdIntervalMs: null,
+      queueSize: 1000,
+      queueBytes: 1 << 20,
+      queueTimeoutMs: 30_000,
+      connectTimeoutMs: 5000,
+      limits: DEFAULT_LIMITS,
+      ...options,
+      endpoints: this.backends.map((backend, i) => this.#endpoint(backend, i, options)),
+    }, this);
+  }
+
+  #endpoint(backend: Backend, i: number, options: LabOptions): EndpointSettings {
+    return {
+      name: `e${i}`,
+      key: {
+        scheme: options.tls === true ? "https" : "http",
+        address: backend.address,
+        tls: options.tls === true ? { serverName: "backend.test", verify: true, ca: null } : null,
+        proxyChain: [],
+        credentials: "",
+      },
+      hostField: "backend.test",
+      weight: 1,
+      maxInFlight: options.maxInFlight ?? 0,
+      pool: { size: options.poolSize ?? 16, idleTimeoutMs: 60_000, maxAgeMs: 0 },
+    };
+  }
+
+  get network() {
+    return this.runtime.network;
+  }
+
+  get now(): number {
+    return this.runtime.clock.now();
+  }
+
+  backend(i = 0): Backend {
+    const backend = this.backends[i];
+    assert.ok(backend !== undefined);
+    return backend;
+  }
+
+  endpoint(i = 0): Endpoint {
+    const endpoint = this.upstream.endpoints[i];
+    assert.ok(endpoint !== undefined);
+    return endpoint;
+  }
+
+  /** A request that arrives now; does not ask yet. */
+  waiter(name = `w${++this.#names}`): TestWaiter {
+    this.turn.begin();
+    return new TestWaiter(this, name);
+  }
+
+  /** A request that arrives now and asks. */
+  ask(name?: string): TestWaiter {
+    return this.waiter(name).ask();
+  }
+
+  asks(count: number): TestWaiter[] {
+    return Array.from({ length: count }, () => this.ask());
+  }
+
+  run(): void {
+    this.network.run();
+    this.turn.begin();
+  }
+
+  advance(ms: number): void {
+    this.network.advance(ms);
+    this.turn.begin();
+  }
+
+  /** Nothing is counted that is not there. */
+  assertQuiet(): void {
+    assert.equal(this.upstream.waiting, 0, "nobody waits");
+    assert.equal(this.upstream.inFlight, 0, "nothing is in flight");
+    assert.equal(this.upstream.bufferedBytes, 0, "nothing is buffered");
+    for (const endpoint of this.upstream.endpoints) {
+      assert.equal(endpoint.busy, 0, `${endpoint.name} is not busy`);
+      assert.equal(endpoint.dialing, 0, `${endpoint.name} is not being dialled`);
+    }
+  }
+
+  endpointAway(_upstream: Upstream, endpoint: Endpoint, error: SocketError): void {
+    this.events.push(`away ${endpoint.name} ${error.code}`);
+  }
+
+  endpointBack(_upstream: Upstream, endpoint: Endpoint, awayMs: number): void {
+    this.events.push(`back ${endpoint.name} ${Math.round(awayMs)}`);
+  }
+}
