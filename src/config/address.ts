@@ -112,7 +112,8 @@ function split(raw: unknown): Parsed<AddressParts> {
   }
   const end = rest.search(/[/?#]/);
   const authority = end < 0 ? rest : rest.slice(0, end);
-  if (authority.includes("@")) {
+  // Also behind a slash, which may be part of a password.
+  if (rest.includes("@")) {
     return fault(`must not hold a user name or password, got ${shown(raw)}`);
   }
   if (end >= 0) return fault(`must not have a path, got ${shown(raw)}`, `${scheme}://${authority}`);

@@ -36,7 +36,8 @@ export function readFileOptions(
     const place = join(prefix, key);
     const origin = originIn(file, place);
     const option = options.find((path) => path === key);
-    if (option !== undefined) {
+    // A dot in a key is a misspelt mapping, not a second way to write it.
+    if (option !== undefined && !key.includes(".")) {
       take(layer, option, place, raw, origin, problems);
     } else if (groups.has(key)) {
       readGroup(file, key, raw, place, options, layer, problems);

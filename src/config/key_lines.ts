@@ -14,7 +14,8 @@ interface Frame {
   items: number;
 }
 
-const KEY = /^(?:"([^"]*)"|'([^']*)'|([^\s#"'{}[\],&*!|>%@`][^#]*?))\s*:(?:\s+(.*))?$/;
+/** Deeper values have the line of an enclosing one; keeps the scan linear in hostile text. */
+const MAX_DEPTH = 32;
 
 /** Line of the value at a path like `upstreams.api.endpoints[2].weight`, counted from 1. */
 export type LineOf = (path: string) => number | null;
@@ -48,7 +49,7 @@ function scan(text: string): ReadonlyMap<string, number> {
     if (indent > scalarIndent) continue;
     scalarIndent = Infinity;
     if (rest.startsWith("#") || rest.startsWith("---")) continue;
-    while (rest === "-" || rest.startsWith("- ")) {
+    while ((rest === "-" || rest.startsWith("- ")) && stack.length < MAX_DEPTH) {
       const parent = popTo(stack, root, indent, false);
       const path = `${parent.path}[${parent.items++}]`;
       stack.push({ indent, kind: "item", path, items: 0 });
@@ -57,14 +58,15 @@ function scan(text: string): ReadonlyMap<string, number> {
       indent += rest.length - after.length;
       rest = after;
     }
-    const match = KEY.exec(rest);
-    if (match === null) continue;
+    const entry = splitEntry(rest);
+    if (entry === null) continue;
     const parent = popTo(stack, root, indent, true);
-    const key = quoteIfOdd(match[1] ?? match[2] ?? match[3] ?? "");
+    if (stack.length >= MAX_DEPTH) continue;
+    const key = quoteIfOdd(entry.key);
     const path = parent.path === "" ? key : `${parent.path}.${key}`;
     stack.push({ indent, kind: "key", path, items: 0 });
     if (!found.has(path)) found.set(path, index + 1);
-    if (/^(?:[&!]\S*\s+)*[|>][-+0-9]*\s*(?:#.*)?$/.test(match[4] ?? "")) scalarIndent = indent;
+    if (/^(?:[&!]\S*\s+)*[|>][-+0-9]*\s*(?:#.*)?$/.test(entry.value)) scalarIndent = indent;
   }
   return found;
 }
@@ -78,4 +80,23 @@ function popTo(stack: Frame[], root: Frame, indent: number, isKey: boolean): Fra
     if (encloses || top === root) return top;
     stack.pop();
   }
+}
+
+/** Key and value of a line that begins an entry of a mapping; null for other lines. */
+function splitEntry(line: string): { readonly key: string; readonly value: string } | null {
+  const first = line.charAt(0);
+  if (first === '"' || first === "'") {
+    const close = line.indexOf(first, 1);
+    const after = line.slice(close + 1).trimStart();
+    if (close < 0 || !/^:(?:\s|$)/.test(after)) return null;
+    return { key: line.slice(1, close), value: after.slice(1).trim() };
+  }
+  if ("{}[],&*!|>%@`".includes(first)) return null;
+  let colon = line.indexOf(":");
+  while (colon > 0 && colon + 1 < line.length && !/\s/.test(line.charAt(colon + 1))) {
+    colon = line.indexOf(":", colon + 1);
+  }
+  if (colon <= 0) return null;
+  const key = line.slice(0, colon).trimEnd();
+  return key.includes(" #") ? null : { key, value: line.slice(colon + 1).trim() };
 }

@@ -21,7 +21,7 @@ import { flagName } from "./option.ts";
 import { OPTION_PATHS, type OptionValues, type UpstreamOptionValues } from "./options.ts";
 import { DEFAULT_ORIGIN, type Origin, type Problem, problemAt } from "./problem.ts";
 import { readRoutes, type RoutesResult } from "./routes.ts";
-import { readUpstreams, type UpstreamDraft } from "./upstreams.ts";
+import { isUpstreamName, readUpstreams, type UpstreamDraft } from "./upstreams.ts";
 import { readYaml, type YamlFile } from "./yaml_file.ts";
 
 /** Everything a configuration is made of. */
@@ -74,7 +74,9 @@ export function loadConfig(sources: Sources): Loaded | Rejected {
   const top = resolve([flagLayer, envLayer, fileLayer]);
   const drafts = new Map(file === null ? [] : readUpstreams(file, problems));
   addDefaultUpstream(top, drafts, problems);
-  const routes = file === null ? NO_ROUTES : readRoutes(file, [...drafts.keys()], problems);
+  const routes = file === null
+    ? NO_ROUTES
+    : readRoutes(file, [...drafts.keys()].filter(isUpstreamName), problems);
 
   const upstreams = new Map<string, UpstreamConfig>();
   const valuesOf = new Map<string, UpstreamOptionValues>();

@@ -6,12 +6,13 @@ import type { Layer } from "./layer.ts";
 import { UPSTREAM_OPTION_PATHS } from "./options.ts";
 import { asMap } from "./mapping.ts";
 import { type Origin, type Problem, problemAt, problemsOf } from "./problem.ts";
-import { shown } from "./shown.ts";
+import { quoteIfOdd, shown } from "./shown.ts";
 import { endpoints } from "./special_types.ts";
 import { originIn, type YamlFile } from "./yaml_file.ts";
 
 /** An upstream as the file has it, before the defaults of the top level. */
 export interface UpstreamDraft {
+  /** A wrong name, which has been reported, is quoted here: it goes into further messages. */
   readonly name: string;
   /** Null when they are missing or wrong; the problem has been reported. */
   readonly endpoints: readonly EndpointConfig[] | null;
@@ -48,7 +49,7 @@ export function readUpstreams(file: YamlFile, problems: Problem[]): ReadonlyMap<
       const message = "must be a name of letters, digits, - and _ that begins with a letter";
       problems.push(problemAt(originIn(file, place), place, message));
     }
-    drafts.set(name, readUpstream(file, name, place, value, problems));
+    drafts.set(name, readUpstream(file, quoteIfOdd(name), place, value, problems));
   }
   return drafts;
 }

@@ -1,0 +1,157 @@
+/**
+ * Writes `docs/reference.md` out of the tables that the program itself uses: options, commands, exit codes,
+ * reason codes, keys of the access log. A test fails when the file is not what this writes.
+ *
+ *     bun scripts/reference.ts            write the file
+ *     bun scripts/reference.ts --check    exit 1 when it is out of date
+ */
+
+import { readFileSync, writeFileSync } from "node:fs";
+import { COMMANDS } from "../src/cli/commands.ts";
+import { EXIT_MEANINGS } from "../src/cli/exit_code.ts";
+import { envName, flagName, GROUPS } from "../src/config/option.ts";
+import { OPTION_PATHS, optionAt, type OptionPath, shortPath } from "../src/config/options.ts";
+import { reason, REASON_CODES } from "../src/exchange/reason.ts";
+import { JSON_KEYS } from "../src/observe/access_log_format.ts";
+
+export const referenceFile = new URL("../docs/reference.md", import.meta.url);
+
+const INTRODUCTION = `# Reference
+
+Written by \`scripts/reference.ts\` from the tables that the program uses. Do not edit.
+
+Every option has one name. In the YAML file it is a key (\`queue: {size: 100}\` for \`queue.size\`), on the
+command line a flag (\`--queue-size 100\` or \`--queue-size=100\`), in the environment a variable
+(\`SLUICE_QUEUE_SIZE=100\`). A flag wins over the environment, the environment over the file, the file over the
+default. An empty variable counts as not set. Unknown names are errors.
+
+## Values
+
+| type | how it is written |
+|---|---|
+| duration | \`250ms\`, \`30s\`, \`5m\`, \`1h\`, \`1d\`, or \`0\`; other numbers need their unit |
+| size | \`512B\`, \`64KiB\`, \`1MiB\`, \`10MB\`, or \`0\`; \`KiB\` is 1,024 bytes, \`KB\` 1,000 |
+| count | a whole number in decimal |
+| boolean | \`true\` or \`false\`; as flags \`--name\` and \`--no-name\` |
+| path | path of a file; a relative one starts at the working directory |
+| address | \`3000\`, \`:3000\`, \`host:3000\`, \`[::1]:3000\`, \`http://host[:80]\`, \`https://host[:443]\`, or \`unix:/path\` |
+| list | a YAML list, text with commas, or a flag given several times |
+
+To send requests to \`3000\` or \`:3000\` means 127.0.0.1; to listen there means all IPv4 interfaces.
+`;
+
+const STRUCTURE = `## Upstreams and routes
+
+Only in the file. An **upstream** is a named set of endpoints; a **route** says which requests go to which.
+
+\`\`\`yaml
+listen: ":8080"
+hold: 30s                       # default for every upstream
+upstreams:
+  app:
+    endpoints: [3000, {address: 127.0.0.1:3001, weight: 2}]
+    policy: least_conn
+    max_in_flight: 1
+  api: 4000                     # short for {endpoints: [4000]}
+routes:
+  - match: {host: example.com, path: /api/}
+    to: api
+    retry: unanswered
+  - match: {path: /robots.txt}
+    respond: "User-agent: *\\nDisallow: /\\n"
+  - to: app
+\`\`\`
+
+| key | value |
+|---|---|
+| \`upstreams.NAME\` | a name of letters, digits, \`-\` and \`_\`, beginning with a letter |
+| \`upstreams.NAME.endpoints\` | addresses, or \`{address, weight}\` with a weight of 1 to 1000 |
+| \`upstreams.NAME.OPTION\` | any option marked "per upstream" below; without it the value of the top level holds |
+| \`routes[].match.host\` | host name without port, \`*.example.com\` for all names below, or a list; without it any host |
+| \`routes[].match.path\` | beginning of the path in whole segments (\`/api\` matches \`/api/x\`, not \`/apix\`), or a list; without it any path |
+| \`routes[].to\` | name of an upstream, or addresses |
+| \`routes[].respond\` | text of the answer, or \`{status, body, headers}\` |
+| \`routes[].retry\` | like the option \`retry\`, for this route only |
+
+The most specific route wins: an exact host before a wildcard (the longest first) before any host, then the
+longest path. Without \`routes\` there may be one upstream, which gets everything. What no route matches is answered
+with 404.
+`;
+
+/** The whole file. */
+export function renderReference(): string {
+  return [
+    INTRODUCTION,
+    STRUCTURE,
+    "## Options\n",
+    ...GROUPS.map((group) =>
+      [
+        `### ${group}\n`,
+        ...OPTION_PATHS.filter((path) => optionAt(path).group === group).map(renderOption),
+      ].join("\n")
+    ),
+    "## Commands\n",
+    ...COMMANDS.map((command) =>
+      [
+        `### \`sluice ${command.usage}\`\n`,
+        `${command.doc}\n`,
+        ...command.flags.map((flag) =>
+          `- \`--${flag.name}${flag.value === null ? "" : ` ${flag.value}`}\`: ${flag.help}\n`
+        ),
+      ].join("\n")
+    ),
+    "## Exit codes\n",
+    table(["code", "meaning"], EXIT_MEANINGS.map(([code, meaning]) => [String(code), meaning])),
+    "## Reason codes\n",
+    "Every request that fails has one. It is in the `Proxy-Status` field of the answer, in the access log and in the\n" +
+    "metrics. A star marks names registered by RFC 9209. Status `-`: nobody was left to answer.\n",
+    table(
+      ["code", "status", "side", "meaning"],
+      REASON_CODES.map((code) => {
+        const { status, side, registered, sentence } = reason(code);
+        return [`\`${code}\`${registered ? " *" : ""}`, status === 0 ? "-" : String(status), side, sentence];
+      }),
+    ),
+    "## Access log\n",
+    "With `access_log: json` every line is one JSON object with all of these keys, in this order.\n",
+    table(["key", "meaning"], JSON_KEYS.map(([key, meaning]) => [`\`${key}\``, meaning])),
+  ].join("\n");
+}
+
+function renderOption(path: OptionPath): string {
+  const option = optionAt(path);
+  const { type } = option;
+  const places = option.outsideFile === true
+    ? "not in the file"
+    : option.scope === "upstream"
+    ? "top level or per upstream"
+    : "top level";
+  const shown = option.default === null ? "none" : option.default === "" ? "empty" : `\`${option.default}\``;
+  const short = shortPath(path);
+  return [
+    `#### \`${path}\`\n`,
+    `${option.doc}\n`,
+    `- must be ${type.accepts}`,
+    `- default: ${shown}`,
+    `- flag \`${flagName(short)}\`, variable \`${envName(short)}\`${
+      short === path ? "" : `, short key \`${short}\``
+    }; ${places}`,
+    `- example: \`${option.outsideFile === true ? `${flagName(path)} ` : `${path}: `}${option.example}\`\n`,
+  ].join("\n");
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) =>
+    `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |\n`;
+  return line(head) + line(head.map(() => "---")) + rows.map(line).join("");
+}
+
+if (import.meta.main) {
+  const text = renderReference();
+  if (!process.argv.includes("--check")) {
+    writeFileSync(referenceFile, text);
+  } else if (readFileSync(referenceFile, "utf8") !== text) {
+    console.error("docs/reference.md is out of date: run bun scripts/reference.ts");
+    process.exit(1);
+  }
+}

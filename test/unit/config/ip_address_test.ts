@@ -1,0 +1,65 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { canonicalCidr, canonicalIp } from "../../../src/config/ip_address.ts";
+
+test("IP literals in canonical text", () => {
+  const cases: readonly (readonly [string, string | null])[] = [
+    ["127.0.0.1", "127.0.0.1"],
+    ["255.255.255.255", "255.255.255.255"],
+    ["256.0.0.1", null],
+    ["1.2.3", null],
+    ["1.2.3.4.5", null],
+    ["01.2.3.4", null],
+    ["0x7f.0.0.1", null],
+    ["1.2.3.4 ", null],
+    ["::", "::"],
+    ["::1", "::1"],
+    ["1::", "1::"],
+    ["0:0:0:0:0:0:0:1", "::1"],
+    ["2001:DB8:0:0:1:0:0:1", "2001:db8::1:0:0:1"],
+    ["2001:db8:0:1:1:1:1:1", "2001:db8:0:1:1:1:1:1"],
+    ["1:2:3:4:5:6:7::", "1:2:3:4:5:6:7:0"],
+    ["::ffff:1.2.3.4", "::ffff:102:304"],
+    ["1:2:3:4:5:6:1.2.3.4", "1:2:3:4:5:6:102:304"],
+    ["::1.2.3.4:5", null],
+    ["1.2.3.4::", null],
+    ["1:2:3:4:5:6:7:8:9", null],
+    ["1:2:3:4:5:6:7:8::", null],
+    ["1::2::3", null],
+    [":1", null],
+    ["1:", null],
+    [":::", null],
+    ["12345::", null],
+    ["fe80::1%eth0", null],
+    ["[::1]", null],
+    ["", null],
+    ["g::", null],
+  ];
+  for (const [text, expected] of cases) assert.equal(canonicalIp(text), expected, text);
+});
+
+test("CIDR blocks in canonical text", () => {
+  const cases: readonly (readonly [string, string])[] = [
+    ["10.0.0.0/8", "10.0.0.0/8"],
+    ["0.0.0.0/0", "0.0.0.0/0"],
+    ["192.0.2.1", "192.0.2.1/32"],
+    ["192.0.2.128/25", "192.0.2.128/25"],
+    ["::/0", "::/0"],
+    ["2001:DB8::/33", "2001:db8::/33"],
+    ["::1", "::1/128"],
+    ["10.0.0.1/8", "suggests 10.0.0.0/8"],
+    ["192.0.2.129/25", "suggests 192.0.2.128/25"],
+    ["2001:db8:ffff::/33", "suggests 2001:db8:8000::/33"],
+    ["10.0.0.0/33", "suggests null"],
+    ["10.0.0.0/", "suggests null"],
+    ["10.0.0.0/08", "suggests null"],
+    ["10.0.0.0/8/8", "suggests null"],
+    ["::/129", "suggests null"],
+    ["example.com/8", "suggests null"],
+    ["", "suggests null"],
+  ];
+  for (const [text, expected] of cases) {
+    const result = canonicalCidr(text);
+    assert.equal(result.kind === "ok" ? result.text : `suggests ${result.suggestion}`, expected, text);
+  }
+});
