@@ -74,6 +74,8 @@ export class ClientConnection extends Connection implements ClientStream {
   #advancing = false;
   #readPaused = false;
   #bodyPaused = false;
+  /** The client has been asked for the request body, or has begun to send it. */
+  #bodyExpected = false;
   #lingered = 0;
   /** No further request is wanted on this connection. */
   #draining = false;
@@ -178,8 +180,10 @@ export class ClientConnection extends Connection implements ClientStream {
         break;
       }
       if (event === "head") this.#headArrived(parser.head as Head);
-      else if (event === "data") this.events?.clientBody(parser.data, parser.dataFrom, parser.dataTo);
-      else if (event === "end") this.#requestEnded();
+      else if (event === "data") {
+        this.#bodyExpected = true;
+        this.events?.clientBody(parser.data, parser.dataFrom, parser.dataTo);
+      } else if (event === "end") this.#requestEnded();
       else {
         this.#faulted(parser.fault as Fault);
         break;
@@ -211,6 +215,7 @@ export class ClientConnection extends Connection implements ClientStream {
     this.minor = head.minor;
     this.requestDone = false;
     this.#bodyPaused = false;
+    this.#bodyExpected = false;
     const kind = requestFraming(head);
     if (typeof kind !== "string") {
       this.#refuse(kind, head);
@@ -262,9 +267,9 @@ export class ClientConnection extends Connection implements ClientStream {
     this.#handler.refused(this, fault, head);
   }
 
-  /** The body's idle deadline rests while we are the ones who do not read. */
+  /** The body's idle deadline rests while we are the ones who do not read, or the client waits for a 100. */
   #restartBodyDeadline(): void {
-    if (this.#bodyPaused || this.backlogBytes > 0) return;
+    if (this.#bodyPaused || !this.#bodyExpected || this.backlogBytes > 0) return;
     this.setDeadline(this.turn.now + this.#settings.bodyIdleTimeoutMs);
   }
 
@@ -272,7 +277,9 @@ export class ClientConnection extends Connection implements ClientStream {
    * Begins to expect the rest of the request body: the deadline for a pause within it runs from now.
    */
   expectBody(): void {
-    if (!this.requestDone) this.#restartBodyDeadline();
+    if (this.requestDone) return;
+    this.#bodyExpected = true;
+    this.#restartBodyDeadline();
   }
 
   pauseBody(): void {

@@ -187,9 +187,11 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
     const { requestBufferBytes } = this.settings;
     const expected = this.head.bodyBytes;
     this.#body = new RequestBody(requestBufferBytes, expected <= requestBufferBytes ? expected : -1);
-    this.client.expectBody();
-    // A client that waits for 100 sends nothing before a connection is in hand.
-    if (this.#kind === "length" && expected <= requestBufferBytes && !expectsContinue(this.head)) return;
+    // A client that waits for 100 sends nothing before a connection is in hand, and is not late.
+    if (!expectsContinue(this.head)) {
+      this.client.expectBody();
+      if (this.#kind === "length" && expected <= requestBufferBytes) return;
+    }
     this.#ask();
   }
 
@@ -297,7 +299,7 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
     }
     body.sent();
     client.resumeBody();
-    client.expectBody();
+    if (!expectsContinue(this.head)) client.expectBody();
   }
 
   #fieldsFor(endpoint: Endpoint): string {
@@ -412,7 +414,10 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
   upstreamInterim(head: Head): void {
     this.#sawResponse();
     // A 100 that the client did not ask for would tell it nothing.
-    if (head.status === 100 && !expectsContinue(this.head)) return;
+    if (head.status === 100) {
+      if (!expectsContinue(this.head)) return;
+      this.client.expectBody();
+    }
     this.client.sendInterim(head.status, head.reason, interimFields(head));
   }
 
