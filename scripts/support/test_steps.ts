@@ -121,8 +121,9 @@ function testArguments(runtime: RunnerName, grep: string, files: readonly string
   switch (runtime) {
     case "node": {
       const filter = grep === "" ? [] : [`--test-name-pattern=${grep}`];
-      const fixed = ["--test", "--test-concurrency=1", `--test-timeout=${oneTestMs}`, "--test-reporter=spec"];
-      return [...fixed, ...filter, ...files];
+      // A socket that a failed test left open must not keep the run from ending; the others exit anyway.
+      const ends = ["--test-force-exit", `--test-timeout=${oneTestMs}`];
+      return ["--test", "--test-concurrency=1", "--test-reporter=spec", ...ends, ...filter, ...files];
     }
     case "bun": {
       const filter = grep === "" ? [] : ["-t", grep];

@@ -5,7 +5,7 @@
  *     bun test/smoke/smoke.ts --brief dist/sluice
  *     bun test/smoke/smoke.ts node runtime/main_node.ts
  *
- * Prints `ok name` or `FAIL name: why` for every check and exits 1 when one failed. Needs no test runner.
+ * Prints `ok name (time)` or `FAIL name: why` for every check and exits 1 when one failed. Needs no test runner.
  */
 
 import assert from "node:assert/strict";
@@ -289,9 +289,10 @@ async function main(args: string[]): Promise<number> {
   for (const check of checks) {
     if ((brief && !check.brief) || (check.executableOnly === true && !isExecutable(command))) continue;
     const folder = new ScratchFolder();
+    const began = performance.now();
     try {
       await check.run(command, folder);
-      console.log(`ok ${check.name}`);
+      console.log(`ok ${check.name} (${Math.round(performance.now() - began)} ms)`);
     } catch (error) {
       failed++;
       console.log(`FAIL ${check.name}: ${error instanceof Error ? error.stack : error}`);
