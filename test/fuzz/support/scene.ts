@@ -1,0 +1,45 @@
+/** What the actors of a case share. */
+
+import type { FakeClock } from "../../support/fake_clock.ts";
+import type { MemoryNetwork, MemoryRuntime } from "../../support/memory_runtime.ts";
+import type { Random } from "./random.ts";
+import type { PlannedRequest } from "./requests.ts";
+
+/**
+ * - `calm`: everybody behaves, endpoints may go away for a while; every request has to be answered 2xx
+ * - `wild`: anything goes
+ */
+export type Mood = "calm" | "wild";
+
+export interface Scene {
+  readonly mood: Mood;
+  readonly random: Random;
+  readonly network: MemoryNetwork;
+  readonly clock: FakeClock;
+  /** Of clients and origins; Sluice has its own on the same network. */
+  readonly runtime: MemoryRuntime;
+  readonly requests: Map<string, PlannedRequest>;
+  /** Methods that may be sent again whatever the request says. */
+  readonly repeatableMethods: readonly string[];
+  /** Any request may be sent again while it is unanswered. */
+  readonly unanswered: boolean;
+  /** Attempts in all, 0 = any number. */
+  readonly tries: number;
+  /** What is written in one call arrives in one piece. */
+  readonly whole: boolean;
+  /** Most content bytes of a response. */
+  readonly mostContent: number;
+  /** Requests altered at random are about: ids that nobody planned may turn up. */
+  readonly hasWild: boolean;
+  trace(who: string, what: string): void;
+}
+
+/** Bytes that each side says in a tunnel. */
+export const TUNNEL_BYTES = 300;
+
+/** Somebody who does one thing at a time when asked to. */
+export interface Actor {
+  /** It can do something now. */
+  readonly ready: boolean;
+  act(): void;
+}

@@ -1,0 +1,181 @@
+/** The proxy of a case: built from a configuration value, on the case's network, under observation. */
+
+import type { Address, DialEvents, Runtime, SocketError } from "../../../runtime/contract.ts";
+import { buildWorld, type WorldObserver } from "../../../src/cli/world.ts";
+import type { Config } from "../../../src/config/config.ts";
+import type { ClientConnection } from "../../../src/conn/client_connection.ts";
+import type { Connection } from "../../../src/conn/connection.ts";
+import type { Turn } from "../../../src/conn/turn.ts";
+import type { Exchange } from "../../../src/exchange/exchange.ts";
+import type { Tunnel } from "../../../src/exchange/tunnel.ts";
+import { Front, type FrontObserver, type LocalAnswer } from "../../../src/front/front.ts";
+import type { Endpoint } from "../../../src/upstream/endpoint.ts";
+import type { Upstream } from "../../../src/upstream/upstream.ts";
+import { createMemoryRuntime, type MemoryNetwork } from "../../support/memory_runtime.ts";
+import { MemorySystem } from "../../support/memory_system.ts";
+import { Finding } from "./strict_reader.ts";
+
+/**
+ * Bytes that may wait for a peer that does not read: the mark at which the source is paused (64 KiB), one
+ * chunk of the platform (64 KiB) and what is joined in one turn (128 KiB), with room for framing.
+ */
+const MOST_BACKLOG_BYTES = 320 * 1024;
+
+export class FuzzedSluice implements WorldObserver, FrontObserver {
+  front!: Front; // set by `start`
+  upstream!: Upstream; // set by `start`
+  turn!: Turn; // set by `start`
+  port = 0;
+  readonly #trace: (who: string, what: string) => void;
+  readonly #connections = new Set<Connection>();
+  readonly #clients: ClientConnection[] = [];
+  readonly #done = new Set<Exchange>();
+  #answers = 0;
+  #tunnels = 0;
+
+  constructor(trace: (who: string, what: string) => void) {
+    this.#trace = trace;
+  }
+
+  static async start(
+    network: MemoryNetwork,
+    config: Config,
+    trace: (who: string, what: string) => void,
+  ): Promise<FuzzedSluice> {
+    const sluice = new FuzzedSluice(trace);
+    const runtime = sluice.#watched(createMemoryRuntime({ network }));
+    const { world, upstreams } = await buildWorld(runtime, new MemorySystem(), config, sluice);
+    sluice.upstream = upstreams[0] as Upstream;
+    sluice.turn = world.exchange.turn;
+    sluice.front = new Front(runtime, world, sluice);
+    const address = await sluice.front.listen({
+      address: { kind: "tcp", host: "127.0.0.1", port: 0 },
+      backlog: 511,
+      reusePort: false,
+      tls: null,
+      handshakeTimeoutMs: 5000,
+    });
+    sluice.port = address.kind === "tcp" ? address.port : 0;
+    return sluice;
+  }
+
+  /** The runtime, with every connection that is made through it noted. */
+  #watched(inner: Runtime): Runtime {
+    return {
+      name: inner.name,
+      version: inner.version,
+      capabilities: inner.capabilities,
+      clock: inner.clock,
+      resolve: (host) => inner.resolve(host),
+      listen: (options, events) =>
+        inner.listen(options, {
+          accepted: (socket) => {
+            const connection = events.accepted(socket) as ClientConnection;
+            this.#clients.push(connection);
+            this.#connections.add(connection);
+            return connection;
+          },
+          acceptFailed: (error) => events.acceptFailed(error),
+        }),
+      dial: (options, events: DialEvents) =>
+        inner.dial(options, {
+          opened: (socket) => {
+            const connection = events.opened(socket);
+            this.#connections.add(connection as Connection);
+            return connection;
+          },
+          failed: (error) => events.failed(error),
+        }),
+    };
+  }
+
+  /** What must hold at any time. @throws Finding */
+  check(): void {
+    const { upstream } = this;
+    let busy = 0;
+    for (const { busy: served, dialing, idle, settings, name } of upstream.endpoints) {
+      busy += served;
+      const { maxInFlight } = settings;
+      if (served < 0 || dialing < 0) throw new Finding(`${name}: ${served} busy, ${dialing} dialing`);
+      if (maxInFlight > 0 && served + dialing > maxInFlight) {
+        throw new Finding(`${name}: ${served} busy and ${dialing} dialing, ${maxInFlight} allowed`);
+      }
+      if (maxInFlight > 0 && served + dialing + idle.size > maxInFlight) {
+        throw new Finding(
+          `${name}: ${served} busy, ${dialing} dialing and ${idle.size} idle, ${maxInFlight} allowed`,
+        );
+      }
+    }
+    if (busy !== upstream.inFlight) throw new Finding(`${upstream.inFlight} in flight, ${busy} on endpoints`);
+    if (upstream.waiting < 0 || upstream.bufferedBytes < 0) {
+      throw new Finding(`${upstream.waiting} waiting, ${upstream.bufferedBytes} bytes buffered`);
+    }
+    for (const connection of this.#connections) {
+      if (connection.backlogBytes > MOST_BACKLOG_BYTES) {
+        throw new Finding(`a backlog of ${connection.backlogBytes} bytes`);
+      }
+      if (connection.sendingEnded && connection.backlogBytes === 0) this.#connections.delete(connection);
+    }
+  }
+
+  /** What must hold when everybody has gone and all deadlines have passed. @throws Finding */
+  checkEnd(): void {
+    this.check();
+    const { upstream, front, turn } = this;
+    const left = {
+      connections: front.connections,
+      tunnels: this.#tunnels,
+      inFlight: upstream.inFlight,
+      waiting: upstream.waiting,
+      bufferedBytes: upstream.bufferedBytes,
+      dialing: upstream.endpoints.reduce((sum, { dialing }) => sum + dialing, 0),
+      idle: upstream.endpoints.reduce((sum, { idle }) => sum + idle.size, 0),
+      deadlines: turn.deadlines.size,
+    };
+    for (const [what, count] of Object.entries(left)) {
+      if (count !== 0) throw new Finding(`at the end ${what} is ${count}: ${JSON.stringify(left)}`);
+    }
+    const begun = this.#clients.reduce((sum, { requests }) => sum + requests, 0);
+    const reported = this.#done.size + this.#answers;
+    if (begun !== reported) throw new Finding(`${begun} requests begun, ${reported} reported`);
+  }
+
+  // Observers
+
+  exchangeDone(exchange: Exchange): void {
+    if (this.#done.has(exchange)) throw new Finding(`${exchange.head.target} was reported twice`);
+    this.#done.add(exchange);
+    const { status, reason, detail, attempts } = exchange;
+    this.#trace("sluice", `ends ${exchange.head.method} ${exchange.head.find("x-id") ?? ""}: ${status} ${reason} ${detail} after ${attempts}`);
+    if (reason === "" && status === 0) throw new Finding("an exchange failed without a reason");
+  }
+
+  answeredLocally({ status, reason, detail }: LocalAnswer): void {
+    this.#trace("sluice", `answers ${status} ${reason} ${detail}`);
+    if (reason === "") throw new Finding(`a local answer without a reason: ${status}`);
+    // Such a connection is answered without having asked.
+    if (reason !== "too_many_connections") this.#answers++;
+  }
+
+  tunnelOpened(tunnel: Tunnel): void {
+    this.#tunnels++;
+    this.front.tunnelOpened(tunnel);
+  }
+
+  tunnelClosed(tunnel: Tunnel): void {
+    this.#tunnels--;
+    this.front.tunnelClosed(tunnel);
+  }
+
+  endpointAway(_upstream: Upstream, endpoint: Endpoint, error: SocketError): void {
+    this.#trace("sluice", `${endpoint.name} is away: ${error.code}`);
+  }
+
+  endpointBack(_upstream: Upstream, endpoint: Endpoint): void {
+    this.#trace("sluice", `${endpoint.name} is back`);
+  }
+
+  acceptFailed(_address: Address, error: SocketError): void {
+    throw new Finding(`accept failed: ${error.code}`);
+  }
+}
