@@ -42,7 +42,8 @@ class NodeRuntime implements Runtime {
     reusePort: canReusePort(),
     backlog: true,
     unixSockets: process.platform !== "win32",
-    abortSendsReset: true,
+    // Deno's node:net has `resetAndDestroy`, which ends in order.
+    abortSendsReset: !("Deno" in globalThis),
     serverNames: true,
     maxChunkBytes: MAX_CHUNK_BYTES,
   };

@@ -1,4 +1,5 @@
 /** TLS of node:tls under the socket contract: contexts, handshakes, and what they settled. */
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { isIP, type Server, type Socket as NetSocket } from "node:net";
 import * as tls from "node:tls";
 import type { ClientTls, ListenOptions, ServerTls, SocketError, TlsSession } from "./contract.ts";
@@ -13,6 +14,7 @@ export interface TlsAcceptEvents {
 
 /** A listener that is not bound yet. Throws what node says about a broken certificate. */
 export function createTlsServer(options: ListenOptions, own: ServerTls, events: TlsAcceptEvents): Server {
+  for (const { cert, key } of [own, ...own.names ?? []]) checkCertificate(cert, key);
   const server = tls.createServer({
     cert: own.cert,
     key: own.key,
@@ -35,6 +37,12 @@ export function createTlsServer(options: ListenOptions, own: ServerTls, events: 
     events.failed(socketErrorOf(error, "handshake"));
   });
   return server;
+}
+
+/** Throws unless both are what they should be and belong together: Deno would not tell. */
+function checkCertificate(cert: string, key: string): void {
+  if (new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))) return;
+  throw new Error("the private key is not that of the certificate");
 }
 
 /**
@@ -88,7 +96,7 @@ function clientContext(own: ClientTls): tls.SecureContext {
 type ServerNameCallback = NonNullable<tls.TlsOptions["SNICallback"]>;
 
 /** Exact names first, then `*.` for one label; without a match the listener's own certificate is used. */
-function chooseByName(names: NonNullable<ServerTls["names"]>): ServerNameCallback {
+export function chooseByName(names: NonNullable<ServerTls["names"]>): ServerNameCallback {
   const contexts = new Map<string, tls.SecureContext>();
   for (const { name, cert, key } of names) {
     contexts.set(name.toLowerCase(), tls.createSecureContext({ cert, key }));
@@ -100,6 +108,6 @@ function chooseByName(names: NonNullable<ServerTls["names"]>): ServerNameCallbac
   };
 }
 
-function sessionOf(stream: tls.TLSSocket, serverName: string): TlsSession {
+export function sessionOf(stream: tls.TLSSocket, serverName: string): TlsSession {
   return { alpn: stream.alpnProtocol || "", serverName, version: stream.getProtocol() ?? "" };
 }

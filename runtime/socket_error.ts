@@ -1,7 +1,7 @@
 /**
  * The one place where errors of the platforms become our few codes. Node and Bun put a POSIX, c-ares or
  * OpenSSL name in `code`; Deno has error classes, and a `code` only where the kernel gave one. Message
- * text decides nothing, except for the two kinds of Deno error that carry neither (see `denoCode`).
+ * text decides nothing, except for the three kinds of Deno error that carry neither (see `denoCode`).
  */
 import type { CloseReason, SocketError, SocketErrorCode } from "./contract.ts";
 
@@ -167,7 +167,8 @@ function socketErrorCode(code: string, stage: SocketStage): SocketErrorCode {
 /**
  * Deno's rustls and its resolver report nothing but a class and a sentence, so here the sentence has
  * to be looked at: "invalid peer certificate: …" (rustls `Error::InvalidCertificate`) among the other
- * `InvalidData`, and "failed to lookup address information: …" (Rust's `std::net`) of class `Error`.
+ * `InvalidData`, and "failed to lookup address information: …" (Rust's `std::net`) of class `Error`. Its
+ * node:tls leaves out the code that Node gives to a handshake that takes too long.
  */
 function denoCode(name: string, message: string): string {
   if (Object.hasOwn(DENO_CLASSES, name)) return DENO_CLASSES[name as keyof typeof DENO_CLASSES];
@@ -175,6 +176,7 @@ function denoCode(name: string, message: string): string {
     return message.startsWith("invalid peer certificate") ? "CERT_REJECTED" : "EPROTO";
   }
   if (message.startsWith("failed to lookup address information")) return "ENOTFOUND";
+  if (message === "TLS handshake timeout") return "ERR_TLS_HANDSHAKE_TIMEOUT";
   return "";
 }
 

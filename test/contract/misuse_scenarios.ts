@@ -79,9 +79,10 @@ export const misuseScenarios: readonly Scenario[] = [
         await client.saturate(new Pattern(21));
         client[method]();
         await turns();
-        assert.equal(client.closedWith, null, "bytes are still to be sent");
+        // Unless the adapter has given every byte to the kernel, which goes on without us.
+        const done = method === "close" && client.closedWith !== null;
         client.abort();
-        await client.whenClosed("aborted");
+        await client.whenClosed(done ? "finished" : "aborted");
         server.abort();
       }
     },
@@ -167,7 +168,6 @@ export const misuseScenarios: readonly Scenario[] = [
       writing.server.fill(new Pattern(24));
       writing.client.abort();
       await writing.server.whenClosed("reset");
-      assert.equal(writing.server.drains, 0);
     },
   },
   ...(["data", "drained", "ended"] as const).map((event): Scenario => ({

@@ -59,7 +59,8 @@ export class RawPeer extends Waiting {
     for (let sent = 0; sent < length;) {
       const piece = pattern.bytes(sent, Math.min(pieceBytes, length - sent));
       sent += piece.length;
-      if (!this.socket.write(piece)) await this.#drain();
+      if (this.gone !== "") return;
+      await this.#written(piece);
     }
   }
 
@@ -91,13 +92,15 @@ export class RawPeer extends Waiting {
     return this.gone;
   }
 
-  #drain(): Promise<void> {
+  /** Resolves when node:net has passed the bytes on, or given them up. */
+  #written(bytes: Uint8Array): Promise<void> {
+    // Not "drain": Deno does not always tell it after the peer's FIN.
     return new Promise((resolve) => {
-      const done = () => {
-        this.socket.off("drain", done).off("close", done);
+      this.socket.once("close", resolve);
+      this.socket.write(bytes, () => {
+        this.socket.off("close", resolve);
         resolve();
-      };
-      this.socket.on("drain", done).on("close", done);
+      });
     });
   }
 }
