@@ -8,7 +8,7 @@
  */
 
 import type { CloseReason, Socket } from "../../runtime/contract.ts";
-import { encodeChunkHead, LAST_CHUNK } from "../http1/encode.ts";
+import { encodeChunkHead, LAST_CHUNK, statusLine } from "../http1/encode.ts";
 import { type Fault, FAULTS } from "../http1/fault.ts";
 import { type BodyKind, requestFraming } from "../http1/framing.ts";
 import type { Head } from "../http1/head.ts";
@@ -397,7 +397,11 @@ export class ClientConnection extends Connection implements ClientStream {
     const connection = persist
       ? (this.minor === 0 ? "Connection: keep-alive\r\n\r\n" : "\r\n")
       : "Connection: close\r\n\r\n";
-    this.sendText("HTTP/1.1 " + status + " " + reason + "\r\n" + fields + framing + connection);
+    // Piece by piece: writing flat strings costs less than joining them first.
+    this.sendText(statusLine(status, reason));
+    this.sendText(fields);
+    if (framing !== "") this.sendText(framing);
+    this.sendText(connection);
   }
 
   /** Sends the head of a 101 response; what follows on the connection is raw. */

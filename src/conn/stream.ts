@@ -11,8 +11,12 @@ import type { Fault } from "../http1/fault.ts";
 import type { BodyKind } from "../http1/framing.ts";
 import type { Head } from "../http1/head.ts";
 
-/** How the body of a response is delimited as far as the sender knows: its length, or only its end. */
-export type ResponseBody = "none" | "length" | "stream";
+/**
+ * How the body of a response is delimited as far as the sender knows: by its length, by a Content-Length
+ * that is among the fields already (checked by the codec, which accepts only the canonical form), or
+ * only by its end.
+ */
+export type ResponseBody = "none" | "length" | "sized" | "stream";
 
 /** The client's side of one exchange. */
 export interface ClientStream {
@@ -28,8 +32,8 @@ export interface ClientStream {
   /** Sends an interim response; dropped for a client that cannot understand it. */
   sendInterim(status: number, reason: string, fields: string): void;
   /**
-   * Sends the response head. `fields` are complete field lines without framing and connection options,
-   * which are added here.
+   * Sends the response head. `fields` are complete field lines without connection options and, unless
+   * `body` is "none" or "sized", without framing, which are added here.
    *
    * @param bodyBytes length of the body when `body` is "length"
    * @param close true to end the connection after this response

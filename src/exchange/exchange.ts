@@ -25,7 +25,7 @@ import type { Endpoint } from "../upstream/endpoint.ts";
 import type { Upstream, WaitFailure } from "../upstream/upstream.ts";
 import type { Waiter } from "../upstream/waiting_room.ts";
 import { mayServeAgain } from "../upstream/after_reply.ts";
-import { acceptsTrailers, type ForwardSettings, requestFields } from "./forward_request.ts";
+import { acceptsTrailers, type ForwardSettings, type RequestFields, requestFields } from "./forward_request.ts";
 import { interimFields, responseFields, switchFields } from "./forward_response.ts";
 import { sendFailure } from "./local_reply.ts";
 import { type ReasonCode, REASONS } from "./reason.ts";
@@ -95,7 +95,7 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
   #endpoint: Endpoint | null = null;
   #retryCounted = false;
   #buffered = 0;
-  #fields = "";
+  #fields: RequestFields | null = null;
   #stored: StoredReply | null = null;
   #tunnel: Tunnel | null = null;
 
@@ -282,8 +282,9 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
     const fields = this.#fieldsFor(endpoint);
     connection.sendRequest(
       this.head.method,
-      this.#target,
-      fields,
+      this.#startLine(),
+      fields.own,
+      fields.added,
       this.#kind,
       this.head.bodyBytes,
       this,
@@ -302,8 +303,17 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
     if (!expectsContinue(this.head)) client.expectBody();
   }
 
-  #fieldsFor(endpoint: Endpoint): string {
-    if (this.#fields !== "") return this.#fields;
+  /** The request line: the client's own bytes where they are what we would write. */
+  #startLine(): string {
+    const { head } = this;
+    if (head.minor === 1 && head.target === this.#target && head.count > 0) {
+      return head.text.slice(0, head.table[0]);
+    }
+    return head.method + " " + this.#target + " HTTP/1.1\r\n";
+  }
+
+  #fieldsFor(endpoint: Endpoint): RequestFields {
+    if (this.#fields !== null) return this.#fields;
     const { hostHeader } = this.settings;
     let host: string | null = null;
     if (hostHeader.kind === "fixed") host = hostHeader.value;
@@ -453,7 +463,7 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
     this.status = head.status;
     const trailers = kind === "chunked" && this.client.minor === 1 && acceptsTrailers(this.head);
     const fields = responseFields(head, kind, this.context.date(), trailers);
-    const body = kind === "none" ? "none" : kind === "length" ? "length" : "stream";
+    const body = kind === "none" ? "none" : kind === "length" ? "sized" : "stream";
     this.client.sendHead(head.status, head.reason, fields, body, head.bodyBytes, false);
   }
 

@@ -31,6 +31,12 @@ export interface ForwardSettings {
   readonly dropUnderscored: boolean;
 }
 
+/** Field lines in two parts: the client's own, and those that are the same for a connection's requests. */
+export interface RequestFields {
+  readonly own: string;
+  readonly added: string;
+}
+
 /**
  * Builds the field lines.
  *
@@ -45,7 +51,7 @@ export function requestFields(
   host: string | null,
   clientHost: string,
   upgrade: string,
-): string {
+): RequestFields {
   let mask = HOP_MASK;
   if (settings.dropUnderscored) mask |= UNDERSCORED_MASK;
   mask |= client.trusted ? EXTENDED_MASK : ORIGIN_MASK;
@@ -76,7 +82,8 @@ export function requestFields(
     }
   }
   const kept = keptFields(head, mask, names);
-  return first + kept + forwardedLines(head, client, settings, clientHost) + last;
+  const added = forwardedLines(head, client, settings, clientHost);
+  return { own: first === "" ? kept : first + kept, added: last === "" ? added : added + last };
 }
 
 const RARE_MASK = (1 << Field.connection) | (1 << Field.te) | (1 << Field.expect) | (1 << Field.trailer) |

@@ -14,14 +14,16 @@ const HOP_MASK = (1 << Field.connection) | (1 << Field.contentLength) | (1 << Fi
 /**
  * Builds the field lines of a final response.
  *
- * @param kind framing of the body that was received; "none" keeps a Content-Length, which then describes
- *   what another method or a condition would have given (RFC 9110 §8.6), except for 204
+ * @param kind framing of the body that was received. "length" keeps the Content-Length in its place: the
+ *   codec accepts only the one form we would write. "none" keeps it too, it then describes what another
+ *   method or a condition would have given (RFC 9110 §8.6), except for 204
  * @param date value for Date when the origin sent none (RFC 9110 §6.6.1)
  * @param trailers the trailer section will be forwarded, so its announcement is
  */
 export function responseFields(head: Head, kind: BodyKind, date: string, trailers: boolean): string {
   let mask = HOP_MASK;
   if (kind === "none" && head.status !== 204) mask &= ~(1 << Field.contentLength);
+  else if (kind === "length") mask &= ~(1 << Field.contentLength);
   if (trailers) mask &= ~(1 << Field.trailer);
   const kept = keptFields(head, mask, namedFields(head));
   return head.has(Field.date) ? kept : kept + "Date: " + date + "\r\n";

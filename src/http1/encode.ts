@@ -80,10 +80,19 @@ export function isFieldValueSafe(text: string): boolean {
   return text.charCodeAt(0) > SP && text.charCodeAt(length - 1) > SP;
 }
 
+/** The last line made for each status, and its reason: an origin uses the same phrase again and again. */
+const STATUS_LINES: string[] = new Array<string>(600).fill("");
+const REASONS: string[] = new Array<string>(600).fill("");
+
 /** The status line with its CRLF. `reason` must be safe as a field value or come out of a Head. */
 export function statusLine(status: number, reason: string): string {
-  if (status === 200 && reason === "OK") return "HTTP/1.1 200 OK\r\n";
-  return "HTTP/1.1 " + status + " " + reason + "\r\n";
+  if (REASONS[status] === reason && STATUS_LINES[status] !== "") return STATUS_LINES[status] as string;
+  const line = "HTTP/1.1 " + status + " " + reason + "\r\n";
+  if (status < 600) {
+    REASONS[status] = reason;
+    STATUS_LINES[status] = line;
+  }
+  return line;
 }
 
 /**
