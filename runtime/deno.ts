@@ -1,14 +1,12 @@
 /**
- * The socket contract on Deno: plain connections over `Deno.listen` and `Deno.connect`, which cost a fifth
- * less CPU per request than Deno's `node:net`.
+ * The socket contract on Deno, over `Deno.listen` and `Deno.connect`, which cost a fifth less CPU per request
+ * than Deno's `node:net`. TLS is in `deno_tls.ts`.
  *
- * What Deno's own sockets cannot do is left to the Node adapter, which works on Deno as well:
- * - TLS: `Deno.startTls` only adds to the trusted authorities, cannot skip verification and takes no client
- *   certificate; `Deno.listenTls` has one certificate and does not tell the server name.
- * - `reusePort` without --unstable-net: asking for it would end the process.
- *
- * What neither can: `abort` sends an orderly end (Deno closes with shutdown(2) and has no SO_LINGER), so
- * `abortSendsReset` is false, and a message framed by close that is cut short looks complete to the peer.
+ * What Deno cannot do:
+ * - `abort` sends an orderly end, since Deno closes with shutdown(2) and has no SO_LINGER. So
+ *   `abortSendsReset` is false, and a message framed by close that is cut short looks complete to the peer.
+ * - `reusePort` needs --unstable-net; asking for it without would end the process.
+ * - `backlog` is for TCP; Unix sockets get the platform's.
  */
 import {
   type AcceptEvents,
@@ -22,12 +20,14 @@ import {
   type ListenOptions,
   type Runtime,
   type RuntimeOptions,
+  type SocketError,
   SocketFailure,
   type Timer,
+  type TlsSession,
 } from "./contract.ts";
 import { DenoBuffers, DenoSocket, LARGE_BYTES } from "./deno_socket.ts";
+import { secureDialled, ServerHandshakes } from "./deno_tls.ts";
 import type { DenoConn, DenoListener, DenoNamespace } from "./deno_types.ts";
-import { createNodeRuntime } from "./node.ts";
 import { socketErrorOf } from "./socket_error.ts";
 import { createClock, resolveName } from "./system.ts";
 
@@ -44,108 +44,96 @@ class DenoRuntime implements Runtime {
   readonly version: string;
   readonly capabilities: Capabilities;
   readonly clock: Clock = createClock();
-  readonly #deno: DenoNamespace;
+  readonly deno: DenoNamespace;
+  readonly onHandlerError: (error: unknown) => void;
   readonly #buffers = new DenoBuffers();
-  readonly #onHandlerError: (error: unknown) => void;
-  /** For what Deno's own sockets lack. */
-  readonly #node: Runtime;
 
   constructor(options: RuntimeOptions) {
     // The cast: nothing in our types declares the global.
-    this.#deno = (globalThis as unknown as { readonly Deno: DenoNamespace }).Deno;
-    this.#onHandlerError = options.onHandlerError;
-    this.#node = createNodeRuntime(options);
-    this.version = this.#deno.version.deno;
-    const { reusePort, serverNames, maxChunkBytes } = this.#node.capabilities;
+    this.deno = (globalThis as unknown as { readonly Deno: DenoNamespace }).Deno;
+    this.onHandlerError = options.onHandlerError;
+    this.version = this.deno.version.deno;
     this.capabilities = {
-      reusePort: reusePort || this.#unstableNet,
+      // Looked for by what else the flag brings.
+      reusePort: this.deno.listenDatagram !== undefined && this.deno.build.os !== "windows",
       backlog: true,
-      unixSockets: this.#deno.build.os !== "windows",
+      unixSockets: this.deno.build.os !== "windows",
       abortSendsReset: false,
-      serverNames,
-      maxChunkBytes: Math.max(maxChunkBytes, LARGE_BYTES),
+      serverNames: true,
+      maxChunkBytes: LARGE_BYTES,
     };
   }
 
-  /** `reusePort` without the flag ends the process, so the flag is looked for by what else it brings. */
-  get #unstableNet(): boolean {
-    return this.#deno.listenDatagram !== undefined;
-  }
-
   async listen(options: ListenOptions, events: AcceptEvents): Promise<Listener> {
-    const { address, backlog, reusePort, tls } = options;
-    if (tls !== null || (reusePort && !this.#unstableNet)) return await this.#node.listen(options, events);
-    let listener: DenoListener;
+    const { address, backlog, reusePort } = options;
+    if (reusePort && !this.capabilities.reusePort) {
+      throw new SocketFailure("platform_error", "reusePort needs Deno to run with --unstable-net");
+    }
     try {
-      listener = this.#deno.listen(
+      const handshakes = options.tls === null ? null : new ServerHandshakes(options.tls);
+      const listener = this.deno.listen(
         address.kind === "unix"
           ? { transport: "unix", path: address.path }
           : { transport: "tcp", hostname: address.host, port: address.port, tcpBacklog: backlog, reusePort },
       );
+      return new AcceptLoop(this, listener, handshakes, options, events);
     } catch (error) {
       const { code, detail } = socketErrorOf(error, "bind");
       throw new SocketFailure(code, detail);
     }
-    return new AcceptLoop(
-      listener,
-      address,
-      events,
-      this.clock,
-      (conn) => new DenoSocket(conn, this.#buffers, this.#onHandlerError),
-      this.#onHandlerError,
-      (path) => this.#deno.removeSync(path),
-    );
   }
 
   dial(options: DialOptions, events: DialEvents): Dial {
-    if (options.tls !== null) return this.#node.dial(options, events);
-    return new DenoDial(
-      this.#deno,
-      options,
-      events,
-      this.clock,
-      (conn) => new DenoSocket(conn, this.#buffers, this.#onHandlerError),
-      this.#onHandlerError,
-    );
+    return new DenoDial(this, options, events);
   }
 
   resolve(host: string): Promise<readonly string[]> {
     return resolveName(host);
   }
+
+  wrap(conn: DenoConn, session: TlsSession | null): DenoSocket {
+    return new DenoSocket(conn, session, this.#buffers, this.onHandlerError);
+  }
+
+  /** Calls a handler that belongs to no socket. */
+  guard(call: () => void): void {
+    try {
+      call();
+    } catch (error) {
+      this.onHandlerError(error);
+    }
+  }
 }
 
 class AcceptLoop implements Listener {
   readonly address: Address;
+  readonly #runtime: DenoRuntime;
   readonly #listener: DenoListener;
+  readonly #handshakes: ServerHandshakes | null;
+  readonly #handshakeTimeoutMs: number;
   readonly #events: AcceptEvents;
-  readonly #clock: Clock;
-  readonly #wrap: (conn: DenoConn) => DenoSocket;
-  readonly #onHandlerError: (error: unknown) => void;
-  readonly #removePath: (path: string) => void;
   #open = true;
   #retry: Timer | null = null;
   #accepting = false;
   readonly #closed = Promise.withResolvers<void>();
 
-  readonly #onConn = (conn: DenoConn) => this.#accepted(conn);
-  readonly #onError = (error: unknown) => this.#failed(error);
+  readonly #onConn = (conn: DenoConn) => this.#arrived(conn);
+  readonly #onError = (error: unknown) => this.#acceptFailed(error);
 
   constructor(
+    runtime: DenoRuntime,
     listener: DenoListener,
-    asked: Address,
+    handshakes: ServerHandshakes | null,
+    options: ListenOptions,
     events: AcceptEvents,
-    clock: Clock,
-    wrap: (conn: DenoConn) => DenoSocket,
-    onHandlerError: (error: unknown) => void,
-    removePath: (path: string) => void,
   ) {
+    this.#runtime = runtime;
     this.#listener = listener;
+    this.#handshakes = handshakes;
+    this.#handshakeTimeoutMs = options.handshakeTimeoutMs;
     this.#events = events;
-    this.#clock = clock;
-    this.#wrap = wrap;
-    this.#onHandlerError = onHandlerError;
-    this.#removePath = removePath;
     const { hostname, port } = listener.addr;
+    const asked = options.address;
     this.address = asked.kind === "unix"
       ? asked
       : { kind: "tcp", host: hostname ?? asked.host, port: port ?? asked.port };
@@ -161,7 +149,7 @@ class AcceptLoop implements Listener {
     if (!this.#accepting) this.#closed.resolve();
     if (this.address.kind === "unix") {
       try {
-        this.#removePath(this.address.path);
+        this.#runtime.deno.removeSync(this.address.path);
       } catch {
         // Somebody removed it already.
       }
@@ -174,57 +162,73 @@ class AcceptLoop implements Listener {
     this.#listener.accept().then(this.#onConn, this.#onError);
   }
 
-  #accepted(conn: DenoConn): void {
+  #arrived(conn: DenoConn): void {
     this.#accepting = false;
     if (!this.#open) {
       conn.close();
       this.#closed.resolve();
       return;
     }
-    this.#wrap(conn).open((socket) => this.#events.accepted(socket));
+    if (this.#handshakes === null) this.#accepted(conn, null);
+    else this.#shakeHands(this.#handshakes, conn);
     if (this.#open) this.#accept();
   }
 
-  #failed(error: unknown): void {
+  #accepted(conn: DenoConn, session: TlsSession | null): void {
+    this.#runtime.wrap(conn, session).open((socket) => this.#events.accepted(socket));
+  }
+
+  #shakeHands(handshakes: ServerHandshakes, conn: DenoConn): void {
+    let done = false;
+    const failed = (error: SocketError) => {
+      if (done) return;
+      done = true;
+      timer.cancel();
+      closeQuietly(conn);
+      this.#runtime.guard(() => this.#events.acceptFailed(error));
+    };
+    const timer = this.#runtime.clock.setTimer(this.#handshakeTimeoutMs, () => {
+      failed({ code: "connection_timeout", detail: "TLS handshake timed out" });
+    });
+    handshakes.secure(conn).then((secured) => {
+      if (done) return;
+      done = true;
+      timer.cancel();
+      this.#accepted(secured.conn, secured.session);
+    }, (error: SocketFailure) => failed(error));
+  }
+
+  #acceptFailed(error: unknown): void {
     this.#accepting = false;
     if (!this.#open) {
       this.#closed.resolve(); // our own close rejects the pending accept
       return;
     }
-    try {
-      this.#events.acceptFailed(socketErrorOf(error, "bind"));
-    } catch (thrown) {
-      this.#onHandlerError(thrown);
-    }
-    this.#retry = this.#clock.setTimer(ACCEPT_RETRY_MS, () => this.#accept(), true);
+    this.#runtime.guard(() => this.#events.acceptFailed(socketErrorOf(error, "bind")));
+    this.#retry = this.#runtime.clock.setTimer(ACCEPT_RETRY_MS, () => this.#accept(), true);
   }
 }
 
 class DenoDial implements Dial {
+  readonly #runtime: DenoRuntime;
+  readonly #options: DialOptions;
   readonly #events: DialEvents;
-  readonly #wrap: (conn: DenoConn) => DenoSocket;
-  readonly #onHandlerError: (error: unknown) => void;
   readonly #abort = new AbortController();
   readonly #timer: Timer;
+  /** Connected, shaking hands. */
+  #conn: DenoConn | null = null;
   #done = false;
 
-  constructor(
-    deno: DenoNamespace,
-    options: DialOptions,
-    events: DialEvents,
-    clock: Clock,
-    wrap: (conn: DenoConn) => DenoSocket,
-    onHandlerError: (error: unknown) => void,
-  ) {
+  constructor(runtime: DenoRuntime, options: DialOptions, events: DialEvents) {
+    this.#runtime = runtime;
+    this.#options = options;
     this.#events = events;
-    this.#wrap = wrap;
-    this.#onHandlerError = onHandlerError;
-    this.#timer = clock.setTimer(options.timeoutMs, () => {
+    this.#timer = runtime.clock.setTimer(options.timeoutMs, () => {
       this.#fail({ code: "connection_timeout", detail: `no connection within ${options.timeoutMs} ms` });
       this.#abort.abort();
     });
     const { address } = options;
-    deno.connect(
+    runtime.deno.connect(
       address.kind === "unix"
         ? { transport: "unix", path: address.path }
         : { transport: "tcp", hostname: address.host, port: address.port, signal: this.#abort.signal },
@@ -235,30 +239,50 @@ class DenoDial implements Dial {
   }
 
   cancel(): void {
-    if (this.#done) return;
+    if (!this.#end()) return;
+    this.#abort.abort();
+    if (this.#conn !== null) closeQuietly(this.#conn);
+  }
+
+  /** True for the first that ends the dial. */
+  #end(): boolean {
+    if (this.#done) return false;
     this.#done = true;
     this.#timer.cancel();
-    this.#abort.abort();
+    return true;
   }
 
   #connected(conn: DenoConn): void {
+    const { tls } = this.#options;
     if (this.#done) {
-      conn.close();
-      return;
+      closeQuietly(conn);
+    } else if (tls === null) {
+      this.#opened(conn, null);
+    } else {
+      this.#conn = conn;
+      secureDialled(conn, tls).then(
+        (secured) => this.#opened(secured.conn, secured.session),
+        (error: SocketFailure) => this.#fail(error),
+      );
     }
-    this.#done = true;
-    this.#timer.cancel();
-    this.#wrap(conn).open((socket) => this.#events.opened(socket));
   }
 
-  #fail(error: Parameters<DialEvents["failed"]>[0]): void {
-    if (this.#done) return;
-    this.#done = true;
-    this.#timer.cancel();
-    try {
-      this.#events.failed(error);
-    } catch (thrown) {
-      this.#onHandlerError(thrown);
-    }
+  #opened(conn: DenoConn, session: TlsSession | null): void {
+    if (!this.#end()) return;
+    this.#runtime.wrap(conn, session).open((socket) => this.#events.opened(socket));
+  }
+
+  #fail(error: SocketError): void {
+    if (!this.#end()) return;
+    if (this.#conn !== null) closeQuietly(this.#conn);
+    this.#runtime.guard(() => this.#events.failed(error));
+  }
+}
+
+function closeQuietly(conn: DenoConn): void {
+  try {
+    conn.close();
+  } catch {
+    // Closed before.
   }
 }

@@ -9,7 +9,7 @@
  * each, 63 with 64 KiB buffers throughout; CPU of a relay with 64 connections is the same as with those,
  * where 4 KiB for every first read cost a third more at 64 KiB bodies.
  */
-import type { CloseReason, Socket, SocketEvents } from "./contract.ts";
+import type { CloseReason, Socket, SocketEvents, TlsSession } from "./contract.ts";
 import type { DenoConn } from "./deno_types.ts";
 import { ABORTED, closeReasonOf, FINISHED } from "./socket_error.ts";
 
@@ -92,7 +92,7 @@ export class DenoSocket implements Socket {
   readonly remotePort: number;
   readonly localAddress: string;
   readonly localPort: number;
-  readonly tls = null;
+  readonly tls: TlsSession | null;
 
   readonly #conn: DenoConn;
   readonly #buffers: DenoBuffers;
@@ -130,7 +130,13 @@ export class DenoSocket implements Socket {
   readonly #onWritten = (count: number) => this.#writeDone(count);
   readonly #onWriteError = (error: unknown) => this.#writeFailed(error);
 
-  constructor(conn: DenoConn, buffers: DenoBuffers, onHandlerError: (error: unknown) => void) {
+  constructor(
+    conn: DenoConn,
+    tls: TlsSession | null,
+    buffers: DenoBuffers,
+    onHandlerError: (error: unknown) => void,
+  ) {
+    this.tls = tls;
     this.#conn = conn;
     this.#buffers = buffers;
     this.#onHandlerError = onHandlerError;

@@ -101,7 +101,7 @@ function open(buffers = new DenoBuffers()) {
   const conn = new FakeConn();
   const events = new Events();
   const errors: unknown[] = [];
-  const socket = new DenoSocket(conn, buffers, (error) => errors.push(error));
+  const socket = new DenoSocket(conn, null, buffers, (error) => errors.push(error));
   socket.open(() => events);
   return { conn, events, socket, errors };
 }
