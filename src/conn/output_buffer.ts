@@ -6,6 +6,7 @@
  * go out. Whoever handles an event of the platform calls `flush` at its end.
  */
 
+import { copyBytes } from "../bytes/copy.ts";
 import { encodeLatin1 } from "../bytes/latin1.ts";
 
 /** Bytes joined into one write at most. */
@@ -41,14 +42,14 @@ export class OutputBuffer {
     const size = to - from;
     const joined = this.#owner === owner && this.#length > 0;
     if (joined && this.#length + size <= OUTPUT_BUFFER_BYTES) {
-      this.#bytes.set(from === 0 && to === bytes.length ? bytes : bytes.subarray(from, to), this.#length);
+      copyBytes(bytes, from, to, this.#bytes, this.#length);
       this.#length += size;
       return;
     }
     if (this.#length > 0) this.flush();
     if (size <= SMALL_BYTES) {
       this.#owner = owner;
-      this.#bytes.set(bytes.subarray(from, to), 0);
+      copyBytes(bytes, from, to, this.#bytes, 0);
       this.#length = size;
     } else {
       owner.writeNow(bytes, from, to);
