@@ -17,6 +17,13 @@ const RETRY_MS = 5;
 const MAX_BATCH_BYTES = 65_536;
 /** How long `flushNow` waits in all for a slow reader or a write in flight, in milliseconds. */
 const FLUSH_NOW_PATIENCE_MS = 250;
+/** The same for targets that do not tell how far they are. */
+const BLIND_PATIENCE_MS = 20;
+/**
+ * Most bytes of one non-blocking write. Deno's node:fs writes on until it is told EAGAIN and then does not
+ * say how much it wrote; up to PIPE_BUF bytes a pipe takes all or nothing (pipe(7)).
+ */
+const MAX_SYNC_BYTES = "Deno" in globalThis ? 4_096 : MAX_BATCH_BYTES;
 
 /** What is to be written to one descriptor; there is more than one during a log rotation. */
 interface Target {
@@ -100,9 +107,11 @@ class FileSink implements TextSink {
       this.#settleBatch();
     }
     while (this.#nextBatch()) {
-      if (this.#writeSync()) continue;
-      if (Date.now() >= deadline) return;
-      sleep(1);
+      if (isBlind(this.#targets[0] as Target)) this.#writeBlindly();
+      else if (!this.#writeSync()) {
+        if (Date.now() >= deadline) return;
+        sleep(1);
+      }
     }
   }
 
@@ -188,13 +197,23 @@ class FileSink implements TextSink {
   /** @returns false when the target is full */
   #writeSync(): boolean {
     const batch = this.#batch as Buffer;
+    const { fd } = this.#targets[0] as Target;
+    const length = Math.min(MAX_SYNC_BYTES, batch.length - this.#batchFrom);
     try {
-      this.#advance(fs.writeSync((this.#targets[0] as Target).fd, batch, this.#batchFrom));
+      this.#advance(fs.writeSync(fd, batch, this.#batchFrom, length));
     } catch (error) {
       if (isFull(error)) return false;
       this.#dropBatch();
     }
     return true;
+  }
+
+  /** The pool's thread may block in our place; it gets a moment. */
+  #writeBlindly(): void {
+    const { fd } = this.#targets[0] as Target;
+    fs.write(fd, this.#batch as Buffer, this.#batchFrom, () => {});
+    sleep(BLIND_PATIENCE_MS);
+    this.#settleBatch();
   }
 
   #advance(written: number): void {
@@ -226,8 +245,14 @@ class FileSink implements TextSink {
   /** The pool's thread works on while we wait here; only its answer cannot reach us. */
   #awaitFlight(deadline: number): void {
     const target = this.#targets[0] as Target;
+    if (isBlind(target)) sleep(BLIND_PATIENCE_MS);
     while (Date.now() < deadline && target.regular && sizeOf(target.fd) < this.#expectedSize) sleep(1);
   }
+}
+
+/** A socket or the like: a write of ours could block for ever, and one of the pool tells us nothing here. */
+function isBlind(target: Target): boolean {
+  return target.blocking && !target.regular;
 }
 
 /** @throws SystemError */
@@ -245,7 +270,8 @@ function openPath(path: string): Target {
 function openDescriptor(fd: number): Target {
   try {
     const stat = fs.fstatSync(fd);
-    if (stat.isFIFO() || stat.isCharacterDevice()) {
+    // Deno would not say how much of a line a terminal has taken.
+    if (stat.isFIFO() || (stat.isCharacterDevice() && !("Deno" in globalThis))) {
       const { O_WRONLY, O_NONBLOCK, O_NOCTTY } = fs.constants;
       return describe(fs.openSync(`/proc/self/fd/${fd}`, O_WRONLY | O_NONBLOCK | O_NOCTTY), true);
     }

@@ -1,0 +1,203 @@
+/** `System`, `TextSink` and `Clock` on the runtime that runs the test. */
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import * as fs from "node:fs";
+import * as os from "node:os";
+import * as path from "node:path";
+import process from "node:process";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { SystemError } from "../../runtime/contract.ts";
+import { notifySupervisor } from "../../runtime/supervisor.ts";
+import { createSystem } from "../../runtime/system.ts";
+
+const system = createSystem();
+const ANY_SIZE = 1 << 30;
+
+async function inFolder(body: (folder: string) => Promise<void>): Promise<void> {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "sluice-"));
+  try {
+    await body(folder);
+  } finally {
+    fs.rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function hasCode(code: string): (error: unknown) => boolean {
+  return (error) => error instanceof SystemError && error.code === code;
+}
+
+test("texts are written in one step, read and removed", () =>
+  inFolder(async (folder) => {
+    const file = path.join(folder, "state");
+    await system.writeText(file, "first");
+    await system.writeText(file, "sécond ✓");
+    assert.equal(await system.readText(file), "sécond ✓");
+    assert.deepEqual(fs.readdirSync(folder), ["state"], "no temporary file is left");
+    await system.remove(file);
+    await system.remove(file);
+    await assert.rejects(system.readText(file), hasCode("ENOENT"));
+    await assert.rejects(system.writeText(path.join(folder, "none", "x"), ""), hasCode("ENOENT"));
+    assert.deepEqual(fs.readdirSync(folder), []);
+    fs.mkdirSync(file);
+    await assert.rejects(system.writeText(file, "x"), SystemError);
+    assert.deepEqual(fs.readdirSync(folder), ["state"]);
+  }));
+
+test("writeDescriptor writes all and closes", () =>
+  inFolder(async (folder) => {
+    const file = path.join(folder, "ready");
+    const fd = fs.openSync(file, "w");
+    system.writeDescriptor(fd, "8080\n");
+    assert.equal(await system.readText(file), "8080\n");
+    assert.throws(() => system.writeDescriptor(fd, "x"), hasCode("EBADF"));
+  }));
+
+test("what the process is", () => {
+  assert.equal(system.pid, process.pid);
+  assert.equal(system.platform, process.platform);
+  assert.equal(typeof system.isTerminal(0), "boolean");
+  assert.ok(system.residentBytes() > 1_000_000);
+  assert.ok(Array.isArray(system.args));
+});
+
+test("a signal reaches its handlers", async () => {
+  // A handler alone does not keep Deno alive.
+  const alive = setInterval(() => {}, 1_000);
+  const arrived = new Promise<void>((resolve) => system.onSignal("SIGHUP", resolve));
+  process.kill(process.pid, "SIGHUP");
+  await arrived;
+  clearInterval(alive);
+});
+
+test("a sink keeps the order and appends", () =>
+  inFolder(async (folder) => {
+    const file = path.join(folder, "log");
+    fs.writeFileSync(file, "before\n");
+    const sink = await system.openSink(file, ANY_SIZE);
+    let expected = "before\n";
+    for (let i = 0; i < 20_000; i++) {
+      const line = `line ${i} ü\n`;
+      sink.write(line);
+      expected += line;
+      if (i % 5_000 === 0) await sink.flush();
+    }
+    await sink.flush();
+    assert.equal(await system.readText(file), expected);
+    assert.equal(sink.dropped, 0);
+    await sink.flush();
+    await assert.rejects(system.openSink(path.join(folder, "none", "x"), 1), hasCode("ENOENT"));
+  }));
+
+test("flushNow writes what waits, behind what is on its way", () =>
+  inFolder(async (folder) => {
+    const file = path.join(folder, "log");
+    const sink = await system.openSink(file, ANY_SIZE);
+    const big = "x".repeat(1_000_000);
+    sink.write(big);
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    sink.write("end");
+    sink.flushNow();
+    assert.equal(fs.readFileSync(file, "utf8"), big + "end");
+    sink.write("!");
+    await sink.flush();
+    assert.equal(fs.readFileSync(file, "utf8"), big + "end!");
+  }));
+
+test("a sink that is full drops and counts", () =>
+  inFolder(async (folder) => {
+    const file = path.join(folder, "log");
+    const sink = await system.openSink(file, 10);
+    for (const text of ["12345", "1234567", "67890", "x"]) sink.write(text);
+    assert.equal(sink.dropped, 2);
+    await sink.flush();
+    sink.write("more");
+    await sink.flush();
+    assert.equal(fs.readFileSync(file, "utf8"), "1234567890more");
+  }));
+
+test("after reopen the old file is complete and the new one receives", () =>
+  inFolder(async (folder) => {
+    const [file, rotated] = [path.join(folder, "log"), path.join(folder, "log.1")];
+    const sink = await system.openSink(file, ANY_SIZE);
+    sink.write("old ".repeat(100_000));
+    fs.renameSync(file, rotated);
+    const reopened = sink.reopen();
+    sink.write("new");
+    await reopened;
+    await sink.flush();
+    assert.equal(fs.readFileSync(rotated, "utf8"), "old ".repeat(100_000));
+    assert.equal(fs.readFileSync(file, "utf8"), "new");
+  }));
+
+// Runtimes give a child a pair of sockets when they are asked for a pipe.
+
+test("standard output is a socket: one that is read, one that is closed, one that is stuck", async () => {
+  const read = startChild("pipe", 300_000);
+  let length = 0;
+  read.stdout?.on("data", (bytes: Uint8Array) => (length += bytes.length));
+  assert.deepEqual(await outcome(read), { code: 0, report: "dropped 0" });
+  assert.equal(length, 300_000);
+
+  const closed = startChild("pipe", 300_000);
+  closed.stdout?.destroy();
+  assert.equal((await outcome(closed)).code, 0, "EPIPE ends nothing");
+
+  const stuck = startChild("pipe", 3_000_000);
+  assert.equal((await outcome(stuck)).code, 0, "exit does not wait for a reader that does not read");
+});
+
+test("standard output is a file, which is appended to", () =>
+  inFolder(async (folder) => {
+    const file = path.join(folder, "out");
+    fs.writeFileSync(file, "before ");
+    const fd = fs.openSync(file, "a");
+    assert.equal((await outcome(startChild(fd, 300_000))).code, 0);
+    fs.closeSync(fd);
+    assert.equal(fs.statSync(file).size, 300_007);
+  }));
+
+test("standard output is a pipe: one that is read, one that is closed, one that is stuck", () =>
+  inFolder(async (folder) => {
+    const script = [...childCommand(1_000_000)].map((word) => `'${word}'`).join(" ");
+    const file = path.join(folder, "out");
+    const readers = [`cat > ${file}`, "true", "sleep 0.4"];
+    for (const reader of readers) {
+      const shell = spawn("sh", ["-c", `${script} | ${reader}`], { stdio: ["ignore", "ignore", "pipe"] });
+      const { code, report } = await outcome(shell);
+      assert.equal(code, 0);
+      // It came to its end, whatever became of its output.
+      assert.match(report, /^dropped \d+$/);
+    }
+    assert.equal(fs.statSync(file).size, 1_000_000);
+  }));
+
+/** Writes `bytes` to standard output and says on standard error how many pieces were dropped. */
+function startChild(stdout: "pipe" | number, bytes: number): ChildProcess {
+  const [program, ...args] = childCommand(bytes);
+  return spawn(program, args, { stdio: ["ignore", stdout, "pipe"] });
+}
+
+function childCommand(bytes: number): [string, ...string[]] {
+  const script = fileURLToPath(new URL("./stdout_child.ts", import.meta.url));
+  const words = "Deno" in globalThis ? ["run", "-A", "--no-check", script] : [script];
+  return [process.execPath, ...words, String(bytes)];
+}
+
+function outcome(child: ChildProcess): Promise<{ code: number | null; report: string }> {
+  let report = "";
+  child.stderr?.on("data", (bytes: Uint8Array) => (report += new TextDecoder().decode(bytes)));
+  return new Promise((resolve, reject) => {
+    child.on("error", reject);
+    // Not "close": the stuck pipe is still open then.
+    child.on("exit", (code) => setImmediate(() => resolve({ code, report: report.trim() })));
+  });
+}
+
+test("a supervisor that is not there is not notified", async () => {
+  assert.equal(await notifySupervisor("", "READY=1"), false);
+  assert.equal(await notifySupervisor("relative/path", "READY=1"), false);
+  assert.equal(await notifySupervisor("/nonexistent/notify", "READY=1"), false);
+  assert.equal(await notifySupervisor("@sluice-nobody-listens-here", "READY=1"), false);
+  assert.equal(await notifySupervisor(`@${"x".repeat(200)}`, "READY=1"), false);
+});
