@@ -14,7 +14,7 @@ export function isoTime(wallMs: number): string {
     isoText = new Date(clamp(second)).toISOString().slice(0, 19);
     isoSecond = second;
   }
-  const ms = Math.floor(wallMs - second * 1000);
+  const ms = (wallMs - second * 1000) | 0;
   return `${isoText}.${ms < 10 ? "00" : ms < 100 ? "0" : ""}${ms}Z`;
 }
 

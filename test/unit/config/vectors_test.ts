@@ -37,7 +37,11 @@ for (const name of names) {
       assert.equal(lines.length, 1, lines.join("\n"));
       assert.ok(lines[0]?.includes(vector.problems), String(lines[0]));
       if (vector.line !== undefined) {
-        assert.equal(problems[0]?.line !== null && problems[0]?.column !== null, vector.line, String(lines[0]));
+        assert.equal(
+          problems[0]?.line !== null && problems[0]?.column !== null,
+          vector.line,
+          String(lines[0]),
+        );
       }
     } else {
       assert.deepEqual(lines, vector.problems ?? []);

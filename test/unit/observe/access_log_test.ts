@@ -1,0 +1,182 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type ExchangeRecord, newExchangeRecord } from "../../../src/exchange/exchange_record.ts";
+import { AccessLog } from "../../../src/observe/access_log.ts";
+import {
+  formatCombined,
+  formatCommon,
+  formatJson,
+  JSON_KEYS,
+} from "../../../src/observe/access_log_format.ts";
+import { FakeClock } from "../../support/fake_clock.ts";
+import { MemorySink } from "../../support/memory_system.ts";
+
+function record(fields: Partial<ExchangeRecord> = {}): ExchangeRecord {
+  return {
+    ...newExchangeRecord(),
+    id: 7,
+    startedAtWallMs: Date.UTC(2026, 9, 4, 12, 0, 0, 5),
+    clientAddress: "192.0.2.1",
+    clientPort: 5000,
+    method: "GET",
+    target: "/a?b=c",
+    host: "example.com",
+    route: "example.com/",
+    upstream: "app",
+    endpoint: "127.0.0.1:3000",
+    status: 200,
+    requestHeadBytes: 100,
+    responseBodyBytes: 12,
+    bytesIn: 100,
+    bytesOut: 200,
+    attempts: 1,
+    totalMs: 1.23456,
+    headMs: 0.1 + 0.2,
+    userAgent: "curl/8",
+    ...fields,
+  };
+}
+
+/** Everything a peer may try: ends of lines, quotes, terminal controls, Unicode, halves of surrogate pairs. */
+const HOSTILE =
+  "a\"b\\c\r\n\tX: y\u0000\u001b[2J\u007f\u0080\u00a0é\u2028\u202e\ud800 \ud83d\ude00' } ] 200 -";
+const FIELDS = [
+  "clientAddress",
+  "method",
+  "target",
+  "host",
+  "route",
+  "upstream",
+  "endpoint",
+  "detail",
+  "userAgent",
+  "referer",
+] as const;
+
+test("a JSON line has all keys in their documented order", () => {
+  const line = formatJson(record());
+  assert.ok(line.endsWith("}\n"));
+  const parsed: Record<string, unknown> = JSON.parse(line);
+  assert.deepEqual(Object.keys(parsed), JSON_KEYS.map(([key]) => key));
+  assert.equal(parsed["time"], "2026-10-04T12:00:00.005Z");
+  assert.equal(parsed["client"], "192.0.2.1");
+  assert.equal(parsed["target"], "/a?b=c");
+  assert.equal(parsed["protocol"], "HTTP/1.1");
+  assert.equal(parsed["status"], 200);
+  assert.equal(parsed["total_ms"], 1.235);
+  assert.equal(parsed["head_ms"], 0.3);
+  assert.equal(parsed["reused"], false);
+  assert.equal(parsed["reason"], "");
+});
+
+test("common and combined are what the old tools expect", () => {
+  assert.equal(
+    formatCommon(record()),
+    '192.0.2.1 - - [04/Oct/2026:12:00:00 +0000] "GET /a?b=c HTTP/1.1" 200 12\n',
+  );
+  assert.equal(
+    formatCombined(record({ protocolMinor: 0, referer: "http://x/", responseBodyBytes: 0 })),
+    '192.0.2.1 - - [04/Oct/2026:12:00:00 +0000] "GET /a?b=c HTTP/1.0" 200 - "http://x/" "curl/8"\n',
+  );
+  assert.equal(
+    formatCombined({ ...newExchangeRecord(), startedAtWallMs: 0 }),
+    '- - - [01/Jan/1970:00:00:00 +0000] "-" 000 - "-" "-"\n',
+  );
+});
+
+for (const field of FIELDS) {
+  test(`log injection through ${field}`, () => {
+    const hostile = record({ [field]: HOSTILE });
+    for (const format of [formatJson, formatCommon, formatCombined]) {
+      const line = format(hostile);
+      assert.match(line, /^[\x20-\x7e]+\n$/);
+    }
+    const parsed: Record<string, unknown> = JSON.parse(formatJson(hostile));
+    assert.equal(Object.keys(parsed).length, JSON_KEYS.length);
+    assert.ok(Object.values(parsed).includes(HOSTILE), "JSON gives back what was received");
+    for (const format of [formatCommon, formatCombined]) {
+      const bare = format(hostile).replace(/\\\\/g, "").replace(/\\"/g, "");
+      const quotes = bare.split('"').length - 1;
+      assert.equal(quotes, format === formatCommon ? 2 : 6, bare);
+    }
+  });
+}
+
+test("every UTF-16 unit is escaped so that JSON gives it back", () => {
+  for (let start = 0; start < 0x10000; start += 256) {
+    const text = Array.from({ length: 256 }, (_, index) => String.fromCharCode(start + index)).join("");
+    const line = formatJson(record({ target: text }));
+    assert.match(line, /^[\x20-\x7e]+\n$/);
+    assert.equal(JSON.parse(line).target, text);
+    assert.match(formatCombined(record({ userAgent: text })), /^[\x20-\x7e]+\n$/);
+  }
+});
+
+test("long values are cut", () => {
+  const long = "é".repeat(1_000_000);
+  const line = formatJson(
+    record({ target: long, host: long, userAgent: long, referer: long, detail: long, method: long }),
+  );
+  assert.ok(line.length < 50_000);
+  const parsed = JSON.parse(line);
+  assert.equal(parsed.target.length, 2048 + 3);
+  assert.ok(parsed.target.endsWith("..."));
+  assert.equal(parsed.host.length, 256 + 3);
+});
+
+test("credentials in URLs are masked", () => {
+  const url = "http://user:secret@example.com/x";
+  for (const format of [formatJson, formatCommon, formatCombined]) {
+    const line = format(record({ target: url, referer: url }));
+    assert.ok(!line.includes("secret"), line);
+  }
+  assert.ok(formatJson(record({ target: "/a@b?c=d@e" })).includes("/a@b?c=d@e"));
+});
+
+test("numbers that JSON has not do not get into it", () => {
+  const line = formatJson(record({ totalMs: NaN, headMs: Infinity, startedAtWallMs: NaN }));
+  assert.equal(JSON.parse(line).total_ms, 0);
+});
+
+test("lines are handed on in pieces: at 64 KiB, or after 100 ms", () => {
+  const clock = new FakeClock();
+  let text = "";
+  let writes = 0;
+  const sink = new MemorySink(1, 1 << 20, (piece) => {
+    text += piece;
+    writes++;
+  });
+  const log = new AccessLog(sink, clock, "common");
+  assert.equal(log.wantsAgent, false);
+  log.record(record());
+  log.record(record());
+  clock.advance(99);
+  assert.equal(writes, 0);
+  clock.advance(1);
+  assert.equal(writes, 1);
+  assert.equal(text.split("\n").length, 3);
+  const line = formatCommon(record());
+  for (let index = 0; index <= 65_536 / line.length; index++) log.record(record());
+  assert.equal(writes, 2);
+  clock.advance(1000);
+  assert.equal(writes, 2, "nothing was left");
+});
+
+test("flush and reopen hand on what is left first", async () => {
+  const clock = new FakeClock();
+  let text = "";
+  const sink = new MemorySink("/log", 1 << 20, (piece) => text += piece);
+  const log = new AccessLog(sink, clock, "combined");
+  assert.ok(log.wantsAgent);
+  log.record(record());
+  const reopening = log.reopen();
+  assert.equal(text.split("\n").length, 2);
+  await reopening;
+  assert.equal(sink.reopened, 1);
+  log.record(record());
+  await log.flush();
+  assert.equal(text.split("\n").length, 3);
+  log.record(record());
+  log.flushNow();
+  assert.equal(text.split("\n").length, 4);
+});
