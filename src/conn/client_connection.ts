@@ -122,6 +122,11 @@ export class ClientConnection extends Connection implements ClientStream {
     return this.#state === "waiting";
   }
 
+  /** Bytes have come that are not part of the current request. */
+  get hasEarlyBytes(): boolean {
+    return this.requestDone && this.#parser.unreadBytes > 0;
+  }
+
   // Receiving
 
   protected override received(bytes: Uint8Array): void {

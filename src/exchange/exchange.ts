@@ -464,7 +464,7 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
     const trailers = kind === "chunked" && this.client.minor === 1 && acceptsTrailers(this.head);
     const fields = responseFields(head, kind, this.context.date(), trailers);
     const body = kind === "none" ? "none" : kind === "length" ? "sized" : "stream";
-    this.client.sendHead(head.status, head.reason, fields, body, head.bodyBytes, false);
+    this.client.sendHead(head.status, head.reason, fields, body, head.bodyBytes, this.#mustClose());
   }
 
   upstreamBody(bytes: Uint8Array, from: number, to: number): void {
@@ -573,6 +573,11 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
     this.#done(this.reason, how === "finished" ? "" : how);
   }
 
+  /** What a client sent early, expecting a tunnel, must not be read as its next request. */
+  #mustClose(): boolean {
+    return this.#upgrade !== "" && this.client.hasEarlyBytes;
+  }
+
   // Failing and trying again
 
   #decide(failure: AttemptFailure) {
@@ -675,7 +680,7 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
       date: this.context.date(),
       bodiless: this.head.method === "HEAD",
       fields: "",
-      close: !client.requestDone,
+      close: !client.requestDone || this.#mustClose(),
     });
     this.endedAt = this.context.turn.now;
     this.context.exchangeDone(this);
