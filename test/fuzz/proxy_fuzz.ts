@@ -131,12 +131,16 @@ async function runCase(options: CaseOptions, counts: Counts): Promise<void> {
   const endpoints = random.between(1, 3);
   const whole = random.once(6);
   const clock = new FakeClock();
-  const bufferBytes = whole ? 65_536 : random.pick([1, 16, 300, 5000, 65_536]);
-  const most = bufferBytes < 300 ? 1500 : bufferBytes < 65_536 ? 20_000 : random.once(8) ? 400_000 : 20_000;
+  const bufferBytes = whole ? 65_536 : random.pick([1, 16, 300, 5000, 5000, 65_536, 65_536, 65_536]);
+  const chunking = whole
+    ? "whole"
+    : random.pick(["whole", "whole", "random", "random", "random", "bytes"] as const);
+  const slow = bufferBytes < 300 || chunking === "bytes";
+  const most = slow ? 400 : bufferBytes < 65_536 ? 20_000 : random.once(6) ? 400_000 : 20_000;
   const network = new MemoryNetwork({
     clock,
     seed: random.next(2 ** 31),
-    chunking: whole ? "whole" : random.pick(["whole", "random", "random", bufferBytes < 5000 ? "bytes" : "random"]),
+    chunking,
     sendBufferBytes: bufferBytes,
     receiveBufferBytes: whole ? 65_536 : random.pick([bufferBytes, Math.max(16, bufferBytes)]),
     resetQueueOnClose: random.once(2),
@@ -150,12 +154,23 @@ async function runCase(options: CaseOptions, counts: Counts): Promise<void> {
   const requests = new Map<string, PlannedRequest>();
   const sluice = await FuzzedSluice.start(network, config, trace);
   const clientPlans = [];
-  for (let i = random.between(1, 5); i > 0; i--) {
+  for (let i = random.between(1, random.once(3) ? 6 : 3); i > 0; i--) {
     const planned: PlannedRequest[] = [];
     let forbidden = false;
+    let unknown = false;
     for (let count = random.once(4) ? random.between(1, 12) : random.between(1, 4); count > 0; count--) {
-      const wild: RequestSort = random.pick(["valid", "valid", "valid", "valid", "bad_head", "bad_body", "wild"]);
-      const sort = calm ? "valid" : wild;
+      const wild: RequestSort = random.pick([
+        "valid",
+        "valid",
+        "valid",
+        "valid",
+        "bad_head",
+        "bad_body",
+        "wild",
+      ]);
+      // Altered bytes change the meaning of what comes after them as well.
+      const sort: RequestSort = calm ? "valid" : unknown ? "wild" : wild;
+      unknown = sort === "wild";
       const request = makeRequest(random, requests.size + 1, {
         sort,
         most: calm && restless ? Math.min(most, requestBufferBytes) : most,

@@ -139,12 +139,12 @@ export class FuzzClient implements Actor, SocketEvents {
   #write(): void {
     const { random } = this.#scene;
     const socket = this.#socket as Socket;
-    const most = 1 + random.next(this.plan.pieceBytes);
+    const piece = 1 + random.next(this.plan.pieceBytes);
     if (this.#inTunnel) {
       const bytes = contentOf(
         `t${(this.plan.requests[this.answered - 1] as PlannedRequest).id}`,
         this.#tunnelSent,
-        Math.min(TUNNEL_BYTES, this.#tunnelSent + most),
+        Math.min(TUNNEL_BYTES, this.#tunnelSent + piece),
       );
       const taken = socket.write(bytes, 0, bytes.length);
       this.#blocked = taken < bytes.length;
@@ -156,6 +156,8 @@ export class FuzzClient implements Actor, SocketEvents {
       this.#trace(`sends ${request.sort} ${request.method} ${request.id}, ${request.bytes.length} bytes`);
       this.#continued = false;
     }
+    // However small the pieces are, a large request is not sent in thousands of them.
+    const most = piece + Math.floor(request.bytes.length / 300);
     let to = Math.min(request.bytes.length, this.#offset + most);
     if (request.expects && this.#offset < request.headBytes) to = Math.min(to, request.headBytes);
     const taken = socket.write(request.bytes, this.#offset, to);

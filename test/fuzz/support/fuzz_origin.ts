@@ -188,7 +188,10 @@ export class OriginConnection implements Actor, SocketEvents {
       case "bytes": {
         const { random, whole } = this.#scene;
         const left = act.bytes.length - act.sent;
-        const count = whole ? left : Math.min(left, 1 + random.next(this.#origin.plan.pieceBytes));
+        const count = whole ? left : Math.min(
+          left,
+          1 + random.next(this.#origin.plan.pieceBytes) + Math.floor(act.bytes.length / 300),
+        );
         const taken = this.#socket.write(act.bytes, act.sent, act.sent + count);
         this.#blocked = taken < count;
         act.sent += taken;
@@ -202,8 +205,7 @@ export class OriginConnection implements Actor, SocketEvents {
       case "await":
         break;
       case "answered":
-        this.#answering = false;
-        break;
+        throw new Error("an answer without bytes");
       case "finish":
         this.#finish();
         break;
@@ -219,6 +221,11 @@ export class OriginConnection implements Actor, SocketEvents {
         act satisfies never;
     }
     this.#acts.shift();
+    // Sluice may send the next request as soon as the last byte is out.
+    if (this.#acts[0]?.kind === "answered") {
+      this.#answering = false;
+      this.#acts.shift();
+    }
   }
 
   #finish(): void {
@@ -271,14 +278,13 @@ export class OriginConnection implements Actor, SocketEvents {
 
   #head(message: SeenMessage): void {
     const { requests, hasWild, repeatableMethods, unanswered, tries } = this.#scene;
-    const id = fieldOf(message, "X-Id") ?? "";
+    const id = message.fields.find(([name]) => name.toLowerCase() === "x-id")?.[1] ?? "";
     this.#trace(`gets ${message.method} ${id} (${message.framing})`);
     if (this.#answering) throw new Finding(`${this.#name}: a request before the last response had ended`);
     if (!this.#requestDone) throw new Finding(`${this.#name}: a request within a request`);
     this.#answering = true;
     this.#requestDone = false;
     if (fieldOf(message, "Host") === undefined) throw new Finding("a request without Host");
-    if (fieldOf(message, "X-Hop") !== undefined) throw new Finding("a field of the hop was forwarded");
     const request = isId(id) ? requests.get(id) ?? null : null;
     if (request === null && !hasWild) throw new Finding(`a request nobody sent: ${id}`);
     this.#request = request;
@@ -286,8 +292,11 @@ export class OriginConnection implements Actor, SocketEvents {
       if (request.sort === "bad_head" || request.forbidden) {
         throw new Finding(`${id} is malformed, or comes after one that is, and was forwarded`);
       }
+      if (fieldOf(message, "X-Hop") !== undefined) throw new Finding("a field of the hop was forwarded");
       if (message.method !== request.method || message.target !== request.target) {
-        throw new Finding(`${id} was ${request.method} ${request.target}, not ${message.method} ${message.target}`);
+        throw new Finding(
+          `${id} was ${request.method} ${request.target}, not ${message.method} ${message.target}`,
+        );
       }
       request.starts++;
       const repeatable = unanswered || request.idempotencyKey || repeatableMethods.includes(request.method);
@@ -312,7 +321,9 @@ export class OriginConnection implements Actor, SocketEvents {
     this.#trace(`has ${request.id}`);
     request.completes++;
     if (message.seenBytes !== request.bodyBytes) {
-      throw new Finding(`${request.id}: ${message.seenBytes} bytes of content instead of ${request.bodyBytes}`);
+      throw new Finding(
+        `${request.id}: ${message.seenBytes} bytes of content instead of ${request.bodyBytes}`,
+      );
     }
     if (request.sort === "bad_body") throw new Finding(`${request.id} is malformed and looks complete`);
     if (!request.sent) throw new Finding(`${request.id} was not sent to its end and looks complete`);
@@ -325,10 +336,14 @@ export class OriginConnection implements Actor, SocketEvents {
     const { chaos, moods } = this.#origin.plan;
     const early = mood === "wild" && random.once(12);
     if (moods > 0 && random.once(moods)) this.#push({ kind: "sleep", ms: random.between(0, 40) });
-    if (fieldOf(message, "Expect") !== undefined && !early) this.#say(bytesOf("HTTP/1.1 100 Continue\r\n\r\n"));
+    if (fieldOf(message, "Expect") !== undefined && !early) {
+      this.#say(bytesOf("HTTP/1.1 100 Continue\r\n\r\n"));
+    }
     if (random.once(10)) {
       for (let i = random.between(1, 3); i > 0; i--) {
-        this.#say(bytesOf(`HTTP/1.1 ${random.pick(["103 Early Hints", "102 Processing"])}\r\nLink: </${i}>\r\n\r\n`));
+        this.#say(
+          bytesOf(`HTTP/1.1 ${random.pick(["103 Early Hints", "102 Processing"])}\r\nLink: </${i}>\r\n\r\n`),
+        );
       }
     }
     if (!early) this.#push({ kind: "await" });
@@ -358,7 +373,8 @@ export class OriginConnection implements Actor, SocketEvents {
     lines.push(`X-Echo: ${id}`, `X-Len: ${length}`);
     if (status !== 204 && framing === "length") lines.push(`Content-Length: ${length}`);
     else if (status !== 204 && framing === "chunked") lines.push("Transfer-Encoding: chunked");
-    if (close && !(framing === "close" && random.once(2))) lines.push("Connection: close");
+    // A body that only the end delimits says as much as the option.
+    if (close && (framing !== "close" || bodiless || random.once(2))) lines.push("Connection: close");
     else if (old && !close) lines.push("Connection: keep-alive");
     if (!close && random.once(8)) lines.push(`Keep-Alive: timeout=${random.between(0, 5)}`);
     if (random.once(10)) lines.push("Connection: X-Hop", "X-Hop: 1");
@@ -390,7 +406,7 @@ export class OriginConnection implements Actor, SocketEvents {
     const pauses = random.once(4) ? random.between(1, 3) : 0;
     let at = 0;
     for (let i = 0; i < pauses; i++) {
-      const to = at + random.next(bytes.length - at + 1);
+      const to = at + random.next(bytes.length - at);
       yield bytes.subarray(at, to);
       at = to;
       this.#push({ kind: "sleep", ms: random.between(0, mood === "calm" ? 30 : 1200) });
@@ -403,7 +419,9 @@ export class OriginConnection implements Actor, SocketEvents {
     const pieces: Uint8Array[] = [];
     const longest = random.pick([3, 100, 5000, 100_000]);
     for (let at = 0; at < content.length;) {
-      const to = pieces.length > 1500 ? content.length : Math.min(content.length, at + 1 + random.next(longest));
+      const to = pieces.length > 1500
+        ? content.length
+        : Math.min(content.length, at + 1 + random.next(longest));
       pieces.push(bytesOf(`${(to - at).toString(16)}\r\n`), content.subarray(at, to), bytesOf("\r\n"));
       at = to;
     }
@@ -413,7 +431,9 @@ export class OriginConnection implements Actor, SocketEvents {
 
   #switch(request: PlannedRequest): void {
     const { random } = this.#scene;
-    const accept = createHash("sha1").update(`${request.key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest("base64");
+    const accept = createHash("sha1").update(`${request.key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest(
+      "base64",
+    );
     const head = bytesOf(
       "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
         `X-Echo: ${request.id}\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`,
@@ -437,7 +457,12 @@ export class OriginConnection implements Actor, SocketEvents {
     const { random, whole } = this.#scene;
     const kind = random.next(16);
     this.#trace(`misbehaves: ${kind}`);
-    const garbage = random.pick(["\x00\x01\x02", "HTTP/1.1 2000 OK\r\n\r\n", "hello\r\n\r\n", "\r\n\r\n\r\n\r\nx\r\n"]);
+    const garbage = random.pick([
+      "\x00\x01\x02",
+      "HTTP/1.1 2000 OK\r\n\r\n",
+      "hello\r\n\r\n",
+      "\r\n\r\n\r\n\r\nx\r\n",
+    ]);
     switch (kind) {
       case 0:
       case 1:
@@ -484,7 +509,8 @@ export class OriginConnection implements Actor, SocketEvents {
           ? "HTTP/1.1 200 OK\r\nX-Echo: poison\r\nX-Len: 0\r\nContent-Length: 0\r\n\r\n"
           : garbage;
         const length = random.next(50);
-        const head = `HTTP/1.1 200 OK\r\nX-Echo: ${id}\r\nX-Len: ${length}\r\nContent-Length: ${length}\r\n\r\n`;
+        const head =
+          `HTTP/1.1 200 OK\r\nX-Echo: ${id}\r\nX-Len: ${length}\r\nContent-Length: ${length}\r\n\r\n`;
         const content = message.method === "HEAD" ? new Uint8Array(0) : contentOf(`r${id}`, 0, length);
         this.#say(joined([bytesOf(head), content, bytesOf(extra)]));
         this.#push({ kind: "answered" });
@@ -493,7 +519,9 @@ export class OriginConnection implements Actor, SocketEvents {
       case 11:
         this.#say(bytesOf(
           "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
-            `X-Bad: 1\r\n${random.once(2) ? "Sec-WebSocket-Accept: AAAAAAAAAAAAAAAAAAAAAAAAAAA=\r\n" : ""}\r\n`,
+            `X-Bad: 1\r\n${
+              random.once(2) ? "Sec-WebSocket-Accept: AAAAAAAAAAAAAAAAAAAAAAAAAAA=\r\n" : ""
+            }\r\n`,
         ));
         break;
       case 12:
@@ -515,7 +543,13 @@ export class OriginConnection implements Actor, SocketEvents {
         break;
       default: {
         // Chunks that end in the middle, or are none.
-        const rest = random.pick(["5\r\n", "zz\r\n", "XX", "0\r\nbad trailer\r\n\r\n", "fffffffffffffffff\r\n"]);
+        const rest = random.pick([
+          "5\r\n",
+          "zz\r\n",
+          "XX",
+          "0\r\nbad trailer\r\n\r\n",
+          "fffffffffffffffff\r\n",
+        ]);
         const head = `HTTP/1.1 200 OK\r\nX-Echo: ${id}\r\nX-Len: 99\r\nTransfer-Encoding: chunked\r\n\r\n`;
         this.#say(bytesOf(head));
         this.#say(contentChunk(id));

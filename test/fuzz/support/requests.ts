@@ -139,7 +139,9 @@ function withBadHead(random: Random, lines: readonly string[], minor: 0 | 1): st
       return put(`Content-Length: ${random.pick(["+5", "-1", "0x5", "5_0", "5 0", "", "1Z", "05"])}`);
     case 3:
       return put(
-        `Transfer-Encoding: ${random.pick(["xchunked", "chunked, gzip", "chunked;x=1", ",chunked", "\x0bchunked"])}`,
+        `Transfer-Encoding: ${
+          random.pick(["xchunked", "chunked, gzip", "chunked;x=1", ",chunked", "\x0bchunked"])
+        }`,
       );
     case 4:
       return put("Transfer-Encoding: chunked", "Transfer-Encoding: chunked");
@@ -164,7 +166,10 @@ function withBadHead(random: Random, lines: readonly string[], minor: 0 | 1): st
     case 13:
       return [`${parts[0]}  ${parts[1]} ${parts[2]}`, ...fields];
     case 14:
-      return [`${parts[0]} ${parts[1]} ${random.pick(["HTTP/2.0", "HTTP/1.2", "http/1.1", "HTTP/1.1 "])}`, ...fields];
+      return [
+        `${parts[0]} ${parts[1]} ${random.pick(["HTTP/2.0", "HTTP/1.2", "http/1.1", "HTTP/1.1 "])}`,
+        ...fields,
+      ];
     case 15:
       return [`G(T ${parts[1]} ${parts[2]}`, ...fields];
     case 16:
@@ -185,8 +190,9 @@ function inChunks(random: Random, content: Uint8Array, bad: boolean): Uint8Array
     const to = Math.min(content.length, at + 1 + random.next(longest));
     const size = (to - at).toString(16);
     const extension = random.once(20) ? random.pick([";a", ";a=b", ';a="b;c"']) : "";
-    if (count === breakAt) pieces.push(bytesOf(random.pick([`0x${size}\r\n`, `${size}\n`, ` ${size}\r\n`, ";\r\n"])));
-    else pieces.push(bytesOf(`${random.once(9) ? "0" : ""}${size}${extension}\r\n`));
+    if (count === breakAt) {
+      pieces.push(bytesOf(random.pick([`0x${size}\r\n`, `${size}\n`, ` ${size}\r\n`, ";\r\n"])));
+    } else pieces.push(bytesOf(`${random.once(9) ? "0" : ""}${size}${extension}\r\n`));
     pieces.push(content.subarray(at, to), bytesOf("\r\n"));
     at = to;
     // Many tiny chunks are enough for the beginning.

@@ -146,7 +146,12 @@ export class FuzzedSluice implements WorldObserver, FrontObserver {
     if (this.#done.has(exchange)) throw new Finding(`${exchange.head.target} was reported twice`);
     this.#done.add(exchange);
     const { status, reason, detail, attempts } = exchange;
-    this.#trace("sluice", `ends ${exchange.head.method} ${exchange.head.find("x-id") ?? ""}: ${status} ${reason} ${detail} after ${attempts}`);
+    this.#trace(
+      "sluice",
+      `ends ${exchange.head.method} ${
+        exchange.head.find("x-id") ?? ""
+      }: ${status} ${reason} ${detail} after ${attempts}`,
+    );
     if (reason === "" && status === 0) throw new Finding("an exchange failed without a reason");
   }
 

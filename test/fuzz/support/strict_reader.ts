@@ -50,7 +50,17 @@ export interface ReaderEvents {
   asked(): string | null | undefined;
 }
 
-type State = "head" | "length" | "size" | "chunk" | "chunkEnd" | "trailers" | "close" | "raw" | "blind" | "ended";
+type State =
+  | "head"
+  | "length"
+  | "size"
+  | "chunk"
+  | "chunkEnd"
+  | "trailers"
+  | "close"
+  | "raw"
+  | "blind"
+  | "ended";
 
 const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 const fieldValue = /^(?:[\x21-\x7e\x80-\xff](?:[\t \x21-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?$/;
@@ -272,7 +282,9 @@ export class StrictReader {
       status,
       minor,
       fields,
-      framing: framing < 0 ? (framing === CHUNKED ? "chunked" : framing === CLOSE ? "close" : "none") : "length",
+      framing: framing < 0
+        ? (framing === CHUNKED ? "chunked" : framing === CLOSE ? "close" : "none")
+        : "length",
       seenBytes: 0,
     };
     this.#message = message;
