@@ -4,6 +4,7 @@ import type { Address, Runtime, System } from "../../runtime/contract.ts";
 import { printAddress } from "../config/address.ts";
 import type { Flags } from "../config/layer.ts";
 import { parseDuration, printDuration } from "../config/quantity.ts";
+import { envName } from "../config/option.ts";
 import { formatProblem } from "../config/problem.ts";
 import { DemoBackend } from "./demo_backend.ts";
 import { EXIT } from "./exit_code.ts";
@@ -38,8 +39,8 @@ export async function demo(
   const backend = await startBackend(runtime, system, parsed.value);
   if (backend === null) return EXIT.bind;
   try {
-    const listen = flags["listen"] ?? ["127.0.0.1:8080"];
-    const loaded = await readConfig(system, { ...flags, listen, to: [printAddress(backend.address)] });
+    const own = { ...defaultFlags(system), ...flags, to: [printAddress(backend.address)] };
+    const loaded = await readConfig(system, own);
     if (!loaded.ok) {
       printProblems(system, loaded.problems.map(formatProblem));
       return EXIT.usage;
@@ -51,6 +52,18 @@ export async function demo(
   } finally {
     await backend.stop();
   }
+}
+
+/** Only this machine may play, and a backend that goes away all the time is no news. */
+const DEMO_DEFAULTS = { "listen": "127.0.0.1:8080", "log-level": "error" } as const;
+
+/** What the demo has other defaults for, where the environment says nothing. */
+function defaultFlags(system: System): Flags {
+  const flags: Record<string, readonly string[]> = {};
+  for (const [name, value] of Object.entries(DEMO_DEFAULTS)) {
+    if ((system.env[envName(name.replace("-", "_"))] ?? "") === "") flags[name] = [value];
+  }
+  return flags;
 }
 
 async function startBackend(runtime: Runtime, system: System, awayMs: number): Promise<DemoBackend | null> {
@@ -70,15 +83,17 @@ export function demoText(listeners: readonly Address[], backend: Address, awayMs
   const front = listeners.find((address) => address.kind === "tcp");
   const url = front === undefined ? "http://localhost/" : `http://${printAddress(reachable(front))}/`;
   const direct = `http://${printAddress(backend)}/`;
-  const away = printDuration(awayMs);
+  const tries = [
+    [`curl ${url}`, "one request"],
+    [`ab -n 100 -c 10 ${url}`, "100 requests, 10 at a time: none fails"],
+    [`ab -n 100 -c 10 ${direct}`, "the same without Sluice: fails at once"],
+  ] as const;
+  const width = Math.max(...tries.map(([command]) => command.length));
   return `A backend runs on ${printAddress(backend)}. It takes one connection, stops listening, answers, and
-listens again ${away} later. Sluice runs in front of it on ${url}
+listens again ${printDuration(awayMs)} later. Sluice runs in front of it on ${url}
 
 In another terminal, try
-  curl ${url}                     one request
-  ab -n 100 -c 10 ${url}          100 requests, 10 at a time: none fails
-  ab -n 100 -c 10 ${direct}         the same without Sluice
-
+${tries.map(([command, meaning]) => `  ${command.padEnd(width)}   ${meaning}\n`).join("")}
 Ctrl-C stops both.
 `;
 }

@@ -54,7 +54,7 @@ test("one connection is served, then nobody listens for a while", async () => {
   await settle(runtime);
   assert.match(first.text, /^HTTP\/1\.1 200 OK\r\n/);
   assert.match(first.text, /\r\nConnection: close\r\n/);
-  assert.match(first.text, /\r\n\r\nrequest 1: GET \/x\n$/);
+  assert.match(first.text, /\r\n\r\nrequest 000001: GET \/x\n$/);
   const length = Number(/Content-Length: (\d+)/.exec(first.text)?.[1]);
   assert.equal(first.text.split("\r\n\r\n")[1]?.length, length);
   assert.ok(first.ended);
@@ -70,7 +70,7 @@ test("one connection is served, then nobody listens for a while", async () => {
   await settle(runtime);
   const second = new Client(runtime, backend, GET);
   await settle(runtime);
-  assert.match(second.text, /request 2: GET/);
+  assert.match(second.text, /request 000002: GET/);
   assert.deepEqual(backend.address, address);
   await Promise.all([backend.stop(), settle(runtime)]);
 });
