@@ -41,8 +41,10 @@ export interface RequestHandler {
   connectionClosed(connection: ClientConnection): void;
 }
 
-/** Longest silence of the client after our last answer; then the connection is dropped. */
+/** Longest silence of the client after our last answer; then the connection is closed. */
 const LINGER_MS = 2000;
+/** Longest time to read on after our last answer, for a client that never stops sending (nginx: 30 s too). */
+const LINGER_TOTAL_MS = 30_000;
 /** Bytes read and thrown away after our last answer before the connection is dropped. */
 const LINGER_BYTES = 1024 * 1024;
 /** Bytes of pipelined requests kept while one is being answered; then reading pauses. */
@@ -77,6 +79,8 @@ export class ClientConnection extends Connection implements ClientStream {
   /** The client has been asked for the request body, or has begun to send it. */
   #bodyExpected = false;
   #lingered = 0;
+  /** Monotonic milliseconds after which reading on ends in any case. */
+  #lingerUntil = 0;
   /** No further request is wanted on this connection. */
   #draining = false;
   /** How long it may be idle between requests. */
@@ -134,7 +138,7 @@ export class ClientConnection extends Connection implements ClientStream {
     if (this.#state === "lingering") {
       this.#lingered += bytes.length;
       if (this.#lingered > LINGER_BYTES) this.abort();
-      else if (this.backlogBytes === 0) this.setDeadline(this.turn.now + LINGER_MS);
+      else if (this.backlogBytes === 0) this.#awaitSilence();
       return;
     }
     if (this.#state === "raw") {
@@ -318,8 +322,7 @@ export class ClientConnection extends Connection implements ClientStream {
   protected override peerEnded(): void {
     this.#clientEnded = true;
     if (this.#state === "waiting" || this.#state === "lingering") {
-      this.#state = "gone";
-      this.close();
+      this.#endInOrder();
     } else if (this.#state === "head" || (this.#state === "exchange" && !this.requestDone)) {
       if (!this.#bodyPaused) this.#endOfInput();
     } else if (this.#state === "exchange") {
@@ -336,7 +339,7 @@ export class ClientConnection extends Connection implements ClientStream {
     const event = this.#parser.next();
     if (event === "fault") this.#faulted(this.#parser.fault as Fault);
     else if (event === "end") this.#requestEnded();
-    else this.close();
+    else this.#endInOrder();
   }
 
   protected override gone(reason: CloseReason): void {
@@ -353,9 +356,8 @@ export class ClientConnection extends Connection implements ClientStream {
   protected override timedOut(): void {
     if (this.#state === "waiting") {
       // Not a byte of a request: end in order, without an answer.
-      this.#state = "gone";
       if (this.backlogBytes > 0) this.abort();
-      else this.close();
+      else this.#endInOrder();
     } else if (this.#state === "head") {
       this.#faulted(FAULTS.requestTimeout);
     } else if (this.#state === "exchange") {
@@ -363,6 +365,9 @@ export class ClientConnection extends Connection implements ClientStream {
       else this.events.clientTimedOut(this.backlogBytes > 0 ? "write" : "read");
     } else if (this.#state === "raw") {
       this.#raw?.rawTimedOut();
+    } else if (this.#state === "lingering" && this.backlogBytes === 0) {
+      // Not a reset: the kernel may still be sending our answer to a slow client.
+      this.#endInOrder();
     } else {
       this.abort();
     }
@@ -462,9 +467,7 @@ export class ClientConnection extends Connection implements ClientStream {
   #lastAnswerSent(): void {
     const clean = this.requestDone && this.#parser.unreadBytes === 0;
     if (clean && (this.#clientEnded || this.#closeExpected)) {
-      this.#state = "gone";
-      this.close();
-      this.#watchSending();
+      this.#endInOrder();
     } else {
       this.#linger();
     }
@@ -477,8 +480,13 @@ export class ClientConnection extends Connection implements ClientStream {
     this.#parser.takeUnread();
     this.#resumeReading();
     this.finish();
+    this.#lingerUntil = this.turn.now + LINGER_TOTAL_MS;
     if (this.backlogBytes > 0) this.#watchSending();
-    else this.setDeadline(this.turn.now + LINGER_MS);
+    else this.#awaitSilence();
+  }
+
+  #awaitSilence(): void {
+    this.setDeadline(Math.min(this.turn.now + LINGER_MS, Math.max(this.#lingerUntil, this.turn.now)));
   }
 
   sendCut(): void {
@@ -495,7 +503,7 @@ export class ClientConnection extends Connection implements ClientStream {
   protected override sendProgress(backlogBytes: number): void {
     if (this.#state === "raw") this.#raw?.rawProgress(backlogBytes);
     else if (backlogBytes > 0) this.#watchSending();
-    else if (this.#state === "lingering") this.setDeadline(this.turn.now + LINGER_MS);
+    else if (this.#state === "lingering") this.#awaitSilence();
     else if (this.#state === "waiting") this.#rest();
     else if (this.#state !== "exchange") return;
     else if (this.requestDone || this.#bodyPaused) this.setDeadline(Infinity);
@@ -512,6 +520,13 @@ export class ClientConnection extends Connection implements ClientStream {
   /** The client does not read: it has the idle time to take the next bytes. */
   #watchSending(): void {
     this.setDeadline(this.turn.now + this.#settings.bodyIdleTimeoutMs);
+  }
+
+  /** Sends what is left and closes; what the platform holds may take no longer than our own queue. */
+  #endInOrder(): void {
+    this.#state = "gone";
+    this.close();
+    this.#watchSending();
   }
 
   /** The handler is going to answer although nothing was asked; the connection ends after that. */
@@ -538,8 +553,7 @@ export class ClientConnection extends Connection implements ClientStream {
     this.#idleMs = gapMs;
     if (this.#state !== "waiting") return;
     if (now - this.idleSince >= gapMs) {
-      this.#state = "gone";
-      this.close();
+      this.#endInOrder();
     } else {
       this.setDeadline(this.idleSince + gapMs);
     }

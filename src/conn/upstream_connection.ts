@@ -336,8 +336,8 @@ export class UpstreamConnection extends Connection {
 
   protected override timedOut(): void {
     if (this.#state === "idle") {
-      this.#state = "gone";
-      this.close();
+      // The endpoint may have answered without taking all of its request.
+      this.retire();
       this.owner.idleLost(this, -1);
     } else if (this.#state === "busy") {
       const what = this.backlogBytes > 0 ? "write" : this.#responseHead ? "read" : "head";
