@@ -84,8 +84,14 @@ function parsePath(raw: unknown): Parsed<string> {
   if (/[?#]/.test(raw)) {
     return fault(`must not have a query or fragment, got ${shown(raw)}`, raw.replace(/[?#].*$/s, ""));
   }
+  if (/[%;]/.test(raw)) {
+    // Matching takes a path in two readings, as received and decoded, and refuses it where they differ.
+    return fault(
+      `must not have escapes (%) or parameters (;), which servers read differently, got ${shown(raw)}`,
+    );
+  }
   if (!/^[\x21-\x7e]{1,2048}$/.test(raw) || raw.includes("\\")) {
-    return fault(`must be percent-encoded printable ASCII without spaces, got ${shown(raw)}`);
+    return fault(`must be printable ASCII without spaces and backslashes, got ${shown(raw)}`);
   }
   if (/\/\/|\/\.{1,2}(?:\/|$)/.test(raw)) {
     return fault(`can never match: it has an empty, . or .. segment, got ${shown(raw)}`);

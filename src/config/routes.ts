@@ -151,9 +151,11 @@ function reportDuplicates(drafts: readonly RouteDraft[], problems: Problem[]): v
   for (const draft of drafts) {
     for (const match of draft.matches) {
       const name = routeName(match);
-      const other = first.get(name);
+      // `/api` and `/api/` begin the same paths.
+      const key = name.replace(/\/$/, "");
+      const other = first.get(key);
       if (other === undefined) {
-        first.set(name, draft.place);
+        first.set(key, draft.place);
       } else {
         const message = `matches the same as ${other} (${name}): remove one of the two`;
         problems.push(problemAt(draft.origin, draft.place, message));

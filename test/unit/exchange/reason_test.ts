@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { newExchangeRecord } from "../../../src/exchange/exchange_record.ts";
-import { proxyStatus } from "../../../src/exchange/proxy_status.ts";
+import { proxyStatus } from "../../../src/exchange/local_reply.ts";
 import { reason, REASON_CODES } from "../../../src/exchange/reason.ts";
 
 /** RFC 9209 §2.3, all of it. */
