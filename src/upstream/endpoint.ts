@@ -27,6 +27,8 @@ export interface EndpointSettings {
   readonly weight: number;
   /** Requests at a time, 0 = no limit. */
   readonly maxInFlight: number;
+  /** How many of them are ours at first, where other processes serve the same endpoint. Default: all. */
+  readonly slots?: number;
   readonly pool: IdlePoolSettings;
 }
 
@@ -49,6 +51,10 @@ export class Endpoint implements UpstreamConnectionOwner {
   busy = 0;
   /** Dials under way; each holds a slot. */
   dialing = 0;
+  /** Requests at a time at this moment: `maxInFlight`, or our share of it; Infinity = no limit. */
+  slotLimit: number;
+  /** Slots of ours that other processes wait for; see slot_share.ts. */
+  recalled = 0;
   /** Administratively in use. */
   enabled = true;
   state: EndpointState = "up";
@@ -70,6 +76,8 @@ export class Endpoint implements UpstreamConnectionOwner {
   failures = 0;
   /** Requests answered, for status. */
   answered = 0;
+  /** That it is away was heard from another process, which has logged it. */
+  awayByHearsay = false;
 
   constructor(settings: EndpointSettings, owner: EndpointOwner) {
     this.settings = settings;
@@ -77,13 +85,18 @@ export class Endpoint implements UpstreamConnectionOwner {
     this.weight = settings.weight;
     this.hostField = settings.hostField;
     this.idle = new IdlePool(settings.pool);
+    this.slotLimit = settings.maxInFlight === 0 ? Infinity : settings.slots ?? settings.maxInFlight;
     this.#owner = owner;
+  }
+
+  /** Connections open or being opened: what a backend that takes N connections counts. */
+  get used(): number {
+    return this.busy + this.dialing + this.idle.size;
   }
 
   /** Requests and dials it can take on top of those it has. */
   get freeSlots(): number {
-    const max = this.settings.maxInFlight;
-    const limit = max > 0 && max < this.ramp ? max : this.ramp;
+    const limit = this.slotLimit < this.ramp ? this.slotLimit : this.ramp;
     return limit - this.busy - this.dialing;
   }
 
@@ -102,8 +115,7 @@ export class Endpoint implements UpstreamConnectionOwner {
   /** Whether it can serve `need` now: enabled, not full, and reachable as far as we know. */
   can(need: Need): boolean {
     if (!this.enabled) return false;
-    const max = this.settings.maxInFlight;
-    if (need !== "dial" && this.idle.size > 0 && (max === 0 || this.busy + this.dialing < max)) return true;
+    if (need !== "dial" && this.idle.size > 0 && this.busy + this.dialing < this.slotLimit) return true;
     if (need === "idle") return false;
     return this.state !== "away" && this.freeSlots > 0 && this.dialing < DIALS_AT_ONCE;
   }

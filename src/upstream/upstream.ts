@@ -24,6 +24,7 @@ import { Timed } from "../time/deadline_queue.ts";
 import { dialPause } from "./dial_pace.ts";
 import { Endpoint, type EndpointOwner, type EndpointSettings } from "./endpoint.ts";
 import type { Policy, PolicyFactory } from "./policy.ts";
+import { type Demand, SlotShare, type SlotSource } from "./slot_share.ts";
 import { type Waiter, WaitingRoom } from "./waiting_room.ts";
 
 /** Why a wait ended without a connection. */
@@ -44,6 +45,10 @@ export interface UpstreamSettings {
   readonly queueTimeoutMs: number;
   readonly connectTimeoutMs: number;
   readonly limits: Http1Limits;
+  /** Where slots come from when several processes share `maxInFlight`. Default: all are ours. */
+  readonly slotSource?: SlotSource;
+  /** Retries that are always allowed, however few requests are in flight. Default: 3. */
+  readonly retryLeast?: number;
 }
 
 /** Told what happens; must not call back. */
@@ -82,6 +87,9 @@ export class Upstream extends Timed implements EndpointOwner {
   readonly #observer: UpstreamObserver;
   readonly #policy: Policy;
   readonly #room = new WaitingRoom();
+  /** Null when no slot is shared with another process. */
+  readonly #slots: SlotShare | null;
+  readonly #retryLeast: number;
   readonly #dialTimers = new Map<Endpoint, Timer>();
   #rampTimer: Timer | null = null;
   #serving = false;
@@ -115,6 +123,9 @@ export class Upstream extends Timed implements EndpointOwner {
     this.#observer = observer;
     this.endpoints = settings.endpoints.map((endpoint) => new Endpoint(endpoint, this));
     this.#policy = settings.policy(this.endpoints);
+    const { slotSource, retryLeast } = settings;
+    this.#slots = slotSource === undefined ? null : new SlotShare(slotSource, this.endpoints);
+    this.#retryLeast = retryLeast ?? RETRY_LEAST;
   }
 
   /** Requests waiting. */
@@ -206,6 +217,7 @@ export class Upstream extends Timed implements EndpointOwner {
   /** The waiter gives up (its client left, say). */
   leave(waiter: Waiter): void {
     this.#room.leave(waiter);
+    if (this.#slots !== null) this.#roomShrank();
   }
 
   /** A wait that had a connection for `waiter` begins to count as a request in flight. */
@@ -230,6 +242,7 @@ export class Upstream extends Timed implements EndpointOwner {
       if (this.#stopped) connection.retire();
       else endpoint.idle.put(connection, this.#turn.now);
     }
+    if (endpoint.recalled > 0) this.#slots?.yieldSlots(endpoint, this.#demand(0));
     if (this.#room.size > 0) this.#serve();
   }
 
@@ -239,7 +252,10 @@ export class Upstream extends Timed implements EndpointOwner {
     if (endpoint.state === "up" && endpoint.ramp === Infinity) return;
     if (endpoint.state === "trial") {
       endpoint.state = "up";
-      this.#observer.endpointBack(this, endpoint, this.#turn.now - endpoint.awaySince);
+      if (!endpoint.awayByHearsay) {
+        this.#observer.endpointBack(this, endpoint, this.#turn.now - endpoint.awaySince);
+      }
+      endpoint.awayByHearsay = false;
     }
     endpoint.failures = 0;
     if (endpoint.usesRamp) this.#widen(endpoint);
@@ -318,10 +334,13 @@ export class Upstream extends Timed implements EndpointOwner {
       this.#dial(endpoint);
     }
     if (this.#absent.size > 0 && wanted > 0) this.#askForAbsent(now);
+    if (this.#slots !== null) {
+      this.#slots.ask(this.#demand(wanted - (this.#dialing - this.#asking)), now);
+    }
   }
 
   #retriesAllowed(): boolean {
-    return this.#retrying < Math.max(RETRY_LEAST, Math.floor(this.#busy * RETRY_SHARE));
+    return this.#retrying < Math.max(this.#retryLeast, Math.floor(this.#busy * RETRY_SHARE));
   }
 
   // Dialing
@@ -332,8 +351,7 @@ export class Upstream extends Timed implements EndpointOwner {
     const atOnce = this.settings.holdMs === 0 && this.#dialing === 0 && this.away;
     for (const endpoint of this.#absent) {
       if (!endpoint.enabled || endpoint.dialing > 0) continue;
-      const max = endpoint.settings.maxInFlight;
-      if (max > 0 && endpoint.busy >= max) continue;
+      if (endpoint.busy >= endpoint.slotLimit) continue;
       if (endpoint.nextDialAt <= now || atOnce) {
         if (now - endpoint.nextDialAt > LOOP_FORGOTTEN_MS) endpoint.loopSince = now;
         this.#dial(endpoint);
@@ -359,9 +377,8 @@ export class Upstream extends Timed implements EndpointOwner {
       timer.cancel();
       this.#dialTimers.delete(endpoint);
     }
-    const max = endpoint.settings.maxInFlight;
     // To a backend that takes N connections an idle one counts.
-    if (max > 0 && endpoint.busy + endpoint.dialing + endpoint.idle.size >= max) endpoint.idle.retireOldest();
+    if (endpoint.used >= endpoint.slotLimit) endpoint.idle.retireOldest();
     const began = this.#turn.now;
     if (endpoint.busy + endpoint.dialing === 0) endpoint.widenAt = began + RAMP_STEP_MS;
     endpoint.dialing++;
@@ -412,6 +429,7 @@ export class Upstream extends Timed implements EndpointOwner {
       this.#busy++;
       this.#assign(waiter, connection, endpoint);
     }
+    if (this.#slots !== null) this.#roomShrank();
     if (this.#room.size > 0) this.#serve();
     this.#turn.end();
     return connection;
@@ -435,6 +453,56 @@ export class Upstream extends Timed implements EndpointOwner {
     } else if (this.settings.holdMs === 0 && this.away && this.#dialing === 0) {
       this.#failAll(error.code, error.detail);
     }
+    if (this.#slots !== null) this.#roomShrank();
+    if (this.#room.size > 0) this.#serve();
+    this.#turn.end();
+  }
+
+  // Slots shared with other processes
+
+  /** @param unserved requests for which there is neither a connection nor a dial */
+  #demand(unserved: number): Demand {
+    const { oldest, size } = this.#room;
+    return { unserved, waiting: size, oldestArrivedAt: oldest === null ? Infinity : oldest.arrivedAt };
+  }
+
+  /** Slots may be free that nobody here waits for any more. */
+  #roomShrank(): void {
+    const slots = this.#slots;
+    if (slots === null) return;
+    for (const endpoint of this.endpoints) {
+      if (endpoint.recalled > 0) slots.yieldSlots(endpoint, this.#demand(0));
+    }
+    if (this.#room.size === 0) slots.ask(this.#demand(0), this.#turn.now);
+  }
+
+  /** More slots of `endpoint` are ours. */
+  slotsGranted(endpoint: Endpoint, count: number): void {
+    this.#turn.begin();
+    this.#slots?.granted(endpoint, count);
+    if (this.#room.size > 0) this.#serve();
+    else this.#roomShrank();
+    this.#turn.end();
+  }
+
+  /** Requests of other processes, of which the oldest has waited for `waitedMs`, want `count` of our slots. */
+  slotsRecalled(endpoint: Endpoint, count: number, waitedMs: number): void {
+    this.#turn.begin();
+    this.#slots?.recall(endpoint, count, this.#turn.now - waitedMs);
+    this.#roomShrank();
+    this.#turn.end();
+  }
+
+  /**
+   * Another process could not reach `endpoint`. If we have a connection there, or one under way, that is
+   * better evidence; else the endpoint is asked by one dial before others rely on it.
+   */
+  heardAway(endpoint: Endpoint, error: SocketError): void {
+    if (this.#stopped || endpoint.state !== "up" || endpoint.used > 0) return;
+    this.#turn.begin();
+    endpoint.awayByHearsay = true;
+    this.#markAway(endpoint, error);
+    endpoint.nextDialAt = this.#turn.now;
     if (this.#room.size > 0) this.#serve();
     this.#turn.end();
   }
@@ -454,7 +522,7 @@ export class Upstream extends Timed implements EndpointOwner {
       if (wasUp) {
         endpoint.awaySince = now;
         endpoint.loopSince = now;
-        this.#observer.endpointAway(this, endpoint, error);
+        if (!endpoint.awayByHearsay) this.#observer.endpointAway(this, endpoint, error);
       }
     }
     endpoint.ramp = 1;
@@ -536,6 +604,7 @@ export class Upstream extends Timed implements EndpointOwner {
       if (this.away) oldest.waitFailed("hold_timeout", this.#lastFailure());
       else oldest.waitFailed("queue_timeout", `${this.#busy} requests in flight, ${this.#room.size} waiting`);
     }
+    if (this.#slots !== null) this.#roomShrank();
     this.#watchOldest(now);
     this.#turn.end();
   }

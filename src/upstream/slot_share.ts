@@ -1,0 +1,125 @@
+/**
+ * The slots of endpoints with `max_in_flight` that this process holds, when several processes share them.
+ * Somebody outside (`SlotSource`) hands slots out; this decides when to ask for more, and which to give
+ * back. It is all about endpoints whose limit is shared: others never get here.
+ *
+ * A slot goes to whoever's oldest request has waited longest. So a process that is asked for slots gives
+ * what lies free at once, and of what becomes free later whatever its own requests do not deserve more.
+ */
+
+import type { Endpoint } from "./endpoint.ts";
+
+/** Where slots come from and go to. Both calls only send a message: nothing happens inside. */
+export interface SlotSource {
+  /**
+   * So many more slots would be used now. Replaces what was said before of this endpoint; 0 takes it back.
+   *
+   * @param waitedMs how long the oldest request has waited
+   */
+  want(endpoint: Endpoint, count: number, waitedMs: number): void;
+  /** Slots are given back: nothing of ours is open on them any more. */
+  give(endpoint: Endpoint, count: number): void;
+}
+
+/** What the waiting room looks like. */
+export interface Demand {
+  /** Requests for which there is neither a connection nor a dial. */
+  readonly unserved: number;
+  /** All requests that wait. */
+  readonly waiting: number;
+  /** Monotonic milliseconds of the oldest one's arrival; Infinity when none waits. */
+  readonly oldestArrivedAt: number;
+}
+
+/**
+ * Requests of two processes that arrived within this time count as equally old. Without it a slot would
+ * change hands with every request, which costs two messages and a new connection each time.
+ */
+export const SAME_AGE_MS = 10;
+
+/** What has been said about one endpoint. */
+interface Talk {
+  asked: number;
+  askedArrivedAt: number;
+  /** Arrival of the oldest request elsewhere that waits for a slot of ours. */
+  recallArrivedAt: number;
+}
+
+export class SlotShare {
+  readonly #source: SlotSource;
+  readonly #talks = new Map<Endpoint, Talk>();
+  /** Endpoints for which more is asked. */
+  #asking = 0;
+
+  constructor(source: SlotSource, endpoints: readonly Endpoint[]) {
+    this.#source = source;
+    for (const endpoint of endpoints) {
+      if (endpoint.settings.maxInFlight === 0) continue;
+      this.#talks.set(endpoint, { asked: 0, askedArrivedAt: 0, recallArrivedAt: Infinity });
+    }
+  }
+
+  /** Tells what would be used on top of what is held, if that has changed. */
+  ask(demand: Demand, now: number): void {
+    if (demand.unserved <= 0 && this.#asking === 0) return;
+    for (const [endpoint, talk] of this.#talks) {
+      const count = usable(endpoint, demand.unserved);
+      const moved = Math.abs(talk.askedArrivedAt - demand.oldestArrivedAt) > SAME_AGE_MS;
+      // More of them is no news while nothing was granted; that the oldest is another one is.
+      if (count > 0 ? talk.asked > 0 && !moved : talk.asked === 0) continue;
+      this.#setAsked(talk, count);
+      talk.askedArrivedAt = demand.oldestArrivedAt;
+      this.#source.want(endpoint, count, count === 0 ? 0 : Math.max(0, now - demand.oldestArrivedAt));
+    }
+  }
+
+  /** More slots have come. The caller serves its room next. */
+  granted(endpoint: Endpoint, count: number): void {
+    const talk = this.#talks.get(endpoint);
+    if (talk === undefined) return;
+    endpoint.slotLimit += count;
+    this.#setAsked(talk, Math.max(0, talk.asked - count));
+  }
+
+  /** Others wait for slots of ours. Replaces what was said before; a count of 0 takes it back. */
+  recall(endpoint: Endpoint, count: number, arrivedAt: number): void {
+    const talk = this.#talks.get(endpoint);
+    if (talk === undefined) return;
+    endpoint.recalled = count;
+    talk.recallArrivedAt = arrivedAt;
+  }
+
+  /** Gives back what is free, was asked for, and is not better used here. */
+  yieldSlots(endpoint: Endpoint, demand: Demand): void {
+    const talk = this.#talks.get(endpoint);
+    if (talk === undefined) return;
+    const ours = demand.oldestArrivedAt <= talk.recallArrivedAt + SAME_AGE_MS ? demand.waiting : 0;
+    const free = endpoint.slotLimit - endpoint.busy - endpoint.dialing;
+    const count = Math.min(endpoint.recalled, free - Math.min(ours, demandOf(endpoint)));
+    if (count <= 0) return;
+    endpoint.slotLimit -= count;
+    endpoint.recalled -= count;
+    // To a backend that takes N connections an idle one counts: it goes before its slot does.
+    while (endpoint.idle.size > 0 && endpoint.used > endpoint.slotLimit) endpoint.idle.retireOldest();
+    this.#source.give(endpoint, count);
+  }
+
+  #setAsked(talk: Talk, count: number): void {
+    this.#asking += Math.sign(count) - Math.sign(talk.asked);
+    talk.asked = count;
+  }
+}
+
+/** Most slots on top of those in use that requests of ours could use at this moment. */
+function demandOf(endpoint: Endpoint): number {
+  if (!endpoint.enabled) return 0;
+  // One that is away is asked by one dial at a time.
+  return endpoint.state === "away" ? Math.max(0, 1 - endpoint.dialing) : Infinity;
+}
+
+/** How many slots more than it has `endpoint` could use for `unserved` requests. */
+function usable(endpoint: Endpoint, unserved: number): number {
+  if (endpoint.slotLimit > endpoint.busy + endpoint.dialing) return 0;
+  const obtainable = endpoint.settings.maxInFlight - endpoint.slotLimit;
+  return Math.max(0, Math.min(unserved, obtainable, demandOf(endpoint)));
+}
