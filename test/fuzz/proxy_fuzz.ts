@@ -189,7 +189,7 @@ async function runCase(options: CaseOptions, counts: Counts): Promise<void> {
       depth: random.pick([1, 1, 2, 100]),
       pieceBytes: random.pick([1, 20, 1000, 100_000]),
       startMs: random.once(2) ? 0 : random.between(0, 300),
-      chaos: calm ? 0 : random.pick([0, 5, 30, 200]),
+      chaos: calm ? random.pick([0, 0, 10, 50]) : random.pick([0, 5, 30, 200]),
     });
   }
   const scene: Scene = {

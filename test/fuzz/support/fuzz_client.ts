@@ -83,7 +83,8 @@ export class FuzzClient implements Actor, SocketEvents {
     if (this.#sleeping || this.stalled) return false;
     if (this.#state === "new") return true;
     if (this.#state !== "open") return false;
-    return this.#mayWrite || this.#mayEnd || (this.plan.chaos > 0 && !this.#paused && !this.#finished);
+    if (this.#mayWrite || this.#mayEnd) return true;
+    return this.#scene.mood === "wild" && this.plan.chaos > 0 && !this.#paused && !this.#finished;
   }
 
   get #mayWrite(): boolean {
@@ -192,7 +193,8 @@ export class FuzzClient implements Actor, SocketEvents {
   #misbehave(): void {
     const { random } = this.#scene;
     const socket = this.#socket as Socket;
-    switch (random.next(9)) {
+    // Reading slowly is no misbehaviour.
+    switch (this.#scene.mood === "calm" ? 3 : random.next(9)) {
       case 0:
         this.#trace("resets");
         socket.abort();
@@ -211,7 +213,7 @@ export class FuzzClient implements Actor, SocketEvents {
       case 3:
       case 4:
       case 5: {
-        const ms = random.between(1, random.pick([50, 1000, 20_000]));
+        const ms = random.between(1, random.pick([50, 1000, this.#scene.mood === "calm" ? 10_000 : 20_000]));
         this.#trace(`stops reading for ${ms} ms`);
         this.#paused = true;
         socket.pause();
