@@ -6,6 +6,7 @@
 import type { UpstreamConnection, UpstreamConnectionOwner } from "../conn/upstream_connection.ts";
 import type { SocketError } from "../../runtime/contract.ts";
 import { IdlePool, type IdlePoolSettings } from "./idle_pool.ts";
+import { Ramp } from "./ramp.ts";
 import type { ReuseKey } from "./reuse_key.ts";
 
 /**
@@ -58,13 +59,7 @@ export class Endpoint implements UpstreamConnectionOwner {
   /** Administratively in use. */
   enabled = true;
   state: EndpointState = "up";
-  /**
-   * Connections it is trusted with: one at first and after a return, doubled with answers and every few
-   * milliseconds while all are in use; Infinity once it is known to serve many at a time.
-   */
-  ramp = 1;
-  /** Monotonic milliseconds before which `ramp` grows by answers only. */
-  widenAt = 0;
+  readonly ramp = new Ramp();
   /** Monotonic milliseconds: when it went away. */
   awaySince = 0;
   /** Monotonic milliseconds: when the present dial loop began. */
@@ -94,30 +89,20 @@ export class Endpoint implements UpstreamConnectionOwner {
     return this.busy + this.dialing + this.idle.size;
   }
 
-  /** Requests and dials it can take on top of those it has. */
-  get freeSlots(): number {
-    const limit = this.slotLimit < this.ramp ? this.slotLimit : this.ramp;
-    return limit - this.busy - this.dialing;
-  }
-
-  /** All that it is trusted with is in use, and it is not trusted with everything yet. */
-  get usesRamp(): boolean {
-    return this.ramp !== Infinity && this.busy + this.dialing >= this.ramp;
-  }
-
   /** Requests it could take, connections being opened included, whether or not one may be opened just now. */
   get places(): number {
     if (!this.enabled || this.state === "away") return 0;
-    const max = this.settings.maxInFlight;
-    return max === 0 ? Infinity : max - this.busy;
+    return this.slotLimit - this.busy;
   }
 
   /** Whether it can serve `need` now: enabled, not full, and reachable as far as we know. */
   can(need: Need): boolean {
     if (!this.enabled) return false;
-    if (need !== "dial" && this.idle.size > 0 && this.busy + this.dialing < this.slotLimit) return true;
+    const used = this.busy + this.dialing;
+    if (used >= this.slotLimit) return false;
+    if (need !== "dial" && this.idle.size > 0) return true;
     if (need === "idle") return false;
-    return this.state !== "away" && this.freeSlots > 0 && this.dialing < DIALS_AT_ONCE;
+    return this.state !== "away" && this.dialing < DIALS_AT_ONCE && this.ramp.allows(used);
   }
 
   // UpstreamConnectionOwner

@@ -60,13 +60,8 @@ export interface UpstreamObserver {
 /** Share of the requests in flight that may be retries, and their least number. Others wait, none fails. */
 const RETRY_SHARE = 0.2;
 const RETRY_LEAST = 3;
-/** While requests wait for want of them, the slots of a recovering endpoint double this often, answers or not. */
-const RAMP_STEP_MS = 10;
+/** While requests wait, endpoints that are not trusted with more connections are looked at this often. */
 const RAMP_CHECK_MS = 5;
-/** Beyond this many slots a recovering endpoint counts as recovered. */
-const RAMP_END = 256;
-/** Having had more slots than this in use, an endpoint counts as one that serves many at a time. */
-const RAMP_PROVEN = 4;
 /** New dials begun in one go at most, on top of those under way. */
 const MOST_NEW_DIALS = 256;
 /** Requests that may wait for connections being opened, whatever the size of the queue for slots. */
@@ -237,7 +232,7 @@ export class Upstream extends Timed implements EndpointOwner {
     endpoint.busy--;
     this.#busy--;
     if (wasRetry) this.#retrying--;
-    if (endpoint.ramp !== Infinity) this.#restRamp(endpoint);
+    if (endpoint.ramp.limit !== Infinity) this.#released(connection, endpoint, keep);
     if (keep) {
       if (this.#stopped) connection.retire();
       else endpoint.idle.put(connection, this.#turn.now);
@@ -249,7 +244,7 @@ export class Upstream extends Timed implements EndpointOwner {
   /** An endpoint has begun to answer: it is well. */
   answered(endpoint: Endpoint): void {
     endpoint.answered++;
-    if (endpoint.state === "up" && endpoint.ramp === Infinity) return;
+    if (endpoint.state === "up" && endpoint.failures === 0) return;
     if (endpoint.state === "trial") {
       endpoint.state = "up";
       if (!endpoint.awayByHearsay) {
@@ -258,7 +253,6 @@ export class Upstream extends Timed implements EndpointOwner {
       endpoint.awayByHearsay = false;
     }
     endpoint.failures = 0;
-    if (endpoint.usesRamp) this.#widen(endpoint);
   }
 
   /**
@@ -380,7 +374,7 @@ export class Upstream extends Timed implements EndpointOwner {
     // To a backend that takes N connections an idle one counts.
     if (endpoint.used >= endpoint.slotLimit) endpoint.idle.retireOldest();
     const began = this.#turn.now;
-    if (endpoint.busy + endpoint.dialing === 0) endpoint.widenAt = began + RAMP_STEP_MS;
+    endpoint.ramp.dialled(began);
     endpoint.dialing++;
     this.#dialing++;
     const asking = endpoint.state === "away" ? 1 : 0;
@@ -420,9 +414,10 @@ export class Upstream extends Timed implements EndpointOwner {
       return connection;
     }
     if (endpoint.state === "away") this.#markTrial(endpoint);
+    endpoint.ramp.opened(connection, connection.openedAt);
     const waiter = this.#nextWaiter();
     if (waiter === null) {
-      if (endpoint.ramp !== Infinity) this.#restRamp(endpoint);
+      this.#rest(endpoint);
       endpoint.idle.put(connection, connection.openedAt);
     } else {
       endpoint.busy++;
@@ -525,7 +520,7 @@ export class Upstream extends Timed implements EndpointOwner {
         if (!endpoint.awayByHearsay) this.#observer.endpointAway(this, endpoint, error);
       }
     }
-    endpoint.ramp = 1;
+    endpoint.ramp.restart();
     endpoint.nextDialAt = now +
       dialPause(now - endpoint.loopSince, this.settings.holdIntervalMs, Math.random());
   }
@@ -541,23 +536,18 @@ export class Upstream extends Timed implements EndpointOwner {
     }
     // Another process may listen there now, with habits of its own.
     endpoint.idle.unlearn();
-    endpoint.ramp = 1;
-    endpoint.widenAt = now + RAMP_STEP_MS;
+    endpoint.ramp.restart();
   }
 
-  // The ramp: how many connections an endpoint is trusted with. One that takes a single connection and
-  // leaves resets all others in its accept queue, and what was sent on those may not be repeated.
+  // Trust, see ramp.ts
 
   #stepRampsLater(): void {
     this.#rampTimer = this.#runtime.clock.setTimer(RAMP_CHECK_MS, () => {
       this.#turn.begin();
       this.#rampTimer = null;
-      const { now } = this.#turn;
       if (this.#room.size > 0) {
         for (const endpoint of this.endpoints) {
-          if (endpoint.state !== "away" && endpoint.widenAt <= now && endpoint.usesRamp) {
-            this.#widen(endpoint);
-          }
+          if (endpoint.state !== "away") endpoint.ramp.goOn(endpoint.busy + endpoint.dialing, this.#turn.now);
         }
         this.#serve();
       }
@@ -565,15 +555,14 @@ export class Upstream extends Timed implements EndpointOwner {
     }, true);
   }
 
-  #widen(endpoint: Endpoint): void {
-    endpoint.ramp = endpoint.ramp >= RAMP_END ? Infinity : endpoint.ramp * 2;
-    endpoint.widenAt = this.#turn.now + RAMP_STEP_MS;
+  /** A connection of an endpoint that is not fully trusted is given back; it is not counted any more. */
+  #released(connection: UpstreamConnection, endpoint: Endpoint, kept: boolean): void {
+    endpoint.ramp.released(connection, kept, endpoint.busy + endpoint.dialing + 1, this.#turn.now);
+    this.#rest(endpoint);
   }
 
-  /** When nothing is under way: what has not shown that it serves many at a time is unknown again. */
-  #restRamp(endpoint: Endpoint): void {
-    if (endpoint.busy + endpoint.dialing > 0 || this.#room.size > 0) return;
-    endpoint.ramp = endpoint.state === "up" && endpoint.ramp > RAMP_PROVEN ? Infinity : 1;
+  #rest(endpoint: Endpoint): void {
+    if (endpoint.busy + endpoint.dialing === 0 && this.#room.size === 0) endpoint.ramp.rest();
   }
 
   // Deadlines

@@ -161,7 +161,7 @@ test("queue: a timeout of 0 waits for no slot, but for connections", async () =>
   const lab = new UpstreamLab({ maxInFlight: 2, queueTimeoutMs: 0 });
   await lab.backend().up();
   const waiters = lab.asks(3);
-  lab.advance(50);
+  lab.advance(200);
   assert.ok(waiters[0]?.connection !== null && waiters[1]?.connection !== null);
   assert.equal(waiters[2]?.failure, "queue_timeout");
 });
@@ -183,7 +183,7 @@ test("queue_full: a burst to an endpoint without a limit only waits for its conn
   const lab = new UpstreamLab({ queueSize: 0 });
   await lab.backend().up();
   const waiters = lab.asks(200);
-  lab.advance(200);
+  lab.advance(400);
   assert.equal(waiters.filter(({ connection }) => connection !== null).length, 200);
   const held = new UpstreamLab({ queueSize: 0 });
   held.ask();
@@ -299,7 +299,7 @@ test("the failure of one request does not mark an endpoint away that answers oth
   const victim = lab.ask();
   lab.run();
   const other = lab.ask();
-  lab.advance(20);
+  lab.advance(200);
   other.answered(false);
   victim.resetAndRetry();
   assert.equal(lab.endpoint().state, "up");
@@ -312,7 +312,7 @@ test("a pooled connection that dies makes the others of its endpoint suspect", a
   const lab = new UpstreamLab();
   await lab.backend().up();
   const waiters = lab.asks(8);
-  lab.advance(200);
+  lab.advance(400);
   for (const waiter of waiters) waiter.answered();
   assert.equal(lab.endpoint().idle.size, 8);
   const victim = lab.ask();

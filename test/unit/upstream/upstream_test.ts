@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FakeClock } from "../../support/fake_clock.ts";
-import { UpstreamLab } from "../../support/upstream_lab.ts";
+import { type TestWaiter, UpstreamLab } from "../../support/upstream_lab.ts";
 
 test("requests held while nobody listens go on in the order of their arrival", async () => {
   const lab = new UpstreamLab({ maxInFlight: 1 });
@@ -113,26 +113,42 @@ test("a waiter that comes when a long absence was forgotten begins with short pa
   assert.ok(lab.dials.length - before >= 15, `${lab.dials.length - before} dials in 50 ms`);
 });
 
-test("after a return the room empties as 1, 2, 4, …", async () => {
+/** How many of `waiters` have been served, whenever the number changes within `ms`. */
+function servedOver(lab: UpstreamLab, waiters: readonly TestWaiter[], ms: number): number[] {
+  const seen: number[] = [];
+  for (let passed = 0; passed <= ms; passed++) {
+    const now = waiters.filter(({ connection }) => connection !== null).length;
+    if (now !== seen.at(-1)) seen.push(now);
+    lab.advance(1);
+  }
+  return seen;
+}
+
+test("after a return connections are opened one by one, then by doubling", async () => {
   const lab = new UpstreamLab();
   const waiters = lab.asks(40);
   lab.advance(1000);
   await lab.backend().up();
-  const inFlight = (): number => waiters.filter(({ connection }) => connection !== null).length;
-  while (inFlight() === 0) lab.advance(1);
-  assert.equal(inFlight(), 1, "one alone first");
-  // Answers double it at once.
-  waiters[0]?.answered();
-  lab.run();
-  assert.equal(inFlight(), 2);
-  // Slow answers do not stop it: every 10 ms twice as many.
-  const seen = [2];
-  for (let ms = 0; ms < 100; ms++) {
+  assert.deepEqual(servedOver(lab, waiters, 120), [0, 1]);
+  assert.deepEqual(servedOver(lab, waiters, 90), [1, 2, 3, 4]);
+  assert.deepEqual(servedOver(lab, waiters, 100), [4, 8, 16, 32, 40]);
+});
+
+test("after a return answers on connections that stay open speed it up", async () => {
+  const lab = new UpstreamLab();
+  const waiters = lab.asks(40);
+  lab.advance(1000);
+  await lab.backend().up();
+  const served = new Set<TestWaiter>();
+  for (let ms = 0; ms < 60; ms++) {
     lab.advance(1);
-    const now = inFlight();
-    if (now !== seen.at(-1)) seen.push(now);
+    for (const waiter of waiters) {
+      if (waiter.connection === null) continue;
+      waiter.answered();
+      served.add(waiter);
+    }
   }
-  assert.deepEqual(seen, [2, 4, 8, 16, 32, 39]);
+  assert.equal(served.size, 40);
 });
 
 test("a first burst does not put twenty connections into an accept queue of unknown depth", async () => {
@@ -141,10 +157,13 @@ test("a first burst does not put twenty connections into an accept queue of unkn
   await lab.backend().up();
   const waiters = lab.asks(20);
   lab.run();
-  assert.equal(waiters.filter(({ connection }) => connection !== null).length, 1);
-  waiters[0]?.answered(false);
-  lab.run();
-  assert.equal(waiters.filter(({ connection }) => connection !== null).length, 2);
+  const inFlight = (): number => waiters.filter(({ connection }) => connection !== null).length;
+  for (const waiter of waiters) {
+    assert.equal(inFlight(), 1);
+    waiter.answered(false);
+    lab.run();
+  }
+  assert.equal(lab.backend().accepted, 20);
 });
 
 test("an endpoint that was only ever used by one at a time stays unknown", async () => {
@@ -165,7 +184,7 @@ test("an endpoint that has served many at a time is dialled for all of a burst",
   const lab = new UpstreamLab({ poolSize: 0 });
   await lab.backend().up();
   const waiters = lab.asks(20);
-  lab.advance(100);
+  lab.advance(400);
   for (const waiter of waiters) waiter.answered(false);
   lab.advance(1000);
   const burst = lab.asks(20);
