@@ -239,7 +239,8 @@ export class ClientConnection extends Connection implements ClientStream {
     this.#parser.startBody(kind, head.bodyBytes);
     this.#closeExpected = !requestPersists(head);
     this.#persist = !this.#closeExpected && !this.#draining;
-    if (kind === "none") {
+    if (head.bodyBytes === 0) {
+      // No body, or an empty one: complete with its head.
       this.#parser.next();
       this.requestDone = true;
     }

@@ -138,7 +138,7 @@ export class UpstreamConnection extends Connection {
     this.events = events;
     this.#method = method;
     this.#requestKind = kind;
-    this.requestDone = kind === "none";
+    this.requestDone = bodyBytes === 0;
     this.#responseHead = false;
     this.responseDone = false;
     this.#persists = false;

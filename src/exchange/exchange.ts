@@ -180,7 +180,7 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
 
   /** Begins. May end inside the call. */
   begin(): void {
-    if (this.#kind === "none") {
+    if (this.client.requestDone) {
       this.#ask();
       return;
     }

@@ -26,7 +26,7 @@ import type { Head } from "../http1/head.ts";
 import { maxForwards } from "../http1/request_rules.ts";
 import { normalizedPath, parseAuthority, parseTarget } from "../http1/target.ts";
 import { generousPath, literalPath } from "./path_readings.ts";
-import type { RouteMatch, Router } from "./router.ts";
+import { hostKey, type RouteMatch, type Router } from "./router.ts";
 import type { TrustedPeers } from "./trusted_peers.ts";
 
 /** Where a route leads. */
@@ -205,10 +205,11 @@ export class Front implements RequestHandler {
     const { router } = this.world;
     if (!router.usesPath || target === "*") return router.find(host, target);
     const normal = normalizedPath(target);
-    if (normal !== null) return router.find(host, normal);
+    // Some servers take "//" for "/", and some decode once before they look for path parameters.
+    if (normal !== null && !normal.includes("//") && !normal.includes("%3B")) return router.find(host, normal);
     const generous = generousPath(target);
     if (generous === null) return "ambiguous";
-    const route = router.find(host, literalPath(target));
+    const route = router.find(host, normal ?? literalPath(target));
     return route === router.find(host, generous) ? route : "ambiguous";
   }
 
@@ -316,8 +317,8 @@ export class Front implements RequestHandler {
   }
 }
 
-/** The host without its port, lower case; "" when it cannot be read. */
+/** The host without its port, as routes file it; "" when it cannot be read. */
 function hostOf(text: string): string {
   if (text === "") return "";
-  return parseAuthority(text)?.host ?? "";
+  return hostKey(parseAuthority(text)?.host ?? "");
 }

@@ -4,12 +4,23 @@
  * longest configured prefix, not on the number of routes.
  */
 
+import { addressBytes } from "./trusted_peers.ts";
+
 /** What is needed of a route to find it. */
 export interface RouteMatch {
-  /** Lower case, without port; `*.example.com`; null = any host. */
+  /** Lower case, without port; `*.example.com`; an IPv6 literal in brackets; null = any host. */
   readonly host: string | null;
   /** Prefix of whole segments, beginning with "/"; a "/" at its end makes no difference. */
   readonly path: string;
+}
+
+/**
+ * One spelling for all that name the same host: without the dot that may end a name, and an IPv6 literal by
+ * its bytes, since it can be written in many ways. `host` is in lower case and has no port.
+ */
+export function hostKey(host: string): string {
+  if (host.includes(":")) return "[" + (addressBytes(host.replace(/[[\]]/g, ""))?.join(".") ?? "") + "]";
+  return host.length > 1 && host.endsWith(".") ? host.slice(0, -1) : host;
 }
 
 /** Paths of one host: prefix without its last "/" to route. */
@@ -67,14 +78,14 @@ export class Router<R extends RouteMatch> {
     if (host === null) return this.#any;
     const [tables, key] = host.startsWith("*.")
       ? [this.#wildcard, host.slice(2)] as const
-      : [this.#exact, host] as const;
+      : [this.#exact, hostKey(host)] as const;
     let table = tables.get(key);
     if (table === undefined) tables.set(key, table = new PathTable<R>());
     return table;
   }
 
   /**
-   * @param host lower case, without port; "" when the request names none
+   * @param host as `hostKey` has it; "" when the request names none
    * @param path normalised path, beginning with "/" (or "*")
    */
   find(host: string, path: string): R | null {
