@@ -31,7 +31,7 @@ export const runtimes: readonly RunnerName[] = ["node", "bun", "deno"];
 /** A test that hangs is reported by its runner; a step that hangs is killed. Milliseconds. */
 const oneTestMs = 120_000;
 const checkStepMs = 180_000;
-const testStepMs = 420_000;
+const testStepMs = 300_000;
 
 /** The executable that the build step makes and the smoke step tries. */
 const executable = join(root, "dist", process.platform === "win32" ? "sluice.exe" : "sluice");
