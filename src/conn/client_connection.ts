@@ -131,6 +131,11 @@ export class ClientConnection extends Connection implements ClientStream {
     return this.requestDone && this.#parser.unreadBytes > 0;
   }
 
+  /** It has sent its last byte. */
+  get peerHasEnded(): boolean {
+    return this.#clientEnded;
+  }
+
   // Receiving
 
   protected override received(bytes: Uint8Array): void {
@@ -379,6 +384,7 @@ export class ClientConnection extends Connection implements ClientStream {
   sendInterim(status: number, reason: string, fields: string): void {
     if (this.minor === 0 || this.#state !== "exchange" || this.#responseBegun) return;
     this.sendText("HTTP/1.1 " + status + " " + reason + "\r\n" + fields + "\r\n");
+    if (this.backlogBytes > 0) this.#watchSending();
   }
 
   sendHead(

@@ -1,3 +1,6 @@
+/** Small pieces are joined in blocks of this size: what dribbles in costs as much memory as it has bytes. */
+const BLOCK_BYTES = 4096;
+
 /** What a socket did not take yet: copies, in order, counted in bytes. */
 export class SendQueue {
   #pieces: Uint8Array[] = [];
@@ -5,6 +8,8 @@ export class SendQueue {
   #first = 0;
   /** Bytes of the first piece already sent. */
   #offset = 0;
+  /** Bytes of the last piece that count; there may be room behind them. */
+  #lastBytes = 0;
   #bytes = 0;
 
   /** Bytes waiting. */
@@ -15,8 +20,24 @@ export class SendQueue {
   /** Keeps a copy of `bytes[from, to)`. */
   push(bytes: Uint8Array, from: number, to: number): void {
     if (to <= from) return;
-    this.#pieces.push(bytes.slice(from, to));
     this.#bytes += to - from;
+    let at = from;
+    const last = this.#pieces[this.#pieces.length - 1];
+    if (last !== undefined && this.#lastBytes < last.length) {
+      at += Math.min(to - from, last.length - this.#lastBytes);
+      last.set(bytes.subarray(from, at), this.#lastBytes);
+      this.#lastBytes += at - from;
+      if (at === to) return;
+    }
+    const size = to - at;
+    if (size >= BLOCK_BYTES) {
+      this.#pieces.push(bytes.slice(at, to));
+    } else {
+      const block = new Uint8Array(BLOCK_BYTES);
+      block.set(bytes.subarray(at, to), 0);
+      this.#pieces.push(block);
+    }
+    this.#lastBytes = size;
   }
 
   /**
@@ -28,17 +49,17 @@ export class SendQueue {
     let total = 0;
     while (this.#first < this.#pieces.length) {
       const piece = this.#pieces[this.#first] as Uint8Array;
-      const taken = write.write(piece, this.#offset, piece.length);
+      const end = this.#first === this.#pieces.length - 1 ? this.#lastBytes : piece.length;
+      const taken = write.write(piece, this.#offset, end);
       total += taken;
       this.#bytes -= taken;
       this.#offset += taken;
-      if (this.#offset < piece.length) break;
+      if (this.#offset < end) break;
       this.#first++;
       this.#offset = 0;
     }
     if (this.#first === this.#pieces.length) {
-      this.#pieces = [];
-      this.#first = 0;
+      this.clear();
     } else if (this.#first >= 64) {
       this.#pieces.splice(0, this.#first);
       this.#first = 0;
@@ -51,6 +72,7 @@ export class SendQueue {
     this.#pieces = [];
     this.#first = 0;
     this.#offset = 0;
+    this.#lastBytes = 0;
     this.#bytes = 0;
   }
 }

@@ -54,6 +54,8 @@ export class UpstreamConnection extends Connection {
   responseDone = false;
   #persists = false;
   #interims = 0;
+  /** Bytes have come since the request was begun. */
+  #anyResponse = false;
   #readPaused = false;
   #advancing = false;
   #firstByteMs = 0;
@@ -103,6 +105,11 @@ export class UpstreamConnection extends Connection {
     return this.#responseHead;
   }
 
+  /** Bytes of a response have come, be it of an interim one or of half a head. */
+  get anyResponse(): boolean {
+    return this.#anyResponse;
+  }
+
   /** Bytes have come after the end of the response. */
   get hasExtraBytes(): boolean {
     return this.#parser.unreadBytes > 0;
@@ -143,6 +150,7 @@ export class UpstreamConnection extends Connection {
     this.responseDone = false;
     this.#persists = false;
     this.#interims = 0;
+    this.#anyResponse = false;
     this.#firstByteMs = firstByteMs;
     this.#bodyIdleMs = bodyIdleMs;
     this.#acceptedBefore = this.acceptedBytes;
@@ -201,6 +209,7 @@ export class UpstreamConnection extends Connection {
       return;
     }
     if (this.#state !== "busy") return;
+    this.#anyResponse = true;
     this.#parser.feed(bytes);
     this.#advance();
   }
@@ -286,7 +295,7 @@ export class UpstreamConnection extends Connection {
     this.#readPaused = false;
     if (this.#state !== "busy") return;
     this.socket.resume();
-    this.setDeadline(this.turn.now + this.#bodyIdleMs);
+    this.setDeadline(this.turn.now + (this.#responseHead ? this.#bodyIdleMs : this.#firstByteMs));
     if (this.#parser.unreadBytes > 0) this.#advance();
   }
 
@@ -357,6 +366,11 @@ export class UpstreamConnection extends Connection {
   }
 
   // Between exchanges
+
+  /** Deadline of a tunnel's side; monotonic milliseconds. */
+  rawDeadline(at: number): void {
+    this.setDeadline(at);
+  }
 
   /** Puts the connection to rest until `deadline`; the exchange before must be complete. */
   rest(now: number, deadline: number): void {

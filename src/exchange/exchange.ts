@@ -25,7 +25,12 @@ import type { Endpoint } from "../upstream/endpoint.ts";
 import type { Upstream, WaitFailure } from "../upstream/upstream.ts";
 import type { Waiter } from "../upstream/waiting_room.ts";
 import { mayServeAgain } from "../upstream/after_reply.ts";
-import { acceptsTrailers, type ForwardSettings, type RequestFields, requestFields } from "./forward_request.ts";
+import {
+  acceptsTrailers,
+  type ForwardSettings,
+  type RequestFields,
+  requestFields,
+} from "./forward_request.ts";
 import { interimFields, responseFields, switchFields } from "./forward_response.ts";
 import { sendFailure } from "./local_reply.ts";
 import { type ReasonCode, REASONS } from "./reason.ts";
@@ -429,6 +434,7 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
       this.client.expectBody();
     }
     this.client.sendInterim(head.status, head.reason, interimFields(head));
+    if (this.client.backlogBytes > HIGH_WATER_BYTES) this.#connection?.pauseBody();
   }
 
   #sawResponse(): void {
@@ -584,6 +590,10 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
     const connection = this.#connection as UpstreamConnection;
     const body = this.#body;
     const now = this.context.turn.now;
+    // Bytes of an interim response, or of half a head, are an answer of a kind.
+    const policy = this.retry.unanswered && connection.anyResponse
+      ? { ...this.retry, unanswered: false }
+      : this.retry;
     return decideRetry({
       failure,
       sent: connection.requestSeen,
@@ -594,7 +604,7 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
       replayable: body === null || body.replayable,
       attempts: this.attempts,
       timeLeftMs: this.settings.holdMs - (now - this.arrivedAt),
-    }, this.retry);
+    }, policy);
   }
 
   /** The attempt ended without a byte of a final response. */
@@ -658,6 +668,12 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
     const { client } = this;
     if (client.responseBegun) {
       this.#cut(code, detail);
+      return;
+    }
+    // An answer that is being collected is not complete; one from an earlier attempt is better than ours.
+    if (this.phase === "collecting") this.#stored = null;
+    if (this.#stored !== null && REASONS[code].side === "upstream") {
+      this.#relayStored();
       return;
     }
     this.#letGo(false);

@@ -65,7 +65,11 @@ export function decideRetry(facts: AttemptFacts, policy: RetryPolicy): RetryDeci
   const { failure } = facts;
   const answered = typeof failure === "number";
   if (facts.responseBegun) return RESPONSE_BEGUN;
-  if (!facts.sent && !answered) return facts.timeLeftMs > 0 || facts.reused ? AGAIN : EXHAUSTED;
+  if (!facts.sent && !answered) {
+    // What was handed over and not taken counts as relayed all the same: its copy may be gone.
+    if (!facts.replayable) return NOT_REPLAYABLE;
+    return facts.timeLeftMs > 0 || facts.reused ? AGAIN : EXHAUSTED;
+  }
   if (!policy.on.includes(failure)) return EXHAUSTED;
   const repeatable = policy.methods.includes(facts.method) || facts.idempotencyKey ||
     (policy.unanswered && !answered);

@@ -54,9 +54,11 @@ export class Tunnel {
     client.rawDeadline(this.#lastTraffic + idleMs);
     if (fromClient !== null) this.#clientSide.rawData(fromClient);
     if (fromUpstream !== null) this.#upstreamSide.rawData(fromUpstream);
+    // A client may have ended its side before the switch; that event does not come again.
+    if (client.peerHasEnded) this.#clientSide.rawEnded();
   }
 
-  /** Bytes have come from one side. */
+  /** Bytes have come from one side, or (0) gone out to it. */
   moved(from: Reset, bytes: number): void {
     this.#lastTraffic = this.#now();
     if (from === "client_reset") this.clientBytes += bytes;
@@ -69,10 +71,13 @@ export class Tunnel {
     else this.#clientSide.resume();
   }
 
-  /** The deadline stands on the client's connection; traffic moves it when it comes up. */
-  timedOut(): void {
+  /**
+   * The deadline stands on the client's connection, and on the endpoint's once the client's is gone; traffic
+   * moves it when it comes up.
+   */
+  timedOut(on: ClientConnection | UpstreamConnection): void {
     const now = this.#now();
-    if (now - this.#lastTraffic < this.#idleMs) this.client.rawDeadline(this.#lastTraffic + this.#idleMs);
+    if (now - this.#lastTraffic < this.#idleMs) on.rawDeadline(this.#lastTraffic + this.#idleMs);
     else this.#tearDown("idle");
   }
 
@@ -92,6 +97,8 @@ export class Tunnel {
     this.#open--;
     if (reason.code !== "finished") this.#tearDown(how);
     if (this.#open === 0) this.#ended(this.#how);
+    // What is left may be bytes that the endpoint does not take.
+    else if (how === "client_reset") this.upstream.rawDeadline(this.#now() + this.#idleMs);
   }
 }
 
@@ -137,11 +144,12 @@ class Side implements RawEvents {
 
   /** Our own send queue moved: the other side may read on. */
   rawProgress(backlogBytes: number): void {
+    this.#tunnel.moved(this.#reset, 0);
     if (backlogBytes <= LOW_WATER_BYTES) this.#tunnel.resumeOther(this.#own);
   }
 
   rawTimedOut(): void {
-    this.#tunnel.timedOut();
+    this.#tunnel.timedOut(this.#own);
   }
 
   /** Reads on if it was stopped. */

@@ -1,0 +1,70 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { SendQueue } from "../../../src/conn/send_queue.ts";
+
+/** Takes at most `most` bytes at a time, and `room` in all. */
+class Taker {
+  readonly taken: number[] = [];
+  calls = 0;
+  room: number;
+  readonly #most: number;
+
+  constructor(most: number, room = Infinity) {
+    this.#most = most;
+    this.room = room;
+  }
+
+  write(bytes: Uint8Array, from: number, to: number): number {
+    this.calls++;
+    const count = Math.min(to - from, this.#most, this.room);
+    this.room -= count;
+    for (let i = from; i < from + count; i++) this.taken.push(bytes[i] as number);
+    return count;
+  }
+}
+
+test("bytes come out as they went in, whatever the pieces", () => {
+  let state = 1;
+  const random = (below: number): number => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
+    return (state >>> 8) % below;
+  };
+  const queue = new SendQueue();
+  const expected: number[] = [];
+  const taken: number[] = [];
+  for (let round = 0; round < 400; round++) {
+    const size = random(random(10) === 0 ? 20_000 : 300);
+    const bytes = new Uint8Array(size + 2).map(() => random(256));
+    queue.push(bytes, 1, size + 1);
+    expected.push(...bytes.subarray(1, size + 1));
+    bytes.fill(0xee);
+    const taker = new Taker(1 + random(5000), random(600));
+    assert.equal(queue.drainTo(taker), taker.taken.length);
+    taken.push(...taker.taken);
+    assert.equal(queue.bytes, expected.length - taken.length);
+  }
+  const rest = new Taker(Infinity);
+  queue.drainTo(rest);
+  taken.push(...rest.taken);
+  assert.equal(queue.bytes, 0);
+  assert.deepEqual(taken, expected);
+});
+
+test("what dribbles in is joined: no object for each byte", () => {
+  const queue = new SendQueue();
+  for (let i = 0; i < 60_000; i++) queue.push(Uint8Array.of(i & 0xff), 0, 1);
+  const taker = new Taker(Infinity);
+  assert.equal(queue.drainTo(taker), 60_000);
+  assert.ok(taker.calls <= 16, `${taker.calls} pieces`);
+});
+
+test("nothing is left after clear", () => {
+  const queue = new SendQueue();
+  queue.push(new Uint8Array(10), 0, 10);
+  queue.clear();
+  assert.equal(queue.bytes, 0);
+  queue.push(Uint8Array.of(1, 2), 0, 2);
+  const taker = new Taker(Infinity);
+  queue.drainTo(taker);
+  assert.deepEqual(taker.taken, [1, 2]);
+});
