@@ -14,5 +14,15 @@ const configured = process.env["SLUICE_TO"] !== undefined || process.env["SLUICE
 if (!command && !configured && !args.some((word) => serving.test(word))) {
   process.argv.splice(2, 0, "demo");
 }
+// npm hands a SIGTERM to the shell between us, which keeps it to itself: its going is our signal.
+if (process.env["npm_lifecycle_event"] === "start" && process.platform !== "win32") {
+  const shell = process.ppid;
+  const watch = setInterval(() => {
+    if (process.ppid === shell) return;
+    clearInterval(watch);
+    process.kill(process.pid, "SIGTERM");
+  }, 200);
+  watch.unref();
+}
 // In this process: signals and the exit code are Sluice's own.
 await import("../runtime/main_bun.ts");
