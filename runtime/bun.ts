@@ -33,6 +33,7 @@ import { BunSocket, type Host } from "./bun_socket.ts";
 import { certificateChooser, serverSession, serverTls } from "./bun_tls.ts";
 import { errorDetail, platformCode, socketErrorOf } from "./socket_error.ts";
 import { createClock, resolveName } from "./system.ts";
+import { canStartWorkers } from "./worker_process.ts";
 
 declare const Bun: BunGlobal;
 
@@ -42,6 +43,7 @@ const CAPABILITIES: Capabilities = {
   unixSockets: true,
   abortSendsReset: true,
   serverNames: true,
+  workers: canStartWorkers(),
   maxChunkBytes: 512 * 1024,
 };
 

@@ -244,6 +244,8 @@ export interface Capabilities {
   readonly abortSendsReset: boolean;
   /** `ServerTls.names` selects a certificate by SNI. */
   readonly serverNames: boolean;
+  /** `System.startWorker` works, and the kernel spreads connections over processes that share a port. */
+  readonly workers: boolean;
   /** Largest chunk `data` is called with, in bytes. */
   readonly maxChunkBytes: number;
 }
@@ -272,12 +274,46 @@ export interface TextSink {
   write(text: string): void;
   /** Pieces of text dropped so far. */
   readonly dropped: number;
+  /** Longest line, its end included, that cannot be mixed with those of other processes. Bytes. */
+  readonly wholeLineBytes: number;
   /** Opens the path anew (log rotation); nothing for descriptors. Bytes before go to the old file. */
   reopen(): Promise<void>;
   /** Resolves when all that was written before has reached the kernel. */
   flush(): Promise<void>;
   /** Writes what is left, synchronously where needed; for the last moment before `exit`. */
   flushNow(): void;
+}
+
+/** Messages to another process of this program: whole, in order, each a value that JSON can hold. */
+export interface MessageChannel {
+  /** Never throws and never blocks. Nothing happens once the other side has gone. */
+  send(message: unknown): void;
+  /** Resolves when all that was sent is on its way, or never will be. */
+  flush(): Promise<void>;
+}
+
+export interface ChannelEvents {
+  message(message: unknown): void;
+  /** The other side has gone. At most once, last. */
+  closed(): void;
+}
+
+/** A process of this program that we started. */
+export interface WorkerProcess {
+  readonly pid: number;
+  readonly channel: MessageChannel;
+  /** Ends it at once (SIGKILL). */
+  kill(): void;
+}
+
+/** Never called inside `startWorker`. */
+export interface WorkerProcessEvents {
+  message(message: unknown): void;
+  /**
+   * The process is gone, and the kernel has closed what it had open. Exactly once, last.
+   * `code` is null when a signal (`signal`, else "") ended it, or `detail` says why it did not start.
+   */
+  exited(how: { readonly code: number | null; readonly signal: string; readonly detail: string }): void;
 }
 
 /** Everything of a process that is neither socket nor clock. */
@@ -300,14 +336,30 @@ export interface System {
   writeDescriptor(fd: number, text: string): void;
   /** Reads standard input to its end. */
   readStdin(): Promise<string>;
-  /** Opens `path`, or standard output / error, for appending. @throws SystemError */
-  openSink(target: string | 1 | 2, maxBufferedBytes: number): Promise<TextSink>;
+  /**
+   * Opens `path`, or standard output / error, for appending.
+   * @param shared other processes write there too: lines are not mixed up to `wholeLineBytes`. What is
+   *   written must end with a line's end.
+   * @throws SystemError
+   */
+  openSink(target: string | 1 | 2, maxBufferedBytes: number, shared?: boolean): Promise<TextSink>;
   /** Calls `handler` at each such signal. Signals the platform lacks are ignored. */
   onSignal(name: SignalName, handler: () => void): void;
   /** Sends `text` to the datagram socket named by NOTIFY_SOCKET (sd_notify(3)); false when it could not. */
   notifySupervisor(text: string): Promise<boolean>;
   /** Bytes of resident memory, 0 where unknown. */
   residentBytes(): number;
+  /** Processors that this process may use, >= 1. */
+  readonly parallelism: number;
+  /** The channel to the process that started us by `startWorker`; null when nobody did. To be called once. */
+  connectParent(events: ChannelEvents): MessageChannel | null;
+  /**
+   * Starts this program once more, with the same environment, standard output and error, but no standard
+   * input and no other descriptor of ours. Only with `Capabilities.workers`.
+   * @param args shown by tools like ps; `connectParent` tells the new process what it is
+   * @throws SystemError
+   */
+  startWorker(args: readonly string[], events: WorkerProcessEvents): WorkerProcess;
   exit(code: number): never;
 }
 

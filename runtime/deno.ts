@@ -5,7 +5,7 @@
  * What Deno cannot do:
  * - `abort` sends an orderly end, since Deno closes with shutdown(2) and has no SO_LINGER. So
  *   `abortSendsReset` is false, and a message framed by close that is cut short looks complete to the peer.
- * - `reusePort` needs --unstable-net; asking for it without would end the process.
+ * - `reusePort` needs --unstable-net; asking for it without would end the process. Workers get the flag.
  * - `backlog` is for TCP; Unix sockets get the platform's.
  */
 import {
@@ -30,6 +30,7 @@ import { secureDialled, ServerHandshakes } from "./deno_tls.ts";
 import type { DenoConn, DenoListener, DenoNamespace } from "./deno_types.ts";
 import { socketErrorOf } from "./socket_error.ts";
 import { createClock, resolveName } from "./system.ts";
+import { canStartWorkers } from "./worker_process.ts";
 
 /** Pause after a failed accept (out of descriptors): trying at once would spin. */
 const ACCEPT_RETRY_MS = 100;
@@ -60,6 +61,7 @@ class DenoRuntime implements Runtime {
       unixSockets: this.deno.build.os !== "windows",
       abortSendsReset: false,
       serverNames: true,
+      workers: canStartWorkers(),
       maxChunkBytes: LARGE_BYTES,
     };
   }

@@ -27,6 +27,7 @@ import { NodeSocket, reset } from "./node_socket.ts";
 import { createTlsServer, secureClient } from "./node_tls.ts";
 import { socketErrorOf } from "./socket_error.ts";
 import { createClock, resolveName } from "./system.ts";
+import { canStartWorkers } from "./worker_process.ts";
 
 /** What libuv reads at once, and node's buffer for TLS is smaller. */
 const MAX_CHUNK_BYTES = 65_536;
@@ -45,6 +46,7 @@ class NodeRuntime implements Runtime {
     // Deno's node:net has `resetAndDestroy`, which ends in order.
     abortSendsReset: !("Deno" in globalThis),
     serverNames: true,
+    workers: canReusePort() && canStartWorkers(),
     maxChunkBytes: MAX_CHUNK_BYTES,
   };
   readonly clock: Clock = createClock();

@@ -7,6 +7,7 @@ import * as fs from "node:fs";
 import { Buffer } from "node:buffer";
 import { isIP } from "node:net";
 import { randomBytes } from "node:crypto";
+import { availableParallelism } from "node:os";
 import { performance } from "node:perf_hooks";
 import process from "node:process";
 import { clearImmediate, clearTimeout, setImmediate, setTimeout } from "node:timers";
@@ -15,6 +16,7 @@ import { type Clock, type SignalName, SocketFailure, type System, type Timer } f
 import { errorDetail } from "./socket_error.ts";
 import { notifySupervisor } from "./supervisor.ts";
 import { openTextSink, sleep, systemError } from "./text_sink.ts";
+import { connectParent, startWorker } from "./worker_process.ts";
 
 /** Longest delay that the platforms' timers know: more would fire at once. 24.8 days. */
 const MAX_TIMER_MS = 2_147_483_647;
@@ -34,10 +36,15 @@ export function createSystem(): System {
     remove,
     writeDescriptor,
     readStdin,
-    openSink: async (target, maxBufferedBytes) => openTextSink(target, maxBufferedBytes),
+    openSink: async (target, maxBufferedBytes, shared) => openTextSink(target, maxBufferedBytes, shared),
     onSignal,
     notifySupervisor: (text) => notifySupervisor(process.env.NOTIFY_SOCKET ?? "", text),
     residentBytes,
+    get parallelism() {
+      return Math.max(1, availableParallelism());
+    },
+    connectParent,
+    startWorker,
     exit: (code) => process.exit(code),
   };
 }

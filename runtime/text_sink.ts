@@ -25,6 +25,9 @@ const BLIND_PATIENCE_MS = 20;
  */
 const MAX_SYNC_BYTES = "Deno" in globalThis ? 4_096 : MAX_BATCH_BYTES;
 
+/** Up to here a pipe, a socket and a terminal take a write whole, without parts of others' in between: PIPE_BUF. */
+const WHOLE_BYTES = 4_096;
+
 /** What is to be written to one descriptor; there is more than one during a log rotation. */
 interface Target {
   readonly fd: number;
@@ -37,15 +40,19 @@ interface Target {
   retired: (() => void) | null;
 }
 
-/** @throws SystemError */
-export function openTextSink(target: string | 1 | 2, maxBufferedBytes: number): TextSink {
-  return new FileSink(target, maxBufferedBytes);
+/**
+ * @param shared other processes write there too; see `System.openSink`
+ * @throws SystemError
+ */
+export function openTextSink(target: string | 1 | 2, maxBufferedBytes: number, shared = false): TextSink {
+  return new FileSink(target, maxBufferedBytes, shared);
 }
 
 class FileSink implements TextSink {
   dropped = 0;
   readonly #path: string | null;
   readonly #maxBufferedBytes: number;
+  readonly #shared: boolean;
   /** Oldest first; the last one receives what is written now. */
   readonly #targets: Target[];
   /** Bytes of pieces and of the batch that have not been written. */
@@ -64,10 +71,16 @@ class FileSink implements TextSink {
   #doneBytes = 0;
   readonly #waiters: { until: number; resolve: () => void }[] = [];
 
-  constructor(target: string | 1 | 2, maxBufferedBytes: number) {
+  constructor(target: string | 1 | 2, maxBufferedBytes: number, shared: boolean) {
     this.#path = typeof target === "string" ? target : null;
     this.#maxBufferedBytes = maxBufferedBytes;
+    this.#shared = shared;
     this.#targets = [typeof target === "string" ? openPath(target) : openDescriptor(target)];
+  }
+
+  /** Linux appends to a file in one step, whatever the length. */
+  get wholeLineBytes(): number {
+    return this.#shared && !this.#last().regular ? WHOLE_BYTES : Infinity;
   }
 
   write(text: string): void {
@@ -180,7 +193,7 @@ class FileSink implements TextSink {
 
   #writeInPool(target: Target): void {
     const batch = this.#batch as Buffer;
-    const length = batch.length - this.#batchFrom;
+    const length = this.#lengthOfWrite(target, batch);
     this.#inFlight = true;
     this.#expectedSize = target.regular ? sizeOf(target.fd) + length : 0;
     fs.write(target.fd, batch, this.#batchFrom, length, null, (error, written) => {
@@ -197,15 +210,25 @@ class FileSink implements TextSink {
   /** @returns false when the target is full */
   #writeSync(): boolean {
     const batch = this.#batch as Buffer;
-    const { fd } = this.#targets[0] as Target;
-    const length = Math.min(MAX_SYNC_BYTES, batch.length - this.#batchFrom);
+    const target = this.#targets[0] as Target;
+    const length = Math.min(MAX_SYNC_BYTES, this.#lengthOfWrite(target, batch));
     try {
-      this.#advance(fs.writeSync(fd, batch, this.#batchFrom, length));
+      this.#advance(fs.writeSync(target.fd, batch, this.#batchFrom, length));
     } catch (error) {
       if (isFull(error)) return false;
       this.#dropBatch();
     }
     return true;
+  }
+
+  /** All that is left, or as many whole lines as cannot be mixed with others'. */
+  #lengthOfWrite(target: Target, batch: Buffer): number {
+    const from = this.#batchFrom;
+    if (!this.#shared || target.regular || batch.length - from <= WHOLE_BYTES) return batch.length - from;
+    const newline = 0x0a;
+    let end = batch.lastIndexOf(newline, from + WHOLE_BYTES - 1);
+    if (end < from) end = batch.indexOf(newline, from);
+    return (end < 0 ? batch.length : end + 1) - from;
   }
 
   /** The pool's thread may block in our place; it gets a moment. */

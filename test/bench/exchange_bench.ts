@@ -61,6 +61,7 @@ const runtime: Runtime = {
     unixSockets: true,
     abortSendsReset: true,
     serverNames: true,
+    workers: false,
     maxChunkBytes: 65_536,
   },
   clock: {

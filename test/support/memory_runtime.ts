@@ -57,6 +57,7 @@ const memoryCapabilities: Capabilities = {
   unixSockets: true,
   abortSendsReset: true,
   serverNames: true,
+  workers: false,
   maxChunkBytes,
 };
 

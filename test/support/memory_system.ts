@@ -29,6 +29,7 @@ export interface MemorySystemOptions {
 export class MemorySink implements TextSink {
   readonly target: string | 1 | 2;
   dropped = 0;
+  wholeLineBytes = Infinity;
   /** How often `reopen` was called. */
   reopened = 0;
   /** While true nothing leaves the buffer, so that `maxBufferedBytes` is reached. */
@@ -87,6 +88,7 @@ export class MemorySystem implements System {
   /** The code of the first `exit`, null before. */
   exitCode: number | null = null;
   memoryBytes = 0;
+  parallelism = 1;
 
   readonly #terminals: readonly number[];
   readonly #stdin: string;
@@ -178,6 +180,14 @@ export class MemorySystem implements System {
 
   residentBytes(): number {
     return this.memoryBytes;
+  }
+
+  connectParent(): null {
+    return null;
+  }
+
+  startWorker(): never {
+    throw new SystemError("ENOTSUP", "there is but one process in memory");
   }
 
   exit(code: number): never {
