@@ -204,6 +204,7 @@ async function runCase(options: CaseOptions, counts: Counts): Promise<void> {
     tries: retry.tries,
     whole,
     mostContent: most,
+    tunnelBytes: random.size(most),
     hasWild: [...requests.values()].some(({ sort }) => sort === "wild"),
     trace,
   };
@@ -214,7 +215,7 @@ async function runCase(options: CaseOptions, counts: Counts): Promise<void> {
       port: FIRST_PORT + i,
       pieceBytes: random.pick([1, 50, 5000, 100_000]),
       chaos: calm ? 0 : random.pick([0, 2, 5, 20]),
-      moods: calm && !restless ? 0 : random.pick([0, 3, 10]),
+      moods: calm && !restless ? 0 : random.pick([0, 2, 3, 10]),
       absences: restless ? random.pick([0, 1, 3]) : 0,
       longestAbsenceMs: calm ? 8000 : random.pick([100, 3000, 15_000]),
     }));

@@ -3,7 +3,7 @@
 import type { CloseReason, Socket, SocketEvents } from "../../../runtime/contract.ts";
 import { contentOf, isContentOf } from "./content.ts";
 import type { PlannedRequest } from "./requests.ts";
-import { type Actor, type Scene, TUNNEL_BYTES } from "./scene.ts";
+import type { Actor, Scene } from "./scene.ts";
 import { fieldOf, Finding, type SeenMessage, StrictReader } from "./strict_reader.ts";
 
 export interface ClientPlan {
@@ -89,7 +89,7 @@ export class FuzzClient implements Actor, SocketEvents {
 
   get #mayWrite(): boolean {
     if (this.#blocked || this.#finished) return false;
-    if (this.#inTunnel) return this.#tunnelSent < TUNNEL_BYTES;
+    if (this.#inTunnel) return this.#tunnelSent < this.#scene.tunnelBytes;
     const request = this.plan.requests[this.#at];
     if (request === undefined) return false;
     if (this.#offset === 0) return this.#at < this.answered + this.plan.depth;
@@ -101,7 +101,7 @@ export class FuzzClient implements Actor, SocketEvents {
   get #mayEnd(): boolean {
     if (this.#finished) return false;
     if (this.#peerEnded) return true;
-    if (this.#inTunnel) return this.#tunnelSent >= TUNNEL_BYTES;
+    if (this.#inTunnel) return this.#tunnelSent >= this.#scene.tunnelBytes;
     return this.answered === this.plan.requests.length;
   }
 
@@ -145,7 +145,7 @@ export class FuzzClient implements Actor, SocketEvents {
       const bytes = contentOf(
         `t${(this.plan.requests[this.answered - 1] as PlannedRequest).id}`,
         this.#tunnelSent,
-        Math.min(TUNNEL_BYTES, this.#tunnelSent + piece),
+        Math.min(this.#scene.tunnelBytes, this.#tunnelSent + piece),
       );
       const taken = socket.write(bytes, 0, bytes.length);
       this.#blocked = taken < bytes.length;
@@ -260,7 +260,7 @@ export class FuzzClient implements Actor, SocketEvents {
         `${this.plan.name}: ${reason.code} after ${this.answered} of ${this.plan.requests.length} responses`,
       );
     }
-    if (this.#inTunnel && this.#tunnelSeen < TUNNEL_BYTES) {
+    if (this.#inTunnel && this.#tunnelSeen < this.#scene.tunnelBytes) {
       throw new Finding(`${this.plan.name}: ${reason.code} after ${this.#tunnelSeen} bytes of the tunnel`);
     }
   }

@@ -5,7 +5,7 @@ import type { CloseReason, Socket, SocketEvents } from "../../../runtime/contrac
 import type { MemoryListener } from "../../support/memory_runtime.ts";
 import { bytesOf, contentOf, isContentOf, joined } from "./content.ts";
 import { isId, type PlannedRequest } from "./requests.ts";
-import { type Actor, type Scene, TUNNEL_BYTES } from "./scene.ts";
+import type { Actor, Scene } from "./scene.ts";
 import { fieldOf, Finding, type SeenMessage, StrictReader } from "./strict_reader.ts";
 
 export interface OriginPlan {
@@ -208,6 +208,8 @@ export class OriginConnection implements Actor, SocketEvents {
         throw new Error("an answer without bytes");
       case "finish":
         this.#finish();
+        // What it had still to say is not said.
+        this.#acts = [act];
         break;
       case "reset":
         this.abort();
@@ -430,7 +432,7 @@ export class OriginConnection implements Actor, SocketEvents {
   }
 
   #switch(request: PlannedRequest): void {
-    const { random } = this.#scene;
+    const { random, mood, tunnelBytes } = this.#scene;
     const accept = createHash("sha1").update(`${request.key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest(
       "base64",
     );
@@ -438,10 +440,11 @@ export class OriginConnection implements Actor, SocketEvents {
       "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
         `X-Echo: ${request.id}\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`,
     );
-    const content = contentOf(`u${request.id}`, 0, TUNNEL_BYTES);
+    const content = contentOf(`u${request.id}`, 0, tunnelBytes);
     if (random.once(2)) this.#say(joined([head, content]));
     else {
       this.#say(head);
+      if (mood === "wild") this.#oddTunnel();
       this.#say(content);
     }
     this.#push({ kind: "finish" });
@@ -451,6 +454,30 @@ export class OriginConnection implements Actor, SocketEvents {
       }
       this.#tunnelSeen += bytes.length;
     });
+  }
+
+  /** What a tunnel may meet with before the endpoint speaks. */
+  #oddTunnel(): void {
+    const { random, clock } = this.#scene;
+    switch (random.next(6)) {
+      case 0:
+        this.#push({ kind: "sleep", ms: random.between(1, 3000) });
+        break;
+      case 1:
+        this.#push({ kind: "stall" });
+        break;
+      case 2:
+        this.#push({ kind: "finish" });
+        break;
+      case 3:
+        this.#push({ kind: "reset" });
+        break;
+      case 4:
+        this.#socket.pause();
+        if (random.once(2)) clock.setTimer(random.between(1, 3000), () => this.#socket.resume());
+        break;
+      default:
+    }
   }
 
   #misbehave(message: SeenMessage, id: string): void {

@@ -29,13 +29,12 @@ export interface Scene {
   readonly whole: boolean;
   /** Most content bytes of a response. */
   readonly mostContent: number;
+  /** Bytes that each side says in a tunnel. */
+  readonly tunnelBytes: number;
   /** Requests altered at random are about: ids that nobody planned may turn up. */
   readonly hasWild: boolean;
   trace(who: string, what: string): void;
 }
-
-/** Bytes that each side says in a tunnel. */
-export const TUNNEL_BYTES = 300;
 
 /** Somebody who does one thing at a time when asked to. */
 export interface Actor {
