@@ -1,8 +1,9 @@
 /**
  * The adapter over node:net and node:tls. Deno uses it too, for what its own sockets cannot do.
  *
- * What Node cannot do: nothing of the contract on Linux with Node 23.1 or newer; before, there is no
- * `reusePort`. Events never fire inside a call because Node's streams defer theirs to the next tick.
+ * What Node cannot do: nothing of the contract on Linux with Node 22.12 or newer; before, there is no
+ * `reusePort`. What Deno's node:net cannot do: `abort` ends in order instead of resetting, and over plain
+ * TCP a write that waits fails (EPIPE) once the peer's FIN is there, so that bytes are lost. TLS is fine.
  */
 import * as net from "node:net";
 import process from "node:process";

@@ -230,17 +230,34 @@ export const socketScenarios: readonly Scenario[] = [
   {
     name: "finish while paused: closed waits for the FIN that only resume reveals",
     async run(lab) {
-      const { client, server } = await lab.pair({}, {}, { server: (end) => end.pause() });
-      client.say("bye");
-      client.finish();
-      server.finish();
-      await client.whenEnded();
-      await turns(50);
-      assert.equal(server.closedWith, null);
-      server.resume();
-      await server.whenClosed("finished");
-      assert.equal(server.text, "bye");
-      await client.whenClosed("finished");
+      for (const text of ["bye", ""]) {
+        const { client, server } = await lab.pair({}, {}, { server: (end) => end.pause() });
+        client.say(text);
+        client.finish();
+        server.finish();
+        await client.whenEnded();
+        await turns(50);
+        assert.equal(server.closedWith, null);
+        server.resume();
+        await server.whenClosed("finished");
+        assert.equal(server.text, text);
+        await client.whenClosed("finished");
+      }
+    },
+  },
+  {
+    name: "finish while paused, a FIN that is held back, then close or abort instead of resume",
+    async run(lab) {
+      for (const method of ["close", "abort"] as const) {
+        const { client, server } = await lab.pair({}, {}, { server: (end) => end.pause() });
+        client.finish();
+        server.finish();
+        await client.whenEnded();
+        await turns(50);
+        server[method]();
+        await server.whenClosed(method === "close" ? "finished" : "aborted");
+        assert.equal(server.endedSeen, false);
+      }
     },
   },
   {
@@ -344,6 +361,20 @@ export const socketScenarios: readonly Scenario[] = [
       await server.whenEnded();
       assert.equal(server.receivedBytes, client.sentBytes);
       await client.whenClosed("finished");
+    },
+  },
+  {
+    name: "after close nothing is delivered, although the peer goes on sending",
+    async run(lab) {
+      const { client, server } = await lab.pair({}, {}, { server: (end) => end.pause() });
+      await client.saturate(new Pattern(17));
+      client.close();
+      for (let i = 0; i < 20; i++) {
+        server.write(new Uint8Array(1_000));
+        await turns(2);
+      }
+      // `Endpoint` complains about data after close.
+      assert.equal(client.receivedBytes, 0);
     },
   },
   {

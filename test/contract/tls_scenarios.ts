@@ -106,6 +106,24 @@ export const tlsScenarios: readonly Scenario[] = [
     },
   },
   {
+    name: "the peer's end while our bytes are stuck loses none of them",
+    async run(lab) {
+      const { client, server } = await lab.pair({ tls: LOCALHOST }, { tls: TRUSTING }, {
+        client: (end) => end.pause(),
+      });
+      const pattern = new Pattern(77);
+      client.expects = pattern;
+      await server.saturate(pattern);
+      client.finish();
+      await server.whenEnded();
+      client.resume();
+      await server.whenRoom();
+      server.finish();
+      await client.whenEnded();
+      assert.equal(client.receivedBytes, server.sentBytes);
+    },
+  },
+  {
     name: "8 MiB taken before finish and before close reach a slow reader",
     async run(lab) {
       for (const method of ["finish", "close"] as const) {
@@ -167,6 +185,25 @@ export const tlsScenarios: readonly Scenario[] = [
         await call.endpoint?.whenClosed("aborted");
         await host.until("an outcome", () => host.count + host.failures.length > 0);
         await host.waiting[0]?.whenClosed("aborted");
+      }
+    },
+  },
+  {
+    name: "every method after every other",
+    async run(lab) {
+      const methods = ["finish", "close", "abort"] as const;
+      for (const first of methods) {
+        for (const second of methods) {
+          const { client, server } = await lab.pair({ tls: LOCALHOST }, { tls: TRUSTING });
+          client.say("x");
+          client[first]();
+          client[second]();
+          await turns(1);
+          client.abort();
+          await client.whenClosed();
+          server.abort();
+          await server.whenClosed();
+        }
       }
     },
   },
