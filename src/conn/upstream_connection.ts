@@ -166,7 +166,12 @@ export class UpstreamConnection extends Connection {
     this.sendText(moreFields);
     this.sendText(framing);
     this.sentAt = this.turn.now;
-    this.setDeadline(this.sentAt + firstByteMs);
+    this.setDeadline(this.requestDone ? this.sentAt + firstByteMs : Infinity);
+  }
+
+  /** The client waits for a 100 before it sends the body: the endpoint is expected to answer now. */
+  expectContinue(): void {
+    if (!this.#responseHead) this.setDeadline(this.turn.now + this.#firstByteMs);
   }
 
   sendBody(bytes: Uint8Array, from: number, to: number): void {
@@ -178,7 +183,7 @@ export class UpstreamConnection extends Connection {
     } else {
       this.sendBytes(bytes, from, to);
     }
-    if (!this.#responseHead) this.#sendingMoved();
+    this.#sendingMoved();
   }
 
   sendEnd(trailers: string): void {
@@ -187,14 +192,19 @@ export class UpstreamConnection extends Connection {
       else this.sendText("0\r\n" + trailers + "\r\n");
     }
     this.requestDone = true;
-    if (!this.#responseHead) this.#sendingMoved();
+    this.#sendingMoved();
   }
 
-  /** The wait for the first byte counts from the last byte of the request. */
+  /**
+   * Part of the request has gone. The wait for the first byte counts from its last one; while the client
+   * is the one who has to send, there is no wait for the endpoint.
+   */
   #sendingMoved(): void {
-    this.sentAt = this.turn.now;
-    const wait = this.backlogBytes > 0 ? this.#bodyIdleMs : this.#firstByteMs;
-    this.setDeadline(this.turn.now + wait);
+    const { now } = this.turn;
+    if (this.backlogBytes > 0) this.setDeadline(now + this.#bodyIdleMs);
+    else if (this.#responseHead) this.setDeadline(this.#readPaused ? Infinity : now + this.#bodyIdleMs);
+    else this.setDeadline(this.requestDone ? now + this.#firstByteMs : Infinity);
+    this.sentAt = now;
   }
 
   // Receiving
@@ -253,6 +263,7 @@ export class UpstreamConnection extends Connection {
         return;
       }
       this.#parser.startBody("none", 0);
+      if (status === 100 && !this.requestDone) this.setDeadline(Infinity);
       this.events?.upstreamInterim(head);
       return;
     }
@@ -361,7 +372,7 @@ export class UpstreamConnection extends Connection {
   protected override sendProgress(backlogBytes: number): void {
     if (this.#state === "raw") this.#raw?.rawProgress(backlogBytes);
     if (this.#state !== "busy") return;
-    if (!this.#responseHead) this.#sendingMoved();
+    this.#sendingMoved();
     if (backlogBytes <= LOW_WATER_BYTES) this.events?.upstreamWritable();
   }
 

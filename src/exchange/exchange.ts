@@ -306,6 +306,7 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
     body.sent();
     client.resumeBody();
     if (!expectsContinue(this.head)) client.expectBody();
+    else if (body.length === 0) connection.expectContinue();
   }
 
   /** The request line: the client's own bytes where they are what we would write. */
