@@ -398,17 +398,18 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
     if (this.phase !== "waiting") return;
     this.client.events = null;
     this.client.abort();
-    this.#gone();
+    this.#gone("client_gone", "");
   }
 
   clientGone(reason: CloseReason): void {
-    this.detail = reason.detail;
-    this.#gone();
+    // Nobody but the front aborts a connection that has an exchange: time is up for it.
+    if (reason.code === "aborted") this.#gone("shutting_down", "");
+    else this.#gone("client_gone", reason.detail);
   }
 
-  #gone(): void {
+  #gone(code: ReasonCode, detail: string): void {
     this.#waitOver();
-    this.#done("client_gone", this.detail);
+    this.#done(code, detail);
   }
 
   clientTimedOut(what: "read" | "write"): void {
@@ -577,6 +578,7 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
     this.context.tunnelClosed(tunnel);
     if (how === "idle") this.reason = "connection_read_timeout";
     else if (how === "upstream_reset") this.reason = "connection_terminated";
+    else if (how === "aborted") this.reason = "shutting_down";
     this.#done(this.reason, how === "finished" ? "" : how);
   }
 
