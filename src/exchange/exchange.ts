@@ -76,8 +76,8 @@ export interface ExchangeContext {
 
 /** Bodies of answers that may be retried are kept up to this size, in case they are the best there is. */
 const STORED_REPLY_BYTES = 64 * 1024;
-/** Pause before a request whose answer was a retryable status is sent again, doubled each time. */
-const STATUS_PAUSE_MS = 25;
+/** Pause before a request that an endpoint failed while it served others is sent again, doubled each time. */
+const RETRY_PAUSE_MS = 25;
 
 export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waiter {
   readonly context: ExchangeContext;
@@ -101,7 +101,10 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
   #retryCounted = false;
   #buffered = 0;
   #fields: RequestFields | null = null;
+  /** The last complete answer that was worth another attempt. */
   #stored: StoredReply | null = null;
+  /** One that is being received. */
+  #collecting: StoredReply | null = null;
   #tunnel: Tunnel | null = null;
 
   // Waiter
@@ -449,14 +452,13 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
     this.#sawResponse();
     const endpoint = this.#endpoint as Endpoint;
     this.settings.upstream.answered(endpoint);
-    this.#stored?.clear();
-    this.#stored = null;
     const { status } = head;
     if (status >= 502 && status <= 504 && this.#mayRetryStatus(status as 502 | 503 | 504, head, kind)) {
-      this.#stored = new StoredReply(head, kind);
+      this.#collecting = new StoredReply(head, kind);
       this.phase = "collecting";
       return;
     }
+    this.#stored = null;
     this.#relayHead(head, kind);
   }
 
@@ -477,13 +479,14 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
 
   upstreamBody(bytes: Uint8Array, from: number, to: number): void {
     if (this.phase === "collecting") {
-      const stored = this.#stored as StoredReply;
-      stored.append(bytes, from, to);
-      if (stored.length > STORED_REPLY_BYTES) {
+      const collecting = this.#collecting as StoredReply;
+      collecting.append(bytes, from, to);
+      if (collecting.length > STORED_REPLY_BYTES) {
         // Too much to keep: this is the answer.
+        this.#collecting = null;
         this.#stored = null;
-        this.#relayHead(stored.head, stored.kind);
-        this.#relayBody(stored.bytes, 0, stored.length);
+        this.#relayHead(collecting.head, collecting.kind);
+        this.#relayBody(collecting.bytes, 0, collecting.length);
       }
       return;
     }
@@ -520,10 +523,6 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
 
   upstreamGone(reason: CloseReason): void {
     const begun = this.#connection?.responseBegun === true;
-    if (this.phase === "collecting" && begun) {
-      // The answer that would have been retried was cut: nothing complete is left to deliver.
-      this.#stored = null;
-    }
     if (this.client.responseBegun) this.#cut("http_response_incomplete", reason.detail);
     else if (begun) this.#fail("http_response_incomplete", reason.detail);
     else this.#attemptFailed("reset", "connection_terminated", reason.detail);
@@ -607,6 +606,8 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
       replayable: body === null || body.replayable,
       attempts: this.attempts,
       timeLeftMs: this.settings.holdMs - (now - this.arrivedAt),
+      elsewhere: this.attempts < this.settings.upstream.endpoints.length &&
+        this.settings.upstream.hasOther(this.#endpoint as Endpoint),
     }, policy);
   }
 
@@ -625,7 +626,9 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
     if (decision.kind === "again") {
       this.wantsFresh = decision.fresh;
       this.isRetry = sent;
-      this.#ask();
+      // An endpoint that answers others, but not this request, is not asked as fast as it can fail.
+      if (sent && this.attempts > 1 && endpoint.state !== "away") this.#askLater();
+      else this.#ask();
       return;
     }
     if (this.#stored !== null) this.#relayStored();
@@ -636,17 +639,24 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
 
   /** A retryable status was answered, and its body is complete. */
   #statusFailed(): void {
-    const stored = this.#stored as StoredReply;
+    const stored = this.#collecting as StoredReply;
+    this.#collecting = null;
+    this.#stored = stored;
     const decision = this.#decide(stored.head.status as 502 | 503 | 504);
     this.#letGo(true);
     if (decision.kind !== "again") {
       this.#relayStored();
       return;
     }
-    this.phase = "waiting";
     this.isRetry = true;
     this.wantsFresh = false;
-    this.context.later(STATUS_PAUSE_MS * 2 ** Math.min(this.attempts - 1, 6), () => {
+    this.#askLater();
+  }
+
+  /** Asks for another attempt after a pause that doubles with each. */
+  #askLater(): void {
+    this.phase = "waiting";
+    this.context.later(RETRY_PAUSE_MS * 2 ** Math.min(this.attempts - 1, 6), () => {
       if (this.phase === "waiting" && !this.inRoom) this.#ask();
     });
   }
@@ -673,8 +683,7 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
       this.#cut(code, detail);
       return;
     }
-    // An answer that is being collected is not complete; one from an earlier attempt is better than ours.
-    if (this.phase === "collecting") this.#stored = null;
+    // The answer to an earlier attempt is better than ours.
     if (this.#stored !== null && REASONS[code].side === "upstream") {
       this.#relayStored();
       return;

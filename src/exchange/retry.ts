@@ -37,6 +37,8 @@ export interface AttemptFacts {
   readonly attempts: number;
   /** Milliseconds that are left of the request's hold time. */
   readonly timeLeftMs: number;
+  /** An endpoint that has not been tried yet can take the request without any holding. */
+  readonly elsewhere: boolean;
 }
 
 /**
@@ -68,7 +70,7 @@ export function decideRetry(facts: AttemptFacts, policy: RetryPolicy): RetryDeci
   if (!facts.sent && !answered) {
     // What was handed over and not taken counts as relayed all the same: its copy may be gone.
     if (!facts.replayable) return NOT_REPLAYABLE;
-    return facts.timeLeftMs > 0 || facts.reused ? AGAIN : EXHAUSTED;
+    return facts.timeLeftMs > 0 || facts.reused || facts.elsewhere ? AGAIN : EXHAUSTED;
   }
   if (!policy.on.includes(failure)) return EXHAUSTED;
   const repeatable = policy.methods.includes(facts.method) || facts.idempotencyKey ||
@@ -79,5 +81,5 @@ export function decideRetry(facts: AttemptFacts, policy: RetryPolicy): RetryDeci
   if (facts.attempts >= tries) return EXHAUSTED;
   // A pooled connection that had died says nothing about the endpoint: one new one, hold time or not.
   if (facts.reused && failure === "reset") return AGAIN_FRESH;
-  return facts.timeLeftMs > 0 ? AGAIN : EXHAUSTED;
+  return facts.timeLeftMs > 0 || facts.elsewhere ? AGAIN : EXHAUSTED;
 }

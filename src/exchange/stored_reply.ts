@@ -25,8 +25,4 @@ export class StoredReply {
   append(bytes: Uint8Array, from: number, to: number): void {
     this.#body.append(bytes, from, to);
   }
-
-  clear(): void {
-    this.#body.forget();
-  }
 }

@@ -6,6 +6,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { AwayBackend, expectedAnswer } from "../support/away_backend.ts";
+import type { ReadResponse } from "../support/http_reader.ts";
 import { TestProxy } from "../support/proxy.ts";
 import { RawClient } from "../support/raw_client.ts";
 
@@ -43,7 +44,7 @@ async function load(proxy: TestProxy, method: string, bodyBytes: number): Promis
         (method === "POST" ? `Content-Length: ${body.length}\r\n` : "") +
         (keep ? "\r\n" : "Connection: close\r\n\r\n");
       const sent = connection.send(joined(head, body));
-      const response = await connection.readResponse({ method });
+      const response: ReadResponse = await connection.readResponse({ method });
       await sent;
       assert.equal(response.status, 200, `${target}: ${response.field("Proxy-Status")}`);
       assert.equal(response.text, expectedAnswer(method, target, body));
