@@ -13,6 +13,7 @@ import process from "node:process";
 import { clearImmediate, clearTimeout, setImmediate, setTimeout } from "node:timers";
 import { isatty } from "node:tty";
 import { type Clock, type SignalName, SocketFailure, type System, type Timer } from "./contract.ts";
+import { closeInherited, writeInherited } from "./deno_descriptor.ts";
 import { errorDetail } from "./socket_error.ts";
 import { notifySupervisor } from "./supervisor.ts";
 import { openTextSink, sleep, systemError } from "./text_sink.ts";
@@ -153,16 +154,38 @@ function writeDescriptor(fd: number, text: string): void {
   try {
     while (written < bytes.length) {
       try {
-        written += fs.writeSync(fd, bytes, written);
+        written += writeSome(fd, bytes.subarray(written));
       } catch (error) {
         if (systemError(error).code !== "EAGAIN" || Date.now() >= deadline) throw error;
         sleep(1);
       }
     }
-    if (fd > 2) fs.closeSync(fd);
+    if (fd > 2) closeDescriptor(fd);
   } catch (error) {
     throw systemError(error);
   }
+}
+
+function writeSome(fd: number, bytes: Buffer): number {
+  try {
+    return fs.writeSync(fd, bytes);
+  } catch (error) {
+    if (!isUnknownToDeno(error)) throw error;
+    return writeInherited(fd, bytes);
+  }
+}
+
+function closeDescriptor(fd: number): void {
+  try {
+    fs.closeSync(fd);
+  } catch (error) {
+    if (!isUnknownToDeno(error)) throw error;
+    closeInherited(fd);
+  }
+}
+
+function isUnknownToDeno(error: unknown): boolean {
+  return "Deno" in globalThis && systemError(error).code === "EBADF";
 }
 
 async function readStdin(): Promise<string> {

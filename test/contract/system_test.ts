@@ -1,6 +1,6 @@
 /** `System`, `TextSink` and `Clock` on the runtime that runs the test. */
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
@@ -52,6 +52,26 @@ test("writeDescriptor writes all and closes", () =>
     assert.equal(await system.readText(file), "8080\n");
     assert.throws(() => system.writeDescriptor(fd, "x"), hasCode("EBADF"));
   }));
+
+test("writeDescriptor writes to a descriptor that the process inherited", () =>
+  inFolder(async (folder) => {
+    const child = childCommand("./descriptor_child.ts", "").map((word) => `'${word}'`).join(" ");
+    const file = path.join(folder, "ready");
+    const closed = "EBADF: after it was closed\n";
+    assert.equal(await outputOf(`${child} 3>'${file}'`), closed, "a file");
+    assert.equal(fs.readFileSync(file, "utf8"), "READY=1\n");
+    assert.equal(await outputOf(`(${child} 3>&1 >'${file}') | cat`), "READY=1\n", "a pipe");
+    assert.equal(fs.readFileSync(file, "utf8"), closed);
+    assert.equal(await outputOf(`exec ${child} 3>&1 >'${file}'`), "READY=1\n", "what spawn makes: a socket");
+    assert.equal(fs.readFileSync(file, "utf8"), closed);
+  }));
+
+/** What a line of the shell prints. */
+function outputOf(line: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    execFile("sh", ["-c", line], (error, stdout) => error === null ? resolve(stdout) : reject(error));
+  });
+}
 
 test("what the process is", () => {
   assert.equal(system.pid, process.pid);
@@ -159,7 +179,7 @@ test("standard output is a file, which is appended to", () =>
 
 test("standard output is a pipe: one that is read, one that is closed, one that is stuck", () =>
   inFolder(async (folder) => {
-    const script = [...childCommand(1_000_000)].map((word) => `'${word}'`).join(" ");
+    const script = childCommand("./stdout_child.ts", "1000000").map((word) => `'${word}'`).join(" ");
     const file = path.join(folder, "out");
     const readers = [`cat > ${file}`, "true", "sleep 0.4"];
     for (const reader of readers) {
@@ -174,14 +194,14 @@ test("standard output is a pipe: one that is read, one that is closed, one that 
 
 /** Writes `bytes` to standard output and says on standard error how many pieces were dropped. */
 function startChild(stdout: "pipe" | number, bytes: number): ChildProcess {
-  const [program, ...args] = childCommand(bytes);
+  const [program, ...args] = childCommand("./stdout_child.ts", String(bytes));
   return spawn(program, args, { stdio: ["ignore", stdout, "pipe"] });
 }
 
-function childCommand(bytes: number): [string, ...string[]] {
-  const script = fileURLToPath(new URL("./stdout_child.ts", import.meta.url));
+function childCommand(file: string, argument: string): [string, ...string[]] {
+  const script = fileURLToPath(new URL(file, import.meta.url));
   const words = "Deno" in globalThis ? ["run", "-A", "--no-check", script] : [script];
-  return [process.execPath, ...words, String(bytes)];
+  return [process.execPath, ...words, argument];
 }
 
 function outcome(child: ChildProcess): Promise<{ code: number | null; report: string }> {
