@@ -7,7 +7,7 @@
  * (a place in the waiting room, a connection, buffered bytes) is given back in `#letGo` and nowhere else.
  */
 
-import type { CloseReason, SocketErrorCode } from "../../runtime/contract.ts";
+import type { CloseReason } from "../../runtime/contract.ts";
 import type { ClientConnection } from "../conn/client_connection.ts";
 import { HIGH_WATER_BYTES } from "../conn/connection.ts";
 import type { ClientStreamEvents, UpstreamStreamEvents } from "../conn/stream.ts";
@@ -31,6 +31,7 @@ import {
   type RequestFields,
   requestFields,
 } from "./forward_request.ts";
+import { faultReason, responseReason, waitReason } from "./failure_reason.ts";
 import { interimFields, responseFields, switchFields } from "./forward_response.ts";
 import { sendFailure } from "./local_reply.ts";
 import { type ReasonCode, REASONS } from "./reason.ts";
@@ -759,89 +760,5 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
     }
     upstream.release(connection, endpoint, keep, this.#retryCounted);
     this.#retryCounted = false;
-  }
-}
-
-function waitReason(failure: WaitFailure): ReasonCode {
-  switch (failure) {
-    case "hold_timeout":
-    case "queue_timeout":
-    case "queue_full":
-    case "shutting_down":
-      return failure;
-    default:
-      return dialReason(failure);
-  }
-}
-
-/** What a failed dial means for a request that does not wait. */
-function dialReason(code: SocketErrorCode): ReasonCode {
-  switch (code) {
-    case "connection_refused":
-    case "connection_timeout":
-    case "connection_terminated":
-    case "destination_ip_unroutable":
-    case "dns_error":
-    case "tls_certificate_error":
-    case "tls_protocol_error":
-    case "resource_exhausted":
-      return code;
-    case "address_in_use":
-    case "address_not_available":
-    case "permission_denied":
-    case "platform_error":
-      return "destination_unavailable";
-    default:
-      return code satisfies never;
-  }
-}
-
-/** The reason for refusing a request with this fault. */
-export function faultReason(fault: Fault): ReasonCode {
-  switch (fault.code) {
-    case "bad_request":
-    case "bad_response":
-    case "bad_host":
-    case "bad_framing":
-    case "bad_chunk":
-    case "incomplete_message":
-      return "http_request_error";
-    case "chunk_extension_too_large":
-    case "body_too_large":
-      return "request_too_large";
-    case "target_too_long":
-      return "target_too_long";
-    case "head_too_large":
-    case "too_many_fields":
-    case "trailers_too_large":
-      return "head_too_large";
-    case "unsupported_version":
-      return "unsupported_version";
-    case "unsupported_transfer_coding":
-      return "unsupported_transfer_coding";
-    case "expectation_failed":
-      return "expectation_failed";
-    case "request_timeout":
-      return "client_timeout";
-    default:
-      return fault.code satisfies never;
-  }
-}
-
-/** What a fault in a response is called (RFC 9209 §2.3). */
-function responseReason(fault: Fault): ReasonCode {
-  switch (fault.code) {
-    case "incomplete_message":
-      return "http_response_incomplete";
-    case "head_too_large":
-    case "too_many_fields":
-      return "http_response_header_section_size";
-    case "trailers_too_large":
-      return "http_response_trailer_section_size";
-    case "unsupported_transfer_coding":
-    case "bad_chunk":
-      return "http_response_transfer_coding";
-    default:
-      return "http_protocol_error";
   }
 }

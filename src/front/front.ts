@@ -15,7 +15,8 @@ import type {
   Timer,
 } from "../../runtime/contract.ts";
 import { ClientConnection, type ClientSettings, type RequestHandler } from "../conn/client_connection.ts";
-import { Exchange, type ExchangeContext, type ExchangeSettings, faultReason } from "../exchange/exchange.ts";
+import { Exchange, type ExchangeContext, type ExchangeSettings } from "../exchange/exchange.ts";
+import { faultReason } from "../exchange/failure_reason.ts";
 import { sendFailure, sendText } from "../exchange/local_reply.ts";
 import { type ReasonCode, REASONS } from "../exchange/reason.ts";
 import type { RetryPolicy } from "../exchange/retry.ts";
@@ -206,7 +207,9 @@ export class Front implements RequestHandler {
     if (!router.usesPath || target === "*") return router.find(host, target);
     const normal = normalizedPath(target);
     // Some servers take "//" for "/", and some decode once before they look for path parameters.
-    if (normal !== null && !normal.includes("//") && !normal.includes("%3B")) return router.find(host, normal);
+    if (normal !== null && !normal.includes("//") && !normal.includes("%3B")) {
+      return router.find(host, normal);
+    }
     const generous = generousPath(target);
     if (generous === null) return "ambiguous";
     const route = router.find(host, normal ?? literalPath(target));

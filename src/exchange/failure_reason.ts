@@ -1,0 +1,91 @@
+/** From what went wrong in the layers below to the one reason that the client and the log are told. */
+
+import type { SocketErrorCode } from "../../runtime/contract.ts";
+import type { Fault } from "../http1/fault.ts";
+import type { WaitFailure } from "../upstream/upstream.ts";
+import type { ReasonCode } from "./reason.ts";
+
+/** What a wait without a connection means for the request. */
+export function waitReason(failure: WaitFailure): ReasonCode {
+  switch (failure) {
+    case "hold_timeout":
+    case "queue_timeout":
+    case "queue_full":
+    case "shutting_down":
+      return failure;
+    default:
+      return dialReason(failure);
+  }
+}
+
+/** What a failed dial means for a request that does not wait. */
+function dialReason(code: SocketErrorCode): ReasonCode {
+  switch (code) {
+    case "connection_refused":
+    case "connection_timeout":
+    case "connection_terminated":
+    case "destination_ip_unroutable":
+    case "dns_error":
+    case "tls_certificate_error":
+    case "tls_protocol_error":
+    case "resource_exhausted":
+      return code;
+    case "address_in_use":
+    case "address_not_available":
+    case "permission_denied":
+    case "platform_error":
+      return "destination_unavailable";
+    default:
+      return code satisfies never;
+  }
+}
+
+/** The reason for refusing a request with this fault. */
+export function faultReason(fault: Fault): ReasonCode {
+  switch (fault.code) {
+    case "bad_request":
+    case "bad_response":
+    case "bad_host":
+    case "bad_framing":
+    case "bad_chunk":
+    case "incomplete_message":
+      return "http_request_error";
+    case "chunk_extension_too_large":
+    case "body_too_large":
+      return "request_too_large";
+    case "target_too_long":
+      return "target_too_long";
+    case "head_too_large":
+    case "too_many_fields":
+    case "trailers_too_large":
+      return "head_too_large";
+    case "unsupported_version":
+      return "unsupported_version";
+    case "unsupported_transfer_coding":
+      return "unsupported_transfer_coding";
+    case "expectation_failed":
+      return "expectation_failed";
+    case "request_timeout":
+      return "client_timeout";
+    default:
+      return fault.code satisfies never;
+  }
+}
+
+/** What a fault in a response is called (RFC 9209 §2.3). */
+export function responseReason(fault: Fault): ReasonCode {
+  switch (fault.code) {
+    case "incomplete_message":
+      return "http_response_incomplete";
+    case "head_too_large":
+    case "too_many_fields":
+      return "http_response_header_section_size";
+    case "trailers_too_large":
+      return "http_response_trailer_section_size";
+    case "unsupported_transfer_coding":
+    case "bad_chunk":
+      return "http_response_transfer_coding";
+    default:
+      return "http_protocol_error";
+  }
+}
