@@ -77,6 +77,8 @@ export interface FrontObserver {
 
 /** Requests that have passed here this often are going round in circles. */
 const MOST_PASSES = 8;
+/** Connections beyond the limit that are answered at a time; further ones are dropped without a word. */
+const MOST_REFUSED = 256;
 /** While stopping, an idle client connection is closed once it has been idle this long: a client that
  * has just been answered may be sending its next request. */
 const DRAIN_IDLE_MS = 1000;
@@ -87,6 +89,8 @@ export class Front implements RequestHandler {
   world: World;
   readonly #listeners: Listener[] = [];
   readonly #connections = new Set<ClientConnection>();
+  /** Those of them that are being told that there are too many: they take nobody's place. */
+  readonly #refused = new Set<ClientConnection>();
   readonly #tunnels = new Set<Tunnel>();
   #draining = false;
   #drained: (() => void) | null = null;
@@ -122,7 +126,12 @@ export class Front implements RequestHandler {
     this.#connections.add(client);
     if (this.#draining) {
       client.drain(turn.now, DRAIN_IDLE_MS);
-    } else if (this.#connections.size > world.maxConnections) {
+    } else if (this.#connections.size - this.#refused.size > world.maxConnections) {
+      this.#refused.add(client);
+      if (this.#refused.size > MOST_REFUSED) {
+        client.abort();
+        return client;
+      }
       client.answerUnasked();
       this.#fail(client, null, "", "too_many_connections", "", REASONS.too_many_connections.status);
       turn.end();
@@ -132,6 +141,7 @@ export class Front implements RequestHandler {
 
   connectionClosed(client: ClientConnection): void {
     this.#connections.delete(client);
+    this.#refused.delete(client);
     if (this.#draining && this.#connections.size === 0) this.#drained?.();
   }
 
