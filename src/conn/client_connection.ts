@@ -310,7 +310,8 @@ export class ClientConnection extends Connection implements ClientStream {
     if (this.#state !== "exchange") return;
     this.#resumeReading();
     this.#restartBodyDeadline();
-    if (this.#parser.unreadBytes > 0) this.#advance();
+    // Also without unread bytes: the end of the body may be all that is left to tell.
+    this.#advance();
   }
 
   #pauseReading(): void {

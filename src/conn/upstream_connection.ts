@@ -307,7 +307,8 @@ export class UpstreamConnection extends Connection {
     if (this.#state !== "busy") return;
     this.socket.resume();
     this.setDeadline(this.turn.now + (this.#responseHead ? this.#bodyIdleMs : this.#firstByteMs));
-    if (this.#parser.unreadBytes > 0) this.#advance();
+    // Also without unread bytes: the end of the body may be all that is left to tell.
+    this.#advance();
   }
 
   protected override peerEnded(): void {
