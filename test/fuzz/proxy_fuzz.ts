@@ -33,7 +33,7 @@ import { FuzzOrigin } from "./support/fuzz_origin.ts";
 import { FuzzedSluice } from "./support/sluice.ts";
 import { mixedSeed, Random } from "./support/random.ts";
 import { makeRequest, type PlannedRequest, type RequestSort } from "./support/requests.ts";
-import type { Actor, Mood, Scene } from "./support/scene.ts";
+import type { Actor, Flavour, Mood, Scene } from "./support/scene.ts";
 import { Finding } from "./support/strict_reader.ts";
 
 /** Every deadline of a case is shorter than this. */
@@ -105,7 +105,7 @@ function randomConfig(random: Random, calm: boolean, endpoints: number): Config 
         bytes: calm ? 64 << 20 : random.pick([100, 2000, 64 << 20]),
         timeoutMs: calm ? 50_000 : random.pick([0, 20, 1000, 10_000]),
       },
-      requestBufferBytes: calm ? 65_536 : random.pick([0, 10, 1000, 65_536]),
+      requestBufferBytes: calm ? 65_536 : random.pick([0, 0, 10, 1000, 65_536]),
       retry,
       connectTimeoutMs: timeout(),
       firstByteTimeoutMs: timeout(),
@@ -124,19 +124,43 @@ function randomConfig(random: Random, calm: boolean, endpoints: number): Config 
 /** Runs one case. @throws Finding, or what was thrown */
 async function runCase(options: CaseOptions, counts: Counts): Promise<void> {
   const random = new Random(mixedSeed(options.seed, options.index));
+  const mathRandom = Math.random;
+  Math.random = () => random.fraction();
+  try {
+    await runSeeded(options, random, counts);
+  } finally {
+    Math.random = mathRandom;
+  }
+}
+
+async function runSeeded(options: CaseOptions, random: Random, counts: Counts): Promise<void> {
   const mood: Mood = random.once(3) ? "calm" : "wild";
   const calm = mood === "calm";
+  const flavour: Flavour = random.once(2)
+    ? "mixed"
+    : calm
+    ? random.pick(["tunnels", "flood"])
+    : random.pick(["tunnels", "jumpy", "flood", "extra"]);
+  const flood = flavour === "flood";
   /** Endpoints go away and connections end as they like: only what may be repeated is sure to get through. */
   const restless = random.once(2);
   const endpoints = random.between(1, 3);
-  const whole = random.once(6);
+  const whole = random.once(flavour === "extra" ? 1 : 6);
   const clock = new FakeClock();
-  const bufferBytes = whole ? 65_536 : random.pick([1, 16, 300, 5000, 5000, 65_536, 65_536, 65_536]);
-  const chunking = whole
+  const bufferBytes = whole || flood ? 65_536 : random.pick([1, 16, 300, 5000, 5000, 65_536, 65_536, 65_536]);
+  const chunking = whole || flood
     ? "whole"
     : random.pick(["whole", "whole", "random", "random", "random", "bytes"] as const);
   const slow = bufferBytes < 300 || chunking === "bytes";
-  const most = slow ? 400 : bufferBytes < 65_536 ? 20_000 : random.once(6) ? 400_000 : 20_000;
+  const most = flood
+    ? 60_000
+    : slow
+    ? 400
+    : bufferBytes < 65_536
+    ? 20_000
+    : random.once(6)
+    ? 400_000
+    : 20_000;
   const network = new MemoryNetwork({
     clock,
     seed: random.next(2 ** 31),
@@ -158,7 +182,15 @@ async function runCase(options: CaseOptions, counts: Counts): Promise<void> {
     const planned: PlannedRequest[] = [];
     let forbidden = false;
     let unknown = false;
-    for (let count = random.once(4) ? random.between(1, 12) : random.between(1, 4); count > 0; count--) {
+    for (
+      let count = flood
+        ? random.between(1, 40)
+        : random.once(4)
+        ? random.between(1, 12)
+        : random.between(1, 4);
+      count > 0;
+      count--
+    ) {
       const wild: RequestSort = random.pick([
         "valid",
         "valid",
@@ -173,10 +205,11 @@ async function runCase(options: CaseOptions, counts: Counts): Promise<void> {
       unknown = sort === "wild";
       const request = makeRequest(random, requests.size + 1, {
         sort,
-        most: calm && restless ? Math.min(most, requestBufferBytes) : most,
+        most: flood ? 100 : calm && restless ? Math.min(most, requestBufferBytes) : most,
         repeatable: calm && restless,
         last: count === 1,
         forbidden,
+        upgrades: flavour === "tunnels" ? 1 : 10,
       });
       if (sort === "bad_head" || sort === "bad_body") forbidden = true;
       planned.push(request);
@@ -186,14 +219,16 @@ async function runCase(options: CaseOptions, counts: Counts): Promise<void> {
       name: `client${i}`,
       port: sluice.port,
       requests: planned,
-      depth: random.pick([1, 1, 2, 100]),
+      depth: flood ? 100 : random.pick([1, 1, 2, 100]),
       pieceBytes: random.pick([1, 20, 1000, 100_000]),
+      deafMs: flood && random.once(2) ? random.between(1, calm ? 10_000 : 30_000) : 0,
       startMs: random.once(2) ? 0 : random.between(0, 300),
       chaos: calm ? random.pick([0, 0, 10, 50]) : random.pick([0, 5, 30, 200]),
     });
   }
   const scene: Scene = {
     mood,
+    flavour,
     random,
     network,
     clock,
@@ -219,19 +254,11 @@ async function runCase(options: CaseOptions, counts: Counts): Promise<void> {
       absences: restless ? random.pick([0, 1, 3]) : 0,
       longestAbsenceMs: calm ? 8000 : random.pick([100, 3000, 15_000]),
     }));
-  trace("case", `${mood}${restless ? ", restless" : ""}, ${JSON.stringify(config.upstreams[0])}`);
+  trace("case", `${mood}, ${flavour}${restless ? ", restless" : ""}, ${JSON.stringify(config.upstreams[0])}`);
   trace("case", `${JSON.stringify(config.server)}, buffers of ${bufferBytes}, ${network.chunking}`);
-  const mathRandom = Math.random;
-  Math.random = () => random.fraction();
-  try {
-    play(scene, sluice, clients, origins);
-    // What stalls must not keep anything; what is left to origins that went away is nobody's.
-    settle(scene, sluice, clients, origins);
-    counts.steps += network.steps;
-  } finally {
-    Math.random = mathRandom;
-  }
-  await Promise.resolve();
+  play(scene, sluice, clients, origins);
+  settle(scene, sluice, clients, origins);
+  counts.steps += network.steps;
   counts.requests += requests.size;
   if (calm) counts.calm++;
   for (const client of clients) counts.complete += client.statuses.length;
@@ -287,7 +314,7 @@ function gather(
   }
 }
 
-/** Lets all deadlines pass, then looks for what is left. */
+/** Lets all deadlines pass; what stalls must not keep anything. */
 function settle(
   scene: Scene,
   sluice: FuzzedSluice,

@@ -15,6 +15,8 @@ export interface ClientPlan {
   /** Bytes written in one go, at most. */
   readonly pieceBytes: number;
   readonly startMs: number;
+  /** How long it does not read after it has connected. */
+  readonly deafMs: number;
   /** One act in so many is a misbehaviour; 0 = never. */
   readonly chaos: number;
 }
@@ -129,6 +131,7 @@ export class FuzzClient implements Actor, SocketEvents {
       opened: (socket) => {
         this.#socket = socket;
         this.#state = "open";
+        if (this.plan.deafMs > 0) this.#stopReading(this.plan.deafMs);
         return this;
       },
       failed: (error) => {
@@ -190,6 +193,18 @@ export class FuzzClient implements Actor, SocketEvents {
     }
   }
 
+  #stopReading(ms: number): void {
+    const socket = this.#socket as Socket;
+    this.#trace(`stops reading for ${ms} ms`);
+    this.#paused = true;
+    socket.pause();
+    this.#scene.clock.setTimer(ms, () => {
+      if (this.stalled) return;
+      this.#paused = false;
+      socket.resume();
+    });
+  }
+
   #misbehave(): void {
     const { random } = this.#scene;
     const socket = this.#socket as Socket;
@@ -213,15 +228,8 @@ export class FuzzClient implements Actor, SocketEvents {
       case 3:
       case 4:
       case 5: {
-        const ms = random.between(1, random.pick([50, 1000, this.#scene.mood === "calm" ? 10_000 : 20_000]));
-        this.#trace(`stops reading for ${ms} ms`);
-        this.#paused = true;
-        socket.pause();
-        this.#scene.clock.setTimer(ms, () => {
-          if (this.stalled) return;
-          this.#paused = false;
-          socket.resume();
-        });
+        const longest = this.#scene.mood === "calm" ? 10_000 : 20_000;
+        this.#stopReading(random.between(1, random.pick([50, 1000, longest])));
         break;
       }
       default:

@@ -359,12 +359,13 @@ export class OriginConnection implements Actor, SocketEvents {
 
   /** A correct response; then perhaps the end. @param cut 1 = by the end, 2 = by a reset */
   #answer(message: SeenMessage, id: string, cut: 0 | 1 | 2): void {
-    const { random, mood, mostContent, whole } = this.#scene;
+    const { random, mood, mostContent, whole, flavour } = this.#scene;
     const status = mood === "calm"
       ? random.pick([200, 200, 200, 201, 204])
       : random.pick([200, 200, 200, 200, 204, 304, 404, 500, 502, 503, 504]);
     const bodiless = status === 204 || status === 304 || message.method === "HEAD";
-    const length = status === 204 ? 0 : random.size(mostContent);
+    const large = flavour === "flood" && random.once(2);
+    const length = status === 204 ? 0 : large ? mostContent : random.size(mostContent);
     const old = random.once(12);
     let framing = random.pick(["length", "length", "chunked", "close"]);
     if (old && framing === "chunked") framing = "close";
@@ -395,6 +396,8 @@ export class OriginConnection implements Actor, SocketEvents {
     if (close) {
       if (framing !== "close" && random.once(3)) this.#push({ kind: "sleep", ms: random.between(0, 20) });
       this.#push({ kind: "finish" });
+    } else if (flavour === "jumpy" && random.once(2)) {
+      this.#push({ kind: "reset" });
     } else if (this.#origin.plan.moods > 0 && random.once(this.#origin.plan.moods * 2)) {
       // Closes the idle connection after a while, or at once.
       if (random.once(2)) this.#push({ kind: "sleep", ms: random.between(0, random.once(4) ? 3000 : 30) });
@@ -481,8 +484,8 @@ export class OriginConnection implements Actor, SocketEvents {
   }
 
   #misbehave(message: SeenMessage, id: string): void {
-    const { random, whole } = this.#scene;
-    const kind = random.next(16);
+    const { random, whole, flavour } = this.#scene;
+    const kind = flavour === "flood" ? 12 : flavour === "extra" ? 10 : random.next(16);
     this.#trace(`misbehaves: ${kind}`);
     const garbage = random.pick([
       "\x00\x01\x02",

@@ -46,6 +46,8 @@ export interface RequestWishes {
   /** It is the last of its connection, so it may end it. */
   readonly last: boolean;
   readonly forbidden: boolean;
+  /** One last request in so many asks for an upgrade. */
+  readonly upgrades: number;
 }
 
 const REPEATABLE = ["GET", "GET", "GET", "HEAD", "PUT", "DELETE", "OPTIONS"];
@@ -64,7 +66,7 @@ export function isId(id: string): boolean {
 export function makeRequest(random: Random, number: number, wishes: RequestWishes): PlannedRequest {
   const { sort, last } = wishes;
   const id = madeId(number);
-  const upgrades = last && sort === "valid" && random.once(10);
+  const upgrades = last && sort === "valid" && random.once(wishes.upgrades);
   const idempotencyKey = random.once(6);
   let method = upgrades ? "GET" : random.pick(wishes.repeatable ? REPEATABLE : ANY);
   let minor: 0 | 1 = last && !upgrades && random.once(6) ? 0 : 1;

@@ -11,8 +11,18 @@ import type { PlannedRequest } from "./requests.ts";
  */
 export type Mood = "calm" | "wild";
 
+/**
+ * What a case is rich in, besides everything else:
+ * - `tunnels`: upgrades
+ * - `jumpy`: endpoints that reset connections just after an answer
+ * - `flood`: pipelined requests of clients that do not read, large answers, many interim responses
+ * - `extra`: more bytes than the response
+ */
+export type Flavour = "mixed" | "tunnels" | "jumpy" | "flood" | "extra";
+
 export interface Scene {
   readonly mood: Mood;
+  readonly flavour: Flavour;
   readonly random: Random;
   readonly network: MemoryNetwork;
   readonly clock: FakeClock;
