@@ -170,6 +170,8 @@ export class NodeSocket implements Socket {
 
   streamFailed(error: unknown): void {
     this.#error ??= error;
+    // A TLS stream reports a record that was tampered with and stays open.
+    if (!this.#stream.destroyed) this.#stream.destroy();
   }
 
   streamClosed(): void {
