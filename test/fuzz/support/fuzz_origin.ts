@@ -542,8 +542,10 @@ export class OriginConnection implements Actor, SocketEvents {
         const head =
           `HTTP/1.1 200 OK\r\nX-Echo: ${id}\r\nX-Len: ${length}\r\nContent-Length: ${length}\r\n\r\n`;
         const content = message.method === "HEAD" ? new Uint8Array(0) : contentOf(`r${id}`, 0, length);
-        this.#say(joined([bytesOf(head), content, bytesOf(extra)]));
+        const answer = joined([bytesOf(head), content]);
+        this.#say(whole ? joined([answer, bytesOf(extra)]) : answer);
         this.#push({ kind: "answered" });
+        if (!whole) this.#say(bytesOf(extra));
         break;
       }
       case 11:

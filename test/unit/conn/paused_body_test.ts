@@ -9,12 +9,14 @@ const SIZES = Array.from({ length: 40 }, (_, i) => 190_000 + i * 2000);
 
 test("a response whose last byte paused the endpoint ends when the client reads on", async () => {
   for (const size of SIZES) {
-    const { runtime, proxy, dial } = await memoryLab("to: 3001\n", {}, (peer) => {
-      peer.say(`HTTP/1.1 200 OK\r\nContent-Length: ${size}\r\n\r\n${"a".repeat(size)}`);
+    const { runtime, proxy, origins, dial } = await memoryLab("to: 3001\n", {}, (peer) => {
+      peer.say(`HTTP/1.1 200 OK\r\nContent-Length: ${size}\r\n\r\n${"a".repeat(size - 10_000)}`);
     });
     const client = dial();
     client.socket.pause();
     client.say("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    runtime.network.run();
+    origins[0]?.say("a".repeat(10_000));
     runtime.network.run();
     client.socket.resume();
     runtime.network.run();
