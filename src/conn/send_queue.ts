@@ -1,3 +1,5 @@
+import { copyBytes } from "../bytes/copy.ts";
+
 /** Small pieces are joined in blocks of this size: what dribbles in costs as much memory as it has bytes. */
 const BLOCK_BYTES = 4096;
 
@@ -31,7 +33,10 @@ export class SendQueue {
     }
     const size = to - at;
     if (size >= BLOCK_BYTES) {
-      this.#pieces.push(bytes.slice(at, to));
+      // Not `slice`: a Buffer's gives a view of the bytes that were only lent to us.
+      const piece = new Uint8Array(size);
+      copyBytes(bytes, at, to, piece, 0);
+      this.#pieces.push(piece);
     } else {
       const block = new Uint8Array(BLOCK_BYTES);
       block.set(bytes.subarray(at, to), 0);

@@ -68,3 +68,19 @@ test("nothing is left after clear", () => {
   queue.drainTo(taker);
   assert.deepEqual(taker.taken, [1, 2]);
 });
+
+test("what is kept is a copy, also of a Buffer", () => {
+  const lent = Buffer.alloc(10_000, 1);
+  const queue = new SendQueue();
+  queue.push(lent, 100, 9_000);
+  lent.fill(2);
+  const seen: number[] = [];
+  queue.drainTo({
+    write(bytes, from, to) {
+      for (let i = from; i < to; i++) seen.push(bytes[i] as number);
+      return to - from;
+    },
+  });
+  assert.equal(seen.length, 8_900);
+  assert.ok(seen.every((byte) => byte === 1));
+});
