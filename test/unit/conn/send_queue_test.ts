@@ -36,16 +36,16 @@ test("bytes come out as they went in, whatever the pieces", () => {
     const size = random(random(10) === 0 ? 20_000 : 300);
     const bytes = new Uint8Array(size + 2).map(() => random(256));
     queue.push(bytes, 1, size + 1);
-    expected.push(...bytes.subarray(1, size + 1));
+    for (const byte of bytes.subarray(1, size + 1)) expected.push(byte);
     bytes.fill(0xee);
     const taker = new Taker(1 + random(5000), random(600));
     assert.equal(queue.drainTo(taker), taker.taken.length);
-    taken.push(...taker.taken);
+    for (const byte of taker.taken) taken.push(byte);
     assert.equal(queue.bytes, expected.length - taken.length);
   }
   const rest = new Taker(Infinity);
   queue.drainTo(rest);
-  taken.push(...rest.taken);
+  for (const byte of rest.taken) taken.push(byte);
   assert.equal(queue.bytes, 0);
   assert.deepEqual(taken, expected);
 });
