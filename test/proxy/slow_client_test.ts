@@ -85,11 +85,7 @@ test("a response that is read a little at a time is not given up", async () => {
   const client = dial();
   client.say("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
   client.onData = () => client.socket.pause();
-  for (
-    let step = 0;
-    step < 200 && !client.received.endsWith("x".repeat(10)) || client.received.length < size;
-    step++
-  ) {
+  for (let step = 0; client.received.length < size; step++) {
     if (step > 1000) assert.fail(`${client.received.length} bytes after ${step} steps`);
     runtime.network.advance(900);
     client.socket.resume();

@@ -90,7 +90,7 @@ test("a silent tunnel is ended", () =>
   }));
 
 test("traffic in one direction keeps a tunnel alive", () =>
-  withLab("tunnel_idle_timeout: 300ms", async (lab) => {
+  withLab("tunnel_idle_timeout: 200ms", async (lab) => {
     const { client, peer } = await open(lab);
     const quiet = await open(lab);
     // The quiet one is the clock: while it lasts, this one talks.
