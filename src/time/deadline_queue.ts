@@ -96,21 +96,32 @@ export class DeadlineQueue {
     const upTo = Math.floor(now / TICK_MS);
     // After a long stop of the process one round of the wheel visits every slot.
     if (upTo - this.#sweptTick > SLOTS) this.#sweptTick = upTo - SLOTS;
-    while (this.#sweptTick < upTo) {
-      this.#sweptTick++;
-      let item = this.#slots[this.#sweptTick % SLOTS] ?? null;
-      while (item !== null) {
-        this.#unlink(item);
-        if (item.deadlineAt <= now) {
-          item.deadlineAt = Infinity;
-          item.expired(now);
-        } else if (item.deadlineAt !== Infinity) {
-          this.#file(item);
-        }
-        // The handler may have changed the list: what is left of this slot is at its front.
-        item = this.#slots[this.#sweptTick % SLOTS] ?? null;
+    let complete = true;
+    try {
+      while (this.#sweptTick < upTo) {
+        this.#sweptTick++;
+        complete = false;
+        this.#sweepSlot(now);
+        complete = true;
+      }
+    } finally {
+      // An exception is a bug of one item; the others of its slot are for the next sweep.
+      if (!complete) this.#sweptTick--;
+      if (this.#filed > 0 && this.#timer === null) this.#arm();
+    }
+  }
+
+  #sweepSlot(now: number): void {
+    const slot = this.#sweptTick % SLOTS;
+    // A handler may change the list: what is left of the slot is at its front.
+    for (let item = this.#slots[slot] ?? null; item !== null; item = this.#slots[slot] ?? null) {
+      this.#unlink(item);
+      if (item.deadlineAt <= now) {
+        item.deadlineAt = Infinity;
+        item.expired(now);
+      } else if (item.deadlineAt !== Infinity) {
+        this.#file(item);
       }
     }
-    if (this.#filed > 0 && this.#timer === null) this.#arm();
   }
 }
