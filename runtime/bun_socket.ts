@@ -29,6 +29,8 @@ const QUIET = PAUSED | ENDED | CLOSING | GONE | HOLDING;
 const NOTHING = new Uint8Array(0);
 const WRITE_FAILED: CloseReason = { code: "reset", detail: "the connection broke while writing" };
 
+const PEER_GONE: CloseReason = { code: "reset", detail: "the peer has closed both directions" };
+
 /** Between a socket's birth and the answer of `accepted` or `opened`. */
 const NOBODY: SocketEvents = { data() {}, drained() {}, ended() {}, closed() {} };
 
@@ -171,7 +173,12 @@ export class BunSocket implements Socket, NativeOwner {
       this.#tellEnded();
       if (this.#gone()) return;
     }
-    this.#tellClosed(reason);
+    this.#tellClosed(this.#orderly(reason));
+  }
+
+  /** A Unix socket whose peer is gone closes without our doing: not both sides have ended. */
+  #orderly(reason: CloseReason): CloseReason {
+    return reason === FINISHED && (this.#flags & FINISHED_OURS) === 0 ? PEER_GONE : reason;
   }
 
   /** A platform error that Bun tells apart from the close that follows it; anything else is our bug. */
@@ -228,7 +235,7 @@ export class BunSocket implements Socket, NativeOwner {
         this.#held = null;
         this.#flags &= ~HOLDING;
         if (held.ended) this.#tellEnded();
-        if (held.closed && !this.#gone()) this.#tellClosed(FINISHED);
+        if (held.closed && !this.#gone()) this.#tellClosed(this.#orderly(FINISHED));
         return;
       }
       try {
