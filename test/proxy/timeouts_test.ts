@@ -2,12 +2,10 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Lab, message, patterned, withLab } from "./lab.ts";
+import { message, withLab } from "./lab.ts";
 
 const H = "Host: a";
 const GET = message(["GET / HTTP/1.1", H]);
-const LARGE = 300_000;
-const UPLOAD = message(["POST /up HTTP/1.1", H, `Content-Length: ${LARGE}`]);
 
 test("a connection without a request is closed without a word", () =>
   withLab("head_timeout: 60ms", async ({ connect, proxy }) => {
@@ -17,7 +15,7 @@ test("a connection without a request is closed without a word", () =>
   }));
 
 test("a head that does not arrive in time is answered with 408", () =>
-  withLab("head_timeout: 60ms", async ({ connect, proxy }) => {
+  withLab("head_timeout: 150ms", async ({ connect, proxy }) => {
     const client = await connect();
     await client.send("GET / HTTP/1.1\r\nHost: a\r\n");
     const answer = await client.readResponse();
@@ -37,7 +35,7 @@ test("an idle connection is closed after keep_alive_timeout", () =>
   }));
 
 test("a small body that stops is answered with 408, and nothing was dialled", () =>
-  withLab("body_idle_timeout: 60ms", async ({ connect, proxy, origin }) => {
+  withLab("body_idle_timeout: 150ms", async ({ connect, proxy, origin }) => {
     const client = await connect();
     await client.send(message(["POST / HTTP/1.1", H, "Content-Length: 5"], "ab"));
     const answer = await client.readResponse();
@@ -48,7 +46,7 @@ test("a small body that stops is answered with 408, and nothing was dialled", ()
   }));
 
 test("a large body that stops is answered with 408, and the request upstream is cut", () =>
-  withLab("body_idle_timeout: 60ms", async ({ begin, proxy }) => {
+  withLab("body_idle_timeout: 150ms", async ({ begin, proxy }) => {
     const { client, peer } = await begin(
       message(["POST / HTTP/1.1", H, "Transfer-Encoding: chunked"], "2\r\nab\r\n"),
     );
@@ -60,7 +58,7 @@ test("a large body that stops is answered with 408, and the request upstream is 
   }));
 
 test("an endpoint that does not begin to answer: 504", () =>
-  withLab("first_byte_timeout: 60ms", async ({ begin, proxy }) => {
+  withLab("first_byte_timeout: 150ms", async ({ begin, proxy }) => {
     const { client, peer } = await begin(GET);
     await peer.readRequest();
     await peer.send("HTTP/1.1 200 O");
@@ -73,7 +71,7 @@ test("an endpoint that does not begin to answer: 504", () =>
   }));
 
 test("a response that stops is cut", () =>
-  withLab("body_idle_timeout: 60ms", async ({ begin, proxy }) => {
+  withLab("body_idle_timeout: 150ms", async ({ begin, proxy }) => {
     const { client, peer } = await begin(GET);
     await peer.readRequest();
     await peer.send(message(["HTTP/1.1 200 OK", "Content-Length: 10"], "abc"));
@@ -110,62 +108,3 @@ test("an endpoint that stops reading: 504, and the rest of the body is not waite
     assert.equal(answer.field("Proxy-Status"), "sluice; error=connection_write_timeout");
     assert.equal((await proxy.endedAt(0)).reason, "connection_write_timeout");
   }));
-
-/** Lets time pass: longer than `first_byte_timeout`, which it uses as its clock. */
-async function pause({ origin, connect }: Lab): Promise<void> {
-  const clock = await connect();
-  await clock.send(GET);
-  await (await origin.accept()).readRequest();
-  assert.equal((await clock.readResponse()).status, 504);
-}
-
-test("first_byte_timeout counts from the end of the request, not while the client sends", () =>
-  withLab("first_byte_timeout: 60ms", async (lab) => {
-    const { client, peer } = await lab.begin(UPLOAD);
-    await client.send("begin");
-    await peer.readUntil("begin");
-    await pause(lab);
-    await pause(lab);
-    await client.send(new Uint8Array(LARGE - 5));
-    await peer.read(LARGE - 5);
-    await peer.respond({ body: "done" });
-    assert.equal((await client.readResponse()).text, "done");
-  }));
-
-test("a response that waits for the request's body is not late while that is coming", () =>
-  withLab("body_idle_timeout: 200ms\nfirst_byte_timeout: 60ms", async (lab) => {
-    const { client, peer } = await lab.begin(UPLOAD);
-    await peer.readUntil("\r\n\r\n");
-    await peer.send(message(["HTTP/1.1 200 OK", "Content-Length: 4"]));
-    await client.readUntil("\r\n\r\n");
-    for (let round = 0; round < 4; round++) {
-      await client.send("x");
-      await peer.readUntil("x");
-      await pause(lab);
-    }
-    await client.send(new Uint8Array(LARGE - 4));
-    await peer.read(LARGE - 4);
-    await peer.send("done");
-    await client.readUntil("done");
-  }));
-
-test("an endpoint is not idle while the client is the one who does not read", () =>
-  withLab(
-    "upstreams: {app: {endpoints: [ORIGIN], body_idle_timeout: 60ms, first_byte_timeout: 60ms}}\nroutes: [{to: app}]",
-    async (lab) => {
-      const size = 24 * 1024 * 1024;
-      const body = patterned(size);
-      const { client, peer } = await lab.begin(GET);
-      client.record = false;
-      client.pause();
-      await peer.readRequest();
-      const sent = peer.send(message(["HTTP/1.1 200 OK", `Content-Length: ${size}`])).then(() =>
-        peer.send(body)
-      );
-      await pause(lab);
-      await pause(lab);
-      client.resume();
-      assert.equal((await client.readResponse()).bodyBytes, size);
-      await sent;
-    },
-  ));
