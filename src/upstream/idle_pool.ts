@@ -64,7 +64,6 @@ export class IdlePool {
       connection.retire();
       return;
     }
-    if (this.#connections.length >= size) this.#connections.shift()?.retire();
     let keepMs = idleTimeoutMs;
     const hint = connection.keepAliveHintMs;
     if (hint > 0) keepMs = Math.min(keepMs, Math.max(0, hint - margin(hint)));
@@ -73,6 +72,7 @@ export class IdlePool {
       connection.retire();
       return;
     }
+    if (this.#connections.length >= size) this.#connections.shift()?.retire();
     connection.rest(now, now + keepMs);
     this.#connections.push(connection);
   }
