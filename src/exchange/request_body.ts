@@ -6,6 +6,7 @@
  */
 export class RequestBody {
   readonly #limit: number;
+  readonly #expected: number;
   #bytes: Uint8Array;
   #length = 0;
   #kept = true;
@@ -13,7 +14,8 @@ export class RequestBody {
   /** @param expected bytes announced, or -1 */
   constructor(limit: number, expected: number) {
     this.#limit = limit;
-    this.#bytes = new Uint8Array(expected >= 0 ? Math.min(expected, limit) : 0);
+    this.#expected = Math.min(expected, limit);
+    this.#bytes = expected > 0 && this.#expected <= SMALL_BYTES ? new Uint8Array(this.#expected) : EMPTY;
   }
 
   /** What is kept; `length` bytes of it count. */
@@ -38,7 +40,9 @@ export class RequestBody {
   append(bytes: Uint8Array, from: number, to: number): void {
     const size = to - from;
     if (this.#length + size > this.#bytes.length) {
-      const room = Math.max(this.#length + size, Math.min(this.#limit, 2 * this.#bytes.length));
+      let room = Math.max(this.#length + size, Math.min(this.#limit, 2 * this.#bytes.length));
+      // Once half of it is there, the rest is worth its memory.
+      if (room < this.#expected && 2 * room >= this.#expected) room = this.#expected;
       const larger = new Uint8Array(room);
       larger.set(this.#bytes.subarray(0, this.#length));
       this.#bytes = larger;
@@ -68,3 +72,5 @@ export class RequestBody {
 }
 
 const EMPTY = new Uint8Array(0);
+/** Up to here memory is taken at once; a client must not be able to take more of it by just announcing a body. */
+const SMALL_BYTES = 4096;

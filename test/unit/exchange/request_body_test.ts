@@ -70,3 +70,13 @@ test("a limit of 0 keeps nothing that goes by", () => {
   body.retain(bytes(0, 1), 0, 1);
   assert.ok(!body.replayable);
 });
+
+test("announcing a large body takes no memory, sending it does", () => {
+  const body = new RequestBody(65_536, 65_536);
+  assert.equal(body.bytes.length, 0);
+  body.append(new Uint8Array(100), 0, 100);
+  assert.ok(body.bytes.length <= 4096);
+  for (let i = 0; i < 400; i++) body.append(new Uint8Array(100), 0, 100);
+  assert.equal(body.bytes.length, 65_536);
+  assert.equal(body.length, 40_100);
+});
