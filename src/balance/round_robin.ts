@@ -31,7 +31,7 @@ export class RoundRobin implements Policy {
   }
 }
 
-/** Interleaves by weight: 5, 1, 1 becomes a a b a c a a, not a a a a a b c. */
+/** Interleaves by weight: 5, 1, 1 becomes a b a a a c a, not a a a a a b c. */
 export function turnList(endpoints: readonly Endpoint[]): readonly Endpoint[] {
   if (endpoints.every((endpoint) => endpoint.weight === endpoints[0]?.weight)) return endpoints;
   const divisor = endpoints.reduce((all, { weight }) => gcd(all, weight), 0);
@@ -41,14 +41,18 @@ export function turnList(endpoints: readonly Endpoint[]): readonly Endpoint[] {
     weights = weights.map((weight) => Math.max(1, Math.round((weight * MAX_TURNS) / total)));
     total = weights.reduce((a, b) => a + b, 0);
   }
-  // Each endpoint's turns spread evenly over the round: turn k of n stands at (k + 1/2) / n.
+  // Each endpoint's turns spread evenly over the round: turn k of n stands at (k + phase) / n. The phases
+  // are far from one another (multiples of the golden ratio), or light endpoints would all meet in the middle.
   const turns: { at: number; endpoint: Endpoint }[] = [];
   endpoints.forEach((endpoint, i) => {
     const n = weights[i] as number;
-    for (let k = 0; k < n; k++) turns.push({ at: (k + 0.5) / n, endpoint });
+    const phase = (0.5 + i * GOLDEN) % 1;
+    for (let k = 0; k < n; k++) turns.push({ at: (k + phase) / n, endpoint });
   });
   return turns.sort((a, b) => a.at - b.at).map(({ endpoint }) => endpoint);
 }
+
+const GOLDEN = (Math.sqrt(5) - 1) / 2;
 
 function gcd(a: number, b: number): number {
   return b === 0 ? a : gcd(b, a % b);

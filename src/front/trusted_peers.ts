@@ -57,20 +57,21 @@ function ipv4Bytes(text: string): number[] | null {
 function ipv6Bytes(text: string): number[] | null {
   const halves = text.split("::");
   if (halves.length > 2) return null;
-  const head = groupBytes(halves[0] as string);
-  const tail = halves.length === 2 ? groupBytes(halves[1] as string) : [];
+  const head = groupBytes(halves[0] as string, halves.length === 1);
+  const tail = halves.length === 2 ? groupBytes(halves[1] as string, true) : [];
   if (head === null || tail === null) return null;
   const missing = 16 - head.length - tail.length;
   if (halves.length === 2 ? missing < 2 : missing !== 0) return null;
   return [...head, ...new Array<number>(missing).fill(0), ...tail];
 }
 
-function groupBytes(text: string): number[] | null {
+/** @param atEnd the groups end the address, so the last one may be an IPv4 address */
+function groupBytes(text: string, atEnd: boolean): number[] | null {
   if (text === "") return [];
   const bytes: number[] = [];
   const groups = text.split(":");
   for (const [index, group] of groups.entries()) {
-    if (group.includes(".") && index === groups.length - 1) {
+    if (atEnd && group.includes(".") && index === groups.length - 1) {
       const last = ipv4Bytes(group);
       if (last === null) return null;
       bytes.push(...last);
