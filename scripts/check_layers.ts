@@ -26,6 +26,7 @@ export const layers: readonly string[] = [
   "src/config",
   "src/admin",
   "src/observe",
+  "src/control",
   "src/cli",
   "src/main.ts",
   "src/cli/main.ts",

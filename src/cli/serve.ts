@@ -1,27 +1,20 @@
 /**
- * Serving: binds, says that it is ready, serves until told to stop, ends gracefully. Resolves with the
- * exit code.
+ * Serving: starts the workers, says when all are ready, serves until told to stop, ends gracefully. Resolves
+ * with the exit code.
  */
 
-import {
-  type Address,
-  type ListenOptions,
-  type Runtime,
-  type ServerTls,
-  SocketFailure,
-  type System,
-  SystemError,
-} from "../../runtime/contract.ts";
+import { type Address, type Runtime, type System, SystemError } from "../../runtime/contract.ts";
 import { printAddress } from "../config/address.ts";
 import type { Config } from "../config/config.ts";
-import { Front } from "../front/front.ts";
-import { Watcher } from "../observe/watcher.ts";
-import { EXIT } from "./exit_code.ts";
+import { Controller, type ControllerObserver } from "../control/controller.ts";
+import type { StartFailure } from "../control/messages.ts";
+import { type Logger } from "../observe/logger.ts";
+import { openLogger } from "../observe/watcher.ts";
+import { findPortInUse } from "./bind_listeners.ts";
+import { EXIT, type ExitCode } from "./exit_code.ts";
+import { localWorker } from "./local_worker.ts";
 import { printError } from "./output.ts";
-import { buildWorld } from "./world.ts";
-
-/** A TLS handshake of a client not done by then is dropped. */
-const HANDSHAKE_TIMEOUT_MS = 10_000;
+import { workerProcesses } from "./worker_process.ts";
 
 export interface ServeHooks {
   /** Everything is bound and the ready signals have been given. */
@@ -34,94 +27,79 @@ export async function serve(
   config: Config,
   hooks: ServeHooks = {},
 ): Promise<number> {
-  let watcher: Watcher;
-  let front: Front;
-  let tls: ServerTls | null;
-  let upstreams;
+  const count = workerCount(runtime, system, config);
+  if (typeof count === "string") return fail(system, EXIT.usage, count);
+  let logger: Logger;
   try {
-    watcher = await Watcher.open(runtime, system, config.log);
-    tls = await readTls(system, config);
-    const built = await buildWorld(runtime, system, config, watcher);
-    upstreams = built.upstreams;
-    front = new Front(runtime, built.world, watcher);
-    watcher.watch(front);
+    logger = await openLogger(runtime, system, config.log, count > 1);
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;
-    printError(system, `sluice: ${error.message}\n`);
-    return EXIT.failed;
+    return fail(system, EXIT.failed, error.message);
   }
-  const bound = await bind(system, config, front, tls);
-  if (bound === null) return EXIT.bind;
+  if (count > 1) {
+    const inUse = await findPortInUse(runtime, config);
+    if (inUse !== null) return fail(system, EXIT.bind, inUse);
+  }
+  const start = count > 1 ? workerProcesses(system) : localWorker(runtime, system, logger);
+  const controller = new Controller(runtime.clock, config, count, start, new LoggingObserver(logger));
   const stopping = stopSignals(system);
-  system.onSignal("SIGUSR1", () => void watcher.reopen());
-  try {
-    await announce(system, config, bound);
-  } catch (error) {
-    printError(system, `sluice: ${error instanceof Error ? error.message : String(error)}\n`);
-    await front.drain(0);
-    return EXIT.failed;
-  }
-  const where = bound.map(printAddress).join(", ");
-  watcher.log("info", `listening on ${where}`);
-  hooks.onReady?.(bound);
+  system.onSignal("SIGUSR1", () => controller.reopen());
 
-  const signal = await stopping.first;
-  watcher.log("info", `${signal}: stopping, ${front.connections} client connections open`);
-  void system.notifySupervisor("STOPPING=1");
-  await Promise.race([front.drain(config.server.drainTimeoutMs), stopping.second]);
-  front.abortAll();
-  for (const upstream of upstreams) upstream.stop();
-  if (config.process.pidFile !== null) await system.remove(config.process.pidFile).catch(() => {});
-  if (config.process.portFile !== null) await system.remove(config.process.portFile).catch(() => {});
-  watcher.log("info", "stopped");
-  await watcher.close();
-  return EXIT.done;
-}
-
-async function readTls(system: System, config: Config): Promise<ServerTls | null> {
-  if (config.tls === null) return null;
-  const { certFile, keyFile } = config.tls;
-  return {
-    cert: await system.readText(certFile),
-    key: await system.readText(keyFile),
-    alpn: ["http/1.1"],
-  };
-}
-
-/** Binds every listener, or none and says why. */
-async function bind(
-  system: System,
-  config: Config,
-  front: Front,
-  tls: ServerTls | null,
-): Promise<Address[] | null> {
-  const bound: Address[] = [];
-  for (const listen of config.listen) {
-    const options: ListenOptions = {
-      address: listen.address,
-      backlog: config.server.backlog,
-      reusePort: false,
-      tls: listen.tls ? tls : null,
-      handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS,
-    };
+  const started = await Promise.race([controller.start(), stopping.first]);
+  if (typeof started === "object") {
+    if (!started.ok) return failed(system, started.failure);
     try {
-      bound.push(await front.listen(options));
+      await announce(system, config, started.addresses);
     } catch (error) {
-      if (!(error instanceof SocketFailure)) throw error;
-      const fix = error.code === "address_in_use"
-        ? "; another program listens there: stop it, or choose another --listen"
-        : error.code === "permission_denied"
-        ? "; ports below 1024 need privileges: choose another --listen"
-        : "";
-      printError(
-        system,
-        `sluice: cannot listen on ${printAddress(listen.address)}: ${error.message}${fix}\n`,
-      );
-      await front.drain(0);
-      return null;
+      controller.abort();
+      await controller.ended;
+      return fail(system, EXIT.failed, error instanceof Error ? error.message : String(error));
     }
+    const where = started.addresses.map(printAddress).join(", ");
+    const workers = count > 1 ? ` with ${count} workers` : "";
+    logger.info("sluice", `listening on ${where}${workers}`);
+    hooks.onReady?.(started.addresses);
   }
-  return bound;
+
+  const signal = await Promise.race([stopping.first, controller.ended]);
+  if (typeof signal === "string") {
+    void system.notifySupervisor("STOPPING=1");
+    void stopping.second.then(() => controller.abort());
+    void controller.stop().then(({ connections }) => {
+      logger.info("sluice", `${signal}: stopping, ${connections} client connections open`);
+    });
+  }
+  const failure = await controller.ended;
+  const { pidFile, portFile } = config.process;
+  if (pidFile !== null) await system.remove(pidFile).catch(() => {});
+  if (portFile !== null) await system.remove(portFile).catch(() => {});
+  if (failure === null) logger.info("sluice", "stopped");
+  await logger.flush();
+  return failure === null ? EXIT.done : failed(system, failure);
+}
+
+/** How many workers there will be, or why not as many as were asked for. */
+function workerCount(runtime: Runtime, system: System, config: Config): number | string {
+  const { workers } = config.process;
+  const possible = runtime.capabilities.workers;
+  const unix = config.listen.some(({ address }) => address.kind === "unix");
+  if (workers === null) {
+    return possible && !unix ? Math.min(system.parallelism, config.server.maxConnections) : 1;
+  }
+  if (workers > 1 && !possible) {
+    return `--workers ${workers}: processes cannot share a port with ${runtime.name} on ${system.platform}` +
+      `${runtime.name === "deno" ? " (Deno on Linux needs --allow-run)" : ""}: use --workers 1`;
+  }
+  return workers;
+}
+
+function fail(system: System, code: ExitCode, message: string): ExitCode {
+  printError(system, `sluice: ${message}\n`);
+  return code;
+}
+
+function failed(system: System, { kind, message }: StartFailure): ExitCode {
+  return fail(system, kind === "bind" ? EXIT.bind : EXIT.failed, message);
 }
 
 /** Tells whoever waits that requests can be sent. */
@@ -138,17 +116,39 @@ async function announce(system: System, config: Config, bound: readonly Address[
 
 /** The first request to stop, and the second, which means now. */
 function stopSignals(system: System): { first: Promise<string>; second: Promise<void> } {
-  let stopped: (signal: string) => void;
-  let now: () => void;
-  const first = new Promise<string>((resolve) => stopped = resolve);
-  const second = new Promise<void>((resolve) => now = resolve);
+  const first = Promise.withResolvers<string>();
+  const second = Promise.withResolvers<void>();
   let count = 0;
   for (const name of ["SIGTERM", "SIGINT"] as const) {
     system.onSignal(name, () => {
       count++;
-      if (count === 1) stopped(name);
-      else now();
+      if (count === 1) first.resolve(name);
+      else second.resolve();
     });
   }
-  return { first, second };
+  return { first: first.promise, second: second.promise };
+}
+
+class LoggingObserver implements ControllerObserver {
+  readonly #logger: Logger;
+
+  constructor(logger: Logger) {
+    this.#logger = logger;
+  }
+
+  workerEnded(index: number, pid: number, why: string, pauseMs: number): void {
+    const pause = Math.round(pauseMs);
+    this.#logger.error("worker_ended", `worker ${index + 1} ended: ${why}; a new one starts in ${pause} ms`, {
+      worker: index + 1,
+      pid,
+    });
+  }
+
+  workerBack(index: number, pid: number): void {
+    this.#logger.info("worker_back", `worker ${index + 1} serves again`, { worker: index + 1, pid });
+  }
+
+  workerConfused(index: number, what: string): void {
+    this.#logger.error("worker_confused", `worker ${index + 1} ${what}`, { worker: index + 1 });
+  }
 }

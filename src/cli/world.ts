@@ -13,7 +13,7 @@ import { TrustedPeers } from "../front/trusted_peers.ts";
 import { DEFAULT_LIMITS, type Http1Limits } from "../http1/limits.ts";
 import { HttpDate } from "../time/http_date.ts";
 import type { EndpointSettings } from "../upstream/endpoint.ts";
-import { Upstream, type UpstreamObserver } from "../upstream/upstream.ts";
+import { Upstream, type UpstreamObserver, type UpstreamSettings } from "../upstream/upstream.ts";
 
 /** Told what happens while the world serves. */
 export interface WorldObserver extends UpstreamObserver {
@@ -21,6 +21,15 @@ export interface WorldObserver extends UpstreamObserver {
   tunnelOpened(tunnel: Tunnel): void;
   tunnelClosed(tunnel: Tunnel): void;
 }
+
+/** What other processes that serve the same configuration leave to this one. */
+export interface Sharing {
+  /** Slots held at first; null = all of `max_in_flight`. */
+  readonly slots: ((upstream: string, endpoint: string) => number) | null;
+  readonly upstream: Pick<UpstreamSettings, "slotSource" | "retryLeast">;
+}
+
+const NOT_SHARED: Sharing = { slots: null, upstream: {} };
 
 export interface BuiltWorld {
   readonly world: World;
@@ -37,6 +46,7 @@ export async function buildWorld(
   system: System,
   config: Config,
   observer: WorldObserver,
+  sharing: Sharing = NOT_SHARED,
 ): Promise<BuiltWorld> {
   const { server } = config;
   const turn = new Turn(runtime.clock);
@@ -53,7 +63,7 @@ export async function buildWorld(
   for (const upstream of config.upstreams) {
     const built = new Upstream(runtime, turn, {
       name: upstream.name,
-      endpoints: await endpointSettings(system, upstream),
+      endpoints: await endpointSettings(system, upstream, sharing),
       policy: POLICIES[upstream.policy],
       holdMs: upstream.holdMs,
       holdIntervalMs: upstream.holdIntervalMs,
@@ -62,6 +72,7 @@ export async function buildWorld(
       queueTimeoutMs: upstream.queue.timeoutMs,
       connectTimeoutMs: upstream.connectTimeoutMs,
       limits: upstreamLimits,
+      ...sharing.upstream,
     }, observer);
     upstreams.push(built);
     settings.set(upstream.name, exchangeSettings(built, upstream));
@@ -99,7 +110,11 @@ export async function buildWorld(
   return { world, upstreams };
 }
 
-async function endpointSettings(system: System, upstream: UpstreamConfig): Promise<EndpointSettings[]> {
+async function endpointSettings(
+  system: System,
+  upstream: UpstreamConfig,
+  sharing: Sharing,
+): Promise<EndpointSettings[]> {
   const { tls } = upstream;
   const [ca, cert, key] = await Promise.all(
     [tls.caFile, tls.certFile, tls.keyFile].map((file) => file === null ? null : system.readText(file)),
@@ -123,6 +138,7 @@ async function endpointSettings(system: System, upstream: UpstreamConfig): Promi
       hostField: hostField(endpoint),
       weight: endpoint.weight,
       maxInFlight: upstream.maxInFlight,
+      ...(sharing.slots === null ? {} : { slots: sharing.slots(upstream.name, endpoint.name) }),
       pool: {
         size: upstream.pool.size,
         idleTimeoutMs: upstream.pool.idleTimeoutMs,

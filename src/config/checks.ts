@@ -3,7 +3,12 @@
 import type { UpstreamConfig } from "./config.ts";
 import type { Layer, Resolved } from "./layer.ts";
 import { flagName } from "./option.ts";
-import { type OptionPath, UPSTREAM_OPTION_PATHS, type UpstreamOptionValues } from "./options.ts";
+import {
+  type OptionPath,
+  type OptionValues,
+  UPSTREAM_OPTION_PATHS,
+  type UpstreamOptionValues,
+} from "./options.ts";
 import { formatOrigin, type Origin, type Problem, problemAt } from "./problem.ts";
 import type { UpstreamDraft } from "./upstreams.ts";
 
@@ -36,8 +41,33 @@ export function checkTop(top: Resolved, findings: Findings): void {
   if (top.originOf("access_log.to").source !== "default" && values["access_log.format"] === "off") {
     warnings.push(at("access_log.to", "has no effect while access_log.format is off"));
   }
+  checkWorkers(values, at, findings);
   checkClientCertificate(values, "", (path) => top.originOf(path), problems);
   checkRetry(values, "", (path) => top.originOf(path), warnings);
+}
+
+/** Rules for several processes; with `auto` the number is known when they start, and they apply then. */
+function checkWorkers(
+  values: OptionValues,
+  at: (path: OptionPath, message: string) => Problem,
+  { problems, warnings }: Findings,
+): void {
+  const { workers, max_connections: connections } = values;
+  if (workers === null || workers === 1) return;
+  if (values.listen.some(({ address }) => address.kind === "unix")) {
+    problems.push(
+      at("workers", "more than one cannot share a Unix socket: use TCP listeners, or workers: 1"),
+    );
+  }
+  if (connections < workers) {
+    problems.push(
+      at("max_connections", `is divided among ${workers} workers, so must be at least ${workers}`),
+    );
+  }
+  const size = values["queue.size"];
+  if (size > 0 && size < workers) {
+    warnings.push(at("queue.size", `is divided among ${workers} workers: some get no queue`));
+  }
 }
 
 /** Rules of one upstream, for what it says itself. */

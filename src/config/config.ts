@@ -165,6 +165,8 @@ export interface ServerConfig {
 
 /** What concerns the process. */
 export interface ProcessConfig {
+  /** Processes that serve, >= 1; null = one per processor. */
+  readonly workers: number | null;
   readonly readyFd: number | null;
   readonly portFile: string | null;
   readonly pidFile: string | null;

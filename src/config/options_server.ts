@@ -3,7 +3,7 @@
 import type { OptionTable } from "./option.ts";
 import { duration, size } from "./quantity.ts";
 import { cidrs, endpoints, listeners, logTarget, pseudonym, upgradeTokens } from "./special_types.ts";
-import { boolean, count, oneOf, path } from "./value_type.ts";
+import { boolean, count, countOrAuto, oneOf, path } from "./value_type.ts";
 
 export const SERVER_OPTIONS = {
   "listen": {
@@ -223,6 +223,20 @@ export const SERVER_OPTIONS = {
     help: "text or json",
     doc: "Form of the lines on standard error.",
     example: "json",
+  },
+  "workers": {
+    group: "Process",
+    scope: "process",
+    type: countOrAuto(1, 1024),
+    default: "1",
+    help: "processes that share the port; auto = one per core",
+    doc:
+      "More than one lets Sluice use several cores. A parent starts the workers, replaces one that ends, and " +
+      "takes the signals; `ready_fd`, `port_file` and `pid_file` (with the parent's id) wait for all of them. " +
+      "`max_in_flight` stays strict: its slots move between the workers. `max_connections`, `queue.size`, " +
+      "`queue.bytes` and `pool.size` are divided among them, and the kernel deals connections out without looking " +
+      "at that, so leave some room. Linux only; listeners must be TCP.",
+    example: "auto",
   },
   "drain_timeout": {
     group: "Process",

@@ -66,6 +66,23 @@ export function count(min: number, max: number): ValueType<number> {
   };
 }
 
+/** A whole number in decimal, or `auto`, which is null. */
+export function countOrAuto(min: number, max: number): ValueType<number | null> {
+  const number = count(min, max);
+  const accepts = `${number.accepts}, or auto`;
+  return {
+    name: "count | auto",
+    accepts,
+    many: false,
+    parse(raw) {
+      if (raw === "auto") return success(null);
+      const parsed = number.parse(raw);
+      return parsed.ok ? parsed : mustBe(accepts, raw, parsed.faults[0]?.suggestion ?? null);
+    },
+    print: (value) => value === null ? "auto" : String(value),
+  };
+}
+
 export function boolean(): ValueType<boolean> {
   const accepts = "true or false";
   return {

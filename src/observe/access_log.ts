@@ -5,6 +5,7 @@
 
 import type { Clock, TextSink, Timer } from "../../runtime/contract.ts";
 import type { ExchangeRecord } from "../exchange/exchange_record.ts";
+import { cut } from "./escape.ts";
 import { formatCombined, formatCommon, formatJson, type FormatRecord } from "./access_log_format.ts";
 
 /** Large enough that the call does not count, small enough to be lost without regret in a crash. */
@@ -18,6 +19,9 @@ const FORMATS = {
   common: formatCommon,
   combined: formatCombined,
 } as const satisfies Record<string, FormatRecord>;
+
+/** Longest values of a line that had to be made shorter, in characters; tried one after the other. */
+const SHORTER: readonly number[] = [512, 128, 32];
 
 export class AccessLog {
   /** `userAgent` and `referer` of records are used, so they are worth reading. */
@@ -42,7 +46,9 @@ export class AccessLog {
 
   /** Formats the record at once and does not keep it. Never throws, never blocks. */
   record(record: ExchangeRecord): void {
-    this.#pending += this.#format(record);
+    let line = this.#format(record);
+    if (line.length > this.#sink.wholeLineBytes) line = this.#shortened(record);
+    this.#pending += line;
     if (this.#pending.length >= FLUSH_CHARS) {
       this.#handOn();
     } else if (this.#timer === null) {
@@ -69,6 +75,23 @@ export class AccessLog {
   async reopen(): Promise<void> {
     this.#handOn();
     await this.#sink.reopen();
+  }
+
+  /** A line that other processes cannot break in two is worth more than the end of a long target. */
+  #shortened(record: ExchangeRecord): string {
+    let line = "";
+    for (const most of SHORTER) {
+      line = this.#format({
+        ...record,
+        target: cut(record.target, most),
+        host: cut(record.host, most),
+        detail: cut(record.detail, most),
+        userAgent: cut(record.userAgent, most),
+        referer: cut(record.referer, most),
+      });
+      if (line.length <= this.#sink.wholeLineBytes) break;
+    }
+    return line;
   }
 
   #handOn(): void {

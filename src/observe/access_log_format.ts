@@ -19,7 +19,7 @@ const MAX_AGENT = 512;
 /** The keys of a JSON line, in their order, for the reference. Every line has all of them. */
 export const JSON_KEYS: readonly (readonly [key: string, meaning: string])[] = [
   ["time", "when the first byte of the request arrived, UTC with milliseconds"],
-  ["id", "number of the exchange in this process"],
+  ["id", "number of the exchange; each further worker process begins at another multiple of 100,000,000,000"],
   ["client", "address of the client"],
   ["client_port", "its port"],
   ["scheme", "`http` or `https`, as the client sees it"],

@@ -22,6 +22,30 @@ import { type Level, Logger } from "./logger.ts";
 /** Text waiting for a log's target beyond which lines are dropped and counted. */
 const MOST_BUFFERED_BYTES = 8 * 1024 * 1024;
 
+export interface WatcherOptions {
+  /** Other processes write to the same logs. */
+  readonly shared?: boolean;
+  /** Exchanges are numbered from here on. */
+  readonly firstId?: number;
+  /** Default: one of its own, on standard error. */
+  readonly logger?: Logger;
+  /** An endpoint was found away. */
+  readonly onAway?: (upstream: Upstream, endpoint: Endpoint, error: SocketError) => void;
+}
+
+/** @throws SystemError */
+export async function openLogger(
+  runtime: Runtime,
+  system: System,
+  config: LogConfig,
+  shared = false,
+): Promise<Logger> {
+  return new Logger(await system.openSink(2, MOST_BUFFERED_BYTES, shared), runtime.clock, {
+    level: config.logLevel,
+    format: config.logFormat,
+  });
+}
+
 export class Watcher {
   readonly counters = new Counters();
   readonly #runtime: Runtime;
@@ -30,33 +54,39 @@ export class Watcher {
   readonly #logger: Logger;
   /** One record serves all exchanges: whoever reads it does so at once. */
   readonly #record: ExchangeRecord = newExchangeRecord();
+  readonly #onAway: WatcherOptions["onAway"];
   #front: Front | null = null;
-  #exchanges = 0;
+  #exchanges: number;
 
   constructor(
     runtime: Runtime,
     accessLog: AccessLog | null,
     accessSink: TextSink | null,
     logger: Logger,
+    options: WatcherOptions = {},
   ) {
     this.#runtime = runtime;
     this.#accessLog = accessLog;
     this.#accessSink = accessSink;
     this.#logger = logger;
+    this.#exchanges = (options.firstId ?? 1) - 1;
+    this.#onAway = options.onAway;
   }
 
   /** @throws SystemError when a log file cannot be opened */
-  static async open(runtime: Runtime, system: System, config: LogConfig): Promise<Watcher> {
-    const { clock } = runtime;
-    const logger = new Logger(await system.openSink(2, MOST_BUFFERED_BYTES), clock, {
-      level: config.logLevel,
-      format: config.logFormat,
-    });
+  static async open(
+    runtime: Runtime,
+    system: System,
+    config: LogConfig,
+    options: WatcherOptions = {},
+  ): Promise<Watcher> {
+    const { shared = false } = options;
+    const logger = options.logger ?? await openLogger(runtime, system, config, shared);
     const { format, to } = config.accessLog;
-    if (format === "off") return new Watcher(runtime, null, null, logger);
+    if (format === "off") return new Watcher(runtime, null, null, logger, options);
     const target = to === "stdout" ? 1 : to === "stderr" ? 2 : to;
-    const sink = await system.openSink(target, MOST_BUFFERED_BYTES);
-    return new Watcher(runtime, new AccessLog(sink, clock, format), sink, logger);
+    const sink = await system.openSink(target, MOST_BUFFERED_BYTES, shared);
+    return new Watcher(runtime, new AccessLog(sink, runtime.clock, format), sink, logger, options);
   }
 
   /** The front whose tunnels are to be counted. */
@@ -196,6 +226,7 @@ export class Watcher {
   // Endpoints and listeners
 
   endpointAway(upstream: Upstream, endpoint: Endpoint, error: SocketError): void {
+    this.#onAway?.(upstream, endpoint, error);
     this.#logger.warn("endpoint_away", `${endpoint.name} is away: ${error.code}`, {
       upstream: upstream.name,
       endpoint: endpoint.name,

@@ -1,0 +1,274 @@
+/**
+ * A worker: serves what the controller tells it to, in a process of its own or in the controller's. All it
+ * knows of the other workers is which part of the limits is its own.
+ */
+
+import {
+  type Address,
+  type Runtime,
+  type ServerTls,
+  type SocketError,
+  type System,
+  SystemError,
+} from "../../runtime/contract.ts";
+import type { Config } from "../config/config.ts";
+import { retryLeast, shareConfig } from "../control/limits.ts";
+import {
+  type AwayHint,
+  PROTOCOL,
+  type StartFailure,
+  type ToController,
+  type ToWorker,
+  type WorkerPlace,
+} from "../control/messages.ts";
+import { emptyReport, type Report } from "../control/report.ts";
+import { Front } from "../front/front.ts";
+import type { Logger } from "../observe/logger.ts";
+import { Watcher } from "../observe/watcher.ts";
+import type { Endpoint } from "../upstream/endpoint.ts";
+import type { SlotSource } from "../upstream/slot_share.ts";
+import type { Upstream } from "../upstream/upstream.ts";
+import { bindListeners } from "./bind_listeners.ts";
+import { buildWorld, type Sharing } from "./world.ts";
+
+/** Exchanges of a worker are numbered from a multiple of this, so that no two of one run share a number. */
+const IDS_PER_WORKER = 100_000_000_000;
+
+type StartMessage = Extract<ToWorker, { readonly type: "start" }>;
+
+/** What serves, once it has been built. */
+interface Service {
+  readonly config: Config;
+  readonly watcher: Watcher;
+  readonly front: Front;
+  readonly upstreams: readonly Upstream[];
+}
+
+export class Worker {
+  readonly #runtime: Runtime;
+  readonly #system: System;
+  readonly #send: (message: ToController) => void;
+  readonly #logger: Logger | null;
+  #service: Service | null = null;
+  #phase: "idle" | "starting" | "serving" | "stopping" | "failed" = "idle";
+  readonly #now = Promise.withResolvers<void>();
+  readonly #done = Promise.withResolvers<void>();
+  /** Messages that came while it was starting. */
+  #early: ToWorker[] = [];
+
+  /** @param logger of the controller, in whose process we are; null = in a process of our own */
+  constructor(
+    runtime: Runtime,
+    system: System,
+    send: (message: ToController) => void,
+    logger: Logger | null,
+  ) {
+    this.#runtime = runtime;
+    this.#system = system;
+    this.#send = send;
+    this.#logger = logger;
+  }
+
+  /** Resolves when nothing is open any more and `stopped` has been sent. */
+  get done(): Promise<void> {
+    return this.#done.promise;
+  }
+
+  /** Says that it is there. Whatever else happens is an answer to a message. */
+  begin(): void {
+    this.#send({ type: "hello", protocol: PROTOCOL, pid: this.#system.pid });
+  }
+
+  receive(message: ToWorker): void {
+    if (this.#phase === "starting" && message.type !== "abort") {
+      this.#early.push(message);
+      return;
+    }
+    switch (message.type) {
+      case "start":
+        if (this.#phase === "idle") void this.#start(message);
+        return;
+      case "grant":
+        this.#find(message, (upstream, endpoint) => upstream.slotsGranted(endpoint, message.count));
+        return;
+      case "recall":
+        this.#find(
+          message,
+          (upstream, endpoint) => upstream.slotsRecalled(endpoint, message.count, message.waitedMs),
+        );
+        return;
+      case "away":
+        this.#find(message, (upstream, endpoint) => upstream.heardAway(endpoint, errorOf(message)));
+        return;
+      case "report":
+        this.#send({ type: "report", report: this.#report() });
+        return;
+      case "reopen":
+        this.reopen();
+        return;
+      case "stop":
+        this.stop();
+        return;
+      case "abort":
+        this.abort();
+        return;
+      default:
+        message satisfies never;
+    }
+  }
+
+  reopen(): void {
+    void this.#service?.watcher.reopen();
+  }
+
+  /** Ends gracefully: no new connections, what is in flight may end within the drain time. */
+  stop(): void {
+    if (this.#phase === "stopping") return;
+    const before = this.#phase;
+    this.#phase = "stopping";
+    this.#send({ type: "report", report: this.#report() });
+    // Without a service, or with one that is being built, there is nothing to wait for.
+    if (before !== "starting") void this.#end();
+  }
+
+  /** Ends now. */
+  abort(): void {
+    this.#now.resolve();
+    this.stop();
+  }
+
+  async #start(message: StartMessage): Promise<void> {
+    this.#phase = "starting";
+    const bound = await this.#serve(message);
+    const early = this.#early;
+    this.#early = [];
+    // The cast: `abort` may have come meanwhile, which the compiler does not see.
+    if ((this.#phase as string) === "stopping") {
+      await this.#end();
+      return;
+    }
+    if (bound.ok) {
+      this.#phase = "serving";
+      this.#send({ type: "listening", addresses: bound.addresses });
+    } else {
+      this.#phase = "failed";
+      this.#send({ type: "failed", failure: bound.failure });
+    }
+    for (const next of early) this.receive(next);
+  }
+
+  async #serve({ place, config, listen, slots }: StartMessage): Promise<
+    | { readonly ok: true; readonly addresses: readonly Address[] }
+    | { readonly ok: false; readonly failure: StartFailure }
+  > {
+    const shared = place.count > 1;
+    const ours = shareConfig(config, place);
+    try {
+      const watcher = await Watcher.open(this.#runtime, this.#system, ours.log, {
+        shared,
+        firstId: place.serial * IDS_PER_WORKER + 1,
+        ...(this.#logger === null ? {} : { logger: this.#logger }),
+        ...(shared
+          ? { onAway: (upstream, endpoint, error) => this.#tellAway(upstream, endpoint, error) }
+          : {}),
+      });
+      const tls = await readTls(this.#system, ours);
+      const built = await buildWorld(this.#runtime, this.#system, ours, watcher, this.#sharing(place, slots));
+      const front = new Front(this.#runtime, built.world, watcher);
+      watcher.watch(front);
+      this.#service = { config: ours, watcher, front, upstreams: built.upstreams };
+      const bound = await bindListeners(ours, front, tls, listen, shared);
+      return bound.ok ? bound : { ok: false, failure: { kind: "bind", message: bound.message } };
+    } catch (error) {
+      if (!(error instanceof SystemError)) throw error;
+      return { ok: false, failure: { kind: "system", message: error.message } };
+    }
+  }
+
+  #sharing(place: WorkerPlace, slots: StartMessage["slots"]): Sharing {
+    if (place.count === 1) return { slots: null, upstream: {} };
+    const source: SlotSource = {
+      want: (endpoint, count, waitedMs) => {
+        this.#send({ type: "want", ...this.#nameOf(endpoint), count, waitedMs });
+      },
+      give: (endpoint, count) => this.#send({ type: "give", ...this.#nameOf(endpoint), count }),
+    };
+    return {
+      slots: (upstream, endpoint) =>
+        slots.find((held) => held.upstream === upstream && held.endpoint === endpoint)?.count ?? 0,
+      upstream: { slotSource: source, retryLeast: retryLeast(place) },
+    };
+  }
+
+  #nameOf(endpoint: Endpoint): { upstream: string; endpoint: string } {
+    const upstream = this.#service?.upstreams.find(({ endpoints }) => endpoints.includes(endpoint));
+    return { upstream: upstream?.name ?? "", endpoint: endpoint.name };
+  }
+
+  #tellAway(upstream: Upstream, endpoint: Endpoint, error: SocketError): void {
+    // Being out of descriptors is our own trouble and says nothing about the endpoint.
+    if (error.code === "resource_exhausted") return;
+    this.#send({ type: "away", upstream: upstream.name, endpoint: endpoint.name, ...error });
+  }
+
+  #find(
+    name: { readonly upstream: string; readonly endpoint: string },
+    use: (upstream: Upstream, endpoint: Endpoint) => void,
+  ): void {
+    const upstream = this.#service?.upstreams.find((each) => each.name === name.upstream);
+    const endpoint = upstream?.endpoints.find((each) => each.name === name.endpoint);
+    if (upstream !== undefined && endpoint !== undefined) use(upstream, endpoint);
+  }
+
+  #report(): Report {
+    const service = this.#service;
+    if (service === null) return emptyReport();
+    const { all, byReason, byUpstream } = service.watcher.counters;
+    return {
+      connections: service.front.connections,
+      residentBytes: this.#system.residentBytes(),
+      all,
+      byReason,
+      byUpstream: Object.fromEntries(byUpstream),
+      upstreams: service.upstreams.map((upstream) => ({
+        name: upstream.name,
+        waiting: upstream.waiting,
+        inFlight: upstream.inFlight,
+        endpoints: upstream.endpoints.map((endpoint) => ({
+          name: endpoint.name,
+          busy: endpoint.busy,
+          idle: endpoint.idle.size,
+          answered: endpoint.answered,
+          away: endpoint.state === "away" ? 1 : 0,
+        })),
+      })),
+    };
+  }
+
+  async #end(): Promise<void> {
+    if (this.#service !== null) {
+      const { config, watcher, front, upstreams } = this.#service;
+      await Promise.race([front.drain(config.server.drainTimeoutMs), this.#now.promise]);
+      front.abortAll();
+      for (const upstream of upstreams) upstream.stop();
+      await watcher.close();
+    }
+    this.#send({ type: "stopped", report: this.#report() });
+    this.#done.resolve();
+  }
+}
+
+function errorOf({ code, detail }: AwayHint): SocketError {
+  // The cast: it was a code when it left the other worker.
+  return { code: code as SocketError["code"], detail };
+}
+
+async function readTls(system: System, config: Config): Promise<ServerTls | null> {
+  if (config.tls === null) return null;
+  const { certFile, keyFile } = config.tls;
+  return {
+    cert: await system.readText(certFile),
+    key: await system.readText(keyFile),
+    alpn: ["http/1.1"],
+  };
+}

@@ -1,0 +1,47 @@
+/** Workers in processes of their own: how the controller starts one, and what such a process does. */
+
+import type { Runtime, System } from "../../runtime/contract.ts";
+import type { ToController, ToWorker } from "../control/messages.ts";
+import type { StartWorker } from "../control/worker_link.ts";
+import { EXIT } from "./exit_code.ts";
+import { Worker } from "./worker.ts";
+
+/** For the controller. */
+export function workerProcesses(system: System): StartWorker {
+  return (place, events) => {
+    const args = ["worker", `${place.index + 1}/${place.count}`];
+    const started = system.startWorker(args, {
+      // The casts, here and below: both ends are this program, and `hello` tells of another version.
+      message: (message) => events.message(message as ToController),
+      exited: ({ code, signal, detail }) => events.exited({ code, signal: signal === "" ? detail : signal }),
+    });
+    return {
+      pid: started.pid,
+      send: (message: ToWorker) => started.channel.send(message),
+      kill: () => started.kill(),
+    };
+  };
+}
+
+/**
+ * Serves as the worker of the process that started us, and resolves with the exit code; null at once when
+ * that is not how we were started.
+ */
+export async function serveAsWorker(runtime: Runtime, system: System): Promise<number | null> {
+  const channel = system.connectParent({
+    message: (message) => worker.receive(message as ToWorker),
+    // Without the parent nobody tells us anything any more: what is in flight may end.
+    closed: () => worker.stop(),
+  });
+  const worker = new Worker(runtime, system, (message) => channel?.send(message), null);
+  if (channel === null) return null;
+  // A terminal's ^C and hang-up go to all processes of its group; what becomes of us is the parent's to say.
+  for (const name of ["SIGINT", "SIGHUP", "SIGUSR2"] as const) system.onSignal(name, () => {});
+  // Sent to all by a supervisor, or to us alone by somebody who wants a new worker.
+  system.onSignal("SIGTERM", () => worker.stop());
+  system.onSignal("SIGUSR1", () => worker.reopen());
+  worker.begin();
+  await worker.done;
+  await channel.flush();
+  return EXIT.done;
+}

@@ -1,0 +1,358 @@
+/**
+ * Starts the workers, watches and replaces them, hands out slots among them, adds up what they count, and
+ * ends them together. It has no socket and no route: whatever happens here, requests are served on.
+ *
+ * One worker that never ends by itself, in the same process, is the ordinary case and no special one.
+ */
+
+import type { Address, Clock, Timer } from "../../runtime/contract.ts";
+import type { Config } from "../config/config.ts";
+import { type EndpointName, PROTOCOL, type StartFailure, type ToController } from "./messages.ts";
+import { addReports, emptyReport, type Report, sumsOnly } from "./report.ts";
+import { restartPause } from "./restart_pause.ts";
+import { type LimitedEndpoint, SlotLedger } from "./slot_ledger.ts";
+import type { StartWorker, WorkerExit, WorkerLink } from "./worker_link.ts";
+
+/** A worker that has served for so long is well: its next end counts as the first one. */
+const HEALTHY_MS = 60_000;
+/** Ends in a row before it listened after which a worker is given up, unless others serve. */
+const MOST_START_FAILURES = 5;
+/** What a worker gets on top of the drain time to end by itself. */
+const STOP_GRACE_MS = 5_000;
+/** What it gets once it has to end now. */
+const ABORT_GRACE_MS = 1_000;
+
+/** Told what happens; must not call back. */
+export interface ControllerObserver {
+  /** A worker ended that nobody had asked to; it is replaced after `pauseMs`. */
+  workerEnded(index: number, pid: number, why: string, pauseMs: number): void;
+  /** A worker that replaces another serves. */
+  workerBack(index: number, pid: number): void;
+  /** A worker did what only a bug can do. */
+  workerConfused(index: number, what: string): void;
+}
+
+/** What became of the start: all workers listen on the same addresses, or why they do not. */
+export type Started =
+  | { readonly ok: true; readonly addresses: readonly Address[] }
+  | { readonly ok: false; readonly failure: StartFailure };
+
+interface Seat {
+  readonly index: number;
+  /** Null between an end and the next start. */
+  link: WorkerLink | null;
+  serial: number;
+  /** - `new`: nothing heard; `ready`: waits for its start; `started`: binds; `listening`; `stopped`: is about to end. */
+  state: "new" | "ready" | "started" | "listening" | "stopped";
+  listeningSince: number;
+  /** Ends in a row, and those of them before it listened. */
+  failures: number;
+  startFailures: number;
+  why: string;
+  /** What it told last; answers to a question under way are awaited by `answers`. */
+  report: Report;
+  timer: Timer | null;
+}
+
+interface Question {
+  readonly open: Set<Seat>;
+  readonly answered: (report: Report) => void;
+}
+
+export class Controller {
+  readonly #clock: Clock;
+  readonly #config: Config;
+  readonly #startWorker: StartWorker;
+  readonly #observer: ControllerObserver;
+  readonly #seats: Seat[];
+  readonly #ledger: SlotLedger;
+  #addresses: readonly Address[] | null = null;
+  #serial = 0;
+  #phase: "starting" | "serving" | "stopping" = "starting";
+  /** Sums of workers that are gone. */
+  #gone: Report = emptyReport();
+  #questions: Question[] = [];
+  #killTimer: Timer | null = null;
+  readonly #started = Promise.withResolvers<Started>();
+  readonly #ended = Promise.withResolvers<StartFailure | null>();
+  #failure: StartFailure | null = null;
+
+  constructor(
+    clock: Clock,
+    config: Config,
+    workers: number,
+    startWorker: StartWorker,
+    observer: ControllerObserver,
+  ) {
+    this.#clock = clock;
+    this.#config = config;
+    this.#startWorker = startWorker;
+    this.#observer = observer;
+    this.#seats = Array.from({ length: workers }, (_, index) => newSeat(index));
+    this.#ledger = new SlotLedger(limitedEndpoints(config), workers, () => clock.now(), {
+      grant: (worker, slots) => this.#seats[worker]?.link?.send({ type: "grant", ...slots }),
+      recall: (worker, wanted) => this.#seats[worker]?.link?.send({ type: "recall", ...wanted }),
+    });
+  }
+
+  /** Resolves when all workers listen, or when they cannot. To be called once. */
+  start(): Promise<Started> {
+    for (const seat of this.#seats) if (this.#phase === "starting") this.#fill(seat);
+    return this.#started.promise;
+  }
+
+  /** Resolves when no worker is left: null after a stop, or why all had to be given up. */
+  get ended(): Promise<StartFailure | null> {
+    return this.#ended.promise;
+  }
+
+  /** Process ids of the workers there are. */
+  get pids(): number[] {
+    return this.#seats.flatMap(({ link }) => link === null ? [] : [link.pid]);
+  }
+
+  /** Slots of an endpoint, for status and tests. */
+  slotsOf(name: EndpointName): { readonly free: number; readonly held: ReadonlyMap<number, number> } {
+    return this.#ledger.heldOf(name);
+  }
+
+  /** Sums over all workers, those included that are gone (but for what a killed one had not told). */
+  report(): Promise<Report> {
+    for (const { link } of this.#seats) link?.send({ type: "report" });
+    return this.#answers();
+  }
+
+  /** All workers write on in new log files of the same name. */
+  reopen(): void {
+    for (const { link } of this.#seats) link?.send({ type: "reopen" });
+  }
+
+  /** Lets all workers end gracefully. Resolves at once with what they were doing. */
+  stop(): Promise<Report> {
+    this.#stopAll("stop", this.#config.server.drainTimeoutMs + STOP_GRACE_MS);
+    return this.#answers();
+  }
+
+  /** Ends all workers now. */
+  abort(): void {
+    this.#stopAll("abort", ABORT_GRACE_MS);
+  }
+
+  #stopAll(type: "stop" | "abort", patienceMs: number): void {
+    this.#phase = "stopping";
+    for (const seat of this.#seats) {
+      seat.timer?.cancel();
+      seat.timer = null;
+      seat.link?.send({ type });
+    }
+    this.#killTimer?.cancel();
+    this.#killTimer = this.#clock.setTimer(patienceMs, () => {
+      for (const { link } of this.#seats) link?.kill();
+    }, true);
+    this.#checkEnded();
+  }
+
+  // Life of a worker
+
+  #fill(seat: Seat): void {
+    seat.timer = null;
+    seat.state = "new";
+    seat.serial = this.#serial++;
+    const place = { index: seat.index, count: this.#seats.length, serial: seat.serial };
+    try {
+      const link: WorkerLink = this.#startWorker(place, {
+        message: (message) => {
+          if (seat.link === link) this.#heard(seat, link, message);
+        },
+        exited: (exit) => {
+          if (seat.link === link) this.#exited(seat, link, exit);
+        },
+      });
+      seat.link = link;
+    } catch (error) {
+      seat.why = error instanceof Error ? error.message : String(error);
+      this.#replace(seat, 0, "cannot be started: " + seat.why);
+    }
+  }
+
+  #heard(seat: Seat, link: WorkerLink, message: ToController): void {
+    switch (message.type) {
+      case "hello":
+        if (message.protocol !== PROTOCOL) {
+          seat.why = "the program's file is another version now: start Sluice anew";
+          link.kill();
+          return;
+        }
+        seat.state = "ready";
+        this.#begin();
+        return;
+      case "listening":
+        this.#listening(seat, link, message.addresses);
+        return;
+      case "failed":
+        seat.why = message.failure.message;
+        if (this.#phase === "starting") this.#giveUp(message.failure);
+        else link.send({ type: "abort" });
+        return;
+      case "want":
+        this.#ledger.want(seat.index, message);
+        return;
+      case "give":
+        if (!this.#ledger.give(seat.index, message)) {
+          this.#observer.workerConfused(seat.index, `gave ${message.count} slots that it does not have`);
+        }
+        return;
+      case "away":
+        for (const other of this.#seats) if (other !== seat) other.link?.send(message);
+        return;
+      case "stopped":
+        seat.state = "stopped";
+        this.#reported(seat, message.report);
+        return;
+      case "report":
+        this.#reported(seat, message.report);
+        return;
+      default:
+        message satisfies never;
+    }
+  }
+
+  /** The first worker finds out what there is to listen on, the others follow. */
+  #begin(): void {
+    const first = this.#addresses === null;
+    if (first && this.#seats.some(({ state }) => state === "started")) return;
+    for (const seat of this.#seats) {
+      if (seat.state !== "ready" || seat.link === null) continue;
+      seat.state = "started";
+      const { index, serial } = seat;
+      seat.link.send({
+        type: "start",
+        place: { index, serial, count: this.#seats.length },
+        config: this.#config,
+        listen: this.#addresses,
+        slots: this.#ledger.join(index),
+      });
+      if (first) return;
+    }
+  }
+
+  #listening(seat: Seat, link: WorkerLink, addresses: readonly Address[]): void {
+    seat.state = "listening";
+    seat.startFailures = 0;
+    seat.listeningSince = this.#clock.now();
+    if (this.#phase === "serving") this.#observer.workerBack(seat.index, link.pid);
+    if (this.#addresses === null) {
+      this.#addresses = addresses;
+      this.#begin();
+    }
+    if (this.#phase !== "starting" || this.#seats.some(({ state }) => state !== "listening")) return;
+    this.#phase = "serving";
+    this.#started.resolve({ ok: true, addresses });
+  }
+
+  #exited(seat: Seat, { pid }: WorkerLink, exit: WorkerExit): void {
+    const served = seat.state === "listening" ? this.#clock.now() - seat.listeningSince : 0;
+    const before = seat.state;
+    seat.link = null;
+    seat.state = "new";
+    this.#ledger.leave(seat.index);
+    this.#gone = addReports(this.#gone, sumsOnly(seat.report));
+    seat.report = emptyReport();
+    this.#answered(seat);
+    if (this.#phase === "stopping") {
+      this.#checkEnded();
+      return;
+    }
+    if (served >= HEALTHY_MS || before === "stopped") seat.failures = 0;
+    if (before !== "listening" && before !== "stopped") seat.startFailures++;
+    const how = exit.signal === "" ? `exit code ${exit.code}` : `signal ${exit.signal}`;
+    const why = seat.why === "" ? how : `${seat.why} (${how})`;
+    seat.why = "";
+    this.#replace(seat, pid, why);
+    // Another one may find out what to listen on.
+    this.#begin();
+  }
+
+  #replace(seat: Seat, pid: number, why: string): void {
+    seat.failures++;
+    if (pid === 0) seat.startFailures++;
+    const serves = this.#phase === "serving" && this.#seats.some(({ state }) => state === "listening");
+    if (seat.startFailures >= MOST_START_FAILURES && !serves) {
+      this.#giveUp({
+        kind: "system",
+        message: `worker ${seat.index + 1} ended ${seat.startFailures} times before it listened: ${why}`,
+      });
+      return;
+    }
+    const pauseMs = restartPause(seat.failures, Math.random());
+    this.#observer.workerEnded(seat.index, pid, why, pauseMs);
+    seat.timer = this.#clock.setTimer(pauseMs, () => this.#fill(seat));
+  }
+
+  #giveUp(failure: StartFailure): void {
+    if (this.#failure !== null) return;
+    this.#failure = failure;
+    const starting = this.#phase === "starting";
+    this.abort();
+    if (starting) void this.#ended.promise.then(() => this.#started.resolve({ ok: false, failure }));
+  }
+
+  #checkEnded(): void {
+    if (this.#seats.some(({ link }) => link !== null)) return;
+    this.#killTimer?.cancel();
+    this.#killTimer = null;
+    this.#ended.resolve(this.#failure);
+  }
+
+  // Reports
+
+  #answers(): Promise<Report> {
+    return new Promise((answered) => {
+      // One that does not serve yet has nothing to tell.
+      const open = new Set(this.#seats.filter(({ state }) => state === "listening"));
+      this.#questions.push({ open, answered });
+      this.#settleQuestions();
+    });
+  }
+
+  #reported(seat: Seat, report: Report): void {
+    seat.report = report;
+    this.#answered(seat);
+  }
+
+  #answered(seat: Seat): void {
+    for (const { open } of this.#questions) open.delete(seat);
+    this.#settleQuestions();
+  }
+
+  #settleQuestions(): void {
+    const settled = this.#questions.filter(({ open }) => open.size === 0);
+    if (settled.length === 0) return;
+    this.#questions = this.#questions.filter(({ open }) => open.size > 0);
+    const sum = this.#seats.reduce((all, { report }) => addReports(all, report), this.#gone);
+    for (const { answered } of settled) answered(sum);
+  }
+}
+
+function newSeat(index: number): Seat {
+  return {
+    index,
+    link: null,
+    serial: 0,
+    state: "new",
+    listeningSince: 0,
+    failures: 0,
+    startFailures: 0,
+    why: "",
+    report: emptyReport(),
+    timer: null,
+  };
+}
+
+function limitedEndpoints(config: Config): LimitedEndpoint[] {
+  return config.upstreams.flatMap(({ name, maxInFlight, endpoints }) =>
+    maxInFlight === 0
+      ? []
+      : endpoints.map((endpoint) => ({ upstream: name, endpoint: endpoint.name, max: maxInFlight }))
+  );
+}
