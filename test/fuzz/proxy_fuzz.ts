@@ -241,6 +241,7 @@ async function runSeeded(options: CaseOptions, random: Random, counts: Counts): 
     mostContent: most,
     tunnelBytes: random.size(most),
     hasWild: [...requests.values()].some(({ sort }) => sort === "wild"),
+    stopping: false,
     trace,
   };
   const clients = clientPlans.map((plan) => new FuzzClient(scene, plan));
@@ -256,6 +257,13 @@ async function runSeeded(options: CaseOptions, random: Random, counts: Counts): 
     }));
   trace("case", `${mood}, ${flavour}${restless ? ", restless" : ""}, ${JSON.stringify(config.upstreams[0])}`);
   trace("case", `${JSON.stringify(config.server)}, buffers of ${bufferBytes}, ${network.chunking}`);
+  if (!calm && random.once(8)) {
+    clock.setTimer(random.between(0, 400), () => {
+      scene.stopping = true;
+      trace("case", "Sluice is to stop");
+      void sluice.front.drain(5000);
+    });
+  }
   play(scene, sluice, clients, origins);
   settle(scene, sluice, clients, origins);
   counts.steps += network.steps;

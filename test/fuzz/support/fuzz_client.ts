@@ -135,6 +135,8 @@ export class FuzzClient implements Actor, SocketEvents {
         return this;
       },
       failed: (error) => {
+        this.#state = "closed";
+        if (this.#scene.stopping) return;
         throw new Finding(`${this.plan.name} cannot connect: ${error.code}`);
       },
     });

@@ -77,9 +77,11 @@ export function makeRequest(random: Random, number: number, wishes: RequestWishe
   const expects = hasBody && minor === 1 && random.once(5);
   const target = `/${random.pick(["", "a", "b/c", "x?y=1&z=%20"])}${random.once(30) ? "p".repeat(600) : ""}`;
   const key = upgrades ? btoa(`key of ${id}`.padEnd(16, "=").slice(0, 16)) : "";
+  const host = random.pick(["a.example", "b.example:8080", "127.0.0.1"]);
+  const written = random.once(12) ? `http://${host}${target}` : target;
   let lines = [
-    `${random.once(20) ? "\r\n" : ""}${method} ${target} HTTP/1.${minor}`,
-    `Host: ${random.pick(["a.example", "b.example:8080", "127.0.0.1"])}`,
+    `${random.once(20) ? "\r\n" : ""}${method} ${written} HTTP/1.${minor}`,
+    `Host: ${host}`,
     `X-Id: ${id}`,
   ];
   if (idempotencyKey) lines.push(`Idempotency-Key: "${id}"`);

@@ -43,6 +43,8 @@ export interface Scene {
   readonly tunnelBytes: number;
   /** Requests altered at random are about: ids that nobody planned may turn up. */
   readonly hasWild: boolean;
+  /** Sluice has been told to stop: it need not let anybody in. */
+  stopping: boolean;
   trace(who: string, what: string): void;
 }
 
