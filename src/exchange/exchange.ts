@@ -13,14 +13,12 @@ import { HIGH_WATER_BYTES } from "../conn/connection.ts";
 import type { ClientStreamEvents, UpstreamStreamEvents } from "../conn/stream.ts";
 import type { Turn } from "../conn/turn.ts";
 import type { UpstreamConnection } from "../conn/upstream_connection.ts";
-import { ConnectionOption, connectionOptions } from "../http1/connection_options.ts";
 import { encodeTrailers } from "../http1/encode.ts";
 import type { Fault } from "../http1/fault.ts";
 import { Field } from "../http1/field.ts";
 import type { BodyKind } from "../http1/framing.ts";
 import type { Head } from "../http1/head.ts";
 import { expectsContinue } from "../http1/request_rules.ts";
-import { acceptsWebsocket, upgradeProtocols, upgradesOnlyTo, websocketKey } from "../http1/upgrade.ts";
 import type { Endpoint } from "../upstream/endpoint.ts";
 import type { Upstream, WaitFailure } from "../upstream/upstream.ts";
 import type { Waiter } from "../upstream/waiting_room.ts";
@@ -31,6 +29,7 @@ import {
   type RequestFields,
   requestFields,
 } from "./forward_request.ts";
+import type { ExchangeContext, ExchangeSettings } from "./exchange_settings.ts";
 import { faultReason, responseReason, waitReason } from "./failure_reason.ts";
 import { interimFields, responseFields, switchFields } from "./forward_response.ts";
 import { sendFailure } from "./local_reply.ts";
@@ -39,41 +38,9 @@ import { RequestBody } from "./request_body.ts";
 import { type AttemptFailure, decideRetry, type RetryPolicy } from "./retry.ts";
 import { StoredReply } from "./stored_reply.ts";
 import { Tunnel, type TunnelEnd } from "./tunnel.ts";
+import { askedUpgrade, switchesAsAsked } from "./upgrade_request.ts";
 
 export type Phase = "reading" | "waiting" | "sending" | "collecting" | "relaying" | "tunnel" | "done";
-
-/** How requests to one upstream are treated; times in milliseconds, sizes in bytes. */
-export interface ExchangeSettings {
-  readonly upstream: Upstream;
-  readonly requestBufferBytes: number;
-  readonly firstByteTimeoutMs: number;
-  readonly bodyIdleTimeoutMs: number;
-  readonly tunnelIdleTimeoutMs: number;
-  readonly holdMs: number;
-  readonly hostHeader: { readonly kind: "pass" } | { readonly kind: "endpoint" } | {
-    readonly kind: "fixed";
-    readonly value: string;
-  };
-}
-
-/** What every exchange of a process shares. */
-export interface ExchangeContext {
-  readonly forward: ForwardSettings;
-  /** Largest request body, 0 = no limit. */
-  readonly maxBodyBytes: number;
-  /** Upgrade tokens let through, lower case. */
-  readonly upgrades: readonly string[];
-  readonly turn: Turn;
-  /** Value for Date. */
-  date(): string;
-  /** Calls `fire` after `ms`; for the pause before a status is asked for again. */
-  later(ms: number, fire: () => void): void;
-  /** The exchange has ended; it may be read, not kept. */
-  exchangeDone(exchange: Exchange): void;
-  /** A tunnel has begun or ended. */
-  tunnelOpened(tunnel: Tunnel): void;
-  tunnelClosed(tunnel: Tunnel): void;
-}
 
 /** Bodies of answers that may be retried are kept up to this size, in case they are the best there is. */
 const STORED_REPLY_BYTES = 64 * 1024;
@@ -164,7 +131,7 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
     this.#target = target;
     this.#clientHost = clientHost;
     this.#kind = client.requestKind;
-    this.#upgrade = head.has(Field.upgrade) ? this.#askedUpgrade() : "";
+    this.#upgrade = head.has(Field.upgrade) ? askedUpgrade(head, this.#kind, context.upgrades) : "";
     this.beganAt = client.requestBeganAt;
     this.#headAt = context.turn.now;
     this.headMs = this.#headAt - this.beganAt;
@@ -202,19 +169,6 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
       if (this.#kind === "length" && expected <= requestBufferBytes) return;
     }
     this.#ask();
-  }
-
-  /** Tokens of Upgrade that are let through, joined; "" when there is none or the request cannot switch. */
-  #askedUpgrade(): string {
-    const { head } = this;
-    // RFC 9110 §7.8: not in HTTP/1.0, only when Connection says so; a body would have to end first.
-    if (
-      head.minor === 0 || this.#kind !== "none" || (connectionOptions(head) & ConnectionOption.upgrade) === 0
-    ) return "";
-    const protocols = upgradeProtocols(head) ?? [];
-    const allowed = protocols.filter((protocol) => this.context.upgrades.includes(protocol));
-    if (allowed.includes("websocket") && (head.method !== "GET" || websocketKey(head) === null)) return "";
-    return allowed.join(", ");
   }
 
   // Waiting for a connection
@@ -548,10 +502,7 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
     const endpoint = this.#endpoint as Endpoint;
     this.#sawResponse();
     this.settings.upstream.answered(endpoint);
-    const asked = this.#upgrade === "" ? [] : this.#upgrade.split(", ");
-    const protocol = asked.find((name) => upgradesOnlyTo(head, name));
-    const key = protocol === "websocket" ? websocketKey(this.head) : null;
-    if (protocol === undefined || (key !== null && !acceptsWebsocket(head, key))) {
+    if (!switchesAsAsked(this.head, this.#upgrade, head)) {
       this.#dropConnection();
       this.#fail("http_upgrade_failed", "the 101 does not fit the request");
       return;

@@ -15,7 +15,8 @@ import type {
   Timer,
 } from "../../runtime/contract.ts";
 import { ClientConnection, type ClientSettings, type RequestHandler } from "../conn/client_connection.ts";
-import { Exchange, type ExchangeContext, type ExchangeSettings } from "../exchange/exchange.ts";
+import { Exchange } from "../exchange/exchange.ts";
+import type { ExchangeContext, ExchangeSettings } from "../exchange/exchange_settings.ts";
 import { faultReason } from "../exchange/failure_reason.ts";
 import { sendFailure, sendText } from "../exchange/local_reply.ts";
 import { type ReasonCode, REASONS } from "../exchange/reason.ts";
