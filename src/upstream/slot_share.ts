@@ -89,19 +89,23 @@ export class SlotShare {
     talk.recallArrivedAt = arrivedAt;
   }
 
-  /** Gives back what is free, was asked for, and is not better used here. */
-  yieldSlots(endpoint: Endpoint, demand: Demand): void {
+  /**
+   * Gives back what is free, was asked for, and is not better used here.
+   * @returns true when that was something: who still waits here has to ask anew
+   */
+  yieldSlots(endpoint: Endpoint, demand: Demand): boolean {
     const talk = this.#talks.get(endpoint);
-    if (talk === undefined) return;
+    if (talk === undefined) return false;
     const ours = demand.oldestArrivedAt <= talk.recallArrivedAt + SAME_AGE_MS ? demand.waiting : 0;
     const free = endpoint.slotLimit - endpoint.busy - endpoint.dialing;
     const count = Math.min(endpoint.recalled, free - Math.min(ours, demandOf(endpoint)));
-    if (count <= 0) return;
+    if (count <= 0) return false;
     endpoint.slotLimit -= count;
     endpoint.recalled -= count;
     // To a backend that takes N connections an idle one counts: it goes before its slot does.
     while (endpoint.idle.size > 0 && endpoint.used > endpoint.slotLimit) endpoint.idle.retireOldest();
     this.#source.give(endpoint, count);
+    return true;
   }
 
   #setAsked(talk: Talk, count: number): void {

@@ -465,10 +465,12 @@ export class Upstream extends Timed implements EndpointOwner {
   #roomShrank(): void {
     const slots = this.#slots;
     if (slots === null) return;
+    let gave = false;
     for (const endpoint of this.endpoints) {
-      if (endpoint.recalled > 0) slots.yieldSlots(endpoint, this.#demand(0));
+      if (endpoint.recalled > 0 && slots.yieldSlots(endpoint, this.#demand(0))) gave = true;
     }
     if (this.#room.size === 0) slots.ask(this.#demand(0), this.#turn.now);
+    else if (gave) this.#serve();
   }
 
   /** More slots of `endpoint` are ours. */

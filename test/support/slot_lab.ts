@@ -1,0 +1,298 @@
+/**
+ * Several workers that share the slots of one upstream, in one process: real upstreams on one in-memory
+ * network, a real ledger, and between them channels whose messages move one at a time when a test says so.
+ */
+
+import assert from "node:assert/strict";
+import { RoundRobin } from "../../src/balance/round_robin.ts";
+import { Turn } from "../../src/conn/turn.ts";
+import type { UpstreamConnection } from "../../src/conn/upstream_connection.ts";
+import { SlotLedger } from "../../src/control/slot_ledger.ts";
+import { DEFAULT_LIMITS } from "../../src/http1/limits.ts";
+import type { Endpoint } from "../../src/upstream/endpoint.ts";
+import { Upstream } from "../../src/upstream/upstream.ts";
+import type { Waiter } from "../../src/upstream/waiting_room.ts";
+import { createMemoryRuntime, type MemoryListener, MemoryNetwork } from "./memory_runtime.ts";
+
+const UPSTREAM = "lab";
+
+export class SlotRequest implements Waiter {
+  readonly worker: SlotWorker;
+  readonly name: string;
+  readonly arrivedAt: number;
+  readonly wantsFresh = false;
+  readonly isRetry = false;
+  readonly admitted = false;
+  awayAtArrival = -1;
+  inRoom = false;
+  roomBefore: Waiter | null = null;
+  roomAfter: Waiter | null = null;
+  state: "waiting" | "served" | "done" | "failed" | "left" | "dead" = "waiting";
+  #connection: UpstreamConnection | null = null;
+  #endpoint: Endpoint | null = null;
+
+  constructor(worker: SlotWorker, name: string) {
+    this.worker = worker;
+    this.name = name;
+    this.arrivedAt = worker.turn.now;
+  }
+
+  ask(): void {
+    const connection = this.worker.upstream.acquire(this);
+    if (connection !== null) this.connectionReady(connection, connection.owner as Endpoint);
+    this.worker.turn.end();
+  }
+
+  connectionReady(connection: UpstreamConnection, endpoint: Endpoint): void {
+    this.state = "served";
+    this.#connection = connection;
+    this.#endpoint = endpoint;
+    this.worker.lab.order.push(this.name);
+  }
+
+  waitFailed(): void {
+    this.state = "failed";
+  }
+
+  /** The answer has come. */
+  answered(keep: boolean): void {
+    const connection = this.#connection;
+    const endpoint = this.#endpoint;
+    assert.ok(connection !== null && endpoint !== null);
+    const { turn, upstream } = this.worker;
+    turn.begin();
+    this.state = "done";
+    upstream.answered(endpoint);
+    if (!keep) connection.drop();
+    upstream.release(connection, endpoint, keep, false);
+    turn.end();
+  }
+
+  leave(): void {
+    this.state = "left";
+    this.worker.upstream.leave(this);
+  }
+
+  /** With its process. */
+  die(): void {
+    if (this.state === "served") this.#connection?.drop();
+    this.state = "dead";
+  }
+}
+
+export class SlotWorker {
+  readonly lab: SlotLab;
+  readonly index: number;
+  readonly turn: Turn;
+  readonly upstream: Upstream;
+  readonly requests: SlotRequest[] = [];
+  /** Messages on their way; a dead worker gets none, and what it had sent may still arrive. */
+  toController: (() => void)[] = [];
+  toWorker: (() => void)[] = [];
+  dead = false;
+
+  constructor(lab: SlotLab, index: number) {
+    this.lab = lab;
+    this.index = index;
+    const runtime = createMemoryRuntime({ network: lab.network });
+    this.turn = new Turn(runtime.clock);
+    const held = lab.ledger.join(index);
+    const say = (message: () => void) => {
+      if (!this.dead) this.toController.push(message);
+    };
+    this.upstream = new Upstream(runtime, this.turn, {
+      name: UPSTREAM,
+      policy: (endpoints) => new RoundRobin(endpoints),
+      holdMs: 600_000,
+      holdIntervalMs: null,
+      queueSize: 1000,
+      queueBytes: 1 << 20,
+      queueTimeoutMs: 600_000,
+      connectTimeoutMs: 200,
+      limits: DEFAULT_LIMITS,
+      slotSource: {
+        want: (endpoint, count, waitedMs) =>
+          say(() => lab.ledger.want(index, { upstream: UPSTREAM, endpoint: endpoint.name, count, waitedMs })),
+        give: (endpoint, count) =>
+          say(() => {
+            const given = lab.ledger.give(index, { upstream: UPSTREAM, endpoint: endpoint.name, count });
+            assert.ok(given, `worker ${index} gives ${count} slots that it has`);
+          }),
+      },
+      endpoints: lab.ports.map((port) => ({
+        name: `e${port}`,
+        key: {
+          scheme: "http",
+          address: { kind: "tcp", host: "127.0.0.1", port },
+          tls: null,
+          proxyChain: [],
+          credentials: "",
+        },
+        hostField: "lab.test",
+        weight: 1,
+        maxInFlight: lab.max,
+        slots: held.find(({ endpoint }) => endpoint === `e${port}`)?.count ?? 0,
+        pool: { size: 16, idleTimeoutMs: 60_000, maxAgeMs: 0 },
+      })),
+    }, { endpointAway() {}, endpointBack() {} });
+  }
+
+  endpoint(name: string): Endpoint {
+    const found = this.upstream.endpoints.find((endpoint) => endpoint.name === name);
+    assert.ok(found !== undefined);
+    return found;
+  }
+
+  /** A request that arrives now. */
+  arrive(name: string): SlotRequest {
+    this.turn.begin();
+    const request = new SlotRequest(this, name);
+    this.requests.push(request);
+    request.ask();
+    return request;
+  }
+
+  get served(): SlotRequest[] {
+    return this.requests.filter(({ state }) => state === "served");
+  }
+}
+
+export class SlotLab {
+  readonly network: MemoryNetwork;
+  readonly max: number;
+  readonly ports: readonly number[];
+  readonly ledger: SlotLedger;
+  workers: SlotWorker[] = [];
+  /** Killed, and their end not noticed yet. */
+  corpses: SlotWorker[] = [];
+  /** Names of requests in the order in which they were served. */
+  readonly order: string[] = [];
+  messages = 0;
+  readonly #runtime;
+  readonly #listeners = new Map<number, MemoryListener>();
+  readonly #connections = new Set<() => void>();
+
+  constructor(options: { workers: number; max: number; endpoints?: number; seed?: number }) {
+    this.network = new MemoryNetwork(options.seed === undefined ? {} : { seed: options.seed });
+    this.#runtime = createMemoryRuntime({ network: this.network });
+    this.max = options.max;
+    this.ports = Array.from({ length: options.endpoints ?? 1 }, (_, i) => 3000 + i);
+    const names = this.ports.map((port) => ({
+      upstream: UPSTREAM,
+      endpoint: `e${port}`,
+      max: this.max,
+    }));
+    this.ledger = new SlotLedger(names, options.workers, () => this.network.clock.now(), {
+      grant: (index, { endpoint, count }) =>
+        this.#tell(index, (worker) => worker.upstream.slotsGranted(worker.endpoint(endpoint), count)),
+      recall: (index, { endpoint, count, waitedMs }) =>
+        this.#tell(index, (worker) => worker.upstream.slotsRecalled(worker.endpoint(endpoint), count, waitedMs)),
+    });
+    for (let index = 0; index < options.workers; index++) this.workers.push(new SlotWorker(this, index));
+  }
+
+  #tell(index: number, act: (worker: SlotWorker) => void): void {
+    const worker = this.workers[index];
+    if (worker !== undefined && !worker.dead) worker.toWorker.push(() => act(worker));
+  }
+
+  async up(port: number): Promise<void> {
+    if (this.#listeners.has(port)) return;
+    const listener = await this.#runtime.listen({
+      address: { kind: "tcp", host: "127.0.0.1", port },
+      backlog: 511,
+      reusePort: false,
+      tls: null,
+      handshakeTimeoutMs: 1000,
+    }, {
+      accepted: (socket) => {
+        const reset = () => socket.abort();
+        this.#connections.add(reset);
+        return {
+          data() {},
+          drained() {},
+          ended: () => socket.close(),
+          closed: () => void this.#connections.delete(reset),
+        };
+      },
+      acceptFailed() {},
+    }) as MemoryListener;
+    this.#listeners.set(port, listener);
+  }
+
+  /** Stops listening; connections stay. */
+  down(port: number): void {
+    void this.#listeners.get(port)?.close();
+    this.#listeners.delete(port);
+  }
+
+  resetAll(): void {
+    for (const reset of [...this.#connections]) reset();
+  }
+
+  /** A worker's process ends in the middle of whatever it does; `bury` is when that is noticed. */
+  kill(worker: SlotWorker): void {
+    worker.dead = true;
+    for (const request of worker.requests) {
+      if (request.state === "waiting") worker.upstream.leave(request);
+      request.die();
+    }
+    worker.upstream.stop();
+    worker.toWorker = [];
+    this.corpses.push(worker);
+  }
+
+  /** Its connections are closed and its end is known: another one takes its place. */
+  bury(worker: SlotWorker): void {
+    this.corpses = this.corpses.filter((other) => other !== worker);
+    worker.toController = [];
+    this.ledger.leave(worker.index);
+    this.workers[worker.index] = new SlotWorker(this, worker.index);
+  }
+
+  /** Every channel on which a message waits. */
+  get channels(): (() => void)[][] {
+    return [...this.workers, ...this.corpses].filter((worker, at, all) => all.indexOf(worker) === at)
+      .flatMap((worker) => [worker.toController, worker.toWorker]).filter((channel) => channel.length > 0);
+  }
+
+  deliver(channel: (() => void)[]): void {
+    this.messages++;
+    channel.shift()?.();
+  }
+
+  /** Delivers and steps until nothing moves. */
+  settle(): void {
+    for (let rounds = 0; rounds < 100_000; rounds++) {
+      const channel = this.channels[0];
+      if (channel !== undefined) this.deliver(channel);
+      else if (!this.network.step()) return;
+    }
+    throw new Error("the workers keep each other busy for ever");
+  }
+
+  advance(ms: number): void {
+    this.network.advance(ms);
+    for (const worker of this.workers) worker.turn.begin();
+  }
+
+  /** The limit holds: by what the workers believe, by what they use, and by the ledger's books. */
+  check(): void {
+    const all = [...new Set([...this.workers, ...this.corpses])];
+    for (const port of this.ports) {
+      const name = `e${port}`;
+      const endpoints = all.map((worker) => ({ worker, endpoint: worker.endpoint(name) }));
+      const limits = endpoints.reduce((sum, { endpoint }) => sum + endpoint.slotLimit, 0);
+      const used = endpoints.reduce((sum, { endpoint }) => sum + endpoint.used, 0);
+      assert.ok(limits <= this.max, `${name}: workers hold ${limits} slots of ${this.max}`);
+      assert.ok(used <= this.max, `${name}: workers use ${used} slots of ${this.max}`);
+      for (const { worker, endpoint } of endpoints) {
+        assert.ok(endpoint.used <= endpoint.slotLimit, `worker ${worker.index} uses more than it has`);
+      }
+      const { free, held } = this.ledger.heldOf({ upstream: UPSTREAM, endpoint: name });
+      const booked = [...held.values()].reduce((sum, count) => sum + count, free);
+      assert.equal(booked, this.max, `${name}: the ledger's books`);
+      assert.ok(free >= 0 && [...held.values()].every((count) => count >= 0));
+    }
+  }
+}
