@@ -11,7 +11,6 @@ import type { CloseReason } from "../../runtime/contract.ts";
 import type { ClientConnection } from "../conn/client_connection.ts";
 import { HIGH_WATER_BYTES } from "../conn/connection.ts";
 import type { ClientStreamEvents, UpstreamStreamEvents } from "../conn/stream.ts";
-import type { Turn } from "../conn/turn.ts";
 import type { UpstreamConnection } from "../conn/upstream_connection.ts";
 import { encodeTrailers } from "../http1/encode.ts";
 import type { Fault } from "../http1/fault.ts";
@@ -20,15 +19,10 @@ import type { BodyKind } from "../http1/framing.ts";
 import type { Head } from "../http1/head.ts";
 import { expectsContinue } from "../http1/request_rules.ts";
 import type { Endpoint } from "../upstream/endpoint.ts";
-import type { Upstream, WaitFailure } from "../upstream/upstream.ts";
+import type { WaitFailure } from "../upstream/upstream.ts";
 import type { Waiter } from "../upstream/waiting_room.ts";
 import { mayServeAgain } from "../upstream/after_reply.ts";
-import {
-  acceptsTrailers,
-  type ForwardSettings,
-  type RequestFields,
-  requestFields,
-} from "./forward_request.ts";
+import { acceptsTrailers, type RequestFields, requestFields } from "./forward_request.ts";
 import type { ExchangeContext, ExchangeSettings } from "./exchange_settings.ts";
 import { faultReason, responseReason, waitReason } from "./failure_reason.ts";
 import { interimFields, responseFields, switchFields } from "./forward_response.ts";
