@@ -1,0 +1,155 @@
+/**
+ * Compares the executable with the proxies that this machine has: `npm run bench`, `npm run bench -- --help`.
+ *
+ * The proxy has one core to itself, origin and load tools share another. What counts is the CPU time a request
+ * costs the proxy: the rate says as much about the load tool. Linux only, since it reads /proc.
+ *
+ * Exit code 1 when it could not measure, 2 for bad arguments.
+ */
+
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { release } from "node:os";
+import {
+  candidate,
+  type Contender,
+  DIRECT,
+  executableContender,
+  peersNamed,
+} from "./support/bench_contender.ts";
+import { type BenchOptions, readOptions } from "./support/bench_options.ts";
+import { startOrigins } from "./support/bench_origin.ts";
+import { loadAverage } from "./support/bench_proc.ts";
+import { figure, groupTable, type Result, summary } from "./support/bench_report.ts";
+import { BenchRun } from "./support/bench_run.ts";
+import { GROUPS, type Scenario } from "./support/bench_scenario.ts";
+import { median } from "./support/bench_statistics.ts";
+import { missingTools } from "./support/bench_tools.ts";
+import { Workspace } from "./support/bench_workspace.ts";
+import { killRunning, root, runChild, tool } from "./support/child.ts";
+
+const executable = join(root, "dist/sluice");
+/** Above this share of the proxy's core the figures are the others' as much as ours. */
+const NOISE = 0.05;
+
+let space: Workspace | null = null;
+
+function say(text: string): void {
+  console.error(`bench: ${text}`);
+}
+
+async function stop(code: number): Promise<never> {
+  killRunning();
+  await space?.close();
+  process.exit(code);
+}
+
+async function contendersOf(options: BenchOptions): Promise<Contender[]> {
+  const subjects = options.candidates.map(({ name, command }) => candidate(name, command));
+  if (!subjects.some(({ name }) => name === "sluice")) {
+    if (!existsSync(executable)) {
+      say("dist/sluice is missing: building it");
+      const built = await runChild(tool("bun"), ["scripts/build.ts"]);
+      if (built.code !== 0) throw new Error(`the build failed:\n${built.output}`);
+    }
+    subjects.unshift(executableContender(executable));
+  }
+  const peers = peersNamed(options.peers, (name) => say(`${name} is not installed: left out`));
+  return [DIRECT, ...peers, ...subjects];
+}
+
+function minutes(
+  scenarios: readonly Scenario[],
+  contenders: number,
+  { rounds, seconds }: BenchOptions,
+): string {
+  const total = scenarios.reduce((sum, { costSeconds, process }) => {
+    const warmUp = process === "warm" ? costSeconds(1) : 0;
+    return sum + contenders * (rounds * costSeconds(seconds) + warmUp);
+  }, 5);
+  return total < 90 ? `${Math.round(total)} s` : `${Math.round(total / 60)} minutes`;
+}
+
+/** One paragraph on the circumstances, without which the figures mean little. */
+function circumstances(results: readonly Result[], { rounds, seconds }: BenchOptions, load: string): string {
+  const model = /^model name\s*: (.*)$/m.exec(readFileSync("/proc/cpuinfo", "utf8"))?.[1] ??
+    "unknown processor";
+  const foreign = median(results.flatMap(({ rows }) => rows.flatMap((row) => figure(row, "foreign") ?? [])));
+  const others = foreign === null ? "" : ` Others used ${(foreign * 100).toFixed(1)} % of the proxy's core` +
+    (foreign > NOISE ? ": the machine was not quiet, figures are for ratios at most." : ".");
+  return `${rounds} interleaved round${
+    rounds === 1 ? "" : "s"
+  } of ${seconds} s; ratios taken round by round, then ` +
+    `the median. ${model}, Linux ${release()}, load average before: ${load}.${others}` +
+    (space?.placementProblem == null ? "" : ` Not comparable: ${space.placementProblem}.`) + "\n";
+}
+
+async function bench(options: BenchOptions): Promise<void> {
+  const missing = missingTools(["nginx", ...options.scenarios.flatMap(({ tools }) => tools)]);
+  if (missing.length > 0) throw new Error(missing.join("\nbench: "));
+  const contenders = await contendersOf(options);
+  const load = loadAverage();
+  space = new Workspace();
+  if (space.placementProblem !== null) say(`${space.placementProblem}; going on`);
+  const count = `${options.scenarios.length} scenarios, ${contenders.length} contenders`;
+  say(`${count}: about ${minutes(options.scenarios, contenders.length, options)}`);
+  const origins = await startOrigins(space, options.scenarios.some(({ away }) => away));
+  const run = new BenchRun(space, origins, options.seconds, say);
+  const results: Result[] = [];
+  const report: string[] = [];
+  const print = (text: string): void => {
+    report.push(text);
+    console.log(text);
+  };
+  for (const group of GROUPS) {
+    const ours: Result[] = [];
+    for (const scenario of options.scenarios.filter((one) => one.group === group)) {
+      ours.push(await run.scenario(scenario, contenders, options.rounds));
+    }
+    results.push(...ours);
+    if (ours.length > 0) print(groupTable(group, ours));
+  }
+  print(summary(results));
+  const note = circumstances(results, options, load);
+  print(note);
+  if (options.markdown !== null) writeFileSync(options.markdown, report.join("\n"));
+  if (options.json !== null) writeFileSync(options.json, json(results, note));
+}
+
+function json(results: readonly Result[], note: string): string {
+  const plain = results.map(({ scenario, rows }) => ({
+    scenario: scenario.name,
+    title: scenario.title,
+    contenders: rows.map(({ contender, samples, problem }) => ({ name: contender.name, samples, problem })),
+  }));
+  return JSON.stringify({ note: note.trim(), results: plain }, null, 1) + "\n";
+}
+
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => void stop(1));
+// npm hands a SIGTERM to the shell between us, which keeps it to itself: its going is our signal.
+if (process.env["npm_lifecycle_event"] === "bench") {
+  const shell = process.ppid;
+  setInterval(() => {
+    if (process.ppid !== shell) void stop(1);
+  }, 500).unref();
+}
+
+let options: BenchOptions | string;
+try {
+  options = readOptions(process.argv.slice(2));
+} catch (error) {
+  say(error instanceof Error ? error.message : String(error));
+  process.exit(2);
+}
+if (typeof options === "string") {
+  console.log(options);
+  process.exit(0);
+}
+try {
+  if (process.platform !== "linux") throw new Error("needs Linux: it reads CPU times from /proc");
+  await bench(options);
+  await stop(0);
+} catch (error) {
+  say(error instanceof Error ? error.message : String(error));
+  await stop(1);
+}

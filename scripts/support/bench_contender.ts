@@ -1,0 +1,169 @@
+/**
+ * Whoever takes part in a comparison: the executable, the peers that this machine has, builds named on the
+ * command line, and no proxy at all. All are configured for the same: one upstream with a pool of connections,
+ * no access log unless asked for.
+ */
+
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { nginxFolders, nginxUser } from "./bench_origin.ts";
+import { installed, type Launch } from "./bench_workspace.ts";
+
+/** What a proxy is started for. */
+export interface Role {
+  readonly port: number;
+  /** HOST:PORT of the origin. */
+  readonly origin: string;
+  readonly folder: string;
+  /** The origin is the one that goes away: a request has to wait for it. */
+  readonly away: boolean;
+  /** File for the access log; null = none. */
+  readonly log: string | null;
+}
+
+export interface Contender {
+  readonly name: string;
+  readonly kind: "direct" | "peer" | "subject";
+  /** Null when it cannot play the role. */
+  launch(role: Role): Launch | null;
+}
+
+export const DIRECT: Contender = { name: "direct", kind: "direct", launch: () => null };
+
+/** Most connections at a time, of clients and to the origin each. */
+const CONNECTIONS = 9000;
+
+const nginx: Contender = {
+  name: "nginx",
+  kind: "peer",
+  launch: ({ port, origin, folder, log }) => {
+    const text = `
+daemon off; worker_processes 1; ${nginxUser()}
+pid ${folder}/nginx-${port}.pid;
+error_log ${folder}/nginx-error.log crit;
+events { worker_connections ${2 * CONNECTIONS}; multi_accept on; }
+http {
+  access_log ${log === null ? "off" : `${log} combined`};
+  keepalive_timeout 1h; keepalive_requests 1000000000;
+  client_max_body_size 0;
+  ${nginxFolders(folder, `nginx-${port}`)}
+  upstream pool {
+    server ${origin} max_fails=0;
+    keepalive 1024; keepalive_requests 1000000000; keepalive_timeout 1h;
+  }
+  server {
+    listen 127.0.0.1:${port} backlog=4096;
+    location / {
+      proxy_pass http://pool;
+      proxy_http_version 1.1;
+      proxy_set_header Connection "";
+      # Bodies pass through as they come, as they do in the others.
+      proxy_request_buffering off;
+      proxy_buffer_size 16k; proxy_buffers 16 16k; proxy_max_temp_file_size 0;
+    }
+  }
+}
+`;
+    const config = write(folder, `nginx-${port}.conf`, text);
+    return { command: ["nginx", "-c", config, "-e", join(folder, "nginx-error.log")] };
+  },
+};
+
+const haproxy: Contender = {
+  name: "haproxy",
+  kind: "peer",
+  launch: ({ port, origin, folder, log, away }) => {
+    // It pauses between two tries for the connect timeout, one second at most.
+    const retry = "retries 5000\n  retry-on all-retryable-errors\n  timeout connect 10ms\n  option httpclose";
+    const text = `
+global
+  nbthread 1
+  maxconn ${CONNECTIONS}
+  ${log === null ? "" : "log stdout format raw local0 info"}
+defaults
+  mode http
+  ${log === null ? "" : "log global\n  option httplog"}
+  backlog 4096
+  timeout client 1h
+  timeout server 1h
+  timeout http-keep-alive 1h
+  ${away ? retry : "timeout connect 5s\n  http-reuse always"}
+frontend clients
+  bind 127.0.0.1:${port}
+  default_backend app
+backend app
+  server one ${origin}${away ? "" : ` maxconn ${CONNECTIONS} pool-purge-delay 1h`}
+`;
+    const command = ["haproxy", "-db", "-f", write(folder, `haproxy-${port}.cfg`, text)];
+    return log === null ? { command } : { command, stdout: log };
+  },
+};
+
+const caddy: Contender = {
+  name: "caddy",
+  kind: "peer",
+  launch: ({ port, origin, folder, log, away }) => {
+    const text = `{
+  admin off
+  auto_https off
+  grace_period 1s
+}
+http://:${port} {
+  bind 127.0.0.1
+  ${log === null ? "" : `log {\n    output file ${log} {\n      roll_disabled\n    }\n    format json\n  }`}
+  reverse_proxy ${origin} {
+    ${away ? "lb_try_duration 30s\n    lb_try_interval 10ms" : ""}
+    transport http {
+      compression off
+      keepalive_idle_conns_per_host 1024
+    }
+  }
+}
+`;
+    const config = write(folder, `caddy-${port}.txt`, text);
+    return {
+      command: ["caddy", "run", "--adapter", "caddyfile", "--config", config],
+      env: { GOMAXPROCS: "1", HOME: folder, XDG_DATA_HOME: folder, XDG_CONFIG_HOME: folder },
+    };
+  },
+};
+
+export const PEERS: readonly Contender[] = [nginx, haproxy, caddy];
+
+/** The peers of these names, or all; those that are not installed are told to `missing`. */
+export function peersNamed(names: readonly string[] | null, missing: (name: string) => void): Contender[] {
+  const wanted = names === null ? PEERS : PEERS.filter(({ name }) => names.includes(name));
+  return wanted.filter(({ name }) => {
+    const there = installed(name);
+    if (!there) missing(name);
+    return there;
+  });
+}
+
+/**
+ * @param command a line for the shell: {port}, {origin} as HOST:PORT, and {log}, which stands for the flags that
+ *   send an access log to a file, or for nothing. Without {log} it takes no part in the scenarios with a log.
+ */
+export function candidate(name: string, command: string): Contender {
+  return {
+    name,
+    kind: "subject",
+    launch: ({ port, origin, log }) => {
+      if (log !== null && !command.includes("{log}")) return null;
+      const flags = log === null ? "" : `--access-log combined --access-log-to ${log}`;
+      const line = command.replaceAll("{port}", String(port)).replaceAll("{origin}", origin)
+        .replaceAll("{log}", flags);
+      return { command: ["sh", "-c", `exec ${line}`] };
+    },
+  };
+}
+
+export function executableContender(executable: string): Contender {
+  return candidate("sluice", `'${executable}' --listen 127.0.0.1:{port} --to {origin} {log}`);
+}
+
+function write(folder: string, name: string, text: string): string {
+  const path = join(folder, name);
+  writeFileSync(path, text);
+  return path;
+}

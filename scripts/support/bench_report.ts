@@ -1,0 +1,162 @@
+/** Tables in Markdown: one for each group of scenarios, and the summary that the README shows. */
+
+import type { Contender } from "./bench_contender.ts";
+import { type Metric, METRICS, type Sample, shown, shownWithUnit } from "./bench_metric.ts";
+import type { Group, Scenario } from "./bench_scenario.ts";
+import { median, pairedRatio, spread } from "./bench_statistics.ts";
+
+/** What others are compared with, in this order. */
+const REFERENCES = ["nginx", "haproxy"];
+/** A sample with more failed requests than this share says nothing about what a request costs. */
+const TOLERATED_FAILURES = 0.01;
+
+/** What one contender did in one scenario. */
+export interface Row {
+  readonly contender: Contender;
+  /** One for each round; null where it could not be measured. */
+  readonly samples: readonly (Sample | null)[];
+  /** Why a sample is missing; "" when none is. */
+  readonly problem: string;
+}
+
+export interface Result {
+  readonly scenario: Scenario;
+  readonly rows: readonly Row[];
+}
+
+function values(row: Row, metric: Metric): number[] {
+  return row.samples.flatMap((sample) => sample?.[metric] ?? []);
+}
+
+/** The median; of failed requests the sum, since one in any round is one too many. */
+export function figure(row: Row, metric: Metric): number | null {
+  const all = values(row, metric);
+  if (metric === "failed") return all.length === 0 ? null : all.reduce((sum, value) => sum + value, 0);
+  return median(all);
+}
+
+/** Samples of rounds in which (nearly) every request was answered. */
+function usable(row: Row, metric: Metric): (number | null)[] {
+  return row.samples.map((sample) => {
+    if (sample === null) return null;
+    // Where there is no rate there are few requests, and one is too many.
+    const { failed = 0, rate = 0 } = sample;
+    return failed > rate * TOLERATED_FAILURES ? null : sample[metric] ?? null;
+  });
+}
+
+/** Null when they were not measured in the same rounds. */
+export function ratio(row: Row, other: Row | undefined, metric: Metric): number | null {
+  if (other === undefined || other === row || metric === "failed") return null;
+  const theirs = usable(other, metric);
+  return pairedRatio(usable(row, metric).map((value, round) => [value, theirs[round] ?? null]));
+}
+
+function rowOf(result: Result, name: string): Row | undefined {
+  return result.rows.find(({ contender }) => contender.name === name);
+}
+
+function times(value: number | null): string {
+  return value === null ? "–" : value.toFixed(2);
+}
+
+function percent(value: number | null): string {
+  return value === null ? "–" : `${(value * 100).toFixed(0)} %`;
+}
+
+function table(head: readonly string[], lines: readonly (readonly string[])[], leftColumns: number): string {
+  const rule = head.map((_, i) => i < leftColumns ? "---" : "---:");
+  return [head, rule, ...lines].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+}
+
+/** References that took part. */
+function references(results: readonly Result[]): string[] {
+  return REFERENCES.filter((name) => results.some((result) => rowOf(result, name) !== undefined));
+}
+
+export function groupTable(group: Group, results: readonly Result[]): string {
+  const names = references(results);
+  const mains = results.map(({ scenario }) => scenario.columns[0]);
+  const main = mains.toSorted((a, b) => count(mains, b) - count(mains, a))[0];
+  // Scenarios of a group may put another figure first, but have the same ones.
+  const shownMetrics = [...new Set(results.flatMap(({ scenario }) => scenario.columns))]
+    .sort((a, b) => order(results, a) - order(results, b));
+  const head = ["scenario", "", ...shownMetrics.map((metric) => METRICS[metric].label)];
+  for (const name of names) head.push(`÷ ${name}`);
+  const lines: string[][] = [];
+  for (const result of results) {
+    const [first] = result.scenario.columns;
+    for (const row of result.rows) {
+      const { problem, contender } = row;
+      const cells = shownMetrics.map((metric) => shown(metric, figure(row, metric)));
+      const ratios = names.map((name) => times(ratio(row, rowOf(result, name), first)));
+      const failure = problem === "" ? "" : ` (${problem})`;
+      lines.push([
+        result.scenario.name,
+        contender.name + failure,
+        ...cells,
+        ...ratios,
+        percent(spread(values(row, first))),
+      ]);
+    }
+  }
+  const legend = results.map(({ scenario }) =>
+    `- ${scenario.name}: ${scenario.title}` +
+    (scenario.columns[0] === main ? "" : ` (compared by ${METRICS[scenario.columns[0]].label})`)
+  );
+  return [
+    `### ${group}`,
+    "",
+    ...legend,
+    "",
+    table([...head, "spread"], lines, 2),
+    "",
+    main === undefined || names.length === 0 ? "" : `Ratios are of ${METRICS[main].label}.`,
+    "",
+  ].join("\n");
+}
+
+function count<T>(list: readonly T[], value: T): number {
+  return list.filter((one) => one === value).length;
+}
+
+/** Place of a column: where most scenarios of the group have it. */
+function order(results: readonly Result[], metric: Metric): number {
+  return median(results.map(({ scenario }) => scenario.columns.indexOf(metric)).filter((at) => at >= 0)) ?? 0;
+}
+
+/** One table for each subject: its figure, and what it is relative to the references. */
+export function summary(results: readonly Result[]): string {
+  const subjects = new Set<string>();
+  for (const { rows } of results) {
+    for (const { contender } of rows) if (contender.kind === "subject") subjects.add(contender.name);
+  }
+  const [first] = subjects;
+  const parts: string[] = [];
+  for (const subject of subjects) {
+    const names = references(results);
+    if (subject !== first && first !== undefined) names.push(first);
+    const lines: string[][] = [];
+    for (const result of results) {
+      const row = rowOf(result, subject);
+      if (row === undefined) continue;
+      for (const metric of result.scenario.summary) {
+        const name = result.scenario.name + (metric === "cpuMicros" ? "" : `, ${METRICS[metric].label}`);
+        const ratios = names.map((other) => times(ratio(row, rowOf(result, other), metric)));
+        lines.push([name, shownWithUnit(metric, figure(row, metric)), ...ratios]);
+      }
+    }
+    const failed = results.reduce((sum, result) => {
+      const row = rowOf(result, subject);
+      return sum + (row === undefined ? 0 : figure(row, "failed") ?? 0);
+    }, 0);
+    parts.push(
+      table(["scenario", subject, ...names.map((name) => `÷ ${name}`)], lines, 1),
+      "",
+      `CPU time of the proxy per request where nothing else is said; less is better, below 1.00 is less than ` +
+        `the peer's. ${failed === 0 ? "No request failed." : `${failed} requests failed.`}`,
+      "",
+    );
+  }
+  return ["### Summary", "", ...parts].join("\n");
+}

@@ -1,0 +1,164 @@
+/** The load tools, and what their reports say; every count of theirs is checked against the bytes they got. */
+
+import { readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { quantile } from "./bench_statistics.ts";
+import { installed, type Workspace } from "./bench_workspace.ts";
+
+/** Packages of Debian that bring the tools. */
+export const PACKAGES = {
+  nginx: "nginx",
+  wrk: "wrk",
+  ab: "apache2-utils",
+  h2load: "nghttp2-client",
+} as const;
+
+export type ToolName = keyof typeof PACKAGES;
+
+/** One line for each tool that is missing. */
+export function missingTools(names: Iterable<ToolName>): string[] {
+  return [...new Set(names)].filter((name) => !installed(name)).map((name) =>
+    `${name} is missing: install the Debian package ${PACKAGES[name]}` +
+    (name === "nginx" ? " (it is the origin server, too)" : "")
+  );
+}
+
+export interface Load {
+  readonly requests: number;
+  readonly seconds: number;
+  /** Latencies in milliseconds; NaN when there was no answer. */
+  readonly p50: number;
+  readonly p99: number;
+  /** Requests without the whole answer, at least. */
+  readonly failed: number;
+}
+
+const FAILED: Load = { requests: 0, seconds: NaN, p50: NaN, p99: NaN, failed: 1 };
+/** Longest time a load may take on top of the time it was meant to. Seconds. */
+const PATIENCE = 30;
+
+/** Prints the figures as numbers, which the tool's own report rounds. */
+const WRK_REPORT = `
+function done(summary, latency)
+  local e = summary.errors
+  print(string.format("\\nfigures %d %d %d %d %.1f %.1f", summary.requests, summary.bytes, summary.duration,
+    e.connect + e.read + e.write + e.status + e.timeout, latency:percentile(50), latency:percentile(99)))
+end
+`;
+
+export interface WrkOptions {
+  readonly path: string;
+  readonly connections: number;
+  readonly fields?: readonly string[];
+  /** Bytes that each request carries; 0 = GET. */
+  readonly uploadBytes?: number;
+}
+
+/** @param answerBytes bytes of one whole answer, as seen before: fewer on average are lost answers */
+export async function wrk(
+  space: Workspace,
+  port: number,
+  options: WrkOptions,
+  seconds: number,
+  answerBytes: number,
+): Promise<Load> {
+  const { path, connections, fields = [], uploadBytes = 0 } = options;
+  const upload = uploadBytes === 0 ? "" : `wrk.method = "POST"\nwrk.body = string.rep("x", ${uploadBytes})\n`;
+  const script = space.file("wrk.lua", upload + WRK_REPORT);
+  const command = ["wrk", "-t1", `-c${connections}`, `-d${seconds}s`, "--timeout", "10s", "-s", script];
+  for (const field of fields) command.push("-H", field);
+  const { output } = await space.run([...command, `http://127.0.0.1:${port}${path}`], seconds + PATIENCE);
+  const figures = /^figures (.*)$/m.exec(output)?.[1]?.split(" ").map(Number);
+  if (figures === undefined) return FAILED;
+  const [requests = 0, bytes = 0, micros = 0, errors = 0, p50 = NaN, p99 = NaN] = figures;
+  const short = Math.max(0, Math.ceil((requests * answerBytes - bytes) / answerBytes));
+  return {
+    requests,
+    seconds: micros / 1e6,
+    p50: p50 / 1000,
+    p99: p99 / 1000,
+    failed: Math.max(errors, short),
+  };
+}
+
+export interface AbOptions {
+  readonly path: string;
+  readonly connections: number;
+  readonly requests: number;
+  readonly keepAlive: boolean;
+  readonly bodyBytes: number;
+}
+
+/**
+ * ab takes the first answer for the measure of all: where that is an empty one, all empty ones are complete.
+ * So the bytes of the bodies are counted.
+ */
+export async function ab(space: Workspace, port: number, options: AbOptions, seconds: number): Promise<Load> {
+  const { path, connections, requests, keepAlive, bodyBytes } = options;
+  const command = ["ab", "-q", "-s", "30", "-n", String(requests), "-c", String(connections)];
+  if (keepAlive) command.push("-k");
+  const { output } = await space.run([...command, `http://127.0.0.1:${port}${path}`], seconds + PATIENCE);
+  const number = (pattern: RegExp): number => Number(pattern.exec(output)?.[1] ?? NaN);
+  const complete = number(/^Complete requests:\s+(\d+)/m);
+  if (Number.isNaN(complete)) return { ...FAILED, failed: requests };
+  const bodies = number(/^HTML transferred:\s+(\d+)/m) / bodyBytes;
+  const wrongStatus = number(/^Non-2xx responses:\s+(\d+)/m) || 0;
+  const counted = number(/^Failed requests:\s+(\d+)/m) + (requests - complete);
+  return {
+    requests: complete,
+    seconds: number(/^Time taken for tests:\s+([\d.]+)/m),
+    p50: number(/^\s+50%\s+(\d+)/m),
+    p99: number(/^\s+99%\s+(\d+)/m),
+    failed: Math.max(counted, wrongStatus, requests - Math.floor(bodies)),
+  };
+}
+
+/** Each of `users` connections sends `each` requests, one after the other. */
+export async function h2load(
+  space: Workspace,
+  port: number,
+  options: {
+    readonly path: string;
+    readonly users: number;
+    readonly each: number;
+    readonly bodyBytes: number;
+  },
+): Promise<Load> {
+  const { path, users, each, bodyBytes } = options;
+  const log = join(space.folder, "h2load.log");
+  rmSync(log, { force: true });
+  const requests = users * each;
+  const command = [
+    "h2load",
+    "--h1",
+    "-t1",
+    `-c${users}`,
+    `-n${requests}`,
+    `--log-file=${log}`,
+    "-T20",
+    "-N20",
+  ];
+  const { output } = await space.run([...command, `http://127.0.0.1:${port}${path}`], 2 * PATIENCE);
+  const latencies: number[] = [];
+  for (const line of textOf(log).split("\n")) {
+    const [, status = 0, micros = NaN] = line.split("\t").map(Number);
+    if (status >= 200 && status < 300) latencies.push(micros / 1000);
+  }
+  const bodies = Number(/^traffic:.*\((\d+)\) data$/m.exec(output)?.[1] ?? 0) / bodyBytes;
+  const [, amount = NaN, unit = ""] = /^finished in ([\d.]+)(us|ms|s),/m.exec(output) ?? [];
+  return {
+    requests: latencies.length,
+    seconds: Number(amount) * ({ us: 1e-6, ms: 1e-3 }[unit] ?? 1),
+    p50: quantile(latencies, 0.5) ?? NaN,
+    p99: quantile(latencies, 0.99) ?? NaN,
+    failed: requests - Math.min(latencies.length, Math.floor(bodies)),
+  };
+}
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, "latin1");
+  } catch {
+    return ""; // the tool did not come that far
+  }
+}
