@@ -345,9 +345,10 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
   }
 
   clientEnded(): void {
-    // Whoever waits and hangs up has left: a place in the room is not kept for a reader that may be gone.
-    // A request that is under way is finished; a client that is gone answers our bytes with a reset.
-    if (this.phase !== "waiting") return;
+    // Whoever is held or queued and hangs up has left: a place is not kept for a reader that may be gone.
+    // A request that is under way, or as good as that, is finished: a client may close its sending side and
+    // still read, and one that is gone answers our bytes with a reset.
+    if (this.phase !== "waiting" || !this.settings.upstream.pressed) return;
     this.client.events = null;
     this.client.abort();
     this.#gone("client_gone", "");

@@ -138,6 +138,11 @@ export class Upstream extends Timed implements EndpointOwner {
     return this.#absent.size > 0 && this.#absent.size === this.endpoints.length;
   }
 
+  /** Those who wait do so for want of endpoints or slots, not just for connections being opened. */
+  get pressed(): boolean {
+    return this.away || this.#room.size > this.#placesAhead();
+  }
+
   /** Monotonic count of milliseconds during which no endpoint could be reached. */
   awayMs(now: number): number {
     return this.#allAwayTotalMs + (this.#allAwaySince > 0 ? now - this.#allAwaySince : 0);
