@@ -5,8 +5,8 @@
  * opened, one came back, a slot became free, a dial failed) leads to `#serve`, which gives connections to
  * the oldest waiters and keeps as many dials going as there are waiters and slots. So a dial belongs to
  * nobody: the connection it opens goes to whoever has waited longest. While an endpoint is away a
- * single dial at a time asks for it, and after its return the slots open one by one (1, 2, 4, …), so
- * that a backend which takes one connection and leaves again never has others queued behind it.
+ * single dial at a time asks for it. After its return, and as long as nothing is known of it, connections
+ * are opened one by one (ramp.ts), so that a backend which takes one and leaves again has none queued behind it.
  */
 
 import type {
