@@ -16,9 +16,9 @@ const RETRY_MS = 5;
 /** Most bytes joined into one write: the size of a Linux pipe's buffer. */
 const MAX_BATCH_BYTES = 65_536;
 /** How long `flushNow` waits in all for a slow reader or a write in flight, in milliseconds. */
-const FLUSH_NOW_PATIENCE_MS = 250;
+const FLUSH_NOW_PATIENCE_MS = 1000;
 /** The same for targets that do not tell how far they are. */
-const BLIND_PATIENCE_MS = 20;
+const BLIND_PATIENCE_MS = 200;
 /**
  * Most bytes of one non-blocking write. Deno's node:fs writes on until it is told EAGAIN and then does not
  * say how much it wrote; up to PIPE_BUF bytes a pipe takes all or nothing (pipe(7)).

@@ -9,7 +9,13 @@ type Copy = (this: Uint8Array, target: Uint8Array, at: number, from: number, to:
 const platformCopy = (Buffer.prototype as unknown as { copy: Copy }).copy;
 
 /** Copies `source[from, to)` to `target[at, …)`, which has the room. */
-export function copyBytes(source: Uint8Array, from: number, to: number, target: Uint8Array, at: number): void {
+export function copyBytes(
+  source: Uint8Array,
+  from: number,
+  to: number,
+  target: Uint8Array,
+  at: number,
+): void {
   if (to - from > LOOP_BYTES) {
     platformCopy.call(source, target, at, from, to);
     return;
