@@ -9,12 +9,16 @@ import { keyLines, type LineOf } from "./key_lines.ts";
 import { asMap, type Mapping } from "./mapping.ts";
 import { type Origin, type Problem, problemAt } from "./problem.ts";
 import { shown } from "./shown.ts";
+import { yamlHazard } from "./yaml_guard.ts";
 
 /** Larger files are surely something else; also bounds the work of the parser. */
 export const MAX_FILE_CHARS = 1_048_576;
 
-/** Both libraries that answer to the name `@std/yaml` know `schema`; `logLevel` keeps the npm one from warning on stderr. */
-const PARSE_OPTIONS = { schema: "failsafe", logLevel: "error" } as const;
+/**
+ * Both libraries that answer to the name `@std/yaml` know `schema`. The others are npm's: no warnings on
+ * stderr, and no words about the place of each error, which take time with the square of their number.
+ */
+const PARSE_OPTIONS = { schema: "failsafe", logLevel: "error", prettyErrors: false } as const;
 
 export interface YamlFile {
   readonly path: string;
@@ -28,11 +32,13 @@ export function readYaml(path: string, text: string): YamlFile | Problem {
   if (text.length > MAX_FILE_CHARS) {
     return problemAt(whole, "", `is too large: ${text.length} characters, at most ${MAX_FILE_CHARS}`);
   }
+  const hazard = yamlHazard(text);
+  if (hazard !== null) return problemAt({ ...whole, line: hazard.line }, "", hazard.message);
   let value: unknown;
   try {
     value = parse(text, PARSE_OPTIONS);
   } catch (error) {
-    return syntaxProblem(whole, error);
+    return syntaxProblem(whole, text, error);
   }
   const root = value === null || value === undefined || value === ""
     ? new Map<string, unknown>()
@@ -48,18 +54,23 @@ export function originIn(file: YamlFile, path: string): Origin {
   return { source: "file", name: file.path, line: file.lineOf(path) };
 }
 
-/** npm's yaml has `linePos` on its errors, JSR's says "at line 3, column 5" in the message. */
-function syntaxProblem(origin: Origin, error: unknown): Problem {
+/** npm's yaml has the place as `pos` on its errors, JSR's says "at line 3, column 5" in the message. */
+function syntaxProblem(origin: Origin, text: string, error: unknown): Problem {
   if (error instanceof RangeError) return problemAt(origin, "", "is nested too deeply");
   const message = error instanceof Error ? error.message : String(error);
   const first = (message.split("\n")[0] ?? "").replace(/:$/, "");
   const match = /\bat line (\d+),? column (\d+)/.exec(first);
   const reason = (match === null ? first : first.slice(0, match.index)).trim();
-  return {
-    ...problemAt(origin, "", `is not valid YAML: ${printable(reason)}`),
-    line: match === null ? null : Number(match[1]),
-    column: match === null ? null : Number(match[2]),
-  };
+  const place = match === null ? placeOf(text, error) : { line: Number(match[1]), column: Number(match[2]) };
+  return { ...problemAt(origin, "", `is not valid YAML: ${printable(reason)}`), ...place };
+}
+
+function placeOf(text: string, error: unknown): { line: number | null; column: number | null } {
+  const position = (error as { readonly pos?: unknown } | null)?.pos;
+  const offset: unknown = Array.isArray(position) ? position[0] : null;
+  if (typeof offset !== "number") return { line: null, column: null };
+  const before = text.slice(0, offset);
+  return { line: before.split("\n").length, column: offset - before.lastIndexOf("\n") };
 }
 
 function printable(text: string): string {

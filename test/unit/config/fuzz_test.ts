@@ -192,6 +192,12 @@ test("YAML that is meant to hurt", () => {
     "to: !!timestamp 2020-01-01\n",
     "to: >\n  3000\n",
     "to: 'a\n",
+    Array.from({ length: 100_000 }, (_, index) => `k${index}: 1`).join("\n"),
+    "- &a x\n" + "- *a\n".repeat(100_000),
+    // A hundred thousand errors each.
+    "[" + ",".repeat(100_000),
+    "&a ".repeat(100_000),
+    '"'.repeat(100_000),
   ];
   const started = performance.now();
   for (const text of texts) check({ flags: {}, env: {}, file: { path: "f.yaml", text } }, text.slice(0, 40));
