@@ -120,8 +120,10 @@ class FileSink implements TextSink {
       this.#settleBatch();
     }
     while (this.#nextBatch()) {
-      if (isBlind(this.#targets[0] as Target)) this.#writeBlindly();
-      else if (!this.#writeSync()) {
+      if (isBlind(this.#targets[0] as Target)) {
+        if (Date.now() >= deadline) return;
+        this.#writeBlindly();
+      } else if (!this.#writeSync()) {
         if (Date.now() >= deadline) return;
         sleep(1);
       }
