@@ -68,7 +68,7 @@ routes:
 | \`upstreams.NAME.endpoints\` | addresses, or \`{address, weight}\` with a weight of 1 to 1000 |
 | \`upstreams.NAME.OPTION\` | any option marked "per upstream" below; without it the value of the top level holds |
 | \`routes[].match.host\` | host name without port, \`*.example.com\` for all names below, or a list; without it any host |
-| \`routes[].match.path\` | beginning of the path in whole segments (\`/api\` and \`/api/\` match \`/api\` and \`/api/x\`, not \`/apix\`), or a list; without it any path |
+| \`routes[].match.path\` | beginning of the path in whole segments (\`/api\` and \`/api/\` match \`/api\` and \`/api/x\`, not \`/apix\`), or a list; without it any path. \`/café\` and \`/caf%c3%a9\` are the same |
 | \`routes[].to\` | name of an upstream, or addresses |
 | \`routes[].respond\` | text of the answer, or \`{status, body, headers}\` |
 | \`routes[].retry\` | like the option \`retry\`, for this route only |

@@ -1,5 +1,6 @@
 /** What a route matches: hosts and path prefixes. */
 
+import { normalizedPath } from "../http1/target.ts";
 import { isHost } from "./address.ts";
 import { formatIpv6, parseIpv6 } from "./ip_address.ts";
 import { asMap } from "./mapping.ts";
@@ -10,10 +11,13 @@ import { type Fault, fault, listItems, mustBe, type Parsed, success } from "./va
 /** One host and path prefix; null is any host, "/" any path. */
 export interface Match {
   readonly host: string | null;
+  /** As `normalizedPath` writes it. */
   readonly path: string;
 }
 
 const KEYS = ["host", "path"];
+/** Of a path with its escapes. Far more than any path needs, and less than `max_target` can be. */
+const MAX_PATH_CHARS = 2048;
 
 /** Parses `match`. Lists of hosts and paths give all their combinations. Never throws. */
 export function parseMatch(raw: unknown): Parsed<readonly Match[]> {
@@ -65,12 +69,14 @@ function parseHost(raw: unknown): Parsed<string> {
   if (lower.startsWith("[") && isHost(lower)) {
     return success(`[${formatIpv6(parseIpv6(lower.slice(1, -1)) ?? [])}]`);
   }
+  if (parseIpv6(lower) !== null) return mustBe(accepts, raw, `[${lower}]`);
   const name = lower.startsWith("*.") ? lower.slice(2) : lower;
   if (isHost(name) && !name.includes(":")) return success(lower);
   const bare = lower.replace(/^https?:\/\//, "").replace(/[:/].*$/, "");
   return mustBe(accepts, raw, bare !== name && isHost(bare) ? bare : null);
 }
 
+/** The path as requests have it once they are normalised: `/café` and `/caf%c3%A9` are `/caf%C3%A9`. */
 function parsePath(raw: unknown): Parsed<string> {
   const accepts = "a path like /api/ that begins with a slash";
   if (typeof raw !== "string" || raw === "") return mustBe(accepts, raw);
@@ -84,17 +90,34 @@ function parsePath(raw: unknown): Parsed<string> {
   if (/[?#]/.test(raw)) {
     return fault(`must not have a query or fragment, got ${shown(raw)}`, raw.replace(/[?#].*$/s, ""));
   }
-  if (/[%;]/.test(raw)) {
-    // Matching takes a path in two readings, as received and decoded, and refuses it where they differ.
-    return fault(
-      `must not have escapes (%) or parameters (;), which servers read differently, got ${shown(raw)}`,
-    );
+  if (/[\x00-\x20\x7f]/.test(raw)) {
+    const escaped = /^[^\x00-\x1f\x7f]*$/.test(raw) ? raw.replaceAll(" ", "%20") : null;
+    return fault(`must not have spaces or control characters, got ${shown(raw)}`, escaped);
   }
-  if (!/^[\x21-\x7e]{1,2048}$/.test(raw) || raw.includes("\\")) {
-    return fault(`must be printable ASCII without spaces and backslashes, got ${shown(raw)}`);
+  const encoded = utf8Escapes(raw);
+  if (encoded === null || /%(?![0-9A-Fa-f]{2})/.test(encoded)) {
+    return fault(`must have two hexadecimal digits after each %, got ${shown(raw)}`);
   }
-  if (/\/\/|\/\.{1,2}(?:\/|$)/.test(raw)) {
+  if (encoded.length > MAX_PATH_CHARS) return fault(`must not be longer than ${MAX_PATH_CHARS} characters`);
+  if (/\/\/|\/(?:\.|%2e){1,2}(?:\/|$)/i.test(encoded)) {
     return fault(`can never match: it has an empty, . or .. segment, got ${shown(raw)}`);
   }
-  return success(raw);
+  // Matching takes a path in two readings and refuses it where they differ.
+  const differently = `which servers read differently, got ${shown(raw)}`;
+  if (/;|%3b/i.test(encoded)) return fault(`must not have parameters (;), ${differently}`);
+  if (raw.includes("\\")) return fault(`must not have backslashes, ${differently}`);
+  const normal = normalizedPath(encoded);
+  if (normal === null) {
+    return fault(`must not have escapes of slashes, backslashes or control characters, ${differently}`);
+  }
+  return success(normal);
+}
+
+/** Characters beyond ASCII as the escapes of their UTF-8; null when one has none (half of a pair). */
+function utf8Escapes(text: string): string | null {
+  try {
+    return text.replace(/[^\x00-\x7f]+/g, encodeURIComponent);
+  } catch {
+    return null;
+  }
 }

@@ -224,7 +224,7 @@ export class Front implements RequestHandler {
     const generous = generousPath(target);
     if (generous === null) return "ambiguous";
     const route = router.find(host, normal ?? literalPath(target));
-    return route === router.find(host, generous) ? route : "ambiguous";
+    return route === router.findGenerous(host, generous) ? route : "ambiguous";
   }
 
   /** How often a proxy of our name has handled the request. */

@@ -28,8 +28,15 @@ export function generousPath(path: string): string | null {
   return "/" + segments.join("/");
 }
 
-/** The path as received, without its query. */
+/**
+ * The path as a recipient would take it that changes nothing: without its query, escapes of unreserved
+ * characters decoded and the others in upper case, as in configured paths.
+ */
 export function literalPath(path: string): string {
   const query = path.indexOf("?");
-  return query < 0 ? path : path.slice(0, query);
+  const raw = query < 0 ? path : path.slice(0, query);
+  return raw.replace(/%[0-9A-Fa-f]{2}/g, (escape) => {
+    const char = String.fromCharCode(parseInt(escape.slice(1), 16));
+    return /[\w.~-]/.test(char) ? char : escape.toUpperCase();
+  });
 }

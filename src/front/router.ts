@@ -4,13 +4,14 @@
  * longest configured prefix, not on the number of routes.
  */
 
+import { generousPath } from "./path_readings.ts";
 import { addressBytes } from "./trusted_peers.ts";
 
 /** What is needed of a route to find it. */
 export interface RouteMatch {
   /** Lower case, without port; `*.example.com`; an IPv6 literal in brackets; null = any host. */
   readonly host: string | null;
-  /** Prefix of whole segments, beginning with "/"; a "/" at its end makes no difference. */
+  /** Prefix of whole segments, as `normalizedPath` writes it; a "/" at its end makes no difference. */
   readonly path: string;
 }
 
@@ -62,16 +63,25 @@ export class Router<R extends RouteMatch> {
   /** Some route looks at the path. */
   readonly usesPath: boolean;
 
-  /** @param routes no two of the same host and path */
-  constructor(routes: readonly R[]) {
+  /** The same routes by their decoded paths; null when no path has escapes. */
+  readonly #decoded: Router<R> | null;
+
+  /**
+   * @param routes no two of the same host and path
+   * @param decoded file them by their decoded paths (for the router's own use)
+   */
+  constructor(routes: readonly R[], decoded = false) {
     for (const route of routes) {
       const table = this.#tableFor(route.host);
-      const prefix = route.path.endsWith("/") ? route.path.slice(0, -1) : route.path;
+      const path = decoded ? generousPath(route.path) ?? route.path : route.path;
+      const prefix = path.endsWith("/") ? path.slice(0, -1) : path;
       table.routes.set(prefix, route);
       table.depth = Math.max(table.depth, prefix === "" ? 0 : prefix.split("/").length - 1);
     }
     this.usesHost = routes.some(({ host }) => host !== null);
     this.usesPath = routes.some(({ path }) => path !== "/" && path !== "");
+    const escaped = !decoded && routes.some(({ path }) => path.includes("%"));
+    this.#decoded = escaped ? new Router(routes, true) : null;
   }
 
   #tableFor(host: string | null): PathTable<R> {
@@ -94,6 +104,11 @@ export class Router<R extends RouteMatch> {
       if (route !== null) return route;
     }
     return this.#any.find(path);
+  }
+
+  /** The same for a path of `generousPath`. */
+  findGenerous(host: string, path: string): R | null {
+    return (this.#decoded ?? this).find(host, path);
   }
 
   #findWildcard(host: string, path: string): R | null {

@@ -73,11 +73,11 @@ routes:
 - {match: {host: a.example, path: /x}, respond: exact x}
 - {match: {host: "*.example"}, respond: wild}
 - {match: {host: "*.b.example"}, respond: longer wild}
-- {match: {host: ["::1", "[2001:DB8::0:1]"]}, respond: v6}
+- {match: {host: ["[::1]", "[2001:DB8::0:1]"]}, respond: v6}
 - {match: {path: /only}, respond: any host}`;
 
 test("hosts: exact before the longest wildcard before any", () =>
-  withLab(HOSTS.replace('"::1", ', ""), async ({ connect }) => {
+  withLab(HOSTS, async ({ connect }) => {
     const client = await connect();
     const cases = [
       ["a.example", "/", "exact"],
@@ -90,6 +90,8 @@ test("hosts: exact before the longest wildcard before any", () =>
       ["d.c.example", "/", "wild"],
       ["c.b.example", "/", "longer wild"],
       ["b.example", "/", "wild"],
+      ["[::1]", "/", "v6"],
+      ["[0:0::1]:8080", "/", "v6"],
       ["[2001:db8::1]", "/", "v6"],
       ["[2001:0DB8:0::0001]:80", "/", "v6"],
       ["other", "/only", "any host"],
@@ -199,5 +201,45 @@ test("escapes of ordinary characters are seen through, and forwarded as they cam
       ]
     ) {
       assert.equal((await client.ask(get(path, "a"))).text, path, path);
+    }
+  }));
+
+const ESCAPED = `
+upstreams: {app: {endpoints: [ORIGIN]}}
+routes:
+- {match: {path: /café}, respond: café}
+- {match: {path: /a%20b/%61}, respond: a b a}
+- {match: {path: "/100%25/"}, respond: percent}
+- {match: {path: /@x%3ay}, respond: colon}
+- {to: app}`;
+
+test("paths with escapes and other alphabets: spelled differently, they mean the same", () =>
+  withLab(ESCAPED, async ({ connect, origin }) => {
+    origin.auto((request) => request.target);
+    const client = await connect();
+    const cases = [
+      ["/caf%C3%A9", "café"],
+      ["/%63af%c3%a9/x?y", "café"],
+      ["/a%20b/a/x", "a b a"],
+      ["/%61%20b/%61", "a b a"],
+      ["/100%25", "percent"],
+      ["/@x%3Ay/", "colon"],
+      // What could be read differently elsewhere in the path leads to the same route.
+      ["/caf%c3%a9/x%2Fy", "café"],
+      ["/%63af%c3%a9/x//y/../z", "café"],
+      ["/a%20b/a/y;v=1/x%3b", "a b a"],
+      ["/%61%20b/a/%5cx", "a b a"],
+      ["/100%25//x", "percent"],
+      ["/@x%3ay/p%2Fq", "colon"],
+      // And elsewhere altogether.
+      ["/caf%C3%A8/x%2Fy", "/caf%C3%A8/x%2Fy"],
+      ["/100%2525/x%2Fy", "/100%2525/x%2Fy"],
+    ] as const;
+    for (const [target, text] of cases) {
+      assert.equal((await client.ask(get(target, "a"))).text, text === "café" ? "caf\xc3\xa9" : text, target);
+    }
+    for (const target of ["/x/..%2Fcaf%C3%A9", "//caf%C3%A9", "/a%20b%2Fa", "/caf%C3%A9/%2e%2e"]) {
+      const refused = await (await connect()).ask(get(target, "a"));
+      assert.equal(refused.status, 400, target);
     }
   }));

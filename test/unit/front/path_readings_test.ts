@@ -26,7 +26,8 @@ test("escaped control characters and broken escapes have no safe reading", () =>
   }
 });
 
-test("the literal reading only drops the query", () => {
-  assert.equal(literalPath("/a%2Fb/../c?d"), "/a%2Fb/../c");
+test("the literal reading drops the query and spells escapes as configured paths do", () => {
+  assert.equal(literalPath("/a%2fB/../c?d%61"), "/a%2FB/../c");
+  assert.equal(literalPath("/%61%2d%5F%7e%20%c3%a9"), "/a-_~%20%C3%A9");
   assert.equal(literalPath("/a"), "/a");
 });

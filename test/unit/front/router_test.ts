@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { generousPath } from "../../../src/front/path_readings.ts";
 import { type RouteMatch, Router } from "../../../src/front/router.ts";
 
 function router(...texts: string[]): Router<RouteMatch> {
@@ -102,4 +103,23 @@ test("10,000 routes and a path of a thousand segments: as many look-ups as the l
     Map.prototype.get = get;
   }
   assert.ok(looks <= 30, `${looks} look-ups`);
+});
+
+test("paths with escapes are found by both readings of a request", () => {
+  const routes = router("/", "/caf%C3%A9/", "/100%25", "/a%20b/c", "example.com/%E2%82%AC");
+  for (
+    const [path, expected] of [
+      ["/caf%C3%A9", "/caf%C3%A9/"],
+      ["/caf%C3%A9/x", "/caf%C3%A9/"],
+      ["/caf%C3%A9x", "/"],
+      ["/100%25/x", "/100%25"],
+      ["/a%20b/c/d", "/a%20b/c"],
+      ["/%E2%82%AC", "example.com/%E2%82%AC"],
+    ] as const
+  ) {
+    assert.equal(found(routes, "example.com", path), expected, path);
+    const generous = routes.findGenerous("example.com", generousPath(path) ?? "");
+    assert.equal(generous, routes.find("example.com", path), path);
+  }
+  assert.equal(found(routes, "", "/100%"), "/", "not what the configuration says");
 });
