@@ -20,9 +20,9 @@ import {
 import { type BenchOptions, readOptions } from "./support/bench_options.ts";
 import { startOrigins } from "./support/bench_origin.ts";
 import { loadAverage } from "./support/bench_proc.ts";
-import { figure, groupTable, type Result, summary } from "./support/bench_report.ts";
+import { figure, groupTable, type Result, summary, unmeasured } from "./support/bench_report.ts";
 import { BenchRun } from "./support/bench_run.ts";
-import { GROUPS, type Scenario } from "./support/bench_scenario.ts";
+import { GROUPS } from "./support/bench_scenario.ts";
 import { median } from "./support/bench_statistics.ts";
 import { missingTools } from "./support/bench_tools.ts";
 import { Workspace } from "./support/bench_workspace.ts";
@@ -33,15 +33,19 @@ const executable = join(root, "dist/sluice");
 const NOISE = 0.05;
 
 let space: Workspace | null = null;
+let stopping: Promise<never> | null = null;
 
 function say(text: string): void {
   console.error(`bench: ${text}`);
 }
 
-async function stop(code: number): Promise<never> {
-  killRunning();
-  await space?.close();
-  process.exit(code);
+/** Ends whatever is under way, once; what it interrupts must not be taken for a result. */
+function stop(code: number): Promise<never> {
+  return stopping ??= (async () => {
+    killRunning();
+    await space?.close();
+    process.exit(code);
+  })();
 }
 
 async function contendersOf(options: BenchOptions): Promise<Contender[]> {
@@ -58,14 +62,11 @@ async function contendersOf(options: BenchOptions): Promise<Contender[]> {
   return [DIRECT, ...peers, ...subjects];
 }
 
-function minutes(
-  scenarios: readonly Scenario[],
-  contenders: number,
-  { rounds, seconds }: BenchOptions,
-): string {
-  const total = scenarios.reduce((sum, { costSeconds, process }) => {
-    const warmUp = process === "warm" ? costSeconds(1) : 0;
-    return sum + contenders * (rounds * costSeconds(seconds) + warmUp);
+/** How long it will take, about. */
+function duration({ scenarios, rounds, seconds }: BenchOptions, contenders: readonly Contender[]): string {
+  const total = scenarios.reduce((sum, { costSeconds, process, direct }) => {
+    const count = contenders.filter(({ kind }) => direct || kind !== "direct").length;
+    return sum + count * (rounds * costSeconds(seconds) + (process === "warm" ? costSeconds(1) : 0));
   }, 5);
   return total < 90 ? `${Math.round(total)} s` : `${Math.round(total / 60)} minutes`;
 }
@@ -84,15 +85,18 @@ function circumstances(results: readonly Result[], { rounds, seconds }: BenchOpt
     (space?.placementProblem == null ? "" : ` Not comparable: ${space.placementProblem}.`) + "\n";
 }
 
-async function bench(options: BenchOptions): Promise<void> {
+/** Exit code. */
+async function bench(options: BenchOptions): Promise<0 | 1> {
   const missing = missingTools(["nginx", ...options.scenarios.flatMap(({ tools }) => tools)]);
   if (missing.length > 0) throw new Error(missing.join("\nbench: "));
   const contenders = await contendersOf(options);
   const load = loadAverage();
   space = new Workspace();
   if (space.placementProblem !== null) say(`${space.placementProblem}; going on`);
-  const count = `${options.scenarios.length} scenarios, ${contenders.length} contenders`;
-  say(`${count}: about ${minutes(options.scenarios, contenders.length, options)}`);
+  const [scenarios, names] = [options.scenarios, contenders].map((list) =>
+    list.map(({ name }) => name).join(" ")
+  );
+  say(`${scenarios}: ${names}: about ${duration(options, contenders)}`);
   const origins = await startOrigins(space, options.scenarios.some(({ away }) => away));
   const run = new BenchRun(space, origins, options.seconds, say);
   const results: Result[] = [];
@@ -114,6 +118,7 @@ async function bench(options: BenchOptions): Promise<void> {
   print(note);
   if (options.markdown !== null) writeFileSync(options.markdown, report.join("\n"));
   if (options.json !== null) writeFileSync(options.json, json(results, note));
+  return unmeasured(results).length === 0 ? 0 : 1;
 }
 
 function json(results: readonly Result[], note: string): string {
@@ -147,9 +152,8 @@ if (typeof options === "string") {
 }
 try {
   if (process.platform !== "linux") throw new Error("needs Linux: it reads CPU times from /proc");
-  await bench(options);
-  await stop(0);
+  await stop(await bench(options));
 } catch (error) {
-  say(error instanceof Error ? error.message : String(error));
+  if (stopping === null) say(error instanceof Error ? error.message : String(error));
   await stop(1);
 }

@@ -115,7 +115,7 @@ function logged(scenario: Scenario): Scenario {
       await sleep(LOG_SETTLE_MS);
       const lines = readFileSync(log).reduce((count, byte) => byte === 10 ? count + 1 : count, 0);
       truncateSync(log);
-      return { ...sample, logLines: lines / ((sample.rate ?? NaN) * measuring.seconds) };
+      return { ...sample, logLines: lines / (sample.requests ?? NaN) };
     },
   };
 }

@@ -2,6 +2,7 @@
 
 export const METRICS = {
   rate: { label: "requests/s", unit: "/s", digits: 0 },
+  requests: { label: "requests", unit: "", digits: 0 },
   p50: { label: "p50 ms", unit: "ms", digits: 3 },
   p99: { label: "p99 ms", unit: "ms", digits: 2 },
   cpuMicros: { label: "CPU µs/request", unit: "µs", digits: 2 },

@@ -146,17 +146,36 @@ export function summary(results: readonly Result[]): string {
         lines.push([name, shownWithUnit(metric, figure(row, metric)), ...ratios]);
       }
     }
-    const failed = results.reduce((sum, result) => {
-      const row = rowOf(result, subject);
-      return sum + (row === undefined ? 0 : figure(row, "failed") ?? 0);
-    }, 0);
-    parts.push(
-      table(["scenario", subject, ...names.map((name) => `÷ ${name}`)], lines, 1),
-      "",
-      `CPU time of the proxy per request where nothing else is said; less is better, below 1.00 is less than ` +
-        `the peer's. ${failed === 0 ? "No request failed." : `${failed} requests failed.`}`,
+    parts.push(table(["scenario", subject, ...names.map((name) => `÷ ${name}`)], lines, 1), "");
+    parts.push(verdict(subject, results), "");
+  }
+  parts.push(
+    "CPU time of the proxy per request where nothing else is said. Less is better; below 1.00 is less than the peer's.",
+    "",
+  );
+  return ["### Summary", "", ...parts].join("\n");
+}
+
+/** What went wrong with a subject, or that nothing did. */
+function verdict(subject: string, results: readonly Result[]): string {
+  const failed = results.flatMap((result) => {
+    const row = rowOf(result, subject);
+    const count = row === undefined ? 0 : figure(row, "failed") ?? 0;
+    return count === 0 ? [] : `${result.scenario.name} ${count}`;
+  });
+  const missing = unmeasured(results).filter(({ contender }) => contender === subject);
+  return (failed.length === 0 ? "No request failed." : `Failed requests: ${failed.join(", ")}.`) +
+    missing.map(({ scenario, problem }) => ` Not measured in every round: ${scenario} (${problem}).`).join(
       "",
     );
-  }
-  return ["### Summary", "", ...parts].join("\n");
+}
+
+/** Subjects that could not be measured in every round. */
+export function unmeasured(
+  results: readonly Result[],
+): { contender: string; scenario: string; problem: string }[] {
+  return results.flatMap(({ scenario, rows }) =>
+    rows.filter(({ contender, samples }) => contender.kind === "subject" && samples.includes(null))
+      .map(({ contender, problem }) => ({ contender: contender.name, scenario: scenario.name, problem }))
+  );
 }

@@ -68,6 +68,7 @@ export class BenchRun {
       if (!entrant.alive) throw new Error("has ended under load");
       return sample;
     } catch (error) {
+      if (this.#space.closed) throw error;
       row.problem = (error instanceof Error ? error.message : String(error)).replace(/[\s|]+/g, " ").slice(
         0,
         160,

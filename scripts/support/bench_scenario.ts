@@ -63,5 +63,5 @@ export async function measured(
 }
 
 function sampleOf({ requests, seconds, p50, p99, failed }: Load): Sample {
-  return { rate: requests / seconds, p50, p99, failed };
+  return { requests, rate: requests / seconds, p50, p99, failed };
 }

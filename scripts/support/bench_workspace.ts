@@ -85,6 +85,11 @@ export class Workspace {
     process.on("exit", () => this.#destroy());
   }
 
+  /** Everything is being ended: what fails now fails for that reason. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
   /** Writes a file into the folder. */
   file(name: string, content: string | Uint8Array): string {
     const path = join(this.folder, name);
