@@ -90,8 +90,8 @@ function parsePath(raw: unknown): Parsed<string> {
   if (/[?#]/.test(raw)) {
     return fault(`must not have a query or fragment, got ${shown(raw)}`, raw.replace(/[?#].*$/s, ""));
   }
-  if (/[\x00-\x20\x7f]/.test(raw)) {
-    const escaped = /^[^\x00-\x1f\x7f]*$/.test(raw) ? raw.replaceAll(" ", "%20") : null;
+  if (/[\p{Cc} ]/u.test(raw)) {
+    const escaped = /\p{Cc}/u.test(raw) ? null : raw.replaceAll(" ", "%20");
     return fault(`must not have spaces or control characters, got ${shown(raw)}`, escaped);
   }
   const encoded = utf8Escapes(raw);
@@ -116,7 +116,7 @@ function parsePath(raw: unknown): Parsed<string> {
 /** Characters beyond ASCII as the escapes of their UTF-8; null when one has none (half of a pair). */
 function utf8Escapes(text: string): string | null {
   try {
-    return text.replace(/[^\x00-\x7f]+/g, encodeURIComponent);
+    return text.replace(/[\u{80}-\u{10ffff}]+/gu, encodeURIComponent);
   } catch {
     return null;
   }

@@ -217,10 +217,8 @@ export class Front implements RequestHandler {
     const { router } = this.world;
     if (!router.usesPath || target === "*") return router.find(host, target);
     const normal = normalizedPath(target);
-    // Some servers take "//" for "/", and some decode once before they look for path parameters.
-    if (normal !== null && !normal.includes("//") && !normal.includes("%3B")) {
-      return router.find(host, normal);
-    }
+    // Some servers take "//" for "/", and some drop path parameters, a few after they have decoded once.
+    if (normal !== null && !/\/\/|;|%3B/.test(normal)) return router.find(host, normal);
     const generous = generousPath(target);
     if (generous === null) return "ambiguous";
     const route = router.find(host, normal ?? literalPath(target));

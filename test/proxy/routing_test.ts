@@ -162,6 +162,9 @@ test("a path that two readers could read differently is refused where paths deci
       "/admin%7f",
       "/admin/../x",
       "/admin/%2e%2e",
+      "/admin;x",
+      "/%61dmin;v=1/x",
+      "/;/admin",
       "/%",
       "/%zzadmin",
     ];
@@ -195,6 +198,7 @@ test("escapes of ordinary characters are seen through, and forwarded as they cam
         "/x?/admin/",
         "/x%20y/...",
         "/..x/.y",
+        "/x;v=1/admin;y",
         "/x/../y",
         "//x//",
         "/..",
