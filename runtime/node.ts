@@ -1,9 +1,6 @@
 /**
- * The adapter over node:net and node:tls. Deno uses it too, for what its own sockets cannot do.
- *
- * What Node cannot do: nothing of the contract on Linux with Node 22.12 or newer; before, there is no
- * `reusePort`. What Deno's node:net cannot do: `abort` ends in order instead of resetting, and over plain
- * TCP a write that waits fails (EPIPE) once the peer's FIN is there, so that bytes are lost. TLS is fine.
+ * The adapter for Node, over node:net and node:tls. It can do all of the contract on Linux with Node 22.12 or
+ * newer; before, there is no `reusePort`.
  */
 import * as net from "node:net";
 import process from "node:process";
@@ -44,8 +41,7 @@ class NodeRuntime implements Runtime {
     reusePort: canReusePort(),
     backlog: true,
     unixSockets: process.platform !== "win32",
-    // Deno's node:net has `resetAndDestroy`, which ends in order.
-    abortSendsReset: !("Deno" in globalThis),
+    abortSendsReset: true,
     serverNames: true,
     workers: canReusePort() && canStartWorkers(),
     maxChunkBytes: MAX_CHUNK_BYTES,

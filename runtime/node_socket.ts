@@ -38,7 +38,6 @@ export class NodeSocket implements Socket {
   readonly #stream: NetSocket;
   readonly #transport: NetSocket;
   readonly #onHandlerError: (error: unknown) => void;
-  readonly #gate: ReadGate | null;
   #phase = OPEN;
   #paused = false;
   #wantsDrain = false;
@@ -68,7 +67,6 @@ export class NodeSocket implements Socket {
     this.#stream = stream;
     this.#transport = transport;
     this.#onHandlerError = onHandlerError;
-    this.#gate = stream === transport ? null : readGate(transport);
   }
 
   /** Hands the socket to its user; events flow from the next turn on. */
@@ -105,13 +103,11 @@ export class NodeSocket implements Socket {
     if (this.#paused || this.#closed) return;
     this.#paused = true;
     this.#stream.pause();
-    this.#gate?.readStop();
   }
 
   resume(): void {
     if (!this.#paused || this.#closed) return;
     this.#paused = false;
-    this.#gate?.readStart();
     if (this.#endHeld) queueMicrotask(() => this.#releaseEnd());
     else this.#stream.resume();
   }
@@ -238,23 +234,6 @@ export class NodeSocket implements Socket {
     this.#onHandlerError(error);
     this.abort();
   }
-}
-
-/** Stops and starts reading from the kernel. */
-interface ReadGate {
-  readStop(): unknown;
-  readStart(): unknown;
-}
-
-/**
- * Deno's TLS streams read and decrypt on while they are paused: 13 MB were taken without end (2.9.6). So
- * the transport has to stop, and only its handle can. Node stops by itself.
- */
-function readGate(transport: NetSocket): ReadGate | null {
-  if (!("Deno" in globalThis)) return null;
-  const handle = (transport as unknown as { readonly _handle?: Partial<ReadGate> | null })._handle;
-  const able = typeof handle?.readStop === "function" && typeof handle.readStart === "function";
-  return able ? handle as ReadGate : null;
 }
 
 /** Drops a connection of any kind, with a reset where it is TCP. */

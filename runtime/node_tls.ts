@@ -1,5 +1,4 @@
-/** TLS of node:tls under the socket contract: contexts, handshakes, and what they settled. */
-import { createPrivateKey, X509Certificate } from "node:crypto";
+/** TLS of node:tls for Node, and the parts that deno_tls.ts uses: contexts, handshakes, and what they settled. */
 import { isIP, type Server, type Socket as NetSocket } from "node:net";
 import * as tls from "node:tls";
 import type { ClientTls, ListenOptions, ServerTls, SocketError, TlsSession } from "./contract.ts";
@@ -14,7 +13,6 @@ export interface TlsAcceptEvents {
 
 /** A listener that is not bound yet. Throws what node says about a broken certificate. */
 export function createTlsServer(options: ListenOptions, own: ServerTls, events: TlsAcceptEvents): Server {
-  for (const { cert, key } of [own, ...own.names ?? []]) checkCertificate(cert, key);
   const server = tls.createServer({
     cert: own.cert,
     key: own.key,
@@ -37,12 +35,6 @@ export function createTlsServer(options: ListenOptions, own: ServerTls, events: 
     events.failed(socketErrorOf(error, "handshake"));
   });
   return server;
-}
-
-/** Throws unless both are what they should be and belong together: Deno would not tell. */
-function checkCertificate(cert: string, key: string): void {
-  if (new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))) return;
-  throw new Error("the private key is not that of the certificate");
 }
 
 /**
