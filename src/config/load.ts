@@ -19,10 +19,11 @@ import {
 } from "./layer.ts";
 import { flagName } from "./option.ts";
 import { OPTION_PATHS, type OptionValues, type UpstreamOptionValues } from "./options.ts";
+import { checkOwnAddress } from "./own_address.ts";
 import { DEFAULT_ORIGIN, type Origin, type Problem, problemAt } from "./problem.ts";
 import { readRoutes, type RoutesResult } from "./routes.ts";
 import { isUpstreamName, readUpstreams, type UpstreamDraft } from "./upstreams.ts";
-import { readYaml, type YamlFile } from "./yaml_file.ts";
+import { originIn, readYaml, type YamlFile } from "./yaml_file.ts";
 
 /** Everything a configuration is made of. */
 export interface Sources {
@@ -91,6 +92,7 @@ export function loadConfig(sources: Sources): Loaded | Rejected {
     origins.set(`upstreams.${draft.name}.endpoints`, draft.endpointsOrigin);
     for (const [path, given] of draft.options) origins.set(`upstreams.${draft.name}.${path}`, given.origin);
   }
+  checkOwnAddresses(top, drafts, routes, file, problems);
   const builtRoutes = buildRoutes({ routes, drafts, upstreams, valuesOf, top }, problems);
   const empty = drafts.size === 0 && !routes.given && top.values.to === null;
   if (empty && problems.length === 0) {
@@ -142,6 +144,25 @@ function addDefaultUpstream(top: Resolved, drafts: Map<string, UpstreamDraft>, p
     options: new Map(),
     origin,
   });
+}
+
+function checkOwnAddresses(
+  top: Resolved,
+  drafts: ReadonlyMap<string, UpstreamDraft>,
+  routes: RoutesResult,
+  file: YamlFile | null,
+  problems: Problem[],
+): void {
+  const { listen, to } = top.values;
+  for (const { name, endpoints, endpointsOrigin } of drafts.values()) {
+    const path = endpoints === to ? "to" : `upstreams.${name}.endpoints`;
+    checkOwnAddress(listen, endpoints ?? [], endpointsOrigin, path, problems);
+  }
+  for (const { target, place } of routes.drafts) {
+    if (target.kind !== "endpoints" || file === null) continue;
+    const path = `${place}.to`;
+    checkOwnAddress(listen, target.endpoints, originIn(file, path), path, problems);
+  }
 }
 
 function warnOfUnused(

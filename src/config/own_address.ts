@@ -1,0 +1,51 @@
+/** Endpoints that are Sluice's own listeners: each request would go round in circles until it is refused. */
+
+import type { Address } from "../../runtime/contract.ts";
+import { printListen } from "./address.ts";
+import type { EndpointConfig, ListenConfig } from "./config.ts";
+import { canonicalIp } from "./ip_address.ts";
+import { type Origin, type Problem, problemAt } from "./problem.ts";
+
+/** Reports each endpoint of a list that is one of the listeners. Names are not looked up. */
+export function checkOwnAddress(
+  listeners: readonly ListenConfig[],
+  endpoints: readonly EndpointConfig[],
+  origin: Origin,
+  path: string,
+  problems: Problem[],
+): void {
+  for (const endpoint of endpoints) {
+    const own = listeners.find(({ address }) => reaches(endpoint.address, address));
+    if (own === undefined) continue;
+    const message = `${endpoint.name} is Sluice itself, which listens on ${printListen(own)}: ` +
+      "name the backend's address, or listen elsewhere (--listen)";
+    problems.push(problemAt(origin, path, message));
+  }
+}
+
+/** Whether a dial to one address arrives at a listener bound to the other. */
+function reaches(dialled: Address, bound: Address): boolean {
+  if (dialled.kind === "unix") return bound.kind === "unix" && dialled.path === bound.path;
+  if (bound.kind === "unix" || dialled.port !== bound.port) return false;
+  const from = hostsOf(dialled.host);
+  const to = hostsOf(bound.host);
+  return from.some((host) => to.includes(host) || (isLoopback(host) && coversLoopback(bound.host, host)));
+}
+
+/** A host with its other names: connecting to "any address" arrives at this machine. */
+function hostsOf(host: string): readonly string[] {
+  if (host === "localhost") return ["localhost", "127.0.0.1", "::1"];
+  const ip = canonicalIp(host);
+  if (ip === "0.0.0.0") return [ip, "127.0.0.1"];
+  return ip === "::" ? [ip, "::1"] : [ip ?? host];
+}
+
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127\.[\d.]+$/.test(host);
+}
+
+/** "::" takes IPv4 connections as well. */
+function coversLoopback(bound: string, host: string): boolean {
+  const any = canonicalIp(bound);
+  return any === "::" || (any === "0.0.0.0" && host !== "::1");
+}
