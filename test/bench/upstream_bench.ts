@@ -1,0 +1,238 @@
+/**
+ * What a connection costs to get and give back, by how many endpoints there are and how they are:
+ * `bun test/bench/upstream_bench.ts [name part]`. Nanoseconds per request; a row that grows from left to
+ * right like the numbers above it is a fault.
+ */
+
+import process from "node:process";
+import { POLICIES } from "../../src/balance/policies.ts";
+import { Turn } from "../../src/conn/turn.ts";
+import type { UpstreamConnection } from "../../src/conn/upstream_connection.ts";
+import { DEFAULT_LIMITS } from "../../src/http1/limits.ts";
+import type { Endpoint } from "../../src/upstream/endpoint.ts";
+import { Upstream, type WaitFailure } from "../../src/upstream/upstream.ts";
+import type { Waiter } from "../../src/upstream/waiting_room.ts";
+import { CountingRuntime } from "./counting_socket.ts";
+import { leastNanos, printRow } from "./least_time.ts";
+
+const ENDPOINTS = [1, 10, 100, 1000, 5000];
+const WAITERS = [1, 10, 100, 1000, 10_000];
+/** Nothing here may end by time. */
+const LONG_MS = 3_600_000;
+
+type PolicyName = keyof typeof POLICIES;
+
+class Asker implements Waiter {
+  arrivedAt: number;
+  wantsFresh = false;
+  isRetry = false;
+  admitted = false;
+  awayAtArrival = -1;
+  inRoom = false;
+  roomBefore: Waiter | null = null;
+  roomAfter: Waiter | null = null;
+  connection: UpstreamConnection | null = null;
+  failure: WaitFailure | "" = "";
+
+  constructor(now: number) {
+    this.arrivedAt = now;
+  }
+  connectionReady(connection: UpstreamConnection): void {
+    this.connection = connection;
+  }
+  waitFailed(failure: WaitFailure): void {
+    this.failure = failure;
+  }
+}
+
+interface LabOptions {
+  readonly maxInFlight?: number;
+  readonly queueSize?: number;
+}
+
+class Lab {
+  readonly runtime = new CountingRuntime();
+  readonly turn = new Turn(this.runtime.clock);
+  readonly upstream: Upstream;
+
+  constructor(count: number, policy: PolicyName, { maxInFlight = 0, queueSize = 20_000 }: LabOptions = {}) {
+    const port = (i: number): number => 1024 + i;
+    this.upstream = new Upstream(this.runtime, this.turn, {
+      name: "bench",
+      endpoints: Array.from({ length: count }, (_, i) => ({
+        name: `127.0.0.1:${port(i)}`,
+        key: {
+          scheme: "http" as const,
+          address: { kind: "tcp" as const, host: "127.0.0.1", port: port(i) },
+          tls: null,
+          proxyChain: [],
+          credentials: "",
+        },
+        hostField: "a",
+        weight: 1,
+        maxInFlight,
+        pool: { size: 256, idleTimeoutMs: LONG_MS, maxAgeMs: 0 },
+      })),
+      policy: POLICIES[policy],
+      holdMs: LONG_MS,
+      holdIntervalMs: LONG_MS,
+      queueSize,
+      queueBytes: 1 << 30,
+      queueTimeoutMs: LONG_MS,
+      connectTimeoutMs: LONG_MS,
+      limits: DEFAULT_LIMITS,
+    }, { endpointAway() {}, endpointBack() {} });
+  }
+
+  /** @returns the connection, or null when the asker waits now */
+  ask(asker: Asker): UpstreamConnection | null {
+    this.turn.begin();
+    return this.upstream.acquire(asker);
+  }
+
+  release(connection: UpstreamConnection): void {
+    this.upstream.release(connection, connection.owner as Endpoint, true, false);
+  }
+
+  /** Gives each of the first `count` endpoints an idle connection, by switching the others off meanwhile. */
+  connect(count: number): this {
+    const { endpoints } = this.upstream;
+    for (const endpoint of endpoints) endpoint.enabled = false;
+    for (const endpoint of endpoints.slice(0, count)) {
+      endpoint.enabled = true;
+      const asker = new Asker(this.turn.now);
+      this.ask(asker);
+      this.runtime.open();
+      if (asker.connection === null) throw new Error("no connection");
+      this.upstream.answered(endpoint);
+      this.release(asker.connection);
+      endpoint.enabled = false;
+    }
+    for (const endpoint of endpoints) endpoint.enabled = true;
+    return this;
+  }
+
+  /** Makes the endpoints from number `from` on go away. */
+  lose(from: number): this {
+    const { endpoints } = this.upstream;
+    for (const endpoint of endpoints) endpoint.enabled = false;
+    for (const endpoint of endpoints.slice(from)) {
+      endpoint.enabled = true;
+      const asker = new Asker(this.turn.now);
+      this.ask(asker);
+      this.upstream.leave(asker);
+      this.runtime.refuse();
+      if (endpoint.state !== "away") throw new Error(`${endpoint.name} is ${endpoint.state}`);
+      endpoint.enabled = false;
+    }
+    for (const endpoint of endpoints) endpoint.enabled = true;
+    return this;
+  }
+
+  /** One request on a connection that lies ready. */
+  pass(): () => number {
+    const asker = new Asker(this.turn.now);
+    return () => {
+      const connection = this.ask(asker);
+      if (connection === null) throw new Error("no idle connection");
+      this.release(connection);
+      return 1;
+    };
+  }
+
+  /** Takes every slot. */
+  fill(): UpstreamConnection[] {
+    const taken: UpstreamConnection[] = [];
+    for (let i = 0; i < this.upstream.endpoints.length; i++) {
+      const connection = this.ask(new Asker(this.turn.now));
+      if (connection === null) throw new Error("full too early");
+      taken.push(connection);
+    }
+    return taken;
+  }
+
+  /** Every slot is taken and one request waits: a connection comes back, the next request waits. */
+  relay(waiting = 1): () => number {
+    const taken = this.fill();
+    const queue = Array.from({ length: waiting }, () => new Asker(this.turn.now));
+    for (const asker of queue) if (this.ask(asker) !== null) throw new Error("a slot was free");
+    let at = 0;
+    let next = 0;
+    return () => {
+      const back = taken[at] as UpstreamConnection;
+      this.turn.begin();
+      this.release(back);
+      const served = queue[next] as Asker;
+      if (served.connection === null) throw new Error("the oldest was not served");
+      taken[at] = served.connection;
+      served.connection = null;
+      served.arrivedAt = this.turn.now;
+      if (this.ask(served) !== null) throw new Error("a slot was free");
+      at = (at + 1) % taken.length;
+      next = (next + 1) % queue.length;
+      return 1;
+    };
+  }
+
+  /** Comes, finds every slot taken, and leaves. */
+  comeAndGo(): () => number {
+    const asker = new Asker(this.turn.now);
+    return () => {
+      if (this.ask(asker) !== null) throw new Error("there was a connection");
+      this.upstream.leave(asker);
+      return 1;
+    };
+  }
+
+  /** Is turned away. */
+  turnAway(failure: WaitFailure): () => number {
+    const asker = new Asker(this.turn.now);
+    return () => {
+      if (this.ask(asker) !== null || asker.failure !== failure) throw new Error(`not ${failure}`);
+      return 1;
+    };
+  }
+}
+
+type Prepare = (count: number, policy: PolicyName) => () => number;
+
+const BY_ENDPOINTS: Record<string, Prepare> = {
+  "each has an idle connection": (n, policy) => new Lab(n, policy).connect(n).pass(),
+  "10 % are away": (n, policy) => {
+    const here = Math.max(1, Math.ceil(n * 0.9));
+    return new Lab(n, policy).connect(here).lose(here).pass();
+  },
+  "all but one are away": (n, policy) => new Lab(n, policy).connect(1).lose(1).pass(),
+  "all are away: comes and goes": (n, policy) => new Lab(n, policy).lose(0).comeAndGo(),
+  "all are full: comes and goes": (n, policy) => {
+    const lab = new Lab(n, policy, { maxInFlight: 1 }).connect(n);
+    lab.fill();
+    return lab.comeAndGo();
+  },
+  "all are full: one back, next served": (n, policy) =>
+    new Lab(n, policy, { maxInFlight: 1 }).connect(n).relay(),
+  "all are full, and the queue: turned away": (n, policy) => {
+    const lab = new Lab(n, policy, { maxInFlight: 1, queueSize: 1 }).connect(n);
+    lab.fill();
+    lab.ask(new Asker(lab.turn.now));
+    return lab.turnAway("queue_full");
+  },
+};
+
+const wanted = process.argv[2] ?? "";
+printRow("endpoints", ENDPOINTS.map(String));
+for (const [name, prepare] of Object.entries(BY_ENDPOINTS)) {
+  for (const policy of Object.keys(POLICIES) as PolicyName[]) {
+    const title = `${name}, ${policy}`;
+    if (!title.includes(wanted)) continue;
+    printRow(title, ENDPOINTS.map((count) => leastNanos(prepare(count, policy))));
+  }
+}
+printRow("waiting requests, one full endpoint", WAITERS.map(String));
+const title = "one back, next served";
+if (title.includes(wanted)) {
+  printRow(
+    title,
+    WAITERS.map((count) => leastNanos(new Lab(1, "round_robin", { maxInFlight: 1 }).connect(1).relay(count))),
+  );
+}
