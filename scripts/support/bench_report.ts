@@ -111,8 +111,7 @@ export function groupTable(group: Group, results: readonly Result[]): string {
     "",
     table([...head, "spread"], lines, 2),
     "",
-    main === undefined || names.length === 0 ? "" : `Ratios are of ${METRICS[main].label}.`,
-    "",
+    ...(main === undefined || names.length === 0 ? [] : [`Ratios are of ${METRICS[main].label}.`, ""]),
   ].join("\n");
 }
 
