@@ -20,7 +20,7 @@ export const HELP = `npm run bench -- [options]
 
 Compares dist/sluice with the proxies that this machine has, on CPU time, latency and memory.
 
-  --quick               ${QUICK.join(", ")} for a second each against nginx and haproxy: about a minute
+  --quick               ${QUICK.join(", ")} for a second each against nginx and haproxy: 90 s
   --scenarios A,B       scenarios or groups of them (--list)                       (default: all)
   --rounds N            interleaved rounds                                         (default: 3)
   --seconds N           length of each load that goes by time, whole seconds       (default: 5)
