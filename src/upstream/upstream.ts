@@ -66,6 +66,8 @@ const RAMP_CHECK_MS = 5;
 const MOST_NEW_DIALS = 256;
 /** Requests that may wait for connections being opened, whatever the size of the queue for slots. */
 const MOST_OPENING = 256;
+/** How often requests that need not wait look after the endpoints that are away. */
+const ASK_IN_PASSING_MS = 20;
 /** A dial loop that has rested for so long begins with short pauses again. */
 const LOOP_FORGOTTEN_MS = 1000;
 const CONNECTED_TO_ITSELF: SocketError = {
@@ -101,6 +103,8 @@ export class Upstream extends Timed implements EndpointOwner {
   /** Monotonic milliseconds since which every endpoint is away, and the total before that. */
   #allAwaySince = 0;
   #allAwayTotalMs = 0;
+  /** Monotonic milliseconds at which absent endpoints were last asked in passing. */
+  #askedAt = -Infinity;
   /** Bytes of request bodies that waiting requests hold. */
   bufferedBytes = 0;
 
@@ -165,13 +169,13 @@ export class Upstream extends Timed implements EndpointOwner {
         if (connection !== null) {
           endpoint.busy++;
           this.#busy++;
-          if (this.#absent.size > 0) this.#askForAbsent(now);
+          if (this.#absent.size > 0) this.#askInPassing(now);
           return connection;
         }
         if (this.#dialing === 0 && endpoint.can("dial")) {
           this.#enter(waiter, now);
           this.#dial(endpoint);
-          if (this.#absent.size > 0) this.#askForAbsent(now);
+          if (this.#absent.size > 0) this.#askInPassing(now);
           return null;
         }
       }
@@ -343,6 +347,13 @@ export class Upstream extends Timed implements EndpointOwner {
   }
 
   // Dialing
+
+  /** Nobody waits, but requests pass: absent endpoints are asked now and then, not at every request. */
+  #askInPassing(now: number): void {
+    if (now - this.#askedAt < ASK_IN_PASSING_MS) return;
+    this.#askedAt = now;
+    this.#askForAbsent(now);
+  }
 
   /** Keeps the dial loop of every absent endpoint going. */
   #askForAbsent(now: number): void {
