@@ -7,9 +7,11 @@
  */
 
 import type { CloseReason, Socket } from "../../runtime/contract.ts";
+import { ConnectionOption, connectionOptions } from "../http1/connection_options.ts";
 import { encodeChunkHead, LAST_CHUNK } from "../http1/encode.ts";
 import { type Fault, FAULTS } from "../http1/fault.ts";
 import { type BodyKind, responseFraming } from "../http1/framing.ts";
+import { Field } from "../http1/field.ts";
 import type { Head } from "../http1/head.ts";
 import type { Http1Limits } from "../http1/limits.ts";
 import { MessageParser } from "../http1/message_parser.ts";
@@ -72,6 +74,8 @@ export class UpstreamConnection extends Connection {
   endpointAnswers = 0;
   /** `Keep-Alive: timeout=` of the last response, milliseconds; 0 = not told. */
   keepAliveHintMs = 0;
+  /** The last response said `Connection: keep-alive`. */
+  keepAlivePromised = false;
 
   constructor(turn: Turn, socket: Socket, limits: Http1Limits, owner: UpstreamConnectionOwner) {
     super(turn, socket);
@@ -274,7 +278,11 @@ export class UpstreamConnection extends Connection {
     }
     this.#responseHead = true;
     this.#persists = responsePersists(head, kind);
-    if (this.#persists) this.keepAliveHintMs = keepAliveHint(head);
+    if (this.#persists) {
+      this.keepAliveHintMs = keepAliveHint(head);
+      this.keepAlivePromised = head.has(Field.connection) &&
+        (connectionOptions(head) & ConnectionOption.keepAlive) !== 0;
+    }
     this.#parser.startBody(kind, head.bodyBytes);
     this.events?.upstreamHead(head, kind);
   }

@@ -73,6 +73,7 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
   arrivedAt = 0;
   wantsFresh = false;
   isRetry = false;
+  readonly repeatable: boolean;
   awayAtArrival = -1;
   inRoom = false;
   roomBefore: Waiter | null = null;
@@ -131,6 +132,8 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
     this.headMs = this.#headAt - this.beganAt;
     this.receivedBefore = client.receivedBytes;
     this.offeredBefore = client.offeredBytes;
+    this.repeatable = retry.unanswered || retry.methods.includes(head.method) ||
+      head.has(Field.idempotencyKey);
     client.events = this;
   }
 
@@ -392,6 +395,10 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
     if (this.client.backlogBytes > HIGH_WATER_BYTES) this.#connection?.pauseBody();
   }
 
+  #keepAlivePromised(): boolean {
+    return this.#connection?.keepAlivePromised === true;
+  }
+
   #sawResponse(): void {
     if (this.#responseSeen) return;
     this.#responseSeen = true;
@@ -401,7 +408,7 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
   upstreamHead(head: Head, kind: BodyKind): void {
     this.#sawResponse();
     const endpoint = this.#endpoint as Endpoint;
-    this.settings.upstream.answered(endpoint);
+    this.settings.upstream.answered(endpoint, this.reusedConnection || this.#keepAlivePromised());
     const { status } = head;
     if (status >= 502 && status <= 504 && this.#mayRetryStatus(status as 502 | 503 | 504, head, kind)) {
       this.#collecting = new StoredReply(head, kind);
@@ -496,7 +503,7 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
     const connection = this.#connection as UpstreamConnection;
     const endpoint = this.#endpoint as Endpoint;
     this.#sawResponse();
-    this.settings.upstream.answered(endpoint);
+    this.settings.upstream.answered(endpoint, this.reusedConnection || this.#keepAlivePromised());
     if (!switchesAsAsked(this.head, this.#upgrade, head)) {
       this.#dropConnection();
       this.#fail("http_upgrade_failed", "the 101 does not fit the request");

@@ -41,6 +41,9 @@ export interface EndpointOwner {
   connectionLost(endpoint: Endpoint): void;
 }
 
+/** An idle connection that ends so soon after its answer was not meant to be kept, in milliseconds. */
+const SOON_MS = 25;
+
 export class Endpoint implements UpstreamConnectionOwner {
   readonly settings: EndpointSettings;
   readonly name: string;
@@ -66,6 +69,11 @@ export class Endpoint implements UpstreamConnectionOwner {
   loopSince = 0;
   /** Monotonic milliseconds before which no dial is made while away. */
   nextDialAt = 0;
+  /**
+   * It keeps connections open after an answer: it said so, or one served again or rested for a while.
+   * Until then nothing that must not be repeated is sent on a used connection.
+   */
+  keepsAlive = false;
   lastFailure: SocketError | null = null;
   /** Failed dials and connections in a row. */
   failures = 0;
@@ -108,6 +116,7 @@ export class Endpoint implements UpstreamConnectionOwner {
   // UpstreamConnectionOwner
 
   idleLost(connection: UpstreamConnection, idleMs: number): void {
+    if (idleMs >= 0 && idleMs < SOON_MS) this.keepsAlive = false;
     this.idle.lost(connection, idleMs, connection.idleSince + Math.max(0, idleMs));
     this.#owner.connectionLost(this);
   }

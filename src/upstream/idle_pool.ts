@@ -57,6 +57,20 @@ export class IdlePool {
     }
   }
 
+  /**
+   * The newest one that has not served yet or has rested for `restMs` since its last answer, or null. An
+   * origin that ends its connections without announcing it does so right after the answer.
+   */
+  takeRested(now: number, restMs: number): UpstreamConnection | null {
+    for (let i = this.#connections.length - 1; i >= 0; i--) {
+      const connection = this.#connections[i] as UpstreamConnection;
+      if (connection.uses > 0 && now - connection.idleSince < restMs) continue;
+      this.#connections.push(...this.#connections.splice(i, 1));
+      return this.take(now);
+    }
+    return null;
+  }
+
   /** Takes ownership of a connection whose exchange is complete; closes it when it cannot be kept. */
   put(connection: UpstreamConnection, now: number): void {
     const { size, idleTimeoutMs, maxAgeMs } = this.#settings;

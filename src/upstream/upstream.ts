@@ -66,6 +66,8 @@ const RAMP_CHECK_MS = 5;
 const MOST_NEW_DIALS = 256;
 /** Requests that may wait for connections being opened, whatever the size of the queue for slots. */
 const MOST_OPENING = 256;
+/** A connection that is still open so long after its answer shows that the origin keeps connections. */
+const PROOF_OF_KEEP_ALIVE_MS = 25;
 /** How often requests that need not wait look after the endpoints that are away. */
 const ASK_IN_PASSING_MS = 20;
 /** A dial loop that has rested for so long begins with short pauses again. */
@@ -165,7 +167,7 @@ export class Upstream extends Timed implements EndpointOwner {
     if (this.#room.size === 0 && !waiter.wantsFresh && !waiter.isRetry) {
       const endpoint = this.#policy.pick("any");
       if (endpoint !== null) {
-        const connection = endpoint.idle.take(now);
+        const connection = this.#takeIdle(endpoint, waiter, now);
         if (connection !== null) {
           endpoint.busy++;
           this.#busy++;
@@ -195,6 +197,14 @@ export class Upstream extends Timed implements EndpointOwner {
     this.#enter(waiter, now);
     this.#serve();
     return null;
+  }
+
+  /** An idle connection that `waiter` may use. */
+  #takeIdle(endpoint: Endpoint, waiter: Waiter, now: number): UpstreamConnection | null {
+    if (waiter.repeatable || endpoint.keepsAlive) return endpoint.idle.take(now);
+    const connection = endpoint.idle.takeRested(now, PROOF_OF_KEEP_ALIVE_MS);
+    if (connection !== null && connection.uses > 0) endpoint.keepsAlive = true;
+    return connection;
   }
 
   /** How many of those in the room only wait for connections to be opened, not for slots or endpoints. */
@@ -250,9 +260,14 @@ export class Upstream extends Timed implements EndpointOwner {
     if (this.#room.size > 0) this.#serve();
   }
 
-  /** An endpoint has begun to answer: it is well. */
-  answered(endpoint: Endpoint): void {
+  /**
+   * An endpoint has begun to answer: it is well.
+   *
+   * @param keeps it keeps connections open: this one had served before, or the endpoint says so
+   */
+  answered(endpoint: Endpoint, keeps: boolean): void {
     endpoint.answered++;
+    if (keeps) endpoint.keepsAlive = true;
     if (endpoint.state === "up" && endpoint.failures === 0) return;
     if (endpoint.state === "trial") {
       endpoint.state = "up";
@@ -275,6 +290,7 @@ export class Upstream extends Timed implements EndpointOwner {
 
   /** A pooled connection died without an answer: the others of that endpoint are suspect. */
   suspect(endpoint: Endpoint): void {
+    endpoint.keepsAlive = false;
     endpoint.idle.clear();
   }
 
@@ -312,7 +328,9 @@ export class Upstream extends Timed implements EndpointOwner {
       const next: Waiter | null = waiter.roomAfter;
       if (!waiter.isRetry || this.#retriesAllowed()) {
         const endpoint: Endpoint | null = idle && !waiter.wantsFresh ? this.#policy.pick("idle") : null;
-        const connection: UpstreamConnection | null = endpoint?.idle.take(now) ?? null;
+        const connection: UpstreamConnection | null = endpoint === null
+          ? null
+          : this.#takeIdle(endpoint, waiter, now);
         if (endpoint !== null && connection !== null) {
           endpoint.busy++;
           this.#busy++;
@@ -529,6 +547,7 @@ export class Upstream extends Timed implements EndpointOwner {
     if (endpoint.state !== "away") {
       const wasUp = endpoint.state === "up";
       endpoint.state = "away";
+      endpoint.keepsAlive = false;
       this.#absent.add(endpoint);
       if (this.#allAwaySince === 0 && this.away) this.#allAwaySince = now;
       if (this.#room.size > 0) this.#watchOldest(now);

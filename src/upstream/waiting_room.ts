@@ -15,6 +15,8 @@ export interface Waiter {
   readonly wantsFresh: boolean;
   /** Bytes of this request have been sent before. */
   readonly isRetry: boolean;
+  /** It may be sent again if a connection closes without an answer. */
+  readonly repeatable: boolean;
   /** It has had a connection before: it is not turned away for want of room. */
   readonly admitted: boolean;
   /** `Upstream.awayMs` when it first entered; -1 before. Owned by the upstream. */

@@ -26,6 +26,7 @@ class Asker implements Waiter {
   arrivedAt: number;
   wantsFresh = false;
   isRetry = false;
+  repeatable = true;
   admitted = false;
   awayAtArrival = -1;
   inRoom = false;
@@ -104,7 +105,7 @@ class Lab {
       this.ask(asker);
       this.runtime.open();
       if (asker.connection === null) throw new Error("no connection");
-      this.upstream.answered(endpoint);
+      this.upstream.answered(endpoint, true);
       this.release(asker.connection);
       endpoint.enabled = false;
     }

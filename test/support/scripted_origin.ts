@@ -211,7 +211,9 @@ function encodeAnswer(answer: AutoAnswer, method = "GET"): Uint8Array {
   const status = answer.status ?? 200;
   const lines = [`HTTP/1.1 ${status} ${status === 200 ? "OK" : "Status"}`];
   if (status !== 204 && status !== 304) lines.push(`Content-Length: ${body.length}`);
+  const own = (answer.fields ?? []).some(([name]) => name.toLowerCase() === "connection");
   if (answer.close === true) lines.push("Connection: close");
+  else if (!own) lines.push("Connection: keep-alive");
   for (const [name, value] of answer.fields ?? []) lines.push(`${name}: ${value}`);
   const head = toBytes(`${lines.join("\r\n")}\r\n\r\n`);
   if (method === "HEAD" || status === 204 || status === 304) return head;

@@ -22,6 +22,7 @@ export class SlotRequest implements Waiter {
   readonly arrivedAt: number;
   readonly wantsFresh = false;
   readonly isRetry = false;
+  readonly repeatable = true;
   readonly admitted = false;
   awayAtArrival = -1;
   inRoom = false;
@@ -62,7 +63,7 @@ export class SlotRequest implements Waiter {
     const { turn, upstream } = this.worker;
     turn.begin();
     this.state = "done";
-    upstream.answered(endpoint);
+    upstream.answered(endpoint, connection.uses > 1);
     if (!keep) connection.drop();
     upstream.release(connection, endpoint, keep, false);
     turn.end();
@@ -186,7 +187,10 @@ export class SlotLab {
       grant: (index, { endpoint, count }) =>
         this.#tell(index, (worker) => worker.upstream.slotsGranted(worker.endpoint(endpoint), count)),
       recall: (index, { endpoint, count, waitedMs }) =>
-        this.#tell(index, (worker) => worker.upstream.slotsRecalled(worker.endpoint(endpoint), count, waitedMs)),
+        this.#tell(
+          index,
+          (worker) => worker.upstream.slotsRecalled(worker.endpoint(endpoint), count, waitedMs),
+        ),
     });
     for (let index = 0; index < options.workers; index++) this.workers.push(new SlotWorker(this, index));
   }

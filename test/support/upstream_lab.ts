@@ -27,6 +27,7 @@ export class TestWaiter implements Waiter {
   arrivedAt: number;
   wantsFresh = false;
   isRetry = false;
+  repeatable = true;
   admitted = false;
   awayAtArrival = -1;
   inRoom = false;
@@ -85,7 +86,7 @@ export class TestWaiter implements Waiter {
   answered(keep = true): void {
     const { upstream } = this.lab;
     assert.ok(this.endpoint !== null);
-    upstream.answered(this.endpoint);
+    upstream.answered(this.endpoint, (this.connection?.uses ?? 0) > 1);
     this.release(keep);
   }
 

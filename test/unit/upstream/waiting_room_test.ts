@@ -9,6 +9,7 @@ function waiter(arrivedAt: number): Waiter {
     arrivedAt,
     wantsFresh: false,
     isRetry: false,
+    repeatable: true,
     admitted: false,
     awayAtArrival: -1,
     inRoom: false,
