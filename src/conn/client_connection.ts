@@ -249,7 +249,7 @@ export class ClientConnection extends Connection implements ClientStream {
       this.#parser.next();
       this.requestDone = true;
     }
-    this.setDeadline(Infinity);
+    this.#watchOnlySending();
     this.#handler.request(this, head);
   }
 
@@ -278,7 +278,7 @@ export class ClientConnection extends Connection implements ClientStream {
     this.#persist = false;
     this.requestDone = false;
     this.requestKind = "none";
-    this.setDeadline(Infinity);
+    this.#watchOnlySending();
     this.#handler.refused(this, fault, head);
   }
 
@@ -528,6 +528,12 @@ export class ClientConnection extends Connection implements ClientStream {
   /** The client does not read: it has the idle time to take the next bytes. */
   #watchSending(): void {
     this.setDeadline(this.turn.now + this.#settings.bodyIdleTimeoutMs);
+  }
+
+  /** Nothing is expected of the client, but to take what it has not taken of an earlier answer. */
+  #watchOnlySending(): void {
+    if (this.backlogBytes > 0) this.#watchSending();
+    else this.setDeadline(Infinity);
   }
 
   /** Sends what is left and closes; what the platform holds may take no longer than our own queue. */

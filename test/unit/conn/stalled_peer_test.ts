@@ -61,3 +61,19 @@ test("a client that never stops sending after our last answer is not listened to
   assert.equal(proxy.front.connections, 0);
   assert.match(client.received, /^HTTP\/1.1 400 /);
 });
+
+test("a client that leaves an answer unread and begins a request it never ends is dropped", async () => {
+  const yaml = "to: 3001\nbody_idle_timeout: 1s\nfirst_byte_timeout: 1s\n";
+  let answers = 0;
+  const { runtime, proxy, dial } = await lab(yaml, { receiveBufferBytes: 64 }, (peer) => {
+    if (answers++ === 0) answer(peer);
+  });
+  const client = dial();
+  client.socket.pause();
+  client.say(
+    "GET / HTTP/1.1\r\nHost: a\r\n\r\nPATCH / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\nbegun",
+  );
+  runtime.network.advance(30_000);
+  assert.equal(proxy.front.connections, 0);
+  assert.equal(proxy.upstream().inFlight, 0);
+});
