@@ -65,9 +65,13 @@ test("a client that never stops sending after our last answer is not listened to
 test("a client that leaves an answer unread and begins a request it never ends is dropped", async () => {
   const yaml = "to: 3001\nbody_idle_timeout: 1s\nfirst_byte_timeout: 1s\n";
   let answers = 0;
-  const { runtime, proxy, dial } = await lab(yaml, { receiveBufferBytes: 64 }, (peer) => {
-    if (answers++ === 0) answer(peer);
-  });
+  const { runtime, proxy, dial } = await lab(
+    yaml,
+    { receiveBufferBytes: 16, sendBufferBytes: 16 },
+    (peer) => {
+      if (answers++ === 0) answer(peer);
+    },
+  );
   const client = dial();
   client.socket.pause();
   client.say(
