@@ -584,6 +584,8 @@ export class OriginConnection implements Actor, SocketEvents {
         ]);
         const head = `HTTP/1.1 200 OK\r\nX-Echo: ${id}\r\nX-Len: 99\r\nTransfer-Encoding: chunked\r\n\r\n`;
         this.#say(bytesOf(head));
+        // To HEAD that is all of the answer; what follows is more than it.
+        if (message.method === "HEAD") this.#push({ kind: "answered" });
         this.#say(contentChunk(id));
         this.#say(bytesOf(rest));
         if (random.once(2)) this.#push({ kind: "finish" });
