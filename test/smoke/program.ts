@@ -41,14 +41,18 @@ function start(command: Command, args: readonly string[], cwd: string): ChildPro
   return spawn(program, [...first, ...args], { cwd, env: environment, stdio });
 }
 
-function ending(child: ChildProcess): Promise<Ended> {
-  let stdout = "";
-  let stderr = "";
-  child.stdout?.on("data", (bytes) => stdout += String(bytes));
-  child.stderr?.on("data", (bytes) => stderr += String(bytes));
+/** What a program has written so far. */
+interface Output {
+  stdout: string;
+  stderr: string;
+}
+
+function ending(child: ChildProcess, output: Output = { stdout: "", stderr: "" }): Promise<Ended> {
+  child.stdout?.on("data", (bytes) => output.stdout += String(bytes));
+  child.stderr?.on("data", (bytes) => output.stderr += String(bytes));
   return new Promise((resolve, reject) => {
     child.on("error", reject);
-    child.on("close", (code, signal) => resolve({ code, signal, stdout, stderr }));
+    child.on("close", (code, signal) => resolve({ code, signal, ...output }));
   });
 }
 
@@ -68,6 +72,7 @@ export class Serving {
   /** Resolves when the process has ended. */
   readonly ended: Promise<Ended>;
   readonly #child: ChildProcess;
+  readonly #output: Output;
 
   /** Starts it and waits until it says that it is ready. */
   static async start(command: Command, args: readonly string[], folder: ScratchFolder): Promise<Serving> {
@@ -75,28 +80,58 @@ export class Serving {
     rmSync(portFile, { force: true });
     const own = ["--listen", "127.0.0.1:0", "--port-file", portFile, "--ready-fd", "3"];
     const child = start(command, [...own, ...args], folder.path);
-    const ended = ending(child);
+    const output: Output = { stdout: "", stderr: "" };
+    const ended = ending(child, output);
     try {
       await within(Promise.race([readyOn(child), failureOf(ended)]), "sluice to be ready");
       if (!existsSync(portFile)) throw new Error("ready, but the port file is not there");
       const text = readFileSync(portFile, "latin1");
       const port = Number(/^(\d+)\n$/.exec(text)?.[1]);
       if (!(port > 0)) throw new Error(`the port file holds ${JSON.stringify(text)}`);
-      return new Serving(child, port, ended);
+      return new Serving(child, port, ended, output);
     } catch (error) {
       child.kill("SIGKILL");
       throw error;
     }
   }
 
-  private constructor(child: ChildProcess, port: number, ended: Promise<Ended>) {
+  private constructor(child: ChildProcess, port: number, ended: Promise<Ended>, output: Output) {
     this.#child = child;
+    this.#output = output;
     this.port = port;
     this.ended = ended;
   }
 
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
   terminate(): void {
-    this.#child.kill("SIGTERM");
+    this.signal("SIGTERM");
+  }
+
+  signal(name: "SIGTERM" | "SIGINT" | "SIGUSR1" | "SIGKILL"): void {
+    // Not through the child: Deno would report the signal as what ended it.
+    process.kill(this.pid, name);
+  }
+
+  /** Resolves when standard error has said this. */
+  async said(pattern: RegExp): Promise<void> {
+    const stderr = this.#child.stderr as Readable;
+    await within(
+      new Promise<void>((resolve) => {
+        const look = () => {
+          if (!pattern.test(this.#output.stderr)) return;
+          stderr.off("data", look);
+          resolve();
+        };
+        stderr.on("data", look);
+        look();
+      }),
+      `sluice to say ${pattern}`,
+      undefined,
+      () => `it said ${this.#output.stderr}`,
+    );
   }
 
   /** SIGTERM, and a clean end. @throws when it ends otherwise */

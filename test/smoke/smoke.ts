@@ -12,6 +12,7 @@ import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { childrenOf, untilGone } from "../support/processes.ts";
 import { askOnce, RawClient } from "../support/raw_client.ts";
 import { ScriptedOrigin } from "../support/scripted_origin.ts";
 import { turn } from "../support/watchdog.ts";
@@ -245,7 +246,66 @@ const checks: Check[] = [
         }
       }),
   },
+  {
+    name: "two workers: killing one under load costs its connections only, SIGTERM ends all",
+    brief: false,
+    run: (command, folder) =>
+      withOrigin(async (origin) => {
+        origin.auto(() => "served");
+        const args = ["--to", origin.address, "--workers", "2"];
+        if (process.platform !== "linux") {
+          const { code, stderr } = await runToEnd(command, args, folder.path);
+          assert.equal(code, 2, stderr);
+          return;
+        }
+        const sluice = await Serving.start(command, args, folder);
+        try {
+          let load = true;
+          const asking = Promise.all(Array.from({ length: 16 }, () => askOn(sluice.port, () => load)));
+          const workers = childrenOf(sluice.pid);
+          assert.equal(workers.length, 2);
+          process.kill(workers[0]?.pid ?? 0, "SIGKILL");
+          await sluice.said(/serves again/);
+          load = false;
+          const asked = await asking;
+          const failures = asked.map((client) => client.failures);
+          assert.ok(failures.every((count) => count <= 1), `failures: ${failures}`);
+          assert.ok(failures.includes(0), "the other worker's clients noticed nothing");
+          const successors = childrenOf(sluice.pid);
+          assert.equal(successors.length, 2);
+          await sluice.stop();
+          for (const { pid } of successors) await untilGone(pid);
+        } finally {
+          sluice.kill();
+        }
+      }),
+  },
 ];
+
+/** What a client that asks again and again has seen. */
+interface Asked {
+  answers: number;
+  failures: number;
+}
+
+/** Asks on one connection until told to stop, and on a new one when it breaks. */
+async function askOn(port: number, goOn: () => boolean): Promise<Asked> {
+  const asked = { answers: 0, failures: 0 };
+  let client = await RawClient.connect(port);
+  while (goOn()) {
+    try {
+      assert.equal((await client.ask(get("/"))).status, 200);
+      asked.answers++;
+    } catch (error) {
+      if (error instanceof assert.AssertionError) throw error;
+      asked.failures++;
+      client.destroy();
+      client = await RawClient.connect(port);
+    }
+  }
+  client.destroy();
+  return asked;
+}
 
 /** Serves one connection, not listening meanwhile, and listens again `awayMs` after its end. */
 function awayAfterEachRequest(origin: ScriptedOrigin, awayMs: number): void {

@@ -92,7 +92,8 @@ class Walk {
     const { lab } = this;
     for (const corpse of lab.corpses) lab.bury(corpse);
     for (const port of lab.ports) await lab.up(port);
-    const open = () => lab.workers.flatMap(({ requests }) => requests).filter(({ state }) => state === "waiting");
+    const open = () =>
+      lab.workers.flatMap(({ requests }) => requests).filter(({ state }) => state === "waiting");
     for (let round = 0; round < 2000; round++) {
       lab.settle();
       lab.check();
@@ -117,7 +118,10 @@ class Walk {
       lab.settle();
       lab.advance(10);
     }
-    assert.ok(requests.every(({ state }) => state === "served"), `worker ${index} can have all ${count} slots`);
+    assert.ok(
+      requests.every(({ state }) => state === "served"),
+      `worker ${index} can have all ${count} slots`,
+    );
     lab.check();
     for (const request of requests) request.answered(true);
     lab.settle();
@@ -197,7 +201,9 @@ test("slots: workers under equal load seldom trade", async () => {
   for (let ms = 0; ms < 2000; ms++) {
     refill();
     lab.settle();
-    if (ms % 2 === 0) for (const worker of lab.workers) for (const one of worker.served) one.answered(true);
+    if (ms % 2 === 0) {
+      for (const worker of lab.workers) for (const one of worker.served) one.answered(true);
+    }
     lab.advance(1);
   }
   assert.ok(lab.order.length > 3000, `${lab.order.length} served`);

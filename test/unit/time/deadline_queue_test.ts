@@ -199,5 +199,7 @@ test("thousands of items, moved at random: each fires once and in time, and noth
   }
   assert.equal(queue.size, 0);
   assert.equal(clock.pendingTimers, 0);
-  for (const one of items) assert.ok(one.filedBefore === null && one.filedAfter === null, "no links are left");
+  for (const one of items) {
+    assert.ok(one.filedBefore === null && one.filedAfter === null, "no links are left");
+  }
 });
