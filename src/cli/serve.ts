@@ -45,11 +45,12 @@ export async function serve(
   const stopping = stopSignals(system);
   system.onSignal("SIGUSR1", () => controller.reopen());
 
+  const files = new Map<string, string>();
   const started = await Promise.race([controller.start(), stopping.first]);
   if (typeof started === "object") {
     if (!started.ok) return failed(system, started.failure);
     try {
-      await announce(system, config, started.addresses);
+      await announce(system, config, started.addresses, files);
     } catch (error) {
       controller.abort();
       await controller.ended;
@@ -70,9 +71,7 @@ export async function serve(
     });
   }
   const failure = await controller.ended;
-  const { pidFile, portFile } = config.process;
-  if (pidFile !== null) await system.remove(pidFile).catch(() => {});
-  if (portFile !== null) await system.remove(portFile).catch(() => {});
+  for (const [path, text] of files) await removeOwn(system, path, text);
   if (failure === null) logger.info("sluice", "stopped");
   await logger.flush();
   return failure === null ? EXIT.done : failed(system, failure);
@@ -102,14 +101,34 @@ function failed(system: System, { kind, message }: StartFailure): ExitCode {
   return fail(system, kind === "bind" ? EXIT.bind : EXIT.failed, message);
 }
 
-/** Tells whoever waits that requests can be sent. */
-async function announce(system: System, config: Config, bound: readonly Address[]): Promise<void> {
+/** Removes a file that we have written, unless somebody (our successor, say) has written it since. */
+async function removeOwn(system: System, path: string, text: string): Promise<void> {
+  try {
+    if (await system.readText(path) === text) await system.remove(path);
+  } catch (error) {
+    // It is gone already, or not ours to remove any more.
+    if (!(error instanceof SystemError)) throw error;
+  }
+}
+
+/**
+ * Tells whoever waits that requests can be sent.
+ *
+ * @param files gets the files written and their contents
+ */
+async function announce(
+  system: System,
+  config: Config,
+  bound: readonly Address[],
+  files: Map<string, string>,
+): Promise<void> {
   const { pidFile, portFile, readyFd } = config.process;
-  if (pidFile !== null) await system.writeText(pidFile, `${system.pid}\n`);
+  if (pidFile !== null) files.set(pidFile, `${system.pid}\n`);
   if (portFile !== null) {
     const ports = bound.map((address) => address.kind === "tcp" ? String(address.port) : address.path);
-    await system.writeText(portFile, ports.join("\n") + "\n");
+    files.set(portFile, ports.join("\n") + "\n");
   }
+  for (const [path, text] of files) await system.writeText(path, text);
   if (readyFd !== null) system.writeDescriptor(readyFd, "READY=1\n");
   await system.notifySupervisor(`READY=1\nMAINPID=${system.pid}\n`);
 }
