@@ -40,7 +40,7 @@ import { Finding } from "./support/strict_reader.ts";
 const LONGEST_DEADLINE_MS = 60_000;
 /** A case that takes longer than this is stuck. */
 const LONGEST_CASE_MS = 1_200_000;
-const MOST_STEPS = 400_000;
+const MOST_STEPS = 4_000_000;
 const FIRST_PORT = 3001;
 
 interface CaseOptions {
