@@ -121,9 +121,9 @@ function testArguments(runtime: RunnerName, grep: string, files: readonly string
   switch (runtime) {
     case "node": {
       const filter = grep === "" ? [] : [`--test-name-pattern=${grep}`];
-      // A socket that a failed test left open must not keep the run from ending; the others exit anyway.
-      const ends = ["--test-force-exit", `--test-timeout=${oneTestMs}`];
-      return ["--test", "--test-concurrency=1", "--test-reporter=spec", ...ends, ...filter, ...files];
+      // Not --test-force-exit: it ends a file before all of its tests have been counted, or run.
+      const ends = `--test-timeout=${oneTestMs}`;
+      return ["--test", "--test-concurrency=1", "--test-reporter=spec", ends, ...filter, ...files];
     }
     case "bun": {
       const filter = grep === "" ? [] : ["-t", grep];
