@@ -14,6 +14,7 @@ import { clearImmediate, clearTimeout, setImmediate, setTimeout } from "node:tim
 import { isatty } from "node:tty";
 import { type Clock, type SignalName, SocketFailure, type System, type Timer } from "./contract.ts";
 import { closeInherited, writeInherited } from "./deno_descriptor.ts";
+import { keepInspectorClosed } from "./deno_inspector.ts";
 import { errorDetail } from "./socket_error.ts";
 import { notifySupervisor } from "./supervisor.ts";
 import { openTextSink, sleep, systemError } from "./text_sink.ts";
@@ -201,6 +202,7 @@ async function readStdin(): Promise<string> {
 function onSignal(name: SignalName, handler: () => void): void {
   try {
     process.on(name, () => handler());
+    if (name === "SIGUSR1") keepInspectorClosed();
   } catch {
     // Windows lacks most of them, and says so in different ways.
   }

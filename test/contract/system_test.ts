@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url";
 import { SystemError } from "../../runtime/contract.ts";
 import { notifySupervisor } from "../../runtime/supervisor.ts";
 import { createSystem } from "../../runtime/system.ts";
+import { within } from "../support/watchdog.ts";
 
 const system = createSystem();
 const ANY_SIZE = 1 << 30;
@@ -88,6 +89,30 @@ test("a signal reaches its handlers", async () => {
   process.kill(process.pid, "SIGHUP");
   await arrived;
   clearInterval(alive);
+});
+
+test("SIGUSR1 leaves no debugger open, as Deno would", async () => {
+  // Node and Bun open none when the signal is handled.
+  if (!("Deno" in globalThis)) return;
+  const [program, ...args] = childCommand("./signal_child.ts", "");
+  const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });
+  // `child.kill` of Deno sends one signal and no more.
+  const send = (signal: NodeJS.Signals) => process.kill(child.pid ?? 0, signal);
+  // Deno listens for the signal half a second after its start.
+  let signals: ReturnType<typeof setInterval> | null = null;
+  child.stdout.once("data", () => (signals = setInterval(() => send("SIGUSR1"), 50)));
+  child.stderr.on("data", (bytes: Uint8Array) => {
+    // The port may be in use, by somebody's debugger.
+    if (!/Debugger listening|inspector/i.test(new TextDecoder().decode(bytes))) return;
+    if (signals !== null) clearInterval(signals);
+    send("SIGUSR2");
+  });
+  try {
+    assert.equal((await within(outcome(child), "the debugger to close")).code, 0);
+  } finally {
+    if (signals !== null) clearInterval(signals);
+    child.kill("SIGKILL");
+  }
 });
 
 test("a sink keeps the order and appends", () =>
