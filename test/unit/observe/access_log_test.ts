@@ -180,3 +180,25 @@ test("flush and reopen hand on what is left first", async () => {
   log.flushNow();
   assert.equal(text.split("\n").length, 4);
 });
+
+test("a line that others could break in two is made to fit", () => {
+  for (const format of ["json", "combined"] as const) {
+    const clock = new FakeClock();
+    let text = "";
+    const sink = new MemorySink(1, 1e6, (more) => (text += more));
+    sink.wholeLineBytes = 4096;
+    const log = new AccessLog(sink, clock, format);
+    const odd = "\u00e9".repeat(5000);
+    log.record(
+      record({ target: `/${odd}`, referer: odd, userAgent: odd, host: odd, detail: odd, method: odd }),
+    );
+    log.record(record({ target: "/short" }));
+    log.flushNow();
+    const lines = text.split("\n");
+    assert.equal(lines.length, 3);
+    assert.ok((lines[0]?.length ?? 0) < 4096, `${lines[0]?.length}`);
+    assert.ok((lines[0]?.length ?? 0) > 1000, "no more is cut than has to be");
+    assert.match(lines[1] ?? "", /short/);
+    if (format === "json") JSON.parse(lines[0] ?? "");
+  }
+});
