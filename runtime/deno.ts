@@ -80,6 +80,7 @@ class DenoRuntime implements Runtime {
       );
       return new AcceptLoop(this, listener, handshakes, options, events);
     } catch (error) {
+      if (error instanceof SocketFailure) throw error;
       const { code, detail } = socketErrorOf(error, "bind");
       throw new SocketFailure(code, detail);
     }

@@ -5,9 +5,10 @@ import {
   type ListenOptions,
   type Runtime,
   type ServerTls,
+  type SocketErrorCode,
   SocketFailure,
 } from "../../runtime/contract.ts";
-import { printAddress } from "../config/address.ts";
+import { printListen } from "../config/address.ts";
 import type { Config, ListenConfig } from "../config/config.ts";
 import type { Front } from "../front/front.ts";
 
@@ -39,7 +40,7 @@ export async function bindListeners(
     } catch (error) {
       if (!(error instanceof SocketFailure)) throw error;
       await front.drain(0);
-      return { ok: false, message: failureText(address, error) };
+      return { ok: false, message: failureText({ ...listen, address }, error) };
     }
   }
   return { ok: true, addresses: bound };
@@ -67,7 +68,7 @@ export async function findPortInUse(runtime: Runtime, config: Config): Promise<s
       await probe.close();
     } catch (error) {
       if (!(error instanceof SocketFailure)) throw error;
-      return failureText(address, error);
+      return failureText(listen, error);
     }
   }
   return null;
@@ -89,11 +90,24 @@ function listenOptions(
   };
 }
 
-function failureText(address: Address, error: SocketFailure): string {
-  const fix = error.code === "address_in_use"
-    ? "; another program listens there: stop it, or choose another --listen"
-    : error.code === "permission_denied"
-    ? "; ports below 1024 need privileges: choose another --listen"
-    : "";
-  return `cannot listen on ${printAddress(address)}: ${error.message}${fix}`;
+function failureText(listen: ListenConfig, error: SocketFailure): string {
+  return `cannot listen on ${printListen(listen)}: ${error.message}${fixOf(listen, error.code)}`;
+}
+
+function fixOf({ address, tls }: ListenConfig, code: SocketErrorCode): string {
+  switch (code) {
+    case "address_in_use":
+      if (address.kind === "unix") return "; another program listens there, or has left the file behind";
+      return "; another program listens there: stop it, or choose another --listen";
+    case "permission_denied":
+    case "address_not_available":
+      // Node says EACCES for a folder that does not exist.
+      if (address.kind === "unix") return "; the folder must exist, and we must be allowed to write to it";
+      if (code === "address_not_available") {
+        return "; this machine has no such address: choose another --listen";
+      }
+      return address.port < 1024 ? "; ports below 1024 need privileges: choose another --listen" : "";
+    default:
+      return tls ? "; do tls.cert and tls.key belong together?" : "";
+  }
 }

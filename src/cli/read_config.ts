@@ -6,6 +6,7 @@ import type { Flags } from "../config/layer.ts";
 import { loadConfig, type Loaded, type Rejected } from "../config/load.ts";
 import { envName, flagName } from "../config/option.ts";
 import { type Origin, type Problem, problemAt } from "../config/problem.ts";
+import { pemFault } from "./files.ts";
 
 /**
  * The effective configuration out of flags, environment and the file they name (`-` is standard input).
@@ -31,16 +32,17 @@ export async function readConfig(system: System, flags: Flags): Promise<Loaded |
   }
 }
 
-/** Tries to read the certificate files that the configuration names. */
+/** Tries to read the certificate files that the configuration names, and looks into them. */
 export async function checkFiles(system: System, loaded: Loaded): Promise<readonly Problem[]> {
   const problems: Problem[] = [];
   for (const [path, file] of filesOf(loaded.config)) {
+    let wrong: string | null;
     try {
-      await system.readText(file);
+      wrong = pemFault(await system.readText(file), path.endsWith("key") ? "key" : "certificate");
     } catch (error) {
-      const origin = originOf(loaded, path);
-      problems.push(problemAt(origin, path, `cannot be read: ${reasonOf(error)}`));
+      wrong = `cannot be read: ${reasonOf(error)}`;
     }
+    if (wrong !== null) problems.push(problemAt(originOf(loaded, path), path, wrong));
   }
   return problems;
 }

@@ -4,7 +4,7 @@
  */
 
 import { type Address, type Runtime, type System, SystemError } from "../../runtime/contract.ts";
-import { printAddress } from "../config/address.ts";
+import { printListen } from "../config/address.ts";
 import type { Config } from "../config/config.ts";
 import { Controller, type ControllerObserver } from "../control/controller.ts";
 import type { StartFailure } from "../control/messages.ts";
@@ -12,6 +12,7 @@ import { type Logger } from "../observe/logger.ts";
 import { openLogger } from "../observe/watcher.ts";
 import { findPortInUse } from "./bind_listeners.ts";
 import { EXIT, type ExitCode } from "./exit_code.ts";
+import { named } from "./files.ts";
 import { localWorker } from "./local_worker.ts";
 import { printError } from "./output.ts";
 import { workerProcesses } from "./worker_process.ts";
@@ -54,9 +55,12 @@ export async function serve(
     } catch (error) {
       controller.abort();
       await controller.ended;
+      for (const [path, text] of files) await removeOwn(system, path, text);
       return fail(system, EXIT.failed, error instanceof Error ? error.message : String(error));
     }
-    const where = started.addresses.map(printAddress).join(", ");
+    const where = started.addresses
+      .map((address, index) => printListen({ address, tls: config.listen[index]?.tls === true }))
+      .join(", ");
     const workers = count > 1 ? ` with ${count} workers` : "";
     logger.info("sluice", `listening on ${where}${workers}`);
     hooks.onReady?.(started.addresses);
@@ -123,13 +127,18 @@ async function announce(
   files: Map<string, string>,
 ): Promise<void> {
   const { pidFile, portFile, readyFd } = config.process;
-  if (pidFile !== null) files.set(pidFile, `${system.pid}\n`);
+  const write = async (option: string, path: string, text: string) => {
+    await named(`--${option}: cannot be written`, () => system.writeText(path, text));
+    files.set(path, text);
+  };
+  if (pidFile !== null) await write("pid-file", pidFile, `${system.pid}\n`);
   if (portFile !== null) {
     const ports = bound.map((address) => address.kind === "tcp" ? String(address.port) : address.path);
-    files.set(portFile, ports.join("\n") + "\n");
+    await write("port-file", portFile, ports.join("\n") + "\n");
   }
-  for (const [path, text] of files) await system.writeText(path, text);
-  if (readyFd !== null) system.writeDescriptor(readyFd, "READY=1\n");
+  if (readyFd !== null) {
+    await named(`--ready-fd ${readyFd}`, () => system.writeDescriptor(readyFd, "READY=1\n"));
+  }
   await system.notifySupervisor(`READY=1\nMAINPID=${system.pid}\n`);
 }
 

@@ -29,6 +29,7 @@ import type { Endpoint } from "../upstream/endpoint.ts";
 import type { SlotSource } from "../upstream/slot_share.ts";
 import type { Upstream } from "../upstream/upstream.ts";
 import { bindListeners } from "./bind_listeners.ts";
+import { named, readPem } from "./files.ts";
 import { buildWorld, type Sharing } from "./world.ts";
 
 /** Exchanges of a worker are numbered from a multiple of this, so that no two of one run share a number. */
@@ -164,14 +165,18 @@ export class Worker {
     const shared = place.count > 1;
     const ours = shareConfig(config, place);
     try {
-      const watcher = await Watcher.open(this.#runtime, this.#system, ours.log, {
-        shared,
-        firstId: place.serial * IDS_PER_WORKER + 1,
-        ...(this.#logger === null ? {} : { logger: this.#logger }),
-        ...(shared
-          ? { onAway: (upstream, endpoint, error) => this.#tellAway(upstream, endpoint, error) }
-          : {}),
-      });
+      const watcher = await named(
+        "access_log.to: cannot be opened",
+        () =>
+          Watcher.open(this.#runtime, this.#system, ours.log, {
+            shared,
+            firstId: place.serial * IDS_PER_WORKER + 1,
+            ...(this.#logger === null ? {} : { logger: this.#logger }),
+            ...(shared
+              ? { onAway: (upstream, endpoint, error) => this.#tellAway(upstream, endpoint, error) }
+              : {}),
+          }),
+      );
       const tls = await readTls(this.#system, ours);
       const built = await buildWorld(this.#runtime, this.#system, ours, watcher, this.#sharing(place, slots));
       const front = new Front(this.#runtime, built.world, watcher);
@@ -278,8 +283,8 @@ async function readTls(system: System, config: Config): Promise<ServerTls | null
   if (config.tls === null) return null;
   const { certFile, keyFile } = config.tls;
   return {
-    cert: await system.readText(certFile),
-    key: await system.readText(keyFile),
+    cert: await readPem(system, "tls.cert", certFile, "certificate"),
+    key: await readPem(system, "tls.key", keyFile, "key"),
     alpn: ["http/1.1"],
   };
 }

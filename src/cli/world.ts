@@ -15,6 +15,7 @@ import { DEFAULT_LIMITS, type Http1Limits } from "../http1/limits.ts";
 import { HttpDate } from "../time/http_date.ts";
 import type { EndpointSettings } from "../upstream/endpoint.ts";
 import { Upstream, type UpstreamObserver, type UpstreamSettings } from "../upstream/upstream.ts";
+import { type PemKind, readPem } from "./files.ts";
 
 /** Told what happens while the world serves. */
 export interface WorldObserver extends UpstreamObserver {
@@ -40,7 +41,7 @@ export interface BuiltWorld {
 /**
  * Builds everything but the listeners; opens nothing.
  *
- * @throws SystemError when a file of `upstream_tls` cannot be read
+ * @throws SystemError when a file of `upstream_tls` cannot be read or used
  */
 export async function buildWorld(
   runtime: Runtime,
@@ -117,15 +118,19 @@ async function endpointSettings(
   sharing: Sharing,
 ): Promise<EndpointSettings[]> {
   const { tls } = upstream;
-  const [ca, cert, key] = await Promise.all(
-    [tls.caFile, tls.certFile, tls.keyFile].map((file) => file === null ? null : system.readText(file)),
-  );
+  const read = (file: string | null, option: string, kind: PemKind) =>
+    file === null ? null : readPem(system, `upstream_tls.${option} of ${upstream.name}`, file, kind);
+  const [ca, cert, key] = await Promise.all([
+    read(tls.caFile, "ca", "certificate"),
+    read(tls.certFile, "cert", "certificate"),
+    read(tls.keyFile, "key", "key"),
+  ]);
   return upstream.endpoints.map((endpoint) => {
     const clientTls: ClientTls | null = endpoint.scheme === "http" ? null : {
       serverName: tls.serverName ?? (endpoint.address.kind === "tcp" ? endpoint.address.host : "localhost"),
       verify: tls.verify,
-      ca: ca ?? null,
-      ...(cert != null && key != null ? { cert, key } : {}),
+      ca,
+      ...(cert !== null && key !== null ? { cert, key } : {}),
     };
     return {
       name: endpoint.name,

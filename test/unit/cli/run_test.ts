@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { run, type Serve } from "../../../src/cli/run.ts";
 import type { Config } from "../../../src/config/config.ts";
 import { createMemoryRuntime } from "../../support/memory_runtime.ts";
+import { localhostCertificate, testAuthority } from "../../support/certificates.ts";
 import { MemorySystem, type MemorySystemOptions } from "../../support/memory_system.ts";
 
 interface Outcome {
@@ -120,10 +121,17 @@ test("check reads certificate files", async () => {
     "--upstream-tls-ca",
     "ca",
   ];
-  const missing = await sluice(args, { files: { c: "x" } });
+  const { cert, key } = localhostCertificate;
+  const missing = await sluice(args, { files: { c: cert } });
   assert.equal(missing.code, 2);
   assert.match(missing.stderr, /^--tls-key: cannot be read: .*\n--upstream-tls-ca: cannot be read: .*\n$/);
-  assert.equal((await sluice(args, { files: { c: "x", k: "x", ca: "x" } })).code, 0);
+  const exchanged = await sluice(args, { files: { c: key, k: cert, ca: "x" } });
+  assert.equal(
+    exchanged.stderr,
+    "--tls-cert: has no certificate in PEM format\n--tls-key: has no private key in PEM format\n" +
+      "--upstream-tls-ca: has no certificate in PEM format\n",
+  );
+  assert.equal((await sluice(args, { files: { c: cert, k: key, ca: testAuthority } })).code, 0);
 });
 
 test("a flood of problems is cut", async () => {
