@@ -9,7 +9,7 @@
  */
 
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { childrenOf, untilGone } from "../support/processes.ts";
@@ -244,6 +244,52 @@ const checks: Check[] = [
         } finally {
           sluice.kill();
         }
+      }),
+  },
+  {
+    name: "a second SIGTERM ends it at once",
+    brief: false,
+    run: (command, folder) =>
+      withOrigin(async (origin) => {
+        const sluice = await Serving.start(command, ["--to", origin.address], folder);
+        try {
+          const asking = askOnce(sluice.port, get("/never"));
+          asking.catch(() => {});
+          await (await origin.accept()).readRequest();
+          sluice.terminate();
+          await untilRefused(sluice.port);
+          sluice.terminate();
+          await assert.rejects(asking, "the request is given up");
+          await sluice.untilCleanEnd();
+        } finally {
+          sluice.kill();
+        }
+      }),
+  },
+  {
+    name: "the access log goes on in a new file after SIGUSR1",
+    brief: false,
+    run: (command, folder) =>
+      withOrigin(async (origin) => {
+        if (process.platform === "win32") return;
+        origin.auto((request) => request.target);
+        const [log, old] = [folder.file("access.log"), folder.file("access.log.1")];
+        const args = ["--to", origin.address, "--access-log", "json", "--access-log-to", log];
+        let asked = 0;
+        await serving(command, folder, args, async (sluice) => {
+          const ask = () => askOnce(sluice.port, get(`/${asked++}`));
+          await ask();
+          renameSync(log, old);
+          sluice.signal("SIGUSR1");
+          const written = () => existsSync(log) && readFileSync(log, "utf8").includes("\n");
+          for (const deadline = performance.now() + 10_000; !written() && performance.now() < deadline;) {
+            await ask();
+            await turn();
+          }
+        });
+        const lines = (readFileSync(old, "utf8") + readFileSync(log, "utf8")).trimEnd().split("\n");
+        const targets = lines.map((line) => (JSON.parse(line) as { target: string }).target);
+        assert.deepEqual(targets, Array.from({ length: asked }, (_, index) => `/${index}`));
       }),
   },
   {
