@@ -104,7 +104,7 @@ export const UPSTREAM_OPTIONS = {
     default: "connect,reset",
     help: "what to retry after: connect, reset, timeout, 50x",
     doc:
-      "`connect`: an endpoint could not be reached, try the next. `reset`: the connection ended before a response " +
+      "`connect`: nothing was sent; `hold` decides about that, listed here or not. `reset`: the connection ended before a response " +
       "began. `timeout`: no response began within `first_byte_timeout`. `502`, `503`, `504`: the endpoint answered that.",
     example: "[connect, reset, 503]",
   },
