@@ -1,0 +1,84 @@
+/** What `sluice watch` prints, one JSON object a line. */
+
+import type { ReasonCode } from "../exchange/reason.ts";
+
+interface Common {
+  /** ISO 8601, UTC. */
+  readonly time: string;
+}
+
+interface OfUpstream extends Common {
+  readonly upstream: string;
+}
+
+interface OfEndpoint extends OfUpstream {
+  readonly endpoint: string;
+}
+
+export type ControlEvent =
+  | { readonly event: "endpoint_down"; readonly reason: string; readonly detail: string } & OfEndpoint
+  | { readonly event: "endpoint_up"; readonly away_ms: number } & OfEndpoint
+  /** Requests have begun to wait: no endpoint can be reached, or the upstream is paused. */
+  | { readonly event: "held"; readonly waiting: number } & OfUpstream
+  /** Nobody waits any more. */
+  | { readonly event: "released"; readonly held_ms: number } & OfUpstream
+  | { readonly event: "paused"; readonly lease_ms: number | null } & OfUpstream
+  | { readonly event: "resumed"; readonly because: "asked" | "lease_ended" } & OfUpstream
+  | { readonly event: "draining" | "drained" | "undrained" } & OfEndpoint
+  | {
+    readonly event: "swapped";
+    readonly from: readonly string[];
+    readonly to: readonly string[];
+  } & OfUpstream
+  | { readonly event: "reloaded"; readonly generation: number; readonly changes: readonly string[] } & Common
+  | { readonly event: "reload_failed"; readonly problems: readonly string[] } & Common
+  | { readonly event: "upgrading" | "upgraded"; readonly pid: number } & Common
+  | { readonly event: "upgrade_failed"; readonly detail: string } & Common
+  | {
+    readonly event: "child_started" | "child_ended" | "child_given_up";
+    readonly pid: number;
+    readonly detail: string;
+  } & OfUpstream
+  | { readonly event: "worker_ended" | "worker_back"; readonly worker: number; readonly detail: string }
+    & Common
+  /** A request failed. At most 100 a second are told; `dropped` events say how many were not. */
+  | {
+    readonly event: "failed";
+    readonly reason: ReasonCode;
+    readonly status: number;
+    readonly method: string;
+    readonly target: string;
+    readonly endpoint: string;
+    readonly detail: string;
+  } & OfUpstream
+  | { readonly event: "dropped"; readonly count: number } & Common
+  | { readonly event: "stopping" } & Common;
+
+export type EventName = ControlEvent["event"];
+
+/** All names, for `--until` and the reference. */
+export const EVENT_NAMES: readonly EventName[] = [
+  "endpoint_down",
+  "endpoint_up",
+  "held",
+  "released",
+  "paused",
+  "resumed",
+  "draining",
+  "drained",
+  "undrained",
+  "swapped",
+  "reloaded",
+  "reload_failed",
+  "upgrading",
+  "upgraded",
+  "upgrade_failed",
+  "child_started",
+  "child_ended",
+  "child_given_up",
+  "worker_ended",
+  "worker_back",
+  "failed",
+  "dropped",
+  "stopping",
+];

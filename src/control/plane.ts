@@ -1,0 +1,146 @@
+/**
+ * What can be asked of a running Sluice. The control socket, the admin listener and the signals ask; the
+ * controller and what it was given answer. Nothing here knows of sockets, JSON or exit codes.
+ */
+
+import type { ControlEvent } from "./event.ts";
+import type { Status } from "./status.ts";
+
+/**
+ * Why something was not done; stable, for scripts.
+ * - `unknown_name`: no such upstream or endpoint; the message lists those there are
+ * - `ambiguous_name`: an endpoint of that name is in several upstreams; say which
+ * - `invalid`: what was asked for makes no sense; for a reload: the configuration has problems
+ * - `not_possible`: this Sluice, platform or configuration cannot do it; the message says why
+ * - `unhealthy`: new endpoints did not become ready
+ * - `timeout`: the condition did not come true in time; what was done (a pause, say) stays done
+ * - `busy`: another operation of this kind is under way
+ * - `failed`: anything else
+ */
+export type RefusalCode =
+  | "unknown_name"
+  | "ambiguous_name"
+  | "invalid"
+  | "not_possible"
+  | "unhealthy"
+  | "timeout"
+  | "busy"
+  | "failed";
+
+export interface Refusal {
+  readonly ok: false;
+  readonly code: RefusalCode;
+  /** A sentence for people: the place, and what to do. */
+  readonly message: string;
+  /** Further lines, one problem each. */
+  readonly problems?: readonly string[];
+}
+
+export type Outcome<T = Record<never, never>> = ({ readonly ok: true } & T) | Refusal;
+
+/** Where the work of a verb stands when it waits for requests to end. */
+export interface Quiet {
+  readonly in_flight: number;
+  readonly waiting: number;
+}
+
+export interface ReloadDone {
+  readonly generation: number;
+  /** What is different now, one line each; empty = nothing. */
+  readonly changes: readonly string[];
+  /** What differs but cannot be changed while running, one line each. */
+  readonly ignored: readonly string[];
+}
+
+export interface ControlPlane {
+  status(): Promise<Status>;
+
+  /** Calls `heard` for each event from now on. @returns ends it */
+  watch(heard: (event: ControlEvent) => void): () => void;
+
+  /**
+   * Holds new requests of an upstream (null = of all) and waits until those in flight have ended. Paused
+   * twice it stays paused; the newer lease counts.
+   *
+   * @param waitIdleMs how long to wait for them; 0 = not at all. Refused as `timeout`, it stays paused
+   * @param leaseMs resumes by itself then; null = never
+   * @returns `token`: names this pause; a `resume` with it does nothing once somebody else has paused anew
+   */
+  pause(
+    upstream: string | null,
+    waitIdleMs: number,
+    leaseMs: number | null,
+  ): Promise<Outcome<Quiet & { readonly token: string }>>;
+
+  /** Lets the requests go, oldest first, as fast as the endpoints take them. Nothing paused is fine. */
+  resume(upstream: string | null, token?: string): Promise<Outcome<Quiet>>;
+
+  /** Begins the lease of a pause anew. Refused as `unknown_name` when that pause is over. */
+  renew(token: string, leaseMs: number): Promise<Outcome>;
+
+  /**
+   * Sends an endpoint no new request, closes its idle connections, ends its WebSockets with Close 1001 spread
+   * over `windowMs`, and whatever is left when that is over.
+   *
+   * @param upstream null = find it by the endpoint's name
+   * @param wait answer when nothing of it is open any more, instead of at once
+   */
+  drain(
+    endpoint: string,
+    upstream: string | null,
+    windowMs: number,
+    wait: boolean,
+  ): Promise<Outcome<{ readonly in_flight: number }>>;
+
+  undrain(endpoint: string, upstream: string | null): Promise<Outcome>;
+
+  /**
+   * Replaces all endpoints of an upstream in one step: the new ones must accept connections (and answer
+   * `healthPath` with 200 to 399), then they take over, then the old ones drain.
+   *
+   * @param addresses as `--to` takes them
+   * @param timeoutMs for getting ready; refused as `unhealthy` afterwards, nothing has changed then
+   */
+  swap(
+    upstream: string | null,
+    addresses: readonly string[],
+    healthPath: string | null,
+    timeoutMs: number,
+    drainMs: number,
+  ): Promise<Outcome<{ readonly generation: number; readonly from: readonly string[] }>>;
+
+  /** Waits until an endpoint can be reached (`healthy`), or nothing is in flight and nobody waits (`idle`). */
+  wait(upstream: string | null, what: "healthy" | "idle", timeoutMs: number): Promise<Outcome>;
+
+  /** Reads the configuration anew. Refused as `invalid`, nothing has changed. */
+  reload(): Promise<Outcome<ReloadDone>>;
+
+  /** Starts the command of an upstream (null = of all that have one) anew; requests are held meanwhile. */
+  restart(upstream: string | null, timeoutMs: number): Promise<Outcome<{ readonly pids: readonly number[] }>>;
+
+  /**
+   * Replaces the running program by `binary` (null = its own file) without a gap.
+   *
+   * @returns the new process's id, once it serves and this one accepts no connection any more
+   */
+  upgrade(binary: string | null, timeoutMs: number): Promise<Outcome<{ readonly pid: number }>>;
+
+  /** Begins to end: gracefully, or at once. The answer goes out before the end. */
+  stop(now: boolean): Promise<Outcome<{ readonly connections: number }>>;
+
+  /** What would become of a request; see explain.ts for the shape. */
+  explain(request: ExplainRequest): Promise<Outcome<{ readonly explanation: unknown }>>;
+
+  /** New log files of the same names. */
+  reopenLogs(): Promise<Outcome>;
+}
+
+export interface ExplainRequest {
+  readonly method: string;
+  /** `http://host/path`, or a path. */
+  readonly url: string;
+  /** Field lines, "Name: value". */
+  readonly headers: readonly string[];
+  /** Length of its body; null = chunked. */
+  readonly body_bytes: number | null;
+}

@@ -1,0 +1,162 @@
+/**
+ * What is known about a running Sluice, as `sluice status --json` prints it and the control socket answers
+ * it. The status page, `sluice top` and `/metrics` are made of the same value, so all show the same numbers.
+ *
+ * Names are those of the configuration and of the access log. Fields are added, never renamed or removed
+ * within a major version. Times of day are ISO 8601 in UTC, durations are milliseconds.
+ */
+
+import type { ReasonCode } from "../exchange/reason.ts";
+
+/** Upper bounds of the latency histograms' buckets, in seconds; a last one without bound follows. */
+export const LATENCY_BUCKETS_S: readonly number[] = [
+  0.001,
+  0.0025,
+  0.005,
+  0.01,
+  0.025,
+  0.05,
+  0.1,
+  0.25,
+  0.5,
+  1,
+  2.5,
+  5,
+  10,
+  30,
+  60,
+];
+
+/** Counts by upper bound of `LATENCY_BUCKETS_S` (not cumulative; the last one is above all bounds). */
+export interface Histogram {
+  readonly counts: readonly number[];
+  readonly sum_ms: number;
+}
+
+/** Sums since the start, over all workers, those included that are gone. They only grow. */
+export interface Totals {
+  /** Requests that have ended, failed ones included. */
+  readonly requests: number;
+  /** By first digit of the status; [0] counts requests that ended without one. */
+  readonly by_class: readonly number[];
+  readonly failed: number;
+  readonly request_bytes: number;
+  readonly response_bytes: number;
+  readonly retries: number;
+  /** Requests that waited while no endpoint could be reached. */
+  readonly held: number;
+  /** From the first byte of the request to the last of the response. */
+  readonly latency: Histogram;
+  /** The part of it spent in the waiting room. Requests that did not wait count as 0. */
+  readonly waited: Histogram;
+}
+
+export interface EndpointStatus {
+  readonly name: string;
+  /** `up`, `away`, `trial` (reachable again, has not answered yet), `draining`, `drained`, `unhealthy`. */
+  readonly state: "up" | "away" | "trial" | "draining" | "drained" | "unhealthy";
+  readonly weight: number;
+  readonly in_flight: number;
+  /** Idle connections in the pool. */
+  readonly idle: number;
+  readonly dialing: number;
+  /** 0 = no limit. */
+  readonly max_in_flight: number;
+  readonly answered: number;
+  /** Failed dials and connections since the start. */
+  readonly failures: number;
+  readonly last_error: { readonly code: string; readonly detail: string; readonly at: string } | null;
+  /** Since when it is in this state. */
+  readonly since: string;
+  /** From sending the request to the first byte of the response. */
+  readonly first_byte: Histogram;
+}
+
+export interface PauseStatus {
+  readonly since: string;
+  /** When it ends by itself; null = when somebody resumes it. */
+  readonly lease_until: string | null;
+}
+
+/** A command that Sluice runs; see `sluice --to … -- COMMAND`. */
+export interface ChildStatus {
+  readonly command: readonly string[];
+  readonly state: "stopped" | "starting" | "running" | "stopping" | "waiting" | "given_up";
+  readonly pid: number | null;
+  readonly since: string;
+  /** Times it was started again after it had ended by itself. */
+  readonly restarts: number;
+  /** How it ended last, in words; "" when it never did. */
+  readonly last_exit: string;
+  /** While `waiting`: when it is started again. */
+  readonly next_start: string | null;
+}
+
+export interface UpstreamStatus {
+  readonly name: string;
+  /** `up`: an endpoint can be reached; `away`: none can; `paused`: requests are held on purpose. */
+  readonly state: "up" | "away" | "paused";
+  readonly paused: PauseStatus | null;
+  /** Requests in the waiting room, and how long the oldest of them has been there. */
+  readonly waiting: number;
+  readonly oldest_wait_ms: number;
+  readonly queue_size: number;
+  readonly in_flight: number;
+  readonly totals: Totals;
+  readonly endpoints: readonly EndpointStatus[];
+  readonly child: ChildStatus | null;
+}
+
+export interface RouteStatus {
+  readonly name: string;
+  /** Name of its upstream; "" when it answers by itself. */
+  readonly upstream: string;
+  readonly totals: Totals;
+}
+
+export interface WorkerStatus {
+  /** 1 to their number. */
+  readonly worker: number;
+  /** Null between an end and the next start. */
+  readonly pid: number | null;
+  readonly state: "starting" | "serving" | "stopping" | "ended";
+  readonly connections: number;
+  readonly resident_bytes: number;
+  readonly restarts: number;
+}
+
+/** A request that failed, or a pause of trouble that was over: the newest of them, newest first. */
+export interface RecentFailure {
+  readonly at: string;
+  readonly reason: ReasonCode;
+  readonly status: number;
+  readonly method: string;
+  readonly target: string;
+  readonly upstream: string;
+  readonly endpoint: string;
+  readonly detail: string;
+}
+
+export interface Status {
+  readonly version: string;
+  readonly pid: number;
+  readonly runtime: string;
+  readonly state: "starting" | "serving" | "stopping";
+  readonly started: string;
+  readonly uptime_ms: number;
+  /** 1 for the configuration of the start; every reload or swap that changed something adds one. */
+  readonly generation: number;
+  readonly config_loaded: string;
+  /** As `--listen` takes them. */
+  readonly listeners: readonly string[];
+  readonly connections: number;
+  readonly tunnels: number;
+  readonly resident_bytes: number;
+  readonly totals: Totals;
+  /** Failed requests by reason; every reason is there. */
+  readonly reasons: Readonly<Record<ReasonCode, number>>;
+  readonly workers: readonly WorkerStatus[];
+  readonly upstreams: readonly UpstreamStatus[];
+  readonly routes: readonly RouteStatus[];
+  readonly recent_failures: readonly RecentFailure[];
+}
