@@ -30,6 +30,7 @@ import type { SlotSource } from "../upstream/slot_share.ts";
 import type { Upstream } from "../upstream/upstream.ts";
 import { bindListeners } from "./bind_listeners.ts";
 import { named, readPem } from "./files.ts";
+import { workerReport } from "./worker_report.ts";
 import { buildWorld, type Sharing } from "./world.ts";
 
 /** Exchanges of a worker are numbered from a multiple of this, so that no two of one run share a number. */
@@ -228,28 +229,8 @@ export class Worker {
   #report(): Report {
     const service = this.#service;
     if (service === null) return emptyReport();
-    const { all, byReason, byUpstream } = service.watcher.counters;
-    return {
-      connections: service.front.connections,
-      residentBytes: this.#system.residentBytes(),
-      all,
-      byReason,
-      byUpstream: Object.fromEntries(byUpstream),
-      upstreams: service.upstreams.map((upstream) => ({
-        name: upstream.name,
-        waiting: upstream.waiting,
-        inFlight: upstream.inFlight,
-        endpoints: upstream.endpoints.map((endpoint) => ({
-          name: endpoint.name,
-          busy: endpoint.busy,
-          idle: endpoint.idle.size,
-          answered: endpoint.answered,
-          away: endpoint.state === "away" ? 1 : 0,
-        })),
-      })),
-    };
+    return workerReport(this.#runtime.clock, this.#system, service);
   }
-
   /**
    * With its listener the kernel resets the connections that it has accepted and we have not. So let the loop
    * take in what is there, and close right afterwards: of 1.25 connections lost when one of two workers ended

@@ -187,6 +187,7 @@ function builtRoute(
       host,
       path,
       name,
+      tally: null,
       target: {
         kind: "respond",
         status,
@@ -205,6 +206,7 @@ function builtRoute(
     host,
     path,
     name,
+    tally: null,
     target: { kind: "upstream", settings: use, retry: target.retry ?? upstream.retry },
   };
 }

@@ -7,25 +7,10 @@
  */
 
 import type { ReasonCode } from "../exchange/reason.ts";
+import { LATENCY_BUCKETS_MS } from "../upstream/tally.ts";
 
 /** Upper bounds of the latency histograms' buckets, in seconds; a last one without bound follows. */
-export const LATENCY_BUCKETS_S: readonly number[] = [
-  0.001,
-  0.0025,
-  0.005,
-  0.01,
-  0.025,
-  0.05,
-  0.1,
-  0.25,
-  0.5,
-  1,
-  2.5,
-  5,
-  10,
-  30,
-  60,
-];
+export const LATENCY_BUCKETS_S: readonly number[] = LATENCY_BUCKETS_MS.map((ms) => ms / 1000);
 
 /** Counts by upper bound of `LATENCY_BUCKETS_S` (not cumulative; the last one is above all bounds). */
 export interface Histogram {
@@ -45,7 +30,7 @@ export interface Totals {
   readonly retries: number;
   /** Requests that waited while no endpoint could be reached. */
   readonly held: number;
-  /** From the first byte of the request to the last of the response. */
+  /** From the first byte of the request to the last of the response; of a tunnel, to its opening. */
   readonly latency: Histogram;
   /** The part of it spent in the waiting room. Requests that did not wait count as 0. */
   readonly waited: Histogram;
@@ -63,6 +48,8 @@ export interface EndpointStatus {
   /** 0 = no limit. */
   readonly max_in_flight: number;
   readonly answered: number;
+  /** Those by first digit of the status the client got. */
+  readonly by_class: readonly number[];
   /** Failed dials and connections since the start. */
   readonly failures: number;
   readonly last_error: { readonly code: string; readonly detail: string; readonly at: string } | null;
@@ -100,9 +87,13 @@ export interface UpstreamStatus {
   /** Requests in the waiting room, and how long the oldest of them has been there. */
   readonly waiting: number;
   readonly oldest_wait_ms: number;
+  /** How long the oldest (at most 50) of them have been there, oldest first. */
+  readonly waits_ms: readonly number[];
   readonly queue_size: number;
   readonly in_flight: number;
   readonly totals: Totals;
+  /** Failed requests by reason; reasons that did not occur are missing. */
+  readonly reasons: Readonly<Partial<Record<ReasonCode, number>>>;
   readonly endpoints: readonly EndpointStatus[];
   readonly child: ChildStatus | null;
 }

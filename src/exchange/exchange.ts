@@ -20,6 +20,7 @@ import type { Head } from "../http1/head.ts";
 import { expectsContinue } from "../http1/request_rules.ts";
 import type { Endpoint } from "../upstream/endpoint.ts";
 import type { WaitFailure } from "../upstream/upstream.ts";
+import type { Tallied } from "../upstream/tally.ts";
 import type { Waiter } from "../upstream/waiting_room.ts";
 import { mayServeAgain } from "../upstream/after_reply.ts";
 import { acceptsTrailers, type RequestFields, requestFields } from "./forward_request.ts";
@@ -47,8 +48,8 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
   readonly retry: RetryPolicy;
   readonly client: ClientConnection;
   readonly head: Head;
-  /** For logs. */
-  readonly route: string;
+  /** For logs and counters. */
+  readonly route: Tallied;
   phase: Phase = "reading";
   readonly #target: string;
   readonly #clientHost: string;
@@ -115,7 +116,7 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
     head: Head,
     target: string,
     clientHost: string,
-    route: string,
+    route: Tallied,
   ) {
     this.context = context;
     this.settings = settings;
@@ -140,6 +141,11 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
   /** Bytes of the request body received so far. */
   get requestBodyBytes(): number {
     return this.#bodyRelayed;
+  }
+
+  /** The endpoint that has begun to answer; null when none has. */
+  get answeredBy(): Endpoint | null {
+    return this.#responseSeen ? this.#endpoint : null;
   }
 
   get upgraded(): boolean {

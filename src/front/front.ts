@@ -27,6 +27,7 @@ import { Field } from "../http1/field.ts";
 import type { Head } from "../http1/head.ts";
 import { maxForwards } from "../http1/request_rules.ts";
 import { normalizedPath, parseAuthority, parseTarget } from "../http1/target.ts";
+import type { Tallied } from "../upstream/tally.ts";
 import { generousPath, literalPath } from "./path_readings.ts";
 import { hostKey, type RouteMatch, type Router } from "./router.ts";
 import type { TrustedPeers } from "./trusted_peers.ts";
@@ -44,7 +45,7 @@ export type RouteTarget =
     readonly body: string;
   };
 
-export interface Route extends RouteMatch {
+export interface Route extends RouteMatch, Tallied {
   readonly name: string;
   readonly target: RouteTarget;
 }
@@ -63,7 +64,8 @@ export interface World {
 export interface LocalAnswer {
   readonly client: ClientConnection;
   readonly head: Head | null;
-  readonly route: string;
+  /** Null when it matched none, or was not looked for. */
+  readonly route: Route | null;
   readonly status: number;
   readonly reason: ReasonCode | "";
   readonly detail: string;
@@ -107,6 +109,11 @@ export class Front implements RequestHandler {
     return this.#connections.size;
   }
 
+  /** Connections of clients that were upgraded. */
+  get tunnels(): number {
+    return this.#tunnels.size;
+  }
+
   /** Binds. @throws SocketFailure */
   async listen(options: ListenOptions): Promise<Address> {
     const events: AcceptEvents = {
@@ -134,7 +141,7 @@ export class Front implements RequestHandler {
         return client;
       }
       client.answerUnasked();
-      this.#fail(client, null, "", "too_many_connections", "", REASONS.too_many_connections.status);
+      this.#fail(client, null, null, "too_many_connections", "", REASONS.too_many_connections.status);
       turn.end();
     }
     return client;
@@ -160,14 +167,14 @@ export class Front implements RequestHandler {
         return;
       }
       if (parsed.form === "authority") {
-        this.#fail(client, head, "", "method_not_allowed", "CONNECT is for forward proxies", 405);
+        this.#fail(client, head, null, "method_not_allowed", "CONNECT is for forward proxies", 405);
         return;
       }
       if (parsed.authority !== null) {
         // The target's authority is what counts (RFC 9112 §3.2.2); two that differ are an attempt to be
         // routed by one and served by the other.
         if (host !== "" && host.toLowerCase() !== parsed.authority.toLowerCase()) {
-          this.#fail(client, head, "", "http_request_error", "Host and the request target differ", 400);
+          this.#fail(client, head, null, "http_request_error", "Host and the request target differ", 400);
           return;
         }
         host = parsed.authority;
@@ -175,41 +182,41 @@ export class Front implements RequestHandler {
       target = parsed.path;
     }
     if (head.method === "TRACE") {
-      this.#fail(client, head, "", "method_not_allowed", "TRACE is not served", 405);
+      this.#fail(client, head, null, "method_not_allowed", "TRACE is not served", 405);
       return;
     }
     if (world.rejectUnderscored && head.has(Field.underscored)) {
-      this.#fail(client, head, "", "http_request_error", "a field name contains an underscore", 400);
+      this.#fail(client, head, null, "http_request_error", "a field name contains an underscore", 400);
       return;
     }
     if (head.has(Field.via) && this.#passes(head) >= MOST_PASSES) {
-      this.#fail(client, head, "", "proxy_loop_detected", "", REASONS.proxy_loop_detected.status);
+      this.#fail(client, head, null, "proxy_loop_detected", "", REASONS.proxy_loop_detected.status);
       return;
     }
     if (head.method === "OPTIONS" && head.has(Field.maxForwards) && maxForwards(head) === 0) {
-      this.#answer(client, head, "", 204, "No Content", "", "");
+      this.#answer(client, head, null, 204, "No Content", "", "");
       return;
     }
     const route = this.#routeOf(router.usesHost ? hostOf(host) : "", target);
     if (route === "ambiguous") {
-      this.#fail(client, head, "", "http_request_error", "the path can be read in two ways", 400);
+      this.#fail(client, head, null, "http_request_error", "the path can be read in two ways", 400);
       return;
     }
     if (route === null) {
-      this.#fail(client, head, "", "no_route", "", REASONS.no_route.status);
+      this.#fail(client, head, null, "no_route", "", REASONS.no_route.status);
       return;
     }
     const { target: leads } = route;
     if (leads.kind === "respond") {
-      this.#answer(client, head, route.name, leads.status, leads.phrase, leads.fields, leads.body);
+      this.#answer(client, head, route, leads.status, leads.phrase, leads.fields, leads.body);
       return;
     }
     const { maxBodyBytes } = exchange;
     if (maxBodyBytes > 0 && head.bodyBytes > maxBodyBytes) {
-      this.#fail(client, head, route.name, "request_too_large", "", REASONS.request_too_large.status);
+      this.#fail(client, head, route, "request_too_large", "", REASONS.request_too_large.status);
       return;
     }
-    new Exchange(exchange, leads.settings, leads.retry, client, head, target, host, route.name).begin();
+    new Exchange(exchange, leads.settings, leads.retry, client, head, target, host, route).begin();
   }
 
   /** The route, null when there is none; "ambiguous" when different readings of the path lead to different ones. */
@@ -240,7 +247,7 @@ export class Front implements RequestHandler {
   }
 
   #refuse(client: ClientConnection, head: Head | null, fault: Fault): void {
-    this.#fail(client, head, "", faultReason(fault), fault.detail, fault.status);
+    this.#fail(client, head, null, faultReason(fault), fault.detail, fault.status);
   }
 
   /**
@@ -250,7 +257,7 @@ export class Front implements RequestHandler {
   #fail(
     client: ClientConnection,
     head: Head | null,
-    route: string,
+    route: Route | null,
     reason: ReasonCode,
     detail: string,
     status: number,
@@ -274,7 +281,7 @@ export class Front implements RequestHandler {
   #answer(
     client: ClientConnection,
     head: Head,
-    route: string,
+    route: Route | null,
     status: number,
     phrase: string,
     fields: string,

@@ -1,68 +1,149 @@
 /**
  * Sums over all exchanges, as plain numbers. Labels come from closed sets: reason codes, status classes, and
- * the names of the configuration.
+ * the names of the configuration. Sums of names that a reload takes away remain in the overall ones only.
  */
 
 import type { ExchangeRecord } from "../exchange/exchange_record.ts";
-import { REASON_CODES, type ReasonCode } from "../exchange/reason.ts";
+import { bucketOf, EndpointTally, type Tallied, Tally } from "../upstream/tally.ts";
 
-/** Sums over some exchanges. */
-export interface Sums {
-  exchanges: number;
-  /** By first digit of the status; [0] counts exchanges without one. */
-  readonly byStatusClass: number[];
-  requestBodyBytes: number;
-  responseBodyBytes: number;
-  /** Attempts after the first. */
-  retries: number;
-  /** Exchanges that waited while no endpoint could be reached. */
-  held: number;
-  totalMs: number;
+/** An endpoint, as far as counting goes. */
+export interface TalliedEndpoint {
+  readonly name: string;
+  tally: EndpointTally | null;
 }
 
 export class Counters {
-  readonly all: Sums = newSums();
-  readonly byReason: Record<ReasonCode, number>;
-  readonly byUpstream = new Map<string, Sums>();
+  readonly all = new Tally();
+  readonly #upstreams = new Map<string, Tally>();
+  readonly #routes = new Map<string, Tally>();
+  readonly #endpoints = new Map<string, EndpointTally>();
 
-  constructor() {
-    // Every code is there from the start: a metric that is absent cannot be told from one that is zero.
-    this.byReason = Object.fromEntries(REASON_CODES.map((code) => [code, 0])) as Record<ReasonCode, number>;
+  /**
+   * Adds one exchange that has ended. Constant time; no look-up and no allocation after the first one of a
+   * route, an upstream or an endpoint, unless it failed.
+   *
+   * @param route null when the request matched none, `upstream` when it was answered without one
+   * @param endpoint the one that answered, null when none did; only with `upstream`
+   */
+  record(
+    record: ExchangeRecord,
+    route: Tallied | null,
+    upstream: Tallied | null,
+    endpoint: TalliedEndpoint | null,
+  ): void {
+    const { status, waitMs } = record;
+    // How long a tunnel was used says nothing about how soon requests are answered.
+    const latencyMs = record.upgraded
+      ? record.headMs + record.bodyMs + waitMs + record.firstByteMs
+      : record.totalMs;
+    const statusClass = status >= 100 && status <= 599 ? (status / 100) | 0 : 0;
+    const latency = bucketOf(latencyMs);
+    const waited = waitMs > 0 ? bucketOf(waitMs) : -1;
+    add(this.all, record, statusClass, latencyMs, latency, waited);
+    if (route !== null) add(this.#ofRoute(route), record, statusClass, latencyMs, latency, waited);
+    if (upstream === null) return;
+    add(this.#ofUpstream(upstream), record, statusClass, latencyMs, latency, waited);
+    if (endpoint === null) return;
+    const { firstByteMs } = record;
+    const tally = this.#ofEndpoint(upstream, endpoint);
+    tally.byClass[statusClass] = (tally.byClass[statusClass] as number) + 1;
+    const bucket = bucketOf(firstByteMs);
+    tally.firstByte[bucket] = (tally.firstByte[bucket] as number) + 1;
+    tally.firstByteMs += firstByteMs;
   }
 
-  /** Adds one exchange that has ended. Constant time, no allocation after the first of an upstream. */
-  record(record: ExchangeRecord): void {
-    add(this.all, record);
-    if (record.reason !== "") this.byReason[record.reason]++;
-    if (record.upstream === "") return;
-    let sums = this.byUpstream.get(record.upstream);
-    if (sums === undefined) {
-      sums = newSums();
-      this.byUpstream.set(record.upstream, sums);
-    }
-    add(sums, record);
+  /** Sums of an upstream by its name; null when it has none yet. */
+  upstream(name: string): Tally | null {
+    return this.#upstreams.get(name) ?? null;
+  }
+
+  route(name: string): Tally | null {
+    return this.#routes.get(name) ?? null;
+  }
+
+  endpoint(upstream: string, endpoint: string): EndpointTally | null {
+    return this.#endpoints.get(keyOf(upstream, endpoint)) ?? null;
+  }
+
+  /**
+   * Forgets the sums of names that are gone, so that reloads do not pile them up. Requests of theirs that are
+   * still under way count in the overall sums.
+   */
+  keepOnly(
+    upstreams: readonly { readonly name: string; readonly endpoints: readonly { readonly name: string }[] }[],
+    routes: readonly { readonly name: string }[],
+  ): void {
+    keepKeys(this.#upstreams, upstreams.map(({ name }) => name));
+    keepKeys(this.#routes, routes.map(({ name }) => name));
+    keepKeys(
+      this.#endpoints,
+      upstreams.flatMap(({ name, endpoints }) => endpoints.map((endpoint) => keyOf(name, endpoint.name))),
+    );
+  }
+
+  // An object that is new after a reload goes on with the sums of its name.
+
+  #ofRoute(route: Tallied): Tally {
+    return route.tally ??= filed(this.#routes, route.name, newTally);
+  }
+
+  #ofUpstream(upstream: Tallied): Tally {
+    return upstream.tally ??= filed(this.#upstreams, upstream.name, newTally);
+  }
+
+  #ofEndpoint(upstream: Tallied, endpoint: TalliedEndpoint): EndpointTally {
+    return endpoint.tally ??= filed(
+      this.#endpoints,
+      keyOf(upstream.name, endpoint.name),
+      newEndpointTally,
+    );
   }
 }
 
-function newSums(): Sums {
-  return {
-    exchanges: 0,
-    byStatusClass: [0, 0, 0, 0, 0, 0],
-    requestBodyBytes: 0,
-    responseBodyBytes: 0,
-    retries: 0,
-    held: 0,
-    totalMs: 0,
-  };
+function add(
+  tally: Tally,
+  record: ExchangeRecord,
+  statusClass: number,
+  latencyMs: number,
+  latency: number,
+  waited: number,
+): void {
+  tally.requests++;
+  tally.byClass[statusClass] = (tally.byClass[statusClass] as number) + 1;
+  tally.latency[latency] = (tally.latency[latency] as number) + 1;
+  tally.latencyMs += latencyMs;
+  tally.requestBytes += record.requestBodyBytes;
+  tally.responseBytes += record.responseBodyBytes;
+  if (waited >= 0) {
+    tally.waited[waited] = (tally.waited[waited] as number) + 1;
+    tally.waitedMs += record.waitMs;
+  }
+  if (record.attempts > 1) tally.retries += record.attempts - 1;
+  if (record.heldMs > 0) tally.held++;
+  if (record.reason === "") return;
+  tally.failed++;
+  tally.reasons.set(record.reason, (tally.reasons.get(record.reason) ?? 0) + 1);
 }
 
-function add(sums: Sums, record: ExchangeRecord): void {
-  sums.exchanges++;
-  const statusClass = record.status >= 100 && record.status <= 599 ? Math.floor(record.status / 100) : 0;
-  sums.byStatusClass[statusClass] = (sums.byStatusClass[statusClass] ?? 0) + 1;
-  sums.requestBodyBytes += record.requestBodyBytes;
-  sums.responseBodyBytes += record.responseBodyBytes;
-  if (record.attempts > 1) sums.retries += record.attempts - 1;
-  if (record.heldMs > 0) sums.held++;
-  sums.totalMs += record.totalMs;
+function newTally(): Tally {
+  return new Tally();
+}
+
+function newEndpointTally(): EndpointTally {
+  return new EndpointTally();
+}
+
+function filed<T>(map: Map<string, T>, name: string, create: () => T): T {
+  let found = map.get(name);
+  if (found === undefined) map.set(name, found = create());
+  return found;
+}
+
+function keepKeys(map: Map<string, unknown>, names: readonly string[]): void {
+  const kept = new Set(names);
+  for (const name of map.keys()) if (!kept.has(name)) map.delete(name);
+}
+
+function keyOf(upstream: string, endpoint: string): string {
+  return `${upstream}\n${endpoint}`;
 }

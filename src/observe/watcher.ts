@@ -17,10 +17,13 @@ import type { Endpoint } from "../upstream/endpoint.ts";
 import type { Upstream } from "../upstream/upstream.ts";
 import { AccessLog } from "./access_log.ts";
 import { Counters } from "./counters.ts";
+import { FailureRing } from "./failure_ring.ts";
 import { type Level, Logger } from "./logger.ts";
 
 /** Text waiting for a log's target beyond which lines are dropped and counted. */
 const MOST_BUFFERED_BYTES = 8 * 1024 * 1024;
+/** Failed requests that are remembered. */
+const RECENT_FAILURES = 50;
 
 export interface WatcherOptions {
   /** Other processes write to the same logs. */
@@ -48,6 +51,7 @@ export async function openLogger(
 
 export class Watcher {
   readonly counters = new Counters();
+  readonly failures = new FailureRing(RECENT_FAILURES);
   readonly #runtime: Runtime;
   readonly #accessLog: AccessLog | null;
   readonly #accessSink: TextSink | null;
@@ -122,27 +126,28 @@ export class Watcher {
 
   exchangeDone(exchange: Exchange): void {
     const record = this.#record;
+    const { upstream } = exchange.settings;
     record.id = ++this.#exchanges;
     record.status = exchange.status;
     record.reason = exchange.reason;
-    record.upstream = exchange.settings.upstream.name;
+    record.upstream = upstream.name;
     record.attempts = exchange.attempts;
     record.requestBodyBytes = exchange.requestBodyBytes;
     record.responseBodyBytes = exchange.responseBodyBytes;
     record.heldMs = exchange.heldMs;
-    record.totalMs = exchange.endedAt - exchange.beganAt;
-    this.counters.record(record);
-    if (this.#accessLog === null && exchange.reason === "") return;
-    record.endpoint = exchange.endpointName;
-    record.route = exchange.route;
-    record.detail = exchange.detail;
-    record.reusedConnection = exchange.reusedConnection;
     record.upgraded = exchange.upgraded;
     record.headMs = exchange.headMs;
     record.bodyMs = exchange.bodyMs;
     record.waitMs = exchange.waitMs;
-    record.connectMs = exchange.connectMs;
     record.firstByteMs = exchange.firstByteMs;
+    record.totalMs = exchange.endedAt - exchange.beganAt;
+    this.counters.record(record, exchange.route, upstream, exchange.answeredBy);
+    if (this.#accessLog === null && exchange.reason === "") return;
+    record.endpoint = exchange.endpointName;
+    record.route = exchange.route.name;
+    record.detail = exchange.detail;
+    record.reusedConnection = exchange.reusedConnection;
+    record.connectMs = exchange.connectMs;
     record.bytesIn = exchange.head.text.length + 2 + exchange.requestBodyBytes;
     record.bytesOut = exchange.client.offeredBytes - exchange.offeredBefore;
     this.#finish(exchange.client, exchange.head);
@@ -159,17 +164,17 @@ export class Watcher {
     record.requestBodyBytes = 0;
     record.responseBodyBytes = 0;
     record.heldMs = 0;
+    record.waitMs = 0;
+    record.upgraded = false;
     record.totalMs = head === null ? 0 : this.#runtime.clock.now() - client.requestBeganAt;
-    this.counters.record(record);
+    this.counters.record(record, answer.route, null, null);
     if (this.#accessLog === null && answer.reason === "") return;
     record.endpoint = "";
-    record.route = answer.route;
+    record.route = answer.route?.name ?? "";
     record.detail = answer.detail;
     record.reusedConnection = false;
-    record.upgraded = false;
     record.headMs = record.totalMs;
     record.bodyMs = 0;
-    record.waitMs = 0;
     record.connectMs = 0;
     record.firstByteMs = 0;
     record.bytesIn = head === null ? 0 : head.text.length + 2;
@@ -194,7 +199,10 @@ export class Watcher {
     const agent = log !== null && log.wantsAgent && head !== null;
     record.userAgent = agent ? head.valueOf(Field.userAgent) ?? "" : "";
     record.referer = agent ? head.valueOf(Field.referer) ?? "" : "";
-    if (record.reason !== "") this.#logFailure(record);
+    if (record.reason !== "") {
+      this.failures.add(record);
+      this.#logFailure(record);
+    }
     log?.record(record);
   }
 

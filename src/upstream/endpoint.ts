@@ -8,6 +8,7 @@ import type { SocketError } from "../../runtime/contract.ts";
 import { IdlePool, type IdlePoolSettings } from "./idle_pool.ts";
 import { Ramp } from "./ramp.ts";
 import type { ReuseKey } from "./reuse_key.ts";
+import type { EndpointTally } from "./tally.ts";
 
 /**
  * - `up`: answers, as far as we know
@@ -63,6 +64,8 @@ export class Endpoint implements UpstreamConnectionOwner {
   enabled = true;
   state: EndpointState = "up";
   readonly ramp = new Ramp();
+  /** Monotonic milliseconds: since when it is in this state. */
+  stateSince = 0;
   /** Monotonic milliseconds: when it went away. */
   awaySince = 0;
   /** Monotonic milliseconds: when the present dial loop began. */
@@ -75,12 +78,18 @@ export class Endpoint implements UpstreamConnectionOwner {
    */
   keepsAlive = false;
   lastFailure: SocketError | null = null;
+  /** Monotonic milliseconds of it. */
+  lastFailureAt = 0;
   /** Failed dials and connections in a row. */
   failures = 0;
+  /** The same since the start, for status. */
+  failuresTotal = 0;
   /** Requests answered, for status. */
   answered = 0;
   /** That it is away was heard from another process, which has logged it. */
   awayByHearsay = false;
+  /** Belongs to whoever counts. */
+  tally: EndpointTally | null = null;
 
   constructor(settings: EndpointSettings, owner: EndpointOwner) {
     this.settings = settings;

@@ -25,6 +25,7 @@ import { dialPause } from "./dial_pace.ts";
 import { Endpoint, type EndpointOwner, type EndpointSettings } from "./endpoint.ts";
 import type { Policy, PolicyFactory } from "./policy.ts";
 import { type Demand, SlotShare, type SlotSource } from "./slot_share.ts";
+import type { Tallied, Tally } from "./tally.ts";
 import { type Waiter, WaitingRoom } from "./waiting_room.ts";
 
 /** Why a wait ended without a connection. */
@@ -77,7 +78,7 @@ const CONNECTED_TO_ITSELF: SocketError = {
   detail: "nobody listens: the connection was one to itself",
 };
 
-export class Upstream extends Timed implements EndpointOwner {
+export class Upstream extends Timed implements EndpointOwner, Tallied {
   readonly settings: UpstreamSettings;
   readonly name: string;
   readonly endpoints: readonly Endpoint[];
@@ -109,6 +110,8 @@ export class Upstream extends Timed implements EndpointOwner {
   #askedAt = -Infinity;
   /** Bytes of request bodies that waiting requests hold. */
   bufferedBytes = 0;
+  /** Belongs to whoever counts. */
+  tally: Tally | null = null;
 
   constructor(
     runtime: Runtime,
@@ -123,6 +126,7 @@ export class Upstream extends Timed implements EndpointOwner {
     this.name = settings.name;
     this.#observer = observer;
     this.endpoints = settings.endpoints.map((endpoint) => new Endpoint(endpoint, this));
+    for (const endpoint of this.endpoints) endpoint.stateSince = runtime.clock.now();
     this.#policy = settings.policy(this.endpoints);
     const { slotSource, retryLeast } = settings;
     this.#slots = slotSource === undefined ? null : new SlotShare(slotSource, this.endpoints);
@@ -132,6 +136,15 @@ export class Upstream extends Timed implements EndpointOwner {
   /** Requests waiting. */
   get waiting(): number {
     return this.#room.size;
+  }
+
+  /** How long the oldest requests in the room have waited, at most `most` of them, oldest first. Milliseconds. */
+  waits(now: number, most: number): number[] {
+    const waits: number[] = [];
+    for (let waiter = this.#room.oldest; waiter !== null && waits.length < most; waiter = waiter.roomAfter) {
+      waits.push(Math.max(0, now - waiter.arrivedAt));
+    }
+    return waits;
   }
 
   /** Requests in flight. */
@@ -271,6 +284,7 @@ export class Upstream extends Timed implements EndpointOwner {
     if (endpoint.state === "up" && endpoint.failures === 0) return;
     if (endpoint.state === "trial") {
       endpoint.state = "up";
+      endpoint.stateSince = this.#turn.now;
       if (!endpoint.awayByHearsay) {
         this.#observer.endpointBack(this, endpoint, this.#turn.now - endpoint.awaySince);
       }
@@ -543,10 +557,13 @@ export class Upstream extends Timed implements EndpointOwner {
   #markAway(endpoint: Endpoint, error: SocketError): void {
     const now = this.#turn.now;
     endpoint.lastFailure = error;
+    endpoint.lastFailureAt = now;
     endpoint.failures++;
+    endpoint.failuresTotal++;
     if (endpoint.state !== "away") {
       const wasUp = endpoint.state === "up";
       endpoint.state = "away";
+      endpoint.stateSince = now;
       endpoint.keepsAlive = false;
       this.#absent.add(endpoint);
       if (this.#allAwaySince === 0 && this.away) this.#allAwaySince = now;
@@ -565,6 +582,7 @@ export class Upstream extends Timed implements EndpointOwner {
   #markTrial(endpoint: Endpoint): void {
     const now = this.#turn.now;
     endpoint.state = "trial";
+    endpoint.stateSince = now;
     this.#absent.delete(endpoint);
     if (this.#allAwaySince > 0) {
       this.#allAwayTotalMs += now - this.#allAwaySince;

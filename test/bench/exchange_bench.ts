@@ -90,7 +90,7 @@ async function setUp(): Promise<{ client: CountingSocket; upstream: CountingSock
     exchangeDone(exchange) {
       record.status = exchange.status;
       record.totalMs = exchange.endedAt - exchange.beganAt;
-      counters.record(record);
+      counters.record(record, exchange.route, exchange.settings.upstream, exchange.answeredBy);
     },
     tunnelOpened() {},
     tunnelClosed() {},

@@ -7,7 +7,7 @@ import type { Config } from "../../../src/config/config.ts";
 import { Controller, type ControllerObserver } from "../../../src/control/controller.ts";
 import { retryLeast, shareConfig, shareOf } from "../../../src/control/limits.ts";
 import { PROTOCOL, type ToController, type ToWorker } from "../../../src/control/messages.ts";
-import { addReports, emptyReport, sumsOnly } from "../../../src/control/report.ts";
+import { emptyReport } from "../../../src/control/report.ts";
 import { restartPause } from "../../../src/control/restart_pause.ts";
 import type { WorkerLinkEvents } from "../../../src/control/worker_link.ts";
 import { FakeClock } from "../../support/fake_clock.ts";
@@ -291,16 +291,16 @@ test("controller: a report adds up, those who are gone included", async () => {
   const scene = new Scene(2);
   await scene.serve();
   const some = emptyReport();
-  const counted = { ...some, connections: 2, all: { ...some.all, exchanges: 10 } };
+  const counted = { ...some, connections: 2, totals: { ...some.totals, requests: 10 } };
   const asked = scene.controller.report();
   scene.worker(0).say({ type: "report", report: counted });
   scene.worker(1).say({ type: "report", report: counted });
-  assert.equal((await asked).all.exchanges, 20);
+  assert.equal((await asked).totals.requests, 20);
   scene.worker(1).exit(1);
   const again = scene.controller.report();
   scene.worker(0).say({ type: "report", report: counted });
   const sum = await again;
-  assert.equal(sum.all.exchanges, 20, "nothing that was counted is taken back");
+  assert.equal(sum.totals.requests, 20, "nothing that was counted is taken back");
   assert.equal(sum.connections, 2, "but its connections are closed");
 });
 
@@ -336,32 +336,6 @@ test("limits: what is divided, and what is not", () => {
 test("a configuration means the same after its way through a channel", () => {
   const config = configOf("to: 3000\nhold_interval: auto\nworkers: auto\nretry: {on: [reset, 503]}");
   assert.deepEqual(JSON.parse(JSON.stringify(config)), config);
-});
-
-test("report: the sum of nothing is nothing, and sums can be taken apart", () => {
-  const upstream = (busy: number) => ({
-    name: "u",
-    waiting: 1,
-    inFlight: busy,
-    endpoints: [{ name: "e", busy, idle: 1, answered: 5, away: 1 }],
-  });
-  const a = { ...emptyReport(), upstreams: [upstream(1)] };
-  const b = { ...emptyReport(), upstreams: [upstream(2)] };
-  assert.deepEqual(addReports(emptyReport(), a), a);
-  assert.deepEqual(addReports(a, b).upstreams[0]?.endpoints[0], {
-    name: "e",
-    busy: 3,
-    idle: 2,
-    answered: 10,
-    away: 2,
-  });
-  assert.deepEqual(sumsOnly(b).upstreams[0]?.endpoints[0], {
-    name: "e",
-    busy: 0,
-    idle: 0,
-    answered: 5,
-    away: 0,
-  });
 });
 
 test("restart pause: 100 ms to 10 s, at most half less by chance", () => {

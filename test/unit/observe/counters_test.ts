@@ -1,32 +1,88 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { newExchangeRecord } from "../../../src/exchange/exchange_record.ts";
-import { REASON_CODES } from "../../../src/exchange/reason.ts";
-import { Counters } from "../../../src/observe/counters.ts";
+import { Counters, type TalliedEndpoint } from "../../../src/observe/counters.ts";
+import { totalsOf } from "../../../src/control/report.ts";
+import type { Tallied } from "../../../src/upstream/tally.ts";
 
-test("sums over all, by upstream and by reason", () => {
+function named(name: string): Tallied {
+  return { name, tally: null };
+}
+
+function endpointNamed(name: string): TalliedEndpoint {
+  return { name, tally: null };
+}
+
+const base = {
+  ...newExchangeRecord(),
+  status: 200,
+  attempts: 1,
+  responseBodyBytes: 10,
+  totalMs: 2,
+  firstByteMs: 1,
+};
+
+test("counters: sums over all, by route, by upstream, by endpoint and by reason", () => {
   const counters = new Counters();
-  assert.deepEqual(Object.keys(counters.byReason), [...REASON_CODES]);
-  const base = {
-    ...newExchangeRecord(),
-    upstream: "app",
-    status: 200,
-    attempts: 1,
-    responseBodyBytes: 10,
-    totalMs: 2,
-  };
-  counters.record(base);
-  counters.record({ ...base, status: 503, reason: "hold_timeout", attempts: 3, heldMs: 5 });
-  counters.record({ ...base, upstream: "", status: 0, reason: "client_gone", attempts: 0 });
-  counters.record({ ...base, upstream: "other", status: 999 });
-  assert.equal(counters.all.exchanges, 4);
-  assert.deepEqual(counters.all.byStatusClass, [2, 0, 1, 0, 0, 1]);
-  assert.equal(counters.all.retries, 2);
-  assert.equal(counters.all.held, 1);
-  assert.equal(counters.all.responseBodyBytes, 40);
-  assert.equal(counters.all.totalMs, 8);
-  assert.equal(counters.byReason.hold_timeout, 1);
-  assert.equal(counters.byReason.client_gone, 1);
-  assert.deepEqual([...counters.byUpstream.keys()], ["app", "other"]);
-  assert.equal(counters.byUpstream.get("app")?.exchanges, 2);
+  const [route, app, other] = [named("/"), named("app"), named("other")];
+  const endpoint = endpointNamed("127.0.0.1:3000");
+  counters.record(base, route, app, endpoint);
+  counters.record(
+    { ...base, status: 503, reason: "hold_timeout", attempts: 3, heldMs: 5, waitMs: 30 },
+    route,
+    app,
+    null,
+  );
+  counters.record({ ...base, status: 0, reason: "client_gone", attempts: 0 }, null, null, null);
+  counters.record({ ...base, status: 999 }, route, other, endpointNamed("127.0.0.1:3000"));
+  const { all } = counters;
+  assert.equal(all.requests, 4);
+  assert.deepEqual(all.byClass, [2, 0, 1, 0, 0, 1]);
+  assert.equal(all.retries, 2);
+  assert.equal(all.held, 1);
+  assert.equal(all.responseBytes, 40);
+  assert.equal(all.latencyMs, 8);
+  assert.equal(all.latency[1], 4);
+  assert.deepEqual([all.waited[0], all.waited[5], all.waitedMs], [0, 1, 30]);
+  assert.deepEqual(totalsOf(all).waited.counts.slice(0, 6), [3, 0, 0, 0, 0, 1], "all that did not wait");
+  assert.equal(all.failed, 2);
+  assert.deepEqual([...all.reasons], [["hold_timeout", 1], ["client_gone", 1]]);
+  assert.equal(counters.upstream("app")?.requests, 2);
+  assert.deepEqual([...counters.upstream("app")?.reasons ?? []], [["hold_timeout", 1]]);
+  assert.equal(counters.upstream("other")?.requests, 1);
+  assert.equal(counters.route("/")?.requests, 3);
+  assert.deepEqual(counters.endpoint("app", "127.0.0.1:3000")?.byClass, [0, 0, 1, 0, 0, 0]);
+  assert.equal(counters.endpoint("app", "127.0.0.1:3000")?.firstByteMs, 1);
+  assert.equal(counters.endpoint("other", "127.0.0.1:3000")?.byClass[0], 1, "its own, not its namesake's");
+});
+
+test("counters: a tunnel's latency ends when it opens", () => {
+  const counters = new Counters();
+  counters.record(
+    { ...base, status: 101, upgraded: true, headMs: 1, waitMs: 2, firstByteMs: 3, totalMs: 3_600_000 },
+    null,
+    null,
+    null,
+  );
+  assert.equal(counters.all.latencyMs, 6);
+  assert.equal(counters.all.latency[3], 1);
+});
+
+test("counters: a new object of the same name goes on counting, a name that is gone is forgotten", () => {
+  const counters = new Counters();
+  const before = named("app");
+  counters.record(base, named("/a"), before, endpointNamed("e"));
+  counters.record(base, named("/a"), named("app"), endpointNamed("e"));
+  assert.equal(counters.upstream("app")?.requests, 2);
+  assert.equal(counters.route("/a")?.requests, 2);
+  assert.equal(counters.endpoint("app", "e")?.byClass[2], 2);
+  counters.keepOnly([{ name: "app", endpoints: [] }], [{ name: "/b" }]);
+  assert.equal(counters.upstream("app")?.requests, 2);
+  assert.equal(counters.route("/a"), null);
+  assert.equal(counters.endpoint("app", "e"), null);
+  counters.keepOnly([], []);
+  assert.equal(counters.upstream("app"), null);
+  counters.record(base, null, before, null);
+  assert.equal(counters.upstream("app"), null, "one that was still under way brings no name back");
+  assert.equal(counters.all.requests, 3, "but counts");
 });

@@ -1,0 +1,74 @@
+/** What a worker tells the controller of itself. */
+
+import type { Clock, System } from "../../runtime/contract.ts";
+import {
+  answersOf,
+  type EndpointReport,
+  MOST_TOLD,
+  reasonsOf,
+  type Report,
+  totalsOf,
+} from "../control/report.ts";
+import type { Front } from "../front/front.ts";
+import type { Watcher } from "../observe/watcher.ts";
+import type { Config } from "../config/config.ts";
+import type { Endpoint } from "../upstream/endpoint.ts";
+import type { Upstream } from "../upstream/upstream.ts";
+
+/** A snapshot: nothing in it changes afterwards. */
+export function workerReport(
+  clock: Clock,
+  system: System,
+  service: {
+    readonly config: Config;
+    readonly watcher: Watcher;
+    readonly front: Front;
+    readonly upstreams: readonly Upstream[];
+  },
+): Report {
+  const { config, watcher, front, upstreams } = service;
+  const { counters } = watcher;
+  const now = clock.now();
+  /** What was `at` on the monotonic clock, by the one on the wall. */
+  const wall = (at: number) => Math.round(clock.wall() - (now - at));
+  return {
+    connections: front.connections,
+    tunnels: front.tunnels,
+    residentBytes: system.residentBytes(),
+    totals: totalsOf(counters.all),
+    reasons: reasonsOf(counters.all),
+    upstreams: upstreams.map((upstream) => {
+      const tally = counters.upstream(upstream.name);
+      return {
+        name: upstream.name,
+        waiting: upstream.waiting,
+        waitsMs: upstream.waits(now, MOST_TOLD),
+        inFlight: upstream.inFlight,
+        totals: totalsOf(tally),
+        reasons: reasonsOf(tally),
+        endpoints: upstream.endpoints.map((endpoint): EndpointReport => ({
+          name: endpoint.name,
+          state: stateOf(endpoint),
+          since: wall(endpoint.stateSince),
+          inFlight: endpoint.busy,
+          idle: endpoint.idle.size,
+          dialing: endpoint.dialing,
+          failures: endpoint.failuresTotal,
+          lastError: endpoint.lastFailure === null ? null : {
+            code: endpoint.lastFailure.code,
+            detail: endpoint.lastFailure.detail,
+            at: wall(endpoint.lastFailureAt),
+          },
+          ...answersOf(counters.endpoint(upstream.name, endpoint.name)),
+        })),
+      };
+    }),
+    routes: config.routes.map(({ name }) => ({ name, totals: totalsOf(counters.route(name)) })),
+    failures: watcher.failures.list(),
+  };
+}
+
+function stateOf(endpoint: Endpoint): EndpointReport["state"] {
+  if (endpoint.enabled) return endpoint.state;
+  return endpoint.busy === 0 ? "drained" : "draining";
+}

@@ -1,0 +1,158 @@
+/** From what the controller knows to what `sluice status` says. */
+
+import type { Address } from "../../runtime/contract.ts";
+import { printListen } from "../config/address.ts";
+import type { Config, UpstreamConfig } from "../config/config.ts";
+import { REASON_CODES, type ReasonCode } from "../exchange/reason.ts";
+import {
+  addReports,
+  answersOf,
+  type EndpointReport,
+  type Report,
+  totalsOf,
+  type UpstreamReport,
+} from "./report.ts";
+import type {
+  ChildStatus,
+  EndpointStatus,
+  PauseStatus,
+  Status,
+  UpstreamStatus,
+  WorkerStatus,
+} from "./status.ts";
+
+/** A worker's seat. */
+export interface KnownWorker {
+  /** Null between an end and the next start. */
+  readonly pid: number | null;
+  readonly state: WorkerStatus["state"];
+  readonly restarts: number;
+  /** What it told last. */
+  readonly report: Report;
+}
+
+export interface Known {
+  readonly version: string;
+  readonly runtime: string;
+  readonly pid: number;
+  readonly state: Status["state"];
+  /** Wall-clock milliseconds since 1970, as are all times here. */
+  readonly startedAt: number;
+  readonly uptimeMs: number;
+  readonly generation: number;
+  readonly configLoadedAt: number;
+  readonly config: Config;
+  /** What is bound, in the order of `config.listen`; empty before. */
+  readonly addresses: readonly Address[];
+  /** Of the controller's own process. */
+  readonly residentBytes: number;
+  /** By index. */
+  readonly workers: readonly KnownWorker[];
+  /** Sums of workers that are gone. */
+  readonly gone: Report;
+  /** By upstream. */
+  readonly paused: ReadonlyMap<string, PauseStatus>;
+  readonly children: ReadonlyMap<string, ChildStatus>;
+}
+
+export function buildStatus(known: Known): Status {
+  const { config, workers } = known;
+  const sum = workers.reduce((all, { report }) => addReports(all, report), known.gone);
+  const upstreams = new Map(sum.upstreams.map((upstream) => [upstream.name, upstream]));
+  const routes = new Map(sum.routes.map((route) => [route.name, route]));
+  const inOneProcess = workers.some(({ pid }) => pid === known.pid);
+  return {
+    version: known.version,
+    pid: known.pid,
+    runtime: known.runtime,
+    state: known.state,
+    started: iso(known.startedAt),
+    uptime_ms: Math.round(known.uptimeMs),
+    generation: known.generation,
+    config_loaded: iso(known.configLoadedAt),
+    listeners: known.addresses.map((address, at) =>
+      printListen({ address, tls: config.listen[at]?.tls === true })
+    ),
+    connections: sum.connections,
+    tunnels: sum.tunnels,
+    resident_bytes: sum.residentBytes + (inOneProcess ? 0 : known.residentBytes),
+    totals: sum.totals,
+    reasons: Object.fromEntries(REASON_CODES.map((code) => [code, sum.reasons[code] ?? 0])) as Record<
+      ReasonCode,
+      number
+    >,
+    workers: workers.map(({ pid, state, restarts, report }, index) => ({
+      worker: index + 1,
+      pid,
+      state,
+      connections: report.connections,
+      resident_bytes: report.residentBytes,
+      restarts,
+    })),
+    upstreams: config.upstreams.map((upstream) =>
+      upstreamStatus(known, upstream, upstreams.get(upstream.name) ?? null)
+    ),
+    routes: config.routes.map(({ name, target }) => ({
+      name,
+      upstream: target.kind === "upstream" ? target.upstream : "",
+      totals: routes.get(name)?.totals ?? totalsOf(null),
+    })),
+    recent_failures: sum.failures.map((failure) => ({ ...failure, at: iso(failure.at) })),
+  };
+}
+
+function upstreamStatus(known: Known, config: UpstreamConfig, report: UpstreamReport | null): UpstreamStatus {
+  const { name } = config;
+  const paused = known.paused.get(name) ?? null;
+  const endpoints = config.endpoints.map((endpoint): EndpointStatus => {
+    const told = report?.endpoints.find((each) => each.name === endpoint.name) ?? unknownEndpoint(known);
+    return {
+      name: endpoint.name,
+      state: told.state ?? "up",
+      weight: endpoint.weight,
+      in_flight: told.inFlight,
+      idle: told.idle,
+      dialing: told.dialing,
+      max_in_flight: config.maxInFlight,
+      answered: told.byClass.reduce((sum, count) => sum + count, 0),
+      by_class: told.byClass,
+      failures: told.failures,
+      last_error: told.lastError === null ? null : { ...told.lastError, at: iso(told.lastError.at) },
+      since: iso(told.since),
+      first_byte: told.firstByte,
+    };
+  });
+  const reachable = endpoints.some(({ state }) => state === "up" || state === "trial");
+  return {
+    name,
+    state: paused !== null ? "paused" : reachable ? "up" : "away",
+    paused,
+    waiting: report?.waiting ?? 0,
+    oldest_wait_ms: Math.round(report?.waitsMs[0] ?? 0),
+    waits_ms: report?.waitsMs.map(Math.round) ?? [],
+    queue_size: config.queue.size,
+    in_flight: report?.inFlight ?? 0,
+    totals: report?.totals ?? totalsOf(null),
+    reasons: report?.reasons ?? {},
+    endpoints,
+    child: known.children.get(name) ?? null,
+  };
+}
+
+/** Before a worker has told anything of it: up as far as we know, since the configuration has it. */
+function unknownEndpoint(known: Known): Omit<EndpointReport, "name"> {
+  return {
+    state: "up",
+    since: known.configLoadedAt,
+    inFlight: 0,
+    idle: 0,
+    dialing: 0,
+    failures: 0,
+    lastError: null,
+    ...answersOf(null),
+  };
+}
+
+function iso(wallMs: number): string {
+  return new Date(wallMs).toISOString();
+}
