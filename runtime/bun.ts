@@ -32,6 +32,7 @@ import {
 import { BunSocket, type Host } from "./bun_socket.ts";
 import { certificateChooser, serverSession, serverTls } from "./bun_tls.ts";
 import { errorDetail, platformCode, socketErrorOf } from "./socket_error.ts";
+import { canSpawn, HAS_PROCESS_GROUPS } from "./command_process.ts";
 import { createClock, resolveName } from "./system.ts";
 import { canStartWorkers } from "./worker_process.ts";
 
@@ -44,6 +45,8 @@ const CAPABILITIES: Capabilities = {
   abortSendsReset: true,
   serverNames: true,
   workers: canStartWorkers(),
+  commands: canSpawn(),
+  processGroups: HAS_PROCESS_GROUPS,
   maxChunkBytes: 512 * 1024,
 };
 

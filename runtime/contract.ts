@@ -247,6 +247,10 @@ export interface Capabilities {
   readonly serverNames: boolean;
   /** `System.startWorker` works, and the kernel spreads connections over processes that share a port. */
   readonly workers: boolean;
+  /** `System.spawn` works (Deno needs --allow-run). */
+  readonly commands: boolean;
+  /** `SpawnOptions.ownGroup` works; not on Windows. */
+  readonly processGroups: boolean;
   /** Largest chunk `data` is called with, in bytes. */
   readonly maxChunkBytes: number;
 }
@@ -317,6 +321,72 @@ export interface WorkerProcessEvents {
   exited(how: { readonly code: number | null; readonly signal: string; readonly detail: string }): void;
 }
 
+/**
+ * Where an output of a command goes: one of our own descriptors, nowhere, or to `CommandEvents.output`.
+ * What it is given for `events` is a socket pair on most platforms, so that it cannot open /dev/stdout.
+ */
+export type CommandOutput = 1 | 2 | "ignore" | "events";
+
+export interface SpawnOptions {
+  /** The program, looked up in PATH unless it holds a slash, and its arguments. No shell reads them. */
+  readonly command: readonly [string, ...string[]];
+  /** Variables on top of our environment; undefined takes one away. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Working directory; null = ours. */
+  readonly folder: string | null;
+  readonly stdin: "inherit" | "ignore";
+  readonly stdout: CommandOutput;
+  readonly stderr: CommandOutput;
+  /**
+   * Make it the leader of a session and process group of its own: `signal` then reaches all it starts
+   * as well, and the terminal's Ctrl-C does not. Only with `Capabilities.processGroups`.
+   */
+  readonly ownGroup: boolean;
+  /**
+   * When our process dies, by SIGKILL too, its group gets SIGTERM, and SIGKILL after so many milliseconds
+   * (rounded up to seconds). Null = it lives on. Only with `ownGroup`.
+   */
+  readonly endsWithUsMs: number | null;
+}
+
+/** How a command ended. */
+export interface CommandExit {
+  /** Null when a signal ended it, or when it did not start. */
+  readonly code: number | null;
+  /** Name of the signal that ended it, or "". */
+  readonly signal: string;
+  /** Why it did not start, a sentence without its subject; "" when it did. */
+  readonly failure: string;
+}
+
+/** Never called inside `spawn`. */
+export interface CommandEvents {
+  /** Bytes of standard output (1) or error (2), to be kept or not: nobody changes them. Only for `events`. */
+  output(fd: 1 | 2, bytes: Uint8Array): void;
+  /** Nothing more comes from `fd`. Exactly once for each that is `events`, before or after `exited`. */
+  outputEnded(fd: 1 | 2): void;
+  /** The process is gone, or was never there. Exactly once. Others of its group may live on. */
+  exited(how: CommandExit): void;
+}
+
+/** A command that `System.spawn` started. */
+export interface CommandProcess {
+  /** 0 when it did not start. */
+  readonly pid: number;
+  /**
+   * Sends a signal: to the whole group when it has one of its own (even after `exited`, while others of it
+   * are there), else to the process. `leaderOnly` spares the others. Windows knows one way: to end it.
+   *
+   * @returns false when nobody is there any more
+   */
+  signal(name: SignalName | "SIGKILL", leaderOnly?: boolean): boolean;
+  /** The process or another of its own group is there. */
+  alive(): boolean;
+  /** Lets its output wait (in pipes; when they are full, it waits too) until `resumeOutput`. */
+  pauseOutput(): void;
+  resumeOutput(): void;
+}
+
 /** Everything of a process that is neither socket nor clock. */
 export interface System {
   /** Arguments after the program's name. */
@@ -361,6 +431,11 @@ export interface System {
    * @throws SystemError
    */
   startWorker(args: readonly string[], events: WorkerProcessEvents): WorkerProcess;
+  /**
+   * Starts a command. One that cannot be started is told by `exited`. Only with `Capabilities.commands`.
+   * @throws SystemError ENOTSUP for an own group where there is none
+   */
+  spawn(options: SpawnOptions, events: CommandEvents): CommandProcess;
   exit(code: number): never;
 }
 

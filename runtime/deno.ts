@@ -29,6 +29,7 @@ import { DenoBuffers, DenoSocket, LARGE_BYTES } from "./deno_socket.ts";
 import { secureDialled, ServerHandshakes } from "./deno_tls.ts";
 import type { DenoConn, DenoListener, DenoNamespace } from "./deno_types.ts";
 import { socketErrorOf } from "./socket_error.ts";
+import { canSpawn, HAS_PROCESS_GROUPS } from "./command_process.ts";
 import { createClock, resolveName } from "./system.ts";
 import { canStartWorkers } from "./worker_process.ts";
 
@@ -62,6 +63,8 @@ class DenoRuntime implements Runtime {
       abortSendsReset: false,
       serverNames: true,
       workers: canStartWorkers(),
+      commands: canSpawn(),
+      processGroups: HAS_PROCESS_GROUPS,
       maxChunkBytes: LARGE_BYTES,
     };
   }

@@ -24,6 +24,7 @@ import {
 import { NodeSocket, reset } from "./node_socket.ts";
 import { createTlsServer, secureClient } from "./node_tls.ts";
 import { socketErrorOf } from "./socket_error.ts";
+import { canSpawn, HAS_PROCESS_GROUPS } from "./command_process.ts";
 import { createClock, resolveName } from "./system.ts";
 import { canStartWorkers } from "./worker_process.ts";
 
@@ -44,6 +45,8 @@ class NodeRuntime implements Runtime {
     abortSendsReset: true,
     serverNames: true,
     workers: canReusePort() && canStartWorkers(),
+    commands: canSpawn(),
+    processGroups: HAS_PROCESS_GROUPS,
     maxChunkBytes: MAX_CHUNK_BYTES,
   };
   readonly clock: Clock = createClock();

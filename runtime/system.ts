@@ -13,6 +13,7 @@ import process from "node:process";
 import { clearImmediate, clearTimeout, setImmediate, setTimeout } from "node:timers";
 import { isatty } from "node:tty";
 import { type Clock, type SignalName, SocketFailure, type System, type Timer } from "./contract.ts";
+import { spawnCommand } from "./command_process.ts";
 import { closeInherited, writeInherited } from "./deno_descriptor.ts";
 import { keepInspectorClosed } from "./deno_inspector.ts";
 import { errorDetail } from "./socket_error.ts";
@@ -47,6 +48,7 @@ export function createSystem(): System {
     },
     connectParent,
     startWorker,
+    spawn: spawnCommand,
     exit: (code) => process.exit(code),
   };
 }

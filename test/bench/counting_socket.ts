@@ -52,6 +52,8 @@ const CAPABILITIES: Capabilities = {
   abortSendsReset: true,
   serverNames: true,
   workers: false,
+  commands: true,
+  processGroups: true,
   maxChunkBytes: 65_536,
 };
 

@@ -62,6 +62,8 @@ const runtime: Runtime = {
     abortSendsReset: true,
     serverNames: true,
     workers: false,
+    commands: true,
+    processGroups: true,
     maxChunkBytes: 65_536,
   },
   clock: {

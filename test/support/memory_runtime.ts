@@ -58,6 +58,8 @@ const memoryCapabilities: Capabilities = {
   abortSendsReset: true,
   serverNames: true,
   workers: false,
+  commands: true,
+  processGroups: true,
   maxChunkBytes,
 };
 

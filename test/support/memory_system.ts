@@ -2,7 +2,15 @@
  * The `System` of the contract in memory: files are a map, sinks collect text, signals come from the
  * test, and `exit` throws instead of ending the test run.
  */
-import { type SignalName, type System, SystemError, type TextSink } from "../../runtime/contract.ts";
+import {
+  type CommandEvents,
+  type SignalName,
+  type SpawnOptions,
+  type System,
+  SystemError,
+  type TextSink,
+} from "../../runtime/contract.ts";
+import { MemoryCommand } from "./memory_command.ts";
 
 /** Thrown by `MemorySystem.exit`. */
 export class ExitSignal extends Error {
@@ -89,6 +97,9 @@ export class MemorySystem implements System {
   exitCode: number | null = null;
   memoryBytes = 0;
   parallelism = 1;
+  /** Commands started, in order. */
+  readonly commands: MemoryCommand[] = [];
+  onSpawn: (command: MemoryCommand) => void = () => {};
 
   readonly #terminals: readonly number[];
   readonly #stdin: string;
@@ -188,6 +199,14 @@ export class MemorySystem implements System {
 
   startWorker(): never {
     throw new SystemError("ENOTSUP", "there is but one process in memory");
+  }
+
+  /** Every command started stays in `commands`; `onSpawn` is told. */
+  spawn(options: SpawnOptions, events: CommandEvents): MemoryCommand {
+    const command = new MemoryCommand(1000 + this.commands.length, options, events);
+    this.commands.push(command);
+    queueMicrotask(() => this.onSpawn(command));
+    return command;
   }
 
   exit(code: number): never {
