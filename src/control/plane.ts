@@ -64,12 +64,15 @@ export interface ControlPlane {
    *
    * @param waitIdleMs how long to wait for them; 0 = not at all. Refused as `timeout`, it stays paused
    * @param leaseMs resumes by itself then; null = never
+   * @param left aborted when whoever asked has gone while it waits: then this pause, unless somebody else has
+   *   paused anew, is resumed at once, and nobody reads the answer
    * @returns `token`: names this pause; a `resume` with it does nothing once somebody else has paused anew
    */
   pause(
     upstream: string | null,
     waitIdleMs: number,
     leaseMs: number | null,
+    left?: AbortSignal,
   ): Promise<Outcome<Quiet & { readonly token: string }>>;
 
   /** Lets the requests go, oldest first, as fast as the endpoints take them. Nothing paused is fine. */
@@ -109,8 +112,17 @@ export interface ControlPlane {
     drainMs: number,
   ): Promise<Outcome<{ readonly generation: number; readonly from: readonly string[] }>>;
 
-  /** Waits until an endpoint can be reached (`healthy`), or nothing is in flight and nobody waits (`idle`). */
-  wait(upstream: string | null, what: "healthy" | "idle", timeoutMs: number): Promise<Outcome>;
+  /**
+   * Waits until an endpoint can be reached (`healthy`), or nothing is in flight and nobody waits (`idle`).
+   *
+   * @param left aborted when whoever asked has gone: nobody reads the answer
+   */
+  wait(
+    upstream: string | null,
+    what: "healthy" | "idle",
+    timeoutMs: number,
+    left?: AbortSignal,
+  ): Promise<Outcome>;
 
   /** Reads the configuration anew. Refused as `invalid`, nothing has changed. */
   reload(): Promise<Outcome<ReloadDone>>;
