@@ -7,6 +7,9 @@
  * the fastest platform needs no glue on the byte path; misuse is harmless.
  */
 
+import type { FileSystem } from "./file_contract.ts";
+export type { FileStatus, FileSystem } from "./file_contract.ts";
+
 /** Where a socket listens or dials. `host` is an IP literal without brackets, or a name. */
 export type Address =
   | { readonly kind: "tcp"; readonly host: string; readonly port: number }
@@ -388,7 +391,7 @@ export interface CommandProcess {
 }
 
 /** Everything of a process that is neither socket nor clock. */
-export interface System {
+export interface System extends FileSystem {
   /** Arguments after the program's name. */
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -399,8 +402,12 @@ export interface System {
   isTerminal(fd: number): boolean;
   /** @throws SystemError */
   readText(path: string): Promise<string>;
-  /** Replaces the file in one step (temporary file in the same folder, then rename). @throws SystemError */
-  writeText(path: string, text: string): Promise<void>;
+  /**
+   * Replaces the file in one step (temporary file in the same folder, then rename).
+   * @param secret nobody but us can read it (mode 0600)
+   * @throws SystemError
+   */
+  writeText(path: string, text: string, secret?: boolean): Promise<void>;
   /** Removes a file; a missing one is fine. @throws SystemError */
   remove(path: string): Promise<void>;
   /** Writes to an open descriptor and closes it unless it is 0, 1 or 2. @throws SystemError */

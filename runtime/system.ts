@@ -15,6 +15,7 @@ import { isatty } from "node:tty";
 import { type Clock, type SignalName, SocketFailure, type System, type Timer } from "./contract.ts";
 import { spawnCommand } from "./command_process.ts";
 import { closeInherited, writeInherited } from "./deno_descriptor.ts";
+import { fileSystem } from "./file_system.ts";
 import { keepInspectorClosed } from "./deno_inspector.ts";
 import { errorDetail } from "./socket_error.ts";
 import { notifySupervisor } from "./supervisor.ts";
@@ -29,6 +30,7 @@ const DESCRIPTOR_PATIENCE_MS = 1_000;
 /** The process we are. Reads nothing and opens nothing until it is asked to. */
 export function createSystem(): System {
   return {
+    ...fileSystem,
     args: process.argv.slice(2),
     env: process.env,
     pid: process.pid,
@@ -129,11 +131,11 @@ async function readText(path: string): Promise<string> {
   }
 }
 
-async function writeText(path: string, text: string): Promise<void> {
+async function writeText(path: string, text: string, secret = false): Promise<void> {
   const temporary = `${path}.${randomBytes(6).toString("hex")}.tmp`;
   try {
     // "wx": in a folder that others can write to, a name planted there must not be followed.
-    await fs.promises.writeFile(temporary, text, { flag: "wx" });
+    await fs.promises.writeFile(temporary, text, { flag: "wx", ...(secret ? { mode: 0o600 } : {}) });
     await fs.promises.rename(temporary, path);
   } catch (error) {
     await fs.promises.rm(temporary, { force: true }).catch(() => {});

@@ -115,7 +115,9 @@ function faultOfRuntimeImport(file: string, specifier: string): string | null {
   const name = posix.basename(file);
   if (specifier.startsWith(".")) {
     const target = posix.join(posix.dirname(file), specifier);
-    if (name === "contract.ts") return `imports ${target}: the contract stands alone`;
+    if (name === "contract.ts" && target !== "runtime/file_contract.ts") {
+      return `imports ${target}: the contract stands alone`;
+    }
     if (target.startsWith("runtime/") || name.startsWith("main_")) return null;
     return `imports ${target}: adapters know runtime/ only; entry files (main_*.ts) may import src/`;
   }

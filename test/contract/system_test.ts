@@ -45,6 +45,38 @@ test("texts are written in one step, read and removed", () =>
     assert.deepEqual(fs.readdirSync(folder), ["state"]);
   }));
 
+test("folders and what lies in them", () =>
+  inFolder(async (folder) => {
+    const path1 = path.join(folder, "private");
+    assert.equal(await system.statusOf(path1), null);
+    await system.makeFolder(path1);
+    await assert.rejects(system.makeFolder(path1), hasCode("EEXIST"));
+    const made = await system.statusOf(path1);
+    assert.equal(made?.kind, "folder");
+    assert.equal(made?.owner, system.userId);
+    if (process.platform !== "win32") assert.equal(made?.mode, 0o700);
+    const file = path.join(path1, "a");
+    await system.writeText(file, "first", true);
+    if (process.platform !== "win32") assert.equal((await system.statusOf(file))?.mode, 0o600);
+    assert.deepEqual(await system.listFolder(path1), ["a"]);
+    await assert.rejects(system.removeFolder(path1), SystemError);
+    const first = await system.statusOf(file);
+    assert.equal(first?.kind, "file");
+    assert.equal((await system.statusOf(file))?.identity, first?.identity);
+    const other = path.join(path1, "b");
+    await system.writeText(other, "second");
+    await system.rename(other, file);
+    assert.equal(await system.readText(file), "second");
+    assert.notEqual((await system.statusOf(file))?.identity, first?.identity);
+    await assert.rejects(system.rename(other, file), hasCode("ENOENT"));
+    await system.remove(file);
+    fs.symlinkSync("nowhere", file);
+    assert.equal((await system.statusOf(file))?.kind, "other");
+    await system.remove(file);
+    await system.removeFolder(path1);
+    await assert.rejects(system.listFolder(path1), hasCode("ENOENT"));
+  }));
+
 test("writeDescriptor writes all and closes", () =>
   inFolder(async (folder) => {
     const file = path.join(folder, "ready");

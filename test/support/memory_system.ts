@@ -4,6 +4,7 @@
  */
 import {
   type CommandEvents,
+  type FileStatus,
   type SignalName,
   type SpawnOptions,
   type System,
@@ -147,6 +148,42 @@ export class MemorySystem implements System {
     const before = this.files.get(path);
     if (before instanceof SystemError) throw before;
     this.files.set(path, text);
+  }
+
+  /** Folders there are; those above them are there too. */
+  readonly folders = new Set<string>(["/", "/tmp"]);
+  readonly userId: number = 1000;
+
+  async statusOf(path: string): Promise<FileStatus | null> {
+    if (this.folders.has(path)) return { kind: "folder", identity: path, owner: 1000, mode: 0o700 };
+    const content = this.files.get(path);
+    if (content === undefined) return null;
+    return { kind: "file", identity: `${path}:${String(content)}`, owner: 1000, mode: 0o600 };
+  }
+
+  async listFolder(path: string): Promise<readonly string[]> {
+    if (!this.folders.has(path)) throw new SystemError("ENOENT", `no such folder: ${path}`);
+    const all = [...this.files.keys(), ...this.folders].filter((name) => name.startsWith(`${path}/`));
+    return [...new Set(all.map((name) => name.slice(path.length + 1).split("/")[0] ?? ""))];
+  }
+
+  async makeFolder(path: string): Promise<void> {
+    if (this.folders.has(path)) throw new SystemError("EEXIST", `there is one already: ${path}`);
+    if (!this.folders.has(path.slice(0, path.lastIndexOf("/")) || "/")) {
+      throw new SystemError("ENOENT", `no such folder: ${path}`);
+    }
+    this.folders.add(path);
+  }
+
+  async removeFolder(path: string): Promise<void> {
+    if (!this.folders.delete(path)) throw new SystemError("ENOENT", `no such folder: ${path}`);
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    const content = this.files.get(from);
+    if (content === undefined) throw new SystemError("ENOENT", `no such file: ${from}`);
+    this.files.delete(from);
+    this.files.set(to, content);
   }
 
   async remove(path: string): Promise<void> {

@@ -1,0 +1,28 @@
+/** The part of the contract that is about folders and what lies in them. */
+
+/** What lies at a path. */
+export interface FileStatus {
+  readonly kind: "file" | "folder" | "socket" | "other";
+  /** Another one that takes its path has another. */
+  readonly identity: string;
+  /** Number of the user it belongs to; -1 where there are none. */
+  readonly owner: number;
+  /** Who may do what with it: the nine permission bits. */
+  readonly mode: number;
+}
+
+/** Every failure is a `SystemError`. */
+export interface FileSystem {
+  /** Number of the user we run as; -1 where there are none. */
+  readonly userId: number;
+  /** What lies at `path`, without following a symbolic link; null = nothing. */
+  statusOf(path: string): Promise<FileStatus | null>;
+  /** Names of what is in a folder, in no order. */
+  listFolder(path: string): Promise<readonly string[]>;
+  /** Makes a folder that nobody but us can enter (mode 0700). "EEXIST" when something is there. */
+  makeFolder(path: string): Promise<void>;
+  /** Removes an empty folder. */
+  removeFolder(path: string): Promise<void>;
+  /** Gives a file or socket another path, in one step; what was there is gone. */
+  rename(from: string, to: string): Promise<void>;
+}

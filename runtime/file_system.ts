@@ -1,0 +1,67 @@
+/** Folders and what lies in them, over `node:fs`. */
+import * as fs from "node:fs";
+import process from "node:process";
+import type { FileSystem } from "./contract.ts";
+import { systemError } from "./text_sink.ts";
+
+export const fileSystem: FileSystem = {
+  get userId() {
+    return process.getuid?.() ?? -1;
+  },
+
+  async statusOf(path) {
+    let found: fs.BigIntStats;
+    try {
+      found = await fs.promises.lstat(path, { bigint: true });
+    } catch (error) {
+      const failure = systemError(error);
+      if (failure.code === "ENOENT") return null;
+      throw failure;
+    }
+    const kind = found.isSocket()
+      ? "socket"
+      : found.isDirectory()
+      ? "folder"
+      : found.isFile()
+      ? "file"
+      : "other";
+    return {
+      kind,
+      identity: `${found.dev}:${found.ino}:${found.birthtimeNs}`,
+      owner: process.platform === "win32" ? -1 : Number(found.uid),
+      mode: Number(found.mode) & 0o777,
+    };
+  },
+
+  async listFolder(path) {
+    try {
+      return await fs.promises.readdir(path);
+    } catch (error) {
+      throw systemError(error);
+    }
+  },
+
+  async makeFolder(path) {
+    try {
+      await fs.promises.mkdir(path, { mode: 0o700 });
+    } catch (error) {
+      throw systemError(error);
+    }
+  },
+
+  async removeFolder(path) {
+    try {
+      await fs.promises.rmdir(path);
+    } catch (error) {
+      throw systemError(error);
+    }
+  },
+
+  async rename(from, to) {
+    try {
+      await fs.promises.rename(from, to);
+    } catch (error) {
+      throw systemError(error);
+    }
+  },
+};
