@@ -11,6 +11,7 @@ import type {
   AcceptEvents,
   Address,
   Capabilities,
+  HoldOptions,
   Listener,
   ListenOptions,
   Runtime,
@@ -19,6 +20,7 @@ import type {
   Timer,
 } from "./contract.ts";
 import { SocketFailure } from "./contract.ts";
+import { duplicator } from "./bun_duplicate.ts";
 import { BunDial, outOfDescriptors } from "./bun_dial.ts";
 import {
   type BunGlobal,
@@ -28,17 +30,20 @@ import {
   type NativeOwner,
   type NativeSocket,
   OWNER_HANDLERS,
+  type SocketOptions,
 } from "./bun_native.ts";
 import { BunSocket, type Host } from "./bun_socket.ts";
 import { certificateChooser, serverSession, serverTls } from "./bun_tls.ts";
+import { HeldSocket } from "./held_socket.ts";
 import { errorDetail, platformCode, socketErrorOf } from "./socket_error.ts";
 import { canSpawn, HAS_PROCESS_GROUPS } from "./command_process.ts";
 import { createClock, resolveName } from "./system.ts";
+import { asideName, publish, removePath } from "./unix_path.ts";
 import { canStartWorkers } from "./worker_process.ts";
 
 declare const Bun: BunGlobal;
 
-const CAPABILITIES: Capabilities = {
+const capabilities: Capabilities = {
   reusePort: true,
   backlog: false,
   unixSockets: true,
@@ -47,6 +52,9 @@ const CAPABILITIES: Capabilities = {
   workers: canStartWorkers(),
   commands: canSpawn(),
   processGroups: HAS_PROCESS_GROUPS,
+  get handover() {
+    return duplicator() !== null;
+  },
   maxChunkBytes: 512 * 1024,
 };
 
@@ -56,49 +64,101 @@ export function createBunRuntime(options: RuntimeOptions): Runtime {
   return {
     name: "bun",
     version: Bun.version,
-    capabilities: CAPABILITIES,
+    capabilities,
     clock: host.clock,
     listen: (listenOptions, events) => listen(listenOptions, events, host),
+    hold,
     dial: (dialOptions, events) => new BunDial(dialOptions, events, host),
     resolve: resolveName,
   } satisfies Runtime;
 }
 
 async function listen(options: ListenOptions, events: AcceptEvents, host: Host): Promise<Listener> {
-  const { address, reusePort } = options;
+  return await open(options, {
+    allowHalfOpen: true,
+    socket: options.tls === null ? plainHandlers(events, host) : await tlsHandlers(options, events, host),
+    ...(options.tls === null ? {} : { tls: serverTls(options.tls) }),
+  });
+}
+
+/**
+ * Bun accepts from whatever it listens on. So the socket is opened by a listener that ends in the same turn,
+ * before it could accept, and a second descriptor of the socket remains.
+ */
+async function hold(options: HoldOptions): Promise<Listener> {
+  const duplicate = duplicator();
+  if (duplicate === null) throw new SocketFailure("platform_error", NO_HANDOVER);
+  if (options.inherited !== undefined) return new HeldSocket(options.address, options.inherited);
+  const opener = await open(options, { allowHalfOpen: true, socket: DROP_ALL });
+  const { address, descriptor } = opener;
+  const kept = descriptor === null ? -1 : duplicate(descriptor);
+  await (kept < 0 ? opener.close() : opener.leave());
+  if (kept < 0) throw new SocketFailure("resource_exhausted", "the listening socket cannot be duplicated");
+  return new HeldSocket(address, kept);
+}
+
+const NO_HANDOVER = "listening sockets cannot be given to other processes on this platform";
+
+/** For a listener that never accepts. */
+const DROP_ALL: NativeHandlers = { ...OWNER_HANDLERS, open: (native) => native.terminate() };
+
+async function open(options: HoldOptions, accepting: SocketOptions): Promise<BunListener> {
+  const { address, reusePort, inherited } = options;
+  if (inherited !== undefined) {
+    try {
+      return new BunListener(Bun.listen({ fd: inherited, reusePort, ...accepting }), address, true);
+    } catch (error) {
+      throw bindFailure(error);
+    }
+  }
   // Bun would not say why a name cannot be bound.
   const [ip = ""] = address.kind === "tcp" ? await resolveName(address.host) : [];
+  const aside = address.kind === "unix" ? asideName(address.path) : null;
   const native: NativeAddress = address.kind === "unix"
-    ? { unix: address.path }
+    ? { unix: aside ?? address.path }
     : { hostname: ip, port: address.port };
+  let listener: NativeListener;
   try {
-    const listener = Bun.listen({
-      ...native,
-      reusePort,
-      allowHalfOpen: true,
-      socket: options.tls === null ? plainHandlers(events, host) : await tlsHandlers(options, events, host),
-      ...(options.tls === null ? {} : { tls: serverTls(options.tls) }),
-    });
-    const bound: Address = address.kind === "unix"
-      ? address
-      : { kind: "tcp", host: ip, port: listener.port ?? address.port };
-    return new BunListener(listener, bound);
+    listener = Bun.listen({ ...native, reusePort, ...accepting });
   } catch (error) {
     throw bindFailure(error);
   }
+  if (address.kind === "tcp") {
+    const bound: Address = { kind: "tcp", host: ip, port: listener.port ?? address.port };
+    return new BunListener(listener, bound, true);
+  }
+  if (aside !== null) {
+    try {
+      publish(aside, address.path);
+    } catch (error) {
+      listener.stop();
+      throw error;
+    }
+  }
+  return new BunListener(listener, address, aside !== null);
 }
 
 class BunListener implements Listener {
   readonly address: Address;
+  readonly descriptor: number | null;
   readonly #native: NativeListener;
+  #open = true;
 
-  constructor(native: NativeListener, address: Address) {
+  /** @param ours false when Bun itself knows the path of the socket, and removes it at the end */
+  constructor(native: NativeListener, address: Address, ours: boolean) {
     this.#native = native;
     this.address = address;
+    this.descriptor = ours && capabilities.handover ? native.fd : null;
   }
 
-  /** Bun unlinks a Unix path and closes the descriptor at once; accepted sockets live on. */
   close(): Promise<void> {
+    if (this.#open && this.address.kind === "unix") removePath(this.address.path);
+    return this.leave();
+  }
+
+  /** Bun closes the descriptor at once; accepted sockets live on. */
+  leave(): Promise<void> {
+    this.#open = false;
     this.#native.stop();
     return Promise.resolve();
   }

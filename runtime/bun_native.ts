@@ -87,7 +87,7 @@ export interface NativeTls {
   readonly ALPNProtocols?: ArrayBuffer;
 }
 
-interface SocketOptions {
+export interface SocketOptions {
   /** Without it a FIN of the peer closes the socket and drops what was not sent yet. */
   readonly allowHalfOpen: true;
   readonly socket: NativeHandlers;
@@ -98,16 +98,21 @@ export type NativeAddress =
   | { readonly hostname: string; readonly port: number }
   | { readonly unix: string };
 
+/** `fd`, which is undocumented for sockets that listen: one of them, closed by `stop`. */
+export type NativeListenAddress = NativeAddress | { readonly fd: number };
+
 export interface NativeListener {
-  /** Undefined for Unix sockets. */
+  /** Undefined for Unix sockets, and for those that were opened elsewhere. */
   readonly port: number | undefined;
+  /** Undocumented: the listening socket's descriptor. */
+  readonly fd: number;
   stop(): void;
 }
 
 /** The part of the global `Bun` that sockets need. */
 export interface BunGlobal {
   readonly version: string;
-  listen(options: NativeAddress & SocketOptions & { readonly reusePort: boolean }): NativeListener;
+  listen(options: NativeListenAddress & SocketOptions & { readonly reusePort: boolean }): NativeListener;
   /** The promise is marked as handled when there is a `connectError` handler. */
   connect(options: NativeAddress & SocketOptions & { readonly data: NativeOwner }): Promise<unknown>;
 }

@@ -177,17 +177,35 @@ export interface ListenOptions {
   readonly tls: ServerTls | null;
   /** A TLS handshake not done by then is aborted. Milliseconds, > 0. */
   readonly handshakeTimeoutMs: number;
+  /**
+   * Descriptor of a socket that listens on `address` already, inherited from the process that started us. It
+   * belongs to the listener from now on; `backlog` and `reusePort` are what they are. With `capabilities.handover`.
+   */
+  readonly inherited?: number;
 }
+
+/** What a socket that is only held needs. */
+export type HoldOptions = Pick<ListenOptions, "address" | "backlog" | "reusePort" | "inherited">;
 
 /** A bound listener. */
 export interface Listener {
   /** The address really bound: with port 0, the port the kernel chose. */
   readonly address: Address;
   /**
+   * Of the listening socket, to be given to a process that we start; it stays ours. Null where it cannot be
+   * given away: without `capabilities.handover`, or a Unix socket in a folder of a very long name.
+   */
+  readonly descriptor: number | null;
+  /**
    * Stops accepting. Connections accepted before stay. Removes the path of a Unix socket. Idempotent.
    * Resolves when the port is free to be bound again.
    */
   close(): Promise<void>;
+  /**
+   * Like `close`, for a socket that another process has as well: connections that wait to be accepted are
+   * left to that, and the path of a Unix socket stays.
+   */
+  leave(): Promise<void>;
 }
 
 /** Receives what a listener accepts. One object serves all connections of a listener. */
@@ -254,6 +272,8 @@ export interface Capabilities {
   readonly commands: boolean;
   /** `SpawnOptions.ownGroup` works; not on Windows. */
   readonly processGroups: boolean;
+  /** Listening sockets can be given to a process that we start: `Listener.descriptor`, `Runtime.hold`. */
+  readonly handover: boolean;
   /** Largest chunk `data` is called with, in bytes. */
   readonly maxChunkBytes: number;
 }
@@ -306,7 +326,10 @@ export interface ChannelEvents {
   closed(): void;
 }
 
-/** A process of this program that we started. */
+/** Number of the first descriptor given to a process that is started with some; the others follow. */
+export const FIRST_GIVEN_DESCRIPTOR = 4;
+
+/** A process that we started and can talk to. */
 export interface WorkerProcess {
   readonly pid: number;
   readonly channel: MessageChannel;
@@ -314,7 +337,7 @@ export interface WorkerProcess {
   kill(): void;
 }
 
-/** Never called inside `startWorker`. */
+/** Never called inside `startWorker` or `startSuccessor`. */
 export interface WorkerProcessEvents {
   message(message: unknown): void;
   /**
@@ -435,14 +458,33 @@ export interface System extends FileSystem {
    * Starts this program once more, with the same environment, standard output and error, but no standard
    * input and no other descriptor of ours. Only with `Capabilities.workers`.
    * @param args shown by tools like ps; `connectParent` tells the new process what it is
+   * @param descriptors of listening sockets, which the new process has as `FIRST_GIVEN_DESCRIPTOR` and up
    * @throws SystemError
    */
-  startWorker(args: readonly string[], events: WorkerProcessEvents): WorkerProcess;
+  startWorker(
+    args: readonly string[],
+    events: WorkerProcessEvents,
+    descriptors?: readonly number[],
+  ): WorkerProcess;
   /**
    * Starts a command. One that cannot be started is told by `exited`. Only with `Capabilities.commands`.
    * @throws SystemError ENOTSUP for an own group where there is none
    */
   spawn(options: SpawnOptions, events: CommandEvents): CommandProcess;
+  /**
+   * Starts a program that is to take our place, with our arguments, environment, standard output and error,
+   * but no standard input. It need not be Sluice: then it never says a word. Only with `Capabilities.handover`.
+   * @param binary its file; null = what our own file's name leads to now, which may be another version of us
+   * @param descriptors of listening sockets, as for `startWorker`
+   * @throws SystemError
+   */
+  startSuccessor(
+    binary: string | null,
+    events: WorkerProcessEvents,
+    descriptors: readonly number[],
+  ): WorkerProcess;
+  /** The channel to the process that started us by `startSuccessor`; null when none did. To be called once. */
+  connectPredecessor(events: ChannelEvents): MessageChannel | null;
   exit(code: number): never;
 }
 
@@ -454,6 +496,12 @@ export interface Runtime {
   readonly clock: Clock;
   /** Rejects with a `SocketFailure` when the address cannot be bound or an option is not supported. */
   listen(options: ListenOptions, events: AcceptEvents): Promise<Listener>;
+  /**
+   * A listening socket that nothing is accepted from here: processes that we start get its descriptor, and
+   * what waits to be accepted is not lost with them. Rejects like `listen`, and without `capabilities.handover`.
+   * On Node it begins to queue connections only when the first such process listens on it.
+   */
+  hold(options: HoldOptions): Promise<Listener>;
   dial(options: DialOptions, events: DialEvents): Dial;
   /**
    * All addresses of a name in the resolver's order, IP literals as they are. Rejects with a

@@ -6,6 +6,7 @@
  * - `abort` sends an orderly end, since Deno closes with shutdown(2) and has no SO_LINGER. So
  *   `abortSendsReset` is false, and a message framed by close that is cut short looks complete to the peer.
  * - `reusePort` needs --unstable-net; asking for it without would end the process. Workers get the flag.
+ * - A listening socket cannot be given to another process, nor taken from one: `handover` is false.
  * - `backlog` is for TCP; Unix sockets get the platform's.
  */
 import {
@@ -36,6 +37,8 @@ import { canStartWorkers } from "./worker_process.ts";
 /** Pause after a failed accept (out of descriptors): trying at once would spin. */
 const ACCEPT_RETRY_MS = 100;
 
+const NO_HANDOVER = "Deno does not know the descriptors of its sockets, nor listens on one that it is given";
+
 /** Must be called on Deno. Permissions: --allow-net, and --allow-read --allow-write for Unix sockets. */
 export function createDenoRuntime(options: RuntimeOptions): Runtime {
   return new DenoRuntime(options);
@@ -65,12 +68,14 @@ class DenoRuntime implements Runtime {
       workers: canStartWorkers(),
       commands: canSpawn(),
       processGroups: HAS_PROCESS_GROUPS,
+      handover: false,
       maxChunkBytes: LARGE_BYTES,
     };
   }
 
   async listen(options: ListenOptions, events: AcceptEvents): Promise<Listener> {
-    const { address, backlog, reusePort } = options;
+    const { address, backlog, reusePort, inherited } = options;
+    if (inherited !== undefined) throw new SocketFailure("platform_error", NO_HANDOVER);
     if (reusePort && !this.capabilities.reusePort) {
       throw new SocketFailure("platform_error", "reusePort needs Deno to run with --unstable-net");
     }
@@ -87,6 +92,10 @@ class DenoRuntime implements Runtime {
       const { code, detail } = socketErrorOf(error, "bind");
       throw new SocketFailure(code, detail);
     }
+  }
+
+  hold(): Promise<Listener> {
+    return Promise.reject(new SocketFailure("platform_error", NO_HANDOVER));
   }
 
   dial(options: DialOptions, events: DialEvents): Dial {
@@ -113,6 +122,7 @@ class DenoRuntime implements Runtime {
 
 class AcceptLoop implements Listener {
   readonly address: Address;
+  readonly descriptor = null;
   readonly #runtime: DenoRuntime;
   readonly #listener: DenoListener;
   readonly #handshakes: ServerHandshakes | null;
@@ -148,11 +158,7 @@ class AcceptLoop implements Listener {
 
   close(): Promise<void> {
     if (!this.#open) return this.#closed.promise;
-    this.#open = false;
-    this.#retry?.cancel();
-    this.#listener.close();
-    // A pending accept keeps the port open until it has been told, a turn later.
-    if (!this.#accepting) this.#closed.resolve();
+    const closed = this.leave();
     if (this.address.kind === "unix") {
       try {
         this.#runtime.deno.removeSync(this.address.path);
@@ -160,6 +166,16 @@ class AcceptLoop implements Listener {
         // Somebody removed it already.
       }
     }
+    return closed;
+  }
+
+  leave(): Promise<void> {
+    if (!this.#open) return this.#closed.promise;
+    this.#open = false;
+    this.#retry?.cancel();
+    this.#listener.close();
+    // A pending accept keeps the port open until it has been told, a turn later.
+    if (!this.#accepting) this.#closed.resolve();
     return this.#closed.promise;
   }
 

@@ -5,6 +5,7 @@
 import * as net from "node:net";
 import process from "node:process";
 import { clearTimeout, setImmediate, setTimeout } from "node:timers";
+import { getSystemErrorMap } from "node:util";
 import {
   type AcceptEvents,
   type Address,
@@ -13,6 +14,7 @@ import {
   type Dial,
   type DialEvents,
   type DialOptions,
+  type HoldOptions,
   type Listener,
   type ListenOptions,
   type Runtime,
@@ -21,11 +23,13 @@ import {
   SocketFailure,
   type TlsSession,
 } from "./contract.ts";
+import { HeldSocket } from "./held_socket.ts";
 import { NodeSocket, reset } from "./node_socket.ts";
 import { createTlsServer, secureClient } from "./node_tls.ts";
 import { socketErrorOf } from "./socket_error.ts";
 import { canSpawn, HAS_PROCESS_GROUPS } from "./command_process.ts";
 import { createClock, resolveName } from "./system.ts";
+import { asideName, publish, removePath } from "./unix_path.ts";
 import { canStartWorkers } from "./worker_process.ts";
 
 /** What libuv reads at once, and node's buffer for TLS is smaller. */
@@ -47,6 +51,7 @@ class NodeRuntime implements Runtime {
     workers: canReusePort() && canStartWorkers(),
     commands: canSpawn(),
     processGroups: HAS_PROCESS_GROUPS,
+    handover: process.platform !== "win32" && createHandle !== undefined,
     maxChunkBytes: MAX_CHUNK_BYTES,
   };
   readonly clock: Clock = createClock();
@@ -65,13 +70,41 @@ class NodeRuntime implements Runtime {
     }
     try {
       const server = this.#createServer(options, events);
-      await bind(server, options);
+      const listener = await bind(server, options);
       server.on("error", (error) => this.#acceptFailed(events, socketErrorOf(error, "bind")));
-      return new NodeListener(server, options.address);
+      return listener;
     } catch (error) {
+      if (error instanceof SocketFailure) throw error;
       const { code, detail } = socketErrorOf(error, "bind");
       throw new SocketFailure(code, detail);
     }
+  }
+
+  /** Until the first process that gets it calls listen(2), it is bound and no more. */
+  async hold({ address, inherited, reusePort }: HoldOptions): Promise<Listener> {
+    if (createHandle === undefined || !this.capabilities.handover) {
+      throw new SocketFailure("platform_error", `Node ${this.version} cannot give a listening socket away`);
+    }
+    if (inherited !== undefined) return new HeldSocket(address, inherited);
+    if (address.kind === "unix") {
+      const aside = asideName(address.path);
+      if (aside === null) throw new SocketFailure("platform_error", "the path is too long");
+      const handle = opened(createHandle(aside, -1, -1));
+      try {
+        publish(aside, address.path);
+      } catch (error) {
+        handle.close();
+        throw error;
+      }
+      return new HeldSocket(address, handle.fd, () => handle.close());
+    }
+    const [host = ""] = await resolveName(address.host);
+    const flags = reusePort ? UV_TCP_REUSEPORT : 0;
+    const handle = opened(createHandle(host, address.port, net.isIP(host), null, flags));
+    const name: { port?: number } = {};
+    handle.getsockname(name);
+    const bound: Address = { kind: "tcp", host, port: name.port ?? address.port };
+    return new HeldSocket(bound, handle.fd, () => handle.close());
   }
 
   dial(options: DialOptions, events: DialEvents): Dial {
@@ -113,36 +146,93 @@ function canReusePort(): boolean {
   return known && (process.platform === "linux" || process.platform === "freebsd");
 }
 
-function bind(server: net.Server, options: ListenOptions): Promise<void> {
-  const { address, backlog } = options;
+/** A bound socket of libuv, as node:cluster uses it. */
+interface NativeHandle {
+  readonly fd: number;
+  getsockname(name: { port?: number }): number;
+  close(): void;
+}
+
+const UV_TCP_REUSEPORT = 2;
+
+/** Undocumented, and there since Node 0.9: binds without listening. A number is an error of libuv. */
+const createHandle = (net as unknown as {
+  _createServerHandle?(
+    address: string,
+    port: number,
+    family: number,
+    fd?: null,
+    flags?: number,
+  ): NativeHandle | number;
+})._createServerHandle;
+
+function opened(handle: NativeHandle | number): NativeHandle {
+  if (typeof handle !== "number") return handle;
+  const [code = "", message = ""] = getSystemErrorMap().get(handle) ?? [];
+  const error = Object.assign(new Error(`bind ${code}: ${message}`), { code });
+  const failure = socketErrorOf(error, "bind");
+  throw new SocketFailure(failure.code, failure.detail);
+}
+
+async function bind(server: net.Server, options: ListenOptions): Promise<NodeListener> {
+  const { address, backlog, inherited, reusePort } = options;
+  if (inherited !== undefined) {
+    await listening(server, { fd: inherited, backlog });
+    return new NodeListener(server, address, true);
+  }
+  if (address.kind === "tcp") {
+    const { host, port } = address;
+    await listening(server, { host, port, backlog, ...(reusePort ? { reusePort } : {}) });
+    return new NodeListener(server, address, true);
+  }
+  const aside = asideName(address.path);
+  await listening(server, { path: aside ?? address.path, backlog });
+  if (aside !== null) {
+    try {
+      publish(aside, address.path);
+    } catch (error) {
+      server.close();
+      throw error;
+    }
+  }
+  return new NodeListener(server, address, aside !== null);
+}
+
+function listening(server: net.Server, how: net.ListenOptions & { readonly fd?: number }): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);
     server.once("listening", () => {
       server.off("error", reject);
       resolve();
     });
-    if (address.kind === "unix") server.listen({ path: address.path, backlog });
-    else {
-      const { host, port } = address;
-      server.listen({ host, port, backlog, ...(options.reusePort ? { reusePort: true } : {}) });
-    }
+    server.listen(how);
   });
 }
 
 class NodeListener implements Listener {
   readonly address: Address;
+  readonly descriptor: number | null;
   readonly #server: net.Server;
   #closed: Promise<void> | null = null;
 
-  constructor(server: net.Server, asked: Address) {
+  /** @param ours false when Node itself knows the path of the socket, and removes it at the end */
+  constructor(server: net.Server, asked: Address, ours: boolean) {
     const bound = server.address();
     this.#server = server;
-    this.address = typeof bound === "object" && bound !== null
+    this.address = asked.kind === "tcp" && typeof bound === "object" && bound !== null
       ? { kind: "tcp", host: bound.address, port: bound.port }
       : asked;
+    const { _handle: handle } = server as unknown as { readonly _handle?: { readonly fd?: number } };
+    const fd = handle?.fd ?? -1;
+    this.descriptor = ours && fd >= 0 ? fd : null;
   }
 
   close(): Promise<void> {
+    if (this.#closed === null && this.address.kind === "unix") removePath(this.address.path);
+    return this.leave();
+  }
+
+  leave(): Promise<void> {
     this.#closed ??= new Promise((resolve) => {
       // Its callback would wait for all connections to end; the descriptor is closed in this turn.
       this.#server.close();

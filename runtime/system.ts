@@ -20,7 +20,7 @@ import { keepInspectorClosed } from "./deno_inspector.ts";
 import { errorDetail } from "./socket_error.ts";
 import { notifySupervisor } from "./supervisor.ts";
 import { openTextSink, sleep, systemError } from "./text_sink.ts";
-import { connectParent, startWorker } from "./worker_process.ts";
+import { connectParent, connectPredecessor, startSuccessor, startWorker } from "./worker_process.ts";
 
 /** Longest delay that the platforms' timers know: more would fire at once. 24.8 days. */
 const MAX_TIMER_MS = 2_147_483_647;
@@ -51,6 +51,8 @@ export function createSystem(): System {
     connectParent,
     startWorker,
     spawn: spawnCommand,
+    startSuccessor,
+    connectPredecessor,
     exit: (code) => process.exit(code),
   };
 }

@@ -1,5 +1,5 @@
 /**
- * Our own program once more, as a worker, and the channel between the two: node:child_process, which has
+ * Our own program once more, as a worker or as what takes our place, and the channel between the two: node:child_process, which has
  * one on all three runtimes, inside executables too (JSON lines over a socket pair).
  */
 import { type ChildProcess, spawn } from "node:child_process";
@@ -9,8 +9,12 @@ import { setImmediate } from "node:timers";
 import type { ChannelEvents, MessageChannel, WorkerProcess, WorkerProcessEvents } from "./contract.ts";
 import { systemError } from "./text_sink.ts";
 
-/** In the environment of a worker: the channel is ours, and not that of a Node program which started Sluice. */
-const MARK = "_SLUICE_WORKER";
+/**
+ * In the environment of a process that we start: the channel is ours, and not that of a Node program which
+ * started Sluice.
+ */
+const WORKER_MARK = "_SLUICE_WORKER";
+const SUCCESSOR_MARK = "_SLUICE_SUCCESSOR";
 /** Variables that speak of our own process to whoever inherits them: see sd_notify(3), sd_listen_fds(3). */
 const OURS_ONLY = [
   "NOTIFY_SOCKET",
@@ -31,6 +35,9 @@ interface DenoGlobal {
 const deno = (globalThis as { readonly Deno?: DenoGlobal }).Deno;
 const bun = (globalThis as { readonly Bun?: { readonly main: string } }).Bun;
 
+/** What we run, whatever has become of its name. */
+const KEPT_FILE = "/proc/self/exe";
+
 /** Several processes can share a port evenly here (only Linux does that), and we can start ourselves. */
 export function canStartWorkers(): boolean {
   if (process.platform !== "linux") return false;
@@ -42,8 +49,17 @@ export function canStartWorkers(): boolean {
 
 /** The channel to the process that started us as its worker; null when nobody did. To be called once. */
 export function connectParent(events: ChannelEvents): MessageChannel | null {
-  if (process.env[MARK] === undefined || process.send === undefined) return null;
-  delete process.env[MARK];
+  return connect(WORKER_MARK, events);
+}
+
+/** The channel to the process whose place we are to take; null when there is none. To be called once. */
+export function connectPredecessor(events: ChannelEvents): MessageChannel | null {
+  return connect(SUCCESSOR_MARK, events);
+}
+
+function connect(mark: string, events: ChannelEvents): MessageChannel | null {
+  if (process.env[mark] === undefined || process.send === undefined) return null;
+  delete process.env[mark];
   let open = true;
   process.on("message", (message) => events.message(message));
   process.on("disconnect", () => {
@@ -58,13 +74,47 @@ export function connectParent(events: ChannelEvents): MessageChannel | null {
 }
 
 /** @throws SystemError */
-export function startWorker(args: readonly string[], events: WorkerProcessEvents): WorkerProcess {
+export function startWorker(
+  args: readonly string[],
+  events: WorkerProcessEvents,
+  descriptors: readonly number[] = [],
+): WorkerProcess {
   const { program, first } = ourselves();
-  const env: NodeJS.ProcessEnv = { ...process.env, [MARK]: "1" };
+  const env: NodeJS.ProcessEnv = { ...process.env, [WORKER_MARK]: "1" };
   for (const name of OURS_ONLY) delete env[name];
+  return start(program, [...first, ...args], env, descriptors, events);
+}
+
+/** @throws SystemError */
+export function startSuccessor(
+  binary: string | null,
+  events: WorkerProcessEvents,
+  descriptors: readonly number[],
+): WorkerProcess {
+  // A supervisor knows of the successor, and hears from it: so it keeps all variables.
+  const env: NodeJS.ProcessEnv = { ...process.env, [SUCCESSOR_MARK]: "1" };
+  const { program, first } = ourselves();
+  const args = process.argv.slice(2);
+  if (binary !== null) return start(binary, args, env, descriptors, events);
+  return start(
+    program === KEPT_FILE ? process.execPath : program,
+    [...first, ...args],
+    env,
+    descriptors,
+    events,
+  );
+}
+
+function start(
+  program: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+  descriptors: readonly number[],
+  events: WorkerProcessEvents,
+): WorkerProcess {
   let child: ChildProcess;
   try {
-    child = spawn(program, [...first, ...args], { env, stdio: ["ignore", "inherit", "inherit", "ipc"] });
+    child = spawn(program, args, { env, stdio: ["ignore", "inherit", "inherit", "ipc", ...descriptors] });
   } catch (error) {
     throw systemError(error);
   }
@@ -120,13 +170,12 @@ function isSingleExecutable(): boolean {
  * another version would not understand us.
  */
 function ownFile(): string {
-  const kept = "/proc/self/exe";
   try {
     const now = statSync(process.execPath);
-    const ours = statSync(kept);
-    return now.ino === ours.ino && now.dev === ours.dev ? process.execPath : kept;
+    const ours = statSync(KEPT_FILE);
+    return now.ino === ours.ino && now.dev === ours.dev ? process.execPath : KEPT_FILE;
   } catch {
-    return process.platform === "linux" ? kept : process.execPath;
+    return process.platform === "linux" ? KEPT_FILE : process.execPath;
   }
 }
 

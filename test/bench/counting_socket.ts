@@ -54,6 +54,7 @@ const CAPABILITIES: Capabilities = {
   workers: false,
   commands: true,
   processGroups: true,
+  handover: false,
   maxChunkBytes: 65_536,
 };
 
@@ -73,7 +74,12 @@ export class CountingRuntime implements Runtime {
 
   listen({ address }: ListenOptions, events: AcceptEvents): Promise<Listener> {
     this.accept = events;
-    return Promise.resolve({ address, close: () => Promise.resolve() });
+    const done = () => Promise.resolve();
+    return Promise.resolve({ address, descriptor: null, close: done, leave: done });
+  }
+
+  hold(): Promise<never> {
+    return Promise.reject(new Error("nothing is given to other processes"));
   }
 
   dial(options: DialOptions, events: DialEvents): { cancel(): void } {

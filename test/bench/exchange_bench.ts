@@ -64,6 +64,7 @@ const runtime: Runtime = {
     workers: false,
     commands: true,
     processGroups: true,
+    handover: false,
     maxChunkBytes: 65_536,
   },
   clock: {
@@ -74,8 +75,10 @@ const runtime: Runtime = {
   listen(options: ListenOptions, events): Promise<Listener> {
     accept.push(events);
     const address: Address = options.address;
-    return Promise.resolve({ address, close: () => Promise.resolve() });
+    const done = () => Promise.resolve();
+    return Promise.resolve({ address, descriptor: null, close: done, leave: done });
   },
+  hold: () => Promise.reject(new Error("nothing is given to other processes")),
   dial(_options, events) {
     pendingDials.push(events);
     return { cancel() {} };

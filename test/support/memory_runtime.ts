@@ -60,6 +60,7 @@ const memoryCapabilities: Capabilities = {
   workers: false,
   commands: true,
   processGroups: true,
+  handover: false,
   maxChunkBytes,
 };
 
@@ -109,6 +110,10 @@ class InMemoryRuntime implements MemoryRuntime {
     return listener;
   }
 
+  hold(): Promise<never> {
+    return Promise.reject(new SocketFailure("platform_error", "there is but one process in memory"));
+  }
+
   dial(options: DialOptions, events: DialEvents): Dial {
     return new MemoryDial(this.network, options, events, this.#onHandlerError);
   }
@@ -142,6 +147,7 @@ interface Knock {
 
 export class MemoryListener implements Listener {
   readonly address: Address;
+  readonly descriptor = null;
   readonly options: ListenOptions;
   readonly #network: MemoryNetwork;
   readonly #events: AcceptEvents;
@@ -189,6 +195,10 @@ export class MemoryListener implements Listener {
   enqueue(arrival: Arrival): void {
     this.#queue.push(arrival);
     this.#network.schedule(this.#acceptTask);
+  }
+
+  leave(): Promise<void> {
+    return this.close();
   }
 
   close(): Promise<void> {

@@ -246,6 +246,14 @@ export class MemorySystem implements System {
     return command;
   }
 
+  startSuccessor(): never {
+    throw new SystemError("ENOTSUP", "there is but one process in memory");
+  }
+
+  connectPredecessor(): null {
+    return null;
+  }
+
   exit(code: number): never {
     this.exitCode ??= code;
     throw new ExitSignal(code);
