@@ -111,11 +111,14 @@ function faultOfImport(file: string, specifier: string): string | null {
     `move what is needed to ${layers[from]} or below, or let the upper layer pass it in`;
 }
 
+/** contract.ts, and the parts it is made of. */
+const CONTRACT = /^(?:[a-z]+_)?contract\.ts$/;
+
 function faultOfRuntimeImport(file: string, specifier: string): string | null {
   const name = posix.basename(file);
   if (specifier.startsWith(".")) {
     const target = posix.join(posix.dirname(file), specifier);
-    if (name === "contract.ts" && target !== "runtime/file_contract.ts") {
+    if (CONTRACT.test(name) && !CONTRACT.test(posix.basename(target))) {
       return `imports ${target}: the contract stands alone`;
     }
     if (target.startsWith("runtime/") || name.startsWith("main_")) return null;
@@ -124,7 +127,7 @@ function faultOfRuntimeImport(file: string, specifier: string): string | null {
   if (!specifier.startsWith("node:")) {
     return `imports the package ${specifier}: runtime/ uses the platform only`;
   }
-  return name === "contract.ts" ? `imports ${specifier}: the contract stands alone` : null;
+  return CONTRACT.test(name) ? `imports ${specifier}: the contract stands alone` : null;
 }
 
 /** Index in `layers`, or -1. */
