@@ -23,6 +23,8 @@ export interface FileSystem {
   makeFolder(path: string): Promise<void>;
   /** Removes an empty folder. */
   removeFolder(path: string): Promise<void>;
+  /** Lets nobody but the owner use a file or socket (mode 0600). */
+  protect(path: string): Promise<void>;
   /** Gives a file or socket another path, in one step; what was there is gone. */
   rename(from: string, to: string): Promise<void>;
 }

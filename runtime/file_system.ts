@@ -57,6 +57,14 @@ export const fileSystem: FileSystem = {
     }
   },
 
+  async protect(path) {
+    try {
+      await fs.promises.chmod(path, 0o600);
+    } catch (error) {
+      throw systemError(error);
+    }
+  },
+
   async rename(from, to) {
     try {
       await fs.promises.rename(from, to);

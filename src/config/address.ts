@@ -18,7 +18,7 @@ export interface EndpointAddress {
 }
 
 /** Longest path of a Unix socket: `sun_path` has 108 bytes on Linux (104 on macOS) with its final NUL. */
-const MAX_UNIX_PATH_BYTES = 103;
+export const MAX_UNIX_PATH_BYTES = 103;
 
 const ACCEPTS = "an address like 3000, host:3000, http://host, https://host or unix:/path";
 const HOST_NAME =

@@ -92,6 +92,7 @@ export function buildLog(values: OptionValues): LogConfig {
 export function buildProcess(values: OptionValues): ProcessConfig {
   return {
     workers: values.workers,
+    control: values.control,
     readyFd: values.ready_fd,
     portFile: values.port_file,
     pidFile: values.pid_file,

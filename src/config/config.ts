@@ -167,6 +167,8 @@ export interface ServerConfig {
 export interface ProcessConfig {
   /** Processes that serve, >= 1; null = one per processor. */
   readonly workers: number | null;
+  /** Path of the control socket, "off" = none, null = a path derived from the first port. */
+  readonly control: string | null;
   readonly readyFd: number | null;
   readonly portFile: string | null;
   readonly pidFile: string | null;

@@ -2,7 +2,15 @@
 
 import type { OptionTable } from "./option.ts";
 import { duration, size } from "./quantity.ts";
-import { cidrs, endpoints, listeners, logTarget, pseudonym, upgradeTokens } from "./special_types.ts";
+import {
+  cidrs,
+  controlSocket,
+  endpoints,
+  listeners,
+  logTarget,
+  pseudonym,
+  upgradeTokens,
+} from "./special_types.ts";
 import { boolean, count, countOrAuto, oneOf, path } from "./value_type.ts";
 
 export const SERVER_OPTIONS = {
@@ -248,6 +256,21 @@ export const SERVER_OPTIONS = {
       "SIGTERM and SIGINT stop gracefully: nothing new is accepted, what is in flight ends, and what is left " +
       "after this time is cut off. A second signal does not wait.",
     example: "5s",
+  },
+  "control": {
+    group: "Process",
+    scope: "process",
+    type: controlSocket(),
+    default: null,
+    help: "control socket for verbs like status; off = none",
+    doc:
+      "Path of the Unix socket that `sluice status`, `pause`, `swap` and the other verbs talk to; HTTP with JSON, so " +
+      "that `curl --unix-socket` works as well. Nobody but our user (and root) can open it. Unless it is given: " +
+      "`sluice-PORT.sock`, with the port of the first TCP listener, in `$XDG_RUNTIME_DIR`, or in `sluice-UID` in `$TMPDIR` " +
+      "or `/tmp`; verbs look there by themselves. A socket left behind by a Sluice that is gone is replaced, one that " +
+      "answers never is: then the default is left out with a warning, and a path that was given is exit code 3. " +
+      "Where there are no Unix sockets it is a file that names a port of this machine and a secret.",
+    example: "/run/sluice/control.sock",
   },
   "ready_fd": {
     group: "Process",

@@ -1,6 +1,6 @@
 /** Value types that only one or two options have: endpoints, listeners, CIDR blocks, methods and the like. */
 
-import { endpointAddress, isHost, listenAddress, printListen } from "./address.ts";
+import { endpointAddress, isHost, listenAddress, MAX_UNIX_PATH_BYTES, printListen } from "./address.ts";
 import type { EndpointConfig, ListenConfig, RetryCondition, UpstreamConfig } from "./config.ts";
 import { canonicalCidr } from "./ip_address.ts";
 import { asMap } from "./mapping.ts";
@@ -243,4 +243,24 @@ export function logTarget(): ValueType<string> {
   const accepts = "stdout, stderr, or the path of a file";
   // deno-lint-ignore no-control-regex -- control bytes are what must not be in a path we print
   return text("stdout | stderr | path", accepts, /^[^\x00-\x1f\x7f]{1,4096}$/);
+}
+
+/** Where the control socket is: `off`, or a path that a Unix socket can have; `unix:` in front is taken off. */
+export function controlSocket(): ValueType<string> {
+  const accepts = `off, or a path of at most ${MAX_UNIX_PATH_BYTES} bytes`;
+  return {
+    name: "path | off",
+    accepts,
+    many: false,
+    parse(raw) {
+      if (typeof raw !== "string") return mustBe(accepts, raw);
+      const path = raw.replace(/^unix:/, "");
+      // deno-lint-ignore no-control-regex -- control bytes are what must not be in a path we print
+      if (path === "" || /[\x00-\x1f\x7f]/.test(path)) return mustBe(accepts, raw);
+      return new TextEncoder().encode(path).length > MAX_UNIX_PATH_BYTES
+        ? mustBe(accepts, raw)
+        : success(path);
+    },
+    print: (value) => value,
+  };
 }

@@ -179,6 +179,10 @@ export class MemorySystem implements System {
     if (!this.folders.delete(path)) throw new SystemError("ENOENT", `no such folder: ${path}`);
   }
 
+  async protect(path: string): Promise<void> {
+    if (!this.files.has(path)) throw new SystemError("ENOENT", `no such file: ${path}`);
+  }
+
   async rename(from: string, to: string): Promise<void> {
     const content = this.files.get(from);
     if (content === undefined) throw new SystemError("ENOENT", `no such file: ${from}`);

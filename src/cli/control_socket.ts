@@ -1,0 +1,185 @@
+/** Opens the control socket of a Sluice that serves, so that nobody but its user ever can. */
+
+import {
+  type Address,
+  type Runtime,
+  SocketFailure,
+  type System,
+  SystemError,
+} from "../../runtime/contract.ts";
+import { ask } from "../admin/http_client.ts";
+import { errorReply, type HttpReply, type HttpRequest, type HttpRoute } from "../admin/http_message.ts";
+import { HttpServer } from "../admin/http_server.ts";
+import { authorization, controlFile, readControlAddress } from "./control_address.ts";
+import { controlName, ownFolder } from "./control_path.ts";
+
+/** How long a socket that is there already may take to accept us. */
+const PROBE_MS = 2_000;
+
+export interface ControlOptions {
+  /** As the configuration has it: a path, "off", or null for the default. */
+  readonly control: string | null;
+  /** The addresses really bound. */
+  readonly listeners: readonly Address[];
+  readonly routes: readonly HttpRoute[];
+  /** A bug in a route. */
+  readonly onError: (error: unknown) => void;
+  /** Take the path over from a Sluice that answers there: it hands its place to us. */
+  readonly takeOver?: boolean;
+}
+
+/** What became of it; `none` when it is switched off. */
+export type ControlOpened =
+  | { readonly kind: "open"; readonly socket: ControlSocket }
+  | { readonly kind: "none" }
+  /** The default cannot be used: serving goes on without it. */
+  | { readonly kind: "skipped"; readonly why: string }
+  /** The path that was asked for cannot be used. */
+  | { readonly kind: "failed"; readonly why: string };
+
+export class ControlSocket {
+  readonly path: string;
+  readonly #system: System;
+  readonly #server: HttpServer;
+  readonly #identity: string;
+
+  private constructor(system: System, path: string, server: HttpServer, identity: string) {
+    this.#system = system;
+    this.path = path;
+    this.#server = server;
+    this.#identity = identity;
+  }
+
+  static async open(runtime: Runtime, system: System, options: ControlOptions): Promise<ControlOpened> {
+    const { control, listeners } = options;
+    if (control === "off") return { kind: "none" };
+    let path = control;
+    if (path === null) {
+      const folder = await ownFolder(system);
+      if ("why" in folder) return { kind: "skipped", why: `there is no folder for it: ${folder.why}` };
+      path = `${folder.path}/${controlName(system, listeners)}`;
+    }
+    try {
+      const taken = options.takeOver === true ? null : await inTheWay(runtime, system, path);
+      if (taken !== null) return { kind: control === null ? "skipped" : "failed", why: `${path}: ${taken}` };
+      const server = runtime.capabilities.unixSockets
+        ? await bindUnix(runtime, system, path, options)
+        : await bindLoopback(runtime, system, path, options);
+      const status = await system.statusOf(path);
+      return { kind: "open", socket: new ControlSocket(system, path, server, status?.identity ?? "") };
+    } catch (error) {
+      if (!(error instanceof SystemError || error instanceof SocketFailure)) throw error;
+      return { kind: control === null ? "skipped" : "failed", why: `${path}: ${error.message}` };
+    }
+  }
+
+  /** Removes the path, unless another has taken it, lets answers under way go out, and closes. */
+  async close(patienceMs: number): Promise<void> {
+    await this.#removePath();
+    await this.#server.close(patienceMs);
+  }
+
+  /** Drops all clients, those that wait for the end of this process too. */
+  abort(): void {
+    this.#server.abort();
+  }
+
+  async #removePath(): Promise<void> {
+    try {
+      const status = await this.#system.statusOf(this.path);
+      if (status?.identity === this.#identity) await this.#system.remove(this.path);
+    } catch (error) {
+      // It is gone already, or not ours to remove any more.
+      if (!(error instanceof SystemError)) throw error;
+    }
+  }
+}
+
+/** Why what is at `path` must stay there; null when there is nothing, or only what a dead Sluice left behind. */
+async function inTheWay(runtime: Runtime, system: System, path: string): Promise<string | null> {
+  const there = await readControlAddress(system, path);
+  if (there === "nothing") return null;
+  if (there === "foreign") return "is there already, and is no control socket";
+  const { answer } = ask(runtime, there.address, {
+    method: "GET",
+    target: "/",
+    body: "",
+    headers: there.headers,
+    timeoutMs: PROBE_MS,
+  });
+  const probed = await answer;
+  if (!probed.ok && probed.code === "absent") return null;
+  return "another program answers there: stop it, or choose another --control";
+}
+
+/**
+ * Binds in a fresh folder that only we can enter, and then gives the socket its path: at no moment can another
+ * user open it, and a dead one is replaced in one step.
+ */
+async function bindUnix(
+  runtime: Runtime,
+  system: System,
+  path: string,
+  options: ControlOptions,
+): Promise<HttpServer> {
+  const slash = path.lastIndexOf("/");
+  const folder = `${slash < 0 ? "." : path.slice(0, slash)}/.sluice-${randomHex(4)}`;
+  await system.makeFolder(folder);
+  let server: HttpServer | null = null;
+  try {
+    const bound = `${folder}/s`;
+    server = await HttpServer.start(runtime, { address: { kind: "unix", path: bound }, ...serving(options) });
+    await system.protect(bound);
+    await system.rename(bound, path);
+    return server;
+  } catch (error) {
+    server?.abort();
+    throw error;
+  } finally {
+    await system.removeFolder(folder).catch(() => {});
+  }
+}
+
+/** Where there are no Unix sockets: a port of this machine, and a secret in a file that only we can read. */
+async function bindLoopback(
+  runtime: Runtime,
+  system: System,
+  path: string,
+  options: ControlOptions,
+): Promise<HttpServer> {
+  const secret = randomHex(32);
+  const wanted = authorization(secret);
+  const guard = (request: HttpRequest): HttpReply | null =>
+    sameText(request.header("authorization") ?? "", wanted)
+      ? null
+      : errorReply(403, "forbidden", "The secret of the control file is missing.");
+  const server = await HttpServer.start(runtime, {
+    address: { kind: "tcp", host: "127.0.0.1", port: 0 },
+    ...serving(options),
+    guard,
+  });
+  try {
+    const { address } = server;
+    await system.writeText(path, controlFile(address.kind === "tcp" ? address.port : 0, secret), true);
+    return server;
+  } catch (error) {
+    server.abort();
+    throw error;
+  }
+}
+
+function serving({ routes, onError }: ControlOptions): Pick<ControlOptions, "routes" | "onError"> {
+  return { routes, onError };
+}
+
+/** In a time that does not tell where they differ. */
+function sameText(a: string, b: string): boolean {
+  let difference = a.length ^ b.length;
+  for (let i = 0; i < b.length; i++) difference |= a.charCodeAt(i) ^ b.charCodeAt(i);
+  return difference === 0;
+}
+
+function randomHex(bytes: number): string {
+  return [...crypto.getRandomValues(new Uint8Array(bytes))]
+    .map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
