@@ -72,6 +72,12 @@ export function installLastResort(): LastResort {
         started = true;
         return listener;
       };
+      const hold = runtime.hold.bind(runtime);
+      runtime.hold = async (options) => {
+        const listener = await hold(options);
+        started = true;
+        return listener;
+      };
       return runtime;
     },
   };

@@ -3,7 +3,6 @@
 import {
   type Address,
   type ListenOptions,
-  type Runtime,
   type ServerTls,
   type SocketErrorCode,
   SocketFailure,
@@ -11,6 +10,7 @@ import {
 import { printListen } from "../config/address.ts";
 import type { Config, ListenConfig } from "../config/config.ts";
 import type { Front } from "../front/front.ts";
+import type { GivenSocket, Sockets } from "./sockets.ts";
 
 /** A TLS handshake of a client not done by then is dropped. */
 const HANDSHAKE_TIMEOUT_MS = 10_000;
@@ -47,17 +47,43 @@ export async function bindListeners(
 }
 
 /**
+ * Keeps sockets for workers in other processes, by listener. Nothing where processes cannot be given sockets:
+ * then each worker binds its own.
+ */
+export async function keepSockets(
+  sockets: Sockets,
+  config: Config,
+  workers: number,
+): Promise<
+  | { readonly ok: true; readonly kept: readonly (readonly GivenSocket[])[] }
+  | { readonly ok: false; readonly message: string }
+> {
+  if (!sockets.runtime.capabilities.handover) return { ok: true, kept: [] };
+  const kept: GivenSocket[][] = [];
+  for (const listen of config.listen) {
+    try {
+      kept.push(await sockets.keep(listen.address, config.server.backlog, workers));
+    } catch (error) {
+      if (!(error instanceof SocketFailure)) throw error;
+      await sockets.closeHeld();
+      return { ok: false, message: failureText(listen, error) };
+    }
+  }
+  return { ok: true, kept };
+}
+
+/**
  * Whether somebody listens on one of the ports already. Where ports can be shared, binding them would not
  * tell: another Sluice of the same user would get half of our clients.
  *
  * @returns what is wrong, or null
  */
-export async function findPortInUse(runtime: Runtime, config: Config): Promise<string | null> {
+export async function findPortInUse(sockets: Sockets, config: Config): Promise<string | null> {
   for (const listen of config.listen) {
     const { address } = listen;
-    if (address.kind === "unix" || address.port === 0) continue;
+    if (address.kind === "unix" || address.port === 0 || sockets.inherits(address)) continue;
     try {
-      const probe = await runtime.listen(listenOptions(config, listen, address, null, false), {
+      const probe = await sockets.runtime.listen(listenOptions(config, listen, address, null, false), {
         accepted(socket) {
           // Nobody has been told that we are ready.
           socket.abort();

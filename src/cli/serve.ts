@@ -8,13 +8,15 @@ import { printListen } from "../config/address.ts";
 import type { Config } from "../config/config.ts";
 import { Controller, type ControllerObserver } from "../control/controller.ts";
 import type { StartFailure } from "../control/messages.ts";
+import type { StartWorker } from "../control/worker_link.ts";
 import { type Logger } from "../observe/logger.ts";
 import { openLogger } from "../observe/watcher.ts";
-import { findPortInUse } from "./bind_listeners.ts";
+import { findPortInUse, keepSockets } from "./bind_listeners.ts";
 import { EXIT, type ExitCode } from "./exit_code.ts";
 import { named } from "./files.ts";
 import { localWorker } from "./local_worker.ts";
 import { printError } from "./output.ts";
+import { Sockets } from "./sockets.ts";
 import { workerProcesses } from "./worker_process.ts";
 
 export interface ServeHooks {
@@ -37,11 +39,17 @@ export async function serve(
     if (!(error instanceof SystemError)) throw error;
     return fail(system, EXIT.failed, error.message);
   }
+  const sockets = new Sockets(runtime, []);
+  let start: StartWorker;
   if (count > 1) {
-    const inUse = await findPortInUse(runtime, config);
+    const inUse = await findPortInUse(sockets, config);
     if (inUse !== null) return fail(system, EXIT.bind, inUse);
+    const keeping = await keepSockets(sockets, config, count);
+    if (!keeping.ok) return fail(system, EXIT.bind, keeping.message);
+    start = workerProcesses(system, keeping.kept);
+  } else {
+    start = localWorker(sockets.runtime, system, logger);
   }
-  const start = count > 1 ? workerProcesses(system) : localWorker(runtime, system, logger);
   const controller = new Controller(runtime.clock, config, count, start, new LoggingObserver(logger));
   const stopping = stopSignals(system);
   system.onSignal("SIGUSR1", () => controller.reopen());
@@ -70,6 +78,7 @@ export async function serve(
   if (typeof signal === "string") {
     void system.notifySupervisor("STOPPING=1");
     void stopping.second.then(() => controller.abort());
+    void sockets.closeHeld();
     void controller.stop().then(({ connections }) => {
       logger.info("sluice", `${signal}: stopping, ${connections} client connections open`);
     });

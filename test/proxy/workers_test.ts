@@ -159,6 +159,28 @@ test("workers: one that is killed takes its own connections with it, and is repl
   });
 });
 
+test("workers: what waits to be accepted by one that dies or ends is served by the next", {
+  skip: options.skip || ("Deno" in globalThis && "sockets cannot be given to other processes"),
+}, async () => {
+  const origin = (await ScriptedOrigin.listen()).auto(({ target }) => target);
+  await scene(["--workers", "2"], origin, async (sluice) => {
+    for (const signal of ["SIGKILL", "SIGTERM"] as const) {
+      const [victim] = childrenOf(sluice.pid).filter(({ args }) => args.includes("2/2"));
+      assert.ok(victim !== undefined);
+      process.kill(victim.pid, "SIGSTOP");
+      const clients = await Promise.all(Array.from({ length: 40 }, () => RawClient.connect(sluice.port)));
+      const answers = clients.map((client) => client.ask(get("/waits")));
+      process.kill(victim.pid, signal);
+      process.kill(victim.pid, "SIGCONT");
+      for (const answer of await Promise.all(answers)) assert.equal(answer.status, 200);
+      for (const client of clients) client.destroy();
+      await untilGone(victim.pid);
+      await until("another worker", () => childrenOf(sluice.pid).length === 2);
+    }
+    await sluice.stop();
+  });
+});
+
 test("workers: what keeps them from starting is said once, with the exit code", options, async () => {
   const folder = new ScratchFolder();
   const run = (...args: string[]) => runToEnd(command, ["--to", "1", "--workers", "2", ...args], folder.path);

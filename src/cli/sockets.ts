@@ -1,0 +1,189 @@
+/**
+ * The listening sockets of a process: those it accepts from, those it keeps for its workers, and those it was
+ * given by another process. Whoever listens does so through `runtime`, so that what was given is found, and
+ * all that is open is known when it is our turn to give it away.
+ */
+
+import type { AcceptEvents, Address, Listener, ListenOptions, Runtime } from "../../runtime/contract.ts";
+
+/** A socket that one process gives to another. */
+export interface GivenSocket {
+  /** As it was asked for; with port 0, say. */
+  readonly asked: Address;
+  readonly address: Address;
+  /** Its number in the process that has it. */
+  readonly descriptor: number;
+}
+
+/** A listener, and the address that it was asked for. */
+interface Kept {
+  readonly asked: Address;
+  readonly listener: Listener;
+}
+
+export class Sockets {
+  /** The platform's, but for `listen`. */
+  readonly runtime: Runtime;
+  readonly #platform: Runtime;
+  readonly #lent: boolean;
+  readonly #open = new Set<Kept>();
+  readonly #held = new Set<Kept>();
+  /** Given to us, and not used so far. */
+  #inherited: readonly GivenSocket[];
+  #givenAway = false;
+
+  /**
+   * @param inherited given to us; ours from now on
+   * @param lent somebody else has all of these as well: they are never more than left
+   */
+  constructor(platform: Runtime, inherited: readonly GivenSocket[], lent = false) {
+    this.#platform = platform;
+    this.#inherited = inherited;
+    this.#lent = lent;
+    this.runtime = {
+      name: platform.name,
+      version: platform.version,
+      capabilities: platform.capabilities,
+      clock: platform.clock,
+      dial: (options, events) => platform.dial(options, events),
+      resolve: (host) => platform.resolve(host),
+      hold: (options) => platform.hold(options),
+      listen: (options, events) => this.#listen(options, events),
+    };
+  }
+
+  /** Further sockets are ours. */
+  inherit(sockets: readonly GivenSocket[]): void {
+    this.#inherited = [...this.#inherited, ...sockets];
+  }
+
+  /** There is a socket for this address that nobody has used so far. */
+  inherits(address: Address): boolean {
+    return this.#inherited.some((socket) => isFor(socket, address));
+  }
+
+  /**
+   * Keeps sockets for workers in other processes: one for each where sockets can share a port, else one that all
+   * of them accept from. What was inherited comes first, all of it.
+   *
+   * @throws SocketFailure
+   */
+  async keep(asked: Address, backlog: number, workers: number): Promise<GivenSocket[]> {
+    const listeners: Listener[] = [];
+    const reusePort = asked.kind === "tcp";
+    const hold = async (address: Address, inherited?: number) => {
+      const options = { address, backlog, reusePort };
+      const listener = await this.#platform.hold(
+        inherited === undefined ? options : { ...options, inherited },
+      );
+      this.#held.add({ asked, listener });
+      listeners.push(listener);
+    };
+    for (const { address, descriptor } of this.#take(asked)) await hold(address, descriptor);
+    const inherited = listeners.length;
+    while (listeners.length < (reusePort ? workers : 1)) {
+      try {
+        await hold(listeners[0]?.address ?? asked);
+      } catch (error) {
+        // A port that was one process's own cannot be shared by further sockets.
+        if (inherited === 0) throw error;
+        break;
+      }
+    }
+    return listeners.map((listener) => given({ asked, listener }));
+  }
+
+  /**
+   * Closes what is kept for workers, but for `addresses`. Workers have copies of their own, so this comes before
+   * they end: nobody must get into a queue that is not served.
+   */
+  async closeHeld(addresses: readonly Address[] = []): Promise<void> {
+    const closed = [...this.#held].filter(({ asked }) => !addresses.some((address) => same(address, asked)));
+    for (const kept of closed) this.#held.delete(kept);
+    await Promise.all(closed.map(({ listener }) => this.#end(listener)));
+  }
+
+  /** Closes what was inherited and is of no use: connections to it are refused from now on. */
+  async closeUnused(): Promise<void> {
+    const unused = this.#inherited;
+    this.#inherited = [];
+    for (const { address, descriptor } of unused) {
+      const options = { address, backlog: 0, reusePort: false, inherited: descriptor };
+      await (await this.#platform.hold(options)).close();
+    }
+  }
+
+  /**
+   * All there are, to be given to another process.
+   * @throws Error when one of them cannot be given away
+   */
+  gift(): GivenSocket[] {
+    return [...this.#held, ...this.#open].map(given);
+  }
+
+  /** Another process has all of them: they stay open there whatever we close. */
+  gaveAway(): void {
+    this.#givenAway = true;
+  }
+
+  /** Uses what was inherited for the address, all of it; the listener stands for all. */
+  async #listen(options: ListenOptions, events: AcceptEvents): Promise<Listener> {
+    const inherited = options.inherited === undefined ? this.#take(options.address) : [];
+    const opened: Kept[] = [];
+    const add = async (asked: Address, use: ListenOptions) => {
+      const kept = { asked, listener: await this.#platform.listen(use, events) };
+      this.#open.add(kept);
+      opened.push(kept);
+      return kept.listener;
+    };
+    for (const { asked, address, descriptor } of inherited) {
+      await add(asked, { ...options, address, inherited: descriptor });
+    }
+    const first = opened[0]?.listener ?? await add(options.address, options);
+    const endAll = async (end: (listener: Listener) => Promise<void>) => {
+      for (const kept of opened) this.#open.delete(kept);
+      await Promise.all(opened.map(({ listener }) => end(listener)));
+    };
+    return {
+      address: first.address,
+      descriptor: first.descriptor,
+      close: () => endAll((listener) => this.#end(listener)),
+      leave: () => endAll((listener) => listener.leave()),
+    };
+  }
+
+  #end(listener: Listener): Promise<void> {
+    return this.#givenAway || this.#lent ? listener.leave() : listener.close();
+  }
+
+  #take(address: Address): GivenSocket[] {
+    const taken = this.#inherited.filter((socket) => isFor(socket, address));
+    this.#inherited = this.#inherited.filter((socket) => !taken.includes(socket));
+    return taken;
+  }
+}
+
+/** Those of the sockets kept for an address that the one of `workers` with this index accepts from. */
+export function socketsOf<T>(sockets: readonly T[], index: number, workers: number): T[] {
+  const fewer = sockets.length < workers;
+  return sockets.filter((_, at) => fewer ? at === index % sockets.length : at % workers === index);
+}
+
+function given({ asked, listener: { address, descriptor } }: Kept): GivenSocket {
+  if (descriptor === null) {
+    const name = address.kind === "unix" ? address.path : `${address.host}:${address.port}`;
+    throw new Error(`the socket of ${name} cannot be given away`);
+  }
+  return { asked, address, descriptor };
+}
+
+function isFor(socket: GivenSocket, address: Address): boolean {
+  return same(socket.asked, address) || same(socket.address, address);
+}
+
+function same(a: Address, b: Address): boolean {
+  if (a.kind === "unix" || b.kind === "unix") {
+    return a.kind === "unix" && b.kind === "unix" && a.path === b.path;
+  }
+  return a.host === b.host && a.port === b.port;
+}
