@@ -168,7 +168,6 @@ function exchangeSettings(upstream: Upstream, config: UpstreamConfig): ExchangeS
     firstByteTimeoutMs: config.firstByteTimeoutMs,
     bodyIdleTimeoutMs: config.bodyIdleTimeoutMs,
     tunnelIdleTimeoutMs: config.tunnelIdleTimeoutMs,
-    holdMs: config.holdMs,
     hostHeader: config.hostHeader,
   };
 }

@@ -565,7 +565,7 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
       idempotencyKey: this.head.has(Field.idempotencyKey),
       replayable: body === null || body.replayable,
       attempts: this.attempts,
-      timeLeftMs: this.settings.holdMs - (now - this.arrivedAt),
+      timeLeftMs: this.settings.upstream.holdLeftMs(this.arrivedAt, now),
       elsewhere: this.attempts < this.settings.upstream.endpoints.length &&
         this.settings.upstream.hasOther(this.#endpoint as Endpoint),
     }, policy);

@@ -13,7 +13,6 @@ export interface ExchangeSettings {
   readonly firstByteTimeoutMs: number;
   readonly bodyIdleTimeoutMs: number;
   readonly tunnelIdleTimeoutMs: number;
-  readonly holdMs: number;
   readonly hostHeader: { readonly kind: "pass" } | { readonly kind: "endpoint" } | {
     readonly kind: "fixed";
     readonly value: string;

@@ -46,10 +46,8 @@ export interface EndpointOwner {
 const SOON_MS = 25;
 
 export class Endpoint implements UpstreamConnectionOwner {
-  readonly settings: EndpointSettings;
+  #settings: EndpointSettings;
   readonly name: string;
-  readonly weight: number;
-  readonly hostField: string;
   readonly idle: IdlePool;
   readonly #owner: EndpointOwner;
   /** Requests being served, tunnels included. */
@@ -92,13 +90,39 @@ export class Endpoint implements UpstreamConnectionOwner {
   tally: EndpointTally | null = null;
 
   constructor(settings: EndpointSettings, owner: EndpointOwner) {
-    this.settings = settings;
+    this.#settings = settings;
     this.name = settings.name;
-    this.weight = settings.weight;
-    this.hostField = settings.hostField;
     this.idle = new IdlePool(settings.pool);
     this.slotLimit = settings.maxInFlight === 0 ? Infinity : settings.slots ?? settings.maxInFlight;
     this.#owner = owner;
+  }
+
+  get settings(): EndpointSettings {
+    return this.#settings;
+  }
+
+  get weight(): number {
+    return this.#settings.weight;
+  }
+
+  get hostField(): string {
+    return this.#settings.hostField;
+  }
+
+  /**
+   * Goes by other settings of the same name and key. Where slots are shared with other processes, a limit that
+   * was there before stays what it is: whoever hands slots out changes it.
+   */
+  apply(settings: EndpointSettings): void {
+    const before = this.#settings.maxInFlight;
+    this.#settings = settings;
+    this.idle.settings = settings.pool;
+    if (settings.maxInFlight === 0) {
+      this.slotLimit = Infinity;
+      this.recalled = 0;
+    } else if (settings.slots === undefined || before === 0) {
+      this.slotLimit = settings.slots ?? settings.maxInFlight;
+    }
   }
 
   /** Connections open or being opened: what a backend that takes N connections counts. */

@@ -24,7 +24,8 @@ function margin(ms: number): number {
 }
 
 export class IdlePool {
-  readonly #settings: IdlePoolSettings;
+  /** May be replaced; counts for connections that come to rest from then on. */
+  settings: IdlePoolSettings;
   readonly #connections: UpstreamConnection[] = [];
   #lastLostMs = 0;
   #lastLostAt = 0;
@@ -32,7 +33,7 @@ export class IdlePool {
   #habitMs = Infinity;
 
   constructor(settings: IdlePoolSettings) {
-    this.#settings = settings;
+    this.settings = settings;
   }
 
   get size(): number {
@@ -46,7 +47,7 @@ export class IdlePool {
 
   /** The newest one, or null. The caller owns it then. */
   take(now: number): UpstreamConnection | null {
-    const { maxAgeMs } = this.#settings;
+    const { maxAgeMs } = this.settings;
     for (;;) {
       const connection = this.#connections.pop();
       if (connection === undefined) return null;
@@ -73,7 +74,7 @@ export class IdlePool {
 
   /** Takes ownership of a connection whose exchange is complete; closes it when it cannot be kept. */
   put(connection: UpstreamConnection, now: number): void {
-    const { size, idleTimeoutMs, maxAgeMs } = this.#settings;
+    const { size, idleTimeoutMs, maxAgeMs } = this.settings;
     if (size === 0 || (maxAgeMs > 0 && now - connection.openedAt >= maxAgeMs)) {
       connection.retire();
       return;

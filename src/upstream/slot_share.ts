@@ -47,15 +47,25 @@ interface Talk {
 
 export class SlotShare {
   readonly #source: SlotSource;
-  readonly #talks = new Map<Endpoint, Talk>();
+  #talks = new Map<Endpoint, Talk>();
   /** Endpoints for which more is asked. */
   #asking = 0;
 
   constructor(source: SlotSource, endpoints: readonly Endpoint[]) {
     this.#source = source;
+    this.share(endpoints);
+  }
+
+  /** These are shared from now on, as far as they have a limit; what was said of those that stay still counts. */
+  share(endpoints: readonly Endpoint[]): void {
+    const before = this.#talks;
+    this.#talks = new Map();
+    this.#asking = 0;
     for (const endpoint of endpoints) {
       if (endpoint.settings.maxInFlight === 0) continue;
-      this.#talks.set(endpoint, { asked: 0, askedArrivedAt: 0, recallArrivedAt: Infinity });
+      const talk = before.get(endpoint) ?? { asked: 0, askedArrivedAt: 0, recallArrivedAt: Infinity };
+      this.#talks.set(endpoint, talk);
+      if (talk.asked > 0) this.#asking++;
     }
   }
 

@@ -9,54 +9,22 @@
  * are opened one by one (ramp.ts), so that a backend which takes one and leaves again has none queued behind it.
  */
 
-import type {
-  Runtime,
-  Socket,
-  SocketError,
-  SocketErrorCode,
-  SocketEvents,
-  Timer,
-} from "../../runtime/contract.ts";
+import type { Runtime, Socket, SocketError, SocketEvents, Timer } from "../../runtime/contract.ts";
 import type { Turn } from "../conn/turn.ts";
 import { UpstreamConnection } from "../conn/upstream_connection.ts";
-import type { Http1Limits } from "../http1/limits.ts";
 import { Timed } from "../time/deadline_queue.ts";
+import { CONNECTED_TO_ITSELF, connectedToItself, isTlsFailure } from "./dial_fault.ts";
 import { dialPause } from "./dial_pace.ts";
-import { Endpoint, type EndpointOwner, type EndpointSettings } from "./endpoint.ts";
-import type { Policy, PolicyFactory } from "./policy.ts";
-import { type Demand, SlotShare, type SlotSource } from "./slot_share.ts";
+import type { Endpoint, EndpointOwner } from "./endpoint.ts";
+import { EndpointSet } from "./endpoint_set.ts";
+import { HoldClock } from "./hold_clock.ts";
+import type { Policy } from "./policy.ts";
+import { type Demand, SlotShare } from "./slot_share.ts";
 import type { Tallied, Tally } from "./tally.ts";
+import type { UpstreamObserver, UpstreamSettings, WaitFailure } from "./upstream_settings.ts";
 import { type Waiter, WaitingRoom } from "./waiting_room.ts";
 
-/** Why a wait ended without a connection. */
-export type WaitFailure = "hold_timeout" | "queue_timeout" | "queue_full" | "shutting_down" | SocketErrorCode;
-
-export interface UpstreamSettings {
-  readonly name: string;
-  readonly endpoints: readonly EndpointSettings[];
-  readonly policy: PolicyFactory;
-  /** Longest wait while no endpoint can be reached; 0 = none. */
-  readonly holdMs: number;
-  /** Pause between dials to an absent endpoint; null = in proportion to the absence. */
-  readonly holdIntervalMs: number | null;
-  readonly queueSize: number;
-  /** Most bytes of request bodies held by waiting requests. */
-  readonly queueBytes: number;
-  /** Longest wait for a free slot. */
-  readonly queueTimeoutMs: number;
-  readonly connectTimeoutMs: number;
-  readonly limits: Http1Limits;
-  /** Where slots come from when several processes share `maxInFlight`. Default: all are ours. */
-  readonly slotSource?: SlotSource;
-  /** Retries that are always allowed, however few requests are in flight. Default: 3. */
-  readonly retryLeast?: number;
-}
-
-/** Told what happens; must not call back. */
-export interface UpstreamObserver {
-  endpointAway(upstream: Upstream, endpoint: Endpoint, error: SocketError): void;
-  endpointBack(upstream: Upstream, endpoint: Endpoint, awayMs: number): void;
-}
+export type { UpstreamObserver, UpstreamSettings, WaitFailure } from "./upstream_settings.ts";
 
 /** Share of the requests in flight that may be retries, and their least number. Others wait, none fails. */
 const RETRY_SHARE = 0.2;
@@ -73,39 +41,37 @@ const PROOF_OF_KEEP_ALIVE_MS = 25;
 const ASK_IN_PASSING_MS = 20;
 /** A dial loop that has rested for so long begins with short pauses again. */
 const LOOP_FORGOTTEN_MS = 1000;
-const CONNECTED_TO_ITSELF: SocketError = {
-  code: "connection_refused",
-  detail: "nobody listens: the connection was one to itself",
-};
+/** A paused upstream holds a request for at least so long, however short `hold` is. */
+export const PAUSED_LEAST_MS = 30_000;
 
 export class Upstream extends Timed implements EndpointOwner, Tallied {
-  readonly settings: UpstreamSettings;
   readonly name: string;
-  readonly endpoints: readonly Endpoint[];
+  #settings: UpstreamSettings;
+  readonly #endpoints: EndpointSet;
   readonly #runtime: Runtime;
   readonly #turn: Turn;
   readonly #observer: UpstreamObserver;
-  readonly #policy: Policy;
+  #policy: Policy;
   readonly #room = new WaitingRoom();
   /** Null when no slot is shared with another process. */
   readonly #slots: SlotShare | null;
-  readonly #retryLeast: number;
   readonly #dialTimers = new Map<Endpoint, Timer>();
   #rampTimer: Timer | null = null;
   #serving = false;
   #serveAgain = false;
   #stopped = false;
+  #paused = false;
+  /** Monotonic milliseconds of the last resume: holding counts from there at the earliest. */
+  #resumedAt = -Infinity;
   /** Endpoints that are away. */
-  readonly #absent = new Set<Endpoint>();
+  readonly #absent: Set<Endpoint>;
   #dialing = 0;
   /** Dials under way that were begun while their endpoint was away: nobody should count on them. */
   #asking = 0;
   /** Requests in flight on all endpoints. */
   #busy = 0;
   #retrying = 0;
-  /** Monotonic milliseconds since which every endpoint is away, and the total before that. */
-  #allAwaySince = 0;
-  #allAwayTotalMs = 0;
+  readonly #hold = new HoldClock();
   /** Monotonic milliseconds at which absent endpoints were last asked in passing. */
   #askedAt = -Infinity;
   /** Bytes of request bodies that waiting requests hold. */
@@ -122,15 +88,27 @@ export class Upstream extends Timed implements EndpointOwner, Tallied {
     super();
     this.#runtime = runtime;
     this.#turn = turn;
-    this.settings = settings;
+    this.#settings = settings;
     this.name = settings.name;
     this.#observer = observer;
-    this.endpoints = settings.endpoints.map((endpoint) => new Endpoint(endpoint, this));
-    for (const endpoint of this.endpoints) endpoint.stateSince = runtime.clock.now();
+    this.#endpoints = new EndpointSet(settings.endpoints, this, runtime.clock.now());
+    this.#absent = this.#endpoints.absent;
     this.#policy = settings.policy(this.endpoints);
-    const { slotSource, retryLeast } = settings;
+    const { slotSource } = settings;
     this.#slots = slotSource === undefined ? null : new SlotShare(slotSource, this.endpoints);
-    this.#retryLeast = retryLeast ?? RETRY_LEAST;
+    this.#room.emptied = () => {
+      const since = this.#hold.ends();
+      if (since >= 0) this.#observer.released?.(this, this.#turn.now - since);
+    };
+  }
+
+  get settings(): UpstreamSettings {
+    return this.#settings;
+  }
+
+  /** Those in use and those that are drained, in the order of the configuration. */
+  get endpoints(): readonly Endpoint[] {
+    return this.#endpoints.all;
   }
 
   /** Requests waiting. */
@@ -152,19 +130,33 @@ export class Upstream extends Timed implements EndpointOwner, Tallied {
     return this.#busy;
   }
 
-  /** No endpoint can be reached as far as we know. */
+  /** No endpoint can be reached as far as we know, or may be used. */
   get away(): boolean {
-    return this.#absent.size > 0 && this.#absent.size === this.endpoints.length;
+    return this.#endpoints.away;
+  }
+
+  get paused(): boolean {
+    return this.#paused;
+  }
+
+  /** Monotonic milliseconds of the arrival of the request that has waited longest; Infinity when none waits. */
+  get oldestArrivedAt(): number {
+    return this.#room.oldest?.arrivedAt ?? Infinity;
   }
 
   /** Those who wait do so for want of endpoints or slots, not just for connections being opened. */
   get pressed(): boolean {
-    return this.away || this.#room.size > this.#placesAhead();
+    return this.#hold.holding || this.#room.size > this.#placesAhead();
   }
 
-  /** Monotonic count of milliseconds during which no endpoint could be reached. */
+  /** Monotonic count of milliseconds during which no endpoint could be reached, or requests were held on purpose. */
   awayMs(now: number): number {
-    return this.#allAwayTotalMs + (this.#allAwaySince > 0 ? now - this.#allAwaySince : 0);
+    return this.#hold.totalMs(now);
+  }
+
+  /** Milliseconds that are left of the time for which a request may be held. */
+  holdLeftMs(arrivedAt: number, now: number): number {
+    return Math.max(arrivedAt, this.#resumedAt) + this.#settings.holdMs - now;
   }
 
   /**
@@ -177,7 +169,7 @@ export class Upstream extends Timed implements EndpointOwner, Tallied {
       waiter.waitFailed("shutting_down", "");
       return null;
     }
-    if (this.#room.size === 0 && !waiter.wantsFresh && !waiter.isRetry) {
+    if (this.#room.size === 0 && !waiter.wantsFresh && !waiter.isRetry && !this.#paused) {
       const endpoint = this.#policy.pick("any");
       if (endpoint !== null) {
         const connection = this.#takeIdle(endpoint, waiter, now);
@@ -195,14 +187,14 @@ export class Upstream extends Timed implements EndpointOwner, Tallied {
         }
       }
     }
-    const { queueSize, queueTimeoutMs } = this.settings;
+    const { queueSize, queueTimeoutMs } = this.#settings;
     if (!waiter.admitted && (this.#room.size >= queueSize || queueTimeoutMs === 0)) {
       const blocked = this.#room.size - this.#placesAhead();
       if (blocked >= queueSize) {
         waiter.waitFailed("queue_full", `${this.#room.size} requests are waiting`);
         return null;
       }
-      if (queueTimeoutMs === 0 && blocked >= 0 && !this.away) {
+      if (queueTimeoutMs === 0 && blocked >= 0 && !this.#hold.holding) {
         waiter.waitFailed("queue_timeout", `${this.#busy} requests in flight`);
         return null;
       }
@@ -223,6 +215,7 @@ export class Upstream extends Timed implements EndpointOwner, Tallied {
   /** How many of those in the room only wait for connections to be opened, not for slots or endpoints. */
   #placesAhead(): number {
     let places = 0;
+    if (this.#paused) return 0;
     for (const endpoint of this.endpoints) {
       places += endpoint.places;
       if (places >= MOST_OPENING) return MOST_OPENING;
@@ -234,6 +227,7 @@ export class Upstream extends Timed implements EndpointOwner, Tallied {
     if (waiter.awayAtArrival < 0) waiter.awayAtArrival = this.awayMs(now);
     this.#room.enter(waiter);
     if (this.#room.oldest === waiter) this.#watchOldest(now);
+    if (this.#hold.begins(now)) this.#observer.held?.(this, this.#room.size);
   }
 
   /** Whether an endpoint other than this one can take a request now. */
@@ -266,7 +260,7 @@ export class Upstream extends Timed implements EndpointOwner, Tallied {
     if (wasRetry) this.#retrying--;
     if (endpoint.ramp.limit !== Infinity) this.#released(connection, endpoint, keep);
     if (keep) {
-      if (this.#stopped) connection.retire();
+      if (this.#stopped || !endpoint.enabled) connection.retire();
       else endpoint.idle.put(connection, this.#turn.now);
     }
     if (endpoint.recalled > 0) this.#slots?.yieldSlots(endpoint, this.#demand(0));
@@ -298,7 +292,7 @@ export class Upstream extends Timed implements EndpointOwner, Tallied {
    * connections, unless it has answered others meanwhile: then the failure was that request's own.
    */
   failed(connection: UpstreamConnection, endpoint: Endpoint, error: SocketError): void {
-    if (endpoint.answered !== connection.endpointAnswers) return;
+    if (endpoint.answered !== connection.endpointAnswers || !endpoint.enabled) return;
     this.#markAway(endpoint, error);
   }
 
@@ -334,6 +328,7 @@ export class Upstream extends Timed implements EndpointOwner, Tallied {
   }
 
   #serveOnce(): void {
+    if (this.#paused) return;
     const now = this.#turn.now;
     let wanted = 0;
     let idle = true;
@@ -375,7 +370,8 @@ export class Upstream extends Timed implements EndpointOwner, Tallied {
   }
 
   #retriesAllowed(): boolean {
-    return this.#retrying < Math.max(this.#retryLeast, Math.floor(this.#busy * RETRY_SHARE));
+    const least = this.#settings.retryLeast ?? RETRY_LEAST;
+    return this.#retrying < Math.max(least, Math.floor(this.#busy * RETRY_SHARE));
   }
 
   // Dialing
@@ -390,9 +386,9 @@ export class Upstream extends Timed implements EndpointOwner, Tallied {
   /** Keeps the dial loop of every absent endpoint going. */
   #askForAbsent(now: number): void {
     // Without holding each round of dials decides about all who wait, and a round is begun when none is under way.
-    const atOnce = this.settings.holdMs === 0 && this.#dialing === 0 && this.away;
+    const atOnce = this.#settings.holdMs === 0 && this.#dialing === 0 && this.away;
     for (const endpoint of this.#absent) {
-      if (!endpoint.enabled || endpoint.dialing > 0) continue;
+      if (endpoint.dialing > 0) continue;
       if (endpoint.busy >= endpoint.slotLimit) continue;
       if (endpoint.nextDialAt <= now || atOnce) {
         if (now - endpoint.nextDialAt > LOOP_FORGOTTEN_MS) endpoint.loopSince = now;
@@ -407,7 +403,7 @@ export class Upstream extends Timed implements EndpointOwner, Tallied {
     const timer = this.#runtime.clock.setTimer(ms, () => {
       this.#turn.begin();
       this.#dialTimers.delete(endpoint);
-      if (this.#room.size > 0) this.#askForAbsent(this.#turn.now);
+      if (this.#room.size > 0 && !this.#paused) this.#askForAbsent(this.#turn.now);
       this.#turn.end();
     }, true);
     this.#dialTimers.set(endpoint, timer);
@@ -428,7 +424,7 @@ export class Upstream extends Timed implements EndpointOwner, Tallied {
     const asking = endpoint.state === "away" ? 1 : 0;
     this.#asking += asking;
     const { key } = endpoint.settings;
-    this.#runtime.dial({ address: key.address, tls: key.tls, timeoutMs: this.settings.connectTimeoutMs }, {
+    this.#runtime.dial({ address: key.address, tls: key.tls, timeoutMs: this.#settings.connectTimeoutMs }, {
       opened: (socket) => {
         this.#turn.begin();
         this.#dialOver(endpoint, asking);
@@ -449,11 +445,13 @@ export class Upstream extends Timed implements EndpointOwner, Tallied {
   }
 
   #opened(endpoint: Endpoint, socket: Socket, began: number): SocketEvents {
-    const connection = new UpstreamConnection(this.#turn, socket, this.settings.limits, endpoint);
+    const connection = new UpstreamConnection(this.#turn, socket, this.#settings.limits, endpoint);
     connection.endpointAnswers = endpoint.answered;
     connection.connectMs = connection.openedAt - began;
-    if (this.#stopped) {
+    if (this.#stopped || !endpoint.enabled) {
       connection.drop();
+      if (this.#room.size > 0) this.#serve();
+      this.#turn.end();
       return connection;
     }
     if (connectedToItself(socket)) {
@@ -480,6 +478,7 @@ export class Upstream extends Timed implements EndpointOwner, Tallied {
 
   /** The oldest one that may go now. */
   #nextWaiter(): Waiter | null {
+    if (this.#paused) return null;
     let waiter = this.#room.oldest;
     if (waiter === null || !waiter.isRetry || this.#retriesAllowed()) return waiter;
     while (waiter !== null && waiter.isRetry) waiter = waiter.roomAfter;
@@ -488,12 +487,14 @@ export class Upstream extends Timed implements EndpointOwner, Tallied {
 
   #dialFailed(endpoint: Endpoint, error: SocketError): void {
     if (this.#stopped) return;
-    this.#markAway(endpoint, error);
-    if (isTlsFailure(error)) {
+    if (endpoint.enabled) this.#markAway(endpoint, error);
+    if (this.#paused) {
+      // Whoever waits now does not wait for this dial.
+    } else if (isTlsFailure(error)) {
       // Waiting does not mend these; say so at once unless another endpoint may help.
       const hopeless = this.away && this.endpoints.every(({ lastFailure }) => isTlsFailure(lastFailure));
       if (hopeless) this.#failAll(error.code, error.detail);
-    } else if (this.settings.holdMs === 0 && this.away && this.#dialing === 0) {
+    } else if (this.#settings.holdMs === 0 && this.away && this.#dialing === 0) {
       this.#failAll(error.code, error.detail);
     }
     if (this.#slots !== null) this.#roomShrank();
@@ -543,7 +544,7 @@ export class Upstream extends Timed implements EndpointOwner, Tallied {
    * better evidence; else the endpoint is asked by one dial before others rely on it.
    */
   heardAway(endpoint: Endpoint, error: SocketError): void {
-    if (this.#stopped || endpoint.state !== "up" || endpoint.used > 0) return;
+    if (this.#stopped || !endpoint.enabled || endpoint.state !== "up" || endpoint.used > 0) return;
     this.#turn.begin();
     endpoint.awayByHearsay = true;
     this.#markAway(endpoint, error);
@@ -566,8 +567,7 @@ export class Upstream extends Timed implements EndpointOwner, Tallied {
       endpoint.stateSince = now;
       endpoint.keepsAlive = false;
       this.#absent.add(endpoint);
-      if (this.#allAwaySince === 0 && this.away) this.#allAwaySince = now;
-      if (this.#room.size > 0) this.#watchOldest(now);
+      this.#noteHolding(now);
       if (wasUp) {
         endpoint.awaySince = now;
         endpoint.loopSince = now;
@@ -576,7 +576,7 @@ export class Upstream extends Timed implements EndpointOwner, Tallied {
     }
     endpoint.ramp.restart();
     endpoint.nextDialAt = now +
-      dialPause(now - endpoint.loopSince, this.settings.holdIntervalMs, Math.random());
+      dialPause(now - endpoint.loopSince, this.#settings.holdIntervalMs, Math.random());
   }
 
   #markTrial(endpoint: Endpoint): void {
@@ -584,11 +584,7 @@ export class Upstream extends Timed implements EndpointOwner, Tallied {
     endpoint.state = "trial";
     endpoint.stateSince = now;
     this.#absent.delete(endpoint);
-    if (this.#allAwaySince > 0) {
-      this.#allAwayTotalMs += now - this.#allAwaySince;
-      this.#allAwaySince = 0;
-      if (this.#room.size > 0) this.#watchOldest(now);
-    }
+    this.#noteHolding(now);
     // Another process may listen there now, with habits of its own.
     endpoint.idle.unlearn();
     endpoint.ramp.restart();
@@ -627,9 +623,11 @@ export class Upstream extends Timed implements EndpointOwner, Tallied {
    * during which nothing could be reached is not taken off its time in the queue.
    */
   #endOfWait(waiter: Waiter, now: number): number {
-    const { holdMs, queueTimeoutMs } = this.settings;
-    // Without holding, the outcome of the dial decides; it has a deadline of its own.
-    if (this.away) return holdMs === 0 ? Infinity : waiter.arrivedAt + holdMs;
+    const { holdMs, queueTimeoutMs } = this.#settings;
+    if (this.#paused) return waiter.arrivedAt + Math.max(holdMs, PAUSED_LEAST_MS);
+    // Without holding, the outcome of the dial decides, if there is one; it has a deadline of its own.
+    if (this.away && holdMs === 0 && this.#absent.size > 0) return Infinity;
+    if (this.away) return Math.max(waiter.arrivedAt, this.#resumedAt) + holdMs;
     if (queueTimeoutMs === 0) return Infinity;
     return waiter.arrivedAt + queueTimeoutMs + (this.awayMs(now) - waiter.awayAtArrival);
   }
@@ -645,7 +643,8 @@ export class Upstream extends Timed implements EndpointOwner, Tallied {
     for (let oldest = this.#room.oldest; oldest !== null; oldest = this.#room.oldest) {
       if (this.#endOfWait(oldest, now) > now) break;
       this.#room.leave(oldest);
-      if (this.away) oldest.waitFailed("hold_timeout", this.#lastFailure());
+      if (this.#paused) oldest.waitFailed("hold_timeout", "requests are held on purpose: paused");
+      else if (this.away) oldest.waitFailed("hold_timeout", this.#lastFailure());
       else oldest.waitFailed("queue_timeout", `${this.#busy} requests in flight, ${this.#room.size} waiting`);
     }
     if (this.#slots !== null) this.#roomShrank();
@@ -654,6 +653,7 @@ export class Upstream extends Timed implements EndpointOwner, Tallied {
   }
 
   #lastFailure(): string {
+    if (this.#absent.size === 0) return "every endpoint is drained";
     const failing = this.endpoints.find(({ lastFailure }) => lastFailure !== null);
     return failing?.lastFailure == null ? "" : `${failing.name}: ${failing.lastFailure.code}`;
   }
@@ -668,6 +668,95 @@ export class Upstream extends Timed implements EndpointOwner, Tallied {
     }
   }
 
+  // On purpose
+
+  /** Holds every request that has no connection yet, until `resume`. What is in flight goes on. */
+  pause(): void {
+    this.#turn.begin();
+    this.#paused = true;
+    this.#noteHolding(this.#turn.now);
+    if (this.#room.size > 0) this.#watchOldest(this.#turn.now);
+    this.#turn.end();
+  }
+
+  /**
+   * Lets the requests go, oldest first: at once only as many as idle connections lie ready, the others as the
+   * ramp opens new ones. It begins anew, for another process may listen there now.
+   */
+  resume(): void {
+    if (!this.#paused) return;
+    this.#turn.begin();
+    this.#paused = false;
+    this.#resumedAt = this.#turn.now;
+    for (const endpoint of this.endpoints) {
+      endpoint.ramp.restart();
+      endpoint.nextDialAt = this.#turn.now;
+      if (endpoint.idle.size === 0) endpoint.keepsAlive = false;
+    }
+    this.#changed();
+  }
+
+  /** No new request for `endpoint`, no idle connection to it. What it serves goes on. */
+  withdraw(endpoint: Endpoint): void {
+    this.#turn.begin();
+    this.#putOut(endpoint);
+    this.#changed();
+  }
+
+  /** It may be used again. */
+  restore(endpoint: Endpoint): void {
+    if (endpoint.enabled) return;
+    this.#turn.begin();
+    endpoint.enabled = true;
+    endpoint.stateSince = this.#turn.now;
+    endpoint.ramp.restart();
+    if (endpoint.state === "away") endpoint.nextDialAt = this.#turn.now;
+    this.#changed();
+  }
+
+  #putOut(endpoint: Endpoint): void {
+    endpoint.enabled = false;
+    endpoint.stateSince = this.#turn.now;
+    endpoint.idle.clear();
+    this.#dialTimers.get(endpoint)?.cancel();
+    this.#dialTimers.delete(endpoint);
+  }
+
+  /**
+   * Goes by other settings from now on; the waiting room stays as it is, and so do endpoints that are the same.
+   *
+   * @returns endpoints that are not used any more; they may still have requests
+   */
+  reconfigure(settings: UpstreamSettings): readonly Endpoint[] {
+    this.#turn.begin();
+    this.#settings = settings;
+    const dropped = this.#endpoints.reconfigure(settings.endpoints, this.#turn.now);
+    for (const endpoint of dropped) this.#putOut(endpoint);
+    this.#policy = settings.policy(this.endpoints);
+    this.#slots?.share(this.endpoints);
+    this.#changed();
+    return dropped;
+  }
+
+  /** Endpoints, or what may be done with them, are others now. Ends the turn. */
+  #changed(): void {
+    const { now } = this.#turn;
+    this.#endpoints.recount();
+    this.#noteHolding(now);
+    if (this.#room.size > 0) {
+      this.#watchOldest(now);
+      this.#serve();
+    }
+    this.#turn.end();
+  }
+
+  /** Time during which nobody can be served begins or ends, if it does. */
+  #noteHolding(now: number): void {
+    if (!this.#hold.set(this.#paused || this.away, now) || this.#room.size === 0) return;
+    this.#watchOldest(now);
+    if (this.#hold.begins(now)) this.#observer.held?.(this, this.#room.size);
+  }
+
   /** No request comes any more: closes idle connections, fails what waits. */
   stop(): void {
     this.#stopped = true;
@@ -678,17 +767,4 @@ export class Upstream extends Timed implements EndpointOwner, Tallied {
     for (const endpoint of this.endpoints) endpoint.idle.clear();
     this.#turn.deadlines.remove(this);
   }
-}
-
-/**
- * Dialling a free port of the range that local ports are taken from can, by chance, connect a socket to
- * itself (simultaneous open, RFC 9293 §3.5): it would echo the request, and keep the endpoint from binding.
- */
-function connectedToItself(socket: Socket): boolean {
-  return socket.localPort !== 0 && socket.localPort === socket.remotePort &&
-    socket.localAddress === socket.remoteAddress;
-}
-
-function isTlsFailure(error: SocketError | null): boolean {
-  return error !== null && (error.code === "tls_certificate_error" || error.code === "tls_protocol_error");
 }

@@ -34,6 +34,8 @@ export class WaitingRoom {
   #oldest: Waiter | null = null;
   #newest: Waiter | null = null;
   #size = 0;
+  /** Called when the last one has left. */
+  emptied: () => void = () => {};
 
   get size(): number {
     return this.#size;
@@ -71,6 +73,6 @@ export class WaitingRoom {
     waiter.inRoom = false;
     waiter.roomBefore = null;
     waiter.roomAfter = null;
-    this.#size--;
+    if (--this.#size === 0) this.emptied();
   }
 }

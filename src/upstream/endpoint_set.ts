@@ -1,0 +1,78 @@
+/** The endpoints of an upstream: which there are, which of them cannot be reached, which must not be used. */
+
+import { Endpoint, type EndpointOwner, type EndpointSettings } from "./endpoint.ts";
+import { reuseKeyText } from "./reuse_key.ts";
+
+export class EndpointSet {
+  readonly #owner: EndpointOwner;
+  /** In the order of the configuration, those that are drained included. */
+  all: readonly Endpoint[];
+  /** Endpoints that are away; those that must not be used are not among them. */
+  readonly absent = new Set<Endpoint>();
+  /** How many must not be used. */
+  withdrawn = 0;
+  /** Replaced ones that may still have requests: when one of them comes back, those count against its limit. */
+  #replaced: readonly Endpoint[] = [];
+
+  constructor(settings: readonly EndpointSettings[], owner: EndpointOwner, now: number) {
+    this.#owner = owner;
+    this.all = settings.map((endpoint) => this.#new(endpoint, now));
+  }
+
+  #new(settings: EndpointSettings, now: number): Endpoint {
+    const endpoint = new Endpoint(settings, this.#owner);
+    endpoint.stateSince = now;
+    return endpoint;
+  }
+
+  /** None can be reached as far as we know, or may be used. */
+  get away(): boolean {
+    return this.absent.size + this.withdrawn === this.all.length;
+  }
+
+  /** Looks at each anew. */
+  recount(): void {
+    this.absent.clear();
+    this.withdrawn = 0;
+    for (const endpoint of this.all) {
+      if (!endpoint.enabled) this.withdrawn++;
+      else if (endpoint.state === "away") this.absent.add(endpoint);
+    }
+  }
+
+  /**
+   * Goes by other settings. An endpoint of the same name and reuse key is the same: it keeps its connections, its
+   * health and its counts, whatever else is said of it.
+   *
+   * @returns those that were in use and are not any more
+   */
+  reconfigure(settings: readonly EndpointSettings[], now: number): readonly Endpoint[] {
+    const before = this.all;
+    const all = settings.map((wanted) => this.#same(before, wanted) ?? this.#back(wanted, now));
+    const dropped = before.filter((endpoint) => !all.includes(endpoint));
+    this.all = all;
+    this.#replaced = [...this.#replaced, ...dropped].filter((endpoint) =>
+      !all.includes(endpoint) && endpoint.busy + endpoint.dialing > 0
+    );
+    return dropped;
+  }
+
+  #same(among: readonly Endpoint[], wanted: EndpointSettings): Endpoint | null {
+    const key = reuseKeyText(wanted.key);
+    const same = among.find(({ name, settings }) =>
+      name === wanted.name && reuseKeyText(settings.key) === key
+    );
+    same?.apply(wanted);
+    return same ?? null;
+  }
+
+  #back(wanted: EndpointSettings, now: number): Endpoint {
+    const back = this.#same(this.#replaced, wanted);
+    if (back === null) return this.#new(wanted, now);
+    back.slotLimit = wanted.maxInFlight === 0 ? Infinity : wanted.slots ?? wanted.maxInFlight;
+    back.enabled = true;
+    back.stateSince = now;
+    back.ramp.restart();
+    return back;
+  }
+}
