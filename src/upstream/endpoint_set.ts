@@ -1,5 +1,6 @@
 /** The endpoints of an upstream: which there are, which of them cannot be reached, which must not be used. */
 
+import { isTlsFailure } from "./dial_fault.ts";
 import { Endpoint, type EndpointOwner, type EndpointSettings } from "./endpoint.ts";
 import { reuseKeyText } from "./reuse_key.ts";
 
@@ -28,6 +29,28 @@ export class EndpointSet {
   /** None can be reached as far as we know, or may be used. */
   get away(): boolean {
     return this.absent.size + this.withdrawn === this.all.length;
+  }
+
+  /** None can be reached, and time alone changes nothing about it. */
+  get hopeless(): boolean {
+    return this.away && this.all.every(({ lastFailure }) => isTlsFailure(lastFailure));
+  }
+
+  /** Why none can be reached, in a few words; "" when nothing is known of it. */
+  get lastFailure(): string {
+    if (this.absent.size === 0) return "every endpoint is drained";
+    const failing = this.all.find(({ lastFailure }) => lastFailure !== null);
+    return failing?.lastFailure == null ? "" : `${failing.name}: ${failing.lastFailure.code}`;
+  }
+
+  /** Requests that they could take together; `most` when it is at least so many. */
+  places(most: number): number {
+    let places = 0;
+    for (const endpoint of this.all) {
+      places += endpoint.places;
+      if (places >= most) return most;
+    }
+    return places;
   }
 
   /** Looks at each anew. */

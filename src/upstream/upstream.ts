@@ -118,11 +118,7 @@ export class Upstream extends Timed implements EndpointOwner, Tallied {
 
   /** How long the oldest requests in the room have waited, at most `most` of them, oldest first. Milliseconds. */
   waits(now: number, most: number): number[] {
-    const waits: number[] = [];
-    for (let waiter = this.#room.oldest; waiter !== null && waits.length < most; waiter = waiter.roomAfter) {
-      waits.push(Math.max(0, now - waiter.arrivedAt));
-    }
-    return waits;
+    return this.#room.waits(now, most);
   }
 
   /** Requests in flight. */
@@ -137,11 +133,6 @@ export class Upstream extends Timed implements EndpointOwner, Tallied {
 
   get paused(): boolean {
     return this.#paused;
-  }
-
-  /** Monotonic milliseconds of the arrival of the request that has waited longest; Infinity when none waits. */
-  get oldestArrivedAt(): number {
-    return this.#room.oldest?.arrivedAt ?? Infinity;
   }
 
   /** Those who wait do so for want of endpoints or slots, not just for connections being opened. */
@@ -214,13 +205,7 @@ export class Upstream extends Timed implements EndpointOwner, Tallied {
 
   /** How many of those in the room only wait for connections to be opened, not for slots or endpoints. */
   #placesAhead(): number {
-    let places = 0;
-    if (this.#paused) return 0;
-    for (const endpoint of this.endpoints) {
-      places += endpoint.places;
-      if (places >= MOST_OPENING) return MOST_OPENING;
-    }
-    return places;
+    return this.#paused ? 0 : this.#endpoints.places(MOST_OPENING);
   }
 
   #enter(waiter: Waiter, now: number): void {
@@ -492,8 +477,7 @@ export class Upstream extends Timed implements EndpointOwner, Tallied {
       // Whoever waits now does not wait for this dial.
     } else if (isTlsFailure(error)) {
       // Waiting does not mend these; say so at once unless another endpoint may help.
-      const hopeless = this.away && this.endpoints.every(({ lastFailure }) => isTlsFailure(lastFailure));
-      if (hopeless) this.#failAll(error.code, error.detail);
+      if (this.#endpoints.hopeless) this.#failAll(error.code, error.detail);
     } else if (this.#settings.holdMs === 0 && this.away && this.#dialing === 0) {
       this.#failAll(error.code, error.detail);
     }
@@ -644,18 +628,12 @@ export class Upstream extends Timed implements EndpointOwner, Tallied {
       if (this.#endOfWait(oldest, now) > now) break;
       this.#room.leave(oldest);
       if (this.#paused) oldest.waitFailed("hold_timeout", "requests are held on purpose: paused");
-      else if (this.away) oldest.waitFailed("hold_timeout", this.#lastFailure());
+      else if (this.away) oldest.waitFailed("hold_timeout", this.#endpoints.lastFailure);
       else oldest.waitFailed("queue_timeout", `${this.#busy} requests in flight, ${this.#room.size} waiting`);
     }
     if (this.#slots !== null) this.#roomShrank();
     this.#watchOldest(now);
     this.#turn.end();
-  }
-
-  #lastFailure(): string {
-    if (this.#absent.size === 0) return "every endpoint is drained";
-    const failing = this.endpoints.find(({ lastFailure }) => lastFailure !== null);
-    return failing?.lastFailure == null ? "" : `${failing.name}: ${failing.lastFailure.code}`;
   }
 
   #failAll(failure: WaitFailure, detail: string): void {

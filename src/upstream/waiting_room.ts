@@ -45,6 +45,15 @@ export class WaitingRoom {
     return this.#oldest;
   }
 
+  /** How long the oldest ones have waited, oldest first; at most so many. Milliseconds. */
+  waits(now: number, most: number): number[] {
+    const waits: number[] = [];
+    for (let waiter = this.#oldest; waiter !== null && waits.length < most; waiter = waiter.roomAfter) {
+      waits.push(Math.max(0, now - waiter.arrivedAt));
+    }
+    return waits;
+  }
+
   /** Constant time for a new arrival. */
   enter(waiter: Waiter): void {
     let after = this.#oldest;
