@@ -2,6 +2,7 @@
 
 import {
   type Address,
+  type Listener,
   type ListenOptions,
   type ServerTls,
   type SocketErrorCode,
@@ -9,41 +10,69 @@ import {
 } from "../../runtime/contract.ts";
 import { printListen } from "../config/address.ts";
 import type { Config, ListenConfig } from "../config/config.ts";
+import type { StartFailure } from "../control/messages.ts";
 import type { Front } from "../front/front.ts";
 import type { GivenSocket, Sockets } from "./sockets.ts";
 
 /** A TLS handshake of a client not done by then is dropped. */
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 
-export type Bound =
-  | { readonly ok: true; readonly addresses: readonly Address[] }
-  | { readonly ok: false; readonly message: string };
+/** A listener, and which entry of the configuration it serves. */
+export interface OpenListener {
+  readonly key: string;
+  readonly tls: boolean;
+  readonly listener: Listener;
+}
+
+export interface WantedListener {
+  readonly key: string;
+  /** Its place in the configuration. */
+  readonly at: number;
+  /** Where to listen; null = where the configuration says. */
+  readonly address: Address | null;
+}
 
 /**
- * Binds every listener, or none.
- *
- * @param addresses where to listen, in the order of the configuration; null = where that says
- * @param shared other processes listen on the same ports
+ * A name for each entry: what is written the same is the same listener, also after a change. Port 0 may be there
+ * several times.
  */
-export async function bindListeners(
+export function listenKeys(listen: readonly ListenConfig[]): readonly string[] {
+  const seen = new Map<string, number>();
+  return listen.map((entry) => {
+    const text = printListen(entry);
+    const times = seen.get(text) ?? 0;
+    seen.set(text, times + 1);
+    return times === 0 ? text : `${text} (${times + 1})`;
+  });
+}
+
+/**
+ * Binds all of them, or none.
+ *
+ * @param shared other processes listen on the same ports
+ * @returns those bound, in order, or why one could not be
+ */
+export async function bindAll(
   config: Config,
   front: Front,
   tls: ServerTls | null,
-  addresses: readonly Address[] | null,
+  wanted: readonly WantedListener[],
   shared: boolean,
-): Promise<Bound> {
-  const bound: Address[] = [];
-  for (const [index, listen] of config.listen.entries()) {
-    const address = addresses?.[index] ?? listen.address;
+): Promise<OpenListener[] | StartFailure> {
+  const bound: OpenListener[] = [];
+  for (const { key, at, address } of wanted) {
+    const entry = config.listen[at] as ListenConfig;
+    const where = address ?? entry.address;
     try {
-      bound.push(await front.listen(listenOptions(config, listen, address, tls, shared)));
+      const listener = await front.bind(listenOptions(config, entry, where, tls, shared));
+      bound.push({ key, tls: entry.tls, listener });
     } catch (error) {
       if (!(error instanceof SocketFailure)) throw error;
-      await front.drain(0);
-      return { ok: false, message: failureText({ ...listen, address }, error) };
+      for (const { listener } of bound) await front.unbind(listener);
+      return { kind: "bind", message: failureText({ ...entry, address: where }, error) };
     }
   }
-  return { ok: true, addresses: bound };
+  return bound;
 }
 
 /**
@@ -78,8 +107,12 @@ export async function keepSockets(
  *
  * @returns what is wrong, or null
  */
-export async function findPortInUse(sockets: Sockets, config: Config): Promise<string | null> {
-  for (const listen of config.listen) {
+export async function findPortInUse(
+  sockets: Sockets,
+  config: Config,
+  listens: readonly ListenConfig[] = config.listen,
+): Promise<string | null> {
+  for (const listen of listens) {
     const { address } = listen;
     if (address.kind === "unix" || address.port === 0 || sockets.inherits(address)) continue;
     try {

@@ -1,6 +1,7 @@
 /** Files that options name: what goes wrong with them is told with the option's name. */
 
-import { type System, SystemError } from "../../runtime/contract.ts";
+import { type ServerTls, type System, SystemError } from "../../runtime/contract.ts";
+import type { Config } from "../config/config.ts";
 
 /** What a PEM file must hold. */
 export type PemKind = "certificate" | "key";
@@ -31,6 +32,17 @@ export async function readPem(
   const wrong = pemFault(text, kind);
   if (wrong !== null) throw new SystemError("", `${option}: ${path} ${wrong}`);
   return text;
+}
+
+/** The certificate of the listeners, null when none speaks TLS. @throws SystemError */
+export async function readServerTls(system: System, config: Config): Promise<ServerTls | null> {
+  if (config.tls === null) return null;
+  const { certFile, keyFile } = config.tls;
+  return {
+    cert: await readPem(system, "tls.cert", certFile, "certificate"),
+    key: await readPem(system, "tls.key", keyFile, "key"),
+    alpn: ["http/1.1"],
+  };
 }
 
 /** Does `work`; a SystemError gets `what` in front of its message. */

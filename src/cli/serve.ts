@@ -185,6 +185,8 @@ class LoggingObserver implements ControllerObserver {
     this.#logger.info("worker_back", `worker ${index + 1} serves again`, { worker: index + 1, pid });
   }
 
+  workerEvent(): void {}
+
   workerConfused(index: number, what: string): void {
     this.#logger.error("worker_confused", `worker ${index + 1} ${what}`, { worker: index + 1 });
   }

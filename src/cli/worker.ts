@@ -3,48 +3,33 @@
  * knows of the other workers is which part of the limits is its own.
  */
 
-import {
-  type Address,
-  type Runtime,
-  type ServerTls,
-  type SocketError,
-  type System,
-  SystemError,
-} from "../../runtime/contract.ts";
-import type { Config } from "../config/config.ts";
+import { type Runtime, type SocketError, type System, SystemError } from "../../runtime/contract.ts";
 import { retryLeast, shareConfig } from "../control/limits.ts";
 import {
   type AwayHint,
+  type Order,
+  type OrderResult,
   PROTOCOL,
-  type StartFailure,
   type ToController,
   type ToWorker,
   type WorkerPlace,
 } from "../control/messages.ts";
 import { emptyReport, type Report } from "../control/report.ts";
-import { Front } from "../front/front.ts";
 import type { Logger } from "../observe/logger.ts";
 import { Watcher } from "../observe/watcher.ts";
 import type { Endpoint } from "../upstream/endpoint.ts";
 import type { SlotSource } from "../upstream/slot_share.ts";
 import type { Upstream } from "../upstream/upstream.ts";
-import { bindListeners } from "./bind_listeners.ts";
-import { named, readPem } from "./files.ts";
+import { EventTap } from "./event_tap.ts";
+import { named } from "./files.ts";
+import { Service } from "./service.ts";
 import { workerReport } from "./worker_report.ts";
-import { buildWorld, type Sharing } from "./world.ts";
+import type { Sharing } from "./world.ts";
 
 /** Exchanges of a worker are numbered from a multiple of this, so that no two of one run share a number. */
 const IDS_PER_WORKER = 100_000_000_000;
 
 type StartMessage = Extract<ToWorker, { readonly type: "start" }>;
-
-/** What serves, once it has been built. */
-interface Service {
-  readonly config: Config;
-  readonly watcher: Watcher;
-  readonly front: Front;
-  readonly upstreams: readonly Upstream[];
-}
 
 export class Worker {
   readonly #runtime: Runtime;
@@ -52,11 +37,13 @@ export class Worker {
   readonly #send: (message: ToController) => void;
   readonly #logger: Logger | null;
   #service: Service | null = null;
+  #place: WorkerPlace = { index: 0, count: 1, serial: 0 };
   #phase: "idle" | "starting" | "serving" | "stopping" | "failed" = "idle";
   readonly #now = Promise.withResolvers<void>();
   readonly #done = Promise.withResolvers<void>();
   /** Messages that came while it was starting. */
   #early: ToWorker[] = [];
+  #tap: EventTap | null = null;
 
   /** @param logger of the controller, in whose process we are; null = in a process of our own */
   constructor(
@@ -101,6 +88,9 @@ export class Worker {
         return;
       case "away":
         this.#find(message, (upstream, endpoint) => upstream.heardAway(endpoint, errorOf(message)));
+        return;
+      case "order":
+        this.#carryOut(message.id, message.order);
         return;
       case "report":
         this.#send({ type: "report", report: this.#report() });
@@ -151,7 +141,7 @@ export class Worker {
     }
     if (bound.ok) {
       this.#phase = "serving";
-      this.#send({ type: "listening", addresses: bound.addresses });
+      this.#send({ type: "listening", addresses: bound.addresses ?? [] });
     } else {
       this.#phase = "failed";
       this.#send({ type: "failed", failure: bound.failure });
@@ -159,32 +149,71 @@ export class Worker {
     for (const next of early) this.receive(next);
   }
 
-  async #serve({ place, config, listen, slots }: StartMessage): Promise<
-    | { readonly ok: true; readonly addresses: readonly Address[] }
-    | { readonly ok: false; readonly failure: StartFailure }
-  > {
+  /** At once, but for what needs files or sockets: the controller waits for its end before it goes on. */
+  #carryOut(id: number, order: Order): void {
+    const done = (result: OrderResult) => this.#send({ type: "done", id, result });
+    const service = this.#service;
+    if (service === null) {
+      done({ ok: true });
+      return;
+    }
+    switch (order.order) {
+      case "prepare":
+        void service.prepare({ ...order, config: shareConfig(order.config, this.#place) }).then(done);
+        return;
+      case "rollback":
+        void service.rollback().then(() => done({ ok: true }));
+        return;
+      case "pause":
+        service.pause(order.upstreams);
+        break;
+      case "resume":
+        service.resume(order.upstreams);
+        break;
+      case "drain":
+        service.drain(order, order.windowMs);
+        break;
+      case "undrain":
+        service.undrain(order);
+        break;
+      case "watch":
+        this.#tap?.watch(order.watched, service.upstreams);
+        break;
+      case "commit":
+        service.commit(order.drainMs);
+        break;
+      default:
+        order satisfies never;
+    }
+    done({ ok: true });
+  }
+
+  async #serve({ place, config, listen, slots, standing }: StartMessage): Promise<OrderResult> {
     const shared = place.count > 1;
     const ours = shareConfig(config, place);
+    this.#place = place;
     try {
+      const tap = new EventTap(this.#runtime.clock, this.#send);
+      this.#tap = tap;
       const watcher = await named(
         "access_log.to: cannot be opened",
         () =>
           Watcher.open(this.#runtime, this.#system, ours.log, {
             shared,
             firstId: place.serial * IDS_PER_WORKER + 1,
+            tap,
             ...(this.#logger === null ? {} : { logger: this.#logger }),
             ...(shared
               ? { onAway: (upstream, endpoint, error) => this.#tellAway(upstream, endpoint, error) }
               : {}),
           }),
       );
-      const tls = await readTls(this.#system, ours);
-      const built = await buildWorld(this.#runtime, this.#system, ours, watcher, this.#sharing(place, slots));
-      const front = new Front(this.#runtime, built.world, watcher);
-      watcher.watch(front);
-      this.#service = { config: ours, watcher, front, upstreams: built.upstreams };
-      const bound = await bindListeners(ours, front, tls, listen, shared);
-      return bound.ok ? bound : { ok: false, failure: { kind: "bind", message: bound.message } };
+      const sharing = this.#sharing(place, slots);
+      const service = await Service.open(this.#runtime, this.#system, watcher, ours, sharing, shared);
+      this.#service = service;
+      service.stand(standing);
+      tap.watch(standing.watched, service.upstreams);
+      return await service.listen(listen);
     } catch (error) {
       if (!(error instanceof SystemError)) throw error;
       return { ok: false, failure: { kind: "system", message: error.message } };
@@ -221,9 +250,8 @@ export class Worker {
     name: { readonly upstream: string; readonly endpoint: string },
     use: (upstream: Upstream, endpoint: Endpoint) => void,
   ): void {
-    const upstream = this.#service?.upstreams.find((each) => each.name === name.upstream);
-    const endpoint = upstream?.endpoints.find((each) => each.name === name.endpoint);
-    if (upstream !== undefined && endpoint !== undefined) use(upstream, endpoint);
+    const found = this.#service?.find(name) ?? null;
+    if (found !== null) use(found.upstream, found.endpoint);
   }
 
   #report(): Report {
@@ -231,6 +259,7 @@ export class Worker {
     if (service === null) return emptyReport();
     return workerReport(this.#runtime.clock, this.#system, service);
   }
+
   /**
    * With its listener the kernel resets the connections that it has accepted and we have not. So let the loop
    * take in what is there, and close right afterwards: of 1.25 connections lost when one of two workers ended
@@ -243,12 +272,9 @@ export class Worker {
 
   async #end(): Promise<void> {
     if (this.#service !== null) {
-      const { config, watcher, front, upstreams } = this.#service;
       await Promise.race([this.#acceptQueued(), this.#now.promise]);
-      await Promise.race([front.drain(config.server.drainTimeoutMs), this.#now.promise]);
-      front.abortAll();
-      for (const upstream of upstreams) upstream.stop();
-      await watcher.close();
+      await Promise.race([this.#service.drainAll(), this.#now.promise]);
+      await this.#service.close();
     }
     this.#send({ type: "stopped", report: this.#report() });
     this.#done.resolve();
@@ -258,14 +284,4 @@ export class Worker {
 function errorOf({ code, detail }: AwayHint): SocketError {
   // The cast: it was a code when it left the other worker.
   return { code: code as SocketError["code"], detail };
-}
-
-async function readTls(system: System, config: Config): Promise<ServerTls | null> {
-  if (config.tls === null) return null;
-  const { certFile, keyFile } = config.tls;
-  return {
-    cert: await readPem(system, "tls.cert", certFile, "certificate"),
-    key: await readPem(system, "tls.key", keyFile, "key"),
-    alpn: ["http/1.1"],
-  };
 }

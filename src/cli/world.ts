@@ -13,7 +13,7 @@ import { Router } from "../front/router.ts";
 import { TrustedPeers } from "../front/trusted_peers.ts";
 import { DEFAULT_LIMITS, type Http1Limits } from "../http1/limits.ts";
 import { HttpDate } from "../time/http_date.ts";
-import type { EndpointSettings } from "../upstream/endpoint.ts";
+import type { Endpoint, EndpointSettings } from "../upstream/endpoint.ts";
 import { Upstream, type UpstreamObserver, type UpstreamSettings } from "../upstream/upstream.ts";
 import { type PemKind, readPem } from "./files.ts";
 
@@ -35,12 +35,21 @@ const NOT_SHARED: Sharing = { slots: null, upstream: {} };
 
 export interface BuiltWorld {
   readonly world: World;
+  /** In the order of the configuration. */
   readonly upstreams: readonly Upstream[];
+  /**
+   * Gives upstreams that were there before their new settings. To be called once, when the world is put in use.
+   *
+   * @returns endpoints that are not used any more; they may still have requests
+   */
+  apply(): readonly Endpoint[];
 }
 
 /**
- * Builds everything but the listeners; opens nothing.
+ * Builds everything but the listeners; opens nothing, and changes nothing of what serves.
  *
+ * @param turn the process's; default: a new one
+ * @param before what serves now: upstreams of the same name go on
  * @throws SystemError when a file of `upstream_tls` cannot be read or used
  */
 export async function buildWorld(
@@ -49,9 +58,10 @@ export async function buildWorld(
   config: Config,
   observer: WorldObserver,
   sharing: Sharing = NOT_SHARED,
+  turn: Turn = new Turn(runtime.clock),
+  before: BuiltWorld | null = null,
 ): Promise<BuiltWorld> {
   const { server } = config;
-  const turn = new Turn(runtime.clock);
   const date = new HttpDate(runtime.clock);
   const limits: Http1Limits = {
     ...DEFAULT_LIMITS,
@@ -62,8 +72,9 @@ export async function buildWorld(
   const upstreamLimits: Http1Limits = { ...limits, lenientResponses: server.lenientUpstream };
   const settings = new Map<string, ExchangeSettings>();
   const upstreams: Upstream[] = [];
+  const changed: (readonly [Upstream, UpstreamSettings])[] = [];
   for (const upstream of config.upstreams) {
-    const built = new Upstream(runtime, turn, {
+    const wanted: UpstreamSettings = {
       name: upstream.name,
       endpoints: await endpointSettings(system, upstream, sharing),
       policy: POLICIES[upstream.policy],
@@ -75,7 +86,10 @@ export async function buildWorld(
       connectTimeoutMs: upstream.connectTimeoutMs,
       limits: upstreamLimits,
       ...sharing.upstream,
-    }, observer);
+    };
+    const known = before?.upstreams.find(({ name }) => name === upstream.name);
+    const built = known ?? new Upstream(runtime, turn, wanted, observer);
+    if (known !== undefined && !sameSettings(known.settings, wanted)) changed.push([known, wanted]);
     upstreams.push(built);
     settings.set(upstream.name, exchangeSettings(built, upstream));
   }
@@ -109,7 +123,15 @@ export async function buildWorld(
     rejectUnderscored: server.underscoreFields === "reject",
     maxConnections: server.maxConnections,
   };
-  return { world, upstreams };
+  const apply = () => changed.flatMap(([upstream, wanted]) => upstream.reconfigure(wanted));
+  return { world, upstreams, apply };
+}
+
+/** Slots are no setting: they come and go. */
+function sameSettings(a: UpstreamSettings, b: UpstreamSettings): boolean {
+  const text = (settings: UpstreamSettings) =>
+    JSON.stringify({ ...settings, slotSource: null }, (name, value) => name === "slots" ? undefined : value);
+  return a.policy === b.policy && text(a) === text(b);
 }
 
 async function endpointSettings(

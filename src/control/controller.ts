@@ -7,8 +7,19 @@
 
 import type { Address, Clock, Timer } from "../../runtime/contract.ts";
 import type { Config } from "../config/config.ts";
-import { type EndpointName, PROTOCOL, type StartFailure, type ToController } from "./messages.ts";
-import { addReports, emptyReport, type Report, sumsOnly } from "./report.ts";
+import type { KnownWorker } from "./build_status.ts";
+import {
+  type EndpointName,
+  type Order,
+  type OrderResult,
+  PROTOCOL,
+  type Standing,
+  type StartFailure,
+  type ToController,
+  type WorkerEvent,
+} from "./messages.ts";
+import { OrderBook } from "./order_book.ts";
+import { addReports, emptyReport, keepNames, type Report, sumsOnly } from "./report.ts";
 import { restartPause } from "./restart_pause.ts";
 import { type LimitedEndpoint, SlotLedger } from "./slot_ledger.ts";
 import type { StartWorker, WorkerExit, WorkerLink } from "./worker_link.ts";
@@ -30,6 +41,8 @@ export interface ControllerObserver {
   workerBack(index: number, pid: number): void;
   /** A worker did what only a bug can do. */
   workerConfused(index: number, what: string): void;
+  /** Something happened in a worker; told while it is watched. `before`: it is not new. */
+  workerEvent(index: number, event: WorkerEvent, before: boolean): void;
 }
 
 /** What became of the start: all workers listen on the same addresses, or why they do not. */
@@ -52,6 +65,8 @@ interface Seat {
   /** What it told last; answers to a question under way are awaited by `answers`. */
   report: Report;
   timer: Timer | null;
+  /** Times it was filled anew. */
+  restarts: number;
 }
 
 interface Question {
@@ -61,7 +76,7 @@ interface Question {
 
 export class Controller {
   readonly #clock: Clock;
-  readonly #config: Config;
+  #config: Config;
   readonly #startWorker: StartWorker;
   readonly #observer: ControllerObserver;
   readonly #seats: Seat[];
@@ -72,6 +87,10 @@ export class Controller {
   /** Sums of workers that are gone. */
   #gone: Report = emptyReport();
   #questions: Question[] = [];
+  readonly #orders = new OrderBook();
+  #standing: Standing = { paused: [], drained: [], watched: false };
+  /** The configuration is being changed: no worker starts meanwhile. */
+  #changing = false;
   #killTimer: Timer | null = null;
   readonly #started = Promise.withResolvers<Started>();
   readonly #ended = Promise.withResolvers<StartFailure | null>();
@@ -111,6 +130,44 @@ export class Controller {
     return this.#seats.flatMap(({ link }) => link === null ? [] : [link.pid]);
   }
 
+  get phase(): "starting" | "serving" | "stopping" {
+    return this.#phase;
+  }
+
+  get config(): Config {
+    return this.#config;
+  }
+
+  /** What is bound, in the order of the configuration; empty before. */
+  get addresses(): readonly Address[] {
+    return this.#addresses ?? [];
+  }
+
+  get standing(): Standing {
+    return this.#standing;
+  }
+
+  /** Workers by index, with what they told last. */
+  get workers(): readonly KnownWorker[] {
+    return this.#seats.map(({ link, state, restarts, report }) => ({
+      pid: link === null || link.pid === 0 ? null : link.pid,
+      state: link === null
+        ? "ended"
+        : this.#phase === "stopping" || state === "stopped"
+        ? "stopping"
+        : state === "listening"
+        ? "serving"
+        : "starting",
+      restarts,
+      report,
+    }));
+  }
+
+  /** Sums of workers that are gone. */
+  get gone(): Report {
+    return this.#gone;
+  }
+
   /** Slots of an endpoint, for status and tests. */
   slotsOf(name: EndpointName): { readonly free: number; readonly held: ReadonlyMap<number, number> } {
     return this.#ledger.heldOf(name);
@@ -120,6 +177,85 @@ export class Controller {
   report(): Promise<Report> {
     for (const { link } of this.#seats) link?.send({ type: "report" });
     return this.#answers();
+  }
+
+  /**
+   * Has all workers carry out an order.
+   *
+   * @param standing what stands from now on: workers that start later are told at their start
+   * @returns their answers; who is gone before it answered has none
+   */
+  order(order: Order, standing: Partial<Standing> = {}): Promise<readonly OrderResult[]> {
+    this.#standing = { ...this.#standing, ...standing };
+    return this.#issue(order, this.#seats);
+  }
+
+  #issue(order: Order, seats: readonly Seat[]): Promise<readonly OrderResult[]> {
+    // One that starts has been told what to start with, and does what comes later afterwards.
+    const able = seats.filter(({ link, state }) =>
+      link !== null && (state === "started" || state === "listening")
+    );
+    return this.#orders.issue(
+      able.map(({ index }) => index),
+      (id) => {
+        for (const { link } of able) link?.send({ type: "order", id, order });
+      },
+    );
+  }
+
+  /**
+   * Goes over to another configuration in all workers, or in none.
+   *
+   * @param listen where to listen, in its order; null = where the configuration says
+   * @param drainMs for what endpoints and upstreams that are not used any more still have
+   * @returns what cannot be changed, a line each, or why nothing has changed
+   */
+  async change(
+    config: Config,
+    listen: readonly (Address | null)[],
+    drainMs: number,
+  ): Promise<
+    { readonly ok: true; readonly notes: readonly string[] } | {
+      readonly ok: false;
+      readonly message: string;
+    }
+  > {
+    if (this.#changing) return { ok: false, message: "the configuration is being changed already" };
+    if (this.#phase !== "serving") return { ok: false, message: `Sluice is ${this.#phase}` };
+    this.#changing = true;
+    try {
+      const prepared = await this.#prepare(config, listen);
+      const failed = prepared.find((result) => !result.ok);
+      if (failed !== undefined || this.phase !== "serving") {
+        await this.#issue({ order: "rollback" }, this.#seats);
+        return { ok: false, message: failed?.ok === false ? failed.failure.message : "Sluice is stopping" };
+      }
+      // From here on a worker that is replaced has the new one.
+      this.#config = config;
+      this.#addresses = addressesOf(prepared) ?? this.#addresses;
+      this.#gone = keepNames(this.#gone, config.upstreams, config.routes);
+      const committed = this.#issue({ order: "commit", drainMs }, this.#seats);
+      const serving = this.#seats.filter(({ state }) => state === "started" || state === "listening");
+      this.#ledger.reconfigure(limitedEndpoints(config), serving.map(({ index }) => index));
+      await committed;
+      return { ok: true, notes: prepared.flatMap((result) => result.ok ? result.notes?.slice() ?? [] : []) };
+    } finally {
+      this.#changing = false;
+      this.#begin();
+    }
+  }
+
+  /** The first worker finds out where to listen, where that is open; the others follow. */
+  async #prepare(config: Config, listen: readonly (Address | null)[]): Promise<readonly OrderResult[]> {
+    const able = this.#seats.filter(({ state }) => state === "started" || state === "listening");
+    const first = able.find(({ state }) => state === "listening");
+    if (first === undefined) return [{ ok: false, failure: { kind: "system", message: "no worker serves" } }];
+    const results = await this.#issue({ order: "prepare", config, listen }, [first]);
+    const addresses = addressesOf(results);
+    if (addresses === null) return results.length > 0 ? results : this.#prepare(config, listen);
+    const others = able.filter((seat) => seat !== first);
+    const more = await this.#issue({ order: "prepare", config, listen: addresses }, others);
+    return [...results, ...more];
   }
 
   /** All workers write on in new log files of the same name. */
@@ -194,6 +330,12 @@ export class Controller {
         if (this.#phase === "starting") this.#giveUp(message.failure);
         else link.send({ type: "abort" });
         return;
+      case "done":
+        this.#orders.done(seat.index, message.id, message.result);
+        return;
+      case "event":
+        this.#observer.workerEvent(seat.index, message.event, message.before);
+        return;
       case "want":
         this.#ledger.want(seat.index, message);
         return;
@@ -219,6 +361,7 @@ export class Controller {
 
   /** The first worker finds out what there is to listen on, the others follow. */
   #begin(): void {
+    if (this.#changing) return;
     const first = this.#addresses === null;
     if (first && this.#seats.some(({ state }) => state === "started")) return;
     for (const seat of this.#seats) {
@@ -231,6 +374,7 @@ export class Controller {
         config: this.#config,
         listen: this.#addresses,
         slots: this.#ledger.join(index),
+        standing: this.#standing,
       });
       if (first) return;
     }
@@ -258,6 +402,7 @@ export class Controller {
     this.#ledger.leave(seat.index);
     this.#gone = addReports(this.#gone, sumsOnly(seat.report));
     seat.report = emptyReport();
+    this.#orders.gone(seat.index);
     this.#answered(seat);
     if (this.#phase === "stopping") {
       this.#checkEnded();
@@ -275,6 +420,7 @@ export class Controller {
 
   #replace(seat: Seat, pid: number, why: string): void {
     seat.failures++;
+    seat.restarts++;
     if (pid === 0) seat.startFailures++;
     const serves = this.#phase === "serving" && this.#seats.some(({ state }) => state === "listening");
     if (seat.startFailures >= MOST_START_FAILURES && !serves) {
@@ -346,7 +492,13 @@ function newSeat(index: number): Seat {
     why: "",
     report: emptyReport(),
     timer: null,
+    restarts: 0,
   };
+}
+
+function addressesOf(results: readonly OrderResult[]): readonly Address[] | null {
+  for (const result of results) if (result.ok && result.addresses !== undefined) return result.addresses;
+  return null;
 }
 
 function limitedEndpoints(config: Config): LimitedEndpoint[] {

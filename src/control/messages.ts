@@ -2,18 +2,19 @@
  * What the controller and its workers tell each other: JSON values over a channel that keeps their order.
  * With one worker the channel is a pair of functions in one process, else it joins two processes.
  *
- *     worker      hello            listening              report, want, give, away …        stopped
- *     controller         start …             grant, recall, away, reopen, report, stop, abort
+ *     worker      hello            listening              done, report, want, give, away, event …   stopped
+ *     controller         start …             order, grant, recall, away, reopen, report, stop, abort
  *
  * Upstreams and endpoints go by their names in the configuration.
  */
 
 import type { Address } from "../../runtime/contract.ts";
 import type { Config } from "../config/config.ts";
+import type { ReasonCode } from "../exchange/reason.ts";
 import type { Report } from "./report.ts";
 
 /** Both sides are the same program, unless its file was replaced meanwhile: then this tells. */
-export const PROTOCOL = 1;
+export const PROTOCOL = 2;
 
 /** Which of the workers one is. */
 export interface WorkerPlace {
@@ -44,6 +45,60 @@ export interface AwayHint extends EndpointName {
   readonly detail: string;
 }
 
+/** What was asked for and stays so until it is taken back: a worker that replaces another is told at its start. */
+export interface Standing {
+  /** Upstreams. */
+  readonly paused: readonly string[];
+  readonly drained: readonly EndpointName[];
+  /** Somebody wants to hear of events. */
+  readonly watched: boolean;
+}
+
+/** Another configuration. */
+export interface Change {
+  readonly config: Config;
+  /** Where to listen, in the order of the configuration; null = not known yet. */
+  readonly listen: readonly (Address | null)[];
+}
+
+/** What a worker can be asked to do. It answers each with `done`, in the order in which they came. */
+export type Order =
+  | { readonly order: "pause" | "resume"; readonly upstreams: readonly string[] }
+  | { readonly order: "drain"; readonly windowMs: number } & EndpointName
+  | { readonly order: "undrain" } & EndpointName
+  | { readonly order: "watch"; readonly watched: boolean }
+  /** Makes ready for another configuration whatever can fail. */
+  | { readonly order: "prepare" } & Change
+  /** Goes over to it. Slots of endpoints that were not there, or had no limit, are granted afterwards. */
+  | { readonly order: "commit"; readonly drainMs: number }
+  | { readonly order: "rollback" };
+
+export type OrderResult =
+  | {
+    readonly ok: true;
+    /** After `prepare`: what it listens on. */
+    readonly addresses?: readonly Address[];
+    /** After `prepare`: what cannot be changed, a line each. */
+    readonly notes?: readonly string[];
+  }
+  | { readonly ok: false; readonly failure: StartFailure };
+
+/** What a worker tells while somebody watches. */
+export type WorkerEvent =
+  | { readonly event: "endpoint_down"; readonly reason: string; readonly detail: string } & EndpointName
+  | { readonly event: "endpoint_up"; readonly away_ms: number } & EndpointName
+  | { readonly event: "held"; readonly upstream: string; readonly waiting: number }
+  | { readonly event: "released"; readonly upstream: string; readonly held_ms: number }
+  | {
+    readonly event: "failed";
+    readonly reason: ReasonCode;
+    readonly status: number;
+    readonly method: string;
+    readonly target: string;
+    readonly detail: string;
+  } & EndpointName
+  | { readonly event: "dropped"; readonly count: number };
+
 export type ToWorker =
   | {
     readonly type: "start";
@@ -53,7 +108,9 @@ export type ToWorker =
     readonly listen: readonly Address[] | null;
     /** Slots held from the start. Endpoints with `max_in_flight` that are not named here: none. */
     readonly slots: readonly Slots[];
+    readonly standing: Standing;
   }
+  | { readonly type: "order"; readonly id: number; readonly order: Order }
   | { readonly type: "grant" } & Slots
   | { readonly type: "recall" } & Wanted
   | { readonly type: "away" } & AwayHint
@@ -67,6 +124,9 @@ export type ToController =
   | { readonly type: "listening"; readonly addresses: readonly Address[] }
   /** It cannot serve, and waits to be ended. */
   | { readonly type: "failed"; readonly failure: StartFailure }
+  | { readonly type: "done"; readonly id: number; readonly result: OrderResult }
+  /** `before`: it is not new, but nobody has watched. */
+  | { readonly type: "event"; readonly event: WorkerEvent; readonly before: boolean }
   | { readonly type: "want" } & Wanted
   | { readonly type: "give" } & Slots
   | { readonly type: "away" } & AwayHint

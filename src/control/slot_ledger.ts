@@ -32,7 +32,8 @@ interface Asked {
 }
 
 interface Account {
-  readonly name: LimitedEndpoint;
+  name: LimitedEndpoint;
+  /** Negative while more are held than the limit, which was lowered, allows. */
   free: number;
   readonly held: Map<number, number>;
   readonly wants: Map<number, Asked>;
@@ -65,11 +66,40 @@ export class SlotLedger {
     }
   }
 
+  /**
+   * Limits are others now. Those of names that stay are kept to as soon as what is above them has been given
+   * back; the holders are told to. Slots of new names are granted to `workers`, which know of them already.
+   */
+  reconfigure(endpoints: readonly LimitedEndpoint[], workers: readonly number[]): void {
+    const before = new Map(this.#accounts);
+    this.#accounts.clear();
+    for (const name of endpoints) {
+      const known = before.get(keyOf(name));
+      if (known !== undefined) {
+        known.free += name.max - known.name.max;
+        known.name = name;
+        this.#accounts.set(keyOf(name), known);
+        this.#settle(known);
+        continue;
+      }
+      const account = { name, free: name.max, held: new Map(), wants: new Map(), recalled: new Map() };
+      this.#accounts.set(keyOf(name), account);
+      for (const worker of workers) {
+        const count = this.#fairShare(account);
+        if (count === 0) continue;
+        take(account, worker, count);
+        this.#send.grant(worker, { upstream: name.upstream, endpoint: name.endpoint, count });
+      }
+    }
+  }
+
   /** A worker begins: its part of what is free, to be told with its start. */
   join(worker: number): Slots[] {
     const slots: Slots[] = [];
     for (const account of this.#accounts.values()) {
-      const count = account.wants.size > 0 ? 0 : Math.min(account.free, this.#fairShare(account));
+      const count = account.wants.size > 0
+        ? 0
+        : Math.max(0, Math.min(account.free, this.#fairShare(account)));
       if (count > 0) {
         take(account, worker, count);
         slots.push({ upstream: account.name.upstream, endpoint: account.name.endpoint, count });
@@ -95,7 +125,8 @@ export class SlotLedger {
   /** @returns false when the worker gave what it did not have: a bug, and nothing was booked */
   give(worker: number, slots: Slots): boolean {
     const account = this.#accounts.get(keyOf(slots));
-    if (account === undefined) return false;
+    // It was sent before its endpoint had gone from the configuration.
+    if (account === undefined) return true;
     const held = account.held.get(worker) ?? 0;
     if (!(slots.count > 0) || slots.count > held) return false;
     account.held.set(worker, held - slots.count);
@@ -148,8 +179,9 @@ export class SlotLedger {
 
   /** Tells a holder what others wait for, if that is news. */
   #tell(account: Account, worker: number, held: number): void {
-    let count = 0;
-    let since = Infinity;
+    // What is held above the limit comes back before anything else.
+    let count = Math.max(0, -account.free);
+    let since = count > 0 ? 0 : Infinity;
     for (const [other, want] of account.wants) {
       if (other === worker) continue;
       count += want.count;

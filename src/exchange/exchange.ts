@@ -491,6 +491,16 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
     else this.#attemptFailed("reset", "connection_terminated", reason.detail);
   }
 
+  /** The endpoint whose connection is in use; null while there is none. */
+  get endpointInUse(): Endpoint | null {
+    return this.#connection === null ? null : this.#endpoint;
+  }
+
+  /** The endpoint's time is up: the request goes elsewhere if that is allowed, else ends so that the client sees it. */
+  endpointWithdrawn(): void {
+    this.upstreamGone({ code: "aborted", detail: "the endpoint was drained" });
+  }
+
   upstreamTimedOut(what: "head" | "read" | "write"): void {
     if (this.client.responseBegun) {
       this.#dropConnection();
@@ -524,6 +534,7 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
       client,
       connection,
       this.settings.tunnelIdleTimeoutMs,
+      this.#upgrade.toLowerCase() === "websocket",
       () => context.turn.now,
       (how) => this.#tunnelEnded(tunnel, how),
     );

@@ -2,6 +2,9 @@
  * Bytes both ways after a protocol switch: whatever comes from one side goes to the other, no faster
  * than it is taken, half-closes included. Ends when both sides have ended, when one is torn down, or
  * after a silence of `idleMs`.
+ *
+ * A WebSocket can be asked to end (`goAway`): the client gets a Close frame between two of the endpoint's, and
+ * nothing more; its own messages go on to the endpoint until its Close has, so that none of them is lost.
  */
 
 import type { CloseReason } from "../../runtime/contract.ts";
@@ -9,6 +12,7 @@ import type { ClientConnection } from "../conn/client_connection.ts";
 import { HIGH_WATER_BYTES, LOW_WATER_BYTES } from "../conn/connection.ts";
 import type { RawEvents } from "../conn/stream.ts";
 import type { UpstreamConnection } from "../conn/upstream_connection.ts";
+import { closeFrame, FrameTracker } from "../http1/websocket_frames.ts";
 
 /** How a tunnel ended: in order, by a side's reset, or for want of traffic. */
 export type TunnelEnd = "finished" | "client_reset" | "upstream_reset" | "idle" | "aborted";
@@ -31,12 +35,14 @@ export class Tunnel {
   /**
    * Takes both connections over. The 101 has been sent.
    *
+   * @param websocket its bytes are frames of RFC 6455
    * @param ended called once, when both connections are gone
    */
   constructor(
     client: ClientConnection,
     upstream: UpstreamConnection,
     idleMs: number,
+    websocket: boolean,
     now: () => number,
     ended: (how: TunnelEnd) => void,
   ) {
@@ -47,8 +53,9 @@ export class Tunnel {
     this.#ended = ended;
     this.#lastTraffic = now();
     upstream.pinnedTo = client;
-    this.#clientSide = new Side(this, client, upstream, "client_reset");
-    this.#upstreamSide = new Side(this, upstream, client, "upstream_reset");
+    const frames = () => websocket ? new FrameTracker() : null;
+    this.#clientSide = new Side(this, client, upstream, "client_reset", frames());
+    this.#upstreamSide = new Side(this, upstream, client, "upstream_reset", frames());
     const fromClient = client.switchTo(this.#clientSide);
     const fromUpstream = upstream.switchTo(this.#upstreamSide);
     client.rawDeadline(this.#lastTraffic + idleMs);
@@ -81,8 +88,34 @@ export class Tunnel {
     else this.#tearDown("idle");
   }
 
+  /**
+   * Asks a WebSocket's client to end it: Close with status 1001. The tunnel ends when that has been answered; what
+   * is left of it may be aborted whenever time is up. Nothing for other protocols.
+   */
+  goAway(): void {
+    this.#upstreamSide.sayClose("server");
+  }
+
+  /** The client has been told: from its Close on, or its end, there is nothing more to wait for. */
+  clientClosed(): void {
+    if (!this.#upstreamSide.saidClose) return;
+    this.client.finish();
+    this.upstream.finish();
+  }
+
+  /** One side sends nothing more. */
+  sideEnded(how: Reset): void {
+    // A client that was told to go and just went has not said so to the endpoint.
+    if (how === "client_reset" && this.#upstreamSide.saidClose) this.#clientSide.sayClose("client");
+  }
+
   /** Ends both sides now. */
   abort(): void {
+    if (this.#upstreamSide.saidClose) {
+      // The endpoint has not heard of it from the client.
+      this.#clientSide.sayClose("client");
+      this.upstream.finish();
+    }
     this.#tearDown("aborted");
   }
 
@@ -109,34 +142,71 @@ class Side implements RawEvents {
   readonly #own: ClientConnection | UpstreamConnection;
   readonly #other: ClientConnection | UpstreamConnection;
   readonly #reset: Reset;
+  readonly #frames: FrameTracker | null;
   #paused = false;
+  /** Close is to be said to the other side as soon as no frame is under way. */
+  #closeAs: "server" | "client" | null = null;
+  /** It has been said. */
+  saidClose = false;
 
   constructor(
     tunnel: Tunnel,
     own: ClientConnection | UpstreamConnection,
     other: ClientConnection | UpstreamConnection,
     reset: Reset,
+    frames: FrameTracker | null,
   ) {
     this.#tunnel = tunnel;
     this.#own = own;
     this.#other = other;
     this.#reset = reset;
+    this.#frames = frames;
   }
 
   rawData(bytes: Uint8Array): void {
     this.#tunnel.moved(this.#reset, bytes.length);
-    this.#other.sendBytes(bytes, 0, bytes.length);
+    if (this.#frames === null) this.#other.sendBytes(bytes, 0, bytes.length);
+    else this.#pass(this.#frames, bytes);
     if (!this.#paused && this.#other.backlogBytes > HIGH_WATER_BYTES) {
       this.#paused = true;
       this.#own.socket.pause();
     }
   }
 
+  #pass(frames: FrameTracker, bytes: Uint8Array): void {
+    // Nothing may follow a Close frame.
+    if (this.saidClose) return;
+    const before = frames.closed;
+    const end = frames.pass(bytes, 0, bytes.length, this.#closeAs !== null);
+    this.#other.sendBytes(bytes, 0, end);
+    if (frames.closed && !before && this.#reset === "client_reset") this.#tunnel.clientClosed();
+    if (this.#closeAs !== null) this.#closeAtBoundary(frames);
+    if (end < bytes.length && !this.saidClose) this.#other.sendBytes(bytes, end, bytes.length);
+  }
+
+  /** Says Close to the other side, unless the peer has said it or does so first. */
+  sayClose(as: "server" | "client"): void {
+    const frames = this.#frames;
+    if (frames === null || this.#closeAs !== null) return;
+    this.#closeAs = as;
+    this.#closeAtBoundary(frames);
+  }
+
+  #closeAtBoundary(frames: FrameTracker): void {
+    if (this.#closeAs === null || this.saidClose || frames.closed || !frames.atBoundary) return;
+    this.saidClose = true;
+    const frame = closeFrame(this.#closeAs);
+    this.#other.sendBytes(frame, 0, frame.length);
+    if (this.#paused) this.resume();
+  }
+
   rawEnded(): void {
+    this.#tunnel.sideEnded(this.#reset);
     this.#other.finish();
   }
 
   rawClosed(reason: CloseReason): void {
+    this.#tunnel.sideEnded(this.#reset);
     // After an orderly end of this side the other one may still have bytes to take.
     if (reason.code === "finished") this.#other.finish();
     this.#tunnel.sideClosed(reason, this.#reset);

@@ -27,7 +27,9 @@ import { Field } from "../http1/field.ts";
 import type { Head } from "../http1/head.ts";
 import { maxForwards } from "../http1/request_rules.ts";
 import { normalizedPath, parseAuthority, parseTarget } from "../http1/target.ts";
+import type { Endpoint } from "../upstream/endpoint.ts";
 import type { Tallied } from "../upstream/tally.ts";
+import { Farewell } from "./farewell.ts";
 import { generousPath, literalPath } from "./path_readings.ts";
 import { hostKey, type RouteMatch, type Router } from "./router.ts";
 import type { TrustedPeers } from "./trusted_peers.ts";
@@ -90,11 +92,12 @@ export class Front implements RequestHandler {
   readonly #runtime: Runtime;
   readonly #observer: FrontObserver;
   world: World;
-  readonly #listeners: Listener[] = [];
+  readonly #listeners = new Set<Listener>();
   readonly #connections = new Set<ClientConnection>();
   /** Those of them that are being told that there are too many: they take nobody's place. */
   readonly #refused = new Set<ClientConnection>();
   readonly #tunnels = new Set<Tunnel>();
+  #farewell: Farewell | null = null;
   #draining = false;
   #drained: (() => void) | null = null;
 
@@ -114,15 +117,26 @@ export class Front implements RequestHandler {
     return this.#tunnels.size;
   }
 
-  /** Binds. @throws SocketFailure */
-  async listen(options: ListenOptions): Promise<Address> {
+  /** Binds; the listener is closed at the end, if not before. @throws SocketFailure */
+  async bind(options: ListenOptions): Promise<Listener> {
     const events: AcceptEvents = {
       accepted: (socket) => this.#accepted(socket),
       acceptFailed: (error) => this.#observer.acceptFailed(options.address, error),
     };
     const listener = await this.#runtime.listen(options, events);
-    this.#listeners.push(listener);
-    return listener.address;
+    this.#listeners.add(listener);
+    return listener;
+  }
+
+  /** Binds. @returns where. @throws SocketFailure */
+  async listen(options: ListenOptions): Promise<Address> {
+    return (await this.bind(options)).address;
+  }
+
+  /** Stops accepting there; connections stay. Resolves when the port is free. */
+  unbind(listener: Listener): Promise<void> {
+    this.#listeners.delete(listener);
+    return listener.close();
   }
 
   #accepted(socket: Socket): SocketEvents {
@@ -294,29 +308,69 @@ export class Front implements RequestHandler {
     client.nextRequest();
   }
 
-  // Tunnels
+  // Tunnels, and what goes through endpoints that are taken out of use
 
   tunnelOpened(tunnel: Tunnel): void {
     this.#tunnels.add(tunnel);
+    if (this.#draining || !endpointOf(tunnel).enabled) tunnel.goAway();
   }
 
   tunnelClosed(tunnel: Tunnel): void {
     this.#tunnels.delete(tunnel);
   }
 
+  /** Open tunnels through any of these endpoints. */
+  tunnelsThrough(endpoints: readonly Endpoint[]): number {
+    let count = 0;
+    for (const tunnel of this.#tunnels) if (endpoints.includes(endpointOf(tunnel))) count++;
+    return count;
+  }
+
+  /**
+   * Ends the WebSockets through these endpoints, a few at a time within `windowMs`, and whatever else goes through
+   * them when that is over: requests that may be sent again go elsewhere. The endpoints must be out of use.
+   *
+   * @returns calls it off
+   */
+  drainEndpoints(endpoints: readonly Endpoint[], windowMs: number): () => void {
+    const { clock } = this.#runtime;
+    const { turn } = this.world.exchange;
+    const tunnels = [...this.#tunnels].filter((tunnel) => endpoints.includes(endpointOf(tunnel)));
+    const farewell = new Farewell(clock, turn, tunnels, windowMs);
+    const timer = clock.setTimer(windowMs, () => {
+      turn.begin();
+      this.#cut(endpoints);
+      turn.end();
+    }, true);
+    return () => {
+      farewell.cancel();
+      timer.cancel();
+    };
+  }
+
+  #cut(endpoints: readonly Endpoint[]): void {
+    for (const tunnel of this.#tunnels) if (endpoints.includes(endpointOf(tunnel))) tunnel.abort();
+    for (const { events } of this.#connections) {
+      if (!(events instanceof Exchange)) continue;
+      const { endpointInUse } = events;
+      if (endpointInUse !== null && endpoints.includes(endpointInUse)) events.endpointWithdrawn();
+    }
+  }
+
   // Ending
 
   /**
    * Stops accepting, lets what is in flight end, and aborts what is left after `timeoutMs`. Responses in
-   * progress announce `Connection: close`.
+   * progress announce `Connection: close`, WebSockets are asked to end.
    */
   async drain(timeoutMs: number): Promise<void> {
     this.#draining = true;
-    const closing = Promise.all(this.#listeners.map((listener) => listener.close()));
+    const closing = Promise.all(Array.from(this.#listeners, (listener) => listener.close()));
     const { turn } = this.world.exchange;
     turn.begin();
     for (const client of this.#connections) client.drain(turn.now, DRAIN_IDLE_MS);
     turn.end();
+    this.#farewell = new Farewell(this.#runtime.clock, turn, [...this.#tunnels], timeoutMs);
     if (this.#connections.size > 0) {
       let timer: Timer | null = null;
       await new Promise<void>((done) => {
@@ -331,9 +385,15 @@ export class Front implements RequestHandler {
 
   /** Ends everything now. */
   abortAll(): void {
+    this.#farewell?.cancel();
     for (const tunnel of this.#tunnels) tunnel.abort();
     for (const client of this.#connections) client.abort();
   }
+}
+
+function endpointOf(tunnel: Tunnel): Endpoint {
+  // The cast: upstreams give out connections of their endpoints and no others.
+  return tunnel.upstream.owner as Endpoint;
 }
 
 /** The host without its port, as routes file it; "" when it cannot be read. */

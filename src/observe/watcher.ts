@@ -25,7 +25,19 @@ const MOST_BUFFERED_BYTES = 8 * 1024 * 1024;
 /** Failed requests that are remembered. */
 const RECENT_FAILURES = 50;
 
+/** Hears what happens as well, while it is open. */
+export interface WatcherTap {
+  readonly open: boolean;
+  endpointAway(upstream: Upstream, endpoint: Endpoint, error: SocketError): void;
+  endpointBack(upstream: Upstream, endpoint: Endpoint, awayMs: number): void;
+  held(upstream: Upstream, waiting: number): void;
+  released(upstream: Upstream, heldMs: number): void;
+  /** A request has failed. The record is lent for the call. */
+  failed(record: ExchangeRecord): void;
+}
+
 export interface WatcherOptions {
+  readonly tap?: WatcherTap;
   /** Other processes write to the same logs. */
   readonly shared?: boolean;
   /** Exchanges are numbered from here on. */
@@ -59,6 +71,7 @@ export class Watcher {
   /** One record serves all exchanges: whoever reads it does so at once. */
   readonly #record: ExchangeRecord = newExchangeRecord();
   readonly #onAway: WatcherOptions["onAway"];
+  readonly #tap: WatcherTap | null;
   #front: Front | null = null;
   #exchanges: number;
 
@@ -75,6 +88,7 @@ export class Watcher {
     this.#logger = logger;
     this.#exchanges = (options.firstId ?? 1) - 1;
     this.#onAway = options.onAway;
+    this.#tap = options.tap ?? null;
   }
 
   /** @throws SystemError when a log file cannot be opened */
@@ -201,6 +215,7 @@ export class Watcher {
     record.referer = agent ? head.valueOf(Field.referer) ?? "" : "";
     if (record.reason !== "") {
       this.failures.add(record);
+      if (this.#tap?.open === true) this.#tap.failed(record);
       this.#logFailure(record);
     }
     log?.record(record);
@@ -235,6 +250,7 @@ export class Watcher {
 
   endpointAway(upstream: Upstream, endpoint: Endpoint, error: SocketError): void {
     this.#onAway?.(upstream, endpoint, error);
+    if (this.#tap?.open === true) this.#tap.endpointAway(upstream, endpoint, error);
     this.#logger.warn("endpoint_away", `${endpoint.name} is away: ${error.code}`, {
       upstream: upstream.name,
       endpoint: endpoint.name,
@@ -243,7 +259,16 @@ export class Watcher {
     });
   }
 
+  held(upstream: Upstream, waiting: number): void {
+    if (this.#tap?.open === true) this.#tap.held(upstream, waiting);
+  }
+
+  released(upstream: Upstream, heldMs: number): void {
+    if (this.#tap?.open === true) this.#tap.released(upstream, heldMs);
+  }
+
   endpointBack(upstream: Upstream, endpoint: Endpoint, awayMs: number): void {
+    if (this.#tap?.open === true) this.#tap.endpointBack(upstream, endpoint, awayMs);
     this.#logger.info("endpoint_back", `${endpoint.name} is back after ${Math.round(awayMs)} ms`, {
       upstream: upstream.name,
       endpoint: endpoint.name,

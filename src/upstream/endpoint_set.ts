@@ -73,6 +73,7 @@ export class EndpointSet {
     const before = this.all;
     const all = settings.map((wanted) => this.#same(before, wanted) ?? this.#back(wanted, now));
     const dropped = before.filter((endpoint) => !all.includes(endpoint));
+    for (const endpoint of dropped) passSlotsOn(endpoint, all);
     this.all = all;
     this.#replaced = [...this.#replaced, ...dropped].filter((endpoint) =>
       !all.includes(endpoint) && endpoint.busy + endpoint.dialing > 0
@@ -98,4 +99,12 @@ export class EndpointSet {
     back.ramp.restart();
     return back;
   }
+}
+
+/** Where slots are shared they go by the endpoint's name: whoever takes its place has them. */
+function passSlotsOn(dropped: Endpoint, all: readonly Endpoint[]): void {
+  const heir = all.find(({ name }) => name === dropped.name);
+  if (heir?.settings.slots === undefined || dropped.settings.maxInFlight === 0) return;
+  heir.slotLimit = dropped.slotLimit;
+  heir.recalled = dropped.recalled;
 }

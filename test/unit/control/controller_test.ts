@@ -6,7 +6,12 @@ import { loadConfig } from "../../../src/config/load.ts";
 import type { Config } from "../../../src/config/config.ts";
 import { Controller, type ControllerObserver } from "../../../src/control/controller.ts";
 import { retryLeast, shareConfig, shareOf } from "../../../src/control/limits.ts";
-import { PROTOCOL, type ToController, type ToWorker } from "../../../src/control/messages.ts";
+import {
+  PROTOCOL,
+  type ToController,
+  type ToWorker,
+  type WorkerEvent,
+} from "../../../src/control/messages.ts";
 import { emptyReport } from "../../../src/control/report.ts";
 import { restartPause } from "../../../src/control/restart_pause.ts";
 import type { WorkerLinkEvents } from "../../../src/control/worker_link.ts";
@@ -104,6 +109,10 @@ class Scene implements ControllerObserver {
 
   workerConfused(index: number, what: string): void {
     this.events.push(`${index} confused: ${what}`);
+  }
+
+  workerEvent(index: number, { event }: WorkerEvent): void {
+    this.events.push(`${index} says ${event}`);
   }
 }
 

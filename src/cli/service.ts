@@ -1,0 +1,292 @@
+/**
+ * What a worker serves: a front, its upstreams, and the listeners, as one configuration says. It can go over to
+ * another configuration in two steps, so that all workers do it or none: `prepare` does whatever can fail,
+ * `commit` nothing that can.
+ */
+
+import {
+  type Address,
+  type Runtime,
+  type ServerTls,
+  type System,
+  SystemError,
+  type Timer,
+} from "../../runtime/contract.ts";
+import type { Config } from "../config/config.ts";
+import { Turn } from "../conn/turn.ts";
+import type { Change, EndpointName, OrderResult, Standing } from "../control/messages.ts";
+import { Front } from "../front/front.ts";
+import type { Watcher } from "../observe/watcher.ts";
+import type { Endpoint } from "../upstream/endpoint.ts";
+import type { Upstream } from "../upstream/upstream.ts";
+import { bindAll, listenKeys, type OpenListener } from "./bind_listeners.ts";
+import { readServerTls } from "./files.ts";
+import { buildWorld, type BuiltWorld, type Sharing } from "./world.ts";
+
+/** How often upstreams that are not in the configuration any more are looked after. */
+const RETIRED_CHECK_MS = 250;
+
+/** What has been made ready for a change of configuration. */
+interface Prepared {
+  readonly config: Config;
+  readonly built: BuiltWorld;
+  readonly tls: ServerTls | null;
+  readonly listeners: readonly OpenListener[];
+  /** Those of them that were bound for this. */
+  readonly bound: readonly OpenListener[];
+}
+
+/** An upstream that no route leads to any more. */
+interface Retired {
+  readonly upstream: Upstream;
+  /** Monotonic milliseconds. */
+  readonly until: number;
+}
+
+export class Service {
+  readonly front: Front;
+  readonly watcher: Watcher;
+  readonly #runtime: Runtime;
+  readonly #system: System;
+  readonly #turn: Turn;
+  readonly #sharing: Sharing;
+  readonly #shared: boolean;
+  #config: Config;
+  #built: BuiltWorld;
+  #tls: ServerTls | null = null;
+  #listeners: readonly OpenListener[] = [];
+  #prepared: Prepared | null = null;
+  #retired: readonly Retired[] = [];
+  #retiredTimer: Timer | null = null;
+  /** Endpoints being drained, and what calls it off. */
+  readonly #drains = new Map<Endpoint, () => void>();
+
+  private constructor(
+    runtime: Runtime,
+    system: System,
+    watcher: Watcher,
+    turn: Turn,
+    config: Config,
+    built: BuiltWorld,
+    sharing: Sharing,
+    shared: boolean,
+  ) {
+    this.#runtime = runtime;
+    this.#system = system;
+    this.watcher = watcher;
+    this.#turn = turn;
+    this.#config = config;
+    this.#built = built;
+    this.#sharing = sharing;
+    this.#shared = shared;
+    this.front = new Front(runtime, built.world, watcher);
+    watcher.watch(this.front);
+  }
+
+  /**
+   * Serves nothing before `listen`.
+   *
+   * @param sharing what other workers leave to this one
+   * @param shared other processes listen on the same ports
+   * @throws SystemError when a file that the configuration names cannot be used
+   */
+  static async open(
+    runtime: Runtime,
+    system: System,
+    watcher: Watcher,
+    config: Config,
+    sharing: Sharing,
+    shared: boolean,
+  ): Promise<Service> {
+    const turn = new Turn(runtime.clock);
+    const built = await buildWorld(runtime, system, config, watcher, sharing, turn);
+    const service = new Service(runtime, system, watcher, turn, config, built, sharing, shared);
+    service.#tls = await readServerTls(system, config);
+    return service;
+  }
+
+  get config(): Config {
+    return this.#config;
+  }
+
+  get upstreams(): readonly Upstream[] {
+    return this.#built.upstreams;
+  }
+
+  /** Where each listener of the configuration is bound. */
+  get addresses(): readonly Address[] {
+    return this.#listeners.map(({ listener }) => listener.address);
+  }
+
+  find(name: EndpointName): { readonly upstream: Upstream; readonly endpoint: Endpoint } | null {
+    const upstream = this.upstreams.find((each) => each.name === name.upstream);
+    const endpoint = upstream?.endpoints.find((each) => each.name === name.endpoint);
+    return upstream === undefined || endpoint === undefined ? null : { upstream, endpoint };
+  }
+
+  /** Binds all listeners or none. @param addresses null = where the configuration says */
+  async listen(addresses: readonly Address[] | null): Promise<OrderResult> {
+    const keys = listenKeys(this.#config.listen);
+    const wanted = keys.map((key, at) => ({ key, at, address: addresses?.[at] ?? null }));
+    const bound = await bindAll(this.#config, this.front, this.#tls, wanted, this.#shared);
+    if (!Array.isArray(bound)) return { ok: false, failure: bound };
+    this.#listeners = bound;
+    return { ok: true, addresses: this.addresses };
+  }
+
+  // What stands until it is taken back
+
+  stand({ paused, drained }: Standing): void {
+    this.pause(paused);
+    for (const name of drained) this.drain(name, 0);
+  }
+
+  pause(names: readonly string[]): void {
+    for (const upstream of this.upstreams) if (names.includes(upstream.name)) upstream.pause();
+  }
+
+  resume(names: readonly string[]): void {
+    for (const upstream of this.upstreams) if (names.includes(upstream.name)) upstream.resume();
+  }
+
+  drain(name: EndpointName, windowMs: number): void {
+    const found = this.find(name);
+    if (found === null) return;
+    const { upstream, endpoint } = found;
+    upstream.withdraw(endpoint);
+    this.#drains.get(endpoint)?.();
+    this.#drains.set(endpoint, this.front.drainEndpoints([endpoint], windowMs));
+  }
+
+  undrain(name: EndpointName): void {
+    const found = this.find(name);
+    if (found === null) return;
+    this.#drains.get(found.endpoint)?.();
+    this.#drains.delete(found.endpoint);
+    found.upstream.restore(found.endpoint);
+  }
+
+  // Another configuration
+
+  /** Makes everything ready for `config`: files are read, new listeners bound. They accept nothing for anybody yet. */
+  async prepare({ config, listen }: Change): Promise<OrderResult> {
+    await this.rollback();
+    try {
+      const built = await buildWorld(
+        this.#runtime,
+        this.#system,
+        config,
+        this.watcher,
+        { ...this.#sharing, slots: this.#sharing.slots === null ? null : () => 0 },
+        this.#turn,
+        this.#built,
+      );
+      const tls = await readServerTls(this.#system, config);
+      const kept = new Map(this.#listeners.map((open) => [open.key, open]));
+      const wanted = listenKeys(config.listen).map((key, at) => ({ key, at, address: listen[at] ?? null }));
+      const missing = wanted.filter(({ key }) => !kept.has(key));
+      const bound = await bindAll(config, this.front, tls, missing, this.#shared);
+      if (!Array.isArray(bound)) return { ok: false, failure: bound };
+      const all = new Map([...kept, ...bound.map((open) => [open.key, open] as const)]);
+      const listeners = wanted.map(({ key }) => all.get(key) as OpenListener);
+      this.#prepared = { config, built, tls, listeners, bound };
+      const stale = wanted.some(({ key }) => kept.get(key)?.tls === true) && !sameTls(tls, this.#tls);
+      return {
+        ok: true,
+        addresses: listeners.map(({ listener }) => listener.address),
+        notes: stale
+          ? ["tls: a listener that is open keeps its certificate until a restart or an upgrade"]
+          : [],
+      };
+    } catch (error) {
+      if (error instanceof SystemError) {
+        return { ok: false, failure: { kind: "system", message: error.message } };
+      }
+      throw error;
+    }
+  }
+
+  /** Forgets what was prepared. */
+  async rollback(): Promise<void> {
+    const prepared = this.#prepared;
+    this.#prepared = null;
+    for (const { listener } of prepared?.bound ?? []) await this.front.unbind(listener);
+  }
+
+  /**
+   * Serves what was prepared from now on. What is in flight goes on as it began; upstreams and endpoints that are
+   * the same keep everything.
+   *
+   * @param drainMs for requests and tunnels of endpoints and upstreams that are not in use any more
+   */
+  commit(drainMs: number): void {
+    const prepared = this.#prepared;
+    if (prepared === null) return;
+    this.#prepared = null;
+    const { config, built, listeners } = prepared;
+    const before = this.#built;
+    const open = this.#listeners;
+    this.#config = config;
+    this.#built = built;
+    this.#listeners = listeners;
+    this.front.world = built.world;
+    const dropped = built.apply();
+    if (dropped.length > 0) this.front.drainEndpoints(dropped, drainMs);
+    this.#forgetDrains();
+    const gone = before.upstreams.filter((upstream) => !built.upstreams.includes(upstream));
+    this.#retire(gone, drainMs);
+    this.watcher.counters.keepOnly(config.upstreams, config.routes);
+    for (const each of open) if (!listeners.includes(each)) void this.front.unbind(each.listener);
+  }
+
+  #forgetDrains(): void {
+    const all = new Set(this.upstreams.flatMap(({ endpoints }) => endpoints));
+    for (const endpoint of this.#drains.keys()) if (!all.has(endpoint)) this.#drains.delete(endpoint);
+  }
+
+  /** No route leads to them any more: they end when nobody waits and nothing is in flight, or when time is up. */
+  #retire(upstreams: readonly Upstream[], drainMs: number): void {
+    const until = this.#runtime.clock.now() + drainMs;
+    for (const upstream of upstreams) upstream.resume();
+    this.#retired = [...this.#retired, ...upstreams.map((upstream) => ({ upstream, until }))];
+    this.#checkRetired();
+  }
+
+  #checkRetired(): void {
+    this.#retiredTimer?.cancel();
+    this.#retiredTimer = null;
+    const now = this.#runtime.clock.now();
+    const over = this.#retired.filter(({ upstream, until }) =>
+      now >= until || upstream.waiting + upstream.inFlight === 0
+    );
+    this.#retired = this.#retired.filter((each) => !over.includes(each));
+    for (const { upstream } of over) {
+      upstream.stop();
+      this.front.drainEndpoints(upstream.endpoints, 0);
+    }
+    if (this.#retired.length === 0) return;
+    this.#retiredTimer = this.#runtime.clock.setTimer(RETIRED_CHECK_MS, () => this.#checkRetired(), true);
+  }
+
+  // The end
+
+  /** Stops accepting, and lets what is in flight end within the drain time. */
+  drainAll(): Promise<void> {
+    return this.front.drain(this.#config.server.drainTimeoutMs);
+  }
+
+  /** Ends everything now. */
+  async close(): Promise<void> {
+    this.front.abortAll();
+    this.#retiredTimer?.cancel();
+    for (const cancel of this.#drains.values()) cancel();
+    for (const upstream of [...this.upstreams, ...this.#retired.map(({ upstream }) => upstream)]) {
+      upstream.stop();
+    }
+    await this.watcher.close();
+  }
+}
+
+function sameTls(a: ServerTls | null, b: ServerTls | null): boolean {
+  return a?.cert === b?.cert && a?.key === b?.key;
+}
