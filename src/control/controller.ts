@@ -21,6 +21,7 @@ import {
 import { OrderBook } from "./order_book.ts";
 import { addReports, emptyReport, keepNames, type Report, sumsOnly } from "./report.ts";
 import { restartPause } from "./restart_pause.ts";
+import { RollCall } from "./roll_call.ts";
 import { type LimitedEndpoint, SlotLedger } from "./slot_ledger.ts";
 import type { StartWorker, WorkerExit, WorkerLink } from "./worker_link.ts";
 
@@ -62,16 +63,11 @@ interface Seat {
   failures: number;
   startFailures: number;
   why: string;
-  /** What it told last; answers to a question under way are awaited by `answers`. */
+  /** What it told last. */
   report: Report;
   timer: Timer | null;
   /** Times it was filled anew. */
   restarts: number;
-}
-
-interface Question {
-  readonly open: Set<Seat>;
-  readonly answered: (report: Report) => void;
 }
 
 export class Controller {
@@ -86,7 +82,7 @@ export class Controller {
   #phase: "starting" | "serving" | "stopping" = "starting";
   /** Sums of workers that are gone. */
   #gone: Report = emptyReport();
-  #questions: Question[] = [];
+  readonly #calls = new RollCall();
   readonly #orders = new OrderBook();
   #standing: Standing = { paused: [], drained: [], watched: false };
   /** The configuration is being changed: no worker starts meanwhile. */
@@ -403,7 +399,7 @@ export class Controller {
     this.#gone = addReports(this.#gone, sumsOnly(seat.report));
     seat.report = emptyReport();
     this.#orders.gone(seat.index);
-    this.#answered(seat);
+    this.#calls.answered(seat.index);
     if (this.#phase === "stopping") {
       this.#checkEnded();
       return;
@@ -452,31 +448,15 @@ export class Controller {
 
   // Reports
 
-  #answers(): Promise<Report> {
-    return new Promise((answered) => {
-      // One that does not serve yet has nothing to tell.
-      const open = new Set(this.#seats.filter(({ state }) => state === "listening"));
-      this.#questions.push({ open, answered });
-      this.#settleQuestions();
-    });
+  async #answers(): Promise<Report> {
+    // One that does not serve yet has nothing to tell.
+    await this.#calls.all(this.#seats.filter(({ state }) => state === "listening").map(({ index }) => index));
+    return this.#seats.reduce((all, { report }) => addReports(all, report), this.#gone);
   }
 
   #reported(seat: Seat, report: Report): void {
     seat.report = report;
-    this.#answered(seat);
-  }
-
-  #answered(seat: Seat): void {
-    for (const { open } of this.#questions) open.delete(seat);
-    this.#settleQuestions();
-  }
-
-  #settleQuestions(): void {
-    const settled = this.#questions.filter(({ open }) => open.size === 0);
-    if (settled.length === 0) return;
-    this.#questions = this.#questions.filter(({ open }) => open.size > 0);
-    const sum = this.#seats.reduce((all, { report }) => addReports(all, report), this.#gone);
-    for (const { answered } of settled) answered(sum);
+    this.#calls.answered(seat.index);
   }
 }
 
