@@ -412,14 +412,13 @@ export class ClientConnection extends Connection implements ClientStream {
     }
     this.#responseKind = kind;
     this.#persist = persist;
-    const connection = persist
-      ? (this.minor === 0 ? "Connection: keep-alive\r\n\r\n" : "\r\n")
-      : "Connection: close\r\n\r\n";
     // Piece by piece: writing flat strings costs less than joining them first.
     this.sendText(statusLine(status, reason));
     this.sendText(fields);
     if (framing !== "") this.sendText(framing);
-    this.sendText(connection);
+    if (!persist) this.sendText("Connection: close\r\n");
+    else if (this.minor === 0) this.sendText("Connection: keep-alive\r\n");
+    this.sendLineEnd();
   }
 
   /** Sends the head of a 101 response; what follows on the connection is raw. */

@@ -62,6 +62,13 @@ export abstract class Connection extends Timed implements SocketEvents, OutputOw
     this.turn.output.text(this, text);
   }
 
+  /** Sends CRLF: the end of a line, or of a head. */
+  sendLineEnd(): void {
+    if (this.#ending !== "open") return;
+    this.offeredBytes += 2;
+    this.turn.output.lineEnd(this);
+  }
+
   /** Sends a range; the bytes are lent for the call. */
   sendBytes(bytes: Uint8Array, from: number, to: number): void {
     if (this.#ending !== "open" || to <= from) return;

@@ -6,6 +6,7 @@
  * go out. Whoever handles an event of the platform calls `flush` at its end.
  */
 
+import { CR, LF } from "../bytes/character.ts";
 import { copyBytes } from "../bytes/copy.ts";
 import { encodeLatin1 } from "../bytes/latin1.ts";
 
@@ -32,6 +33,14 @@ export class OutputBuffer {
       return;
     }
     this.#length += encodeLatin1(text, this.#bytes, this.#length);
+  }
+
+  /** Appends CRLF for `owner`. */
+  lineEnd(owner: OutputOwner): void {
+    if (this.#owner !== owner || this.#length + 2 > OUTPUT_BUFFER_BYTES) this.#begin(owner);
+    this.#bytes[this.#length] = CR;
+    this.#bytes[this.#length + 1] = LF;
+    this.#length += 2;
   }
 
   /**

@@ -159,16 +159,13 @@ export class UpstreamConnection extends Connection {
     this.#bodyIdleMs = bodyIdleMs;
     this.#acceptedBefore = this.acceptedBytes;
     this.#offeredBefore = this.offeredBytes;
-    const framing = kind === "none"
-      ? "\r\n"
-      : kind === "length"
-      ? "Content-Length: " + bodyBytes + "\r\n\r\n"
-      : "Transfer-Encoding: chunked\r\n\r\n";
     // Piece by piece: writing flat strings costs less than joining them first.
     this.sendText(startLine);
     this.sendText(fields);
     this.sendText(moreFields);
-    this.sendText(framing);
+    if (kind === "length") this.sendText("Content-Length: " + bodyBytes + "\r\n");
+    else if (kind === "chunked") this.sendText("Transfer-Encoding: chunked\r\n");
+    this.sendLineEnd();
     this.sentAt = this.turn.now;
     this.setDeadline(this.requestDone ? this.sentAt + firstByteMs : Infinity);
   }

@@ -273,9 +273,7 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
   /** The request line: the client's own bytes where they are what we would write. */
   #startLine(): string {
     const { head } = this;
-    if (head.minor === 1 && head.target === this.#target && head.count > 0) {
-      return head.text.slice(0, head.table[0]);
-    }
+    if (head.minor === 1 && head.target === this.#target) return head.startLine;
     return head.method + " " + this.#target + " HTTP/1.1\r\n";
   }
 

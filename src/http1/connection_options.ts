@@ -24,11 +24,12 @@ export const ConnectionOption = {
  * Reads all Connection lines.
  *
  * @returns OR of `ConnectionOption` flags, 0 when there is no such field. Empty list elements are
- *   ignored (RFC 9110 §5.6.1.2). No allocation; the answer is kept in the head.
+ *   ignored (RFC 9110 §5.6.1.2). No allocation; the answer is kept with the fields.
  */
 export function connectionOptions(head: Head): number {
   if ((head.known & (1 << Field.connection)) === 0) return 0;
-  if (head.connectionFlags >= 0) return head.connectionFlags;
+  const { section } = head;
+  if (section.connectionFlags >= 0) return section.connectionFlags;
   const table = head.table;
   let options = 0;
   for (let at = 0; at < table.length; at += TABLE_STRIDE) {
@@ -36,7 +37,7 @@ export function connectionOptions(head: Head): number {
     options |= optionsOf(head.text, table[at + 2] as number, table[at + 3] as number);
     if ((head.repeated & (1 << Field.connection)) === 0) break;
   }
-  head.connectionFlags = options;
+  section.connectionFlags = options;
   return options;
 }
 

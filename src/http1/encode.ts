@@ -23,8 +23,18 @@ export const MAX_CHUNK_HEAD_BYTES = 16;
  * one comparison per field and one slice per dropped field.
  */
 export function keptFields(head: Head, dropMask: number, dropNames: readonly string[] | null): string {
-  const { text, table } = head;
   const drop = dropMask & ~1;
+  if (dropNames !== null) return writeKept(head, drop, dropNames);
+  const { section } = head;
+  if (section.keptMask !== drop) {
+    section.kept = writeKept(head, drop, null);
+    section.keptMask = drop;
+  }
+  return section.kept;
+}
+
+function writeKept(head: Head, drop: number, dropNames: readonly string[] | null): string {
+  const { text, table } = head.section;
   const count = table.length;
   let kept = "";
   /** Start of the current run, -1 when there is none. */

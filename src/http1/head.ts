@@ -1,26 +1,22 @@
-/** The head of one message, or its trailer section: one string and a table of offsets into it. */
+/** The head of one message, or its trailer section: a start line and a field section. */
 
 import { FIELD_NAMES } from "./field.ts";
+import { type FieldSection, TABLE_STRIDE } from "./field_section.ts";
 import { equalsIgnoringCase } from "./text.ts";
 
-/** Entries of `Head.table` per field. */
-export const TABLE_STRIDE = 5;
+export { TABLE_STRIDE };
 
 /**
  * A validated head. It owns all it refers to, so it may be kept as long as the exchange lives. Fields
  * are in the order and spelling received; names and values are cut out of `text` only when asked for.
  */
 export class Head {
-  /** Latin-1 of the start line and the field lines as received, without the final empty line. */
-  readonly text: string;
-  /** For each field: nameStart, nameEnd, valueStart, valueEnd (SP and HTAB trimmed), id. */
-  readonly table: readonly number[];
-  /** Number of field lines. */
-  readonly count: number;
-  /** OR of `1 << id` over all fields. */
-  readonly known: number;
-  /** OR of `1 << id` over all ids that more than one field has. */
-  readonly repeated: number;
+  /** May be that of other messages, too. */
+  readonly section: FieldSection;
+  /** Latin-1 of the start line as received, with its CRLF; "" in a response or a trailer section. */
+  readonly startLine: string;
+  /** Octets received, the final empty line included. */
+  readonly bytes: number;
   /** Minor HTTP version; the major one is 1. */
   readonly minor: 0 | 1;
   /** "" in a response or a trailer section. */
@@ -32,33 +28,51 @@ export class Head {
   /** "" in a request or a trailer section. */
   readonly reason: string;
   /** Set by the framing functions: length of the body, 0 for none, -1 when only its end will tell. */
-  bodyBytes: number;
-  /** What `connectionOptions` found, -1 before the first time. */
-  connectionFlags: number;
+  bodyBytes = 0;
 
   constructor(
-    text: string,
-    table: readonly number[],
-    known: number,
-    repeated: number,
+    section: FieldSection,
+    startLine: string,
+    bytes: number,
     minor: 0 | 1,
     method: string,
     target: string,
     status: number,
     reason: string,
   ) {
-    this.text = text;
-    this.table = table;
-    this.count = table.length / TABLE_STRIDE;
-    this.known = known;
-    this.repeated = repeated;
+    this.section = section;
+    this.startLine = startLine;
+    this.bytes = bytes;
     this.minor = minor;
     this.method = method;
     this.target = target;
     this.status = status;
     this.reason = reason;
-    this.bodyBytes = 0;
-    this.connectionFlags = -1;
+  }
+
+  /** Latin-1 of the field lines as received, without the final empty line. */
+  get text(): string {
+    return this.section.text;
+  }
+
+  /** For each field: nameStart, nameEnd, valueStart, valueEnd (SP and HTAB trimmed), id. */
+  get table(): readonly number[] {
+    return this.section.table;
+  }
+
+  /** Number of field lines. */
+  get count(): number {
+    return this.section.count;
+  }
+
+  /** OR of `1 << id` over all fields. */
+  get known(): number {
+    return this.section.known;
+  }
+
+  /** OR of `1 << id` over all ids that more than one field has. */
+  get repeated(): number {
+    return this.section.repeated;
   }
 
   /** Whether at least one field has this id. */

@@ -5,7 +5,8 @@ import { decodeLatin1 } from "../bytes/latin1.ts";
 import type { Fault } from "./fault.ts";
 import { FAULTS } from "./fault.ts";
 import { fieldIdOf } from "./field.ts";
-import { Head, TABLE_STRIDE } from "./head.ts";
+import { FieldSection, NO_FIELDS, TABLE_STRIDE } from "./field_section.ts";
+import { Head } from "./head.ts";
 import {
   isVersionOne,
   lineFault,
@@ -15,6 +16,7 @@ import {
   versionFault,
 } from "./head_faults.ts";
 import type { Http1Limits } from "./limits.ts";
+import { SectionMemo } from "./section_memo.ts";
 
 /** What is scanned: a head with its start line, or only the field lines of a trailer section. */
 export type SectionKind = "request" | "response" | "trailers";
@@ -24,6 +26,9 @@ export type ScanResult = "more" | "done" | "fault";
 
 const DIGIT_0 = 0x30;
 const DIGIT_1 = 0x31;
+
+const requestMemo = new SectionMemo();
+const responseMemo = new SectionMemo();
 
 /**
  * Scans a section line by line. Offsets are relative to `base`, the place of the section's first
@@ -38,6 +43,12 @@ export class HeadScanner {
   fault: Fault | null = null;
   faultAt = 0;
   table: number[] = [];
+  /** Where the first field line begins. */
+  #fieldsAt = 0;
+  /** The field section, when it was recognised as one seen before. */
+  #section: FieldSection | null = null;
+  /** It was looked for in the bytes that are being scanned, all at once. */
+  #lookedFor = false;
   #entries = 0;
   #known = 0;
   #repeated = 0;
@@ -53,6 +64,8 @@ export class HeadScanner {
     this.kind = kind;
     this.at = 0;
     this.fault = null;
+    this.#fieldsAt = 0;
+    this.#section = null;
     this.#entries = 0;
     this.#known = 0;
     this.#repeated = 0;
@@ -61,13 +74,16 @@ export class HeadScanner {
   /** Scans whole lines of `bytes[base + at, end)`. Never throws, never reads outside. */
   scan(bytes: Uint8Array, base: number, end: number, limits: Http1Limits): ScanResult {
     let p = base + this.at;
+    this.#lookedFor = false;
     if (this.at === 0 && this.kind !== "trailers") {
       p = this.kind === "request"
         ? this.#requestLine(bytes, p, end, limits)
         : this.#statusLine(bytes, p, end);
       if (p < 0) return this.fault === null ? "more" : "fault";
-      this.at = p - base;
+      this.at = this.#fieldsAt = p - base;
+      if (this.#recognised(bytes, p, end, limits)) return "done";
     }
+    const fieldsBase = base + this.#fieldsAt;
     const table = this.table;
     const maxEntries = limits.maxFields * TABLE_STRIDE;
     let entries = this.#entries;
@@ -80,7 +96,7 @@ export class HeadScanner {
       if (bytes[p] === CR) {
         if (p + 1 < end) {
           if (bytes[p + 1] === LF) {
-            this.#textEnd = p - base;
+            this.#textEnd = p - fieldsBase;
             lineStart = p + 2;
             result = "done";
           } else {
@@ -140,10 +156,10 @@ export class HeadScanner {
       const bit = 1 << id;
       repeated |= known & bit;
       known |= bit;
-      table[entries] = p - base;
-      table[entries + 1] = nameEnd - base;
-      table[entries + 2] = valueStart - base;
-      table[entries + 3] = valueEnd - base;
+      table[entries] = p - fieldsBase;
+      table[entries + 1] = nameEnd - fieldsBase;
+      table[entries + 2] = valueStart - fieldsBase;
+      table[entries + 3] = valueEnd - fieldsBase;
       table[entries + 4] = id;
       entries += TABLE_STRIDE;
       p = next + 2;
@@ -156,28 +172,49 @@ export class HeadScanner {
     return result;
   }
 
+  /** Whether the fields from `from` on are, to their end, ones that have been scanned before. */
+  #recognised(bytes: Uint8Array, from: number, end: number, limits: Http1Limits): boolean {
+    const memo = this.kind === "request" ? requestMemo : responseMemo;
+    const section = memo.find(bytes, from, end);
+    this.#lookedFor = section === null;
+    if (section === null || section.count > limits.maxFields) return false;
+    this.#section = section;
+    this.at += memo.foundBytes;
+    return true;
+  }
+
   /** After `done`: the section as a Head of its own. `bytes` and `base` as in the last `scan`. */
   take(bytes: Uint8Array, base: number): Head {
-    const text = decodeLatin1(bytes, base, base + this.#textEnd);
-    const table = this.table.slice(0, this.#entries);
-    // `1 << 0` stands for unknown names and says nothing.
-    const known = this.#known & ~1;
-    const repeated = this.#repeated & ~1;
+    const section = this.#section ?? this.#newSection(bytes, base + this.#fieldsAt);
     if (this.kind === "request") {
       const methodEnd = this.#methodEnd;
-      const method = internedMethod(bytes, base, methodEnd, text);
-      const target = text.slice(methodEnd + 1, this.#targetEnd);
-      return new Head(text, table, known, repeated, this.#minor, method, target, 0, "");
+      const startLine = decodeLatin1(bytes, base, base + this.#fieldsAt);
+      const method = internedMethod(bytes, base, methodEnd, startLine);
+      const target = startLine.slice(methodEnd + 1, this.#targetEnd);
+      return new Head(section, startLine, this.at, this.#minor, method, target, 0, "");
     }
     if (this.kind === "response") {
-      const reasonStart = STATUS_LINE_BYTES + 1;
-      const reasonEnd = this.#reasonEnd;
-      const reason = isOk(bytes, base + reasonStart, base + reasonEnd)
-        ? "OK"
-        : text.slice(reasonStart, Math.max(reasonStart, reasonEnd));
-      return new Head(text, table, known, repeated, this.#minor, "", "", this.#status, reason);
+      const reasonFrom = base + STATUS_LINE_BYTES + 1;
+      const reasonTo = base + this.#reasonEnd;
+      let reason = "";
+      if (isOk(bytes, reasonFrom, reasonTo)) reason = "OK";
+      else if (reasonTo > reasonFrom) reason = decodeLatin1(bytes, reasonFrom, reasonTo);
+      return new Head(section, "", this.at, this.#minor, "", "", this.#status, reason);
     }
-    return new Head(text, table, known, repeated, 1, "", "", 0, "");
+    return new Head(section, "", this.at, 1, "", "", 0, "");
+  }
+
+  #newSection(bytes: Uint8Array, from: number): FieldSection {
+    if (this.#entries === 0) return NO_FIELDS;
+    const text = decodeLatin1(bytes, from, from + this.#textEnd);
+    const table = this.table.slice(0, this.#entries);
+    // `1 << 0` stands for unknown names and says nothing.
+    const section = new FieldSection(text, table, this.#known & ~1, this.#repeated & ~1);
+    if (this.#lookedFor) {
+      const memo = this.kind === "request" ? requestMemo : responseMemo;
+      memo.offer(bytes, from, from + this.#textEnd + 2, section);
+    }
+    return section;
   }
 
   /** Scans `method SP request-target SP HTTP-version CRLF`; answers where the next line begins, or -1. */

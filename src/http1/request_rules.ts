@@ -39,13 +39,18 @@ export function checkRequest(head: Head): Fault | null {
 }
 
 function hostFault(head: Head): Fault | null {
+  if (head.section.hostIsValid === 1) return null;
   const index = head.first(Field.host);
   if (index < 0) return head.minor === 0 ? null : FAULTS.noHost;
   if (head.isRepeated(Field.host)) return FAULTS.manyHosts;
-  const table = head.table;
-  const at = index * TABLE_STRIDE;
-  // An empty host is for targets that have no authority (RFC 9110 §7.2); every http one has.
-  return isAuthority(head.text, table[at + 2] as number, table[at + 3] as number) ? null : FAULTS.hostValue;
+  const { section } = head;
+  if (section.hostIsValid < 0) {
+    const table = section.table;
+    const at = index * TABLE_STRIDE;
+    // An empty host is for targets that have no authority (RFC 9110 §7.2); every http one has.
+    section.hostIsValid = isAuthority(section.text, table[at + 2] as number, table[at + 3] as number) ? 1 : 0;
+  }
+  return section.hostIsValid === 1 ? null : FAULTS.hostValue;
 }
 
 /** CONNECT and TRACE define no content; a CONNECT that announces any length is no honest client's. */

@@ -162,7 +162,7 @@ export class Watcher {
     record.detail = exchange.detail;
     record.reusedConnection = exchange.reusedConnection;
     record.connectMs = exchange.connectMs;
-    record.bytesIn = exchange.head.text.length + 2 + exchange.requestBodyBytes;
+    record.bytesIn = exchange.head.bytes + exchange.requestBodyBytes;
     record.bytesOut = exchange.client.offeredBytes - exchange.offeredBefore;
     this.#finish(exchange.client, exchange.head);
   }
@@ -191,7 +191,7 @@ export class Watcher {
     record.bodyMs = 0;
     record.connectMs = 0;
     record.firstByteMs = 0;
-    record.bytesIn = head === null ? 0 : head.text.length + 2;
+    record.bytesIn = head === null ? 0 : head.bytes;
     record.bytesOut = client.offeredBytes - answer.offeredBefore;
     this.#finish(client, head);
   }
@@ -208,7 +208,7 @@ export class Watcher {
     record.target = head?.target ?? "";
     record.host = head?.valueOf(Field.host) ?? "";
     record.protocolMinor = head?.minor ?? 1;
-    record.requestHeadBytes = head === null ? 0 : head.text.length + 2;
+    record.requestHeadBytes = head === null ? 0 : head.bytes;
     const log = this.#accessLog;
     const agent = log !== null && log.wantsAgent && head !== null;
     record.userAgent = agent ? head.valueOf(Field.userAgent) ?? "" : "";

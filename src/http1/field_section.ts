@@ -1,0 +1,42 @@
+/** The field lines of one message: one string and a table of offsets into it. Shared, so never changed. */
+
+/** Entries of `FieldSection.table` per field. */
+export const TABLE_STRIDE = 5;
+
+/**
+ * A validated header or trailer section. Messages with the same field lines may share one (see
+ * section_memo.ts), so it also keeps what has been worked out about them.
+ */
+export class FieldSection {
+  /** Latin-1 of the field lines as received, without the final empty line. */
+  readonly text: string;
+  /** For each field: nameStart, nameEnd, valueStart, valueEnd (SP and HTAB trimmed), id. */
+  readonly table: readonly number[];
+  /** Number of field lines. */
+  readonly count: number;
+  /** OR of `1 << id` over all fields. */
+  readonly known: number;
+  /** OR of `1 << id` over all ids that more than one field has. */
+  readonly repeated: number;
+
+  // Worked out on first use.
+
+  /** What `connectionOptions` found, -1 before. */
+  connectionFlags = -1;
+  /** Whether Host is one valid authority; -1 before it was looked at, then 0 or 1. */
+  hostIsValid = -1;
+  /** The mask of the last `keptFields` without names, and what it gave; -1 = none (bit 0 is never set). */
+  keptMask = -1;
+  kept = "";
+
+  constructor(text: string, table: readonly number[], known: number, repeated: number) {
+    this.text = text;
+    this.table = table;
+    this.count = table.length / TABLE_STRIDE;
+    this.known = known;
+    this.repeated = repeated;
+  }
+}
+
+/** Of messages without field lines. */
+export const NO_FIELDS: FieldSection = new FieldSection("", [], 0, 0);
