@@ -83,8 +83,8 @@ export interface CloseReason {
 export interface SocketEvents {
   /**
    * Bytes have arrived. They are lent for the call: copy what must outlive it (they may be a Buffer, whose
-   * `slice` is a view, not a copy), and do not change them. Never called with an empty array, nor while
-   * paused, nor after `ended`.
+   * `slice` is a view, not a copy). During the call the receiver may overwrite them. Never called with an
+   * empty array, nor while paused, nor after `ended`.
    */
   data(bytes: Uint8Array): void;
   /** After a short `write`: there is room again. Never called unasked. */

@@ -53,7 +53,6 @@ const PIPELINE_BYTES = 64 * 1024;
 type State = "waiting" | "head" | "exchange" | "lingering" | "raw" | "gone";
 
 const chunkHead = new Uint8Array(24);
-const CRLF = new Uint8Array([13, 10]);
 
 export class ClientConnection extends Connection implements ClientStream {
   readonly #settings: ClientSettings;
@@ -196,7 +195,7 @@ export class ClientConnection extends Connection implements ClientStream {
       if (event === "head") this.#headArrived(parser.head as Head);
       else if (event === "data") {
         this.#bodyExpected = true;
-        this.events?.clientBody(parser.data, parser.dataFrom, parser.dataTo);
+        this.events?.clientBody(parser.data, parser.dataFrom, parser.dataTo, parser.dataRoom);
       } else if (event === "end") this.#requestEnded();
       else {
         this.#faulted(parser.fault as Fault);
@@ -428,14 +427,14 @@ export class ClientConnection extends Connection implements ClientStream {
     this.sendText("HTTP/1.1 101 " + reason + "\r\n" + fields + "\r\n");
   }
 
-  sendBody(bytes: Uint8Array, from: number, to: number): void {
+  sendBody(bytes: Uint8Array, from: number, to: number, room = 0): void {
     if (to <= from) return;
     if (this.#responseKind === "chunked") {
       this.sendBytes(chunkHead, 0, encodeChunkHead(to - from, chunkHead, 0));
-      this.sendBytes(bytes, from, to);
-      this.sendBytes(CRLF, 0, 2);
+      this.sendBytes(bytes, from, to, room);
+      this.sendLineEnd();
     } else {
-      this.sendBytes(bytes, from, to);
+      this.sendBytes(bytes, from, to, room);
     }
     if (this.backlogBytes > 0) this.#watchSending();
   }

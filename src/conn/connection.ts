@@ -69,11 +69,15 @@ export abstract class Connection extends Timed implements SocketEvents, OutputOw
     this.turn.output.lineEnd(this);
   }
 
-  /** Sends a range; the bytes are lent for the call. */
-  sendBytes(bytes: Uint8Array, from: number, to: number): void {
+  /**
+   * Sends a range; the bytes are lent for the call.
+   *
+   * @param room bytes in front of `from` that may be overwritten
+   */
+  sendBytes(bytes: Uint8Array, from: number, to: number, room = 0): void {
     if (this.#ending !== "open" || to <= from) return;
     this.offeredBytes += to - from;
-    this.turn.output.bytes(this, bytes, from, to);
+    this.turn.output.bytes(this, bytes, from, to, room);
   }
 
   /** From the output buffer: the bytes go to the socket, what it does not take to the queue. */

@@ -46,10 +46,21 @@ export class OutputBuffer {
   /**
    * Appends a copy of `bytes[from, to)` for `owner`, or hands them on directly when joining would not
    * save a write.
+   *
+   * @param room bytes in front of `from` that may be overwritten. What waits to be written goes there if it
+   *   fits, so that it leaves in one write with a body that is not copied
    */
-  bytes(owner: OutputOwner, bytes: Uint8Array, from: number, to: number): void {
+  bytes(owner: OutputOwner, bytes: Uint8Array, from: number, to: number, room = 0): void {
     const size = to - from;
     const joined = this.#owner === owner && this.#length > 0;
+    if (joined && size > SMALL_BYTES && this.#length <= room) {
+      const start = from - this.#length;
+      copyBytes(this.#bytes, 0, this.#length, bytes, start);
+      this.#owner = null;
+      this.#length = 0;
+      owner.writeNow(bytes, start, to);
+      return;
+    }
     if (joined && this.#length + size <= OUTPUT_BUFFER_BYTES) {
       copyBytes(bytes, from, to, this.#bytes, this.#length);
       this.#length += size;

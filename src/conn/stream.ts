@@ -2,7 +2,8 @@
  * One request and its response as streams, whatever the wire version: what an exchange sees of the
  * client and of the endpoint. HTTP/1.1 implements both with one connection each.
  *
- * Bytes are lent for the call in both directions. Nobody calls an event from inside a method of the
+ * Bytes are lent for the call in both directions; `room` tells how many in front of them may be overwritten,
+ * so that a head or the size of a chunk can be put there instead of being written apart. Nobody calls an event from inside a method of the
  * other side, except where a docstring says so.
  */
 
@@ -46,7 +47,7 @@ export interface ClientStream {
     bodyBytes: number,
     close: boolean,
   ): void;
-  sendBody(bytes: Uint8Array, from: number, to: number): void;
+  sendBody(bytes: Uint8Array, from: number, to: number, room?: number): void;
   /** Ends the response. `trailers` are field lines or "". */
   sendEnd(trailers: string): void;
   /** After `sendEnd`: goes on with a request that has arrived meanwhile; may begin it inside the call. */
@@ -60,7 +61,7 @@ export interface ClientStream {
 
 /** What a client does during an exchange. */
 export interface ClientStreamEvents {
-  clientBody(bytes: Uint8Array, from: number, to: number): void;
+  clientBody(bytes: Uint8Array, from: number, to: number, room: number): void;
   clientEnd(trailers: Head | null): void;
   /** The rest of the request cannot be understood, or ended early. */
   clientFault(fault: Fault): void;
@@ -81,7 +82,7 @@ export interface UpstreamStreamEvents {
   /** 101: the connection is raw bytes from here; take it over or abort it. */
   upstreamSwitched(head: Head): void;
   upstreamHead(head: Head, kind: BodyKind): void;
-  upstreamBody(bytes: Uint8Array, from: number, to: number): void;
+  upstreamBody(bytes: Uint8Array, from: number, to: number, room: number): void;
   upstreamEnd(trailers: Head | null): void;
   /** The response cannot be understood. */
   upstreamFault(fault: Fault): void;

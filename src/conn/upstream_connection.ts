@@ -34,7 +34,6 @@ export interface UpstreamConnectionOwner {
 }
 
 const chunkHead = new Uint8Array(24);
-const CRLF = new Uint8Array([13, 10]);
 
 export class UpstreamConnection extends Connection {
   readonly owner: UpstreamConnectionOwner;
@@ -175,14 +174,14 @@ export class UpstreamConnection extends Connection {
     if (!this.#responseHead) this.setDeadline(this.turn.now + this.#firstByteMs);
   }
 
-  sendBody(bytes: Uint8Array, from: number, to: number): void {
+  sendBody(bytes: Uint8Array, from: number, to: number, room = 0): void {
     if (to <= from) return;
     if (this.#requestKind === "chunked") {
       this.sendBytes(chunkHead, 0, encodeChunkHead(to - from, chunkHead, 0));
-      this.sendBytes(bytes, from, to);
-      this.sendBytes(CRLF, 0, 2);
+      this.sendBytes(bytes, from, to, room);
+      this.sendLineEnd();
     } else {
-      this.sendBytes(bytes, from, to);
+      this.sendBytes(bytes, from, to, room);
     }
     this.#sendingMoved();
   }
@@ -240,8 +239,9 @@ export class UpstreamConnection extends Connection {
         break;
       }
       if (event === "head") this.#headArrived(parser.head as Head);
-      else if (event === "data") this.events?.upstreamBody(parser.data, parser.dataFrom, parser.dataTo);
-      else if (event === "end") this.#messageEnded();
+      else if (event === "data") {
+        this.events?.upstreamBody(parser.data, parser.dataFrom, parser.dataTo, parser.dataRoom);
+      } else if (event === "end") this.#messageEnded();
       else {
         this.#faulted(parser.fault as Fault);
         break;
@@ -437,7 +437,7 @@ const CLOSE_MS = 5000;
 
 /** The `timeout` parameter of Keep-Alive in milliseconds, 0 when absent or not a number. */
 function keepAliveHint(head: Head): number {
-  const value = head.find("keep-alive");
+  const value = head.joined(Field.keepAlive);
   if (value === null) return 0;
   const match = /(?:^|[,;\s])timeout\s*=\s*"?(\d{1,6})/i.exec(value);
   return match === null ? 0 : Number(match[1]) * 1000;

@@ -300,7 +300,7 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
 
   // The client's side
 
-  clientBody(bytes: Uint8Array, from: number, to: number): void {
+  clientBody(bytes: Uint8Array, from: number, to: number, room: number): void {
     this.#bodyRelayed += to - from;
     const body = this.#body;
     const { maxBodyBytes } = this.context;
@@ -319,7 +319,7 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
       return;
     }
     body?.retain(bytes, from, to);
-    connection.sendBody(bytes, from, to);
+    connection.sendBody(bytes, from, to, room);
     if (connection.backlogBytes > HIGH_WATER_BYTES) this.client.pauseBody();
   }
 
@@ -438,7 +438,7 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
     this.client.sendHead(head.status, head.reason, fields, body, head.bodyBytes, this.#mustClose());
   }
 
-  upstreamBody(bytes: Uint8Array, from: number, to: number): void {
+  upstreamBody(bytes: Uint8Array, from: number, to: number, room: number): void {
     if (this.phase === "collecting") {
       const collecting = this.#collecting as StoredReply;
       collecting.append(bytes, from, to);
@@ -447,16 +447,16 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
         this.#collecting = null;
         this.#stored = null;
         this.#relayHead(collecting.head, collecting.kind);
-        this.#relayBody(collecting.bytes, 0, collecting.length);
+        this.#relayBody(collecting.bytes, 0, collecting.length, 0);
       }
       return;
     }
-    this.#relayBody(bytes, from, to);
+    this.#relayBody(bytes, from, to, room);
   }
 
-  #relayBody(bytes: Uint8Array, from: number, to: number): void {
+  #relayBody(bytes: Uint8Array, from: number, to: number, room: number): void {
     this.responseBodyBytes += to - from;
-    this.client.sendBody(bytes, from, to);
+    this.client.sendBody(bytes, from, to, room);
     if (this.client.backlogBytes > HIGH_WATER_BYTES) this.#connection?.pauseBody();
   }
 
@@ -636,7 +636,7 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
     this.#stored = null;
     this.#letGo(false);
     this.#relayHead(stored.head, stored.kind);
-    this.#relayBody(stored.bytes, 0, stored.length);
+    this.#relayBody(stored.bytes, 0, stored.length, 0);
     this.phase = "done";
     this.client.sendEnd("");
     this.endedAt = this.context.turn.now;

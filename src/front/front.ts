@@ -173,7 +173,7 @@ export class Front implements RequestHandler {
     const { world } = this;
     const { router, exchange } = world;
     let target = head.target;
-    let host = head.valueOf(Field.host) ?? "";
+    let { host } = head;
     if (target.charCodeAt(0) !== 0x2f) {
       const parsed = parseTarget(head.method, target);
       if ("kind" in parsed) {

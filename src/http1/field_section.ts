@@ -25,6 +25,10 @@ export class FieldSection {
   connectionFlags = -1;
   /** Whether Host is one valid authority; -1 before it was looked at, then 0 or 1. */
   hostIsValid = -1;
+  /** Value of the first Host, "" without one; null before it was asked for. */
+  host: string | null = null;
+  /** What `contentLength` found; NaN before. */
+  contentLength = NaN;
   /** The mask of the last `keptFields` without names, and what it gave; -1 = none (bit 0 is never set). */
   keptMask = -1;
   kept = "";

@@ -81,7 +81,9 @@ export function responseFraming(head: Head, requestMethod: string): BodyKind | F
 
 function lengthFraming(head: Head): BodyKind | Fault {
   if (head.isRepeated(Field.contentLength)) return FAULTS.manyLengths;
-  const length = contentLength(head);
+  const { section } = head;
+  if (Number.isNaN(section.contentLength)) section.contentLength = contentLength(head);
+  const length = section.contentLength;
   if (length < 0) return length === LENGTH_TOO_LARGE ? FAULTS.lengthTooLarge : FAULTS.lengthValue;
   head.bodyBytes = length;
   return "length";

@@ -1,6 +1,6 @@
 /** The head of one message, or its trailer section: a start line and a field section. */
 
-import { FIELD_NAMES } from "./field.ts";
+import { Field, FIELD_NAMES } from "./field.ts";
 import { type FieldSection, TABLE_STRIDE } from "./field_section.ts";
 import { equalsIgnoringCase } from "./text.ts";
 
@@ -73,6 +73,12 @@ export class Head {
   /** OR of `1 << id` over all ids that more than one field has. */
   get repeated(): number {
     return this.section.repeated;
+  }
+
+  /** Value of the first Host, "" without one. */
+  get host(): string {
+    const { section } = this;
+    return section.host ??= this.valueOf(Field.host) ?? "";
   }
 
   /** Whether at least one field has this id. */

@@ -49,6 +49,8 @@ export class MessageParser {
   #lent: Uint8Array = NOTHING;
   #at = 0;
   #to = 0;
+  /** Up to here nothing of the lent bytes is needed any more, once what `data` tells of has been dealt with. */
+  #spent = 0;
   /** Bytes kept inside; they come before the lent ones. Null when there are none. */
   #stored: ByteBuffer | null = null;
   /** Scanner of a section that did not come in one piece. */
@@ -72,6 +74,8 @@ export class MessageParser {
   data: Uint8Array = NOTHING;
   dataFrom = 0;
   dataTo = 0;
+  /** Bytes of `data` directly in front of `dataFrom` that nobody needs any more: they may be overwritten. */
+  dataRoom = 0;
   /** Content bytes of the current message handed out so far. */
   bodyBytesSeen = 0;
 
@@ -97,6 +101,7 @@ export class MessageParser {
     if (this.#state === "failed" || this.#state === "finished") return;
     this.#lent = bytes;
     this.#at = 0;
+    this.#spent = 0;
     this.#to = bytes.length;
   }
 
@@ -304,6 +309,7 @@ export class MessageParser {
     this.data = bytes;
     this.dataFrom = from;
     this.dataTo = from + taken;
+    this.#findRoom();
     this.bodyBytesSeen += taken;
     this.#remainingBytes -= taken;
     this.#consume(taken);
@@ -325,6 +331,7 @@ export class MessageParser {
           this.data = bytes;
           this.dataFrom = decoder.dataFrom;
           this.dataTo = decoder.dataTo;
+          this.#findRoom();
           this.bodyBytesSeen += decoder.dataTo - decoder.dataFrom;
           return "data";
         case "more":
@@ -340,6 +347,16 @@ export class MessageParser {
         default:
           return event satisfies never;
       }
+    }
+  }
+
+  /** Before `data` lie a head, or a chunk's size, that have been understood; and content handed out earlier. */
+  #findRoom(): void {
+    if (this.data === this.#lent) {
+      this.dataRoom = this.dataFrom - this.#spent;
+      this.#spent = this.dataTo;
+    } else {
+      this.dataRoom = 0;
     }
   }
 

@@ -206,7 +206,7 @@ export class Watcher {
     record.scheme = client.secure ? "https" : "http";
     record.method = head?.method ?? "";
     record.target = head?.target ?? "";
-    record.host = head?.valueOf(Field.host) ?? "";
+    record.host = head?.host ?? "";
     record.protocolMinor = head?.minor ?? 1;
     record.requestHeadBytes = head === null ? 0 : head.bytes;
     const log = this.#accessLog;

@@ -105,3 +105,33 @@ test("any mix of sizes and owners arrives whole and in order", () => {
   output.flush();
   for (const [i, owner] of owners.entries()) assert.ok(owner.all === expected[i], `owner ${i}`);
 });
+
+test("with room in front of a large body the head is put there: one write, no copy of the body", () => {
+  const output = new OutputBuffer();
+  const owner = new Owner();
+  const chunk = bytes("dead head" + "x".repeat(50_000));
+  let whole: Uint8Array | null = null;
+  owner.writeNow = (written, from, to) => {
+    whole = written;
+    owner.writes.push(new TextDecoder("latin1").decode(written.subarray(from, to)));
+  };
+  output.text(owner, "our head");
+  output.bytes(owner, chunk, 9, chunk.length, 9);
+  assert.equal(whole, chunk, "written from where it lay");
+  output.flush();
+  assert.deepEqual(owner.writes, ["our head" + "x".repeat(50_000)]);
+});
+
+test("without enough room, or for another connection, nothing in front of a body is overwritten", () => {
+  const output = new OutputBuffer();
+  const [a, b] = [new Owner(), new Owner()];
+  const chunk = bytes("old" + "x".repeat(50_000));
+  output.text(a, "longer");
+  output.bytes(a, chunk, 3, chunk.length, 3);
+  output.text(a, "tail");
+  output.bytes(b, chunk, 3, chunk.length, 3);
+  output.flush();
+  assert.equal(a.all, "longer" + "x".repeat(50_000) + "tail");
+  assert.equal(b.all, "x".repeat(50_000));
+  assert.equal(new TextDecoder().decode(chunk.subarray(0, 3)), "old");
+});

@@ -1,0 +1,131 @@
+/** What the memo finds is exactly what is there, and heads mean the same with and without it. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { FieldSection } from "../../../src/http1/field_section.ts";
+import { SectionMemo } from "../../../src/http1/section_memo.ts";
+import { DEFAULT_LIMITS } from "../../../src/http1/limits.ts";
+import { MessageParser } from "../../../src/http1/message_parser.ts";
+
+function bytes(text: string): Uint8Array {
+  return Uint8Array.from(text, (character) => character.charCodeAt(0));
+}
+
+function section(text: string): FieldSection {
+  return new FieldSection(text, [], 0, 0);
+}
+
+function look(memo: SectionMemo, text: string, after = ""): string | null {
+  const all = bytes("....." + text + after);
+  const found = memo.find(all, 5, all.length);
+  if (found === null) memo.offer(all, 5, 5 + text.length, section(text));
+  else assert.equal(memo.foundBytes, found.text.length);
+  return found === null ? null : found.text;
+}
+
+const FIELDS = "Host: a\r\nUser-Agent: something of a usual length/1.0\r\nAccept: */*\r\n\r\n";
+
+test("a section is kept when it is seen twice, and found from then on", () => {
+  const memo = new SectionMemo();
+  assert.equal(look(memo, FIELDS), null);
+  assert.equal(look(memo, FIELDS), null);
+  assert.equal(look(memo, FIELDS), FIELDS);
+  assert.equal(look(memo, FIELDS, "the body of the message"), FIELDS);
+});
+
+test("one that differs anywhere, or is not all there, is not found", () => {
+  const memo = new SectionMemo();
+  for (let i = 0; i < 3; i++) look(memo, FIELDS);
+  for (let at = 0; at < FIELDS.length; at++) {
+    const other = bytes(FIELDS);
+    other[at] = (other[at] as number) ^ 1;
+    assert.equal(memo.find(other, 0, other.length), null, `byte ${at}`);
+    assert.equal(memo.find(bytes(FIELDS), 0, at), null, `cut at ${at}`);
+  }
+});
+
+test("sections that are never repeated do not drive out one that is", () => {
+  const memo = new SectionMemo();
+  for (let i = 0; i < 3; i++) look(memo, FIELDS);
+  for (let i = 0; i < 1000; i++) {
+    look(memo, FIELDS.replace("*/*", `${i}`));
+    assert.equal(look(memo, FIELDS), FIELDS);
+  }
+});
+
+test("a new habit takes the place of an old one", () => {
+  const memo = new SectionMemo();
+  for (let i = 0; i < 3; i++) look(memo, FIELDS);
+  const next = FIELDS.replace("*/*", "a/b");
+  let tries = 0;
+  while (look(memo, next) === null) assert.ok(++tries < 20);
+  assert.equal(look(memo, next), next);
+});
+
+test("a section that is too long is never kept", () => {
+  const memo = new SectionMemo();
+  const long = FIELDS.replace("*/*", "x".repeat(5000));
+  for (let i = 0; i < 30; i++) assert.equal(look(memo, long), null);
+});
+
+/** Everything that a parser tells of a message. */
+function told(parser: MessageParser, message: Uint8Array): unknown {
+  parser.feed(message.slice());
+  const event = parser.next();
+  if (event !== "head") return parser.fault?.code ?? event;
+  const head = parser.head;
+  assert.ok(head !== null);
+  parser.startBody("none", 0);
+  assert.equal(parser.next(), "end");
+  const fields = Array.from({ length: head.count }, (_, i) => [head.name(i), head.value(i), head.id(i)]);
+  return [head.method, head.target, head.minor, head.bytes, head.known, head.repeated, fields];
+}
+
+test("a recognised section tells the same, whatever its request line", () => {
+  const fields = "Host: memo.example\r\nX-One: 1\r\nx-one:\t2 \r\nConnection: keep-alive\r\n\r\n";
+  const lines = ["GET / HTTP/1.1", "POST /a/longer?target HTTP/1.0", "DELETE /x HTTP/1.1"];
+  const fresh = lines.map((line) =>
+    told(new MessageParser("request", DEFAULT_LIMITS), bytes(`${line}\r\n${fields}`))
+  );
+  for (let round = 0; round < 4; round++) {
+    const parser = new MessageParser("request", DEFAULT_LIMITS);
+    for (const [i, line] of lines.entries()) {
+      assert.deepEqual(told(parser, bytes(`${line}\r\n${fields}`)), fresh[i]);
+    }
+  }
+});
+
+test("limits hold for recognised sections, too", () => {
+  const message = bytes("GET / HTTP/1.1\r\nHost: limits.example\r\nA: 1\r\nB: 2\r\nC: 3\r\n\r\n");
+  for (let i = 0; i < 4; i++) told(new MessageParser("request", DEFAULT_LIMITS), message);
+  const few = new MessageParser("request", { ...DEFAULT_LIMITS, maxFields: 3 });
+  assert.equal(told(few, message), "too_many_fields");
+  const short = new MessageParser("request", { ...DEFAULT_LIMITS, maxHeadBytes: message.length - 1 });
+  assert.equal(told(short, message), "head_too_large");
+});
+
+test("room in front of content is what has been understood, and never content that was handed out", () => {
+  const parser = new MessageParser("response", DEFAULT_LIMITS);
+  const head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+  parser.feed(bytes(head + "3\r\nabc\r\n4;x=y\r\ndefg\r\n0\r\n\r\n"));
+  assert.equal(parser.next(), "head");
+  parser.startBody("chunked", -1);
+  assert.equal(parser.next(), "data");
+  assert.equal(parser.dataRoom, head.length + 3);
+  assert.equal(parser.next(), "data");
+  assert.equal(parser.dataRoom, 2 + 7);
+  assert.equal(parser.next(), "end");
+});
+
+test("content that was kept inside leaves no room", () => {
+  const parser = new MessageParser("response", DEFAULT_LIMITS);
+  parser.feed(bytes("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab"));
+  assert.equal(parser.next(), "head");
+  parser.suspend();
+  parser.startBody("length", 4);
+  assert.equal(parser.next(), "data");
+  assert.equal(parser.dataRoom, 0);
+  parser.feed(bytes("cd"));
+  assert.equal(parser.next(), "data");
+  assert.equal(parser.dataRoom, 0);
+});
