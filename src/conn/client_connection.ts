@@ -92,6 +92,8 @@ export class ClientConnection extends Connection implements ClientStream {
   requestBeganAt = 0;
   /** Monotonic milliseconds since which the connection has been idle. */
   idleSince: number;
+  #remoteAddress: string | null = null;
+  #remotePort = -1;
   /** Text that depends on the connection only, for whoever builds forwarded fields. */
   forwardedText = "";
   forwardedFor: string | null = null;
@@ -113,6 +115,16 @@ export class ClientConnection extends Connection implements ClientStream {
 
   get state(): State {
     return this.#state;
+  }
+
+  /** Asking the platform takes a system call or two. */
+  get remoteAddress(): string {
+    return this.#remoteAddress ??= this.socket.remoteAddress;
+  }
+
+  get remotePort(): number {
+    if (this.#remotePort < 0) this.#remotePort = this.socket.remotePort;
+    return this.#remotePort;
   }
 
   /** Whether a response head has been sent for the current request. */

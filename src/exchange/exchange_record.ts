@@ -4,6 +4,7 @@
  * shape.
  */
 
+import type { FieldSection } from "../http1/field_section.ts";
 import type { ReasonCode } from "./reason.ts";
 
 export interface ExchangeRecord {
@@ -58,9 +59,11 @@ export interface ExchangeRecord {
   /** From the request being sent to the first byte of the response. */
   firstByteMs: number;
   totalMs: number;
-  /** Only filled when the access log's format prints them (`AccessLog.wantsAgent`); "" otherwise. */
+  /** Only filled when the access log asks for them (`AccessLog.wantsAgent`); "" otherwise. */
   userAgent: string;
   referer: string;
+  /** Where host, userAgent and referer come from; null when they were changed since, or come from nowhere. */
+  section: FieldSection | null;
 }
 
 /** A record of nothing yet. */
@@ -99,5 +102,6 @@ export function newExchangeRecord(): ExchangeRecord {
     totalMs: 0,
     userAgent: "",
     referer: "",
+    section: null,
   };
 }

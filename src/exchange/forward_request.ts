@@ -112,7 +112,7 @@ function forwardedLines(
   const cacheKey = head.minor === 1 ? clientHost : "1.0 " + clientHost;
   if (client.forwardedFor === cacheKey) return client.forwardedText;
   const proto = client.secure ? "https" : "http";
-  const address = client.socket.remoteAddress;
+  const address = client.remoteAddress;
   const text = "Via: 1." + head.minor + " " + settings.via + "\r\n" +
     "X-Forwarded-For: " + (address === "" ? "unknown" : address) + "\r\n" +
     "X-Forwarded-Proto: " + proto + "\r\n" +
@@ -131,7 +131,7 @@ function forwardedByTrusted(
   clientHost: string,
 ): string {
   const proto = client.secure ? "https" : "http";
-  const address = client.socket.remoteAddress;
+  const address = client.remoteAddress;
   const before = head.joined(Field.xForwardedFor);
   const forwarded = head.joined(Field.forwarded);
   const element = forwardedElement(address, clientHost, proto);

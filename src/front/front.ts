@@ -144,7 +144,7 @@ export class Front implements RequestHandler {
     const { turn } = world.exchange;
     turn.begin();
     const client = new ClientConnection(turn, socket, world.client, this);
-    client.trusted = world.trusted.has(socket.remoteAddress);
+    client.trusted = world.trusted.has(client.remoteAddress);
     this.#connections.add(client);
     if (this.#draining) {
       client.drain(turn.now, DRAIN_IDLE_MS);

@@ -29,6 +29,8 @@ export class FieldSection {
   host: string | null = null;
   /** What `contentLength` found; NaN before. */
   contentLength = NaN;
+  /** What whoever writes logs keeps about it. */
+  logged: object | null = null;
   /** The mask of the last `keptFields` without names, and what it gave; -1 = none (bit 0 is never set). */
   keptMask = -1;
   kept = "";

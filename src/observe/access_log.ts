@@ -6,7 +6,8 @@
 import type { Clock, TextSink, Timer } from "../../runtime/contract.ts";
 import type { ExchangeRecord } from "../exchange/exchange_record.ts";
 import { cut } from "./escape.ts";
-import { formatCombined, formatCommon, formatJson, type FormatRecord } from "./access_log_format.ts";
+import type { FieldSection } from "../http1/field_section.ts";
+import { formatCombined, formatCommon, formatJson, type FormatRecord, isKept } from "./access_log_format.ts";
 
 /** Large enough that the call does not count, small enough to be lost without regret in a crash. */
 const FLUSH_CHARS = 65_536;
@@ -24,8 +25,6 @@ const FORMATS = {
 const SHORTER: readonly number[] = [512, 128, 32];
 
 export class AccessLog {
-  /** `userAgent` and `referer` of records are used, so they are worth reading. */
-  readonly wantsAgent: boolean;
   readonly #sink: TextSink;
   readonly #clock: Clock;
   readonly #format: FormatRecord;
@@ -36,7 +35,11 @@ export class AccessLog {
     this.#sink = sink;
     this.#clock = clock;
     this.#format = FORMATS[format];
-    this.wantsAgent = format !== "common";
+  }
+
+  /** Whether `userAgent` and `referer` of a request with these fields are worth reading. */
+  wantsAgent(section: FieldSection): boolean {
+    return this.#format !== formatCommon && !isKept(section, this.#format);
   }
 
   /** Lines that the sink dropped because its target did not keep up come in pieces: this counts those. */
@@ -88,6 +91,7 @@ export class AccessLog {
         detail: cut(record.detail, most),
         userAgent: cut(record.userAgent, most),
         referer: cut(record.referer, most),
+        section: null,
       });
       if (line.length <= this.#sink.wholeLineBytes) break;
     }

@@ -4,6 +4,7 @@
  */
 
 import type { ExchangeRecord } from "../exchange/exchange_record.ts";
+import type { FieldSection } from "../http1/field_section.ts";
 import { cut, escapeJson, escapeQuoted, withoutUserinfo } from "./escape.ts";
 import { commonTime, isoTime } from "./log_time.ts";
 
@@ -52,26 +53,98 @@ export const JSON_KEYS: readonly (readonly [key: string, meaning: string])[] = [
   ["referer", "its Referer"],
 ];
 
+/**
+ * What a format writes of a request's fields. Requests that share a field section share this, too: to escape
+ * a long User-Agent takes longer than all the rest of a line.
+ */
+class FieldText {
+  readonly format: FormatRecord;
+  readonly host: string;
+  /** User-Agent and Referer: the end of the line. */
+  readonly end: string;
+
+  constructor(format: FormatRecord, host: string, end: string) {
+    this.format = format;
+    this.host = host;
+    this.end = end;
+  }
+}
+
+/** Whether `format` needs nothing of a record with this section that it does not know already. */
+export function isKept({ logged }: FieldSection, format: FormatRecord): boolean {
+  return logged instanceof FieldText && logged.format === format;
+}
+
+function fieldText(
+  record: ExchangeRecord,
+  format: FormatRecord,
+  write: (record: ExchangeRecord) => FieldText,
+): FieldText {
+  const logged = record.section?.logged;
+  if (logged instanceof FieldText && logged.format === format) return logged;
+  const text = write(record);
+  if (record.section !== null) record.section.logged = text;
+  return text;
+}
+
+function jsonFieldText(record: ExchangeRecord): FieldText {
+  return new FieldText(
+    formatJson,
+    `","host":"${escapeJson(cut(record.host, MAX_HOST))}","target":"`,
+    `,"user_agent":"${escapeJson(cut(record.userAgent, MAX_AGENT))}"` +
+      `,"referer":"${escapeJson(withoutUserinfo(record.referer, MAX_TARGET))}"}\n`,
+  );
+}
+
 /** One JSON object, ASCII only. */
 export function formatJson(record: ExchangeRecord): string {
+  const { host, end } = fieldText(record, formatJson, jsonFieldText);
   return `{"time":"${isoTime(record.startedAtWallMs)}","id":${record.id}` +
     `,"client":"${escapeJson(record.clientAddress)}","client_port":${record.clientPort}` +
-    `,"scheme":"${record.scheme}","method":"${escapeJson(cut(record.method, MAX_METHOD))}"` +
-    `,"host":"${escapeJson(cut(record.host, MAX_HOST))}"` +
-    `,"target":"${escapeJson(withoutUserinfo(record.target, MAX_TARGET))}"` +
-    `,"protocol":"HTTP/1.${record.protocolMinor}","status":${record.status}` +
-    `,"reason":"${record.reason}","detail":"${escapeJson(cut(record.detail, MAX_DETAIL))}"` +
-    `,"route":"${escapeJson(record.route)}","upstream":"${escapeJson(record.upstream)}"` +
-    `,"endpoint":"${escapeJson(record.endpoint)}","attempts":${record.attempts}` +
-    `,"reused":${record.reusedConnection},"upgraded":${record.upgraded}` +
+    (record.scheme === "https" ? ',"scheme":"https","method":"' : ',"scheme":"http","method":"') +
+    escapeJson(cut(record.method, MAX_METHOD)) + host +
+    escapeJson(withoutUserinfo(record.target, MAX_TARGET)) +
+    (record.protocolMinor === 1 ? '","protocol":"HTTP/1.1","status":' : '","protocol":"HTTP/1.0","status":') +
+    record.status + outcome(record) + place(record) +
+    `,"attempts":${record.attempts}` +
+    (record.reusedConnection ? ',"reused":true' : ',"reused":false') +
+    (record.upgraded ? ',"upgraded":true' : ',"upgraded":false') +
     `,"request_head":${record.requestHeadBytes},"request_body":${record.requestBodyBytes}` +
     `,"response_body":${record.responseBodyBytes}` +
     `,"bytes_in":${record.bytesIn},"bytes_out":${record.bytesOut}` +
-    `,"head_ms":${ms(record.headMs)},"body_ms":${ms(record.bodyMs)},"wait_ms":${ms(record.waitMs)}` +
-    `,"held_ms":${ms(record.heldMs)},"connect_ms":${ms(record.connectMs)}` +
-    `,"first_byte_ms":${ms(record.firstByteMs)},"total_ms":${ms(record.totalMs)}` +
-    `,"user_agent":"${escapeJson(cut(record.userAgent, MAX_AGENT))}"` +
-    `,"referer":"${escapeJson(withoutUserinfo(record.referer, MAX_TARGET))}"}\n`;
+    durations(record) +
+    `,"first_byte_ms":${ms(record.firstByteMs)},"total_ms":${ms(record.totalMs)}` + end;
+}
+
+function outcome({ reason, detail }: ExchangeRecord): string {
+  if (reason === "" && detail === "") return ',"reason":"","detail":""';
+  return `,"reason":"${reason}","detail":"${escapeJson(cut(detail, MAX_DETAIL))}"`;
+}
+
+let placeRoute = "";
+let placeUpstream = "";
+let placeEndpoint = "";
+let placeText = "";
+
+/** Names out of the configuration; one request after the other goes the same way. */
+function place({ route, upstream, endpoint }: ExchangeRecord): string {
+  if (placeText === "" || endpoint !== placeEndpoint || route !== placeRoute || upstream !== placeUpstream) {
+    placeRoute = route;
+    placeUpstream = upstream;
+    placeEndpoint = endpoint;
+    placeText = `,"route":"${escapeJson(route)}","upstream":"${escapeJson(upstream)}"` +
+      `,"endpoint":"${escapeJson(endpoint)}"`;
+  }
+  return placeText;
+}
+
+/** What takes time in few requests only. */
+function durations({ headMs, bodyMs, waitMs, heldMs, connectMs }: ExchangeRecord): string {
+  if (headMs === 0 && bodyMs === 0 && waitMs === 0 && heldMs === 0 && connectMs === 0) {
+    return ',"head_ms":0,"body_ms":0,"wait_ms":0,"held_ms":0,"connect_ms":0';
+  }
+  return `,"head_ms":${ms(headMs)},"body_ms":${ms(bodyMs)},"wait_ms":${ms(waitMs)}` +
+    `,"held_ms":${ms(heldMs)},"connect_ms":${ms(connectMs)}`;
 }
 
 /** NCSA common log format; the user is always "-", since credentials are not looked at. */
@@ -81,9 +154,13 @@ export function formatCommon(record: ExchangeRecord): string {
 
 /** Combined log format: common, then Referer and User-Agent. */
 export function formatCombined(record: ExchangeRecord): string {
+  return commonFields(record) + fieldText(record, formatCombined, combinedFieldText).end;
+}
+
+function combinedFieldText(record: ExchangeRecord): FieldText {
   const referer = record.referer === "" ? "-" : escapeQuoted(withoutUserinfo(record.referer, MAX_TARGET));
   const agent = record.userAgent === "" ? "-" : escapeQuoted(cut(record.userAgent, MAX_AGENT));
-  return `${commonFields(record)} "${referer}" "${agent}"\n`;
+  return new FieldText(formatCombined, "", ` "${referer}" "${agent}"\n`);
 }
 
 function commonFields(record: ExchangeRecord): string {
@@ -104,7 +181,17 @@ function word(text: string): string {
   return escapeQuoted(text).replaceAll(" ", "_");
 }
 
+/** `.001` to `.999`, without zeros at the end. Making texts of fractions takes an engine long. */
+const FRACTIONS: readonly string[] = Array.from(
+  { length: 1000 },
+  (_, thousandths) => thousandths === 0 ? "" : String(thousandths / 1000).slice(1),
+);
+
 /** Milliseconds with at most three decimals; a number that JSON can hold, whatever comes in. */
-function ms(value: number): number {
-  return Number.isFinite(value) ? Math.round(value * 1000) / 1000 : 0;
+function ms(value: number): string {
+  if (value === 0) return "0";
+  const micros = Math.round(value * 1000);
+  if (!(micros >= 0 && micros < 1e12)) return Number.isFinite(value) ? String(micros / 1000) : "0";
+  const whole = Math.floor(micros / 1000);
+  return whole + (FRACTIONS[micros - whole * 1000] as string);
 }

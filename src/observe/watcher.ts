@@ -200,8 +200,8 @@ export class Watcher {
   #finish(client: ClientConnection, head: Head | null): void {
     const record = this.#record;
     record.startedAtWallMs = this.#runtime.clock.wall() - record.totalMs;
-    record.clientAddress = client.socket.remoteAddress;
-    record.clientPort = client.socket.remotePort;
+    record.clientAddress = client.remoteAddress;
+    record.clientPort = client.remotePort;
     record.tls = client.secure;
     record.scheme = client.secure ? "https" : "http";
     record.method = head?.method ?? "";
@@ -210,9 +210,10 @@ export class Watcher {
     record.protocolMinor = head?.minor ?? 1;
     record.requestHeadBytes = head === null ? 0 : head.bytes;
     const log = this.#accessLog;
-    const agent = log !== null && log.wantsAgent && head !== null;
+    const agent = log !== null && head !== null && log.wantsAgent(head.section);
     record.userAgent = agent ? head.valueOf(Field.userAgent) ?? "" : "";
     record.referer = agent ? head.valueOf(Field.referer) ?? "" : "";
+    record.section = head?.section ?? null;
     if (record.reason !== "") {
       this.failures.add(record);
       if (this.#tap?.open === true) this.#tap.failed(record);

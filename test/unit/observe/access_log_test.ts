@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type ExchangeRecord, newExchangeRecord } from "../../../src/exchange/exchange_record.ts";
+import { FieldSection } from "../../../src/http1/field_section.ts";
 import { AccessLog } from "../../../src/observe/access_log.ts";
 import {
   formatCombined,
@@ -138,6 +139,37 @@ test("numbers that JSON has not do not get into it", () => {
   assert.equal(JSON.parse(line).total_ms, 0);
 });
 
+test("what a format wrote of shared fields is used again by that format only", () => {
+  const section = new FieldSection("", [], 0, 0);
+  const log = new AccessLog(new MemorySink(1, 1 << 20, () => {}), new FakeClock(), "json");
+  assert.equal(log.wantsAgent(section), true);
+  const first = formatJson(record({ section, target: "/1" }));
+  assert.equal(log.wantsAgent(section), false);
+  assert.equal(formatJson(record({ section, target: "/2", userAgent: "" })), first.replace("/1", "/2"));
+  assert.match(formatCombined(record({ section })), /"curl\/8"\n$/);
+  assert.equal(log.wantsAgent(section), true);
+  assert.equal(formatJson(record({ section, target: "/1" })), first);
+});
+
+test("milliseconds have at most three decimals and no zeros at their end", () => {
+  for (
+    const [value, text] of [
+      [0, "0"],
+      [0.0004, "0"],
+      [0.001, "0.001"],
+      [0.0996, "0.1"],
+      [0.9999, "1"],
+      [12.5, "12.5"],
+      [1234.567, "1234.567"],
+      [3e9, "3000000000"],
+      [2e10 + 0.25, "20000000000.25"],
+      [-0.0015, "-0.001"],
+    ] as const
+  ) {
+    assert.ok(formatJson(record({ totalMs: value })).includes(`"total_ms":${text},`), `${value}`);
+  }
+});
+
 test("lines are handed on in pieces: at 64 KiB, or after 100 ms", () => {
   const clock = new FakeClock();
   let text = "";
@@ -147,7 +179,7 @@ test("lines are handed on in pieces: at 64 KiB, or after 100 ms", () => {
     writes++;
   });
   const log = new AccessLog(sink, clock, "common");
-  assert.equal(log.wantsAgent, false);
+  assert.equal(log.wantsAgent(new FieldSection("", [], 0, 0)), false);
   log.record(record());
   log.record(record());
   clock.advance(99);
