@@ -2,25 +2,24 @@
 
 import type { Endpoint, Need } from "../upstream/endpoint.ts";
 import type { Policy } from "../upstream/policy.ts";
-import { turnList } from "./round_robin.ts";
+import { Turns } from "./turns.ts";
 
 export class RandomChoice implements Policy {
-  readonly #turns: readonly Endpoint[];
+  readonly #turns: Turns;
   readonly #random: () => number;
 
   /** @param random uniform in 0 to 1, for tests */
   constructor(endpoints: readonly Endpoint[], random: () => number = Math.random) {
-    this.#turns = turnList(endpoints);
+    this.#turns = new Turns(endpoints);
     this.#random = random;
   }
 
   pick(need: Need): Endpoint | null {
-    const turns = this.#turns;
-    const start = Math.floor(this.#random() * turns.length);
-    for (let i = 0; i < turns.length; i++) {
-      const endpoint = turns[(start + i) % turns.length] as Endpoint;
-      if (endpoint.can(need)) return endpoint;
-    }
-    return null;
+    const { list } = this.#turns;
+    const drawn = Math.floor(this.#random() * list.length);
+    const usual = list[drawn];
+    if (usual === undefined || usual.can(need)) return usual ?? null;
+    const turn = this.#turns.next(need, drawn);
+    return turn < 0 ? null : list[turn] as Endpoint;
   }
 }

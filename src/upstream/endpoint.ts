@@ -6,8 +6,9 @@
 import type { UpstreamConnection, UpstreamConnectionOwner } from "../conn/upstream_connection.ts";
 import type { SocketError } from "../../runtime/contract.ts";
 import { IdlePool, type IdlePoolSettings } from "./idle_pool.ts";
-import { Ramp } from "./ramp.ts";
+import { Ramp, type RampOwner } from "./ramp.ts";
 import type { ReuseKey } from "./reuse_key.ts";
+import type { Listing } from "./roster.ts";
 import type { EndpointTally } from "./tally.ts";
 
 /**
@@ -37,31 +38,39 @@ export interface EndpointSettings {
 /** Dials to one endpoint under way at a time; accept queues of small servers are short. */
 export const DIALS_AT_ONCE = 64;
 
-/** Told when an idle connection is gone, so that a slot counts as free. */
+/** What an endpoint with no limit has places for, and the most that is told of any. */
+export const MOST_PLACES = 256;
+
 export interface EndpointOwner {
+  /** An idle connection is gone, so that a slot counts as free. */
   connectionLost(endpoint: Endpoint): void;
+  /** `endpoint.places` is by so many more; of a new endpoint, all it has. */
+  placesChanged(difference: number): void;
+  /** It was trusted with any number of connections, and is not any more. */
+  distrusted(endpoint: Endpoint): void;
 }
 
 /** An idle connection that ends so soon after its answer was not meant to be kept, in milliseconds. */
 const SOON_MS = 25;
 
-export class Endpoint implements UpstreamConnectionOwner {
+export class Endpoint implements UpstreamConnectionOwner, RampOwner {
   #settings: EndpointSettings;
   readonly name: string;
   readonly idle: IdlePool;
+  readonly ramp: Ramp = new Ramp(this);
   readonly #owner: EndpointOwner;
-  /** Requests being served, tunnels included. */
-  busy = 0;
-  /** Dials under way; each holds a slot. */
-  dialing = 0;
-  /** Requests at a time at this moment: `maxInFlight`, or our share of it; Infinity = no limit. */
-  slotLimit: number;
-  /** Slots of ours that other processes wait for; see slot_share.ts. */
-  recalled = 0;
-  /** Administratively in use. */
-  enabled = true;
-  state: EndpointState = "up";
-  readonly ramp = new Ramp();
+  #busy = 0;
+  #dialing = 0;
+  #slotLimit: number;
+  #recalled = 0;
+  #enabled = true;
+  #state: EndpointState = "up";
+  /** What the owner was told of. */
+  #placesTold = 0;
+  /** Lists that have left it out and take it in again when it tells that it is fit for them. */
+  #leftOutOf: Listing[] = [];
+  /** Requests that come and go may matter to somebody: it has a limit, or a list has left it out. */
+  #watched = false;
   /** Monotonic milliseconds: since when it is in this state. */
   stateSince = 0;
   /** Monotonic milliseconds: when it went away. */
@@ -93,8 +102,68 @@ export class Endpoint implements UpstreamConnectionOwner {
     this.#settings = settings;
     this.name = settings.name;
     this.idle = new IdlePool(settings.pool);
-    this.slotLimit = settings.maxInFlight === 0 ? Infinity : settings.slots ?? settings.maxInFlight;
+    this.#slotLimit = settings.maxInFlight === 0 ? Infinity : settings.slots ?? settings.maxInFlight;
     this.#owner = owner;
+    this.#changed();
+  }
+
+  /** Requests being served, tunnels included. */
+  get busy(): number {
+    return this.#busy;
+  }
+
+  set busy(count: number) {
+    this.#busy = count;
+    if (this.#watched) this.#changed();
+  }
+
+  /** Dials under way; each holds a slot. */
+  get dialing(): number {
+    return this.#dialing;
+  }
+
+  set dialing(count: number) {
+    this.#dialing = count;
+    if (this.#watched) this.#changed();
+  }
+
+  /** Requests at a time at this moment: `maxInFlight`, or our share of it; Infinity = no limit. */
+  get slotLimit(): number {
+    return this.#slotLimit;
+  }
+
+  set slotLimit(count: number) {
+    this.#slotLimit = count;
+    this.#changed();
+  }
+
+  /** Slots of ours that other processes wait for; see slot_share.ts. */
+  get recalled(): number {
+    return this.#recalled;
+  }
+
+  set recalled(count: number) {
+    this.#recalled = count;
+    this.#changed();
+  }
+
+  /** Administratively in use. */
+  get enabled(): boolean {
+    return this.#enabled;
+  }
+
+  set enabled(enabled: boolean) {
+    this.#enabled = enabled;
+    this.#changed();
+  }
+
+  get state(): EndpointState {
+    return this.#state;
+  }
+
+  set state(state: EndpointState) {
+    this.#state = state;
+    this.#changed();
   }
 
   get settings(): EndpointSettings {
@@ -123,27 +192,97 @@ export class Endpoint implements UpstreamConnectionOwner {
     } else if (settings.slots === undefined || before === 0) {
       this.slotLimit = settings.slots ?? settings.maxInFlight;
     }
+    this.#changed();
+  }
+
+  /** Requests and dials: what counts against its limit. */
+  get taken(): number {
+    return this.#busy + this.#dialing;
   }
 
   /** Connections open or being opened: what a backend that takes N connections counts. */
   get used(): number {
-    return this.busy + this.dialing + this.idle.size;
+    return this.#busy + this.#dialing + this.idle.size;
   }
 
-  /** Requests it could take, connections being opened included, whether or not one may be opened just now. */
+  /**
+   * Requests it could take, connections being opened included, whether or not one may be opened just now; at
+   * most `MOST_PLACES`.
+   */
   get places(): number {
-    if (!this.enabled || this.state === "away") return 0;
-    return this.slotLimit - this.busy;
+    if (!this.#enabled || this.#state === "away") return 0;
+    return Math.max(0, Math.min(MOST_PLACES, this.#slotLimit - this.#busy));
   }
 
   /** Whether it can serve `need` now: enabled, not full, and reachable as far as we know. */
   can(need: Need): boolean {
-    if (!this.enabled) return false;
-    const used = this.busy + this.dialing;
-    if (used >= this.slotLimit) return false;
+    if (!this.#enabled) return false;
+    const taken = this.#busy + this.#dialing;
+    if (taken >= this.#slotLimit) return false;
     if (need !== "dial" && this.idle.size > 0) return true;
     if (need === "idle") return false;
-    return this.state !== "away" && this.dialing < DIALS_AT_ONCE && this.ramp.allows(used);
+    return this.#state !== "away" && this.#dialing < DIALS_AT_ONCE && this.ramp.allows(taken);
+  }
+
+  /** One more connection may not be opened for no other reason than that it is not trusted with more. */
+  get heldBack(): boolean {
+    return this.#enabled && this.#state !== "away" && !this.ramp.allows(this.#busy + this.#dialing);
+  }
+
+  /** Takes ownership of a connection that waits for its next request. */
+  rest(connection: UpstreamConnection, now: number): void {
+    this.idle.put(connection, now);
+    if (this.#watched) this.#changed();
+  }
+
+  // Lists
+
+  /** `listing` does not hold this endpoint any more, and hears when it can take it in again. */
+  leaveOut(listing: Listing): void {
+    if (!this.#leftOutOf.includes(listing)) this.#leftOutOf.push(listing);
+    this.#watched = true;
+  }
+
+  /** No list that has left it out is in use any more. */
+  forgetLists(): void {
+    this.#leftOutOf = [];
+  }
+
+  /** Something else that lists may look at is different now. */
+  reconsider(): void {
+    this.#changed();
+  }
+
+  /** After every change of what `can`, `places`, `heldBack` and the lists look at. */
+  #changed(): void {
+    const places = this.places;
+    if (places !== this.#placesTold) {
+      this.#owner.placesChanged(places - this.#placesTold);
+      this.#placesTold = places;
+    }
+    if (this.#leftOutOf.length > 0) this.#comeBack();
+    this.#watched = this.#leftOutOf.length > 0 || this.#slotLimit !== Infinity;
+  }
+
+  #comeBack(): void {
+    const lists = this.#leftOutOf;
+    for (let i = lists.length - 1; i >= 0; i--) {
+      const listing = lists[i] as Listing;
+      if (!listing.holds(this)) continue;
+      const last = lists.pop() as Listing;
+      if (last !== listing) lists[i] = last;
+      listing.readmit(this);
+    }
+  }
+
+  // RampOwner
+
+  rampChanged(): void {
+    if (this.#watched) this.#changed();
+  }
+
+  distrusted(): void {
+    this.#owner.distrusted(this);
   }
 
   // UpstreamConnectionOwner

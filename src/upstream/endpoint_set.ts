@@ -1,27 +1,39 @@
 /** The endpoints of an upstream: which there are, which of them cannot be reached, which must not be used. */
 
+import type { SocketError } from "../../runtime/contract.ts";
 import { isTlsFailure } from "./dial_fault.ts";
 import { Endpoint, type EndpointOwner, type EndpointSettings } from "./endpoint.ts";
+import { RampSteps } from "./ramp_steps.ts";
 import { reuseKeyText } from "./reuse_key.ts";
+import { Roster } from "./roster.ts";
 
-export class EndpointSet {
-  readonly #owner: EndpointOwner;
+export class EndpointSet implements EndpointOwner {
+  readonly #lost: () => void;
   /** In the order of the configuration, those that are drained included. */
   all: readonly Endpoint[];
   /** Endpoints that are away; those that must not be used are not among them. */
   readonly absent = new Set<Endpoint>();
   /** How many must not be used. */
   withdrawn = 0;
+  /** Requests that all could take together, each counted up to `MOST_PLACES`. */
+  places = 0;
+  /** How many failed last by what time does not mend. */
+  #broken = 0;
+  /** Those that can take a request. */
+  #able = new Roster([], can);
+  ramps: RampSteps = new RampSteps([]);
   /** Replaced ones that may still have requests: when one of them comes back, those count against its limit. */
   #replaced: readonly Endpoint[] = [];
 
-  constructor(settings: readonly EndpointSettings[], owner: EndpointOwner, now: number) {
-    this.#owner = owner;
+  /** @param lost called when an idle connection is gone */
+  constructor(settings: readonly EndpointSettings[], now: number, lost: () => void) {
+    this.#lost = lost;
     this.all = settings.map((endpoint) => this.#new(endpoint, now));
+    this.#list();
   }
 
   #new(settings: EndpointSettings, now: number): Endpoint {
-    const endpoint = new Endpoint(settings, this.#owner);
+    const endpoint = new Endpoint(settings, this);
     endpoint.stateSince = now;
     return endpoint;
   }
@@ -33,31 +45,61 @@ export class EndpointSet {
 
   /** None can be reached, and time alone changes nothing about it. */
   get hopeless(): boolean {
-    return this.away && this.all.every(({ lastFailure }) => isTlsFailure(lastFailure));
+    return this.away && this.#broken === this.all.length;
   }
 
   /** Why none can be reached, in a few words; "" when nothing is known of it. */
   get lastFailure(): string {
     if (this.absent.size === 0) return "every endpoint is drained";
-    const failing = this.all.find(({ lastFailure }) => lastFailure !== null);
+    const [first] = this.all;
+    const failing = first?.lastFailure != null ? first : this.absent.values().next().value;
     return failing?.lastFailure == null ? "" : `${failing.name}: ${failing.lastFailure.code}`;
   }
 
-  /** Requests that they could take together; `most` when it is at least so many. */
-  places(most: number): number {
-    let places = 0;
-    for (const endpoint of this.all) {
-      places += endpoint.places;
-      if (places >= most) return most;
-    }
-    return places;
+  /** Whether another than `endpoint` can take a request now. */
+  hasOther(endpoint: Endpoint): boolean {
+    return this.#able.find(endpoint) !== null;
+  }
+
+  /** A dial to `endpoint`, or a new connection of it, has failed. */
+  noteFailure(endpoint: Endpoint, error: SocketError, now: number): void {
+    const before = isTlsFailure(endpoint.lastFailure);
+    endpoint.lastFailure = error;
+    endpoint.lastFailureAt = now;
+    endpoint.failures++;
+    endpoint.failuresTotal++;
+    this.#broken += Number(isTlsFailure(error)) - Number(before);
+  }
+
+  // EndpointOwner
+
+  connectionLost(): void {
+    this.#lost();
+  }
+
+  placesChanged(difference: number): void {
+    this.places += difference;
+  }
+
+  distrusted(endpoint: Endpoint): void {
+    this.ramps.watch(endpoint);
+  }
+
+  /** Makes the lists anew. */
+  #list(): void {
+    const { all } = this;
+    for (const endpoint of all) endpoint.forgetLists();
+    this.#able = new Roster(all, can);
+    this.ramps = new RampSteps(all);
   }
 
   /** Looks at each anew. */
   recount(): void {
     this.absent.clear();
     this.withdrawn = 0;
+    this.#broken = 0;
     for (const endpoint of this.all) {
+      if (isTlsFailure(endpoint.lastFailure)) this.#broken++;
       if (!endpoint.enabled) this.withdrawn++;
       else if (endpoint.state === "away") this.absent.add(endpoint);
     }
@@ -70,29 +112,30 @@ export class EndpointSet {
    * @returns those that were in use and are not any more
    */
   reconfigure(settings: readonly EndpointSettings[], now: number): readonly Endpoint[] {
-    const before = this.all;
-    const all = settings.map((wanted) => this.#same(before, wanted) ?? this.#back(wanted, now));
-    const dropped = before.filter((endpoint) => !all.includes(endpoint));
-    for (const endpoint of dropped) passSlotsOn(endpoint, all);
+    const before = byIdentity(this.all);
+    const replaced = byIdentity(this.#replaced);
+    const all = settings.map((wanted) => {
+      const same = before.get(identityOf(wanted));
+      if (same === undefined) return this.#back(replaced, wanted, now);
+      same.apply(wanted);
+      return same;
+    });
+    const used = new Set(all);
+    const dropped = this.all.filter((endpoint) => !used.has(endpoint));
+    passSlotsOn(dropped, all);
+    for (const endpoint of dropped) endpoint.forgetLists();
     this.all = all;
     this.#replaced = [...this.#replaced, ...dropped].filter((endpoint) =>
-      !all.includes(endpoint) && endpoint.busy + endpoint.dialing > 0
+      !used.has(endpoint) && endpoint.taken > 0
     );
+    this.#list();
     return dropped;
   }
 
-  #same(among: readonly Endpoint[], wanted: EndpointSettings): Endpoint | null {
-    const key = reuseKeyText(wanted.key);
-    const same = among.find(({ name, settings }) =>
-      name === wanted.name && reuseKeyText(settings.key) === key
-    );
-    same?.apply(wanted);
-    return same ?? null;
-  }
-
-  #back(wanted: EndpointSettings, now: number): Endpoint {
-    const back = this.#same(this.#replaced, wanted);
-    if (back === null) return this.#new(wanted, now);
+  #back(replaced: ReadonlyMap<string, Endpoint>, wanted: EndpointSettings, now: number): Endpoint {
+    const back = replaced.get(identityOf(wanted));
+    if (back === undefined) return this.#new(wanted, now);
+    back.apply(wanted);
     back.slotLimit = wanted.maxInFlight === 0 ? Infinity : wanted.slots ?? wanted.maxInFlight;
     back.enabled = true;
     back.stateSince = now;
@@ -101,10 +144,25 @@ export class EndpointSet {
   }
 }
 
+function can(endpoint: Endpoint): boolean {
+  return endpoint.can("any");
+}
+
+function identityOf({ name, key }: EndpointSettings): string {
+  return `${name}\n${reuseKeyText(key)}`;
+}
+
+function byIdentity(endpoints: readonly Endpoint[]): ReadonlyMap<string, Endpoint> {
+  return new Map(endpoints.map((endpoint) => [identityOf(endpoint.settings), endpoint]));
+}
+
 /** Where slots are shared they go by the endpoint's name: whoever takes its place has them. */
-function passSlotsOn(dropped: Endpoint, all: readonly Endpoint[]): void {
-  const heir = all.find(({ name }) => name === dropped.name);
-  if (heir?.settings.slots === undefined || dropped.settings.maxInFlight === 0) return;
-  heir.slotLimit = dropped.slotLimit;
-  heir.recalled = dropped.recalled;
+function passSlotsOn(dropped: readonly Endpoint[], all: readonly Endpoint[]): void {
+  const heirs = new Map(all.map((endpoint) => [endpoint.name, endpoint]));
+  for (const { name, settings, slotLimit, recalled } of dropped) {
+    const heir = heirs.get(name);
+    if (heir?.settings.slots === undefined || settings.maxInFlight === 0) continue;
+    heir.slotLimit = slotLimit;
+    heir.recalled = recalled;
+  }
 }

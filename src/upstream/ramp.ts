@@ -23,14 +23,43 @@ const ONE_BY_ONE = 4;
 /** Beyond this it is trusted with any number. */
 const END = 256;
 
+/** Told after a change. */
+export interface RampOwner {
+  /** `allows` may answer differently now. */
+  rampChanged(): void;
+  /** The limit was Infinity, and is not any more. */
+  distrusted(): void;
+}
+
+const NOBODY: RampOwner = { rampChanged() {}, distrusted() {} };
+
 export class Ramp {
-  /** Connections it is trusted with at present; Infinity = any number. */
-  limit = 1;
+  readonly #owner: RampOwner;
+  #limit = 1;
   /** The last connection opened, or being opened, may not have been taken yet. */
   #probing = false;
   #probe: UpstreamConnection | null = null;
   /** Monotonic milliseconds from which time alone is reason enough to go on. */
   #goOnAt = 0;
+
+  constructor(owner: RampOwner = NOBODY) {
+    this.#owner = owner;
+  }
+
+  /** Connections it is trusted with at present; Infinity = any number. */
+  get limit(): number {
+    return this.#limit;
+  }
+
+  set limit(limit: number) {
+    this.#limit = limit;
+    this.#owner.rampChanged();
+  }
+
+  /** Monotonic milliseconds before which `goOn` does nothing. */
+  get goOnAt(): number {
+    return this.#goOnAt;
+  }
 
   /** Whether one more connection may be opened on top of the `used` ones. */
   allows(used: number): boolean {
@@ -39,14 +68,15 @@ export class Ramp {
 
   /** A dial was begun. */
   dialled(now: number): void {
-    if (this.limit > ONE_BY_ONE) return;
+    if (this.#limit > ONE_BY_ONE) return;
     this.#probing = true;
-    this.#goOnAt = now + (this.limit === 1 ? FIRST_MS : NEXT_MS);
+    this.#goOnAt = now + (this.#limit === 1 ? FIRST_MS : NEXT_MS);
+    this.#owner.rampChanged();
   }
 
   /** It has led to `connection`. */
   opened(connection: UpstreamConnection, now: number): void {
-    if (this.limit > ONE_BY_ONE) return;
+    if (this.#limit > ONE_BY_ONE) return;
     this.#probe = connection;
     this.dialled(now);
   }
@@ -61,33 +91,42 @@ export class Ramp {
     if (connection === this.#probe) {
       this.#probe = null;
       this.#probing = false;
+      this.#owner.rampChanged();
     }
-    if (kept && used >= this.limit) this.#widen(now);
+    if (kept && used >= this.#limit) this.#widen(now);
   }
 
   /** Time has passed while requests wait. */
   goOn(used: number, now: number): void {
     if (now < this.#goOnAt) return;
     this.#probing = false;
-    if (used >= this.limit) this.#widen(now);
+    this.#owner.rampChanged();
+    if (used >= this.#limit) this.#widen(now);
   }
 
   #widen(now: number): void {
-    this.limit = this.limit >= END ? Infinity : this.limit * 2;
-    this.#goOnAt = now + (this.limit > ONE_BY_ONE ? STEP_MS : NEXT_MS);
+    this.#limit = this.#limit >= END ? Infinity : this.#limit * 2;
+    this.#goOnAt = now + (this.#limit > ONE_BY_ONE ? STEP_MS : NEXT_MS);
+    this.#owner.rampChanged();
   }
 
   /** Nothing is in use and nobody waits: only what has shown that it serves many at a time stays known. */
   rest(): void {
-    this.limit = this.limit > ONE_BY_ONE ? Infinity : 1;
-    this.#probing = false;
-    this.#probe = null;
+    this.#begin(this.#limit > ONE_BY_ONE ? Infinity : 1);
   }
 
   /** The endpoint is away, or has just returned. */
   restart(): void {
-    this.limit = 1;
-    this.#probing = false;
+    const trusted = this.#limit === Infinity;
+    this.#begin(1);
+    if (trusted) this.#owner.distrusted();
+  }
+
+  #begin(limit: number): void {
     this.#probe = null;
+    if (limit === this.#limit && !this.#probing) return;
+    this.#limit = limit;
+    this.#probing = false;
+    this.#owner.rampChanged();
   }
 }

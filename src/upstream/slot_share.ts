@@ -8,6 +8,7 @@
  */
 
 import type { Endpoint } from "./endpoint.ts";
+import { Roster } from "./roster.ts";
 
 /** Where slots come from and go to. Both calls only send a message: nothing happens inside. */
 export interface SlotSource {
@@ -37,9 +38,18 @@ export interface Demand {
  */
 export const SAME_AGE_MS = 10;
 
+/**
+ * Endpoints of which something is said in one go at most. What is left over is said when the next request
+ * comes or goes, or when the caller's timer fires: a request must not wait for thousands of messages.
+ */
+export const SAID_AT_ONCE = 16;
+
 /** What has been said about one endpoint. */
 interface Talk {
+  readonly endpoint: Endpoint;
   asked: number;
+  /** Where it stands in the list of those that ask, while `asked` is not 0. */
+  place: number;
   askedArrivedAt: number;
   /** Arrival of the oldest request elsewhere that waits for a slot of ours. */
   recallArrivedAt: number;
@@ -48,8 +58,14 @@ interface Talk {
 export class SlotShare {
   readonly #source: SlotSource;
   #talks = new Map<Endpoint, Talk>();
-  /** Endpoints for which more is asked. */
-  #asking = 0;
+  /** Those of endpoints for which more is asked; looked at in turn. */
+  #asking: Talk[] = [];
+  #nextAsking = 0;
+  /** Endpoints for which nothing is asked, although all slots that we have are taken and there are more. */
+  #full = new Roster([], () => false);
+  /** Endpoints of which something lies free that others wait for; looked at in turn. */
+  #yielding = new Roster([], () => false);
+  #nextYielding = 0;
 
   constructor(source: SlotSource, endpoints: readonly Endpoint[]) {
     this.#source = source;
@@ -60,27 +76,53 @@ export class SlotShare {
   share(endpoints: readonly Endpoint[]): void {
     const before = this.#talks;
     this.#talks = new Map();
-    this.#asking = 0;
     for (const endpoint of endpoints) {
       if (endpoint.settings.maxInFlight === 0) continue;
-      const talk = before.get(endpoint) ?? { asked: 0, askedArrivedAt: 0, recallArrivedAt: Infinity };
+      const talk = before.get(endpoint) ??
+        { endpoint, asked: 0, place: 0, askedArrivedAt: 0, recallArrivedAt: Infinity };
       this.#talks.set(endpoint, talk);
-      if (talk.asked > 0) this.#asking++;
     }
+    const shared = [...this.#talks.keys()];
+    this.#asking = [...this.#talks.values()].filter(({ asked }) => asked > 0);
+    this.#asking.forEach((talk, place) => talk.place = place);
+    this.#full = new Roster(
+      shared,
+      (endpoint) => this.#talks.get(endpoint)?.asked === 0 && usable(endpoint, 1) > 0,
+    );
+    this.#yielding = new Roster(
+      shared,
+      (endpoint) => endpoint.recalled > 0 && endpoint.slotLimit > endpoint.taken,
+    );
   }
 
-  /** Tells what would be used on top of what is held, if that has changed. */
-  ask(demand: Demand, now: number): void {
-    if (demand.unserved <= 0 && this.#asking === 0) return;
-    for (const [endpoint, talk] of this.#talks) {
-      const count = usable(endpoint, demand.unserved);
+  /**
+   * Tells what would be used on top of what is held, if that has changed.
+   * @returns false when there is more to tell: call again soon
+   */
+  ask(demand: Demand, now: number): boolean {
+    if (demand.unserved <= 0 && this.#asking.length === 0) return true;
+    for (let left = Math.min(this.#asking.length, SAID_AT_ONCE); left > 0; left--) {
+      if (this.#nextAsking >= this.#asking.length) this.#nextAsking = 0;
+      const talk = this.#asking[this.#nextAsking] as Talk;
+      const count = usable(talk.endpoint, demand.unserved);
       const moved = Math.abs(talk.askedArrivedAt - demand.oldestArrivedAt) > SAME_AGE_MS;
       // More of them is no news while nothing was granted; that the oldest is another one is.
-      if (count > 0 ? talk.asked > 0 && !moved : talk.asked === 0) continue;
-      this.#setAsked(talk, count);
-      talk.askedArrivedAt = demand.oldestArrivedAt;
-      this.#source.want(endpoint, count, count === 0 ? 0 : Math.max(0, now - demand.oldestArrivedAt));
+      if (count === 0 || moved) this.#want(talk, count, demand, now);
+      if (talk.asked > 0) this.#nextAsking++;
     }
+    if (demand.unserved <= 0) return this.#asking.length === 0;
+    for (let left = SAID_AT_ONCE; left > 0; left--) {
+      const endpoint = this.#full.find();
+      if (endpoint === null) return true;
+      this.#want(this.#talks.get(endpoint) as Talk, usable(endpoint, demand.unserved), demand, now);
+    }
+    return this.#full.find() === null;
+  }
+
+  #want(talk: Talk, count: number, demand: Demand, now: number): void {
+    this.#setAsked(talk, count);
+    talk.askedArrivedAt = demand.oldestArrivedAt;
+    this.#source.want(talk.endpoint, count, count === 0 ? 0 : Math.max(0, now - demand.oldestArrivedAt));
   }
 
   /** More slots have come. The caller serves its room next. */
@@ -107,7 +149,7 @@ export class SlotShare {
     const talk = this.#talks.get(endpoint);
     if (talk === undefined) return false;
     const ours = demand.oldestArrivedAt <= talk.recallArrivedAt + SAME_AGE_MS ? demand.waiting : 0;
-    const free = endpoint.slotLimit - endpoint.busy - endpoint.dialing;
+    const free = endpoint.slotLimit - endpoint.taken;
     const count = Math.min(endpoint.recalled, free - Math.min(ours, demandOf(endpoint)));
     if (count <= 0) return false;
     endpoint.slotLimit -= count;
@@ -118,9 +160,33 @@ export class SlotShare {
     return true;
   }
 
+  /** The same for all endpoints. Those that were not looked at are next time. */
+  yieldAll(demand: Demand): { readonly gave: boolean; readonly all: boolean } {
+    const all = this.#yielding.size <= SAID_AT_ONCE;
+    let gave = false;
+    for (let left = Math.min(this.#yielding.size, SAID_AT_ONCE); left > 0; left--) {
+      const { size } = this.#yielding;
+      if (this.#nextYielding >= size) this.#nextYielding = 0;
+      const endpoint = this.#yielding.look(this.#nextYielding);
+      if (this.#yielding.size === size) this.#nextYielding++;
+      if (endpoint !== null && this.yieldSlots(endpoint, demand)) gave = true;
+    }
+    return { gave, all };
+  }
+
   #setAsked(talk: Talk, count: number): void {
-    this.#asking += Math.sign(count) - Math.sign(talk.asked);
+    const before = talk.asked;
     talk.asked = count;
+    if (before === 0 && count > 0) {
+      talk.place = this.#asking.length;
+      this.#asking.push(talk);
+    } else if (before > 0 && count === 0) {
+      const last = this.#asking.pop() as Talk;
+      last.place = talk.place;
+      if (last !== talk) this.#asking[talk.place] = last;
+      // It may be full still, or again.
+      talk.endpoint.reconsider();
+    }
   }
 }
 
@@ -133,7 +199,7 @@ function demandOf(endpoint: Endpoint): number {
 
 /** How many slots more than it has `endpoint` could use for `unserved` requests. */
 function usable(endpoint: Endpoint, unserved: number): number {
-  if (endpoint.slotLimit > endpoint.busy + endpoint.dialing) return 0;
+  if (endpoint.slotLimit > endpoint.taken) return 0;
   const obtainable = endpoint.settings.maxInFlight - endpoint.slotLimit;
   return Math.max(0, Math.min(unserved, obtainable, demandOf(endpoint)));
 }

@@ -15,7 +15,8 @@ import { UpstreamConnection } from "../conn/upstream_connection.ts";
 import { Timed } from "../time/deadline_queue.ts";
 import { CONNECTED_TO_ITSELF, connectedToItself, isTlsFailure } from "./dial_fault.ts";
 import { dialPause } from "./dial_pace.ts";
-import type { Endpoint, EndpointOwner } from "./endpoint.ts";
+import { DialLoop } from "./dial_loop.ts";
+import { type Endpoint, MOST_PLACES } from "./endpoint.ts";
 import { EndpointSet } from "./endpoint_set.ts";
 import { HoldClock } from "./hold_clock.ts";
 import type { Policy } from "./policy.ts";
@@ -34,7 +35,9 @@ const RAMP_CHECK_MS = 5;
 /** New dials begun in one go at most, on top of those under way. */
 const MOST_NEW_DIALS = 256;
 /** Requests that may wait for connections being opened, whatever the size of the queue for slots. */
-const MOST_OPENING = 256;
+const MOST_OPENING = MOST_PLACES;
+/** When so many endpoints share slots that not all is said about them at once: the pause before the rest. */
+const TALK_MS = 1;
 /** A connection that is still open so long after its answer shows that the origin keeps connections. */
 const PROOF_OF_KEEP_ALIVE_MS = 25;
 /** How often requests that need not wait look after the endpoints that are away. */
@@ -44,7 +47,7 @@ const LOOP_FORGOTTEN_MS = 1000;
 /** A paused upstream holds a request for at least so long, however short `hold` is. */
 export const PAUSED_LEAST_MS = 30_000;
 
-export class Upstream extends Timed implements EndpointOwner, Tallied {
+export class Upstream extends Timed implements Tallied {
   readonly name: string;
   #settings: UpstreamSettings;
   readonly #endpoints: EndpointSet;
@@ -55,8 +58,11 @@ export class Upstream extends Timed implements EndpointOwner, Tallied {
   readonly #room = new WaitingRoom();
   /** Null when no slot is shared with another process. */
   readonly #slots: SlotShare | null;
-  readonly #dialTimers = new Map<Endpoint, Timer>();
+  /** Asks for the endpoints that are away. */
+  readonly #loop: DialLoop;
   #rampTimer: Timer | null = null;
+  /** Set while there is more to say about slots than is said at once. */
+  #slotTimer: Timer | null = null;
   #serving = false;
   #serveAgain = false;
   #stopped = false;
@@ -91,8 +97,9 @@ export class Upstream extends Timed implements EndpointOwner, Tallied {
     this.#settings = settings;
     this.name = settings.name;
     this.#observer = observer;
-    this.#endpoints = new EndpointSet(settings.endpoints, this, runtime.clock.now());
+    this.#endpoints = new EndpointSet(settings.endpoints, runtime.clock.now(), () => this.#connectionLost());
     this.#absent = this.#endpoints.absent;
+    this.#loop = new DialLoop(runtime.clock, () => this.#askAgain());
     this.#policy = settings.policy(this.endpoints);
     const { slotSource } = settings;
     this.#slots = slotSource === undefined ? null : new SlotShare(slotSource, this.endpoints);
@@ -205,7 +212,7 @@ export class Upstream extends Timed implements EndpointOwner, Tallied {
 
   /** How many of those in the room only wait for connections to be opened, not for slots or endpoints. */
   #placesAhead(): number {
-    return this.#paused ? 0 : this.#endpoints.places(MOST_OPENING);
+    return this.#paused ? 0 : Math.min(MOST_OPENING, this.#endpoints.places);
   }
 
   #enter(waiter: Waiter, now: number): void {
@@ -217,7 +224,7 @@ export class Upstream extends Timed implements EndpointOwner, Tallied {
 
   /** Whether an endpoint other than this one can take a request now. */
   hasOther(endpoint: Endpoint): boolean {
-    return this.endpoints.some((other) => other !== endpoint && other.can("any"));
+    return this.#endpoints.hasOther(endpoint);
   }
 
   /** The waiter gives up (its client left, say). */
@@ -246,7 +253,7 @@ export class Upstream extends Timed implements EndpointOwner, Tallied {
     if (endpoint.ramp.limit !== Infinity) this.#released(connection, endpoint, keep);
     if (keep) {
       if (this.#stopped || !endpoint.enabled) connection.retire();
-      else endpoint.idle.put(connection, this.#turn.now);
+      else endpoint.rest(connection, this.#turn.now);
     }
     if (endpoint.recalled > 0) this.#slots?.yieldSlots(endpoint, this.#demand(0));
     if (this.#room.size > 0) this.#serve();
@@ -287,9 +294,7 @@ export class Upstream extends Timed implements EndpointOwner, Tallied {
     endpoint.idle.clear();
   }
 
-  // EndpointOwner
-
-  connectionLost(): void {
+  #connectionLost(): void {
     if (this.#room.size > 0) this.#serve();
   }
 
@@ -315,32 +320,28 @@ export class Upstream extends Timed implements EndpointOwner, Tallied {
   #serveOnce(): void {
     if (this.#paused) return;
     const now = this.#turn.now;
-    let wanted = 0;
-    let idle = true;
     let waiter = this.#room.oldest;
     while (waiter !== null) {
       const next: Waiter | null = waiter.roomAfter;
-      if (!waiter.isRetry || this.#retriesAllowed()) {
-        const endpoint: Endpoint | null = idle && !waiter.wantsFresh ? this.#policy.pick("idle") : null;
-        const connection: UpstreamConnection | null = endpoint === null
-          ? null
-          : this.#takeIdle(endpoint, waiter, now);
-        if (endpoint !== null && connection !== null) {
+      if (!waiter.wantsFresh && (!waiter.isRetry || this.#retriesAllowed())) {
+        const endpoint = this.#policy.pick("idle");
+        if (endpoint === null) break;
+        const connection = this.#takeIdle(endpoint, waiter, now);
+        if (connection !== null) {
           endpoint.busy++;
           this.#busy++;
           this.#assign(waiter, connection, endpoint);
           // What the request does may have changed the room: begin again from the oldest.
           waiter = this.#room.oldest;
-          wanted = 0;
           continue;
         }
-        if (endpoint === null && !waiter.wantsFresh) idle = false;
-        wanted++;
-        if (!idle && wanted > this.#dialing + MOST_NEW_DIALS) break;
       }
       waiter = next;
     }
-    for (let missing = wanted - (this.#dialing - this.#asking); missing > 0; missing--) {
+    const { size, retries } = this.#room;
+    const wanted = this.#retriesAllowed() ? size : size - retries;
+    const missing = Math.min(wanted - (this.#dialing - this.#asking), MOST_NEW_DIALS);
+    for (let left = missing; left > 0; left--) {
       const endpoint = this.#policy.pick("dial");
       if (endpoint === null) {
         if (this.#rampTimer === null && !this.away) this.#stepRampsLater();
@@ -350,7 +351,8 @@ export class Upstream extends Timed implements EndpointOwner, Tallied {
     }
     if (this.#absent.size > 0 && wanted > 0) this.#askForAbsent(now);
     if (this.#slots !== null) {
-      this.#slots.ask(this.#demand(wanted - (this.#dialing - this.#asking)), now);
+      const unserved = Math.min(wanted - (this.#dialing - this.#asking), MOST_NEW_DIALS);
+      if (!this.#slots.ask(this.#demand(unserved), now)) this.#talkLater();
     }
   }
 
@@ -372,34 +374,22 @@ export class Upstream extends Timed implements EndpointOwner, Tallied {
   #askForAbsent(now: number): void {
     // Without holding each round of dials decides about all who wait, and a round is begun when none is under way.
     const atOnce = this.#settings.holdMs === 0 && this.#dialing === 0 && this.away;
-    for (const endpoint of this.#absent) {
-      if (endpoint.dialing > 0) continue;
-      if (endpoint.busy >= endpoint.slotLimit) continue;
-      if (endpoint.nextDialAt <= now || atOnce) {
-        if (now - endpoint.nextDialAt > LOOP_FORGOTTEN_MS) endpoint.loopSince = now;
-        this.#dial(endpoint);
-      } else if (!this.#dialTimers.has(endpoint)) {
-        this.#dialLater(endpoint, endpoint.nextDialAt - now);
-      }
+    for (let left = MOST_NEW_DIALS; left > 0; left--) {
+      const endpoint = this.#loop.take(now, atOnce);
+      if (endpoint === null) break;
+      if (now - endpoint.nextDialAt > LOOP_FORGOTTEN_MS) endpoint.loopSince = now;
+      this.#dial(endpoint);
     }
+    this.#loop.wake(now);
   }
 
-  #dialLater(endpoint: Endpoint, ms: number): void {
-    const timer = this.#runtime.clock.setTimer(ms, () => {
-      this.#turn.begin();
-      this.#dialTimers.delete(endpoint);
-      if (this.#room.size > 0 && !this.#paused) this.#askForAbsent(this.#turn.now);
-      this.#turn.end();
-    }, true);
-    this.#dialTimers.set(endpoint, timer);
+  #askAgain(): void {
+    this.#turn.begin();
+    if (this.#room.size > 0 && !this.#paused) this.#askForAbsent(this.#turn.now);
+    this.#turn.end();
   }
 
   #dial(endpoint: Endpoint): void {
-    const timer = this.#dialTimers.get(endpoint);
-    if (timer !== undefined) {
-      timer.cancel();
-      this.#dialTimers.delete(endpoint);
-    }
     // To a backend that takes N connections an idle one counts.
     if (endpoint.used >= endpoint.slotLimit) endpoint.idle.retireOldest();
     const began = this.#turn.now;
@@ -449,7 +439,7 @@ export class Upstream extends Timed implements EndpointOwner, Tallied {
     const waiter = this.#nextWaiter();
     if (waiter === null) {
       this.#rest(endpoint);
-      endpoint.idle.put(connection, connection.openedAt);
+      endpoint.rest(connection, connection.openedAt);
     } else {
       endpoint.busy++;
       this.#busy++;
@@ -498,12 +488,23 @@ export class Upstream extends Timed implements EndpointOwner, Tallied {
   #roomShrank(): void {
     const slots = this.#slots;
     if (slots === null) return;
-    let gave = false;
-    for (const endpoint of this.endpoints) {
-      if (endpoint.recalled > 0 && slots.yieldSlots(endpoint, this.#demand(0))) gave = true;
-    }
-    if (this.#room.size === 0) slots.ask(this.#demand(0), this.#turn.now);
+    const { gave, all } = slots.yieldAll(this.#demand(0));
+    let told = true;
+    if (this.#room.size === 0) told = slots.ask(this.#demand(0), this.#turn.now);
     else if (gave) this.#serve();
+    if (!all || !told) this.#talkLater();
+  }
+
+  /** There is more to say about slots than is said at once. */
+  #talkLater(): void {
+    if (this.#stopped) return;
+    this.#slotTimer ??= this.#runtime.clock.setTimer(TALK_MS, () => {
+      this.#turn.begin();
+      this.#slotTimer = null;
+      this.#roomShrank();
+      if (this.#room.size > 0) this.#serve();
+      this.#turn.end();
+    }, true);
   }
 
   /** More slots of `endpoint` are ours. */
@@ -533,6 +534,7 @@ export class Upstream extends Timed implements EndpointOwner, Tallied {
     endpoint.awayByHearsay = true;
     this.#markAway(endpoint, error);
     endpoint.nextDialAt = this.#turn.now;
+    this.#loop.schedule(endpoint);
     if (this.#room.size > 0) this.#serve();
     this.#turn.end();
   }
@@ -541,10 +543,7 @@ export class Upstream extends Timed implements EndpointOwner, Tallied {
 
   #markAway(endpoint: Endpoint, error: SocketError): void {
     const now = this.#turn.now;
-    endpoint.lastFailure = error;
-    endpoint.lastFailureAt = now;
-    endpoint.failures++;
-    endpoint.failuresTotal++;
+    this.#endpoints.noteFailure(endpoint, error, now);
     if (endpoint.state !== "away") {
       const wasUp = endpoint.state === "up";
       endpoint.state = "away";
@@ -561,6 +560,7 @@ export class Upstream extends Timed implements EndpointOwner, Tallied {
     endpoint.ramp.restart();
     endpoint.nextDialAt = now +
       dialPause(now - endpoint.loopSince, this.#settings.holdIntervalMs, Math.random());
+    this.#loop.schedule(endpoint);
   }
 
   #markTrial(endpoint: Endpoint): void {
@@ -581,9 +581,7 @@ export class Upstream extends Timed implements EndpointOwner, Tallied {
       this.#turn.begin();
       this.#rampTimer = null;
       if (this.#room.size > 0) {
-        for (const endpoint of this.endpoints) {
-          if (endpoint.state !== "away") endpoint.ramp.goOn(endpoint.busy + endpoint.dialing, this.#turn.now);
-        }
+        this.#endpoints.ramps.step(this.#turn.now);
         this.#serve();
       }
       this.#turn.end();
@@ -592,12 +590,12 @@ export class Upstream extends Timed implements EndpointOwner, Tallied {
 
   /** A connection of an endpoint that is not fully trusted is given back; it is not counted any more. */
   #released(connection: UpstreamConnection, endpoint: Endpoint, kept: boolean): void {
-    endpoint.ramp.released(connection, kept, endpoint.busy + endpoint.dialing + 1, this.#turn.now);
+    endpoint.ramp.released(connection, kept, endpoint.taken + 1, this.#turn.now);
     this.#rest(endpoint);
   }
 
   #rest(endpoint: Endpoint): void {
-    if (endpoint.busy + endpoint.dialing === 0 && this.#room.size === 0) endpoint.ramp.rest();
+    if (endpoint.taken === 0 && this.#room.size === 0) endpoint.ramp.rest();
   }
 
   // Deadlines
@@ -696,8 +694,6 @@ export class Upstream extends Timed implements EndpointOwner, Tallied {
     endpoint.enabled = false;
     endpoint.stateSince = this.#turn.now;
     endpoint.idle.clear();
-    this.#dialTimers.get(endpoint)?.cancel();
-    this.#dialTimers.delete(endpoint);
   }
 
   /**
@@ -720,6 +716,8 @@ export class Upstream extends Timed implements EndpointOwner, Tallied {
   #changed(): void {
     const { now } = this.#turn;
     this.#endpoints.recount();
+    this.#loop.clear();
+    for (const endpoint of this.#absent) this.#loop.schedule(endpoint);
     this.#noteHolding(now);
     if (this.#room.size > 0) {
       this.#watchOldest(now);
@@ -738,8 +736,8 @@ export class Upstream extends Timed implements EndpointOwner, Tallied {
   /** No request comes any more: closes idle connections, fails what waits. */
   stop(): void {
     this.#stopped = true;
-    for (const timer of this.#dialTimers.values()) timer.cancel();
-    this.#dialTimers.clear();
+    this.#loop.clear();
+    this.#slotTimer?.cancel();
     this.#rampTimer?.cancel();
     this.#failAll("shutting_down", "");
     for (const endpoint of this.endpoints) endpoint.idle.clear();

@@ -13,7 +13,7 @@ export interface Waiter {
   readonly arrivedAt: number;
   /** Only a newly opened connection will do. */
   readonly wantsFresh: boolean;
-  /** Bytes of this request have been sent before. */
+  /** Bytes of this request have been sent before. Does not change while it is in the room. */
   readonly isRetry: boolean;
   /** It may be sent again if a connection closes without an answer. */
   readonly repeatable: boolean;
@@ -34,11 +34,17 @@ export class WaitingRoom {
   #oldest: Waiter | null = null;
   #newest: Waiter | null = null;
   #size = 0;
+  #retries = 0;
   /** Called when the last one has left. */
   emptied: () => void = () => {};
 
   get size(): number {
     return this.#size;
+  }
+
+  /** Those among them that have been sent before. */
+  get retries(): number {
+    return this.#retries;
   }
 
   get oldest(): Waiter | null {
@@ -68,6 +74,7 @@ export class WaitingRoom {
     if (after === null) this.#newest = waiter;
     else after.roomBefore = waiter;
     this.#size++;
+    if (waiter.isRetry) this.#retries++;
   }
 
   /** Constant time. Nothing when the waiter is not in the room. */
@@ -82,6 +89,7 @@ export class WaitingRoom {
     waiter.inRoom = false;
     waiter.roomBefore = null;
     waiter.roomAfter = null;
+    if (waiter.isRetry) this.#retries--;
     if (--this.#size === 0) this.emptied();
   }
 }

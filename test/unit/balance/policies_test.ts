@@ -5,9 +5,11 @@ import { test } from "node:test";
 import { LeastConn } from "../../../src/balance/least_conn.ts";
 import { POLICIES } from "../../../src/balance/policies.ts";
 import { RandomChoice } from "../../../src/balance/random.ts";
-import { RoundRobin, turnList } from "../../../src/balance/round_robin.ts";
+import { RoundRobin } from "../../../src/balance/round_robin.ts";
+import { turnList } from "../../../src/balance/turns.ts";
 import { Endpoint } from "../../../src/upstream/endpoint.ts";
 import type { Policy } from "../../../src/upstream/policy.ts";
+import { SamePolicy, WalkingRoundRobin } from "../../support/walking_policy.ts";
 
 function endpoints(weights: readonly number[], maxInFlight = 0): Endpoint[] {
   return weights.map((weight, i) =>
@@ -24,7 +26,7 @@ function endpoints(weights: readonly number[], maxInFlight = 0): Endpoint[] {
       weight,
       maxInFlight,
       pool: { size: 0, idleTimeoutMs: 1, maxAgeMs: 0 },
-    }, { connectionLost() {} })
+    }, { connectionLost() {}, placesChanged() {}, distrusted() {} })
   );
 }
 
@@ -163,5 +165,109 @@ test("5,000 endpoints: every policy reaches all of them in about as many steps a
     }
     assert.ok(seen.size > 4900, `${name}: ${seen.size}`);
     assert.ok(asked < 60_000 * 40, `${name}: ${asked} questions`);
+  }
+});
+
+/** Endpoints in any state, changed at random. */
+class Changes {
+  readonly list: Endpoint[];
+  readonly #pick: (below: number) => number;
+  /** Of the states it draws so many in ten let an endpoint serve. */
+  well = 5;
+
+  constructor(list: Endpoint[], random: () => number) {
+    this.list = list;
+    this.#pick = (below) => Math.floor(random() * below);
+  }
+
+  change(): void {
+    const endpoint = this.list[this.#pick(this.list.length)] as Endpoint;
+    const well = this.#pick(10) < this.well;
+    switch (this.#pick(6)) {
+      case 0:
+        endpoint.busy = well ? 0 : 2;
+        break;
+      case 1:
+        endpoint.dialing = well ? 0 : 1;
+        break;
+      case 2:
+        endpoint.enabled = well;
+        break;
+      case 3:
+        endpoint.state = well ? "up" : "away";
+        break;
+      case 4:
+        endpoint.slotLimit = well ? 2 : 1;
+        break;
+      default:
+        if (well) endpoint.ramp.limit = Infinity;
+        else endpoint.ramp.restart();
+    }
+  }
+}
+
+test("round_robin: with lists the same endpoints in the same order as without, whatever happens to them", () => {
+  for (
+    const [seed, weights] of [
+      [1, new Array<number>(17).fill(1)],
+      [2, new Array<number>(300).fill(1)],
+      [3, Array.from({ length: 40 }, (_, i) => 1 + (i % 7))],
+      [4, [10_000, 1, 1, 50]],
+      [5, Array.from({ length: 2000 }, (_, i) => 1 + (i % 3))],
+    ] as const
+  ) {
+    const random = seeded(seed);
+    const list = endpoints(weights, 2);
+    const policy = new SamePolicy(new RoundRobin(list), new WalkingRoundRobin(list));
+    const changes = new Changes(list, random);
+    for (let step = 0; step < 4000; step++) {
+      if (step % 500 === 0) changes.well = [9, 1, 5, 0][(step / 500) % 4] ?? 0;
+      changes.change();
+      policy.pick((["any", "idle", "dial"] as const)[step % 3] ?? "any");
+    }
+  }
+});
+
+test("all policies: with many endpoints one that can is found whenever there is one, and none that cannot", () => {
+  for (const [name, factory] of Object.entries(POLICIES)) {
+    const random = seeded(9);
+    const list = endpoints(Array.from({ length: 60 }, (_, i) => 1 + (i % 2)), 2);
+    const policy = factory(list);
+    const changes = new Changes(list, random);
+    for (let step = 0; step < 8000; step++) {
+      if (step % 500 === 0) changes.well = [9, 0, 2, 1, 5][(step / 500) % 5] ?? 0;
+      changes.change();
+      for (const need of ["any", "dial"] as const) {
+        const picked = policy.pick(need);
+        if (picked === null) assert.ok(!list.some((each) => each.can(need)), `${name}, step ${step}`);
+        else assert.ok(picked.can(need), `${name}, step ${step}`);
+      }
+    }
+  }
+});
+
+test("all policies: nothing is asked of 5,000 endpoints again that have been found wanting", () => {
+  for (const [name, factory] of Object.entries(POLICIES)) {
+    const list = endpoints(new Array<number>(5000).fill(1), 1);
+    const policy = factory(list);
+    let asked = 0;
+    for (const endpoint of list) {
+      endpoint.busy = 1;
+      const can = endpoint.can.bind(endpoint);
+      endpoint.can = (need) => {
+        asked++;
+        return can(need);
+      };
+    }
+    assert.equal(policy.pick("any"), null);
+    asked = 0;
+    for (let i = 0; i < 100; i++) {
+      assert.equal(policy.pick("any"), null);
+      const one = list[(i * 37) % 5000] as Endpoint;
+      one.busy = 0;
+      assert.equal(policy.pick("any"), one, name);
+      one.busy = 1;
+    }
+    assert.ok(asked <= 100 * 6, `${name}: ${asked} questions`);
   }
 });

@@ -25,7 +25,8 @@ class Walk {
     this.lab = new SlotLab({
       workers: 1 + this.#pick(4),
       max: [1, 1, 2, 5, 10][this.#pick(5)] ?? 1,
-      endpoints: 1 + this.#pick(2),
+      // More than are simply looked at one by one, now and then.
+      endpoints: seed % 5 === 0 ? 17 + this.#pick(8) : 1 + this.#pick(2),
       seed,
     });
   }

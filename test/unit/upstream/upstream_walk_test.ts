@@ -6,7 +6,9 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { RoundRobin } from "../../../src/balance/round_robin.ts";
 import { type LabOptions, type TestWaiter, UpstreamLab } from "../../support/upstream_lab.ts";
+import { SamePolicy, WalkingRoundRobin } from "../../support/walking_policy.ts";
 
 const SEEDS = 150;
 const STEPS = 120;
@@ -24,7 +26,9 @@ class Walk {
       return Math.floor((state.value / 2 ** 32) * below);
     };
     this.options = {
-      endpoints: 1 + this.#pick(3),
+      // More than are simply looked at one by one, now and then.
+      endpoints: seed % 3 === 0 ? 17 + this.#pick(10) : 1 + this.#pick(3),
+      policy: (endpoints) => new SamePolicy(new RoundRobin(endpoints), new WalkingRoundRobin(endpoints)),
       maxInFlight: [0, 1, 1, 2, 5][this.#pick(5)] ?? 0,
       poolSize: [0, 1, 16][this.#pick(3)] ?? 0,
       holdMs: [0, 500, 5000][this.#pick(3)] ?? 0,
@@ -124,10 +128,27 @@ class Walk {
         );
       }
     }
+    this.#checkLists();
     for (const waiter of this.waiters) {
       const states = [waiter.inRoom, waiter.connection !== null, waiter.failure !== ""];
       assert.ok(states.filter((state) => state).length <= 1, `${waiter.name} is in one state`);
     }
+  }
+
+  /** What is kept is what a walk through all endpoints finds. */
+  #checkLists(): void {
+    const { upstream } = this.lab;
+    const { endpoints } = upstream;
+    const able = endpoints.filter((endpoint) => endpoint.can("any"));
+    for (const endpoint of [endpoints[0], endpoints.at(-1), able[0]]) {
+      if (endpoint === undefined) continue;
+      const other = able.some((each) => each !== endpoint);
+      assert.equal(upstream.hasOther(endpoint), other, `another one than ${endpoint.name}`);
+    }
+    const places = endpoints.reduce((sum, endpoint) => sum + endpoint.places, 0);
+    const away = endpoints.every(({ state }) => state === "away");
+    assert.equal(upstream.away, away, "away");
+    assert.equal(upstream.pressed, away || upstream.waiting > Math.min(256, places), "pressed");
   }
 
   /** Whoever is served is answered, whoever waits is served or fails: nobody is forgotten. */

@@ -1,0 +1,53 @@
+/** Which endpoints that are not trusted with one more connection are looked at anew, and when; see ramp.ts. */
+
+import { TimeHeap } from "../time/time_heap.ts";
+import type { Endpoint } from "./endpoint.ts";
+import { FEW, type Listing } from "./roster.ts";
+
+export class RampSteps implements Listing {
+  readonly #endpoints: readonly Endpoint[];
+  /**
+   * Null when there are few endpoints. Otherwise of those that are held back, and of any that may not have been
+   * looked at since, when time alone is reason to go on. One that is trusted with any number is in no list:
+   * it comes in when that ends.
+   */
+  readonly #due: TimeHeap<Endpoint> | null;
+
+  constructor(endpoints: readonly Endpoint[]) {
+    this.#endpoints = endpoints;
+    this.#due = endpoints.length <= FEW ? null : new TimeHeap();
+    for (const endpoint of endpoints) this.#due?.set(endpoint, 0);
+  }
+
+  /** `endpoint` is not trusted with any number of connections any more. */
+  watch(endpoint: Endpoint): void {
+    this.#due?.set(endpoint, 0);
+  }
+
+  /** Time has passed while requests wait. */
+  step(now: number): void {
+    const due = this.#due;
+    if (due === null) {
+      for (const endpoint of this.#endpoints) {
+        if (endpoint.state !== "away") endpoint.ramp.goOn(endpoint.taken, now);
+      }
+      return;
+    }
+    for (let endpoint = due.first; endpoint !== null && due.firstAt <= now; endpoint = due.first) {
+      if (endpoint.heldBack) endpoint.ramp.goOn(endpoint.taken, now);
+      if (endpoint.heldBack) due.set(endpoint, endpoint.ramp.goOnAt);
+      else {
+        due.delete(endpoint);
+        if (endpoint.ramp.limit !== Infinity) endpoint.leaveOut(this);
+      }
+    }
+  }
+
+  holds(endpoint: Endpoint): boolean {
+    return endpoint.heldBack || endpoint.ramp.limit === Infinity;
+  }
+
+  readmit(endpoint: Endpoint): void {
+    this.#due?.set(endpoint, endpoint.ramp.goOnAt);
+  }
+}

@@ -1,0 +1,73 @@
+/**
+ * Lists of endpoints that are kept by looking, so that nobody has to walk through all of them at each request.
+ *
+ * A list holds at least the endpoints for which something is true. One that it meets and for which it is
+ * not true is left out, and comes back when it tells that it is true again: each change of an endpoint goes
+ * through `Endpoint`, which asks the lists that have left it out, and no others. So an endpoint that can do
+ * everything pays for no list, and leaving one out costs as little as finding out that it could not.
+ */
+
+import type { Endpoint } from "./endpoint.ts";
+
+/** Up to so many endpoints are simply looked at one after the other: lists would cost more than they save. */
+export const FEW = 16;
+
+/** Something that leaves endpoints out with `endpoint.leaveOut(this)`. */
+export interface Listing {
+  /** Whether it is true of `endpoint`; depends on nothing but what the endpoint tells about. */
+  holds(endpoint: Endpoint): boolean;
+  /** It is true of `endpoint` again, which was left out before. Must change no endpoint. */
+  readmit(endpoint: Endpoint): void;
+}
+
+/**
+ * A list without order. Endpoints are found, left out and taken in again in constant time; where there are
+ * few, none is ever left out.
+ */
+export class Roster implements Listing {
+  readonly #members: Endpoint[];
+  readonly #few: boolean;
+  readonly holds: (endpoint: Endpoint) => boolean;
+
+  constructor(endpoints: readonly Endpoint[], holds: (endpoint: Endpoint) => boolean) {
+    this.#members = [...endpoints];
+    this.#few = endpoints.length <= FEW;
+    this.holds = holds;
+  }
+
+  /** How many have not been left out; an upper bound. */
+  get size(): number {
+    return this.#members.length;
+  }
+
+  /**
+   * The member at `index`, or null when it is not true of that one. Where there are many it is left out then:
+   * `size` is one less, and what was the last member has its place.
+   *
+   * @param index 0 to `size` - 1
+   */
+  look(index: number): Endpoint | null {
+    const endpoint = this.#members[index] as Endpoint;
+    if (this.holds(endpoint)) return endpoint;
+    if (this.#few) return null;
+    const last = this.#members.pop() as Endpoint;
+    if (last !== endpoint) this.#members[index] = last;
+    endpoint.leaveOut(this);
+    return null;
+  }
+
+  /** A member other than `but` of which it is true, or null. */
+  find(but: Endpoint | null = null): Endpoint | null {
+    for (let index = 0; index < this.#members.length;) {
+      const { length } = this.#members;
+      const endpoint = this.look(index);
+      if (endpoint !== null && endpoint !== but) return endpoint;
+      if (this.#members.length === length) index++;
+    }
+    return null;
+  }
+
+  readmit(endpoint: Endpoint): void {
+    this.#members.push(endpoint);
+  }
+}
