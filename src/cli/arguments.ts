@@ -15,10 +15,14 @@ export interface Arguments {
   readonly command: CommandName;
   /** Flags of the configuration, by name without dashes, as given; unknown ones are problems instead. */
   readonly flags: Readonly<Record<string, readonly string[]>>;
-  /** Flags of the command; "true" for those without a value. */
+  /** Flags of the command; "true" for those without a value, the last value of those given several times. */
   readonly own: ReadonlyMap<string, string>;
+  /** All values of a flag of the command. */
+  readonly lists: ReadonlyMap<string, readonly string[]>;
   /** Words after the command. */
   readonly operands: readonly string[];
+  /** Words after `--`, for commands that have a use for them; null when there was none. */
+  readonly rest: readonly string[] | null;
   /** `--help` was given. */
   readonly help: boolean;
   /** What is wrong with the command line, one line each. */
@@ -38,19 +42,25 @@ export function parseArguments(argv: readonly string[]): Arguments {
   const prepared = prepare(argv, problems);
   const parser = parserOf();
   const { options } = parser.parse(["", "", ...prepared.argv], { run: false });
-  const operands = [...parser.args, ...prepared.operands];
   let command = commandNamed(parser.matchedCommandName ?? "serve") ?? COMMANDS[0];
   if (command === undefined) throw new Error("there are no commands");
+  const keepsRest = command.operands?.rest === true;
+  const operands = [...parser.args, ...prepared.operands, ...(keepsRest ? [] : prepared.rest ?? [])];
   if (command.name === "serve" && operands[0] === "serve") operands.shift();
   if (prepared.version && command.name === "serve") command = commandNamed("version") ?? command;
 
   const flags: Record<string, readonly string[]> = {};
   const own = new Map<string, string>();
+  const lists = new Map<string, readonly string[]>();
   for (const name of prepared.names) {
     const values = collected(options, name);
-    if (command.flags.some((flag) => flag.name === name)) {
-      if (values.length > 1) problems.push(`--${name}: given ${values.length} times: give it once`);
-      own.set(name, values[0] ?? "");
+    const flag = command.flags.find((candidate) => candidate.name === name);
+    if (flag !== undefined) {
+      const once = flag.many === undefined && values.length > 1;
+      if (once) problems.push(`--${name}: given ${values.length} times: give it once`);
+      if (flag.value === null && values[0] === "false") continue;
+      own.set(name, values[values.length - 1] ?? "");
+      lists.set(name, values);
     } else if (command.configured && OPTION_BY_FLAG.has(`--${name}`)) {
       flags[name] = values;
     } else {
@@ -60,15 +70,18 @@ export function parseArguments(argv: readonly string[]): Arguments {
     }
   }
   if (!prepared.help) checkOperands(command, operands, problems);
-  return { command: command.name, flags, own, operands, help: prepared.help, problems };
+  const rest = keepsRest ? prepared.rest : null;
+  return { command: command.name, flags, own, lists, operands, rest, help: prepared.help, problems };
 }
 
 interface Prepared {
   /** Only known flags, each as `--name==value`, and operands. */
   readonly argv: readonly string[];
   readonly names: ReadonlySet<string>;
-  /** Words that must not go through cac: those after `--`, and those that only look like flags. */
+  /** Words that must not go through cac: they only look like flags. */
   readonly operands: readonly string[];
+  /** Words after `--`; null when there was none. */
+  readonly rest: readonly string[] | null;
   readonly help: boolean;
   readonly version: boolean;
 }
@@ -80,7 +93,7 @@ function prepare(argv: readonly string[], problems: string[]): Prepared {
   let version = false;
   const end = argv.indexOf("--");
   const words = end < 0 ? argv : argv.slice(0, end);
-  const operands: string[] = end < 0 ? [] : argv.slice(end + 1);
+  const operands: string[] = [];
   for (let index = 0; index < words.length; index++) {
     const word = words[index] ?? "";
     if (!word.startsWith("-")) {
@@ -101,9 +114,10 @@ function prepare(argv: readonly string[], problems: string[]): Prepared {
     } else if (flag === "--version" || flag === "-v") {
       version = true;
     } else {
-      const negated = flag.startsWith("--no-") && arityOf(`--${flag.slice(5)}`) === "boolean";
-      const name = negated ? flag.slice(5) : flag.slice(2);
-      const arity = flag.startsWith("--") ? arityOf(`--${name}`) : null;
+      const long = LONG_FLAGS.get(flag) ?? flag;
+      const negated = long.startsWith("--no-") && arityOf(`--${long.slice(5)}`) === "boolean";
+      const name = negated ? long.slice(5) : long.slice(2);
+      const arity = long.startsWith("--") ? arityOf(`--${name}`) : null;
       if (arity === null) {
         problems.push(unknownFlag(flag));
         // Probably its value: one complaint is enough.
@@ -131,8 +145,15 @@ function prepare(argv: readonly string[], problems: string[]): Prepared {
       out.push(`--${name}=${MARK}${value ?? String(!negated)}`);
     }
   }
-  return { argv: out, names, operands, help, version };
+  return { argv: out, names, operands, rest: end < 0 ? null : argv.slice(end + 1), help, version };
 }
+
+/** Flags of one letter, and what they stand for. */
+const LONG_FLAGS: ReadonlyMap<string, string> = new Map(
+  COMMANDS.flatMap(({ flags }) =>
+    flags.flatMap(({ name, short }) => short === undefined ? [] : [[`-${short}`, `--${name}`]])
+  ),
+);
 
 function arityOf(flag: string): Arity | null {
   const path = OPTION_BY_FLAG.get(flag);
@@ -180,15 +201,19 @@ function collected(options: Readonly<Record<string, unknown>>, name: string): re
 }
 
 function checkOperands(command: Command, operands: readonly string[], problems: string[]): void {
-  const [first, ...more] = operands;
-  if (first === undefined) return;
-  if (command.name === "help") {
-    if (commandNamed(first) === null) problems.push(unknownCommand(first));
-    if (more.length > 0) problems.push(`unexpected argument: ${quoteIfOdd(more[0] ?? "")}`);
-  } else if (command.name === "serve") {
-    problems.push(unknownCommand(first));
+  const { least, most } = command.operands ?? { least: 0, most: 0 };
+  const [first = ""] = operands;
+  if (operands.length < least) {
+    problems.push(`sluice ${command.name}: needs ${command.operands?.names ?? "an argument"}`);
+  } else if (operands.length <= most) {
+    if (command.name === "help" && operands.length > 0 && commandNamed(first) === null) {
+      problems.push(unknownCommand(first));
+    }
   } else {
-    problems.push(`unexpected argument: ${quoteIfOdd(first)}`);
+    const extra = operands[most] ?? "";
+    problems.push(
+      command.name === "serve" ? unknownCommand(extra) : `unexpected argument: ${quoteIfOdd(extra)}`,
+    );
   }
 }
 

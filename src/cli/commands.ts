@@ -1,6 +1,18 @@
-/** The commands and the flags that only they have; arguments, help and reference read it from here. */
+/** The commands and the flags that only they have; arguments, help, reference and completions read it from here. */
 
-export type CommandName = "serve" | "check" | "config" | "version" | "demo" | "help";
+import { VERB_COMMANDS, type VerbName } from "./verb_commands.ts";
+
+export type CommandName =
+  | "serve"
+  | "check"
+  | "config"
+  | "explain"
+  | "version"
+  | "demo"
+  | "completions"
+  | "man"
+  | "help"
+  | VerbName;
 
 /** A flag that is not an option of the configuration. */
 export interface CommandFlag {
@@ -8,6 +20,24 @@ export interface CommandFlag {
   /** Placeholder of its value; null when it has none. */
   readonly value: string | null;
   readonly help: string;
+  /** May be given several times. */
+  readonly many?: true;
+  /** A letter that does the same: `H` for `-H`. */
+  readonly short?: string;
+  /** What the value may be, for completions. */
+  readonly choices?: readonly string[];
+}
+
+/** Words that are not flags. */
+export interface Operands {
+  /** As the usage shows them. */
+  readonly names: string;
+  readonly least: number;
+  readonly most: number;
+  /** What they may be, for completions. */
+  readonly choices?: readonly string[];
+  /** `--` and words after it belong to the command as they are. */
+  readonly rest?: true;
 }
 
 export interface Command {
@@ -21,9 +51,13 @@ export interface Command {
   /** It reads the configuration and so takes its flags. */
   readonly configured: boolean;
   readonly flags: readonly CommandFlag[];
+  /** None unless given. */
+  readonly operands?: Operands;
+  /** It asks a running Sluice. */
+  readonly verb?: true;
 }
 
-const JSON_FLAG: CommandFlag = { name: "json", value: null, help: "print JSON" };
+export const JSON_FLAG: CommandFlag = { name: "json", value: null, help: "print JSON" };
 
 export const COMMANDS: readonly Command[] = [
   {
@@ -56,6 +90,26 @@ export const COMMANDS: readonly Command[] = [
     configured: true,
     flags: [JSON_FLAG],
   },
+  ...VERB_COMMANDS,
+  {
+    name: "completions",
+    usage: "completions bash|zsh|fish",
+    summary: "print completions for a shell",
+    doc: 'Bash: `eval "$(sluice completions bash)"`; zsh: the same with `zsh`, after `compinit`; fish: ' +
+      "`sluice completions fish | source`. Names of upstreams come from the running Sluice.",
+    configured: false,
+    flags: [],
+    operands: { names: "bash|zsh|fish", least: 1, most: 1, choices: ["bash", "zsh", "fish"] },
+  },
+  {
+    name: "man",
+    usage: "man",
+    summary: "print the manual page",
+    doc:
+      "In the format of man(7): `sluice man > /usr/local/share/man/man1/sluice.1`, or `sluice man | man -l -`.",
+    configured: false,
+    flags: [],
+  },
   {
     name: "version",
     usage: "version [--json]",
@@ -85,6 +139,7 @@ export const COMMANDS: readonly Command[] = [
     doc: "`--help` and `-h` do the same.",
     configured: false,
     flags: [],
+    operands: { names: "[COMMAND]", least: 0, most: 1 },
   },
 ];
 

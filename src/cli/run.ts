@@ -37,7 +37,14 @@ export async function run(runtime: Runtime, system: System, serve: Serve): Promi
     return EXIT.usage;
   }
   if (args.help || args.command === "help") return help(system, args);
+  if (isVerb(args.command)) return await runVerb(runtime, system, args, args.command);
   switch (args.command) {
+    case "completions":
+      print(system, completions(args.operands[0] ?? ""));
+      return EXIT.done;
+    case "man":
+      print(system, manualPage());
+      return EXIT.done;
     case "version": {
       const info = versionInfo(runtime, system);
       print(system, (args.own.has("json") ? JSON.stringify(info) : formatVersion(info)) + "\n");

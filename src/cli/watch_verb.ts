@@ -1,0 +1,56 @@
+/** `sluice watch`: events as they happen. */
+
+import { EVENT_NAMES, type EventName } from "../control/event.ts";
+import { suggest } from "../config/suggest.ts";
+import { quoteIfOdd } from "../config/shown.ts";
+import { EXIT, type ExitCode } from "./exit_code.ts";
+import { print } from "./output.ts";
+import { noAnswer, objectOf, usage, type VerbCall, VerbFailure } from "./verb_call.ts";
+
+export async function watch(call: VerbCall): Promise<ExitCode> {
+  const until = (call.args.lists.get("until") ?? []).flatMap((list) => list.split(",")).map(eventName);
+  const timeoutMs = call.timeout(null);
+  let met = false;
+  let stopping = false;
+  const answer = await call.begin({
+    method: "GET",
+    target: "/events",
+    body: "",
+    timeoutMs,
+    line: (text) => {
+      const event = objectOf(text)?.["event"];
+      if (typeof event !== "string") return true;
+      // The line as it came: whoever reads it gets what the control socket says.
+      print(call.system, text + "\n");
+      if (event === "stopping") stopping = true;
+      met = until.some((name) => name === event);
+      return !met;
+    },
+  }).answer;
+  if (met) return EXIT.done;
+  if (answer.ok && answer.status !== 200) call.read(answer);
+  if (!answer.ok && answer.code === "timeout" && (answer.begun || until.length > 0)) {
+    if (until.length === 0) return EXIT.done;
+    throw new VerbFailure(EXIT.timeout, "timeout", `${until.join(" or ")}: has not happened in time`);
+  }
+  const ended = answer.ok || (answer.code === "closed" && answer.begun);
+  if (!ended) throw noAnswer(call.control.path, answer);
+  if (stopping && until.length === 0) return EXIT.done;
+  throw new VerbFailure(
+    EXIT.failed,
+    "closed",
+    until.length === 0
+      ? "Sluice has ended the stream of events: it is gone, or we read too slowly"
+      : `Sluice has ended before this happened: ${until.join(" or ")}`,
+  );
+}
+
+function eventName(word: string): EventName {
+  const found = EVENT_NAMES.find((name) => name === word.trim());
+  if (found !== undefined) return found;
+  const meant = suggest(word, EVENT_NAMES);
+  throw usage(
+    `--until: there is no event ${quoteIfOdd(word)}; ` +
+      (meant === null ? `there are ${EVENT_NAMES.join(", ")}` : `did you mean ${meant}?`),
+  );
+}
