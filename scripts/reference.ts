@@ -96,7 +96,9 @@ export function renderReference(): string {
         `### \`sluice ${command.usage}\`\n`,
         `${command.doc}\n`,
         ...command.flags.map((flag) =>
-          `- \`--${flag.name}${flag.value === null ? "" : ` ${flag.value}`}\`: ${flag.help}\n`
+          `- ${flag.short === undefined ? "" : `\`-${flag.short}\`, `}\`--${flag.name}${
+            flag.value === null ? "" : ` ${flag.value}`
+          }\`: ${flag.help}\n`
         ),
       ].join("\n")
     ),

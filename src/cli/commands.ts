@@ -36,6 +36,8 @@ export interface Operands {
   readonly most: number;
   /** What they may be, for completions. */
   readonly choices?: readonly string[];
+  /** They are names that the running Sluice knows, or files. */
+  readonly kind?: "upstreams" | "endpoints" | "files";
   /** `--` and words after it belong to the command as they are. */
   readonly rest?: true;
 }

@@ -3,7 +3,7 @@
 import { flagName, GROUPS } from "../config/option.ts";
 import { OPTION_PATHS, optionAt, type OptionPath, shortPath } from "../config/options.ts";
 import { type Command, COMMANDS } from "./commands.ts";
-import { EXIT_MEANINGS } from "./exit_code.ts";
+import { EXIT, EXIT_MEANINGS } from "./exit_code.ts";
 import { versionText } from "./version.ts";
 
 /** Width of the column with names. */
@@ -45,10 +45,22 @@ export function commandHelp(command: Command): string {
     ...(command.flags.length === 0 ? [] : [
       "Flags:",
       ...command.flags.map((flag) =>
-        row(`--${flag.name}${flag.value === null ? "" : ` ${flag.value}`}`, flag.help)
+        row(
+          `${flag.short === undefined ? "" : `-${flag.short}, `}--${flag.name}` +
+            (flag.value === null ? "" : ` ${flag.value}`),
+          flag.help,
+        )
       ),
       "",
     ]),
+    ...(command.verb === true
+      ? [
+        "Exit codes:",
+        ...EXIT_MEANINGS.filter(([code]) => code !== EXIT.bind)
+          .map(([code, meaning]) => row(String(code), meaning)),
+        "",
+      ]
+      : []),
     ...(command.configured ? ['All options of "sluice --help" may be given as well.', ""] : []),
   ].join("\n");
 }

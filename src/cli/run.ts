@@ -5,12 +5,16 @@ import type { Config } from "../config/config.ts";
 import { formatProblem } from "../config/problem.ts";
 import { type Arguments, parseArguments } from "./arguments.ts";
 import { commandNamed } from "./commands.ts";
+import { completions, SHELLS } from "./completions.ts";
 import { demo } from "./demo.ts";
 import { EXIT } from "./exit_code.ts";
+import { explainOffline, explainsOffline } from "./explain_verb.ts";
 import { commandHelp, generalHelp } from "./help.ts";
+import { manualPage } from "./manual_page.ts";
 import { print, printError, printProblems, printWarnings } from "./output.ts";
 import { readConfig } from "./read_config.ts";
 import { check, showConfig } from "./show_config.ts";
+import { isVerb, runVerb } from "./verbs.ts";
 import { formatVersion, versionInfo } from "./version.ts";
 
 /** Serves until stopped and resolves with the exit code. Handed in, so that commands can be tested without. */
@@ -37,11 +41,17 @@ export async function run(runtime: Runtime, system: System, serve: Serve): Promi
     return EXIT.usage;
   }
   if (args.help || args.command === "help") return help(system, args);
+  if (args.command === "explain" && explainsOffline(system, args)) {
+    return await explainOffline(runtime, system, args);
+  }
   if (isVerb(args.command)) return await runVerb(runtime, system, args, args.command);
   switch (args.command) {
-    case "completions":
-      print(system, completions(args.operands[0] ?? ""));
-      return EXIT.done;
+    case "completions": {
+      const shell = SHELLS.find((name) => name === args.operands[0]);
+      if (shell !== undefined) print(system, completions(shell));
+      else printError(system, `sluice completions: there are ${SHELLS.join(", ")}\n`);
+      return shell === undefined ? EXIT.usage : EXIT.done;
+    }
     case "man":
       print(system, manualPage());
       return EXIT.done;

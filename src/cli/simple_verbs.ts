@@ -14,6 +14,10 @@ const START_MS = 60_000;
 const DRAIN_MS = 30_000;
 
 export async function status(call: VerbCall): Promise<ExitCode> {
+  const names = call.text("names");
+  if (names !== null && names !== "upstreams" && names !== "endpoints") {
+    throw usage("--names: must be upstreams or endpoints");
+  }
   const told = await call.ask("GET", "/status", {}, call.timeout(ANSWER_MS));
   if (call.json) {
     call.tell(told, "");
@@ -21,7 +25,8 @@ export async function status(call: VerbCall): Promise<ExitCode> {
   }
   let text: string;
   try {
-    text = statusText(told as unknown as Status);
+    const status = told as unknown as Status;
+    text = names === null ? statusText(status) : nameLines(status, names);
   } catch (error) {
     // Its members are not what we take them for: another program, or a Sluice of another time.
     const what = error instanceof Error ? error.message : "";
@@ -29,6 +34,11 @@ export async function status(call: VerbCall): Promise<ExitCode> {
   }
   print(call.system, text);
   return EXIT.done;
+}
+
+function nameLines({ upstreams }: Status, which: "upstreams" | "endpoints"): string {
+  const found = which === "upstreams" ? upstreams : upstreams.flatMap(({ endpoints }) => endpoints);
+  return [...new Set(found.map(({ name }) => `${printable(name)}\n`))].join("");
 }
 
 export async function pause(call: VerbCall): Promise<ExitCode> {

@@ -5,7 +5,10 @@
  *
  * @param right columns whose cells stand at the right
  */
-export function alignedRows(rows: readonly (readonly string[])[], right: ReadonlySet<number> = new Set()): string[] {
+export function alignedRows(
+  rows: readonly (readonly string[])[],
+  right: ReadonlySet<number> = new Set(),
+): string[] {
   const widths: number[] = [];
   for (const row of rows) {
     row.forEach((cell, column) => widths[column] = Math.max(widths[column] ?? 0, cell.length));

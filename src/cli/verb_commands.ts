@@ -39,7 +39,8 @@ function common(timeout: string): readonly CommandFlag[] {
 }
 
 const ANSWER = "longest wait for the answer  (default 10s)";
-const UPSTREAM: Operands = { names: "[UPSTREAM]", least: 0, most: 1 };
+const UPSTREAM: Operands = { names: "[UPSTREAM]", least: 0, most: 1, kind: "upstreams" };
+const ENDPOINT: Operands = { names: "ENDPOINT", least: 1, most: 1, kind: "endpoints" };
 const WAIT_IDLE = flag("wait-idle", "DURATION", "wait for requests in flight to end  (default 0)");
 const OF_UPSTREAM = flag("upstream", "NAME", "the endpoint's upstream, if several have one of that name");
 
@@ -48,9 +49,14 @@ export const VERB_COMMANDS: readonly Command[] = [
     name: "status",
     usage: "status [--json]",
     summary: "show listeners, workers, upstreams and endpoints",
-    doc: "One screen about the running Sluice. With --json everything that is known, as one object.",
+    doc:
+      "One screen about the running Sluice. With --json everything that is known, as one object. With --names only the " +
+      "names of its upstreams or endpoints, one a line.",
     configured: false,
-    flags: common(ANSWER),
+    flags: [
+      flag("names", "upstreams|endpoints", "print only these names", { choices: ["upstreams", "endpoints"] }),
+      ...common(ANSWER),
+    ],
     verb: true,
   },
   {
@@ -129,7 +135,7 @@ export const VERB_COMMANDS: readonly Command[] = [
       flag("window", "DURATION", "time for what is open to end  (default 30s)"),
       ...common("longest wait for the answer  (default 10s; with --wait the window and 10s)"),
     ],
-    operands: { names: "ENDPOINT", least: 1, most: 1 },
+    operands: ENDPOINT,
     verb: true,
   },
   {
@@ -139,7 +145,7 @@ export const VERB_COMMANDS: readonly Command[] = [
     doc: "Ends what `drain` began.",
     configured: false,
     flags: [OF_UPSTREAM, ...common(ANSWER)],
-    operands: { names: "ENDPOINT", least: 1, most: 1 },
+    operands: ENDPOINT,
     verb: true,
   },
   {
@@ -204,7 +210,7 @@ export const VERB_COMMANDS: readonly Command[] = [
       "ready, and lets the old one end. If the new one fails nothing has changed.",
     configured: false,
     flags: common("longest wait for the new one to serve  (default 1m)"),
-    operands: { names: "[BINARY]", least: 0, most: 1 },
+    operands: { names: "[BINARY]", least: 0, most: 1, kind: "files" },
     verb: true,
   },
   {
