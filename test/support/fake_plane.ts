@@ -146,6 +146,11 @@ function totals(more: Partial<Totals> = {}): Totals {
   };
 }
 
+const REASONS = {
+  ...Object.fromEntries(REASON_CODES.map((code) => [code, 0])),
+  hold_timeout: 1,
+} as Status["reasons"];
+
 /** A Sluice with one upstream of two endpoints, started an hour ago. */
 export function sampleStatus(more: Partial<Status> = {}): Status {
   return {
@@ -162,10 +167,7 @@ export function sampleStatus(more: Partial<Status> = {}): Status {
     tunnels: 0,
     resident_bytes: 50 * 1024 * 1024,
     totals: totals(),
-    reasons: {
-      ...Object.fromEntries(REASON_CODES.map((code) => [code, 0])),
-      hold_timeout: 1,
-    } as Status["reasons"],
+    reasons: REASONS,
     workers: [],
     upstreams: [{
       name: "app",
@@ -176,6 +178,8 @@ export function sampleStatus(more: Partial<Status> = {}): Status {
       queue_size: 100,
       in_flight: 1,
       totals: totals(),
+      waits_ms: [],
+      reasons: REASONS,
       endpoints: [
         {
           name: "127.0.0.1:3000",
