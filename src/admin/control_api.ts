@@ -6,6 +6,7 @@
  * is `{"error": code, "message": …}` with the status of `REFUSALS`, and `problems` where there are several.
  */
 
+import { endpointAddress } from "../config/address.ts";
 import { type ControlPlane, type Outcome, type Refusal } from "../control/plane.ts";
 import {
   errorReply,
@@ -22,6 +23,8 @@ import { REFUSALS } from "./refusal_table.ts";
 const MAX_WAIT_MS = 7 * 24 * 3_600_000;
 /** How long verbs wait that are not told. */
 export const DEFAULT_TIMEOUT_MS = 30_000;
+
+const ENDPOINT = endpointAddress();
 
 /** All routes of the control socket. */
 export function controlRoutes(plane: ControlPlane): readonly HttpRoute[] {
@@ -58,14 +61,14 @@ export function controlRoutes(plane: ControlPlane): readonly HttpRoute[] {
       return () => plane.renew(token, leaseMs);
     }),
     post("/drain", (body) => {
-      const endpoint = body.requiredText("endpoint");
+      const endpoint = endpointName(body.requiredText("endpoint"));
       const upstream = body.text("upstream");
       const windowMs = body.number("window_ms", MAX_WAIT_MS, DEFAULT_TIMEOUT_MS);
       const wait = body.flag("wait");
       return () => plane.drain(endpoint, upstream, windowMs, wait);
     }),
     post("/undrain", (body) => {
-      const endpoint = body.requiredText("endpoint");
+      const endpoint = endpointName(body.requiredText("endpoint"));
       const upstream = body.text("upstream");
       return () => plane.undrain(endpoint, upstream);
     }),
@@ -108,6 +111,12 @@ export function controlRoutes(plane: ControlPlane): readonly HttpRoute[] {
     }),
     post("/reopen", () => () => plane.reopenLogs()),
   ];
+}
+
+/** The name that an address has as an endpoint: `3000` is `127.0.0.1:3000`. Other words stay as they are. */
+function endpointName(word: string): string {
+  const parsed = ENDPOINT.parse(word);
+  return parsed.ok ? parsed.value.name : word;
 }
 
 /** One event a line, from now on, until either side leaves. */

@@ -2,7 +2,7 @@
 
 import type { Runtime, System } from "../../runtime/contract.ts";
 import type { Arguments } from "./arguments.ts";
-import { EXIT, type ExitCode } from "./exit_code.ts";
+import type { ExitCode } from "./exit_code.ts";
 import { explainVerb } from "./explain_verb.ts";
 import { findControl } from "./find_control.ts";
 import {
