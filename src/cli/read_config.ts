@@ -14,9 +14,7 @@ import { pemFault } from "./files.ts";
  */
 export async function readConfig(system: System, flags: Flags): Promise<Loaded | Rejected> {
   const flag = flags["config"];
-  const variable = system.env[envName("config")];
-  // Empty or repeated: loadConfig says so.
-  const path = flag !== undefined ? (flag.length === 1 ? flag[0] ?? "" : "") : variable ?? "";
+  const path = configPath(system, flags);
   if (path === "") return loadConfig({ flags, env: system.env, file: null });
   const origin: Origin = flag !== undefined
     ? { source: "flag", name: flagName("config"), line: null }
@@ -30,6 +28,13 @@ export async function readConfig(system: System, flags: Flags): Promise<Loaded |
     const problem = problemAt(origin, "config", `cannot be read: ${reasonOf(error)}`);
     return { ok: false, problems: [problem, ...problems], nothingToServe: false };
   }
+}
+
+/** The path of the file, "-" for standard input, "" when there is none. Empty or repeated: loadConfig says so. */
+export function configPath(system: System, flags: Flags): string {
+  const flag = flags["config"];
+  if (flag !== undefined) return flag.length === 1 ? flag[0] ?? "" : "";
+  return system.env[envName("config")] ?? "";
 }
 
 /** Tries to read the certificate files that the configuration names, and looks into them. */
@@ -48,7 +53,7 @@ export async function checkFiles(system: System, loaded: Loaded): Promise<readon
 }
 
 /** Option paths and the files they name; each file once. */
-function filesOf(config: Config): readonly (readonly [path: string, file: string])[] {
+export function filesOf(config: Config): readonly (readonly [path: string, file: string])[] {
   const found = new Map<string, string>();
   const add = (path: string, file: string | null | undefined) => {
     if (file !== null && file !== undefined && !found.has(file)) found.set(file, path);

@@ -11,6 +11,7 @@ import { EXIT } from "./exit_code.ts";
 import { explainOffline, explainsOffline } from "./explain_verb.ts";
 import { commandHelp, generalHelp } from "./help.ts";
 import { manualPage } from "./manual_page.ts";
+import { rereadable, type RereadableConfig } from "./config_source.ts";
 import { print, printError, printProblems, printWarnings } from "./output.ts";
 import { readConfig } from "./read_config.ts";
 import { check, showConfig } from "./show_config.ts";
@@ -22,7 +23,10 @@ export type Serve = (
   runtime: Runtime,
   system: System,
   config: Config,
-  hooks?: { readonly onReady?: (listeners: readonly Address[]) => void },
+  hooks?: {
+    readonly onReady?: (listeners: readonly Address[]) => void;
+    readonly source?: RereadableConfig | string;
+  },
 ) => Promise<number>;
 
 const INTRODUCTION = `sluice: nothing says where requests should go
@@ -82,7 +86,7 @@ async function configured(runtime: Runtime, system: System, args: Arguments, ser
   }
   if (args.command === "config") return showConfig(system, result, args.own.has("json"));
   printWarnings(system, result.warnings);
-  return await serve(runtime, system, result.config);
+  return await serve(runtime, system, result.config, { source: rereadable(system, args.flags, result) });
 }
 
 function help(system: System, args: Arguments): number {

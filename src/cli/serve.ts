@@ -4,24 +4,33 @@
  */
 
 import { type Address, type Runtime, type System, SystemError } from "../../runtime/contract.ts";
-import { printListen } from "../config/address.ts";
-import type { Config } from "../config/config.ts";
+import { listenKeys, printAddress, printListen } from "../config/address.ts";
+import type { Config, ListenConfig } from "../config/config.ts";
+import { SluicePlane } from "../control/control_plane.ts";
 import { Controller, type ControllerObserver } from "../control/controller.ts";
-import type { StartFailure } from "../control/messages.ts";
+import { EventHub } from "../control/event_hub.ts";
+import type { StartFailure, WorkerEvent } from "../control/messages.ts";
 import type { StartWorker } from "../control/worker_link.ts";
 import { type Logger } from "../observe/logger.ts";
 import { openLogger } from "../observe/watcher.ts";
 import { findPortInUse, keepSockets } from "./bind_listeners.ts";
+import type { RereadableConfig } from "./config_source.ts";
+import { FileWatch } from "./config_watch.ts";
+import { logEvent, logReload } from "./control_log.ts";
 import { EXIT, type ExitCode } from "./exit_code.ts";
 import { named } from "./files.ts";
 import { localWorker } from "./local_worker.ts";
 import { printError } from "./output.ts";
-import { Sockets } from "./sockets.ts";
+import { endpointProbe } from "./probe.ts";
+import { type GivenSocket, Sockets } from "./sockets.ts";
+import { versionInfo } from "./version.ts";
 import { workerProcesses } from "./worker_process.ts";
 
 export interface ServeHooks {
   /** Everything is bound and the ready signals have been given. */
   readonly onReady?: (listeners: readonly Address[]) => void;
+  /** For reading the configuration anew, or why it cannot be. */
+  readonly source?: RereadableConfig | string;
 }
 
 export async function serve(
@@ -41,20 +50,50 @@ export async function serve(
   }
   const sockets = new Sockets(runtime, []);
   let start: StartWorker;
+  const kept: (readonly GivenSocket[])[] = [];
   if (count > 1) {
     const inUse = await findPortInUse(sockets, config);
     if (inUse !== null) return fail(system, EXIT.bind, inUse);
     const keeping = await keepSockets(sockets, config, count);
     if (!keeping.ok) return fail(system, EXIT.bind, keeping.message);
-    start = workerProcesses(system, keeping.kept);
+    kept.push(...keeping.kept);
+    start = workerProcesses(system, kept);
   } else {
     start = localWorker(sockets.runtime, system, logger);
   }
-  const controller = new Controller(runtime.clock, config, count, start, new LoggingObserver(logger));
+  const events = new EventHub(runtime.clock);
+  events.noted = (event) => logEvent(logger, event);
+  const observer = new LoggingObserver(logger, events);
+  const controller = new Controller(runtime.clock, config, count, start, observer);
   const stopping = stopSignals(system);
   system.onSignal("SIGUSR1", () => controller.reopen());
+  const { source = "This configuration was not read from anywhere." } = hooks;
+  const plane = new SluicePlane({
+    clock: runtime.clock,
+    controller,
+    events,
+    version: versionInfo(runtime, system).version,
+    runtime: `${runtime.name} ${runtime.version}`,
+    pid: system.pid,
+    residentBytes: () => system.residentBytes(),
+    source: typeof source === "string" ? source : {
+      ...source,
+      portInUse: (before, after) => newPortInUse(sockets, count, before, after),
+    },
+    probe: endpointProbe(runtime, system),
+    changed: ({ listen }) => dropSockets(sockets, kept, listen),
+    stop: (now) => stopping.ask(now),
+    // deno-lint-ignore require-await -- the contract wants a promise
+    reopenLogs: async () => controller.reopen(),
+  });
+  const reload = async () => {
+    const outcome = await plane.reload();
+    if (outcome.ok) logReload(logger, outcome);
+    else if (outcome.problems === undefined) logger.error("reload_failed", outcome.message);
+  };
 
   const files = new Map<string, string>();
+  let watch: FileWatch | null = null;
   const started = await Promise.race([controller.start(), stopping.first]);
   if (typeof started === "object") {
     if (!started.ok) return failed(system, started.failure);
@@ -71,12 +110,19 @@ export async function serve(
       .join(", ");
     const workers = count > 1 ? ` with ${count} workers` : "";
     logger.info("sluice", `listening on ${where}${workers}`);
+    system.onSignal("SIGHUP", () => void reload());
+    if (config.process.watch && typeof source === "string") logger.warn("watch", source);
+    else if (config.process.watch && typeof source !== "string") {
+      watch = new FileWatch(runtime.clock, system, () => source.files(plane.loaded ?? source.loaded), reload);
+    }
     hooks.onReady?.(started.addresses);
   }
 
   const signal = await Promise.race([stopping.first, controller.ended]);
+  watch?.end();
   if (typeof signal === "string") {
     void system.notifySupervisor("STOPPING=1");
+    events.note({ event: "stopping" });
     void stopping.second.then(() => controller.abort());
     void sockets.closeHeld();
     void controller.stop().then(({ connections }) => {
@@ -152,7 +198,12 @@ async function announce(
 }
 
 /** The first request to stop, and the second, which means now. */
-function stopSignals(system: System): { first: Promise<string>; second: Promise<void> } {
+function stopSignals(system: System): {
+  readonly first: Promise<string>;
+  readonly second: Promise<void>;
+  /** Somebody asks without a signal. */
+  ask(now: boolean): void;
+} {
   const first = Promise.withResolvers<string>();
   const second = Promise.withResolvers<void>();
   let count = 0;
@@ -163,18 +214,57 @@ function stopSignals(system: System): { first: Promise<string>; second: Promise<
       else second.resolve();
     });
   }
-  return { first: first.promise, second: second.promise };
+  const ask = (now: boolean) => {
+    count++;
+    first.resolve("stop");
+    if (now) second.resolve();
+  };
+  return { first: first.promise, second: second.promise, ask };
+}
+
+/** What keeps us from listening where only the new configuration says. */
+async function newPortInUse(
+  sockets: Sockets,
+  workers: number,
+  before: Config,
+  after: Config,
+): Promise<string | null> {
+  const unix = after.listen.find(({ address }) => address.kind === "unix");
+  if (workers > 1 && unix !== undefined) {
+    return `${printListen(unix)}: several workers cannot share a Unix socket`;
+  }
+  // A worker that is alone finds out by itself.
+  if (workers === 1) return null;
+  const old = listenKeys(before.listen);
+  const keys = listenKeys(after.listen);
+  return await findPortInUse(sockets, after, after.listen.filter((_, at) => !old.includes(keys[at] ?? "")));
+}
+
+/** Sockets kept for workers where nobody listens any more: later workers do not get them. */
+function dropSockets(
+  sockets: Sockets,
+  kept: (readonly GivenSocket[])[],
+  listen: readonly ListenConfig[],
+): void {
+  const named = new Set(listen.map(({ address }) => printAddress(address)));
+  const stay = kept.filter(([first]) => first !== undefined && named.has(printAddress(first.asked)));
+  kept.splice(0, kept.length, ...stay);
+  void sockets.closeHeld(listen.map(({ address }) => address));
 }
 
 class LoggingObserver implements ControllerObserver {
   readonly #logger: Logger;
+  readonly #events: EventHub;
 
-  constructor(logger: Logger) {
+  constructor(logger: Logger, events: EventHub) {
     this.#logger = logger;
+    this.#events = events;
   }
 
   workerEnded(index: number, pid: number, why: string, pauseMs: number): void {
     const pause = Math.round(pauseMs);
+    this.#events.workerGone(index);
+    this.#events.note({ event: "worker_ended", worker: index + 1, detail: why });
     this.#logger.error("worker_ended", `worker ${index + 1} ended: ${why}; a new one starts in ${pause} ms`, {
       worker: index + 1,
       pid,
@@ -182,10 +272,13 @@ class LoggingObserver implements ControllerObserver {
   }
 
   workerBack(index: number, pid: number): void {
+    this.#events.note({ event: "worker_back", worker: index + 1, detail: `process ${pid}` });
     this.#logger.info("worker_back", `worker ${index + 1} serves again`, { worker: index + 1, pid });
   }
 
-  workerEvent(): void {}
+  workerEvent(index: number, event: WorkerEvent, before: boolean): void {
+    this.#events.fromWorker(index, event, before);
+  }
 
   workerConfused(index: number, what: string): void {
     this.#logger.error("worker_confused", `worker ${index + 1} ${what}`, { worker: index + 1 });

@@ -12,6 +12,7 @@ import {
   SystemError,
   type Timer,
 } from "../../runtime/contract.ts";
+import { listenKeys } from "../config/address.ts";
 import type { Config } from "../config/config.ts";
 import { Turn } from "../conn/turn.ts";
 import type { Change, EndpointName, OrderResult, Standing } from "../control/messages.ts";
@@ -19,7 +20,7 @@ import { Front } from "../front/front.ts";
 import type { Watcher } from "../observe/watcher.ts";
 import type { Endpoint } from "../upstream/endpoint.ts";
 import type { Upstream } from "../upstream/upstream.ts";
-import { bindAll, listenKeys, type OpenListener } from "./bind_listeners.ts";
+import { bindAll, type OpenListener } from "./bind_listeners.ts";
 import { readServerTls } from "./files.ts";
 import { buildWorld, type BuiltWorld, type Sharing } from "./world.ts";
 
@@ -194,6 +195,7 @@ export class Service {
       return {
         ok: true,
         addresses: listeners.map(({ listener }) => listener.address),
+        upstreams: built.changed,
         notes: stale
           ? ["tls: a listener that is open keeps its certificate until a restart or an upgrade"]
           : [],

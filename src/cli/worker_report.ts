@@ -44,6 +44,7 @@ export function workerReport(
         waiting: upstream.waiting,
         waitsMs: upstream.waits(now, MOST_TOLD),
         inFlight: upstream.inFlight,
+        tunnels: front.tunnelsOf(upstream),
         totals: totalsOf(tally),
         reasons: reasonsOf(tally),
         endpoints: upstream.endpoints.map((endpoint): EndpointReport => ({

@@ -31,12 +31,14 @@ export interface Sharing {
   readonly upstream: Pick<UpstreamSettings, "slotSource" | "retryLeast">;
 }
 
-const NOT_SHARED: Sharing = { slots: null, upstream: {} };
+export const NOT_SHARED: Sharing = { slots: null, upstream: {} };
 
 export interface BuiltWorld {
   readonly world: World;
   /** In the order of the configuration. */
   readonly upstreams: readonly Upstream[];
+  /** Those of them that were there before and get other settings. */
+  readonly changed: readonly string[];
   /**
    * Gives upstreams that were there before their new settings. To be called once, when the world is put in use.
    *
@@ -124,7 +126,7 @@ export async function buildWorld(
     maxConnections: server.maxConnections,
   };
   const apply = () => changed.flatMap(([upstream, wanted]) => upstream.reconfigure(wanted));
-  return { world, upstreams, apply };
+  return { world, upstreams, changed: changed.map(([{ name }]) => name), apply };
 }
 
 /** Slots are no setting: they come and go. */
@@ -134,7 +136,8 @@ function sameSettings(a: UpstreamSettings, b: UpstreamSettings): boolean {
   return a.policy === b.policy && text(a) === text(b);
 }
 
-async function endpointSettings(
+/** @throws SystemError when a file of `upstream_tls` cannot be read or used */
+export async function endpointSettings(
   system: System,
   upstream: UpstreamConfig,
   sharing: Sharing,

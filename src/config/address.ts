@@ -183,3 +183,17 @@ function defaultPort(scheme: AddressParts["scheme"]): number | null {
 function bracketed(host: string): string {
   return host.includes(":") ? `[${host}]` : host;
 }
+
+/**
+ * A name for each entry: what is written the same is the same listener, also after a change. Port 0 may be there
+ * several times.
+ */
+export function listenKeys(listen: readonly ListenConfig[]): readonly string[] {
+  const seen = new Map<string, number>();
+  return listen.map((entry) => {
+    const text = printListen(entry);
+    const times = seen.get(text) ?? 0;
+    seen.set(text, times + 1);
+    return times === 0 ? text : `${text} (${times + 1})`;
+  });
+}

@@ -93,6 +93,7 @@ export function buildProcess(values: OptionValues): ProcessConfig {
   return {
     workers: values.workers,
     control: values.control,
+    watch: values.watch,
     readyFd: values.ready_fd,
     portFile: values.port_file,
     pidFile: values.pid_file,

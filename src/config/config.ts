@@ -169,6 +169,8 @@ export interface ProcessConfig {
   readonly workers: number | null;
   /** Path of the control socket, "off" = none, null = a path derived from the first port. */
   readonly control: string | null;
+  /** Read the configuration anew when its file changes. */
+  readonly watch: boolean;
   readonly readyFd: number | null;
   readonly portFile: string | null;
   readonly pidFile: string | null;

@@ -246,6 +246,17 @@ export const SERVER_OPTIONS = {
       "at that, so leave some room. Linux only; listeners must be TCP.",
     example: "auto",
   },
+  "watch": {
+    group: "Process",
+    scope: "process",
+    type: boolean(),
+    default: "false",
+    help: "read the configuration anew when its file changes",
+    doc:
+      "Looks at the file of `config`, and at the certificate files that it names, once a second. What changes " +
+      "is what `sluice reload` and SIGHUP do: a file with problems changes nothing.",
+    example: "true",
+  },
   "drain_timeout": {
     group: "Process",
     scope: "server",

@@ -14,7 +14,9 @@ export const UPSTREAM_OPTIONS = {
     help: "how long a request waits for an endpoint to return",
     doc:
       "While no endpoint can be reached, requests wait in order of arrival, and go on as soon as one is back. " +
-      "Counts from the arrival of the request; then it is answered with 503. `0` holds nothing.",
+      "Counts from the arrival of the request; then it is answered with 503. `0` holds nothing. " +
+      "While an upstream is paused on purpose, requests wait for 30 s at least, whatever is said here; at the end " +
+      "of the pause the time begins anew.",
     example: "1m",
   },
   "hold_interval": {

@@ -6,6 +6,7 @@
  */
 
 import type { Address, Clock, Timer } from "../../runtime/contract.ts";
+import { listenKeys } from "../config/address.ts";
 import type { Config } from "../config/config.ts";
 import type { KnownWorker } from "./build_status.ts";
 import {
@@ -22,6 +23,7 @@ import { OrderBook } from "./order_book.ts";
 import { addReports, emptyReport, keepNames, type Report, sumsOnly } from "./report.ts";
 import { restartPause } from "./restart_pause.ts";
 import { RollCall } from "./roll_call.ts";
+import { newSeat, type Seat } from "./seat.ts";
 import { type LimitedEndpoint, SlotLedger } from "./slot_ledger.ts";
 import type { StartWorker, WorkerExit, WorkerLink } from "./worker_link.ts";
 
@@ -51,24 +53,17 @@ export type Started =
   | { readonly ok: true; readonly addresses: readonly Address[] }
   | { readonly ok: false; readonly failure: StartFailure };
 
-interface Seat {
-  readonly index: number;
-  /** Null between an end and the next start. */
-  link: WorkerLink | null;
-  serial: number;
-  /** - `new`: nothing heard; `ready`: waits for its start; `started`: binds; `listening`; `stopped`: is about to end. */
-  state: "new" | "ready" | "started" | "listening" | "stopped";
-  listeningSince: number;
-  /** Ends in a row, and those of them before it listened. */
-  failures: number;
-  startFailures: number;
-  why: string;
-  /** What it told last. */
-  report: Report;
-  timer: Timer | null;
-  /** Times it was filled anew. */
-  restarts: number;
-}
+/** What became of a change of configuration. */
+export type Changed =
+  | {
+    readonly ok: true;
+    /** What cannot be changed, a line each. */
+    readonly notes: readonly string[];
+    /** Upstreams that were there before and are others now. */
+    readonly upstreams: readonly string[];
+  }
+  /** Nothing has changed. */
+  | { readonly ok: false; readonly message: string };
 
 export class Controller {
   readonly #clock: Clock;
@@ -182,8 +177,13 @@ export class Controller {
    * @returns their answers; who is gone before it answered has none
    */
   order(order: Order, standing: Partial<Standing> = {}): Promise<readonly OrderResult[]> {
-    this.#standing = { ...this.#standing, ...standing };
+    this.stand(standing);
     return this.#issue(order, this.#seats);
+  }
+
+  /** What stands from now on; the workers know. */
+  stand(standing: Partial<Standing>): void {
+    this.#standing = { ...this.#standing, ...standing };
   }
 
   #issue(order: Order, seats: readonly Seat[]): Promise<readonly OrderResult[]> {
@@ -202,23 +202,19 @@ export class Controller {
   /**
    * Goes over to another configuration in all workers, or in none.
    *
-   * @param listen where to listen, in its order; null = where the configuration says
+   * Listeners that are written the same in both stay as they are.
+   *
    * @param drainMs for what endpoints and upstreams that are not used any more still have
-   * @returns what cannot be changed, a line each, or why nothing has changed
    */
   async change(
     config: Config,
-    listen: readonly (Address | null)[],
     drainMs: number,
-  ): Promise<
-    { readonly ok: true; readonly notes: readonly string[] } | {
-      readonly ok: false;
-      readonly message: string;
-    }
-  > {
+  ): Promise<Changed> {
     if (this.#changing) return { ok: false, message: "the configuration is being changed already" };
     if (this.#phase !== "serving") return { ok: false, message: `Sluice is ${this.#phase}` };
     this.#changing = true;
+    const bound = new Map(listenKeys(this.#config.listen).map((key, at) => [key, this.#addresses?.[at]]));
+    const listen = listenKeys(config.listen).map((key) => bound.get(key) ?? null);
     try {
       const prepared = await this.#prepare(config, listen);
       const failed = prepared.find((result) => !result.ok);
@@ -234,7 +230,9 @@ export class Controller {
       const serving = this.#seats.filter(({ state }) => state === "started" || state === "listening");
       this.#ledger.reconfigure(limitedEndpoints(config), serving.map(({ index }) => index));
       await committed;
-      return { ok: true, notes: prepared.flatMap((result) => result.ok ? result.notes?.slice() ?? [] : []) };
+      const all = prepared.filter((result) => result.ok);
+      const notes = new Set(all.flatMap((result) => result.notes ?? []));
+      return { ok: true, notes: [...notes], upstreams: all[0]?.upstreams ?? [] };
     } finally {
       this.#changing = false;
       this.#begin();
@@ -458,22 +456,6 @@ export class Controller {
     seat.report = report;
     this.#calls.answered(seat.index);
   }
-}
-
-function newSeat(index: number): Seat {
-  return {
-    index,
-    link: null,
-    serial: 0,
-    state: "new",
-    listeningSince: 0,
-    failures: 0,
-    startFailures: 0,
-    why: "",
-    report: emptyReport(),
-    timer: null,
-    restarts: 0,
-  };
 }
 
 function addressesOf(results: readonly OrderResult[]): readonly Address[] | null {

@@ -80,6 +80,8 @@ export type OrderResult =
     readonly addresses?: readonly Address[];
     /** After `prepare`: what cannot be changed, a line each. */
     readonly notes?: readonly string[];
+    /** After `prepare`: upstreams that are there already and are to be others. */
+    readonly upstreams?: readonly string[];
   }
   | { readonly ok: false; readonly failure: StartFailure };
 

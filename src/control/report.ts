@@ -34,6 +34,8 @@ export interface UpstreamReport {
   /** How long the oldest of them have waited, oldest first; at most `MOST_TOLD`. */
   readonly waitsMs: readonly number[];
   readonly inFlight: number;
+  /** Those of them that are tunnels. */
+  readonly tunnels: number;
   readonly totals: Totals;
   readonly reasons: ReasonCounts;
   /** In the order of the configuration. */
@@ -133,6 +135,7 @@ export function sumsOnly(report: Report): Report {
       waiting: 0,
       waitsMs: [],
       inFlight: 0,
+      tunnels: 0,
       endpoints: upstream.endpoints.map((endpoint) => ({
         ...endpoint,
         state: null,
@@ -202,6 +205,7 @@ function addUpstreams(a: UpstreamReport, b: UpstreamReport): UpstreamReport {
     waiting: a.waiting + b.waiting,
     waitsMs: [...a.waitsMs, ...b.waitsMs].sort((one, other) => other - one).slice(0, MOST_TOLD),
     inFlight: a.inFlight + b.inFlight,
+    tunnels: a.tunnels + b.tunnels,
     totals: addTotals(a.totals, b.totals),
     reasons: addReasons(a.reasons, b.reasons),
     endpoints: merge(a.endpoints, b.endpoints, addEndpoints),

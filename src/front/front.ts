@@ -29,6 +29,7 @@ import { maxForwards } from "../http1/request_rules.ts";
 import { normalizedPath, parseAuthority, parseTarget } from "../http1/target.ts";
 import type { Endpoint } from "../upstream/endpoint.ts";
 import type { Tallied } from "../upstream/tally.ts";
+import type { Upstream } from "../upstream/upstream.ts";
 import { Farewell } from "./farewell.ts";
 import { generousPath, literalPath } from "./path_readings.ts";
 import { hostKey, type RouteMatch, type Router } from "./router.ts";
@@ -319,10 +320,10 @@ export class Front implements RequestHandler {
     this.#tunnels.delete(tunnel);
   }
 
-  /** Open tunnels through any of these endpoints. */
-  tunnelsThrough(endpoints: readonly Endpoint[]): number {
+  /** Open tunnels through an upstream. */
+  tunnelsOf(upstream: Upstream): number {
     let count = 0;
-    for (const tunnel of this.#tunnels) if (endpoints.includes(endpointOf(tunnel))) count++;
+    for (const tunnel of this.#tunnels) if (endpointOf(tunnel).owner === upstream) count++;
     return count;
   }
 

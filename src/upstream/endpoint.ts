@@ -58,7 +58,7 @@ export class Endpoint implements UpstreamConnectionOwner, RampOwner {
   readonly name: string;
   readonly idle: IdlePool;
   readonly ramp: Ramp = new Ramp(this);
-  readonly #owner: EndpointOwner;
+  readonly owner: EndpointOwner;
   #busy = 0;
   #dialing = 0;
   #slotLimit: number;
@@ -103,7 +103,7 @@ export class Endpoint implements UpstreamConnectionOwner, RampOwner {
     this.name = settings.name;
     this.idle = new IdlePool(settings.pool);
     this.#slotLimit = settings.maxInFlight === 0 ? Infinity : settings.slots ?? settings.maxInFlight;
-    this.#owner = owner;
+    this.owner = owner;
     this.#changed();
   }
 
@@ -257,7 +257,7 @@ export class Endpoint implements UpstreamConnectionOwner, RampOwner {
   #changed(): void {
     const places = this.places;
     if (places !== this.#placesTold) {
-      this.#owner.placesChanged(places - this.#placesTold);
+      this.owner.placesChanged(places - this.#placesTold);
       this.#placesTold = places;
     }
     if (this.#leftOutOf.length > 0) this.#comeBack();
@@ -282,7 +282,7 @@ export class Endpoint implements UpstreamConnectionOwner, RampOwner {
   }
 
   distrusted(): void {
-    this.#owner.distrusted(this);
+    this.owner.distrusted(this);
   }
 
   // UpstreamConnectionOwner
@@ -290,7 +290,7 @@ export class Endpoint implements UpstreamConnectionOwner, RampOwner {
   idleLost(connection: UpstreamConnection, idleMs: number): void {
     if (idleMs >= 0 && idleMs < SOON_MS) this.keepsAlive = false;
     this.idle.lost(connection, idleMs, connection.idleSince + Math.max(0, idleMs));
-    this.#owner.connectionLost(this);
+    this.owner.connectionLost(this);
   }
 
   busyClosed(): void {

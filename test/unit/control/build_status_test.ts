@@ -50,6 +50,7 @@ function workerReport(): Report {
       waiting: 2,
       waitsMs: [20.4, 10],
       inFlight: 1,
+      tunnels: 0,
       totals: totalsOf(tally),
       reasons: { hold_timeout: 2 },
       endpoints: [{

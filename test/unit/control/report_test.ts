@@ -45,6 +45,7 @@ function reportOf(endpoints: readonly EndpointReport[], waitsMs: readonly number
       waiting: waitsMs.length,
       waitsMs,
       inFlight: endpoints.length,
+      tunnels: 0,
       totals,
       reasons: { queue_full: 2 },
       endpoints,

@@ -1,0 +1,45 @@
+/** Log lines about what the controller does on request. */
+
+import type { EventBody } from "../control/event_hub.ts";
+import type { ReloadDone } from "../control/plane.ts";
+import type { Logger } from "../observe/logger.ts";
+
+/** One line, or one for each change. What workers log themselves is not repeated. */
+export function logEvent(logger: Logger, event: EventBody): void {
+  switch (event.event) {
+    case "paused": {
+      const lease = event.lease_ms === null ? "" : `, for ${event.lease_ms} ms at most`;
+      logger.info("paused", `${event.upstream}: requests are held${lease}`, { upstream: event.upstream });
+      return;
+    }
+    case "resumed": {
+      const why = event.because === "asked" ? "" : ": the lease has ended";
+      logger.info("resumed", `${event.upstream}: requests go on${why}`, { upstream: event.upstream });
+      return;
+    }
+    case "draining":
+    case "drained":
+    case "undrained":
+      logger.info(event.event, event.endpoint, { upstream: event.upstream, endpoint: event.endpoint });
+      return;
+    case "swapped": {
+      const { upstream, from, to } = event;
+      logger.info("swapped", `${upstream}: ${from.join(", ")} -> ${to.join(", ")}`, { upstream });
+      return;
+    }
+    case "reloaded":
+      for (const line of event.changes) logger.info("reloaded", line, { generation: event.generation });
+      return;
+    case "reload_failed":
+      for (const line of event.problems) logger.error("reload_failed", line);
+      return;
+    default:
+      // Told elsewhere.
+  }
+}
+
+/** What a reload that nobody waits for has come to, on top of `logEvent`. */
+export function logReload(logger: Logger, { changes, ignored }: ReloadDone): void {
+  if (changes.length + ignored.length === 0) logger.info("reloaded", "nothing has changed");
+  for (const line of ignored) logger.warn("reloaded", line);
+}

@@ -1,0 +1,63 @@
+/** Asks an endpoint itself whether it is ready, outside of all that is served. */
+
+import type { Address, ClientTls, Runtime, System } from "../../runtime/contract.ts";
+import { ask } from "../admin/http_client.ts";
+import type { Probe } from "../control/changes.ts";
+import { endpointSettings, NOT_SHARED } from "./world.ts";
+
+/** A single look takes no longer, so that one that hangs is not all there is. */
+const LOOK_MS = 5000;
+
+export function endpointProbe(runtime: Runtime, system: System): Probe {
+  return async (upstream, endpoint, healthPath, timeoutMs) => {
+    const one = { ...upstream, endpoints: [endpoint] };
+    const [settings] = await endpointSettings(system, one, NOT_SHARED);
+    if (settings === undefined) return "no such endpoint";
+    const { address, tls } = settings.key;
+    const patienceMs = Math.min(timeoutMs, LOOK_MS, upstream.connectTimeoutMs);
+    if (healthPath === null) return await accepts(runtime, address, tls, patienceMs);
+    const { answer } = ask(withTls(runtime, tls), address, {
+      method: "GET",
+      target: healthPath,
+      body: "",
+      timeoutMs: Math.min(timeoutMs, LOOK_MS),
+    });
+    const answered = await answer;
+    if (!answered.ok) return `${answered.code}: ${answered.detail}`;
+    const { status } = answered;
+    return status >= 200 && status < 400 ? null : `GET ${healthPath} is answered ${status}`;
+  };
+}
+
+/** Whether a connection can be opened; it is closed at once. */
+function accepts(
+  runtime: Runtime,
+  address: Address,
+  tls: ClientTls | null,
+  timeoutMs: number,
+): Promise<string | null> {
+  return new Promise((done) => {
+    runtime.dial({ address, tls, timeoutMs }, {
+      opened(socket) {
+        socket.close();
+        done(null);
+        return { data() {}, drained() {}, ended() {}, closed() {} };
+      },
+      failed: ({ code, detail }) => done(detail === "" ? code : `${code}: ${detail}`),
+    });
+  });
+}
+
+/** Dials as this endpoint is dialled. */
+function withTls(runtime: Runtime, tls: ClientTls | null): Runtime {
+  return {
+    name: runtime.name,
+    version: runtime.version,
+    capabilities: runtime.capabilities,
+    clock: runtime.clock,
+    dial: (options, events) => runtime.dial({ ...options, tls }, events),
+    resolve: (host) => runtime.resolve(host),
+    hold: (options) => runtime.hold(options),
+    listen: (options, events) => runtime.listen(options, events),
+  };
+}

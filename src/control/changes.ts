@@ -1,0 +1,264 @@
+/** Other configurations while serving: read anew, or with the endpoints of one upstream swapped. One at a time. */
+
+import type { Clock } from "../../runtime/contract.ts";
+import type { Config, EndpointConfig, UpstreamConfig } from "../config/config.ts";
+import type { Loaded, Rejected } from "../config/load.ts";
+import { checkOwnAddress } from "../config/own_address.ts";
+import { DEFAULT_ORIGIN, formatProblem, type Problem } from "../config/problem.ts";
+import { endpoints as endpointsType } from "../config/special_types.ts";
+import { sleep } from "./conditions.ts";
+import { configChanges, sameValue } from "./config_changes.ts";
+import type { Changed, Controller } from "./controller.ts";
+import type { Drains } from "./drains.ts";
+import type { EventHub } from "./event_hub.ts";
+import { refuse, upstreamNamed } from "./names.ts";
+import type { Pauses } from "./pauses.ts";
+import type { Outcome, ReloadDone } from "./plane.ts";
+
+const ENDPOINTS = endpointsType();
+/** Between two looks at an endpoint that is to become ready. */
+const PROBE_PAUSE_MS = 100;
+
+/** Where the configuration comes from. */
+export interface ConfigSource {
+  /** What serves now was made of this. */
+  readonly loaded: Loaded;
+  /** All sources anew. */
+  read(): Promise<Loaded | Rejected>;
+  /** Files that it names and that cannot be used. */
+  check(loaded: Loaded): Promise<readonly Problem[]>;
+  /** Ports that it wants to listen on and that somebody has; null = none. */
+  portInUse(before: Config, after: Config): Promise<string | null>;
+}
+
+/**
+ * Whether an endpoint is ready: it accepts a connection and, with a path, answers GET with 200 to 399.
+ *
+ * @returns null when it is, else why not
+ */
+export type Probe = (
+  upstream: UpstreamConfig,
+  endpoint: EndpointConfig,
+  healthPath: string | null,
+  timeoutMs: number,
+) => Promise<string | null>;
+
+/** Endpoints that took the place of those that the configuration names. */
+interface Swapped {
+  readonly configured: readonly EndpointConfig[];
+  readonly instead: readonly EndpointConfig[];
+}
+
+export interface ChangeParts {
+  readonly clock: Clock;
+  readonly controller: Controller;
+  readonly events: EventHub;
+  readonly pauses: Pauses;
+  readonly drains: Drains;
+  /** Or why the configuration cannot be read anew. */
+  readonly source: ConfigSource | string;
+  readonly probe: Probe;
+  /** The configuration is another one now, and `config_loaded` is now. */
+  readonly changed: (config: Config) => void;
+}
+
+export class Changes {
+  readonly #parts: ChangeParts;
+  #loaded: Loaded | null;
+  #busy = false;
+  /** By upstream. A swap lasts until the configuration itself names other endpoints. */
+  readonly #swapped = new Map<string, Swapped>();
+  /** 1 for the configuration of the start. */
+  generation = 1;
+  /** Wall-clock milliseconds. */
+  loadedAt: number;
+
+  constructor(parts: ChangeParts) {
+    this.#parts = parts;
+    this.#loaded = typeof parts.source === "string" ? null : parts.source.loaded;
+    this.loadedAt = parts.clock.wall();
+  }
+
+  get loaded(): Loaded | null {
+    return this.#loaded;
+  }
+
+  /** See `ControlPlane.reload`. */
+  async reload(): Promise<Outcome<ReloadDone>> {
+    const { source, events } = this.#parts;
+    if (typeof source === "string") return refuse("not_possible", source);
+    const outcome = await this.#alone(() => this.#reload(source));
+    if (!outcome.ok) {
+      events.note({ event: "reload_failed", problems: [...(outcome.problems ?? [outcome.message])] });
+    } else if (outcome.changes.length > 0) {
+      events.note({ event: "reloaded", generation: outcome.generation, changes: outcome.changes });
+    }
+    return outcome;
+  }
+
+  async #reload(source: ConfigSource): Promise<Outcome<ReloadDone>> {
+    const { controller } = this.#parts;
+    const read = await source.read();
+    const problems = read.ok ? await source.check(read) : read.problems;
+    if (!read.ok || problems.length > 0) {
+      return refuse(
+        "invalid",
+        "The configuration has problems; nothing has changed.",
+        problems.map(formatProblem),
+      );
+    }
+    const before = this.#loaded as Loaded;
+    const config = this.#withSwapped(read.config);
+    const inUse = await source.portInUse(controller.config, config);
+    if (inUse !== null) return refuse("invalid", `${inUse}; nothing has changed.`, [inUse]);
+    const { changes, ignored } = configChanges(
+      { config: controller.config, loaded: before },
+      { config, loaded: read },
+    );
+    const serving = controller.config;
+    const done = await this.#apply(config, config.server.drainTimeoutMs);
+    if (!done.ok) return done;
+    this.#loaded = read;
+    for (const [name, swapped] of this.#swapped) {
+      const upstream = read.config.upstreams.find((each) => each.name === name);
+      if (upstream === undefined || !sameValue(upstream.endpoints, swapped.configured)) {
+        this.#swapped.delete(name);
+      }
+    }
+    const reread = done.upstreams.filter((name) =>
+      sameValue([ofName(serving, name), serving.server], [ofName(config, name), config.server])
+    );
+    const all = [...changes, ...reread.map((name) => `upstream ${name}: the files of upstream_tls`)];
+    if (all.length > 0) this.generation++;
+    return { ok: true, generation: this.generation, changes: all, ignored: [...ignored, ...done.notes] };
+  }
+
+  /** What serves stays swapped as long as the configuration says what it said then. */
+  #withSwapped(config: Config): Config {
+    const upstreams = config.upstreams.map((upstream) => {
+      const swapped = this.#swapped.get(upstream.name);
+      if (swapped === undefined || !sameValue(upstream.endpoints, swapped.configured)) return upstream;
+      return { ...upstream, endpoints: swapped.instead };
+    });
+    return { ...config, upstreams };
+  }
+
+  /** See `ControlPlane.swap`. */
+  async swap(
+    upstream: string | null,
+    addresses: readonly string[],
+    healthPath: string | null,
+    timeoutMs: number,
+    drainMs: number,
+  ): Promise<Outcome<{ readonly generation: number; readonly from: readonly string[] }>> {
+    const { controller, events } = this.#parts;
+    const named = upstreamNamed(controller.config, upstream);
+    if (!named.ok) return named;
+    const parsed = parseEndpoints(controller.config, addresses);
+    if (!parsed.ok) return parsed;
+    if (healthPath !== null && !/^\/[\x21-\x7e]*$/.test(healthPath)) {
+      return refuse("invalid", `${healthPath} is no path: it must begin with / and have no space.`);
+    }
+    const name = named.upstream;
+    return await this.#alone(async () => {
+      const old = controller.config.upstreams.find((each) => each.name === name) as UpstreamConfig;
+      // Whatever is known of an endpoint that stays stays so.
+      const wanted = parsed.endpoints.map((endpoint) =>
+        old.endpoints.find((each) => each.name === endpoint.name) ?? endpoint
+      );
+      const from = old.endpoints.map((endpoint) => endpoint.name);
+      if (sameValue(wanted, old.endpoints)) return { ok: true, generation: this.generation, from };
+      const unready = await this.#untilReady(old, wanted, healthPath, timeoutMs);
+      if (unready.length > 0) {
+        return refuse(
+          "unhealthy",
+          "The new endpoints did not become ready in time; nothing has changed.",
+          unready,
+        );
+      }
+      const { config } = controller;
+      const upstreams = config.upstreams.map((each) => each === old ? { ...old, endpoints: wanted } : each);
+      const done = await this.#apply({ ...config, upstreams }, drainMs);
+      if (!done.ok) return done;
+      const configured = this.#swapped.get(name)?.configured ?? old.endpoints;
+      if (sameValue(configured, wanted)) this.#swapped.delete(name);
+      else this.#swapped.set(name, { configured, instead: wanted });
+      this.generation++;
+      events.note({ event: "swapped", upstream: name, from, to: wanted.map((endpoint) => endpoint.name) });
+      return { ok: true, generation: this.generation, from };
+    });
+  }
+
+  /** @returns what is not ready when time is up, a line each */
+  async #untilReady(
+    upstream: UpstreamConfig,
+    endpoints: readonly EndpointConfig[],
+    healthPath: string | null,
+    timeoutMs: number,
+  ): Promise<readonly string[]> {
+    const { clock, probe } = this.#parts;
+    const end = clock.now() + timeoutMs;
+    const lines = await Promise.all(endpoints.map(async (endpoint) => {
+      for (;;) {
+        const wrong = await probe(upstream, endpoint, healthPath, Math.max(1, end - clock.now()));
+        if (wrong === null) return null;
+        if (clock.now() + PROBE_PAUSE_MS >= end) return `${endpoint.name}: ${wrong}`;
+        await sleep(clock, PROBE_PAUSE_MS);
+      }
+    }));
+    return lines.filter((line) => line !== null);
+  }
+
+  async #apply(
+    config: Config,
+    drainMs: number,
+  ): Promise<Outcome<Pick<Extract<Changed, { ok: true }>, "notes" | "upstreams">>> {
+    const { controller, pauses, drains, clock, changed } = this.#parts;
+    const done = await controller.change(config, drainMs);
+    if (!done.ok) return refuse("failed", `${done.message}; nothing has changed.`, [done.message]);
+    controller.stand({
+      paused: pauses.keepOnly(config.upstreams.map(({ name }) => name)),
+      drained: drains.keepOnly(
+        config.upstreams.flatMap(({ name, endpoints }) =>
+          endpoints.map((endpoint) => ({ upstream: name, endpoint: endpoint.name }))
+        ),
+      ),
+    });
+    this.loadedAt = clock.wall();
+    changed(config);
+    return done;
+  }
+
+  async #alone<T>(work: () => Promise<Outcome<T>>): Promise<Outcome<T>> {
+    if (this.#busy) return refuse("busy", "A reload or a swap is under way.");
+    this.#busy = true;
+    try {
+      return await work();
+    } finally {
+      this.#busy = false;
+    }
+  }
+}
+
+function ofName(config: Config, name: string): UpstreamConfig | undefined {
+  return config.upstreams.find((upstream) => upstream.name === name);
+}
+
+function parseEndpoints(
+  config: Config,
+  addresses: readonly string[],
+): Outcome<{ readonly endpoints: readonly EndpointConfig[] }> {
+  const parsed = ENDPOINTS.parse(addresses);
+  if (!parsed.ok) {
+    const lines = parsed.faults.map(({ message, suggestion }) =>
+      suggestion === null ? message : `${message} (${suggestion})`
+    );
+    return refuse("invalid", "These are no addresses of endpoints.", lines);
+  }
+  const problems: Problem[] = [];
+  checkOwnAddress(config.listen, parsed.value, DEFAULT_ORIGIN, "to", problems);
+  if (problems.length > 0) {
+    return refuse("invalid", "Sluice would ask itself.", problems.map(({ message }) => message));
+  }
+  return { ok: true, endpoints: parsed.value };
+}

@@ -1,0 +1,56 @@
+/** Waiting until something is so in all workers. They are asked again and again, as long as somebody waits. */
+
+import type { Clock } from "../../runtime/contract.ts";
+import type { Quiet } from "./plane.ts";
+import type { Report } from "./report.ts";
+
+const FIRST_PAUSE_MS = 5;
+const LONGEST_PAUSE_MS = 50;
+
+/** Time that can be waited, and given up. */
+export function sleep(clock: Clock, ms: number, left?: AbortSignal): Promise<void> {
+  return new Promise((done) => {
+    const end = () => {
+      timer.cancel();
+      left?.removeEventListener("abort", end);
+      done();
+    };
+    const timer = clock.setTimer(ms, end, true);
+    left?.addEventListener("abort", end);
+    if (left?.aborted === true) end();
+  });
+}
+
+/**
+ * Looks until `holds` says so, time is up, or who asked has gone.
+ *
+ * @returns whether it came true
+ */
+export async function until(
+  clock: Clock,
+  look: () => Promise<boolean>,
+  timeoutMs: number,
+  left?: AbortSignal,
+): Promise<boolean> {
+  const end = clock.now() + timeoutMs;
+  const tooLate = sleep(clock, timeoutMs, left).then(() => null);
+  for (let pauseMs = FIRST_PAUSE_MS;; pauseMs = Math.min(LONGEST_PAUSE_MS, pauseMs * 2)) {
+    // A worker that does not answer keeps nobody waiting for longer than asked.
+    const seen = timeoutMs === 0 ? await look() : await Promise.race([look(), tooLate]);
+    if (seen === true) return true;
+    if (seen === null || left?.aborted === true || clock.now() >= end) return false;
+    await sleep(clock, Math.min(pauseMs, end - clock.now()), left);
+  }
+}
+
+/** What is under way in some upstreams. Tunnels live for as long as they like, and count as nothing here. */
+export function quietOf(report: Report, upstreams: readonly string[]): Quiet {
+  let inFlight = 0;
+  let waiting = 0;
+  for (const upstream of report.upstreams) {
+    if (!upstreams.includes(upstream.name)) continue;
+    inFlight += upstream.inFlight - upstream.tunnels;
+    waiting += upstream.waiting;
+  }
+  return { in_flight: inFlight, waiting };
+}

@@ -1,0 +1,238 @@
+/** What can be asked of a running Sluice, answered: the controller's side of every verb. */
+
+import type { Clock } from "../../runtime/contract.ts";
+import type { Config } from "../config/config.ts";
+import type { Loaded } from "../config/load.ts";
+import { buildStatus } from "./build_status.ts";
+import { type ChangeParts, Changes, type Probe } from "./changes.ts";
+import { quietOf, sleep, until } from "./conditions.ts";
+import type { Controller } from "./controller.ts";
+import { Drains } from "./drains.ts";
+import type { ControlEvent } from "./event.ts";
+import type { EventHub } from "./event_hub.ts";
+import { refuse, upstreamsNamed } from "./names.ts";
+import { Pauses } from "./pauses.ts";
+import type { ControlPlane, ExplainRequest, Outcome, Quiet, ReloadDone } from "./plane.ts";
+import type { ChildStatus, Status } from "./status.ts";
+
+/** How long a status waits for workers that do not answer; then it has what they told last. */
+const STATUS_PATIENCE_MS = 2000;
+/** For one dial that asks whether an endpoint can be reached. */
+const PROBE_TIMEOUT_MS = 2000;
+
+/** What others carry out; each may be replaced until it is first asked for. */
+export interface Extensions {
+  restart: ControlPlane["restart"];
+  upgrade: ControlPlane["upgrade"];
+  explain: ControlPlane["explain"];
+  /** Commands that Sluice runs, by upstream. */
+  children: () => ReadonlyMap<string, ChildStatus>;
+}
+
+export interface PlaneParts {
+  readonly clock: Clock;
+  readonly controller: Controller;
+  readonly events: EventHub;
+  readonly version: string;
+  readonly runtime: string;
+  readonly pid: number;
+  readonly residentBytes: () => number;
+  readonly source: ChangeParts["source"];
+  readonly probe: Probe;
+  /** The configuration is another one now. */
+  readonly changed?: (config: Config) => void;
+  /** Begins to end. Not to be done before the call has returned. */
+  readonly stop: (now: boolean) => void;
+  readonly reopenLogs: () => Promise<void>;
+}
+
+export class SluicePlane implements ControlPlane {
+  readonly #parts: PlaneParts;
+  readonly #pauses: Pauses;
+  readonly #drains: Drains;
+  readonly #changes: Changes;
+  readonly #startedAt: number;
+  readonly #began: number;
+  readonly extensions: Extensions = {
+    restart: () => notPossible("No upstream has a command to restart."),
+    upgrade: () => notPossible("This Sluice cannot replace itself."),
+    explain: () => notPossible("This Sluice cannot explain."),
+    children: () => new Map(),
+  };
+
+  constructor(parts: PlaneParts) {
+    this.#parts = parts;
+    const { clock, controller, events } = parts;
+    this.#startedAt = clock.wall();
+    this.#began = clock.now();
+    this.#pauses = new Pauses(clock, controller, events);
+    this.#drains = new Drains(clock, controller, events);
+    this.#changes = new Changes({
+      clock,
+      controller,
+      events,
+      pauses: this.#pauses,
+      drains: this.#drains,
+      source: parts.source,
+      probe: parts.probe,
+      changed: (config) => parts.changed?.(config),
+    });
+    events.onWatched = (watched) => void controller.order({ order: "watch", watched }, { watched });
+  }
+
+  async status(): Promise<Status> {
+    const { clock, controller, version, runtime, pid, residentBytes } = this.#parts;
+    await Promise.race([controller.report(), sleep(clock, STATUS_PATIENCE_MS)]);
+    return buildStatus({
+      version,
+      runtime,
+      pid,
+      state: controller.phase,
+      startedAt: this.#startedAt,
+      uptimeMs: clock.now() - this.#began,
+      generation: this.#changes.generation,
+      configLoadedAt: this.#changes.loadedAt,
+      config: controller.config,
+      addresses: controller.addresses,
+      residentBytes: residentBytes(),
+      workers: controller.workers,
+      gone: controller.gone,
+      paused: this.#pauses.status(),
+      children: this.extensions.children(),
+    });
+  }
+
+  watch(heard: (event: ControlEvent) => void): () => void {
+    return this.#parts.events.watch(heard);
+  }
+
+  pause(
+    upstream: string | null,
+    waitIdleMs: number,
+    leaseMs: number | null,
+    left?: AbortSignal,
+  ): Promise<Outcome<Quiet & { readonly token: string }>> {
+    return this.#pauses.pause(upstream, waitIdleMs, leaseMs, left);
+  }
+
+  resume(upstream: string | null, token?: string): Promise<Outcome<Quiet>> {
+    return this.#pauses.resume(upstream, token);
+  }
+
+  // deno-lint-ignore require-await -- the contract wants a promise
+  async renew(token: string, leaseMs: number): Promise<Outcome> {
+    return this.#pauses.renew(token, leaseMs);
+  }
+
+  drain(
+    endpoint: string,
+    upstream: string | null,
+    windowMs: number,
+    wait: boolean,
+  ): Promise<Outcome<{ readonly in_flight: number }>> {
+    return this.#drains.drain(endpoint, upstream, windowMs, wait);
+  }
+
+  undrain(endpoint: string, upstream: string | null): Promise<Outcome> {
+    return this.#drains.undrain(endpoint, upstream);
+  }
+
+  swap(
+    upstream: string | null,
+    addresses: readonly string[],
+    healthPath: string | null,
+    timeoutMs: number,
+    drainMs: number,
+  ): Promise<Outcome<{ readonly generation: number; readonly from: readonly string[] }>> {
+    return this.#changes.swap(upstream, addresses, healthPath, timeoutMs, drainMs);
+  }
+
+  async wait(
+    upstream: string | null,
+    what: "healthy" | "idle",
+    timeoutMs: number,
+    left?: AbortSignal,
+  ): Promise<Outcome> {
+    const { clock, controller } = this.#parts;
+    const named = upstreamsNamed(controller.config, upstream);
+    if (!named.ok) return named;
+    let quiet: Quiet = { in_flight: 0, waiting: 0 };
+    const look = what === "idle"
+      ? async () => {
+        quiet = quietOf(await controller.report(), named.upstreams);
+        return quiet.in_flight + quiet.waiting === 0;
+      }
+      : async () => {
+        const reached = await Promise.all(named.upstreams.map((name) => this.#reached(name)));
+        return reached.every((each) => each);
+      };
+    if (await until(clock, look, timeoutMs, left)) return { ok: true };
+    if (left?.aborted === true) return refuse("failed", "Whoever asked has gone.");
+    return refuse(
+      "timeout",
+      what === "idle"
+        ? `${quiet.in_flight} requests are still in flight, ${quiet.waiting} wait.`
+        : `No endpoint of ${named.upstreams.join(", ")} could be reached in ${timeoutMs} ms.`,
+    );
+  }
+
+  /** An open connection to an endpoint is proof enough; else one is opened. */
+  async #reached(name: string): Promise<boolean> {
+    const { controller, probe } = this.#parts;
+    const config = controller.config.upstreams.find((each) => each.name === name);
+    if (config === undefined) return false;
+    const report = (await controller.report()).upstreams.find((each) => each.name === name);
+    const states = new Map(report?.endpoints.map((endpoint) => [endpoint.name, endpoint]));
+    const usable = config.endpoints.filter((endpoint) => {
+      const state = states.get(endpoint.name)?.state ?? "up";
+      return state !== "draining" && state !== "drained";
+    });
+    const open = usable.some((endpoint) => {
+      const known = states.get(endpoint.name);
+      return known?.state === "up" && known.idle + known.inFlight > 0;
+    });
+    if (open) return true;
+    const probes = usable.map((endpoint) => probe(config, endpoint, null, PROBE_TIMEOUT_MS));
+    return (await Promise.all(probes)).some((wrong) => wrong === null);
+  }
+
+  reload(): Promise<Outcome<ReloadDone>> {
+    return this.#changes.reload();
+  }
+
+  /** What serves now was made of this; null when it was not read from anywhere. */
+  get loaded(): Loaded | null {
+    return this.#changes.loaded;
+  }
+
+  restart(
+    upstream: string | null,
+    timeoutMs: number,
+  ): Promise<Outcome<{ readonly pids: readonly number[] }>> {
+    return this.extensions.restart(upstream, timeoutMs);
+  }
+
+  upgrade(binary: string | null, timeoutMs: number): Promise<Outcome<{ readonly pid: number }>> {
+    return this.extensions.upgrade(binary, timeoutMs);
+  }
+
+  async stop(now: boolean): Promise<Outcome<{ readonly connections: number }>> {
+    const { controller, stop } = this.#parts;
+    const { connections } = await controller.report();
+    stop(now);
+    return { ok: true, connections };
+  }
+
+  explain(request: ExplainRequest): Promise<Outcome<{ readonly explanation: unknown }>> {
+    return this.extensions.explain(request);
+  }
+
+  async reopenLogs(): Promise<Outcome> {
+    await this.#parts.reopenLogs();
+    return { ok: true };
+  }
+}
+
+function notPossible(message: string): Promise<Outcome<never>> {
+  return Promise.resolve(refuse("not_possible", message));
+}

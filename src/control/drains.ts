@@ -1,0 +1,96 @@
+/** Endpoints that are taken out of use on purpose, one by one. */
+
+import type { Clock } from "../../runtime/contract.ts";
+import { until } from "./conditions.ts";
+import type { Controller } from "./controller.ts";
+import type { EventHub } from "./event_hub.ts";
+import type { EndpointName } from "./messages.ts";
+import { endpointNamed, refuse } from "./names.ts";
+import type { Outcome } from "./plane.ts";
+import type { Report } from "./report.ts";
+
+/** What is cut at the end of the window takes a moment to be gone. */
+const CUT_MS = 2000;
+
+export class Drains {
+  readonly #clock: Clock;
+  readonly #controller: Controller;
+  readonly #events: EventHub;
+  /** Counts drains of an endpoint, by its names: an undrain or another drain ends the watch over the one before. */
+  readonly #drained = new Map<string, { readonly name: EndpointName }>();
+
+  constructor(clock: Clock, controller: Controller, events: EventHub) {
+    this.#clock = clock;
+    this.#controller = controller;
+    this.#events = events;
+  }
+
+  /** See `ControlPlane.drain`. */
+  async drain(
+    endpoint: string,
+    upstream: string | null,
+    windowMs: number,
+    wait: boolean,
+  ): Promise<Outcome<{ readonly in_flight: number }>> {
+    const named = endpointNamed(this.#controller.config, endpoint, upstream);
+    if (!named.ok) return named;
+    const name = named.found;
+    const drain = { name };
+    const before = this.#drained.has(keyOf(name));
+    this.#drained.set(keyOf(name), drain);
+    if (!before) this.#events.note({ event: "draining", ...name });
+    await this.#controller.order({ order: "drain", windowMs, ...name }, { drained: this.#all() });
+    const gone = this.#watch(drain, windowMs);
+    if (wait && !await gone) {
+      return this.#drained.get(keyOf(name)) === drain
+        ? refuse("timeout", `${name.endpoint} still has requests ${windowMs} ms after it was drained.`)
+        : refuse("failed", `${name.endpoint} was put in use again, or drained anew.`);
+    }
+    return { ok: true, in_flight: inFlightOf(await this.#controller.report(), name) };
+  }
+
+  /** See `ControlPlane.undrain`. */
+  async undrain(endpoint: string, upstream: string | null): Promise<Outcome> {
+    const named = endpointNamed(this.#controller.config, endpoint, upstream);
+    if (!named.ok) return named;
+    const name = named.found;
+    const before = this.#drained.delete(keyOf(name));
+    await this.#controller.order({ order: "undrain", ...name }, { drained: this.#all() });
+    if (before) this.#events.note({ event: "undrained", ...name });
+    return { ok: true };
+  }
+
+  /** Forgets endpoints that are not in the configuration any more. @returns those that stay */
+  keepOnly(names: readonly EndpointName[]): readonly EndpointName[] {
+    const kept = new Set(names.map(keyOf));
+    for (const key of this.#drained.keys()) if (!kept.has(key)) this.#drained.delete(key);
+    return this.#all();
+  }
+
+  #all(): readonly EndpointName[] {
+    return Array.from(this.#drained.values(), ({ name }) => name);
+  }
+
+  /** @returns true when nothing of it is open any more; false when it was undrained, or time is up */
+  async #watch(drain: { readonly name: EndpointName }, windowMs: number): Promise<boolean> {
+    const { name } = drain;
+    const over = () => this.#drained.get(keyOf(name)) !== drain;
+    let empty = false;
+    await until(this.#clock, async () => {
+      empty = inFlightOf(await this.#controller.report(), name) === 0;
+      return empty || over();
+    }, windowMs + CUT_MS);
+    if (!empty || over()) return false;
+    this.#events.note({ event: "drained", ...name });
+    return true;
+  }
+}
+
+function inFlightOf(report: Report, name: EndpointName): number {
+  const upstream = report.upstreams.find((each) => each.name === name.upstream);
+  return upstream?.endpoints.find((each) => each.name === name.endpoint)?.inFlight ?? 0;
+}
+
+function keyOf({ upstream, endpoint }: EndpointName): string {
+  return `${upstream}\n${endpoint}`;
+}
