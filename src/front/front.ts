@@ -323,7 +323,7 @@ export class Front implements RequestHandler {
   /** Open tunnels through an upstream. */
   tunnelsOf(upstream: Upstream): number {
     let count = 0;
-    for (const tunnel of this.#tunnels) if (endpointOf(tunnel).owner === upstream) count++;
+    for (const tunnel of this.#tunnels) if (upstream.owns(endpointOf(tunnel))) count++;
     return count;
   }
 

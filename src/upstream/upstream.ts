@@ -138,6 +138,11 @@ export class Upstream extends Timed implements Tallied {
     return this.#endpoints.away;
   }
 
+  /** Whether it is one of ours, or was. */
+  owns(endpoint: Endpoint): boolean {
+    return endpoint.owner === this.#endpoints;
+  }
+
   get paused(): boolean {
     return this.#paused;
   }
