@@ -1,3 +1,8 @@
+/** When an upstream can serve nobody, and for how long that was so. */
+
+/** A paused upstream holds a request for at least so long, however short `hold` is. Milliseconds. */
+export const PAUSED_LEAST_MS = 30_000;
+
 /**
  * Time during which an upstream can serve nobody, because every endpoint is away or requests are held on
  * purpose, and whether somebody has been told that requests wait for its end.

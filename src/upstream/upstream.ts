@@ -18,7 +18,7 @@ import { dialPause } from "./dial_pace.ts";
 import { DialLoop } from "./dial_loop.ts";
 import { type Endpoint, MOST_PLACES } from "./endpoint.ts";
 import { EndpointSet } from "./endpoint_set.ts";
-import { HoldClock } from "./hold_clock.ts";
+import { HoldClock, PAUSED_LEAST_MS } from "./hold_clock.ts";
 import type { Policy } from "./policy.ts";
 import { type Demand, SlotShare } from "./slot_share.ts";
 import type { Tallied, Tally } from "./tally.ts";
@@ -44,8 +44,6 @@ const PROOF_OF_KEEP_ALIVE_MS = 25;
 const ASK_IN_PASSING_MS = 20;
 /** A dial loop that has rested for so long begins with short pauses again. */
 const LOOP_FORGOTTEN_MS = 1000;
-/** A paused upstream holds a request for at least so long, however short `hold` is. */
-export const PAUSED_LEAST_MS = 30_000;
 
 export class Upstream extends Timed implements Tallied {
   readonly name: string;
