@@ -1,6 +1,5 @@
 /** Dialling with Bun.connect: addresses in turn, one deadline over everything, cancellation. */
 import { closeSync, openSync } from "node:fs";
-import { isIP } from "node:net";
 import type { Dial, DialEvents, DialOptions, SocketError, Timer, TlsSession } from "./contract.ts";
 import { SocketFailure } from "./contract.ts";
 import {
@@ -15,6 +14,7 @@ import { BunSocket, type Host } from "./bun_socket.ts";
 import { clientTls, handshakeFailure, session } from "./bun_tls.ts";
 import { errorDetail, platformCode, socketErrorOf } from "./socket_error.ts";
 import { resolveName } from "./system.ts";
+import { isIpLiteral } from "./lazy_module.ts";
 
 declare const Bun: BunGlobal;
 
@@ -61,7 +61,7 @@ export class BunDial implements Dial, NativeOwner {
     this.#timer = host.clock.setTimer(options.timeoutMs, () => this.#expire());
     const { address } = options;
     if (address.kind === "unix") this.#connect(address.path, { unix: address.path });
-    else if (isIP(address.host) !== 0) this.#connectTcp(address.host, address.port);
+    else if (isIpLiteral(address.host)) this.#connectTcp(address.host, address.port);
     else this.#lookUp(address.host, address.port);
   }
 

@@ -1,8 +1,8 @@
 /** TLS options for Bun, certificates by name, and what a handshake settled. */
 import type { ClientTls, ServerTls, SocketError, TlsSession } from "./contract.ts";
 import type { NativeSocket, NativeTls } from "./bun_native.ts";
-import { isIP } from "node:net";
 import { socketErrorOf } from "./socket_error.ts";
+import { isIpLiteral } from "./lazy_module.ts";
 
 /** The option object of a server. Clients are never asked for a certificate. */
 export function serverTls(tls: ServerTls): NativeTls {
@@ -24,7 +24,7 @@ export function serverTls(tls: ServerTls): NativeTls {
  */
 export function clientTls(tls: ClientTls, host: string): NativeTls {
   return {
-    serverName: tls.serverName === host && isIP(host) !== 0 ? "" : tls.serverName,
+    serverName: tls.serverName === host && isIpLiteral(host) ? "" : tls.serverName,
     rejectUnauthorized: tls.verify,
     ...(tls.ca === null ? {} : { ca: tls.ca }),
     ...(tls.cert === undefined ? {} : { cert: tls.cert }),

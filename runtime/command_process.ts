@@ -2,7 +2,7 @@
  * Commands: any program, its output and its end, over node:child_process, which behaves alike on all three
  * runtimes. (Deno's `child.kill` sends one signal and no more, so signals go through `process.kill`.)
  */
-import { type ChildProcess, spawn, type SpawnOptions as NodeOptions } from "node:child_process";
+import type { ChildProcess, SpawnOptions as NodeOptions } from "node:child_process";
 import { statSync } from "node:fs";
 import process from "node:process";
 import type { Readable } from "node:stream";
@@ -18,6 +18,7 @@ import {
 } from "./contract.ts";
 import { errorDetail } from "./socket_error.ts";
 import { systemError } from "./text_sink.ts";
+import { childProcessModule } from "./lazy_module.ts";
 
 export const HAS_PROCESS_GROUPS: boolean = process.platform !== "win32";
 
@@ -150,7 +151,7 @@ function started(options: SpawnOptions): ChildProcess | Error {
     ...(options.folder === null ? {} : { cwd: options.folder }),
   };
   try {
-    return spawn(program, args, nodeOptions);
+    return childProcessModule().spawn(program, args, nodeOptions);
   } catch (error) {
     return systemError(error);
   }
@@ -182,7 +183,11 @@ function startGuard(group: number, graceS: number): ChildProcess | null {
   try {
     const args = ["-c", GUARD, "sluice-guard", String(group), String(graceS)];
     // Detached: the terminal's Ctrl-C, and whatever ends our own group, is no end of ours.
-    const guard = spawn("/bin/sh", args, { stdio: ["pipe", "ignore", "ignore"], detached: true, cwd: "/" });
+    const guard = childProcessModule().spawn("/bin/sh", args, {
+      stdio: ["pipe", "ignore", "ignore"],
+      detached: true,
+      cwd: "/",
+    });
     // Without a shell there is no guard; the command runs all the same.
     guard.on("error", () => {});
     guard.stdin?.on("error", () => {});

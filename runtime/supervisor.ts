@@ -3,9 +3,9 @@
  * socket, and no runtime has those without flags. So Bun and Deno call libc (`bun:ffi`, `Deno.dlopen`),
  * and Node starts `systemd-notify`, for which the unit needs `NotifyAccess=all`.
  */
-import { execFile } from "node:child_process";
 import { Buffer } from "node:buffer";
 import process from "node:process";
+import { childProcessModule } from "./lazy_module.ts";
 
 const AF_UNIX = 1;
 const SOCK_DGRAM = 2;
@@ -123,8 +123,13 @@ function runHelper(path: string, text: string): Promise<boolean> {
   const lines = text.split("\n").filter((line) => line !== "");
   const env = { ...process.env, NOTIFY_SOCKET: path };
   return new Promise((resolve) => {
-    execFile("systemd-notify", ["--", ...lines], { env, timeout: HELPER_TIMEOUT_MS }, (error) => {
-      resolve(error === null);
-    });
+    childProcessModule().execFile(
+      "systemd-notify",
+      ["--", ...lines],
+      { env, timeout: HELPER_TIMEOUT_MS },
+      (error) => {
+        resolve(error === null);
+      },
+    );
   });
 }

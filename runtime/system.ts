@@ -2,16 +2,11 @@
  * Everything of a process but its sockets, over `node:` modules, which all three runtimes have. The
  * clock and the name look-up that the three adapters share are here as well.
  */
-import * as dns from "node:dns";
+import type * as dns from "node:dns";
 import * as fs from "node:fs";
 import { Buffer } from "node:buffer";
-import { isIP } from "node:net";
-import { randomBytes } from "node:crypto";
-import { availableParallelism } from "node:os";
-import { performance } from "node:perf_hooks";
 import process from "node:process";
 import { clearImmediate, clearTimeout, setImmediate, setTimeout } from "node:timers";
-import { isatty } from "node:tty";
 import { type Clock, type SignalName, SocketFailure, type System, type Timer } from "./contract.ts";
 import { spawnCommand } from "./command_process.ts";
 import { closeInherited, writeInherited } from "./deno_descriptor.ts";
@@ -21,6 +16,7 @@ import { errorDetail } from "./socket_error.ts";
 import { notifySupervisor } from "./supervisor.ts";
 import { openTextSink, sleep, systemError } from "./text_sink.ts";
 import { connectParent, connectPredecessor, startSuccessor, startWorker } from "./worker_process.ts";
+import { dnsModule, isIpLiteral, osModule, randomHex, ttyModule } from "./lazy_module.ts";
 
 /** Longest delay that the platforms' timers know: more would fire at once. 24.8 days. */
 const MAX_TIMER_MS = 2_147_483_647;
@@ -35,7 +31,7 @@ export function createSystem(): System {
     env: process.env,
     pid: process.pid,
     platform: process.platform,
-    isTerminal: isatty,
+    isTerminal: (fd) => ttyModule().isatty(fd),
     readText,
     writeText,
     remove,
@@ -46,7 +42,7 @@ export function createSystem(): System {
     notifySupervisor: (text) => notifySupervisor(process.env.NOTIFY_SOCKET ?? "", text),
     residentBytes,
     get parallelism() {
-      return Math.max(1, availableParallelism());
+      return Math.max(1, osModule().availableParallelism());
     },
     connectParent,
     startWorker,
@@ -81,10 +77,10 @@ export function createClock(): Clock {
  * @throws SocketFailure `dns_error`
  */
 export async function resolveName(host: string): Promise<readonly string[]> {
-  if (isIP(host) !== 0) return [host];
+  if (isIpLiteral(host)) return [host];
   let found: readonly dns.LookupAddress[];
   try {
-    found = await dns.promises.lookup(host, { all: true, order: "verbatim" });
+    found = await dnsModule().promises.lookup(host, { all: true, order: "verbatim" });
   } catch (error) {
     throw new SocketFailure("dns_error", errorDetail(error));
   }
@@ -134,7 +130,7 @@ async function readText(path: string): Promise<string> {
 }
 
 async function writeText(path: string, text: string, secret = false): Promise<void> {
-  const temporary = `${path}.${randomBytes(6).toString("hex")}.tmp`;
+  const temporary = `${path}.${randomHex(6)}.tmp`;
   try {
     // "wx": in a folder that others can write to, a name planted there must not be followed.
     await fs.promises.writeFile(temporary, text, { flag: "wx", ...(secret ? { mode: 0o600 } : {}) });

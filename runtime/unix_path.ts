@@ -5,16 +5,16 @@
  */
 import * as fs from "node:fs";
 import { Buffer } from "node:buffer";
-import { randomBytes } from "node:crypto";
 import * as path from "node:path";
 import { SocketFailure } from "./contract.ts";
+import { randomHex } from "./lazy_module.ts";
 
 /** What fits in sockaddr_un everywhere, its NUL left out: 104 bytes on macOS, 108 on Linux. */
 const MAX_PATH_BYTES = 103;
 
 /** A new name in the folder of `target` to bind to; null when it would be too long. */
 export function asideName(target: string): string | null {
-  const aside = path.join(path.dirname(target), `.${randomBytes(3).toString("hex")}`);
+  const aside = path.join(path.dirname(target), `.${randomHex(3)}`);
   return Buffer.byteLength(aside) > MAX_PATH_BYTES ? null : aside;
 }
 

@@ -2,12 +2,13 @@
  * Our own program once more, as a worker or as what takes our place, and the channel between the two: node:child_process, which has
  * one on all three runtimes, inside executables too (JSON lines over a socket pair).
  */
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { statSync } from "node:fs";
 import process from "node:process";
 import { setImmediate } from "node:timers";
 import type { ChannelEvents, MessageChannel, WorkerProcess, WorkerProcessEvents } from "./contract.ts";
 import { systemError } from "./text_sink.ts";
+import { childProcessModule } from "./lazy_module.ts";
 
 /**
  * In the environment of a process that we start: the channel is ours, and not that of a Node program which
@@ -114,7 +115,10 @@ function start(
 ): WorkerProcess {
   let child: ChildProcess;
   try {
-    child = spawn(program, args, { env, stdio: ["ignore", "inherit", "inherit", "ipc", ...descriptors] });
+    child = childProcessModule().spawn(program, args, {
+      env,
+      stdio: ["ignore", "inherit", "inherit", "ipc", ...descriptors],
+    });
   } catch (error) {
     throw systemError(error);
   }
