@@ -16,6 +16,9 @@ import { openLogger } from "../observe/watcher.ts";
 import { findPortInUse, keepSockets } from "./bind_listeners.ts";
 import type { RereadableConfig } from "./config_source.ts";
 import { FileWatch } from "./config_watch.ts";
+import { controlRoutes } from "../admin/control_api.ts";
+import { ControlSocket } from "./control_socket.ts";
+import { explain } from "./explain.ts";
 import { logEvent, logReload } from "./control_log.ts";
 import { EXIT, type ExitCode } from "./exit_code.ts";
 import { named } from "./files.ts";
@@ -32,6 +35,9 @@ export interface ServeHooks {
   /** For reading the configuration anew, or why it cannot be. */
   readonly source?: RereadableConfig | string;
 }
+
+/** What answers of the control socket get to go out in the end. */
+const CONTROL_PATIENCE_MS = 1000;
 
 export async function serve(
   runtime: Runtime,
@@ -92,18 +98,38 @@ export async function serve(
     else if (outcome.problems === undefined) logger.error("reload_failed", outcome.message);
   };
 
+  plane.extensions.explain = async (request) =>
+    explain(runtime, system, controller.config, request, await plane.status());
+
   const files = new Map<string, string>();
+  let control: ControlSocket | null = null;
   let watch: FileWatch | null = null;
   const started = await Promise.race([controller.start(), stopping.first]);
   if (typeof started === "object") {
     if (!started.ok) return failed(system, started.failure);
+    const giveUp = async (code: ExitCode, message: string) => {
+      controller.abort();
+      await controller.ended;
+      await control?.close(0);
+      for (const [path, text] of files) await removeOwn(system, path, text);
+      return fail(system, code, message);
+    };
+    // Before the ready signals: whoever waits for them may use verbs at once.
+    const opened = await ControlSocket.open(runtime, system, {
+      control: config.process.control,
+      listeners: started.addresses,
+      routes: controlRoutes(plane),
+      onError: (error) => logger.error("control", `a bug: ${stackOf(error)}`),
+    });
+    if (opened.kind === "failed") return await giveUp(EXIT.bind, `--control: ${opened.why}`);
+    if (opened.kind === "skipped") {
+      logger.warn("control", `no control socket, so no verb finds this Sluice: ${opened.why}`);
+    }
+    if (opened.kind === "open") control = opened.socket;
     try {
       await announce(system, config, started.addresses, files);
     } catch (error) {
-      controller.abort();
-      await controller.ended;
-      for (const [path, text] of files) await removeOwn(system, path, text);
-      return fail(system, EXIT.failed, error instanceof Error ? error.message : String(error));
+      return await giveUp(EXIT.failed, error instanceof Error ? error.message : String(error));
     }
     const where = started.addresses
       .map((address, index) => printListen({ address, tls: config.listen[index]?.tls === true }))
@@ -130,6 +156,7 @@ export async function serve(
     });
   }
   const failure = await controller.ended;
+  await control?.close(CONTROL_PATIENCE_MS);
   for (const [path, text] of files) await removeOwn(system, path, text);
   if (failure === null) logger.info("sluice", "stopped");
   await logger.flush();
@@ -149,6 +176,10 @@ function workerCount(runtime: Runtime, system: System, config: Config): number |
       `${runtime.name === "deno" ? " (Deno on Linux needs --allow-run)" : ""}: use --workers 1`;
   }
   return workers;
+}
+
+function stackOf(error: unknown): string {
+  return error instanceof Error ? error.stack ?? error.message : String(error);
 }
 
 function fail(system: System, code: ExitCode, message: string): ExitCode {
