@@ -32,6 +32,8 @@ import { workerProcesses } from "./worker_process.ts";
 export interface ServeHooks {
   /** Everything is bound and the ready signals have been given. */
   readonly onReady?: (listeners: readonly Address[]) => void;
+  /** What can be asked of it, before it serves. */
+  readonly onPlane?: (plane: SluicePlane) => void;
   /** For reading the configuration anew, or why it cannot be. */
   readonly source?: RereadableConfig | string;
 }
@@ -92,6 +94,7 @@ export async function serve(
     // deno-lint-ignore require-await -- the contract wants a promise
     reopenLogs: async () => controller.reopen(),
   });
+  hooks.onPlane?.(plane);
   const reload = async () => {
     const outcome = await plane.reload();
     if (outcome.ok) logReload(logger, outcome);

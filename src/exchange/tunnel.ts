@@ -111,11 +111,6 @@ export class Tunnel {
 
   /** Ends both sides now. */
   abort(): void {
-    if (this.#upstreamSide.saidClose) {
-      // The endpoint has not heard of it from the client.
-      this.#clientSide.sayClose("client");
-      this.upstream.finish();
-    }
     this.#tearDown("aborted");
   }
 
