@@ -121,7 +121,7 @@ export class Service {
 
   find(name: EndpointName): { readonly upstream: Upstream; readonly endpoint: Endpoint } | null {
     const upstream = this.upstreams.find((each) => each.name === name.upstream);
-    const endpoint = upstream?.endpoints.find((each) => each.name === name.endpoint);
+    const endpoint = upstream?.endpoint(name.endpoint);
     return upstream === undefined || endpoint === undefined ? null : { upstream, endpoint };
   }
 

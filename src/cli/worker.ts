@@ -223,21 +223,16 @@ export class Worker {
   #sharing(place: WorkerPlace, slots: StartMessage["slots"]): Sharing {
     if (place.count === 1) return { slots: null, upstream: {} };
     const source: SlotSource = {
-      want: (endpoint, count, waitedMs) => {
-        this.#send({ type: "want", ...this.#nameOf(endpoint), count, waitedMs });
-      },
-      give: (endpoint, count) => this.#send({ type: "give", ...this.#nameOf(endpoint), count }),
+      want: (upstream, endpoint, count, waitedMs) =>
+        this.#send({ type: "want", upstream, endpoint: endpoint.name, count, waitedMs }),
+      give: (upstream, endpoint, count) =>
+        this.#send({ type: "give", upstream, endpoint: endpoint.name, count }),
     };
+    const ours = new Map(slots.map((held) => [`${held.upstream}\n${held.endpoint}`, held.count]));
     return {
-      slots: (upstream, endpoint) =>
-        slots.find((held) => held.upstream === upstream && held.endpoint === endpoint)?.count ?? 0,
+      slots: (upstream, endpoint) => ours.get(`${upstream}\n${endpoint}`) ?? 0,
       upstream: { slotSource: source, retryLeast: retryLeast(place) },
     };
-  }
-
-  #nameOf(endpoint: Endpoint): { upstream: string; endpoint: string } {
-    const upstream = this.#service?.upstreams.find(({ endpoints }) => endpoints.includes(endpoint));
-    return { upstream: upstream?.name ?? "", endpoint: endpoint.name };
   }
 
   #tellAway(upstream: Upstream, endpoint: Endpoint, error: SocketError): void {

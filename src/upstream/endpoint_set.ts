@@ -22,6 +22,7 @@ export class EndpointSet implements EndpointOwner {
   /** Those that can take a request. */
   #able = new Roster([], can);
   ramps: RampSteps = new RampSteps([]);
+  #byName: ReadonlyMap<string, Endpoint> = new Map();
   /** Replaced ones that may still have requests: when one of them comes back, those count against its limit. */
   #replaced: readonly Endpoint[] = [];
 
@@ -36,6 +37,10 @@ export class EndpointSet implements EndpointOwner {
     const endpoint = new Endpoint(settings, this);
     endpoint.stateSince = now;
     return endpoint;
+  }
+
+  named(name: string): Endpoint | undefined {
+    return this.#byName.get(name);
   }
 
   /** None can be reached as far as we know, or may be used. */
@@ -91,6 +96,7 @@ export class EndpointSet implements EndpointOwner {
     for (const endpoint of all) endpoint.forgetLists();
     this.#able = new Roster(all, can);
     this.ramps = new RampSteps(all);
+    this.#byName = byName(all);
   }
 
   /** Looks at each anew. */
@@ -148,6 +154,10 @@ function can(endpoint: Endpoint): boolean {
   return endpoint.can("any");
 }
 
+function byName(endpoints: readonly Endpoint[]): ReadonlyMap<string, Endpoint> {
+  return new Map(endpoints.map((endpoint) => [endpoint.name, endpoint]));
+}
+
 function identityOf({ name, key }: EndpointSettings): string {
   return `${name}\n${reuseKeyText(key)}`;
 }
@@ -158,7 +168,7 @@ function byIdentity(endpoints: readonly Endpoint[]): ReadonlyMap<string, Endpoin
 
 /** Where slots are shared they go by the endpoint's name: whoever takes its place has them. */
 function passSlotsOn(dropped: readonly Endpoint[], all: readonly Endpoint[]): void {
-  const heirs = new Map(all.map((endpoint) => [endpoint.name, endpoint]));
+  const heirs = byName(all);
   for (const { name, settings, slotLimit, recalled } of dropped) {
     const heir = heirs.get(name);
     if (heir?.settings.slots === undefined || settings.maxInFlight === 0) continue;

@@ -43,6 +43,7 @@ export class RampSteps implements Listing {
     }
   }
 
+  /** One that has come to be trusted with any number comes in to be let go for good: it need not tell any more. */
   holds(endpoint: Endpoint): boolean {
     return endpoint.heldBack || endpoint.ramp.limit === Infinity;
   }

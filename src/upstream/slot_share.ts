@@ -10,16 +10,16 @@
 import type { Endpoint } from "./endpoint.ts";
 import { Roster } from "./roster.ts";
 
-/** Where slots come from and go to. Both calls only send a message: nothing happens inside. */
+/** Where slots of an upstream's endpoints come from and go to. Both calls only send a message: nothing happens inside. */
 export interface SlotSource {
   /**
    * So many more slots would be used now. Replaces what was said before of this endpoint; 0 takes it back.
    *
    * @param waitedMs how long the oldest request has waited
    */
-  want(endpoint: Endpoint, count: number, waitedMs: number): void;
+  want(upstream: string, endpoint: Endpoint, count: number, waitedMs: number): void;
   /** Slots are given back: nothing of ours is open on them any more. */
-  give(endpoint: Endpoint, count: number): void;
+  give(upstream: string, endpoint: Endpoint, count: number): void;
 }
 
 /** What the waiting room looks like. */
@@ -57,6 +57,7 @@ interface Talk {
 
 export class SlotShare {
   readonly #source: SlotSource;
+  readonly #upstream: string;
   #talks = new Map<Endpoint, Talk>();
   /** Those of endpoints for which more is asked; looked at in turn. */
   #asking: Talk[] = [];
@@ -67,8 +68,10 @@ export class SlotShare {
   #yielding = new Roster([], () => false);
   #nextYielding = 0;
 
-  constructor(source: SlotSource, endpoints: readonly Endpoint[]) {
+  /** @param upstream the name of the upstream whose endpoints these are */
+  constructor(source: SlotSource, upstream: string, endpoints: readonly Endpoint[]) {
     this.#source = source;
+    this.#upstream = upstream;
     this.share(endpoints);
   }
 
@@ -122,7 +125,8 @@ export class SlotShare {
   #want(talk: Talk, count: number, demand: Demand, now: number): void {
     this.#setAsked(talk, count);
     talk.askedArrivedAt = demand.oldestArrivedAt;
-    this.#source.want(talk.endpoint, count, count === 0 ? 0 : Math.max(0, now - demand.oldestArrivedAt));
+    const waitedMs = count === 0 ? 0 : Math.max(0, now - demand.oldestArrivedAt);
+    this.#source.want(this.#upstream, talk.endpoint, count, waitedMs);
   }
 
   /** More slots have come. The caller serves its room next. */
@@ -156,7 +160,7 @@ export class SlotShare {
     endpoint.recalled -= count;
     // To a backend that takes N connections an idle one counts: it goes before its slot does.
     while (endpoint.idle.size > 0 && endpoint.used > endpoint.slotLimit) endpoint.idle.retireOldest();
-    this.#source.give(endpoint, count);
+    this.#source.give(this.#upstream, endpoint, count);
     return true;
   }
 

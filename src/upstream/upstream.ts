@@ -100,7 +100,7 @@ export class Upstream extends Timed implements Tallied {
     this.#loop = new DialLoop(runtime.clock, () => this.#askAgain());
     this.#policy = settings.policy(this.endpoints);
     const { slotSource } = settings;
-    this.#slots = slotSource === undefined ? null : new SlotShare(slotSource, this.endpoints);
+    this.#slots = slotSource === undefined ? null : new SlotShare(slotSource, this.name, this.endpoints);
     this.#room.emptied = () => {
       const since = this.#hold.ends();
       if (since >= 0) this.#observer.released?.(this, this.#turn.now - since);
@@ -114,6 +114,11 @@ export class Upstream extends Timed implements Tallied {
   /** Those in use and those that are drained, in the order of the configuration. */
   get endpoints(): readonly Endpoint[] {
     return this.#endpoints.all;
+  }
+
+  /** The endpoint of that name. */
+  endpoint(name: string): Endpoint | undefined {
+    return this.#endpoints.named(name);
   }
 
   /** Requests waiting. */

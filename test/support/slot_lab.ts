@@ -112,9 +112,9 @@ export class SlotWorker {
       connectTimeoutMs: 200,
       limits: DEFAULT_LIMITS,
       slotSource: {
-        want: (endpoint, count, waitedMs) =>
+        want: (_upstream, endpoint, count, waitedMs) =>
           say(() => lab.ledger.want(index, { upstream: UPSTREAM, endpoint: endpoint.name, count, waitedMs })),
-        give: (endpoint, count) =>
+        give: (_upstream, endpoint, count) =>
           say(() => {
             const given = lab.ledger.give(index, { upstream: UPSTREAM, endpoint: endpoint.name, count });
             assert.ok(given, `worker ${index} gives ${count} slots that it has`);

@@ -204,3 +204,27 @@ test("a connection the kernel made to itself counts as refused", async () => {
   assert.equal(lab.endpoint().state, "away");
   assert.equal(lab.endpoint().lastFailure?.code, "connection_refused");
 });
+
+test("with many endpoints too, one that has left and returned is trusted with more as time passes", async () => {
+  const lab = new UpstreamLab({ endpoints: 30, maxInFlight: 100 });
+  await lab.backend().up();
+  lab.endpoint().ramp.limit = Infinity;
+  const burst = lab.asks(150);
+  lab.advance(500);
+  assert.equal(lab.upstream.waiting, 50, "a limit keeps them waiting, no lack of trust");
+  for (const waiter of burst) waiter.leave();
+  for (const waiter of burst) if (waiter.connection !== null) waiter.answered();
+  lab.backend().down();
+  lab.backend().resetAll();
+  lab.advance(100);
+  const again = lab.asks(6);
+  lab.advance(100);
+  assert.equal(lab.endpoint().state, "away");
+  await lab.backend().up();
+  lab.advance(1000);
+  assert.deepEqual(
+    again.map(({ connection }) => connection !== null),
+    new Array(6).fill(true),
+    "none answers",
+  );
+});
