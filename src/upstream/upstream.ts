@@ -9,13 +9,15 @@
  * are opened one by one (ramp.ts), so that a backend which takes one and leaves again has none queued behind it.
  */
 
-import type { Runtime, Socket, SocketError, SocketEvents, Timer } from "../../runtime/contract.ts";
+import type { Runtime, Socket, SocketError, SocketEvents } from "../../runtime/contract.ts";
 import type { Turn } from "../conn/turn.ts";
 import { UpstreamConnection } from "../conn/upstream_connection.ts";
+import { Alarm } from "../time/alarm.ts";
 import { Timed } from "../time/deadline_queue.ts";
 import { CONNECTED_TO_ITSELF, connectedToItself, isTlsFailure } from "./dial_fault.ts";
-import { dialPause } from "./dial_pace.ts";
 import { DialLoop } from "./dial_loop.ts";
+import { dialPause } from "./dial_pace.ts";
+import { Dialer } from "./dialer.ts";
 import { type Endpoint, MOST_PLACES } from "./endpoint.ts";
 import { EndpointSet } from "./endpoint_set.ts";
 import { HoldClock, PAUSED_LEAST_MS } from "./hold_clock.ts";
@@ -49,18 +51,19 @@ export class Upstream extends Timed implements Tallied {
   readonly name: string;
   #settings: UpstreamSettings;
   readonly #endpoints: EndpointSet;
-  readonly #runtime: Runtime;
   readonly #turn: Turn;
   readonly #observer: UpstreamObserver;
   #policy: Policy;
   readonly #room = new WaitingRoom();
   /** Null when no slot is shared with another process. */
   readonly #slots: SlotShare | null;
+  readonly #dialer: Dialer;
   /** Asks for the endpoints that are away. */
   readonly #loop: DialLoop;
-  #rampTimer: Timer | null = null;
-  /** Set while there is more to say about slots than is said at once. */
-  #slotTimer: Timer | null = null;
+  /** Looks at endpoints that are not trusted with more connections. */
+  readonly #rampAlarm: Alarm;
+  /** Says what could not be said about slots at once. */
+  readonly #slotAlarm: Alarm;
   #serving = false;
   #serveAgain = false;
   #stopped = false;
@@ -69,9 +72,6 @@ export class Upstream extends Timed implements Tallied {
   #resumedAt = -Infinity;
   /** Endpoints that are away. */
   readonly #absent: Set<Endpoint>;
-  #dialing = 0;
-  /** Dials under way that were begun while their endpoint was away: nobody should count on them. */
-  #asking = 0;
   /** Requests in flight on all endpoints. */
   #busy = 0;
   #retrying = 0;
@@ -90,7 +90,6 @@ export class Upstream extends Timed implements Tallied {
     observer: UpstreamObserver,
   ) {
     super();
-    this.#runtime = runtime;
     this.#turn = turn;
     this.#settings = settings;
     this.name = settings.name;
@@ -98,6 +97,12 @@ export class Upstream extends Timed implements Tallied {
     this.#endpoints = new EndpointSet(settings.endpoints, runtime.clock.now(), () => this.#connectionLost());
     this.#absent = this.#endpoints.absent;
     this.#loop = new DialLoop(runtime.clock, () => this.#askAgain());
+    this.#dialer = new Dialer(runtime, turn, {
+      opened: (endpoint, socket, began) => this.#opened(endpoint, socket, began),
+      failed: (endpoint, error) => this.#dialFailed(endpoint, error),
+    });
+    this.#rampAlarm = new Alarm(runtime.clock, RAMP_CHECK_MS, () => this.#stepRamps());
+    this.#slotAlarm = new Alarm(runtime.clock, TALK_MS, () => this.#talk());
     this.#policy = settings.policy(this.endpoints);
     const { slotSource } = settings;
     this.#slots = slotSource === undefined ? null : new SlotShare(slotSource, this.name, this.endpoints);
@@ -185,7 +190,7 @@ export class Upstream extends Timed implements Tallied {
           if (this.#absent.size > 0) this.#askInPassing(now);
           return connection;
         }
-        if (this.#dialing === 0 && endpoint.can("dial")) {
+        if (this.#dialer.dialing === 0 && endpoint.can("dial")) {
           this.#enter(waiter, now);
           this.#dial(endpoint);
           if (this.#absent.size > 0) this.#askInPassing(now);
@@ -348,19 +353,19 @@ export class Upstream extends Timed implements Tallied {
     }
     const { size, retries } = this.#room;
     const wanted = this.#retriesAllowed() ? size : size - retries;
-    const missing = Math.min(wanted - (this.#dialing - this.#asking), MOST_NEW_DIALS);
+    const missing = Math.min(wanted - (this.#dialer.dialing - this.#dialer.asking), MOST_NEW_DIALS);
     for (let left = missing; left > 0; left--) {
       const endpoint = this.#policy.pick("dial");
       if (endpoint === null) {
-        if (this.#rampTimer === null && !this.away) this.#stepRampsLater();
+        if (!this.away) this.#rampAlarm.set();
         break;
       }
       this.#dial(endpoint);
     }
     if (this.#absent.size > 0 && wanted > 0) this.#askForAbsent(now);
     if (this.#slots !== null) {
-      const unserved = Math.min(wanted - (this.#dialing - this.#asking), MOST_NEW_DIALS);
-      if (!this.#slots.ask(this.#demand(unserved), now)) this.#talkLater();
+      const unserved = Math.min(wanted - (this.#dialer.dialing - this.#dialer.asking), MOST_NEW_DIALS);
+      if (!this.#slots.ask(this.#demand(unserved), now)) this.#slotAlarm.set();
     }
   }
 
@@ -381,7 +386,7 @@ export class Upstream extends Timed implements Tallied {
   /** Keeps the dial loop of every absent endpoint going. */
   #askForAbsent(now: number): void {
     // Without holding each round of dials decides about all who wait, and a round is begun when none is under way.
-    const atOnce = this.#settings.holdMs === 0 && this.#dialing === 0 && this.away;
+    const atOnce = this.#settings.holdMs === 0 && this.#dialer.dialing === 0 && this.away;
     for (let left = MOST_NEW_DIALS; left > 0; left--) {
       const endpoint = this.#loop.take(now, atOnce);
       if (endpoint === null) break;
@@ -398,33 +403,7 @@ export class Upstream extends Timed implements Tallied {
   }
 
   #dial(endpoint: Endpoint): void {
-    // To a backend that takes N connections an idle one counts.
-    if (endpoint.used >= endpoint.slotLimit) endpoint.idle.retireOldest();
-    const began = this.#turn.now;
-    endpoint.ramp.dialled(began);
-    endpoint.dialing++;
-    this.#dialing++;
-    const asking = endpoint.state === "away" ? 1 : 0;
-    this.#asking += asking;
-    const { key } = endpoint.settings;
-    this.#runtime.dial({ address: key.address, tls: key.tls, timeoutMs: this.#settings.connectTimeoutMs }, {
-      opened: (socket) => {
-        this.#turn.begin();
-        this.#dialOver(endpoint, asking);
-        return this.#opened(endpoint, socket, began);
-      },
-      failed: (error) => {
-        this.#turn.begin();
-        this.#dialOver(endpoint, asking);
-        this.#dialFailed(endpoint, error);
-      },
-    });
-  }
-
-  #dialOver(endpoint: Endpoint, asking: number): void {
-    endpoint.dialing--;
-    this.#dialing--;
-    this.#asking -= asking;
+    this.#dialer.dial(endpoint, this.#settings.connectTimeoutMs);
   }
 
   #opened(endpoint: Endpoint, socket: Socket, began: number): SocketEvents {
@@ -476,7 +455,7 @@ export class Upstream extends Timed implements Tallied {
     } else if (isTlsFailure(error)) {
       // Waiting does not mend these; say so at once unless another endpoint may help.
       if (this.#endpoints.hopeless) this.#failAll(error.code, error.detail);
-    } else if (this.#settings.holdMs === 0 && this.away && this.#dialing === 0) {
+    } else if (this.#settings.holdMs === 0 && this.away && this.#dialer.dialing === 0) {
       this.#failAll(error.code, error.detail);
     }
     if (this.#slots !== null) this.#roomShrank();
@@ -500,19 +479,14 @@ export class Upstream extends Timed implements Tallied {
     let told = true;
     if (this.#room.size === 0) told = slots.ask(this.#demand(0), this.#turn.now);
     else if (gave) this.#serve();
-    if (!all || !told) this.#talkLater();
+    if (!all || !told) this.#slotAlarm.set();
   }
 
-  /** There is more to say about slots than is said at once. */
-  #talkLater(): void {
-    if (this.#stopped) return;
-    this.#slotTimer ??= this.#runtime.clock.setTimer(TALK_MS, () => {
-      this.#turn.begin();
-      this.#slotTimer = null;
-      this.#roomShrank();
-      if (this.#room.size > 0) this.#serve();
-      this.#turn.end();
-    }, true);
+  #talk(): void {
+    this.#turn.begin();
+    this.#roomShrank();
+    if (this.#room.size > 0) this.#serve();
+    this.#turn.end();
   }
 
   /** More slots of `endpoint` are ours. */
@@ -584,16 +558,13 @@ export class Upstream extends Timed implements Tallied {
 
   // Trust, see ramp.ts
 
-  #stepRampsLater(): void {
-    this.#rampTimer = this.#runtime.clock.setTimer(RAMP_CHECK_MS, () => {
-      this.#turn.begin();
-      this.#rampTimer = null;
-      if (this.#room.size > 0) {
-        this.#endpoints.ramps.step(this.#turn.now);
-        this.#serve();
-      }
-      this.#turn.end();
-    }, true);
+  #stepRamps(): void {
+    this.#turn.begin();
+    if (this.#room.size > 0) {
+      this.#endpoints.ramps.step(this.#turn.now);
+      this.#serve();
+    }
+    this.#turn.end();
   }
 
   /** A connection of an endpoint that is not fully trusted is given back; it is not counted any more. */
@@ -745,8 +716,8 @@ export class Upstream extends Timed implements Tallied {
   stop(): void {
     this.#stopped = true;
     this.#loop.clear();
-    this.#slotTimer?.cancel();
-    this.#rampTimer?.cancel();
+    this.#rampAlarm.cancel();
+    this.#slotAlarm.cancel();
     this.#failAll("shutting_down", "");
     for (const endpoint of this.endpoints) endpoint.idle.clear();
     this.#turn.deadlines.remove(this);

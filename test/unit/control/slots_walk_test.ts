@@ -213,7 +213,7 @@ test("slots: workers under equal load seldom trade", async () => {
 });
 
 test("slots: of many endpoints all are asked in the end, and taken back, though nothing else happens", async () => {
-  const lab = new SlotLab({ workers: 2, max: 1, endpoints: 200 });
+  const lab = new SlotLab({ workers: 2, max: 1, endpoints: 400 });
   for (const port of lab.ports) await lab.up(port);
   const [first, second] = lab.workers;
   assert.ok(first !== undefined && second !== undefined);
@@ -225,21 +225,22 @@ test("slots: of many endpoints all are asked in the end, and taken back, though 
     lab.settle();
     lab.check();
   };
-  for (let i = 0; i < 200; i++) first.arrive(`a${i}`);
+  for (let i = 0; i < 400; i++) first.arrive(`a${i}`);
   pass(200);
-  assert.equal(first.served.length, 200, "one worker has all slots");
+  assert.equal(first.served.length, 400, "one worker has all slots");
   const waiting = Array.from({ length: 3 }, (_, i) => second.arrive(`b${i}`));
   // 16 at a time, a millisecond between.
-  pass(16);
+  pass(30);
   // Whichever endpoint becomes free: it is one that was asked for.
-  for (const at of [199, 0, 100]) first.requests[at]?.answered(true);
+  for (const at of [399, 0, 200]) first.requests[at]?.answered(true);
   pass(5);
   assert.deepEqual(waiting.map(({ state }) => state), ["served", "served", "served"]);
+  pass(50);
   const before = lab.messages;
-  for (const request of first.served.slice(0, 150)) request.answered(true);
+  for (const request of first.served.slice(0, 350)) request.answered(true);
   pass(50);
-  for (let i = 0; i < 150; i++) first.arrive(`c${i}`);
+  for (let i = 0; i < 350; i++) first.arrive(`c${i}`);
   pass(50);
-  assert.equal(first.served.length, 197, "nobody else wants these slots any more");
+  assert.equal(first.served.length, 397, "nobody else wants these slots any more");
   assert.equal(lab.messages, before);
 });
