@@ -231,7 +231,7 @@ export class Service {
     this.#config = config;
     this.#built = built;
     this.#listeners = listeners;
-    this.front.world = built.world;
+    this.front.use(built.world);
     const dropped = built.apply();
     if (dropped.length > 0) this.front.drainEndpoints(dropped, drainMs);
     this.#forgetDrains();

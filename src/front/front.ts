@@ -108,6 +108,15 @@ export class Front implements RequestHandler {
     this.#observer = observer;
   }
 
+  /**
+   * Decides by another world from now on. Requests under way go on by the old one; deadlines and limits of open
+   * connections stay what they are, but who is trusted is looked at anew.
+   */
+  use(world: World): void {
+    this.world = world;
+    for (const client of this.#connections) client.trusted = world.trusted.has(client.remoteAddress);
+  }
+
   /** Open client connections, tunnels included. */
   get connections(): number {
     return this.#connections.size;

@@ -144,6 +144,8 @@ export class EndpointSet implements EndpointOwner {
     back.apply(wanted);
     back.slotLimit = wanted.maxInFlight === 0 ? Infinity : wanted.slots ?? wanted.maxInFlight;
     back.enabled = true;
+    // Its sums may have been forgotten meanwhile.
+    back.tally = null;
     back.stateSince = now;
     back.ramp.restart();
     return back;
