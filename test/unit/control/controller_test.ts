@@ -2,122 +2,15 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { loadConfig } from "../../../src/config/load.ts";
-import type { Config } from "../../../src/config/config.ts";
-import { Controller, type ControllerObserver } from "../../../src/control/controller.ts";
 import { retryLeast, shareConfig, shareOf } from "../../../src/control/limits.ts";
-import {
-  PROTOCOL,
-  type ToController,
-  type ToWorker,
-  type WorkerEvent,
-} from "../../../src/control/messages.ts";
+import { PROTOCOL } from "../../../src/control/messages.ts";
 import { emptyReport } from "../../../src/control/report.ts";
 import { restartPause } from "../../../src/control/restart_pause.ts";
-import type { WorkerLinkEvents } from "../../../src/control/worker_link.ts";
-import { FakeClock } from "../../support/fake_clock.ts";
+import { ADDRESS, configOf, ControllerScene } from "../../support/controller_scene.ts";
 import { turn } from "../../support/watchdog.ts";
 
-const ADDRESS = { kind: "tcp", host: "127.0.0.1", port: 4711 } as const;
-
-function configOf(yaml: string): Config {
-  const loaded = loadConfig({ flags: {}, env: {}, file: { path: "test.yaml", text: yaml } });
-  assert.ok(loaded.ok);
-  return loaded.config;
-}
-
-class FakeWorker {
-  readonly index: number;
-  readonly events: WorkerLinkEvents;
-  readonly heard: ToWorker[] = [];
-  killed = false;
-
-  constructor(index: number, events: WorkerLinkEvents) {
-    this.index = index;
-    this.events = events;
-  }
-
-  say(message: ToController): this {
-    this.events.message(message);
-    return this;
-  }
-
-  hello(): this {
-    return this.say({ type: "hello", protocol: PROTOCOL, pid: 1 });
-  }
-
-  listens(): this {
-    return this.say({ type: "listening", addresses: [ADDRESS] });
-  }
-
-  exit(code: number | null = 0, signal = ""): void {
-    this.events.exited({ code, signal });
-  }
-
-  types(): string[] {
-    return this.heard.map(({ type }) => type);
-  }
-
-  get start(): Extract<ToWorker, { type: "start" }> | undefined {
-    return this.heard.find((message) => message.type === "start");
-  }
-}
-
-class Scene implements ControllerObserver {
-  readonly clock = new FakeClock();
-  /** Every worker started, in order. */
-  readonly workers: FakeWorker[] = [];
-  readonly events: string[] = [];
-  readonly controller: Controller;
-
-  constructor(count: number, yaml = "to: 3000") {
-    this.controller = new Controller(this.clock, configOf(yaml), count, ({ index }, events) => {
-      const worker = new FakeWorker(index, events);
-      this.workers.push(worker);
-      return {
-        pid: 100 + this.workers.length,
-        send: (message) => void worker.heard.push(message),
-        kill: () => {
-          worker.killed = true;
-        },
-      };
-    }, this);
-  }
-
-  worker(at: number): FakeWorker {
-    const worker = this.workers.at(at);
-    assert.ok(worker !== undefined);
-    return worker;
-  }
-
-  /** All workers start as they should. */
-  async serve(): Promise<void> {
-    const started = this.controller.start();
-    for (const worker of this.workers) worker.hello();
-    for (const worker of this.workers) worker.listens();
-    assert.deepEqual(await started, { ok: true, addresses: [ADDRESS] });
-  }
-
-  workerEnded(index: number, _pid: number, why: string, pauseMs: number): void {
-    assert.ok(pauseMs >= 50 && pauseMs <= 10_000, `${pauseMs}`);
-    this.events.push(`${index} ended: ${why}`);
-  }
-
-  workerBack(index: number): void {
-    this.events.push(`${index} back`);
-  }
-
-  workerConfused(index: number, what: string): void {
-    this.events.push(`${index} confused: ${what}`);
-  }
-
-  workerEvent(index: number, { event }: WorkerEvent): void {
-    this.events.push(`${index} says ${event}`);
-  }
-}
-
 test("controller: the first worker finds out where to listen, the others follow", async () => {
-  const scene = new Scene(3);
+  const scene = new ControllerScene(3);
   const started = scene.controller.start();
   assert.equal(scene.workers.length, 3);
   for (const worker of scene.workers) worker.hello();
@@ -136,7 +29,7 @@ test("controller: the first worker finds out where to listen, the others follow"
 });
 
 test("controller: when the first one dies before it listens, another finds out", async () => {
-  const scene = new Scene(2);
+  const scene = new ControllerScene(2);
   const started = scene.controller.start();
   for (const worker of scene.workers) worker.hello();
   scene.worker(0).exit(null, "SIGSEGV");
@@ -149,7 +42,7 @@ test("controller: when the first one dies before it listens, another finds out",
 });
 
 test("controller: a worker that cannot serve ends the start with its reason", async () => {
-  const scene = new Scene(2);
+  const scene = new ControllerScene(2);
   const started = scene.controller.start();
   for (const worker of scene.workers) worker.hello();
   const failure = { kind: "bind", message: "the port is taken" } as const;
@@ -163,7 +56,7 @@ test("controller: a worker that cannot serve ends the start with its reason", as
 });
 
 test("controller: workers that die again and again before they listen are given up", async () => {
-  const scene = new Scene(1);
+  const scene = new ControllerScene(1);
   const started = scene.controller.start();
   for (let i = 0; i < 5; i++) {
     scene.worker(i).hello().exit(9);
@@ -177,7 +70,7 @@ test("controller: workers that die again and again before they listen are given 
 });
 
 test("controller: a worker that dies is replaced, with growing pauses until it has been well for a minute", async () => {
-  const scene = new Scene(2);
+  const scene = new ControllerScene(2);
   await scene.serve();
   const pauses: number[] = [];
   for (let i = 0; i < 8; i++) {
@@ -202,7 +95,7 @@ test("controller: a worker that dies is replaced, with growing pauses until it h
 });
 
 test("controller: as long as one serves, the others are never given up", async () => {
-  const scene = new Scene(2);
+  const scene = new ControllerScene(2);
   await scene.serve();
   for (let i = 0; i < 12; i++) {
     scene.worker(i === 0 ? 1 : -1).exit(1);
@@ -212,7 +105,7 @@ test("controller: as long as one serves, the others are never given up", async (
 });
 
 test("controller: stop asks all, tells what was open, and ends when all have ended", async () => {
-  const scene = new Scene(2);
+  const scene = new ControllerScene(2);
   await scene.serve();
   const stopped = scene.controller.stop();
   const report = { ...emptyReport(), connections: 3 };
@@ -231,7 +124,7 @@ test("controller: stop asks all, tells what was open, and ends when all have end
 });
 
 test("controller: who does not end in time is killed", async () => {
-  const scene = new Scene(2, "to: 3000\ndrain_timeout: 2s");
+  const scene = new ControllerScene(2, "to: 3000\ndrain_timeout: 2s");
   await scene.serve();
   void scene.controller.stop();
   scene.worker(0).exit();
@@ -244,7 +137,7 @@ test("controller: who does not end in time is killed", async () => {
 });
 
 test("controller: a worker waiting to be replaced does not keep a stop from ending", async () => {
-  const scene = new Scene(1);
+  const scene = new ControllerScene(1);
   await scene.serve();
   scene.worker(0).exit(1);
   void scene.controller.stop();
@@ -254,7 +147,7 @@ test("controller: a worker waiting to be replaced does not keep a stop from endi
 });
 
 test("controller: another version of the program is not talked to", async () => {
-  const scene = new Scene(2);
+  const scene = new ControllerScene(2);
   await scene.serve();
   scene.worker(1).exit(1);
   scene.clock.advance(100);
@@ -265,7 +158,7 @@ test("controller: another version of the program is not talked to", async () => 
 });
 
 test("controller: slots go round, and a dead worker's come back", async () => {
-  const scene = new Scene(2, "to: 3000\nmax_in_flight: 3");
+  const scene = new ControllerScene(2, "to: 3000\nmax_in_flight: 3");
   await scene.serve();
   const name = { upstream: "default", endpoint: "127.0.0.1:3000" };
   assert.deepEqual(scene.worker(0).start?.slots, [{ ...name, count: 1 }]);
@@ -281,7 +174,7 @@ test("controller: slots go round, and a dead worker's come back", async () => {
 });
 
 test("controller: that an endpoint is away is told to the others", async () => {
-  const scene = new Scene(3);
+  const scene = new ControllerScene(3);
   await scene.serve();
   const away = {
     type: "away",
@@ -297,7 +190,7 @@ test("controller: that an endpoint is away is told to the others", async () => {
 });
 
 test("controller: a report adds up, those who are gone included", async () => {
-  const scene = new Scene(2);
+  const scene = new ControllerScene(2);
   await scene.serve();
   const some = emptyReport();
   const counted = { ...some, connections: 2, totals: { ...some.totals, requests: 10 } };

@@ -1,0 +1,132 @@
+/** The controller against workers that do what a test says, on a clock that a test moves. */
+
+import assert from "node:assert/strict";
+import { loadConfig } from "../../src/config/load.ts";
+import type { Config } from "../../src/config/config.ts";
+import { Controller, type ControllerObserver } from "../../src/control/controller.ts";
+import {
+  type Order,
+  type OrderResult,
+  PROTOCOL,
+  type ToController,
+  type ToWorker,
+  type WorkerEvent,
+} from "../../src/control/messages.ts";
+import type { WorkerLinkEvents } from "../../src/control/worker_link.ts";
+import { FakeClock } from "./fake_clock.ts";
+
+export const ADDRESS = { kind: "tcp", host: "127.0.0.1", port: 4711 } as const;
+
+export function configOf(yaml: string): Config {
+  const loaded = loadConfig({ flags: {}, env: {}, file: { path: "test.yaml", text: yaml } });
+  assert.ok(loaded.ok);
+  return loaded.config;
+}
+
+export class FakeWorker {
+  readonly index: number;
+  readonly events: WorkerLinkEvents;
+  readonly heard: ToWorker[] = [];
+  killed = false;
+
+  constructor(index: number, events: WorkerLinkEvents) {
+    this.index = index;
+    this.events = events;
+  }
+
+  say(message: ToController): this {
+    this.events.message(message);
+    return this;
+  }
+
+  hello(): this {
+    return this.say({ type: "hello", protocol: PROTOCOL, pid: 1 });
+  }
+
+  listens(): this {
+    return this.say({ type: "listening", addresses: [ADDRESS] });
+  }
+
+  exit(code: number | null = 0, signal = ""): void {
+    this.events.exited({ code, signal });
+  }
+
+  /** Orders that it has been given, in words. */
+  orders(): string[] {
+    return this.heard.flatMap((message) => message.type === "order" ? [message.order.order] : []);
+  }
+
+  /** Answers the last order. */
+  done(result: OrderResult = { ok: true }): this {
+    const last = this.heard.findLast((message) => message.type === "order");
+    assert.ok(last?.type === "order");
+    return this.say({ type: "done", id: last.id, result });
+  }
+
+  /** The last order of this kind. */
+  order<K extends Order["order"]>(kind: K): Extract<Order, { order: K }> | undefined {
+    const orders = this.heard.flatMap((message) => message.type === "order" ? [message.order] : []);
+    return orders.findLast((order): order is Extract<Order, { order: K }> => order.order === kind);
+  }
+
+  types(): string[] {
+    return this.heard.map(({ type }) => type);
+  }
+
+  get start(): Extract<ToWorker, { type: "start" }> | undefined {
+    return this.heard.find((message) => message.type === "start");
+  }
+}
+
+export class ControllerScene implements ControllerObserver {
+  readonly clock = new FakeClock();
+  /** Every worker started, in order. */
+  readonly workers: FakeWorker[] = [];
+  readonly events: string[] = [];
+  readonly controller: Controller;
+
+  constructor(count: number, yaml = "to: 3000") {
+    this.controller = new Controller(this.clock, configOf(yaml), count, ({ index }, events) => {
+      const worker = new FakeWorker(index, events);
+      this.workers.push(worker);
+      return {
+        pid: 100 + this.workers.length,
+        send: (message) => void worker.heard.push(message),
+        kill: () => {
+          worker.killed = true;
+        },
+      };
+    }, this);
+  }
+
+  worker(at: number): FakeWorker {
+    const worker = this.workers.at(at);
+    assert.ok(worker !== undefined);
+    return worker;
+  }
+
+  /** All workers start as they should. */
+  async serve(): Promise<void> {
+    const started = this.controller.start();
+    for (const worker of this.workers) worker.hello();
+    for (const worker of this.workers) worker.listens();
+    assert.deepEqual(await started, { ok: true, addresses: [ADDRESS] });
+  }
+
+  workerEnded(index: number, _pid: number, why: string, pauseMs: number): void {
+    assert.ok(pauseMs >= 50 && pauseMs <= 10_000, `${pauseMs}`);
+    this.events.push(`${index} ended: ${why}`);
+  }
+
+  workerBack(index: number): void {
+    this.events.push(`${index} back`);
+  }
+
+  workerConfused(index: number, what: string): void {
+    this.events.push(`${index} confused: ${what}`);
+  }
+
+  workerEvent(index: number, { event }: WorkerEvent): void {
+    this.events.push(`${index} says ${event}`);
+  }
+}
