@@ -34,11 +34,11 @@ export class ScratchFolder {
 /** Nothing of our own environment changes what Sluice does. */
 const environment = { PATH: process.env["PATH"] ?? "", DENO_NO_UPDATE_CHECK: "1" };
 
-/** Starts Sluice; descriptor 3 is a pipe for `--ready-fd`. */
-function start(command: Command, args: readonly string[], cwd: string): ChildProcess {
+/** Starts Sluice in a folder, which is its runtime folder too; descriptor 3 is a pipe for `--ready-fd`. */
+export function start(command: Command, args: readonly string[], cwd: string): ChildProcess {
   const [program, ...first] = command;
   const stdio: ("ignore" | "pipe")[] = ["ignore", "pipe", "pipe", "pipe"];
-  return spawn(program, [...first, ...args], { cwd, env: environment, stdio });
+  return spawn(program, [...first, ...args], { cwd, env: { ...environment, XDG_RUNTIME_DIR: cwd }, stdio });
 }
 
 /** What a program has written so far. */
@@ -47,7 +47,7 @@ interface Output {
   stderr: string;
 }
 
-function ending(child: ChildProcess, output: Output = { stdout: "", stderr: "" }): Promise<Ended> {
+export function ending(child: ChildProcess, output: Output = { stdout: "", stderr: "" }): Promise<Ended> {
   child.stdout?.on("data", (bytes) => output.stdout += String(bytes));
   child.stderr?.on("data", (bytes) => output.stderr += String(bytes));
   return new Promise((resolve, reject) => {
