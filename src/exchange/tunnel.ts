@@ -111,7 +111,8 @@ export class Tunnel {
 
   /** Ends both sides now. */
   abort(): void {
-    this.#tearDown("aborted");
+    // With one side gone the other one only had to follow.
+    this.#tearDown(this.#open === 2 ? "aborted" : "finished");
   }
 
   #tearDown(how: TunnelEnd): void {
@@ -123,7 +124,8 @@ export class Tunnel {
   /** One connection is gone. */
   sideClosed(reason: CloseReason, how: Reset): void {
     this.#open--;
-    if (reason.code !== "finished") this.#tearDown(how);
+    // How a side goes that was asked to is its own affair.
+    if (reason.code !== "finished") this.#tearDown(this.#upstreamSide.saidClose ? "finished" : how);
     if (this.#open === 0) this.#ended(this.#how);
     // What is left may be bytes that the endpoint does not take.
     else if (how === "client_reset") this.upstream.rawDeadline(this.#now() + this.#idleMs);

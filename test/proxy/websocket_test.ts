@@ -170,6 +170,27 @@ test("a side that vanishes is noticed by the other: 1006", () =>
     assert.equal((await second.client.end()).code, 1006);
   }));
 
+test("a proxy that stops asks both sides to end, in the middle of their talk: 1001", () =>
+  withServer(async (open, proxy) => {
+    const pairs = await Promise.all(Array.from({ length: 20 }, open));
+    for (const { client, server } of pairs) {
+      for (let index = 0; index < 20; index++) {
+        client.socket.send(`up ${index}`);
+        server.socket.send(patterned(5_000 * (index % 3)));
+      }
+    }
+    const drained = proxy.front.drain(10_000);
+    for (const { client, server } of pairs) {
+      assert.equal((await client.end()).code, 1001);
+      const { code } = await server.end();
+      assert.equal(code, 1001, "as the client has answered it");
+      for (let index = 0; index < 20; index++) assert.equal(await server.next(), `up ${index}`);
+    }
+    await within(drained, "the proxy to stop");
+    await proxy.until("tunnels to end", () => proxy.ended.length === 20);
+    assert.deepEqual(proxy.ended.map(({ reason, detail }) => reason + detail), new Array(20).fill(""));
+  }));
+
 test("a hundred at once", () =>
   withServer(async (open, proxy) => {
     const pairs = await Promise.all(Array.from({ length: 100 }, open));
