@@ -7,11 +7,13 @@ import {
   type ServerTls,
   type SocketErrorCode,
   SocketFailure,
+  type System,
 } from "../../runtime/contract.ts";
 import { printListen } from "../config/address.ts";
 import type { Config, ListenConfig } from "../config/config.ts";
 import type { StartFailure } from "../control/messages.ts";
 import type { Front } from "../front/front.ts";
+import { readServerTls } from "./files.ts";
 import type { GivenSocket, Sockets } from "./sockets.ts";
 
 /** A TLS handshake of a client not done by then is dropped. */
@@ -102,21 +104,49 @@ export async function findPortInUse(
     const { address } = listen;
     if (address.kind === "unix" || address.port === 0 || sockets.inherits(address)) continue;
     try {
-      const probe = await sockets.runtime.listen(listenOptions(config, listen, address, null, false), {
-        accepted(socket) {
-          // Nobody has been told that we are ready.
-          socket.abort();
-          return { data() {}, drained() {}, ended() {}, closed() {} };
-        },
-        acceptFailed() {},
-      });
-      await probe.close();
+      await tryToListen(sockets, listenOptions(config, listen, address, null, false));
     } catch (error) {
       if (!(error instanceof SocketFailure)) throw error;
       return failureText(listen, error);
     }
   }
   return null;
+}
+
+/**
+ * What would keep some of the listeners from being bound while others accept already: told before any of the
+ * inherited sockets is touched, whose connections would be ours to lose from then on.
+ *
+ * @returns what is wrong, or null
+ * @throws SystemError when the certificate or its key cannot be read
+ */
+export async function findFault(system: System, sockets: Sockets, config: Config): Promise<string | null> {
+  const inUse = await findPortInUse(sockets, config);
+  if (inUse !== null) return inUse;
+  const secure = config.listen.find(({ tls }) => tls);
+  if (secure === undefined) return null;
+  const anyPort: Address = { kind: "tcp", host: "127.0.0.1", port: 0 };
+  try {
+    const tls = await readServerTls(system, config);
+    await tryToListen(sockets, listenOptions(config, secure, anyPort, tls, false));
+    return null;
+  } catch (error) {
+    if (!(error instanceof SocketFailure)) throw error;
+    return failureText(secure, error);
+  }
+}
+
+/** @throws SocketFailure */
+async function tryToListen(sockets: Sockets, options: ListenOptions): Promise<void> {
+  const probe = await sockets.runtime.listen(options, {
+    accepted(socket) {
+      // Nobody has been told that we are ready.
+      socket.abort();
+      return { data() {}, drained() {}, ended() {}, closed() {} };
+    },
+    acceptFailed() {},
+  });
+  await probe.close();
 }
 
 function listenOptions(

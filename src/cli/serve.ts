@@ -13,7 +13,7 @@ import type { StartFailure, WorkerEvent } from "../control/messages.ts";
 import type { StartWorker } from "../control/worker_link.ts";
 import { type Logger } from "../observe/logger.ts";
 import { openLogger } from "../observe/watcher.ts";
-import { findPortInUse, keepSockets } from "./bind_listeners.ts";
+import { findFault, findPortInUse, keepSockets } from "./bind_listeners.ts";
 import type { RereadableConfig } from "./config_source.ts";
 import { FileWatch } from "./config_watch.ts";
 import { controlRoutes } from "../admin/control_api.ts";
@@ -24,8 +24,10 @@ import { EXIT, type ExitCode } from "./exit_code.ts";
 import { named } from "./files.ts";
 import { localWorker } from "./local_worker.ts";
 import { printError } from "./output.ts";
+import type { Predecessor } from "./predecessor.ts";
 import { endpointProbe } from "./probe.ts";
 import { type GivenSocket, Sockets } from "./sockets.ts";
+import { Upgrade } from "./upgrade.ts";
 import { versionInfo } from "./version.ts";
 import { workerProcesses } from "./worker_process.ts";
 
@@ -36,8 +38,12 @@ export interface ServeHooks {
   readonly onPlane?: (plane: SluicePlane) => void;
   /** For reading the configuration anew, or why it cannot be. */
   readonly source?: RereadableConfig | string;
+  /** The Sluice whose place we take. */
+  readonly predecessor?: Predecessor;
 }
 
+/** What a new process gets to be ready when nobody says how long. */
+const UPGRADE_TIMEOUT_MS = 30_000;
 /** What answers of the control socket get to go out in the end. */
 const CONTROL_PATIENCE_MS = 1000;
 
@@ -56,7 +62,17 @@ export async function serve(
     if (!(error instanceof SystemError)) throw error;
     return fail(system, EXIT.failed, error.message);
   }
-  const sockets = new Sockets(runtime, []);
+  const { predecessor } = hooks;
+  const sockets = new Sockets(runtime, predecessor?.sockets ?? []);
+  if (predecessor !== undefined) {
+    try {
+      const wrong = await findFault(system, sockets, config);
+      if (wrong !== null) return fail(system, EXIT.bind, wrong);
+    } catch (error) {
+      if (!(error instanceof SystemError)) throw error;
+      return fail(system, EXIT.failed, error.message);
+    }
+  }
   let start: StartWorker;
   const kept: (readonly GivenSocket[])[] = [];
   if (count > 1) {
@@ -105,35 +121,70 @@ export async function serve(
     explain(runtime, system, controller.config, request, await plane.status());
 
   const files = new Map<string, string>();
-  let control: ControlSocket | null = null;
+  /** One, but for an upgrade that failed late: the next one has its path then. */
+  const controls: ControlSocket[] = [];
+  const openControl = async (listeners: readonly Address[], takeOver: boolean): Promise<string | null> => {
+    const opened = await ControlSocket.open(runtime, system, {
+      control: config.process.control,
+      listeners,
+      routes: controlRoutes(plane),
+      onError: (error) => logger.error("control", `a bug: ${stackOf(error)}`),
+      takeOver,
+    });
+    if (opened.kind === "failed") return `--control: ${opened.why}`;
+    if (opened.kind === "skipped") {
+      logger.warn("control", `no control socket, so no verb finds this Sluice: ${opened.why}`);
+    }
+    if (opened.kind === "open") controls.push(opened.socket);
+    return null;
+  };
   let watch: FileWatch | null = null;
   const started = await Promise.race([controller.start(), stopping.first]);
   if (typeof started === "object") {
     if (!started.ok) return failed(system, started.failure);
+    const { addresses } = started;
     const giveUp = async (code: ExitCode, message: string) => {
       controller.abort();
       await controller.ended;
-      await control?.close(0);
+      for (const control of controls) await control.close(0);
       for (const [path, text] of files) await removeOwn(system, path, text);
       return fail(system, code, message);
     };
-    // Before the ready signals: whoever waits for them may use verbs at once.
-    const opened = await ControlSocket.open(runtime, system, {
-      control: config.process.control,
-      listeners: started.addresses,
-      routes: controlRoutes(plane),
-      onError: (error) => logger.error("control", `a bug: ${stackOf(error)}`),
-    });
-    if (opened.kind === "failed") return await giveUp(EXIT.bind, `--control: ${opened.why}`);
-    if (opened.kind === "skipped") {
-      logger.warn("control", `no control socket, so no verb finds this Sluice: ${opened.why}`);
+    if (predecessor !== undefined) {
+      const yours = predecessor.ready().then(() => true);
+      const ended = Promise.race([stopping.first, controller.ended]).then(() => false);
+      if (!await Promise.race([yours, ended])) return await giveUp(EXIT.failed, "ended before it took over");
     }
-    if (opened.kind === "open") control = opened.socket;
+    // Before the ready signals: whoever waits for them may use verbs at once.
+    const wrong = await openControl(addresses, predecessor !== undefined);
+    if (wrong !== null) return await giveUp(EXIT.bind, wrong);
     try {
-      await announce(system, config, started.addresses, files);
+      await announce(system, config, addresses, files, predecessor === undefined);
     } catch (error) {
       return await giveUp(EXIT.failed, error instanceof Error ? error.message : String(error));
     }
+    predecessor?.mine();
+    await sockets.closeUnused();
+    const upgrade = new Upgrade(runtime.clock, system, sockets, {
+      started: (pid) => events.note({ event: "upgrading", pid }),
+      replaced: (pid) => {
+        // They speak of the other process now.
+        files.clear();
+        void system.notifySupervisor(`MAINPID=${pid}\n`);
+        events.note({ event: "upgraded", pid });
+        stopping.replaced(`process ${pid} serves now`);
+      },
+      failed: async ({ message, problems }, hadNames) => {
+        events.note({ event: "upgrade_failed", detail: [message, ...problems ?? []].join("; ") });
+        if (!hadNames) return;
+        for (const [path, text] of files) await writeAgain(system, path, text);
+        const why = await openControl(addresses, true);
+        if (why !== null) logger.error("control", why);
+      },
+    });
+    plane.extensions.upgrade = (binary, timeoutMs) => upgrade.run(binary, timeoutMs);
+    system.onSignal("SIGUSR2", () => void upgrade.run(null, UPGRADE_TIMEOUT_MS));
+    void stopping.first.then(() => upgrade.cancel());
     const where = started.addresses
       .map((address, index) => printListen({ address, tls: config.listen[index]?.tls === true }))
       .join(", ");
@@ -150,7 +201,7 @@ export async function serve(
   const signal = await Promise.race([stopping.first, controller.ended]);
   watch?.end();
   if (typeof signal === "string") {
-    void system.notifySupervisor("STOPPING=1");
+    if (!stopping.isReplaced()) void system.notifySupervisor("STOPPING=1");
     events.note({ event: "stopping" });
     void stopping.second.then(() => controller.abort());
     void sockets.closeHeld();
@@ -159,7 +210,7 @@ export async function serve(
     });
   }
   const failure = await controller.ended;
-  await control?.close(CONTROL_PATIENCE_MS);
+  for (const control of controls) await control.close(CONTROL_PATIENCE_MS);
   for (const [path, text] of files) await removeOwn(system, path, text);
   if (failure === null) logger.info("sluice", "stopped");
   await logger.flush();
@@ -194,6 +245,15 @@ function failed(system: System, { kind, message }: StartFailure): ExitCode {
   return fail(system, kind === "bind" ? EXIT.bind : EXIT.failed, message);
 }
 
+/** Puts a file right that another process may have written since we did. */
+async function writeAgain(system: System, path: string, text: string): Promise<void> {
+  try {
+    await system.writeText(path, text);
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
+  }
+}
+
 /** Removes a file that we have written, unless somebody (our successor, say) has written it since. */
 async function removeOwn(system: System, path: string, text: string): Promise<void> {
   try {
@@ -208,12 +268,14 @@ async function removeOwn(system: System, path: string, text: string): Promise<vo
  * Tells whoever waits that requests can be sent.
  *
  * @param files gets the files written and their contents
+ * @param first nobody has been told yet: by the process whose place we take, say
  */
 async function announce(
   system: System,
   config: Config,
   bound: readonly Address[],
   files: Map<string, string>,
+  first: boolean,
 ): Promise<void> {
   const { pidFile, portFile, readyFd } = config.process;
   const write = async (option: string, path: string, text: string) => {
@@ -225,6 +287,7 @@ async function announce(
     const ports = bound.map((address) => address.kind === "tcp" ? String(address.port) : address.path);
     await write("port-file", portFile, ports.join("\n") + "\n");
   }
+  if (!first) return;
   if (readyFd !== null) {
     await named(`--ready-fd ${readyFd}`, () => system.writeDescriptor(readyFd, "READY=1\n"));
   }
@@ -237,6 +300,9 @@ function stopSignals(system: System): {
   readonly second: Promise<void>;
   /** Somebody asks without a signal. */
   ask(now: boolean): void;
+  /** Another process has taken our place. */
+  replaced(why: string): void;
+  isReplaced(): boolean;
 } {
   const first = Promise.withResolvers<string>();
   const second = Promise.withResolvers<void>();
@@ -253,7 +319,13 @@ function stopSignals(system: System): {
     first.resolve("stop");
     if (now) second.resolve();
   };
-  return { first: first.promise, second: second.promise, ask };
+  let gone = false;
+  const replaced = (why: string) => {
+    gone = true;
+    count++;
+    first.resolve(why);
+  };
+  return { first: first.promise, second: second.promise, ask, replaced, isReplaced: () => gone };
 }
 
 /** What keeps us from listening where only the new configuration says. */

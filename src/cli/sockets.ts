@@ -156,8 +156,11 @@ export class Sockets {
     return this.#givenAway || this.#lent ? listener.leave() : listener.close();
   }
 
-  #take(address: Address): GivenSocket[] {
-    const taken = this.#inherited.filter((socket) => isFor(socket, address));
+  /** All sockets of one listener: when several were asked for in the same words (port 0), those of the first. */
+  #take(wanted: Address): GivenSocket[] {
+    const first = this.#inherited.find((socket) => isFor(socket, wanted));
+    if (first === undefined) return [];
+    const taken = this.#inherited.filter(({ address }) => same(address, first.address));
     this.#inherited = this.#inherited.filter((socket) => !taken.includes(socket));
     return taken;
   }

@@ -1,0 +1,120 @@
+/** The Sluice whose place this process takes, as long as that takes. */
+
+import { type MessageChannel, type System, SystemError } from "../../runtime/contract.ts";
+import type { GivenSocket } from "./sockets.ts";
+import { SUCCESSION_PROTOCOL, type ToPredecessor, type ToSuccessor } from "./succession.ts";
+import { versionText } from "./version.ts";
+
+export class Predecessor {
+  /** Sockets that it gave us. */
+  readonly sockets: readonly GivenSocket[];
+  /** Keeps what goes to standard error, so that the predecessor can say why we failed. */
+  readonly system: System;
+  readonly #link: Link;
+  readonly #said: string[];
+
+  /**
+   * Says who we are to the process that started us to take its place. Null when we were not started so.
+   * A predecessor that is gone before we own what was its ends us: nobody would know of us.
+   */
+  static async meet(system: System): Promise<Predecessor | null> {
+    const link = new Link(system);
+    if (!link.connected) return null;
+    link.send({ type: "hello", protocol: SUCCESSION_PROTOCOL, version: versionText(), pid: system.pid });
+    const { sockets } = await link.taken;
+    return new Predecessor(system, link, sockets);
+  }
+
+  private constructor(system: System, link: Link, sockets: readonly GivenSocket[]) {
+    const said: string[] = [];
+    this.#link = link;
+    this.#said = said;
+    this.sockets = sockets;
+    this.system = {
+      ...system,
+      writeDescriptor(fd, text) {
+        if (fd === 2) said.push(text);
+        system.writeDescriptor(fd, text);
+      },
+      readStdin() {
+        const why =
+          "standard input was read by the process that is to be replaced: name a file, or restart Sluice";
+        return Promise.reject(new SystemError("EBADF", why));
+      },
+    };
+  }
+
+  /** We serve. Resolves when everything else is ours as well. */
+  ready(): Promise<void> {
+    this.#link.send({ type: "ready" });
+    return this.#link.yours;
+  }
+
+  /** We have what was its. From now on its end is none of our business. */
+  mine(): void {
+    this.#link.settled = true;
+    this.#link.send({ type: "mine" });
+  }
+
+  /** Resolves when the predecessor's process has ended. */
+  get gone(): Promise<void> {
+    return this.#link.gone;
+  }
+
+  /** We end before we own anything: tells why. */
+  async failed(): Promise<void> {
+    if (this.#link.settled) return;
+    const lines = this.#said.join("").split("\n").filter((line) => line !== "");
+    this.#link.settled = true;
+    this.#link.send({ type: "failed", lines });
+    await this.#link.flush();
+  }
+}
+
+class Link {
+  /** The predecessor does not decide about us any more. */
+  settled = false;
+  readonly #channel: MessageChannel | null;
+  readonly #taken = Promise.withResolvers<Extract<ToSuccessor, { type: "take" }>>();
+  readonly #yours = Promise.withResolvers<void>();
+  readonly #gone = Promise.withResolvers<void>();
+
+  constructor(system: System) {
+    this.#channel = system.connectPredecessor({
+      message: (message) => {
+        // The cast: both are Sluice, and `hello` has said which protocol we speak.
+        const heard = message as ToSuccessor;
+        if (heard.type === "take") this.#taken.resolve(heard);
+        else if (heard.type === "yours") this.#yours.resolve();
+      },
+      closed: () => {
+        if (!this.settled) system.exit(1);
+        this.#gone.resolve();
+      },
+    });
+  }
+
+  get connected(): boolean {
+    return this.#channel !== null;
+  }
+
+  get taken(): Promise<Extract<ToSuccessor, { type: "take" }>> {
+    return this.#taken.promise;
+  }
+
+  get yours(): Promise<void> {
+    return this.#yours.promise;
+  }
+
+  get gone(): Promise<void> {
+    return this.#gone.promise;
+  }
+
+  send(message: ToPredecessor): void {
+    this.#channel?.send(message);
+  }
+
+  async flush(): Promise<void> {
+    await this.#channel?.flush();
+  }
+}

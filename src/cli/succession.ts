@@ -1,0 +1,35 @@
+/**
+ * What a Sluice and the one that takes its place tell each other:
+ *
+ *     the old one         take          yours                 is quiet, its process ends
+ *     the new one  hello        ready         mine | failed
+ *
+ * Until `ready` the new one is on trial: it has read the configuration and the files, and its workers serve
+ * beside the old ones, from the same sockets. With `yours` it takes over the names: pid file, port file, control
+ * socket, the supervisor's attention. Whatever goes wrong up to `mine` ends the new one, and the old one has lost nothing.
+ */
+
+import type { GivenSocket } from "./sockets.ts";
+
+/** Raised when a message changes its meaning. Fields that the other side does not know are no change. */
+export const SUCCESSION_PROTOCOL = 1;
+
+export type ToSuccessor =
+  | {
+    readonly type: "take";
+    /** `descriptor` counts from `FIRST_GIVEN_DESCRIPTOR`. */
+    readonly sockets: readonly GivenSocket[];
+  }
+  | { readonly type: "yours" };
+
+export type ToPredecessor =
+  | {
+    readonly type: "hello";
+    readonly protocol: number;
+    readonly version: string;
+    readonly pid: number;
+  }
+  | { readonly type: "ready" }
+  | { readonly type: "mine" }
+  /** It is about to end, and this is why; for people. */
+  | { readonly type: "failed"; readonly lines: readonly string[] };
