@@ -33,6 +33,12 @@ export function logEvent(logger: Logger, event: EventBody): void {
     case "reload_failed":
       for (const line of event.problems) logger.error("reload_failed", line);
       return;
+    case "upgrading":
+      logger.info("upgrading", `upgrade: process ${event.pid} has been started`, { pid: event.pid });
+      return;
+    case "upgrade_failed":
+      logger.error("upgrade_failed", `upgrade: ${event.detail}`);
+      return;
     default:
       // Told elsewhere.
   }

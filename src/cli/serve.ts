@@ -155,16 +155,8 @@ export async function serve(
       const ended = Promise.race([stopping.first, controller.ended]).then(() => false);
       if (!await Promise.race([yours, ended])) return await giveUp(EXIT.failed, "ended before it took over");
     }
-    // Before the ready signals: whoever waits for them may use verbs at once.
-    const wrong = await openControl(addresses, predecessor !== undefined);
-    if (wrong !== null) return await giveUp(EXIT.bind, wrong);
-    try {
-      await announce(system, config, addresses, files, predecessor === undefined);
-    } catch (error) {
-      return await giveUp(EXIT.failed, error instanceof Error ? error.message : String(error));
-    }
-    predecessor?.mine();
-    await sockets.closeUnused();
+    // Before anybody knows our process id: by default these signals end a process.
+    system.onSignal("SIGHUP", () => void reload());
     const upgrade = new Upgrade(runtime.clock, system, sockets, {
       started: (pid) => events.note({ event: "upgrading", pid }),
       replaced: (pid) => {
@@ -183,14 +175,29 @@ export async function serve(
       },
     });
     plane.extensions.upgrade = (binary, timeoutMs) => upgrade.run(binary, timeoutMs);
-    system.onSignal("SIGUSR2", () => void upgrade.run(null, UPGRADE_TIMEOUT_MS));
+    system.onSignal("SIGUSR2", async () => {
+      const outcome = await upgrade.run(null, UPGRADE_TIMEOUT_MS);
+      // Nothing has been tried, so no event tells.
+      if (!outcome.ok && outcome.code !== "failed" && outcome.code !== "timeout") {
+        logger.error("upgrade_failed", `upgrade: ${outcome.message}`);
+      }
+    });
     void stopping.first.then(() => upgrade.cancel());
+    // Before the ready signals: whoever waits for them may use verbs at once.
+    const wrong = await openControl(addresses, predecessor !== undefined);
+    if (wrong !== null) return await giveUp(EXIT.bind, wrong);
+    try {
+      await announce(system, config, addresses, files, predecessor === undefined);
+    } catch (error) {
+      return await giveUp(EXIT.failed, error instanceof Error ? error.message : String(error));
+    }
+    predecessor?.mine();
+    await sockets.closeUnused();
     const where = started.addresses
       .map((address, index) => printListen({ address, tls: config.listen[index]?.tls === true }))
       .join(", ");
     const workers = count > 1 ? ` with ${count} workers` : "";
     logger.info("sluice", `listening on ${where}${workers}`);
-    system.onSignal("SIGHUP", () => void reload());
     if (config.process.watch && typeof source === "string") logger.warn("watch", source);
     else if (config.process.watch && typeof source !== "string") {
       watch = new FileWatch(runtime.clock, system, () => source.files(plane.loaded ?? source.loaded), reload);
