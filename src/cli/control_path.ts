@@ -32,7 +32,7 @@ export async function ownFolder(
   system: System,
 ): Promise<{ readonly path: string } | { readonly why: string }> {
   let why = "";
-  for (const { path, make } of folders(system)) {
+  for (const { path, make } of folders(system, system.env["XDG_RUNTIME_DIR"])) {
     try {
       const fault = await folderFault(system, path, make);
       if (fault === null) return { path };
@@ -48,7 +48,9 @@ export async function ownFolder(
 /** Every control socket of a default name in every folder where ours may be. */
 export async function foundSockets(system: System): Promise<readonly string[]> {
   const found: string[] = [];
-  for (const { path } of folders(system)) {
+  // Run by cron, say, we lack the variable that the user's session has.
+  const runtimeFolder = system.env["XDG_RUNTIME_DIR"] ?? `/run/user/${system.userId}`;
+  for (const { path } of folders(system, runtimeFolder)) {
     let names: readonly string[];
     try {
       if (await folderFault(system, path, false) !== null) continue;
@@ -70,23 +72,20 @@ interface Folder {
   readonly make: boolean;
 }
 
-/** Best first. A verb run by cron lacks the variables that its Sluice had, so all of them are looked into. */
-function folders(system: System): readonly Folder[] {
+/** Best first. */
+function folders(system: System, runtimeFolder: string | undefined): readonly Folder[] {
   const { env, userId } = system;
   const list: Folder[] = [];
   const add = (base: string | undefined, name: string, make: boolean): void => {
     if (base === undefined || !isAbsolute(base)) return;
-    const path = base.replace(/[/\\]+$/, "") + name;
-    if (!list.some((folder) => folder.path === path)) list.push({ path, make });
+    list.push({ path: base.replace(/[/\\]+$/, "") + name, make });
   };
   if (userId < 0) {
     add(env["LOCALAPPDATA"] ?? env["TEMP"], "/sluice", true);
     return list;
   }
-  add(env["XDG_RUNTIME_DIR"], "", false);
-  add(`/run/user/${userId}`, "", false);
-  add(env["TMPDIR"], `/sluice-${userId}`, true);
-  add("/tmp", `/sluice-${userId}`, true);
+  add(runtimeFolder, "", false);
+  add(env["TMPDIR"] ?? "/tmp", `/sluice-${userId}`, true);
   return list;
 }
 

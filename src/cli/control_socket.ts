@@ -11,7 +11,7 @@ import { ask } from "../admin/http_client.ts";
 import { errorReply, type HttpReply, type HttpRequest, type HttpRoute } from "../admin/http_message.ts";
 import { HttpServer } from "../admin/http_server.ts";
 import { authorization, controlFile, readControlAddress } from "./control_address.ts";
-import { controlName, ownFolder } from "./control_path.ts";
+import { controlName, foundSockets, ownFolder } from "./control_path.ts";
 
 /** How long a socket that is there already may take to accept us. */
 const PROBE_MS = 2_000;
@@ -65,6 +65,7 @@ export class ControlSocket {
       const server = runtime.capabilities.unixSockets
         ? await bindUnix(runtime, system, path, options)
         : await bindLoopback(runtime, system, path, options);
+      if (control === null) void removeDead(runtime, system, path);
       const status = await system.statusOf(path);
       return { kind: "open", socket: new ControlSocket(system, path, server, status?.identity ?? "") };
     } catch (error) {
@@ -92,6 +93,21 @@ export class ControlSocket {
       // It is gone already, or not ours to remove any more.
       if (!(error instanceof SystemError)) throw error;
     }
+  }
+}
+
+/** Takes away what Sluices that were killed left in our folder. A path is never there before its socket listens. */
+async function removeDead(runtime: Runtime, system: System, ours: string): Promise<void> {
+  try {
+    for (const path of await foundSockets(system)) {
+      const before = path === ours ? null : await system.statusOf(path);
+      if (before?.kind !== "socket" || await inTheWay(runtime, system, path) !== null) continue;
+      const after = await system.statusOf(path);
+      if (after?.identity === before.identity) await system.remove(path);
+    }
+  } catch (error) {
+    // They stay, and are in nobody's way.
+    if (!(error instanceof SystemError)) throw error;
   }
 }
 

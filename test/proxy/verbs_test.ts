@@ -253,12 +253,17 @@ test("without a folder for it Sluice serves without a control socket, and says s
     );
     assert.equal(failed.code, 3);
     assert.match(failed.stderr, /--control: /);
-    // Others could put their own socket there.
+    // Others could put their own sockets there.
     chmodSync(folder.path, 0o777);
+    const uid = process.getuid?.() ?? 0;
     const elsewhere = await Serving.start(command, ["--to", origin.address], folder);
-    assert.deepEqual(readdirSync(folder.path).filter((name) => name.endsWith(".sock")), []);
-    assert.equal((await askOnce(elsewhere.port, GET)).status, 200);
+    assert.deepEqual(readdirSync(folder.file(`sluice-${uid}`)), [`sluice-${elsewhere.port}.sock`]);
     await elsewhere.stop();
+    rmSync(folder.file(`sluice-${uid}`), { recursive: true });
+    writeFileSync(folder.file(`sluice-${uid}`), "in the way\n");
+    const without = await Serving.start(command, ["--to", origin.address], folder);
+    assert.equal((await askOnce(without.port, GET)).status, 200);
+    assert.match((await without.stop()).stderr, /warn control: no control socket.*is not a folder/);
   } finally {
     await origin.close();
     folder.remove();

@@ -34,11 +34,15 @@ export class ScratchFolder {
 /** Nothing of our own environment changes what Sluice does. */
 const environment = { PATH: process.env["PATH"] ?? "", DENO_NO_UPDATE_CHECK: "1" };
 
-/** Starts Sluice in a folder, which is its runtime folder too; descriptor 3 is a pipe for `--ready-fd`. */
+/** Starts Sluice in a folder, in which it also puts, and looks for, control sockets; descriptor 3 is a pipe for `--ready-fd`. */
 export function start(command: Command, args: readonly string[], cwd: string): ChildProcess {
   const [program, ...first] = command;
   const stdio: ("ignore" | "pipe")[] = ["ignore", "pipe", "pipe", "pipe"];
-  return spawn(program, [...first, ...args], { cwd, env: { ...environment, XDG_RUNTIME_DIR: cwd }, stdio });
+  return spawn(program, [...first, ...args], {
+    cwd,
+    env: { ...environment, XDG_RUNTIME_DIR: cwd, TMPDIR: cwd },
+    stdio,
+  });
 }
 
 /** What a program has written so far. */
