@@ -13,7 +13,8 @@ import { type Fault, FAULTS } from "../http1/fault.ts";
 import { type BodyKind, requestFraming } from "../http1/framing.ts";
 import type { Head } from "../http1/head.ts";
 import type { Http1Limits } from "../http1/limits.ts";
-import { MessageParser } from "../http1/message_parser.ts";
+import type { MessageParser } from "../http1/message_parser.ts";
+import { borrowParser, returnParser } from "../http1/parser_pool.ts";
 import { requestPersists } from "../http1/persistence.ts";
 import { checkRequest } from "../http1/request_rules.ts";
 import { Connection, HIGH_WATER_BYTES, LOW_WATER_BYTES } from "./connection.ts";
@@ -57,7 +58,8 @@ const chunkHead = new Uint8Array(24);
 export class ClientConnection extends Connection implements ClientStream {
   readonly #settings: ClientSettings;
   readonly #handler: RequestHandler;
-  readonly #parser: MessageParser;
+  /** Null while nothing of a message has been read or is left to be read. */
+  #parser: MessageParser | null = null;
   #state: State = "waiting";
   events: ClientStreamEvents | null = null;
   #raw: RawEvents | null = null;
@@ -106,7 +108,6 @@ export class ClientConnection extends Connection implements ClientStream {
     super(turn, socket);
     this.#settings = settings;
     this.#handler = handler;
-    this.#parser = new MessageParser("request", settings.limits);
     this.secure = socket.tls !== null;
     this.idleSince = turn.now;
     this.#idleMs = settings.keepAliveTimeoutMs;
@@ -139,7 +140,7 @@ export class ClientConnection extends Connection implements ClientStream {
 
   /** Bytes have come that are not part of the current request. */
   get hasEarlyBytes(): boolean {
-    return this.requestDone && this.#parser.unreadBytes > 0;
+    return this.requestDone && this.#unreadBytes > 0;
   }
 
   /** It has sent its last byte. */
@@ -162,7 +163,7 @@ export class ClientConnection extends Connection implements ClientStream {
       return;
     }
     if (this.#state === "gone") return;
-    this.#parser.feed(bytes);
+    this.#neededParser().feed(bytes);
     if (this.#state === "exchange" && this.requestDone) {
       this.#parkPipelined();
       return;
@@ -170,16 +171,24 @@ export class ClientConnection extends Connection implements ClientStream {
     this.#advance();
   }
 
+  #neededParser(): MessageParser {
+    return this.#parser ??= borrowParser("request", this.#settings.limits);
+  }
+
+  get #unreadBytes(): number {
+    return this.#parser === null ? 0 : this.#parser.unreadBytes;
+  }
+
   /** Bytes of the next request: kept, bounded, until this one is answered. */
   #parkPipelined(): void {
-    this.#parser.suspend();
-    if (this.#parser.unreadBytes > PIPELINE_BYTES) this.#pauseReading();
+    this.#parser?.suspend();
+    if (this.#unreadBytes > PIPELINE_BYTES) this.#pauseReading();
   }
 
   #advance(): void {
     if (this.#advancing) return;
     this.#advancing = true;
-    const parser = this.#parser;
+    const parser = this.#neededParser();
     for (;;) {
       if (this.#state === "exchange") {
         if (this.requestDone) {
@@ -215,12 +224,16 @@ export class ClientConnection extends Connection implements ClientStream {
       }
     }
     this.#advancing = false;
+    if (parser.reusable && this.#parser === parser) {
+      this.#parser = null;
+      returnParser(parser);
+    }
   }
 
   /** All that has arrived is used up. */
   #starved(): void {
     if (this.#state === "waiting") {
-      if (this.#parser.idle) return;
+      if (this.#parser?.idle !== false) return;
       this.#state = "head";
       this.requestBeganAt = this.turn.now;
       this.setDeadline(this.requestBeganAt + this.#settings.headTimeoutMs);
@@ -252,12 +265,13 @@ export class ClientConnection extends Connection implements ClientStream {
       return;
     }
     this.requestKind = kind;
-    this.#parser.startBody(kind, head.bodyBytes);
+    const parser = this.#neededParser();
+    parser.startBody(kind, head.bodyBytes);
     this.#closeExpected = !requestPersists(head);
     this.#persist = !this.#closeExpected && !this.#draining;
     if (head.bodyBytes === 0) {
       // No body, or an empty one: complete with its head.
-      this.#parser.next();
+      parser.next();
       this.requestDone = true;
     }
     this.#watchOnlySending();
@@ -267,7 +281,7 @@ export class ClientConnection extends Connection implements ClientStream {
   #requestEnded(): void {
     this.requestDone = true;
     if (this.backlogBytes === 0) this.setDeadline(Infinity);
-    this.events?.clientEnd(this.#parser.trailers);
+    this.events?.clientEnd(this.#parser?.trailers ?? null);
   }
 
   #faulted(fault: Fault): void {
@@ -344,7 +358,7 @@ export class ClientConnection extends Connection implements ClientStream {
     } else if (this.#state === "head" || (this.#state === "exchange" && !this.requestDone)) {
       if (!this.#bodyPaused) this.#endOfInput();
     } else if (this.#state === "exchange") {
-      if (this.#parser.unreadBytes === 0) this.#persist = false;
+      if (this.#unreadBytes === 0) this.#persist = false;
       this.events?.clientEnded();
     } else if (this.#state === "raw") {
       this.#raw?.rawEnded();
@@ -353,9 +367,10 @@ export class ClientConnection extends Connection implements ClientStream {
 
   /** FIN in the middle of a request. */
   #endOfInput(): void {
-    this.#parser.endOfInput();
-    const event = this.#parser.next();
-    if (event === "fault") this.#faulted(this.#parser.fault as Fault);
+    const parser = this.#neededParser();
+    parser.endOfInput();
+    const event = parser.next();
+    if (event === "fault") this.#faulted(parser.fault as Fault);
     else if (event === "end") this.#requestEnded();
     else this.#endInOrder();
   }
@@ -463,7 +478,7 @@ export class ClientConnection extends Connection implements ClientStream {
     }
     this.#state = "waiting";
     this.#resumeReading();
-    if (this.#clientEnded && this.#parser.unreadBytes === 0) {
+    if (this.#clientEnded && this.#unreadBytes === 0) {
       this.#lastAnswerSent();
       return;
     }
@@ -479,11 +494,11 @@ export class ClientConnection extends Connection implements ClientStream {
 
   /** After `sendEnd`: goes on with a request that has arrived meanwhile. */
   nextRequest(): void {
-    if (this.#state === "waiting" && this.#parser.unreadBytes > 0) this.#advance();
+    if (this.#state === "waiting" && this.#unreadBytes > 0) this.#advance();
   }
 
   #lastAnswerSent(): void {
-    const clean = this.requestDone && this.#parser.unreadBytes === 0;
+    const clean = this.requestDone && this.#unreadBytes === 0;
     if (clean && (this.#clientEnded || this.#closeExpected)) {
       this.#endInOrder();
     } else {
@@ -494,8 +509,7 @@ export class ClientConnection extends Connection implements ClientStream {
   #linger(): void {
     this.#state = "lingering";
     this.events = null;
-    this.#parser.suspend();
-    this.#parser.takeUnread();
+    this.#parser?.takeUnread();
     this.#resumeReading();
     this.finish();
     this.#lingerUntil = this.turn.now + LINGER_TOTAL_MS;
@@ -593,7 +607,7 @@ export class ClientConnection extends Connection implements ClientStream {
     this.#raw = raw;
     this.events = null;
     this.setDeadline(Infinity);
-    const early = this.#parser.takeUnread();
+    const early = this.#parser?.takeUnread() ?? null;
     this.#resumeReading();
     return early;
   }

@@ -14,7 +14,8 @@ import { type BodyKind, responseFraming } from "../http1/framing.ts";
 import { Field } from "../http1/field.ts";
 import type { Head } from "../http1/head.ts";
 import type { Http1Limits } from "../http1/limits.ts";
-import { MessageParser } from "../http1/message_parser.ts";
+import type { MessageParser } from "../http1/message_parser.ts";
+import { borrowParser, returnParser } from "../http1/parser_pool.ts";
 import { responsePersists } from "../http1/persistence.ts";
 import { Connection, LOW_WATER_BYTES } from "./connection.ts";
 import type { Turn } from "./turn.ts";
@@ -37,7 +38,9 @@ const chunkHead = new Uint8Array(24);
 
 export class UpstreamConnection extends Connection {
   readonly owner: UpstreamConnectionOwner;
-  readonly #parser: MessageParser;
+  readonly #limits: Http1Limits;
+  /** Null while nothing of a response has been read. */
+  #parser: MessageParser | null = null;
   readonly openedAt: number;
   /** Since when it is idle. */
   idleSince: number;
@@ -79,7 +82,7 @@ export class UpstreamConnection extends Connection {
   constructor(turn: Turn, socket: Socket, limits: Http1Limits, owner: UpstreamConnectionOwner) {
     super(turn, socket);
     this.owner = owner;
-    this.#parser = new MessageParser("response", limits);
+    this.#limits = limits;
     this.openedAt = turn.now;
     this.idleSince = this.openedAt;
   }
@@ -115,7 +118,7 @@ export class UpstreamConnection extends Connection {
 
   /** Bytes have come after the end of the response. */
   get hasExtraBytes(): boolean {
-    return this.#parser.unreadBytes > 0;
+    return this.#parser !== null && this.#parser.unreadBytes > 0;
   }
 
   /** Framing and options of the response allow another request. */
@@ -220,14 +223,18 @@ export class UpstreamConnection extends Connection {
     }
     if (this.#state !== "busy") return;
     this.#anyResponse = true;
-    this.#parser.feed(bytes);
+    this.#neededParser().feed(bytes);
     this.#advance();
+  }
+
+  #neededParser(): MessageParser {
+    return this.#parser ??= borrowParser("response", this.#limits);
   }
 
   #advance(): void {
     if (this.#advancing) return;
     this.#advancing = true;
-    const parser = this.#parser;
+    const parser = this.#neededParser();
     while (this.#state === "busy") {
       if (this.responseDone || this.#readPaused) {
         parser.suspend();
@@ -248,6 +255,10 @@ export class UpstreamConnection extends Connection {
       }
     }
     this.#advancing = false;
+    if (parser.reusable && this.#parser === parser) {
+      this.#parser = null;
+      returnParser(parser);
+    }
   }
 
   #headArrived(head: Head): void {
@@ -263,7 +274,7 @@ export class UpstreamConnection extends Connection {
         this.#faulted(FAULTS.tooManyInterims);
         return;
       }
-      this.#parser.startBody("none", 0);
+      this.#neededParser().startBody("none", 0);
       if (status === 100 && !this.requestDone) this.setDeadline(Infinity);
       this.events?.upstreamInterim(head);
       return;
@@ -280,7 +291,7 @@ export class UpstreamConnection extends Connection {
       this.keepAlivePromised = head.has(Field.connection) &&
         (connectionOptions(head) & ConnectionOption.keepAlive) !== 0;
     }
-    this.#parser.startBody(kind, head.bodyBytes);
+    this.#neededParser().startBody(kind, head.bodyBytes);
     this.events?.upstreamHead(head, kind);
   }
 
@@ -289,7 +300,7 @@ export class UpstreamConnection extends Connection {
     this.responseDone = true;
     this.setDeadline(Infinity);
     // Bytes after the end are seen by whoever asks `hasExtraBytes` in the event.
-    this.events?.upstreamEnd(this.#parser.trailers);
+    this.events?.upstreamEnd(this.#parser?.trailers ?? null);
   }
 
   #faulted(fault: Fault): void {
@@ -326,7 +337,7 @@ export class UpstreamConnection extends Connection {
       return;
     }
     if (this.#state !== "busy" || this.responseDone) return;
-    this.#parser.endOfInput();
+    this.#neededParser().endOfInput();
     this.#advance();
     if (this.#state !== "busy" || this.responseDone) return;
     // Ended where no response was under way: the same as a connection closed without an answer.
@@ -423,7 +434,7 @@ export class UpstreamConnection extends Connection {
     this.#raw = raw;
     this.events = null;
     this.setDeadline(Infinity);
-    const early = this.#parser.takeUnread();
+    const early = this.#parser?.takeUnread() ?? null;
     if (this.#readPaused) {
       this.#readPaused = false;
       this.socket.resume();

@@ -43,7 +43,7 @@ const wholeScanner = new HeadScanner();
  */
 export class MessageParser {
   readonly role: "request" | "response";
-  readonly #limits: Http1Limits;
+  #limits: Http1Limits;
   #state: State = "head";
   /** Lent bytes: `#lent[#at, #to)`. */
   #lent: Uint8Array = NOTHING;
@@ -88,6 +88,18 @@ export class MessageParser {
   get idle(): boolean {
     return this.#state === "head" && this.#stored === null && this.#at === this.#to &&
       this.#emptyLines === 0 && !this.#pendingCr;
+  }
+
+  /** Nothing of what it has parsed matters for what comes next: another connection may use it. */
+  get reusable(): boolean {
+    return this.idle && !this.#ended;
+  }
+
+  /** Gets ready for another connection. Only when `reusable`. */
+  reuse(limits: Http1Limits): void {
+    this.#limits = limits;
+    this.head = null;
+    this.trailers = null;
   }
 
   /** Bytes lent or kept inside that no event has covered yet. */
