@@ -56,6 +56,7 @@ const capabilities: Capabilities = {
     return duplicator() !== null;
   },
   maxChunkBytes: 512 * 1024,
+  ownChunks: true,
 };
 
 /** @param options `onHandlerError` serves all sockets, listeners and dials of the runtime */
@@ -70,6 +71,7 @@ export function createBunRuntime(options: RuntimeOptions): Runtime {
     hold,
     dial: (dialOptions, events) => new BunDial(dialOptions, events, host),
     resolve: resolveName,
+    releaseMemory: () => Bun.gc(true),
   } satisfies Runtime;
 }
 

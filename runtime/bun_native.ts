@@ -112,6 +112,8 @@ export interface NativeListener {
 /** The part of the global `Bun` that sockets need. */
 export interface BunGlobal {
   readonly version: string;
+  /** Collects garbage. @param sync at once, and gives free pages back to the system */
+  gc(sync: boolean): void;
   listen(options: NativeListenAddress & SocketOptions & { readonly reusePort: boolean }): NativeListener;
   /** The promise is marked as handled when there is a `connectError` handler. */
   connect(options: NativeAddress & SocketOptions & { readonly data: NativeOwner }): Promise<unknown>;

@@ -288,6 +288,8 @@ export interface Capabilities {
   readonly handover: boolean;
   /** Largest chunk `data` is called with, in bytes. */
   readonly maxChunkBytes: number;
+  /** Each `data` has an array of its own, which nobody uses again: it may be kept instead of copied. */
+  readonly ownChunks: boolean;
 }
 
 /** A failed file or process operation. `code` is the POSIX name ("ENOENT", "EACCES", …) or "". */
@@ -417,6 +419,8 @@ export interface Runtime {
    * `SocketFailure` of code `dns_error`.
    */
   resolve(host: string): Promise<readonly string[]>;
+  /** Gives memory that is not in use back to the system, where the platform lets us; takes milliseconds. */
+  releaseMemory(): void;
 }
 
 /** A rejected `listen` or `resolve`. */

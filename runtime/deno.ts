@@ -70,6 +70,7 @@ class DenoRuntime implements Runtime {
       processGroups: HAS_PROCESS_GROUPS,
       handover: false,
       maxChunkBytes: LARGE_BYTES,
+      ownChunks: false,
     };
   }
 
@@ -101,6 +102,9 @@ class DenoRuntime implements Runtime {
   dial(options: DialOptions, events: DialEvents): Dial {
     return new DenoDial(this, options, events);
   }
+
+  /** V8 collects by itself when it is idle. */
+  releaseMemory(): void {}
 
   resolve(host: string): Promise<readonly string[]> {
     return resolveName(host);

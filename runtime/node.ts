@@ -53,6 +53,7 @@ class NodeRuntime implements Runtime {
     processGroups: HAS_PROCESS_GROUPS,
     handover: process.platform !== "win32" && createHandle !== undefined,
     maxChunkBytes: MAX_CHUNK_BYTES,
+    ownChunks: true,
   };
   readonly clock: Clock = createClock();
   readonly #onHandlerError: (error: unknown) => void;
@@ -110,6 +111,9 @@ class NodeRuntime implements Runtime {
   dial(options: DialOptions, events: DialEvents): Dial {
     return new NodeDial(options, events, this.#onHandlerError);
   }
+
+  /** V8 collects by itself when it is idle. */
+  releaseMemory(): void {}
 
   resolve(host: string): Promise<readonly string[]> {
     return resolveName(host);

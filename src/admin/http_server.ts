@@ -59,7 +59,7 @@ export class HttpServer implements RequestHandler {
 
   private constructor(runtime: Runtime, options: HttpServerOptions) {
     this.#clock = runtime.clock;
-    this.#turn = new Turn(runtime.clock);
+    this.#turn = new Turn(runtime);
     this.#date = new HttpDate(runtime.clock);
     this.#routes = options.routes;
     this.#options = options;

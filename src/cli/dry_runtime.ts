@@ -131,6 +131,8 @@ export class DryRuntime implements Runtime {
     };
   }
 
+  releaseMemory(): void {}
+
   resolve(host: string): Promise<readonly string[]> {
     return Promise.resolve([host]);
   }

@@ -57,6 +57,7 @@ function withTls(runtime: Runtime, tls: ClientTls | null): Runtime {
     clock: runtime.clock,
     dial: (options, events) => runtime.dial({ ...options, tls }, events),
     resolve: (host) => runtime.resolve(host),
+    releaseMemory: () => runtime.releaseMemory(),
     hold: (options) => runtime.hold(options),
     listen: (options, events) => runtime.listen(options, events),
   };

@@ -99,7 +99,7 @@ export class Service {
     sharing: Sharing,
     shared: boolean,
   ): Promise<Service> {
-    const turn = new Turn(runtime.clock);
+    const turn = new Turn(runtime);
     const built = await buildWorld(runtime, system, config, watcher, sharing, turn);
     const service = new Service(runtime, system, watcher, turn, config, built, sharing, shared);
     service.#tls = await readServerTls(system, config);

@@ -47,6 +47,7 @@ export class Sockets {
       clock: platform.clock,
       dial: (options, events) => platform.dial(options, events),
       resolve: (host) => platform.resolve(host),
+      releaseMemory: () => platform.releaseMemory(),
       hold: (options) => platform.hold(options),
       listen: (options, events) => this.#listen(options, events),
     };

@@ -60,7 +60,7 @@ export async function buildWorld(
   config: Config,
   observer: WorldObserver,
   sharing: Sharing = NOT_SHARED,
-  turn: Turn = new Turn(runtime.clock),
+  turn: Turn = new Turn(runtime),
   before: BuiltWorld | null = null,
 ): Promise<BuiltWorld> {
   const { server } = config;

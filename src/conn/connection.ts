@@ -84,14 +84,14 @@ export abstract class Connection extends Timed implements SocketEvents, OutputOw
   writeNow(bytes: Uint8Array, from: number, to: number): void {
     if (this.#ending === "ended") return;
     if (this.#queue !== null) {
-      this.#queue.push(bytes, from, to);
+      this.#queue.push(bytes, from, to, this.turn.mayKeep(bytes));
       return;
     }
     const taken = this.socket.write(bytes, from, to);
     this.acceptedBytes += taken;
     if (taken < to - from) {
       this.#queue = new SendQueue();
-      this.#queue.push(bytes, from + taken, to);
+      this.#queue.push(bytes, from + taken, to, this.turn.mayKeep(bytes));
     }
   }
 
@@ -133,7 +133,7 @@ export abstract class Connection extends Timed implements SocketEvents, OutputOw
   // Events of the platform. Each ends by flushing what was written meanwhile.
 
   data(bytes: Uint8Array): void {
-    this.turn.begin();
+    this.turn.beginWith(bytes);
     this.received(bytes);
     this.turn.end();
   }

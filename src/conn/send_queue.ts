@@ -19,8 +19,12 @@ export class SendQueue {
     return this.#bytes;
   }
 
-  /** Keeps a copy of `bytes[from, to)`. */
-  push(bytes: Uint8Array, from: number, to: number): void {
+  /**
+   * Keeps `bytes[from, to)`: a copy, or the array itself.
+   *
+   * @param mayKeep nobody else uses the array any more
+   */
+  push(bytes: Uint8Array, from: number, to: number, mayKeep = false): void {
     if (to <= from) return;
     this.#bytes += to - from;
     let at = from;
@@ -32,7 +36,9 @@ export class SendQueue {
       if (at === to) return;
     }
     const size = to - at;
-    if (size >= BLOCK_BYTES) {
+    if (mayKeep && size >= BLOCK_BYTES && size * 2 >= bytes.buffer.byteLength) {
+      this.#pieces.push(bytes.subarray(at, to));
+    } else if (size >= BLOCK_BYTES) {
       // Not `slice`: a Buffer's gives a view of the bytes that were only lent to us.
       const piece = new Uint8Array(size);
       copyBytes(bytes, at, to, piece, 0);

@@ -6,20 +6,36 @@
  * nobody reads the clock again.
  */
 
-import type { Clock } from "../../runtime/contract.ts";
+import type { Clock, Runtime } from "../../runtime/contract.ts";
 import { DeadlineQueue } from "../time/deadline_queue.ts";
+import { MemoryRelief } from "./memory_relief.ts";
 import { OutputBuffer } from "./output_buffer.ts";
+
+const NOTHING = new Uint8Array(0);
+
+/** What a turn needs of the platform. */
+export interface TurnRuntime {
+  readonly clock: Clock;
+  readonly capabilities: Pick<Runtime["capabilities"], "ownChunks">;
+  releaseMemory(this: void): void;
+}
 
 export class Turn {
   readonly clock: Clock;
   readonly deadlines: DeadlineQueue;
   readonly output = new OutputBuffer();
+  readonly #relief: MemoryRelief;
+  readonly #ownChunks: boolean;
+  /** The bytes that this turn is about, if they may be kept instead of copied. */
+  #chunk: Uint8Array = NOTHING;
   /** Monotonic milliseconds at which the present turn began. */
   now: number;
 
-  constructor(clock: Clock) {
+  constructor({ clock, capabilities, releaseMemory }: TurnRuntime) {
     this.clock = clock;
     this.deadlines = new DeadlineQueue(clock);
+    this.#ownChunks = capabilities.ownChunks;
+    this.#relief = new MemoryRelief(clock, releaseMemory);
     this.now = clock.now();
   }
 
@@ -28,8 +44,21 @@ export class Turn {
     this.now = this.clock.now();
   }
 
+  /** The same, for bytes that were received. */
+  beginWith(bytes: Uint8Array): void {
+    this.now = this.clock.now();
+    if (this.#ownChunks) this.#chunk = bytes;
+    this.#relief.received(bytes.length);
+  }
+
+  /** Whether `bytes` are what was received in this turn, in an array that nobody will use again. */
+  mayKeep(bytes: Uint8Array): boolean {
+    return bytes === this.#chunk;
+  }
+
   /** The event has been handled: what was written meanwhile goes out. */
   end(): void {
     this.output.flush();
+    this.#chunk = NOTHING;
   }
 }

@@ -111,16 +111,45 @@ function forwardedLines(
   }
   const cacheKey = head.minor === 1 ? clientHost : "1.0 " + clientHost;
   if (client.forwardedFor === cacheKey) return client.forwardedText;
-  const proto = client.secure ? "https" : "http";
-  const address = client.remoteAddress;
-  const text = "Via: 1." + head.minor + " " + settings.via + "\r\n" +
+  const { secure, remoteAddress } = client;
+  let text = "";
+  if (
+    lastSettings === settings && lastKey === cacheKey && lastAddress === remoteAddress &&
+    lastSecure === secure
+  ) {
+    text = lastText;
+  } else {
+    text = untrustedLines(head, secure ? "https" : "http", remoteAddress, settings, clientHost);
+    lastSettings = settings;
+    lastKey = cacheKey;
+    lastAddress = remoteAddress;
+    lastSecure = secure;
+    lastText = text;
+  }
+  client.forwardedFor = cacheKey;
+  client.forwardedText = text;
+  return text;
+}
+
+// Clients open several connections at a time: those share the text made last.
+let lastSettings: ForwardSettings | null = null;
+let lastKey = "";
+let lastAddress = "";
+let lastSecure = false;
+let lastText = "";
+
+function untrustedLines(
+  head: Head,
+  proto: string,
+  address: string,
+  settings: ForwardSettings,
+  clientHost: string,
+): string {
+  return "Via: 1." + head.minor + " " + settings.via + "\r\n" +
     "X-Forwarded-For: " + (address === "" ? "unknown" : address) + "\r\n" +
     "X-Forwarded-Proto: " + proto + "\r\n" +
     (clientHost === "" ? "" : "X-Forwarded-Host: " + clientHost + "\r\n") +
     "Forwarded: " + forwardedElement(address, clientHost, proto) + "\r\n";
-  client.forwardedFor = cacheKey;
-  client.forwardedText = text;
-  return text;
 }
 
 /** A trusted peer's account is kept and continued. */

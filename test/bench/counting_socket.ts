@@ -56,6 +56,7 @@ const CAPABILITIES: Capabilities = {
   processGroups: true,
   handover: false,
   maxChunkBytes: 65_536,
+  ownChunks: false,
 };
 
 /** Listens and dials only in name: whoever measures calls the events. */
@@ -86,6 +87,8 @@ export class CountingRuntime implements Runtime {
     this.dials.push({ options, events });
     return { cancel() {} };
   }
+
+  releaseMemory(): void {}
 
   resolve(host: string): Promise<readonly string[]> {
     return Promise.resolve([host]);

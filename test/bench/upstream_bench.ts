@@ -53,7 +53,7 @@ interface LabOptions {
 
 class Lab {
   readonly runtime = new CountingRuntime();
-  readonly turn = new Turn(this.runtime.clock);
+  readonly turn = new Turn(this.runtime);
   readonly upstream: Upstream;
 
   constructor(count: number, policy: PolicyName, { maxInFlight = 0, queueSize = 20_000 }: LabOptions = {}) {

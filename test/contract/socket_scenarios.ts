@@ -62,6 +62,10 @@ export const socketScenarios: readonly Scenario[] = [
     },
   },
   {
+    name: "chunks may be kept, and overwritten, where the platform says that they are the receiver's own",
+    run: async (lab) => await keepsChunks(lab, await lab.pair()),
+  },
+  {
     name: "32 MiB reach a reader that pauses all the time",
     async run(lab) {
       const { client, server } = await lab.pair();
@@ -490,5 +494,45 @@ async function randomTraffic(lab: Lab, seed: number): Promise<void> {
     from.finish();
     await to.whenEnded();
     assert.equal(to.receivedBytes, total);
+  }
+}
+
+/**
+ * Bytes of other chunks never turn up in one that is kept. Without `ownChunks` nothing is promised, but
+ * overwriting a chunk during its call must do no harm either.
+ */
+export async function keepsChunks(
+  lab: Lab,
+  { client, server }: { client: Endpoint; server: Endpoint },
+): Promise<void> {
+  const { ownChunks } = lab.runtime.capabilities;
+  const kept: { readonly bytes: Uint8Array; readonly mark: number }[] = [];
+  let received = 0;
+  const arrivals: number[] = [];
+  server.onData = (bytes) => {
+    for (let i = 0; i < bytes.length; i += 997) {
+      assert.equal(bytes[i], Math.floor((received + i) / (64 * KIB)) & 127, "as it was sent");
+    }
+    received += bytes.length;
+    const mark = 128 + (kept.length & 127);
+    bytes.fill(mark);
+    if (ownChunks) kept.push({ bytes, mark });
+    arrivals.push(bytes.length);
+  };
+  const blocks = 64;
+  for (let block = 0; block < blocks; block++) {
+    const bytes = new Uint8Array(64 * KIB).fill(block & 127);
+    let sent = 0;
+    while (sent < bytes.length) {
+      sent += client.write(bytes, sent);
+      if (sent < bytes.length) await client.whenRoom();
+    }
+    // Small chunks too, and some that lie side by side in what the platform has read.
+    if (block % 8 === 0) await poll("arrival of a block", () => received >= (block + 1) * 64 * KIB);
+  }
+  await poll("arrival of everything", () => received === blocks * 64 * KIB);
+  assert.ok(arrivals.length > 1);
+  for (const { bytes, mark } of kept) {
+    assert.ok(bytes.every((byte) => byte === mark), "a chunk that was kept has been changed");
   }
 }

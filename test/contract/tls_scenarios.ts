@@ -13,6 +13,7 @@ import type { Lab, Scenario } from "./lab.ts";
 import { seesAbort } from "./misuse_scenarios.ts";
 import { Pattern, Random } from "./pattern.ts";
 import { rawConnect, rawServer } from "./raw_peer.ts";
+import { keepsChunks } from "./socket_scenarios.ts";
 import { freshPath } from "./unix_scenarios.ts";
 import { turns } from "./watch.ts";
 
@@ -22,6 +23,10 @@ const TRUSTING: ClientTls = { serverName: "localhost", verify: true, ca: testAut
 const LOCALHOST: ServerTls = localhostCertificate;
 
 export const tlsScenarios: readonly Scenario[] = [
+  {
+    name: "chunks may be kept, and overwritten, where the platform says that they are the receiver's own",
+    run: async (lab) => await keepsChunks(lab, await lab.pair({ tls: LOCALHOST }, { tls: TRUSTING })),
+  },
   {
     name: "bytes both ways, and what both sides know of the session",
     async run(lab) {

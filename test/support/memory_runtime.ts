@@ -62,6 +62,7 @@ const memoryCapabilities: Capabilities = {
   processGroups: true,
   handover: false,
   maxChunkBytes,
+  ownChunks: false,
 };
 
 /** What a client says first when it speaks TLS to a server that does not: the start of a ClientHello. */
@@ -116,6 +117,13 @@ class InMemoryRuntime implements MemoryRuntime {
 
   dial(options: DialOptions, events: DialEvents): Dial {
     return new MemoryDial(this.network, options, events, this.#onHandlerError);
+  }
+
+  /** Times that memory was to be given back. */
+  released = 0;
+
+  releaseMemory(): void {
+    this.released++;
   }
 
   async resolve(host: string): Promise<readonly string[]> {

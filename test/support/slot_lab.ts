@@ -96,7 +96,7 @@ export class SlotWorker {
     this.lab = lab;
     this.index = index;
     const runtime = createMemoryRuntime({ network: lab.network });
-    this.turn = new Turn(runtime.clock);
+    this.turn = new Turn(runtime);
     const held = lab.ledger.join(index);
     const say = (message: () => void) => {
       if (!this.dead) this.toController.push(message);

@@ -199,7 +199,7 @@ export class UpstreamLab implements UpstreamObserver {
 
   constructor(options: LabOptions = {}) {
     this.runtime = createMemoryRuntime(options.network ?? {});
-    this.turn = new Turn(this.runtime.clock);
+    this.turn = new Turn(this.runtime);
     this.backends = Array.from({ length: options.endpoints ?? 1 }, (_, i) => new Backend(this, 3000 + i));
     const { runtime, dials } = this;
     const counting = {

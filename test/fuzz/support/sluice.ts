@@ -67,6 +67,7 @@ export class FuzzedSluice implements WorldObserver, FrontObserver {
       capabilities: inner.capabilities,
       clock: inner.clock,
       resolve: (host) => inner.resolve(host),
+      releaseMemory: () => inner.releaseMemory(),
       hold: (options) => inner.hold(options),
       listen: (options, events) =>
         inner.listen(options, {

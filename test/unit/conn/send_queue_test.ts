@@ -84,3 +84,28 @@ test("what is kept is a copy, also of a Buffer", () => {
   assert.equal(seen.length, 8_900);
   assert.ok(seen.every((byte) => byte === 1));
 });
+
+test("an array that may be kept is not copied, unless little of it is left", () => {
+  const queue = new SendQueue();
+  const chunk = new Uint8Array(40_000).fill(1);
+  queue.push(chunk, 10_000, 40_000, true);
+  const other = new Uint8Array(40_000).fill(2);
+  queue.push(other, 35_000, 40_000, true);
+  assert.equal(queue.bytes, 35_000);
+  chunk.fill(3);
+  other.fill(4);
+  const taker = new Taker(Infinity);
+  assert.equal(queue.drainTo(taker), 35_000);
+  assert.ok(taker.taken.slice(0, 30_000).every((byte) => byte === 3), "the array itself");
+  assert.ok(taker.taken.slice(30_000).every((byte) => byte === 2), "a copy");
+});
+
+test("small pieces go on behind an array that was kept", () => {
+  const queue = new SendQueue();
+  queue.push(new Uint8Array(10_000).fill(1), 0, 10_000, true);
+  queue.push(Uint8Array.of(2, 2), 0, 2);
+  queue.push(Uint8Array.of(3), 0, 1, true);
+  const taker = new Taker(Infinity);
+  queue.drainTo(taker);
+  assert.deepEqual(taker.taken.slice(9_999), [1, 2, 2, 3]);
+});
