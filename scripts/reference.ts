@@ -7,10 +7,14 @@
  */
 
 import { readFileSync, writeFileSync } from "node:fs";
+import { CONTROL_REFERENCE, REFUSAL_MEANINGS } from "../src/admin/control_reference.ts";
+import { REFUSALS } from "../src/admin/refusal_table.ts";
 import { COMMANDS } from "../src/cli/commands.ts";
 import { EXIT_MEANINGS } from "../src/cli/exit_code.ts";
 import { envName, flagName, GROUPS } from "../src/config/option.ts";
 import { OPTION_PATHS, optionAt, type OptionPath, shortPath } from "../src/config/options.ts";
+import { EVENT_NAMES } from "../src/control/event.ts";
+import type { RefusalCode } from "../src/control/plane.ts";
 import { reason, REASON_CODES } from "../src/exchange/reason.ts";
 import { JSON_KEYS } from "../src/observe/access_log_format.ts";
 
@@ -78,6 +82,22 @@ longest path. Without \`routes\` there may be one upstream, which gets everythin
 with 404.
 `;
 
+const CONTROL = `## Control socket
+
+HTTP/1.1 and JSON over the Unix socket of \`--control\`: what the verbs ask, any program can.
+
+\`\`\`sh
+curl --unix-socket "$XDG_RUNTIME_DIR/sluice-8080.sock" http://sluice/status
+curl --unix-socket "$XDG_RUNTIME_DIR/sluice-8080.sock" -d '{"upstream": "app", "lease_ms": 60000}' http://sluice/pause
+\`\`\`
+
+Objects are answered with 200. Every member may be left out but those with a star; an \`upstream\` that is left out is
+all of them, or the only one. Durations are milliseconds. Who leaves while it waits for a pause has not paused. The
+status is described in [\`src/control/status.ts\`](../src/control/status.ts), the events in
+[\`event.ts\`](../src/control/event.ts) beside it, the explanation in
+[\`src/cli/explanation.ts\`](../src/cli/explanation.ts). Within a major version members are added, never renamed.
+`;
+
 /** The whole file. */
 export function renderReference(): string {
   return [
@@ -102,6 +122,23 @@ export function renderReference(): string {
         ),
       ].join("\n")
     ),
+    CONTROL,
+    table(
+      ["request", "members sent", "members answered"],
+      CONTROL_REFERENCE.map(({ request, sent, told }) => [`\`${request}\``, sent, told]),
+    ),
+    'A refusal is `{"error": CODE, "message": TEXT}`, with a list of texts in `problems` when there are several.\n',
+    table(
+      ["error", "status", "exit code of the verb", "meaning"],
+      Object.entries(REFUSALS).map(([code, { status, exit }]) => [
+        `\`${code}\``,
+        String(status),
+        String(exit),
+        REFUSAL_MEANINGS[code as RefusalCode],
+      ]),
+    ),
+    "Events have `event`, `time`, and what belongs to them. There are " +
+    `${EVENT_NAMES.map((name) => `\`${name}\``).join(", ")}.\n`,
     "## Exit codes\n",
     table(["code", "meaning"], EXIT_MEANINGS.map(([code, meaning]) => [String(code), meaning])),
     "## Reason codes\n",

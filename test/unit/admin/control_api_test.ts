@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { controlRoutes } from "../../../src/admin/control_api.ts";
+import { CONTROL_REFERENCE } from "../../../src/admin/control_reference.ts";
 import { HttpServer } from "../../../src/admin/http_server.ts";
 import { EVENT_NAMES } from "../../../src/control/event.ts";
 import { adapterFactory } from "../../support/adapter.ts";
@@ -47,6 +48,11 @@ async function withApi(use: (lab: Lab) => Promise<void>): Promise<void> {
   }
   assert.deepEqual([handlerErrors, bugs], [[], []]);
 }
+
+test("the reference has every request there is", () => {
+  const routes = controlRoutes(new FakePlane()).map(({ method, path }) => `${method} ${path}`);
+  assert.deepEqual(CONTROL_REFERENCE.map(({ request }) => request), routes);
+});
 
 test("members that are left out have their defaults", () =>
   withApi(async ({ plane, post }) => {
