@@ -7,6 +7,7 @@
  * bun_dial.ts); `accept` failing for want of descriptors is not reported, and Bun spins meanwhile, so
  * limit connections below `ulimit -n`.
  */
+import { closeSync } from "node:fs";
 import type {
   AcceptEvents,
   Address,
@@ -16,6 +17,7 @@ import type {
   ListenOptions,
   Runtime,
   RuntimeOptions,
+  ServerTls,
   SocketError,
   Timer,
 } from "./contract.ts";
@@ -76,11 +78,17 @@ export function createBunRuntime(options: RuntimeOptions): Runtime {
 }
 
 async function listen(options: ListenOptions, events: AcceptEvents, host: Host): Promise<Listener> {
-  return await open(options, {
+  if (options.tls === null) {
+    return await open(options, { allowHalfOpen: true, socket: plainHandlers(events, host) });
+  }
+  const accepting = async (tls: ServerTls): Promise<SocketOptions> => ({
     allowHalfOpen: true,
-    socket: options.tls === null ? plainHandlers(events, host) : await tlsHandlers(options, events, host),
-    ...(options.tls === null ? {} : { tls: serverTls(options.tls) }),
+    socket: await tlsHandlers({ ...options, tls }, events, host),
+    tls: serverTls(tls),
   });
+  const listener = await open(options, await accepting(options.tls));
+  listener.accepting = accepting;
+  return listener;
 }
 
 /**
@@ -99,6 +107,7 @@ async function hold(options: HoldOptions): Promise<Listener> {
   return new HeldSocket(address, kept);
 }
 
+const NO_CERTIFY = "the certificate of an open listener cannot be changed here";
 const NO_HANDOVER = "listening sockets cannot be given to other processes on this platform";
 
 /** For a listener that never accepts. */
@@ -142,15 +151,42 @@ async function open(options: HoldOptions, accepting: SocketOptions): Promise<Bun
 
 class BunListener implements Listener {
   readonly address: Address;
-  readonly descriptor: number | null;
-  readonly #native: NativeListener;
+  #native: NativeListener;
+  readonly #ours: boolean;
   #open = true;
+  /** How clients are accepted with another certificate; null without TLS. */
+  accepting: ((tls: ServerTls) => Promise<SocketOptions>) | null = null;
 
   /** @param ours false when Bun itself knows the path of the socket, and removes it at the end */
   constructor(native: NativeListener, address: Address, ours: boolean) {
     this.#native = native;
     this.address = address;
-    this.descriptor = ours && capabilities.handover ? native.fd : null;
+    this.#ours = ours;
+  }
+
+  get descriptor(): number | null {
+    return this.#ours && capabilities.handover ? this.#native.fd : null;
+  }
+
+  /** Bun takes a certificate at the start only: another listener goes on with a second descriptor of the socket. */
+  async certify(tls: ServerTls): Promise<void> {
+    const duplicate = this.#ours ? duplicator() : null;
+    if (this.accepting === null || duplicate === null) throw new SocketFailure("platform_error", NO_CERTIFY);
+    const options = await this.accepting(tls);
+    if (!this.#open) return;
+    const descriptor = duplicate(this.#native.fd);
+    if (descriptor < 0) {
+      throw new SocketFailure("resource_exhausted", "the listening socket cannot be duplicated");
+    }
+    let native: NativeListener;
+    try {
+      native = Bun.listen({ fd: descriptor, reusePort: false, ...options });
+    } catch (error) {
+      closeSync(descriptor);
+      throw bindFailure(error);
+    }
+    this.#native.stop();
+    this.#native = native;
   }
 
   close(): Promise<void> {

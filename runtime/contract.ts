@@ -214,6 +214,11 @@ export interface Listener {
    */
   close(): Promise<void>;
   /**
+   * Clients that come from now on get this certificate. Rejects with a `SocketFailure` when it cannot be used, or
+   * where the platform cannot do it; then nothing has changed. Only for a listener with TLS.
+   */
+  certify(tls: ServerTls): Promise<void>;
+  /**
    * Like `close`, for a socket that another process has as well: connections that wait to be accepted are
    * left to that, and the path of a Unix socket stays.
    */

@@ -21,6 +21,7 @@ import {
   type ListenOptions,
   type Runtime,
   type RuntimeOptions,
+  type ServerTls,
   type SocketError,
   SocketFailure,
   type Timer,
@@ -129,7 +130,7 @@ class AcceptLoop implements Listener {
   readonly descriptor = null;
   readonly #runtime: DenoRuntime;
   readonly #listener: DenoListener;
-  readonly #handshakes: ServerHandshakes | null;
+  #handshakes: ServerHandshakes | null;
   readonly #handshakeTimeoutMs: number;
   readonly #events: AcceptEvents;
   #open = true;
@@ -171,6 +172,16 @@ class AcceptLoop implements Listener {
       }
     }
     return closed;
+  }
+
+  certify(tls: ServerTls): Promise<void> {
+    try {
+      this.#handshakes = new ServerHandshakes(tls);
+      return Promise.resolve();
+    } catch (error) {
+      const { code, detail } = socketErrorOf(error, "bind");
+      return Promise.reject(error instanceof SocketFailure ? error : new SocketFailure(code, detail));
+    }
   }
 
   leave(): Promise<void> {

@@ -25,6 +25,11 @@ export class HeldSocket implements Listener {
     return this.leave();
   }
 
+  /** Nobody is accepted here. */
+  certify(): Promise<void> {
+    return Promise.resolve();
+  }
+
   leave(): Promise<void> {
     if (this.#open) {
       this.#open = false;

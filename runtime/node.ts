@@ -19,13 +19,14 @@ import {
   type ListenOptions,
   type Runtime,
   type RuntimeOptions,
+  type ServerTls,
   type SocketError,
   SocketFailure,
   type TlsSession,
 } from "./contract.ts";
 import { HeldSocket } from "./held_socket.ts";
 import { NodeSocket, reset } from "./node_socket.ts";
-import { createTlsServer, secureClient } from "./node_tls.ts";
+import { createTlsServer, secureClient, type TlsServer } from "./node_tls.ts";
 import { socketErrorOf } from "./socket_error.ts";
 import { canSpawn, HAS_PROCESS_GROUPS } from "./command_process.ts";
 import { createClock, resolveName } from "./system.ts";
@@ -234,6 +235,17 @@ class NodeListener implements Listener {
   close(): Promise<void> {
     if (this.#closed === null && this.address.kind === "unix") removePath(this.address.path);
     return this.leave();
+  }
+
+  certify({ cert, key }: ServerTls): Promise<void> {
+    try {
+      // The cast: only listeners with TLS are asked.
+      (this.#server as Partial<TlsServer>).setSecureContext?.({ cert, key });
+      return Promise.resolve();
+    } catch (error) {
+      const { code, detail } = socketErrorOf(error, "bind");
+      return Promise.reject(new SocketFailure(code, detail));
+    }
   }
 
   leave(): Promise<void> {

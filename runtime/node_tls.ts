@@ -11,6 +11,8 @@ export interface TlsAcceptEvents {
   failed(error: SocketError): void;
 }
 
+export type TlsServer = tls.Server;
+
 /** A listener that is not bound yet. Throws what node says about a broken certificate. */
 export function createTlsServer(options: ListenOptions, own: ServerTls, events: TlsAcceptEvents): Server {
   const server = tls.createServer({

@@ -110,6 +110,7 @@ export class DryRuntime implements Runtime {
     return Promise.resolve({
       address: options.address,
       descriptor: null,
+      certify: ended,
       close: ended,
       release: ended,
       leave: ended,

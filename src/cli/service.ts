@@ -8,6 +8,7 @@ import {
   type Address,
   type Runtime,
   type ServerTls,
+  SocketFailure,
   type System,
   SystemError,
   type Timer,
@@ -191,14 +192,16 @@ export class Service {
       const all = new Map([...kept, ...bound.map((open) => [open.key, open] as const)]);
       const listeners = wanted.map(({ key }) => all.get(key) as OpenListener);
       this.#prepared = { config, built, tls, listeners, bound };
-      const stale = wanted.some(({ key }) => kept.get(key)?.tls === true) && !sameTls(tls, this.#tls);
+      const fault = await this.#certify(tls);
+      if (fault !== null) {
+        await this.rollback();
+        return { ok: false, failure: { kind: "bind", message: fault } };
+      }
       return {
         ok: true,
         addresses: listeners.map(({ listener }) => listener.address),
         upstreams: built.changed,
-        notes: stale
-          ? ["tls: a listener that is open keeps its certificate until a restart or an upgrade"]
-          : [],
+        certificate: tls !== null && this.#tls !== null && !sameTls(tls, this.#tls),
       };
     } catch (error) {
       if (error instanceof SystemError) {
@@ -208,11 +211,32 @@ export class Service {
     }
   }
 
+  /**
+   * Open listeners get the certificate if it is another one. Whether it can be used turns out only by its use, so
+   * this comes before the commit; `rollback` takes it back.
+   *
+   * @returns why it cannot be used
+   */
+  async #certify(tls: ServerTls | null): Promise<string | null> {
+    if (tls === null || sameTls(tls, this.#tls)) return null;
+    try {
+      for (const open of this.#listeners) if (open.tls) await open.listener.certify(tls);
+      return null;
+    } catch (error) {
+      if (!(error instanceof SocketFailure)) throw error;
+      return `the certificate of tls.cert and tls.key cannot be used: ${error.message}`;
+    }
+  }
+
   /** Forgets what was prepared. */
   async rollback(): Promise<void> {
     const prepared = this.#prepared;
     this.#prepared = null;
-    for (const { listener } of prepared?.bound ?? []) await this.front.unbind(listener);
+    if (prepared === null) return;
+    for (const { listener } of prepared.bound) await this.front.unbind(listener);
+    const own = this.#tls;
+    if (own === null || sameTls(prepared.tls, own)) return;
+    for (const { tls, listener } of this.#listeners) if (tls) await listener.certify(own).catch(() => {});
   }
 
   /**
@@ -225,11 +249,12 @@ export class Service {
     const prepared = this.#prepared;
     if (prepared === null) return;
     this.#prepared = null;
-    const { config, built, listeners } = prepared;
+    const { config, built, tls, listeners } = prepared;
     const before = this.#built;
     const open = this.#listeners;
     this.#config = config;
     this.#built = built;
+    this.#tls = tls;
     this.#listeners = listeners;
     this.front.use(built.world);
     const dropped = built.apply();

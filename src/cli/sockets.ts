@@ -147,7 +147,12 @@ export class Sockets {
     };
     return {
       address: first.address,
-      descriptor: first.descriptor,
+      get descriptor() {
+        return first.descriptor;
+      },
+      certify: async (tls) => {
+        for (const { listener } of opened) await listener.certify(tls);
+      },
       close: () => endAll((listener) => this.#end(listener)),
       leave: () => endAll((listener) => listener.leave()),
     };

@@ -53,7 +53,9 @@ export const SERVER_OPTIONS = {
     type: path(),
     default: null,
     help: "certificate chain for https:// listeners (PEM)",
-    doc: "File with the certificate and its chain in PEM format, for all listeners written `https://…`.",
+    doc:
+      "File with the certificate and its chain in PEM format, for all listeners written `https://…`. A reload reads " +
+      "it anew: who connects then gets the new one.",
     example: "/etc/sluice/cert.pem",
   },
   "tls.key": {

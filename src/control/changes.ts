@@ -128,9 +128,13 @@ export class Changes {
     const reread = done.upstreams.filter((name) =>
       sameValue([ofName(serving, name), serving.server], [ofName(config, name), config.server])
     );
-    const all = [...changes, ...reread.map((name) => `upstream ${name}: the files of upstream_tls`)];
+    const all = [
+      ...changes,
+      ...(done.certificate ? ["tls: another certificate"] : []),
+      ...reread.map((name) => `upstream ${name}: the files of upstream_tls`),
+    ];
     if (all.length > 0) this.generation++;
-    return { ok: true, generation: this.generation, changes: all, ignored: [...ignored, ...done.notes] };
+    return { ok: true, generation: this.generation, changes: all, ignored };
   }
 
   /** What serves stays swapped as long as the configuration says what it said then. */
@@ -212,7 +216,7 @@ export class Changes {
   async #apply(
     config: Config,
     drainMs: number,
-  ): Promise<Outcome<Pick<Extract<Changed, { ok: true }>, "notes" | "upstreams">>> {
+  ): Promise<Outcome<Pick<Extract<Changed, { ok: true }>, "certificate" | "upstreams">>> {
     const { controller, pauses, drains, clock, changed } = this.#parts;
     const done = await controller.change(config, drainMs);
     if (!done.ok) return refuse("failed", `${done.message}; nothing has changed.`, [done.message]);

@@ -57,8 +57,8 @@ export type Started =
 export type Changed =
   | {
     readonly ok: true;
-    /** What cannot be changed, a line each. */
-    readonly notes: readonly string[];
+    /** Clients get another certificate. */
+    readonly certificate: boolean;
     /** Upstreams that were there before and are others now. */
     readonly upstreams: readonly string[];
   }
@@ -230,9 +230,8 @@ export class Controller {
       const serving = this.#seats.filter(({ state }) => state === "started" || state === "listening");
       this.#ledger.reconfigure(limitedEndpoints(config), serving.map(({ index }) => index));
       await committed;
-      const all = prepared.filter((result) => result.ok);
-      const notes = new Set(all.flatMap((result) => result.notes ?? []));
-      return { ok: true, notes: [...notes], upstreams: all[0]?.upstreams ?? [] };
+      const first = prepared.find((result) => result.ok);
+      return { ok: true, certificate: first?.certificate ?? false, upstreams: first?.upstreams ?? [] };
     } finally {
       this.#changing = false;
       this.#begin();

@@ -78,8 +78,8 @@ export type OrderResult =
     readonly ok: true;
     /** After `prepare`: what it listens on. */
     readonly addresses?: readonly Address[];
-    /** After `prepare`: what cannot be changed, a line each. */
-    readonly notes?: readonly string[];
+    /** After `prepare`: clients get another certificate. */
+    readonly certificate?: boolean;
     /** After `prepare`: upstreams that are there already and are to be others. */
     readonly upstreams?: readonly string[];
   }

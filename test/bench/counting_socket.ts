@@ -76,7 +76,7 @@ export class CountingRuntime implements Runtime {
   listen({ address }: ListenOptions, events: AcceptEvents): Promise<Listener> {
     this.accept = events;
     const done = () => Promise.resolve();
-    return Promise.resolve({ address, descriptor: null, close: done, leave: done });
+    return Promise.resolve({ address, descriptor: null, certify: done, close: done, leave: done });
   }
 
   hold(): Promise<never> {

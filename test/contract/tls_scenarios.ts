@@ -47,6 +47,26 @@ export const tlsScenarios: readonly Scenario[] = [
     },
   },
   {
+    name: "another certificate counts for whoever comes then, and one that cannot be used for nobody",
+    async run(lab) {
+      const host = await lab.listen({ tls: LOCALHOST });
+      const wild: ClientTls = { serverName: "a.example.test", verify: true, ca: testAuthority };
+      const before = await lab.dial(host.address, { tls: TRUSTING });
+      const served = await host.accept();
+      await assert.rejects(
+        host.listener.certify({ ...wildcardCertificate, cert: localhostCertificate.cert }),
+      );
+      await lab.dial(host.address, { tls: TRUSTING });
+      await host.accept();
+      await host.listener.certify(wildcardCertificate);
+      const { code } = await lab.dialFailure(host.address, { tls: TRUSTING });
+      assert.equal(code, "tls_certificate_error");
+      await lab.dial(host.address, { tls: wild });
+      before.say("question");
+      await served.whenReceived(8);
+    },
+  },
+  {
     name: "the first to speak may do so inside accepted or opened",
     async run(lab) {
       const { client, server } = await lab.pair({ tls: LOCALHOST }, { tls: TRUSTING }, {

@@ -205,6 +205,11 @@ export class MemoryListener implements Listener {
     this.#network.schedule(this.#acceptTask);
   }
 
+  /** There are no certificates here. */
+  certify(): Promise<void> {
+    return Promise.resolve();
+  }
+
   leave(): Promise<void> {
     return this.close();
   }

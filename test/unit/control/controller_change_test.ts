@@ -34,17 +34,17 @@ test("a change is prepared by all before anybody goes over to it", async () => {
   assert.deepEqual(scene.worker(0).orders(), ["prepare"]);
   assert.deepEqual(scene.worker(0).order("prepare")?.listen, [ADDRESS], "where it listens already");
   assert.deepEqual(scene.worker(1).orders(), [], "the first may find out where to listen");
-  scene.worker(0).done({ ok: true, addresses: [ADDRESS], notes: ["a note"], upstreams: [] });
+  scene.worker(0).done({ ok: true, addresses: [ADDRESS], certificate: true, upstreams: [] });
   await turn();
   assert.deepEqual(scene.worker(1).orders(), ["prepare"]);
   const second = await scene.controller.change(OTHER, 0);
   assert.equal(second.ok, false, "one at a time");
-  scene.worker(1).done({ ok: true, addresses: [ADDRESS], notes: ["a note"] });
+  scene.worker(1).done({ ok: true, addresses: [ADDRESS], certificate: true });
   await turn();
   assert.deepEqual([scene.worker(0).orders().at(-1), scene.worker(1).orders().at(-1)], ["commit", "commit"]);
   assert.equal(scene.worker(0).order("commit")?.drainMs, 1000);
   for (const worker of scene.workers) worker.done();
-  assert.deepEqual(await changing, { ok: true, notes: ["a note"], upstreams: [] });
+  assert.deepEqual(await changing, { ok: true, certificate: true, upstreams: [] });
   assert.equal(scene.controller.config, OTHER);
 });
 
