@@ -1,5 +1,6 @@
 /** The Sluice whose place this process takes, as long as that takes. */
 
+import type { Carried } from "../control/carried.ts";
 import { type MessageChannel, type System, SystemError } from "../../runtime/contract.ts";
 import type { GivenSocket } from "./sockets.ts";
 import { SUCCESSION_PROTOCOL, type ToPredecessor, type ToSuccessor } from "./succession.ts";
@@ -8,6 +9,8 @@ import { versionText } from "./version.ts";
 export class Predecessor {
   /** Sockets that it gave us. */
   readonly sockets: readonly GivenSocket[];
+  /** What we go on with. */
+  readonly carried: Carried;
   /** Keeps what goes to standard error, so that the predecessor can say why we failed. */
   readonly system: System;
   readonly #link: Link;
@@ -21,15 +24,15 @@ export class Predecessor {
     const link = new Link(system);
     if (!link.connected) return null;
     link.send({ type: "hello", protocol: SUCCESSION_PROTOCOL, version: versionText(), pid: system.pid });
-    const { sockets } = await link.taken;
-    return new Predecessor(system, link, sockets);
+    return new Predecessor(system, link, await link.taken);
   }
 
-  private constructor(system: System, link: Link, sockets: readonly GivenSocket[]) {
+  private constructor(system: System, link: Link, { sockets, carried }: Taken) {
     const said: string[] = [];
     this.#link = link;
     this.#said = said;
     this.sockets = sockets;
+    this.carried = carried;
     this.system = {
       ...system,
       writeDescriptor(fd, text) {
@@ -44,8 +47,8 @@ export class Predecessor {
     };
   }
 
-  /** We serve. Resolves when everything else is ours as well. */
-  ready(): Promise<void> {
+  /** We serve. Resolves when everything else is ours as well, with what we go on with by then. */
+  ready(): Promise<Carried> {
     this.#link.send({ type: "ready" });
     return this.#link.yours;
   }
@@ -71,12 +74,14 @@ export class Predecessor {
   }
 }
 
+type Taken = Extract<ToSuccessor, { type: "take" }>;
+
 class Link {
   /** The predecessor does not decide about us any more. */
   settled = false;
   readonly #channel: MessageChannel | null;
-  readonly #taken = Promise.withResolvers<Extract<ToSuccessor, { type: "take" }>>();
-  readonly #yours = Promise.withResolvers<void>();
+  readonly #taken = Promise.withResolvers<Taken>();
+  readonly #yours = Promise.withResolvers<Carried>();
   readonly #gone = Promise.withResolvers<void>();
 
   constructor(system: System) {
@@ -85,7 +90,7 @@ class Link {
         // The cast: both are Sluice, and `hello` has said which protocol we speak.
         const heard = message as ToSuccessor;
         if (heard.type === "take") this.#taken.resolve(heard);
-        else if (heard.type === "yours") this.#yours.resolve();
+        else if (heard.type === "yours") this.#yours.resolve(heard.carried);
       },
       closed: () => {
         if (!this.settled) system.exit(1);
@@ -98,11 +103,11 @@ class Link {
     return this.#channel !== null;
   }
 
-  get taken(): Promise<Extract<ToSuccessor, { type: "take" }>> {
+  get taken(): Promise<Taken> {
     return this.#taken.promise;
   }
 
-  get yours(): Promise<void> {
+  get yours(): Promise<Carried> {
     return this.#yours.promise;
   }
 

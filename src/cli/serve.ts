@@ -3,6 +3,7 @@
  * with the exit code.
  */
 
+import { NOTHING_CARRIED, withSwapped } from "../control/carried.ts";
 import { type Address, type Runtime, type System, SystemError } from "../../runtime/contract.ts";
 import { listenKeys, printAddress, printListen } from "../config/address.ts";
 import type { Config, ListenConfig } from "../config/config.ts";
@@ -88,7 +89,9 @@ export async function serve(
   const events = new EventHub(runtime.clock);
   events.noted = (event) => logEvent(logger, event);
   const observer = new LoggingObserver(logger, events);
-  const controller = new Controller(runtime.clock, config, count, start, observer);
+  const carried = predecessor?.carried ?? NOTHING_CARRIED;
+  const serving = withSwapped(config, carried.swapped);
+  const controller = new Controller(runtime.clock, serving, count, start, observer);
   const stopping = stopSignals(system);
   system.onSignal("SIGUSR1", () => controller.reopen());
   const { source = "This configuration was not read from anywhere." } = hooks;
@@ -110,6 +113,7 @@ export async function serve(
     // deno-lint-ignore require-await -- the contract wants a promise
     reopenLogs: async () => controller.reopen(),
   });
+  await plane.inherit(carried);
   hooks.onPlane?.(plane);
   const reload = async () => {
     const outcome = await plane.reload();
@@ -151,13 +155,15 @@ export async function serve(
       return fail(system, code, message);
     };
     if (predecessor !== undefined) {
-      const yours = predecessor.ready().then(() => true);
-      const ended = Promise.race([stopping.first, controller.ended]).then(() => false);
-      if (!await Promise.race([yours, ended])) return await giveUp(EXIT.failed, "ended before it took over");
+      const ended = Promise.race([stopping.first, controller.ended]).then(() => null);
+      const now = await Promise.race([predecessor.ready(), ended]);
+      if (now === null) return await giveUp(EXIT.failed, "ended before it took over");
+      await plane.inheritPauses(now);
     }
     // Before anybody knows our process id: by default these signals end a process.
     system.onSignal("SIGHUP", () => void reload());
     const upgrade = new Upgrade(runtime.clock, system, sockets, {
+      carried: () => plane.carried(),
       started: (pid) => events.note({ event: "upgrading", pid }),
       replaced: (pid) => {
         // They speak of the other process now.

@@ -9,6 +9,7 @@
  * socket, the supervisor's attention. Whatever goes wrong up to `mine` ends the new one, and the old one has lost nothing.
  */
 
+import type { Carried } from "../control/carried.ts";
 import type { GivenSocket } from "./sockets.ts";
 
 /** Raised when a message changes its meaning. Fields that the other side does not know are no change. */
@@ -19,8 +20,10 @@ export type ToSuccessor =
     readonly type: "take";
     /** `descriptor` counts from `FIRST_GIVEN_DESCRIPTOR`. */
     readonly sockets: readonly GivenSocket[];
+    readonly carried: Carried;
   }
-  | { readonly type: "yours" };
+  /** With what has changed since: pauses. */
+  | { readonly type: "yours"; readonly carried: Carried };
 
 export type ToPredecessor =
   | {

@@ -1,5 +1,6 @@
 /** The process that is to take our place: started, watched, and believed only when it serves. */
 
+import type { Carried } from "../control/carried.ts";
 import {
   type Clock,
   FIRST_GIVEN_DESCRIPTOR,
@@ -15,6 +16,8 @@ export interface SuccessorOptions {
   /** Its file; null = our own, or what has replaced it. */
   readonly binary: string | null;
   readonly sockets: readonly GivenSocket[];
+  /** What it goes on with; asked for when it is told. */
+  readonly carried: () => Carried;
   /** From the start of the process to `mine`. Milliseconds. */
   readonly timeoutMs: number;
 }
@@ -82,14 +85,14 @@ export class Successor {
           this.#phase = "trial";
           const sockets = this.#options.sockets
             .map((socket, at) => ({ ...socket, descriptor: FIRST_GIVEN_DESCRIPTOR + at }));
-          this.#send({ type: "take", sockets });
+          this.#send({ type: "take", sockets, carried: this.#options.carried() });
         }
         return;
       case "ready":
         if (this.#phase !== "trial") return;
         this.#phase = "taking_over";
         this.hadNames = true;
-        this.#send({ type: "yours" });
+        this.#send({ type: "yours", carried: this.#options.carried() });
         return;
       case "mine":
         if (this.#phase === "taking_over") this.#settle({ ok: true, pid: this.#child?.pid ?? 0 });

@@ -1,5 +1,6 @@
 /** Upgrades: another program, or another version of ours, takes our place while clients come and go. */
 
+import type { Carried } from "../control/carried.ts";
 import type { Clock, System } from "../../runtime/contract.ts";
 import type { Outcome, Refusal } from "../control/plane.ts";
 import type { GivenSocket, Sockets } from "./sockets.ts";
@@ -7,6 +8,8 @@ import { Successor } from "./successor.ts";
 
 /** What an upgrade does to the Sluice that it is asked of. */
 export interface UpgradeHost {
+  /** What the new process goes on with. */
+  carried(): Carried;
   /** A new process has been started. */
   started(pid: number): void;
   /** It serves, and the names are its own. From now on everything here ends, gracefully. */
@@ -59,7 +62,12 @@ export class Upgrade {
     } catch (error) {
       return refusal("not_possible", (error as Error).message);
     }
-    const successor = new Successor(this.#clock, { binary, sockets: gift, timeoutMs });
+    const successor = new Successor(this.#clock, {
+      binary,
+      sockets: gift,
+      timeoutMs,
+      carried: () => this.#host.carried(),
+    });
     this.#successor = successor;
     const outcome = await successor.run(this.#system, (pid) => this.#host.started(pid));
     this.#successor = null;

@@ -1,5 +1,6 @@
 /** Other configurations while serving: read anew, or with the endpoints of one upstream swapped. One at a time. */
 
+import { type CarriedSwap, withSwapped } from "./carried.ts";
 import type { Clock } from "../../runtime/contract.ts";
 import type { Config, EndpointConfig, UpstreamConfig } from "../config/config.ts";
 import type { Loaded, Rejected } from "../config/load.ts";
@@ -43,12 +44,6 @@ export type Probe = (
   timeoutMs: number,
 ) => Promise<string | null>;
 
-/** Endpoints that took the place of those that the configuration names. */
-interface Swapped {
-  readonly configured: readonly EndpointConfig[];
-  readonly instead: readonly EndpointConfig[];
-}
-
 export interface ChangeParts {
   readonly clock: Clock;
   readonly controller: Controller;
@@ -67,7 +62,7 @@ export class Changes {
   #loaded: Loaded | null;
   #busy = false;
   /** By upstream. A swap lasts until the configuration itself names other endpoints. */
-  readonly #swapped = new Map<string, Swapped>();
+  readonly #swapped = new Map<string, CarriedSwap>();
   /** 1 for the configuration of the start. */
   generation = 1;
   /** Wall-clock milliseconds. */
@@ -137,14 +132,22 @@ export class Changes {
     return { ok: true, generation: this.generation, changes: all, ignored };
   }
 
-  /** What serves stays swapped as long as the configuration says what it said then. */
   #withSwapped(config: Config): Config {
-    const upstreams = config.upstreams.map((upstream) => {
-      const swapped = this.#swapped.get(upstream.name);
-      if (swapped === undefined || !sameValue(upstream.endpoints, swapped.configured)) return upstream;
-      return { ...upstream, endpoints: swapped.instead };
-    });
-    return { ...config, upstreams };
+    return withSwapped(config, this.carried());
+  }
+
+  /** What is swapped, for the Sluice that takes our place. */
+  carried(): readonly CarriedSwap[] {
+    return [...this.#swapped.values()];
+  }
+
+  /** To be called before anything changes; the controller's configuration has been made `withSwapped` already. */
+  inherit(swapped: readonly CarriedSwap[]): void {
+    const { config } = this.#parts.controller;
+    for (const swap of swapped) {
+      const upstream = config.upstreams.find(({ name }) => name === swap.upstream);
+      if (sameValue(upstream?.endpoints, swap.instead)) this.#swapped.set(swap.upstream, swap);
+    }
   }
 
   /** See `ControlPlane.swap`. */
@@ -186,7 +189,7 @@ export class Changes {
       if (!done.ok) return done;
       const configured = this.#swapped.get(name)?.configured ?? old.endpoints;
       if (sameValue(configured, wanted)) this.#swapped.delete(name);
-      else this.#swapped.set(name, { configured, instead: wanted });
+      else this.#swapped.set(name, { upstream: name, configured, instead: wanted });
       this.generation++;
       events.note({ event: "swapped", upstream: name, from, to: wanted.map((endpoint) => endpoint.name) });
       return { ok: true, generation: this.generation, from };

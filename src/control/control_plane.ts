@@ -1,5 +1,6 @@
 /** What can be asked of a running Sluice, answered: the controller's side of every verb. */
 
+import type { Carried } from "./carried.ts";
 import type { Clock } from "../../runtime/contract.ts";
 import type { Config } from "../config/config.ts";
 import type { Loaded } from "../config/load.ts";
@@ -78,6 +79,27 @@ export class SluicePlane implements ControlPlane {
       changed: (config) => parts.changed?.(config),
     });
     events.onWatched = (watched) => void controller.order({ order: "watch", watched }, { watched });
+  }
+
+  /** What was asked of us and is in none of our files. */
+  carried(): Carried {
+    return {
+      swapped: this.#changes.carried(),
+      paused: this.#pauses.carried(),
+      drained: this.#drains.carried(),
+    };
+  }
+
+  /** Goes on with what was asked of another Sluice. Before the start. */
+  inherit({ swapped, paused, drained }: Carried): Promise<void> {
+    this.#changes.inherit(swapped);
+    this.#drains.inherit(drained);
+    return this.#pauses.inherit(paused);
+  }
+
+  /** What may have changed there since. */
+  inheritPauses({ paused }: Carried): Promise<void> {
+    return this.#pauses.inherit(paused);
   }
 
   async status(): Promise<Status> {

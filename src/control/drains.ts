@@ -67,6 +67,20 @@ export class Drains {
     return this.#all();
   }
 
+  /** What is out of use, for the Sluice that takes our place. */
+  carried(): readonly EndpointName[] {
+    return this.#all();
+  }
+
+  /** To be called before the controller starts. */
+  inherit(drained: readonly EndpointName[]): void {
+    for (const name of drained) {
+      if (!endpointNamed(this.#controller.config, name.endpoint, name.upstream).ok) continue;
+      this.#drained.set(keyOf(name), { name });
+    }
+    this.#controller.stand({ drained: this.#all() });
+  }
+
   #all(): readonly EndpointName[] {
     return Array.from(this.#drained.values(), ({ name }) => name);
   }

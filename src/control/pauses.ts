@@ -1,5 +1,6 @@
 /** Upstreams whose requests are held on purpose: who has paused them, and until when. */
 
+import type { CarriedPause } from "./carried.ts";
 import type { Clock, Timer } from "../../runtime/contract.ts";
 import { quietOf, until } from "./conditions.ts";
 import type { Controller } from "./controller.ts";
@@ -134,6 +135,32 @@ export class Pauses {
       this.#pauses.delete(name);
     }
     return [...this.#pauses.keys()];
+  }
+
+  /** What is paused, for the Sluice that takes our place. */
+  carried(): readonly CarriedPause[] {
+    return Array.from(this.#pauses, ([upstream, { token, since, leaseUntil }]) => {
+      return { upstream, token, since, leaseUntil };
+    });
+  }
+
+  /** Goes on with pauses of another Sluice. What that has resumed since it last told us is resumed. */
+  async inherit(paused: readonly CarriedPause[]): Promise<void> {
+    const known = this.#controller.config.upstreams.map(({ name }) => name);
+    const added: string[] = [];
+    for (const { upstream, token, since, leaseUntil } of paused) {
+      if (!known.includes(upstream)) continue;
+      const before = this.#pauses.get(upstream);
+      before?.timer?.cancel();
+      const pause: Pause = { token, since, leaseUntil: null, timer: null };
+      this.#pauses.set(upstream, pause);
+      this.#lease(upstream, pause, leaseUntil === null ? null : Math.max(0, leaseUntil - this.#clock.wall()));
+      if (before === undefined) added.push(upstream);
+    }
+    const over = [...this.#pauses.keys()].filter((name) => !paused.some(({ upstream }) => upstream === name));
+    for (const name of over) await this.resume(name);
+    const standing = { paused: [...this.#pauses.keys()] };
+    if (added.length > 0) await this.#controller.order({ order: "pause", upstreams: added }, standing);
   }
 
   #lease(name: string, pause: Pause, leaseMs: number | null): void {

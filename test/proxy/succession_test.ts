@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
-import { type Command, ScratchFolder, Serving } from "../smoke/program.ts";
+import { type Command, runToEnd, ScratchFolder, Serving } from "../smoke/program.ts";
 import { childrenOf, ownProgram, until, untilGone } from "../support/processes.ts";
 import { askOnce, RawClient } from "../support/raw_client.ts";
 import { ScriptedOrigin } from "../support/scripted_origin.ts";
@@ -24,6 +24,8 @@ interface Scene {
   pid(): number;
   /** Asks for an upgrade and waits until it has taken place. */
   upgrade(): Promise<void>;
+  /** Asks the Sluice that serves. @returns what is printed */
+  verb(...words: string[]): Promise<string>;
   /** Replaces the program's file: what is started next is this. */
   replaceProgram(source: string): void;
 }
@@ -42,7 +44,15 @@ async function scene(args: readonly string[], act: (scene: Scene) => Promise<voi
   const pid = () => Number(readFileSync(pidFile, "latin1"));
   let sluice: Serving | null = null;
   try {
-    sluice = await Serving.start(command, ["--to", origin.address, "--pid-file", pidFile, ...args], folder);
+    sluice = await Serving.start(command, [
+      "--to",
+      origin.address,
+      "--pid-file",
+      pidFile,
+      "--control",
+      folder.file("control"),
+      ...args,
+    ], folder);
     await act({
       folder,
       sluice,
@@ -52,6 +62,15 @@ async function scene(args: readonly string[], act: (scene: Scene) => Promise<voi
         const old = pid();
         process.kill(old, "SIGUSR2");
         await until("a successor", () => pid() !== old);
+      },
+      async verb(...words) {
+        const { code, stdout, stderr } = await runToEnd(
+          command,
+          [...words, "--control", folder.file("control")],
+          folder.path,
+        );
+        assert.equal(code, 0, stderr);
+        return stdout;
       },
       replaceProgram: (source) => writeFileSync(own, source),
     });
@@ -156,6 +175,32 @@ test(
       assert.equal((await slow).status, 200);
       client.destroy();
       await untilGone(old);
+    }),
+);
+
+test(
+  "succession: pauses and swaps outlive the process that was asked for them",
+  able,
+  () =>
+    scene([], async ({ sluice, pid, upgrade, verb }) => {
+      const other = (await ScriptedOrigin.listen()).auto(() => ({ body: "the other" }));
+      try {
+        await verb("swap", "default", "--to", other.address);
+        await verb("pause", "--lease", "60s");
+        const old = pid();
+        await upgrade();
+        await untilGone(old);
+        const held = askOnce(sluice.port, get("/held"));
+        const status = await verb("status", "--json");
+        assert.equal(JSON.parse(status).pid, pid());
+        assert.notEqual(JSON.parse(status).upstreams[0].paused.lease_until, null);
+        await verb("resume");
+        assert.equal((await held).text, "the other");
+        await verb("upgrade");
+        assert.equal((await askOnce(sluice.port, get("/swapped"))).text, "the other");
+      } finally {
+        await other.close();
+      }
     }),
 );
 

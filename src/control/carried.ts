@@ -1,0 +1,43 @@
+/**
+ * What was asked of a Sluice while it served and stands in none of its files. The Sluice that takes its place
+ * goes on with it. JSON values; part of the succession's protocol.
+ */
+
+import type { Config, EndpointConfig } from "../config/config.ts";
+import { sameValue } from "./config_changes.ts";
+import type { EndpointName } from "./messages.ts";
+
+/** Endpoints that took the place of those that the configuration names. */
+export interface CarriedSwap {
+  readonly upstream: string;
+  readonly configured: readonly EndpointConfig[];
+  readonly instead: readonly EndpointConfig[];
+}
+
+export interface CarriedPause {
+  readonly upstream: string;
+  readonly token: string;
+  /** Wall-clock milliseconds. */
+  readonly since: number;
+  /** Null = until somebody resumes it. */
+  readonly leaseUntil: number | null;
+}
+
+export interface Carried {
+  readonly swapped: readonly CarriedSwap[];
+  readonly paused: readonly CarriedPause[];
+  readonly drained: readonly EndpointName[];
+}
+
+export const NOTHING_CARRIED: Carried = { swapped: [], paused: [], drained: [] };
+
+/** The configuration as it serves: what was swapped stays so as long as the configuration says what it said then. */
+export function withSwapped(config: Config, swapped: readonly CarriedSwap[]): Config {
+  if (swapped.length === 0) return config;
+  const upstreams = config.upstreams.map((upstream) => {
+    const swap = swapped.find((each) => each.upstream === upstream.name);
+    if (swap === undefined || !sameValue(upstream.endpoints, swap.configured)) return upstream;
+    return { ...upstream, endpoints: swap.instead };
+  });
+  return { ...config, upstreams };
+}
