@@ -62,7 +62,7 @@ export class ControlSocket {
     try {
       const taken = options.takeOver === true ? null : await inTheWay(runtime, system, path);
       if (taken !== null) return { kind: control === null ? "skipped" : "failed", why: `${path}: ${taken}` };
-      const server = runtime.capabilities.unixSockets
+      const server = runtime.capabilities.unixSockets && system.platform !== "win32"
         ? await bindUnix(runtime, system, path, options)
         : await bindLoopback(runtime, system, path, options);
       if (control === null) void removeDead(runtime, system, path);

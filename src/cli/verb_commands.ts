@@ -83,7 +83,7 @@ export const VERB_COMMANDS: readonly Command[] = [
     doc:
       "New requests wait in the waiting room; those in flight end. With --wait-idle it returns when none is in " +
       "flight any more, or exits with 4 (and stays paused). With --lease the pause ends by itself unless it is begun " +
-      "anew in time. Interrupted while it waits, it resumes. Requests wait at most `hold`.",
+      "anew in time. Interrupted while it waits, it resumes. Requests wait at most `hold`, but 30 s at least.",
     configured: false,
     flags: [
       WAIT_IDLE,
@@ -155,7 +155,7 @@ export const VERB_COMMANDS: readonly Command[] = [
     doc:
       "The new endpoints must accept connections (and answer --health with 200 to 399) first; then they take over at " +
       "once, and the old ones drain. If they do not get ready in time it exits with 1 and nothing has changed. It lasts " +
-      "until the next reload or start, which go by the configuration.",
+      "until the configuration itself names other endpoints, or the next start.",
     configured: false,
     flags: [
       flag("to", "ADDRESS,...", "the new endpoints; repeatable", { many: true }),

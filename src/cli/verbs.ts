@@ -2,7 +2,6 @@
 
 import type { Runtime, System } from "../../runtime/contract.ts";
 import type { Arguments } from "./arguments.ts";
-import type { ExitCode } from "./exit_code.ts";
 import { explainVerb } from "./explain_verb.ts";
 import { findControl } from "./find_control.ts";
 import {
@@ -25,7 +24,7 @@ import { watch } from "./watch_verb.ts";
 import { withPause } from "./with_pause.ts";
 
 /** Asks, prints the answer, tells the exit code. What goes wrong is a `VerbFailure`. */
-export type Verb = (call: VerbCall) => Promise<ExitCode>;
+export type Verb = (call: VerbCall) => Promise<number>;
 
 const VERBS: Readonly<Record<VerbName, Verb>> = {
   status,
@@ -55,7 +54,7 @@ export async function runVerb(
   system: System,
   args: Arguments,
   name: VerbName,
-): Promise<ExitCode> {
+): Promise<number> {
   try {
     const control = await findControl(runtime, system, {
       control: args.own.get("control") ?? args.flags["control"]?.[0],

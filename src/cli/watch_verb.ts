@@ -1,16 +1,17 @@
 /** `sluice watch`: events as they happen. */
 
+import { SystemError } from "../../runtime/contract.ts";
 import { EVENT_NAMES, type EventName } from "../control/event.ts";
 import { suggest } from "../config/suggest.ts";
 import { quoteIfOdd } from "../config/shown.ts";
 import { EXIT, type ExitCode } from "./exit_code.ts";
-import { print } from "./output.ts";
 import { noAnswer, objectOf, usage, type VerbCall, VerbFailure } from "./verb_call.ts";
 
 export async function watch(call: VerbCall): Promise<ExitCode> {
   const until = (call.args.lists.get("until") ?? []).flatMap((list) => list.split(",")).map(eventName);
   const timeoutMs = call.timeout(null);
   let met = false;
+  let unread: SystemError | null = null;
   let stopping = false;
   const answer = await call.begin({
     method: "GET",
@@ -20,13 +21,20 @@ export async function watch(call: VerbCall): Promise<ExitCode> {
     line: (text) => {
       const event = objectOf(text)?.["event"];
       if (typeof event !== "string") return true;
-      // The line as it came: whoever reads it gets what the control socket says.
-      print(call.system, text + "\n");
+      try {
+        // The line as it came: whoever reads it gets what the control socket says.
+        call.system.writeDescriptor(1, text + "\n");
+      } catch (error) {
+        if (!(error instanceof SystemError)) throw error;
+        unread = error;
+        return false;
+      }
       if (event === "stopping") stopping = true;
       met = until.some((name) => name === event);
       return !met;
     },
   }).answer;
+  if (unread !== null) return unreadExit(unread);
   if (met) return EXIT.done;
   if (answer.ok && answer.status !== 200) call.read(answer);
   if (!answer.ok && answer.code === "timeout" && (answer.begun || until.length > 0)) {
@@ -43,6 +51,12 @@ export async function watch(call: VerbCall): Promise<ExitCode> {
       ? "Sluice has ended the stream of events: it is gone, or we read too slowly"
       : `Sluice has ended before this happened: ${until.join(" or ")}`,
   );
+}
+
+/** `sluice watch | head -1` is fine; a reader that is too slow misses something, and is told. */
+function unreadExit({ code, message }: SystemError): ExitCode {
+  if (code === "EPIPE") return EXIT.done;
+  throw new VerbFailure(EXIT.failed, "failed", `standard output: ${message}`);
 }
 
 function eventName(word: string): EventName {

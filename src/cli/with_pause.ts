@@ -1,7 +1,7 @@
 /** `sluice with-pause`: requests wait while a command runs, and go on whatever becomes of it, or of us. */
 
 import type { CommandExit, CommandProcess, SignalName } from "../../runtime/contract.ts";
-import { EXIT, type ExitCode } from "./exit_code.ts";
+import { EXIT } from "./exit_code.ts";
 import { printError } from "./output.ts";
 import { ANSWER_MS, printable, usage, type VerbCall, VerbFailure } from "./verb_call.ts";
 
@@ -28,7 +28,7 @@ const SIGNAL_NUMBERS: Readonly<Record<string, number>> = {
   SIGTERM: 15,
 };
 
-export async function withPause(call: VerbCall): Promise<ExitCode> {
+export async function withPause(call: VerbCall): Promise<number> {
   const { system, runtime } = call;
   const [program, ...words] = call.args.rest ?? [];
   if (program === undefined) throw usage("-- COMMAND is missing: what to run while requests wait");
@@ -54,7 +54,7 @@ export async function withPause(call: VerbCall): Promise<ExitCode> {
   // Told to stop while it waits: Sluice resumes when we leave.
   signals.whenFirst = () => pausing.cancel();
   const answer = await pausing.answer;
-  if (!answer.ok && signals.any !== "") return 128 + (SIGNAL_NUMBERS[signals.any] ?? 0) as ExitCode;
+  if (!answer.ok && signals.any !== "") return 128 + (SIGNAL_NUMBERS[signals.any] ?? 0);
   let token: string | null;
   try {
     const paused = call.read(answer);
@@ -83,7 +83,7 @@ export async function withPause(call: VerbCall): Promise<ExitCode> {
     printError(system, `sluice with-pause: cannot resume: ${error.message}; ${after}\n`);
     if (code === 0) code = EXIT.failed;
   }
-  return code as ExitCode;
+  return code;
 }
 
 /** Signals that are passed on to the command, and remembered while there is none. */
