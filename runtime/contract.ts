@@ -18,9 +18,11 @@ import type {
   WorkerProcess,
   WorkerProcessEvents,
 } from "./process_contract.ts";
+import type { Terminal, TerminalEvents } from "./terminal_contract.ts";
 
 export type { FileStatus, FileSystem } from "./file_contract.ts";
 export * from "./process_contract.ts";
+export type { Terminal, TerminalEvents } from "./terminal_contract.ts";
 
 /** Where a socket listens or dials. `host` is an IP literal without brackets, or a name. */
 export type Address =
@@ -339,6 +341,12 @@ export interface System extends FileSystem {
   readonly platform: string;
   /** True when `fd` (0, 1, 2) is a terminal. */
   isTerminal(fd: number): boolean;
+  /**
+   * Takes the terminal over; null when standard input or output is none. To be closed before anything else is
+   * printed.
+   * @param leave written when it is given back, whatever ends the process (but SIGKILL)
+   */
+  openTerminal(leave: string, events: TerminalEvents): Terminal | null;
   /** @throws SystemError */
   readText(path: string): Promise<string>;
   /**

@@ -14,6 +14,7 @@ import { fileSystem } from "./file_system.ts";
 import { keepInspectorClosed } from "./deno_inspector.ts";
 import { errorDetail } from "./socket_error.ts";
 import { notifySupervisor } from "./supervisor.ts";
+import { openTerminal } from "./terminal.ts";
 import { openTextSink, sleep, systemError } from "./text_sink.ts";
 import { connectParent, connectPredecessor, startSuccessor, startWorker } from "./worker_process.ts";
 import { dnsModule, isIpLiteral, osModule, randomHex, ttyModule } from "./lazy_module.ts";
@@ -31,6 +32,7 @@ export function createSystem(): System {
     env: process.env,
     pid: process.pid,
     platform: process.platform,
+    openTerminal,
     isTerminal: (fd) => ttyModule().isatty(fd),
     readText,
     writeText,

@@ -25,12 +25,16 @@ import { EXIT, type ExitCode } from "./exit_code.ts";
 import { named } from "./files.ts";
 import { localWorker } from "./local_worker.ts";
 import { printError } from "./output.ts";
+import { openAdmin } from "./open_admin.ts";
 import type { Predecessor } from "./predecessor.ts";
 import { endpointProbe } from "./probe.ts";
 import { type GivenSocket, Sockets } from "./sockets.ts";
 import { Upgrade } from "./upgrade.ts";
 import { versionInfo } from "./version.ts";
 import { workerProcesses } from "./worker_process.ts";
+
+/** For answers of the admin listener that are under way when all else has ended. */
+const ADMIN_PATIENCE_MS = 500;
 
 export interface ServeHooks {
   /** Everything is bound and the ready signals have been given. */
@@ -123,6 +127,12 @@ export async function serve(
 
   plane.extensions.explain = async (request) =>
     explain(runtime, system, controller.config, request, await plane.status());
+  const adminOpened = await openAdmin(sockets.runtime, system, config.admin, plane, (error) => {
+    logger.error("admin", `a bug: ${stackOf(error)}`);
+  });
+  if (!adminOpened.ok) return fail(system, adminOpened.code, adminOpened.message);
+  const { admin } = adminOpened;
+  if (admin !== null) logger.info("admin", `status page and metrics on ${printAddress(admin.address)}`);
 
   const files = new Map<string, string>();
   /** One, but for an upgrade that failed late: the next one has its path then. */
@@ -145,12 +155,16 @@ export async function serve(
   let watch: FileWatch | null = null;
   const started = await Promise.race([controller.start(), stopping.first]);
   if (typeof started === "object") {
-    if (!started.ok) return failed(system, started.failure);
+    if (!started.ok) {
+      await admin?.close(0);
+      return failed(system, started.failure);
+    }
     const { addresses } = started;
     const giveUp = async (code: ExitCode, message: string) => {
       controller.abort();
       await controller.ended;
       for (const control of controls) await control.close(0);
+      await admin?.close(0);
       for (const [path, text] of files) await removeOwn(system, path, text);
       return fail(system, code, message);
     };
@@ -215,6 +229,8 @@ export async function serve(
   watch?.end();
   if (typeof signal === "string") {
     if (!stopping.isReplaced()) void system.notifySupervisor("STOPPING=1");
+    // The other process answers there; what we say of ourselves would be taken for what it says.
+    else void admin?.close(ADMIN_PATIENCE_MS);
     events.note({ event: "stopping" });
     void stopping.second.then(() => controller.abort());
     void sockets.closeHeld();
@@ -224,6 +240,7 @@ export async function serve(
   }
   const failure = await controller.ended;
   for (const control of controls) await control.close(CONTROL_PATIENCE_MS);
+  await admin?.close(ADMIN_PATIENCE_MS);
   for (const [path, text] of files) await removeOwn(system, path, text);
   if (failure === null) logger.info("sluice", "stopped");
   await logger.flush();

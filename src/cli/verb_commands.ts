@@ -6,6 +6,7 @@ import type { Command, CommandFlag, Operands } from "./commands.ts";
 export type VerbName =
   | "status"
   | "watch"
+  | "top"
   | "pause"
   | "resume"
   | "with-pause"
@@ -73,6 +74,25 @@ export const VERB_COMMANDS: readonly Command[] = [
         choices: EVENT_NAMES,
       }),
       ...common("longest time to watch  (default: no limit)"),
+    ],
+    verb: true,
+  },
+  {
+    name: "top",
+    usage: "top [--interval DURATION] [--once] [--json]",
+    summary: "watch rates, latencies and queues on a terminal",
+    doc:
+      "Requests a second, latencies and waiting requests of every upstream and endpoint, over the last few intervals. Keys: " +
+      "`q` quits; `n`, `r`, `l`, `w`, `f` sort by name, rate, p99, waiting, failed (once more: the other way round); `e` shows " +
+      "endpoints; arrows scroll. With --once, --json, or where standard input or output is no terminal it prints one " +
+      "sample, taken over one interval, and exits.",
+    configured: false,
+    flags: [
+      flag("interval", "DURATION", "time between samples, at least 100ms  (default 1s)"),
+      flag("once", null, "print one sample and exit"),
+      JSON_FLAG,
+      CONTROL,
+      LISTEN,
     ],
     verb: true,
   },

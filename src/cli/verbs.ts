@@ -20,6 +20,7 @@ import {
 import { stop } from "./stop_verb.ts";
 import { tellFailure, VerbCall, VerbFailure } from "./verb_call.ts";
 import type { VerbName } from "./verb_commands.ts";
+import { top } from "./top.ts";
 import { watch } from "./watch_verb.ts";
 import { withPause } from "./with_pause.ts";
 
@@ -29,6 +30,7 @@ export type Verb = (call: VerbCall) => Promise<number>;
 const VERBS: Readonly<Record<VerbName, Verb>> = {
   status,
   watch,
+  top,
   pause,
   resume,
   "with-pause": withPause,

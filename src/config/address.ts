@@ -81,6 +81,26 @@ export function listenAddress(): ValueType<ListenConfig> {
   };
 }
 
+/** Where those who run Sluice connect: a port alone means this machine only, port 0 any free port. */
+export function adminListener(): ValueType<Address> {
+  return {
+    name: "address",
+    accepts: "an address like 9180, 127.0.0.1:9180, 0.0.0.0:9180 or unix:/path",
+    many: false,
+    parse(raw) {
+      const parts = split(raw);
+      if (!parts.ok) return parts;
+      const { scheme, host, port, unixPath } = parts.value;
+      if (unixPath !== null) return success({ kind: "unix", path: unixPath });
+      if (scheme !== null) return fault(`must not have a scheme, got ${shown(raw)}`, bracketed(host));
+      if (port === null) return fault(`has no port: ${shown(raw)}`, `${bracketed(host)}:9180`);
+      const bound = host === "" ? "127.0.0.1" : host === "*" ? "0.0.0.0" : host;
+      return success({ kind: "tcp", host: bound, port });
+    },
+    print: printAddress,
+  };
+}
+
 /** Text that `listenAddress` reads back. */
 export function printListen(value: ListenConfig): string {
   return `${value.tls ? "https://" : ""}${printAddress(value.address)}`;

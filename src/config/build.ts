@@ -1,6 +1,7 @@
 /** Option values in the shape of `Config`: names and grouping change here, values do not. */
 
 import type {
+  AdminConfig,
   EndpointConfig,
   LogConfig,
   ProcessConfig,
@@ -98,6 +99,11 @@ export function buildProcess(values: OptionValues): ProcessConfig {
     portFile: values.port_file,
     pidFile: values.pid_file,
   };
+}
+
+export function buildAdmin(values: OptionValues): AdminConfig | null {
+  if (values.admin === null) return null;
+  return { address: values.admin, actions: values.admin_actions, tokenFile: values.admin_token_file };
 }
 
 export function buildTls(values: OptionValues): TlsFiles | null {

@@ -1,5 +1,7 @@
 /** Rules between several values; each value on its own is valid by then. */
 
+import type { Address } from "../../runtime/contract.ts";
+import { printAddress, printListen } from "./address.ts";
 import type { UpstreamConfig } from "./config.ts";
 import type { Layer, Resolved } from "./layer.ts";
 import { flagName } from "./option.ts";
@@ -9,6 +11,7 @@ import {
   UPSTREAM_OPTION_PATHS,
   type UpstreamOptionValues,
 } from "./options.ts";
+import { isLoopback } from "./own_address.ts";
 import { formatOrigin, type Origin, type Problem, problemAt } from "./problem.ts";
 import type { UpstreamDraft } from "./upstreams.ts";
 
@@ -42,6 +45,7 @@ export function checkTop(top: Resolved, findings: Findings): void {
     warnings.push(at("access_log.to", "has no effect while access_log.format is off"));
   }
   checkWorkers(values, at, findings);
+  checkAdmin(values, at, findings);
   checkClientCertificate(values, "", (path) => top.originOf(path), problems);
   checkRetry(values, "", (path) => top.originOf(path), warnings);
 }
@@ -68,6 +72,43 @@ function checkWorkers(
   if (size > 0 && size < workers) {
     warnings.push(at("queue.size", `is divided among ${workers} workers: some get no queue`));
   }
+}
+
+function checkAdmin(
+  values: OptionValues,
+  at: (path: OptionPath, message: string) => Problem,
+  { problems, warnings }: Findings,
+): void {
+  const { admin, admin_actions: actions, admin_token_file: tokenFile } = values;
+  if (admin === null) {
+    if (actions) warnings.push(at("admin_actions", "has no effect without admin"));
+    else if (tokenFile !== null) warnings.push(at("admin_token_file", "has no effect without admin"));
+    return;
+  }
+  const same = values.listen.find(({ address }) => sameListener(address, admin));
+  if (same !== undefined) {
+    problems.push(at("admin", `is a listener for clients as well (${printListen(same)}): use another port`));
+  }
+  if (actions && tokenFile === null) {
+    problems.push(at("admin_actions", "needs admin_token_file as well (--admin-token-file)"));
+  } else if (!actions && tokenFile !== null) {
+    warnings.push(at("admin_token_file", "has no effect while admin_actions is false"));
+  }
+  if (admin.kind === "tcp" && !isLoopback(admin.host)) {
+    warnings.push(
+      at(
+        "admin",
+        "can be reached from other machines, and asks nobody who they are: use 127.0.0.1, or a firewall",
+      ),
+    );
+  }
+}
+
+function sameListener(a: Address, b: Address): boolean {
+  if (a.kind === "unix" || b.kind === "unix") return a.kind === b.kind && printAddress(a) === printAddress(b);
+  if (a.port !== b.port || a.port === 0) return false;
+  const any = (host: string) => host === "0.0.0.0" || host === "::";
+  return a.host === b.host || any(a.host) || any(b.host);
 }
 
 /** Rules of one upstream, for what it says itself. */

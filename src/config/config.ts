@@ -176,6 +176,15 @@ export interface ProcessConfig {
   readonly pidFile: string | null;
 }
 
+/** The listener for those who run Sluice: status page, metrics, health. */
+export interface AdminConfig {
+  readonly address: Address;
+  /** The status page has buttons. */
+  readonly actions: boolean;
+  /** File with the token that they need; not null with `actions`. */
+  readonly tokenFile: string | null;
+}
+
 export interface Config {
   readonly listen: readonly ListenConfig[];
   readonly tls: TlsFiles | null;
@@ -184,4 +193,6 @@ export interface Config {
   readonly routes: readonly RouteConfig[];
   readonly log: LogConfig;
   readonly process: ProcessConfig;
+  /** Null = none. */
+  readonly admin: AdminConfig | null;
 }

@@ -3,7 +3,7 @@
  * with a single one there is no configuration.
  */
 
-import { buildLog, buildProcess, buildServer, buildTls, buildUpstream } from "./build.ts";
+import { buildAdmin, buildLog, buildProcess, buildServer, buildTls, buildUpstream } from "./build.ts";
 import { checkTop, checkUpstream, type Findings } from "./checks.ts";
 import { buildRoutes, DEFAULT_UPSTREAM } from "./build_routes.ts";
 import type { Config, RouteConfig, UpstreamConfig } from "./config.ts";
@@ -109,6 +109,7 @@ export function loadConfig(sources: Sources): Loaded | Rejected {
     routes: builtRoutes,
     log: buildLog(top.values),
     process: buildProcess(top.values),
+    admin: buildAdmin(top.values),
   };
   return {
     ok: true,

@@ -12,6 +12,7 @@ export const GROUPS = [
   "Limits",
   "Logs",
   "Process",
+  "Admin listener",
 ] as const;
 
 export type Group = typeof GROUPS[number];

@@ -4,11 +4,12 @@
  */
 
 import { envName, flagName, type Group, GROUPS, type Option, type ValueOf } from "./option.ts";
+import { ADMIN_OPTIONS } from "./options_admin.ts";
 import { SERVER_OPTIONS } from "./options_server.ts";
 import { UPSTREAM_OPTIONS } from "./options_upstream.ts";
 
 /** Path of an option → the option. */
-export const OPTIONS = { ...UPSTREAM_OPTIONS, ...SERVER_OPTIONS };
+export const OPTIONS = { ...UPSTREAM_OPTIONS, ...SERVER_OPTIONS, ...ADMIN_OPTIONS };
 
 export type OptionPath = keyof typeof OPTIONS;
 export type UpstreamOptionPath = keyof typeof UPSTREAM_OPTIONS;

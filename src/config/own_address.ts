@@ -40,7 +40,8 @@ function hostsOf(host: string): readonly string[] {
   return ip === "::" ? [ip, "::1"] : [ip ?? host];
 }
 
-function isLoopback(host: string): boolean {
+/** An address that only this machine can reach. */
+export function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || /^127\.[\d.]+$/.test(host);
 }
 

@@ -9,6 +9,8 @@ import {
   type SpawnOptions,
   type System,
   SystemError,
+  type Terminal,
+  type TerminalEvents,
   type TextSink,
 } from "../../runtime/contract.ts";
 import { MemoryCommand } from "./memory_command.ts";
@@ -32,6 +34,45 @@ export interface MemorySystemOptions {
   readonly terminals?: readonly number[];
   readonly files?: Readonly<Record<string, string>>;
   readonly stdin?: string;
+}
+
+/** A terminal of 80 by 24 whose output can be read and whose keys a test presses. */
+export class MemoryTerminal implements Terminal {
+  /** All that was written. */
+  written = "";
+  columns = 80;
+  rows = 24;
+  closed = false;
+  readonly #leave: string;
+  readonly #events: TerminalEvents;
+
+  constructor(leave: string, events: TerminalEvents) {
+    this.#leave = leave;
+    this.#events = events;
+  }
+
+  size(): { columns: number; rows: number } {
+    return { columns: this.columns, rows: this.rows };
+  }
+
+  write(text: string): void {
+    this.written += text;
+  }
+
+  close(): void {
+    if (!this.closed) this.written += this.#leave;
+    this.closed = true;
+  }
+
+  press(key: string): void {
+    this.#events.key(key);
+  }
+
+  resize(columns: number, rows: number): void {
+    this.columns = columns;
+    this.rows = rows;
+    this.#events.resized();
+  }
 }
 
 /** A sink that keeps all text. `stalled` models a target that does not keep up. */
@@ -135,6 +176,15 @@ export class MemorySystem implements System {
 
   isTerminal(fd: number): boolean {
     return this.#terminals.includes(fd);
+  }
+
+  /** The terminal that was taken over last, until it is given back and after. */
+  terminal: MemoryTerminal | null = null;
+
+  openTerminal(leave: string, events: TerminalEvents): MemoryTerminal | null {
+    if (!this.isTerminal(0) || !this.isTerminal(1)) return null;
+    this.terminal = new MemoryTerminal(leave, events);
+    return this.terminal;
   }
 
   async readText(path: string): Promise<string> {

@@ -1,0 +1,116 @@
+/** A status with something of everything, for tests of what is made of it. */
+
+import type {
+  EndpointStatus,
+  Histogram,
+  RecentFailure,
+  Status,
+  Totals,
+  UpstreamStatus,
+} from "../../src/control/status.ts";
+import { REASON_CODES, type ReasonCode } from "../../src/exchange/reason.ts";
+
+export function histogram(...counts: readonly number[]): Histogram {
+  return {
+    counts: Array.from({ length: 16 }, (_, at) => counts[at] ?? 0),
+    sum_ms: counts.reduce((sum, count, at) => sum + count * (at + 1), 0),
+  };
+}
+
+export function totals(requests = 0): Totals {
+  return {
+    requests,
+    by_class: [0, 0, requests, 0, 0, 0],
+    failed: 0,
+    request_bytes: 10 * requests,
+    response_bytes: 1000 * requests,
+    retries: 0,
+    held: 0,
+    latency: histogram(requests),
+    waited: histogram(requests),
+  };
+}
+
+export function endpointStatus(name: string, more: Partial<EndpointStatus> = {}): EndpointStatus {
+  return {
+    name,
+    state: "up",
+    weight: 1,
+    in_flight: 0,
+    idle: 0,
+    dialing: 0,
+    max_in_flight: 0,
+    answered: 0,
+    by_class: [0, 0, 0, 0, 0, 0],
+    failures: 0,
+    last_error: null,
+    since: "2026-01-02T03:04:05.000Z",
+    first_byte: histogram(),
+    ...more,
+  };
+}
+
+export function upstreamStatus(name: string, more: Partial<UpstreamStatus> = {}): UpstreamStatus {
+  return {
+    name,
+    state: "up",
+    paused: null,
+    waiting: 0,
+    oldest_wait_ms: 0,
+    waits_ms: [],
+    queue_size: 1000,
+    in_flight: 0,
+    totals: totals(),
+    reasons: {},
+    endpoints: [endpointStatus("127.0.0.1:3000")],
+    child: null,
+    ...more,
+  };
+}
+
+export function recentFailure(more: Partial<RecentFailure> = {}): RecentFailure {
+  return {
+    at: "2026-01-02T03:05:00.000Z",
+    reason: "hold_timeout",
+    status: 503,
+    method: "GET",
+    target: "/",
+    upstream: "app",
+    endpoint: "",
+    detail: "127.0.0.1:3000: connection_refused",
+    ...more,
+  };
+}
+
+export function sampleStatus(more: Partial<Status> = {}): Status {
+  return {
+    version: "1.2.3",
+    pid: 4711,
+    runtime: "bun 1.4.5",
+    state: "serving",
+    started: "2026-01-02T03:04:05.000Z",
+    uptime_ms: 90_061_000,
+    generation: 3,
+    config_loaded: "2026-01-02T03:04:50.000Z",
+    listeners: ["0.0.0.0:8080"],
+    connections: 12,
+    tunnels: 2,
+    resident_bytes: 73_400_320,
+    totals: totals(1234),
+    reasons: Object.fromEntries(REASON_CODES.map((code) => [code, 0])) as Record<ReasonCode, number>,
+    workers: [
+      {
+        worker: 1,
+        pid: 4712,
+        state: "serving",
+        connections: 12,
+        resident_bytes: 36_700_160,
+        restarts: 0,
+      },
+    ],
+    upstreams: [upstreamStatus("app")],
+    routes: [{ name: "/", upstream: "app", totals: totals(1234) }],
+    recent_failures: [],
+    ...more,
+  };
+}
