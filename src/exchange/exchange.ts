@@ -433,7 +433,8 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
     this.phase = "relaying";
     this.status = head.status;
     const trailers = kind === "chunked" && this.client.minor === 1 && acceptsTrailers(this.head);
-    const fields = responseFields(head, kind, this.context.date(), trailers);
+    const date = head.has(Field.date) ? "" : this.context.date();
+    const fields = responseFields(head, kind, date, trailers);
     const body = kind === "none" ? "none" : kind === "length" ? "sized" : "stream";
     this.client.sendHead(head.status, head.reason, fields, body, head.bodyBytes, this.#mustClose());
   }
