@@ -35,6 +35,7 @@ interface Keeping {
   readonly connections: number;
   readonly fields?: readonly string[];
   readonly uploadBytes?: number;
+  readonly varied?: boolean;
 }
 
 /** Looks at a whole answer before and after: the load tools between only count. */
@@ -136,6 +137,12 @@ export const LOADS: readonly Scenario[] = [
   c64,
   small("c512", "small answers, 512 connections", { path: "/small", connections: 512 }),
   browser,
+  small("varied", "the same, but no two requests have the same target and fields", {
+    path: "/kib",
+    connections: 64,
+    fields: BROWSER_FIELDS.filter((field) => !field.startsWith("Cookie")),
+    varied: true,
+  }),
   small("close", "a connection for each request, 64 at a time", {
     path: "/small",
     connections: 64,

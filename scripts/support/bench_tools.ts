@@ -52,7 +52,19 @@ export interface WrkOptions {
   readonly fields?: readonly string[];
   /** Bytes that each request carries; 0 = GET. */
   readonly uploadBytes?: number;
+  /** No two requests have the same target and the same fields. */
+  readonly varied?: boolean;
 }
+
+/** A cookie and a query with the number of the request: written once per request, whatever it costs wrk. */
+const WRK_VARIED = `
+local count = 0
+function request()
+  count = count + 1
+  wrk.headers["Cookie"] = string.format("sid=%08x51d2e84b06a1c5e9; basket=%d; theme=dark", count, count)
+  return wrk.format(nil, wrk.path .. "?n=" .. count)
+end
+`;
 
 /** @param answerBytes bytes of one whole answer, as seen before: fewer on average are lost answers */
 export async function wrk(
@@ -62,9 +74,9 @@ export async function wrk(
   seconds: number,
   answerBytes: number,
 ): Promise<Load> {
-  const { path, connections, fields = [], uploadBytes = 0 } = options;
+  const { path, connections, fields = [], uploadBytes = 0, varied = false } = options;
   const upload = uploadBytes === 0 ? "" : `wrk.method = "POST"\nwrk.body = string.rep("x", ${uploadBytes})\n`;
-  const script = space.file("wrk.lua", upload + WRK_REPORT);
+  const script = space.file("wrk.lua", upload + (varied ? WRK_VARIED : "") + WRK_REPORT);
   const command = ["wrk", "-t1", `-c${connections}`, `-d${seconds}s`, "--timeout", "10s", "-s", script];
   for (const field of fields) command.push("-H", field);
   const { output } = await space.run([...command, `http://127.0.0.1:${port}${path}`], seconds + PATIENCE);
