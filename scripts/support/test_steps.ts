@@ -47,6 +47,7 @@ export function allSteps(grep: string): Step[] {
     ...runtimes.flatMap((runtime) => suites.map((suite) => suiteStep(suite, runtime, grep))),
     ...filesBelow("test/fuzz", "_fuzz.ts").map(fuzzStep),
     smokeStep(null),
+    deployStep(),
     ...runtimes.map(smokeStep),
   ];
 }
@@ -94,6 +95,18 @@ function smokeStep(runtime: RunnerName | null): Step {
   };
   const name = runtime === null ? "smoke" : `smoke on ${runtime}`;
   return { name, groups: ["smoke"], runtime: null, after: runtime === null ? "build" : null, run };
+}
+
+/** The example of a deployment, run under load; shell scripts are for systems that have a shell. */
+function deployStep(): Step {
+  const run = async (): Promise<StepResult> => {
+    const args = ["test/smoke/deploy.ts", executable];
+    const result = await runChild(tool("bun"), args, { timeoutMs: checkStepMs, env: plainEnv });
+    const passed = result.output.match(/^ok /gm)?.length ?? 0;
+    const failed = result.output.match(/^FAIL /gm)?.length ?? 0;
+    return judged(result, { passed, failed, skipped: 0, files: null }, 0);
+  };
+  return { name: "deploy", groups: ["smoke", "deploy"], runtime: null, after: "build", run };
 }
 
 function entryArguments(runtime: RunnerName): string[] {

@@ -1,7 +1,7 @@
 /** Sluice as a process: started with flags, waited for, stopped. */
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
@@ -24,6 +24,11 @@ export class ScratchFolder {
 
   file(name: string): string {
     return join(this.path, name);
+  }
+
+  /** A folder in it. */
+  make(name: string): void {
+    mkdirSync(this.file(name));
   }
 
   remove(): void {

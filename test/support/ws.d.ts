@@ -19,7 +19,7 @@ declare module "ws" {
   }
 
   export class WebSocketServer extends EventEmitter {
-    constructor(options: { host: string; port: number; maxPayload?: number });
+    constructor(options: { host: string; port: number; maxPayload?: number } | { server: object });
     readonly clients: Set<WebSocket>;
     address(): AddressInfo;
     close(done?: (error?: Error) => void): void;
