@@ -1,12 +1,14 @@
 /**
  * Any sequence of arrivals, departures, answers, failures and restarts leaves the books balanced: no
  * slot is taken twice or lost, `max_in_flight` holds at every moment, nobody overtakes an older request,
- * and when all is over nothing is left. A failure prints the seed.
+ * and when all is over nothing is left. Pauses, endpoints taken out of use and other settings come at any time. A failure
+ * prints the seed.
  */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { RoundRobin } from "../../../src/balance/round_robin.ts";
+import type { EndpointSettings } from "../../../src/upstream/endpoint.ts";
 import { type LabOptions, type TestWaiter, UpstreamLab } from "../../support/upstream_lab.ts";
 import { SamePolicy, WalkingRoundRobin } from "../../support/walking_policy.ts";
 
@@ -17,6 +19,8 @@ class Walk {
   readonly lab: UpstreamLab;
   readonly options: LabOptions;
   readonly waiters: TestWaiter[] = [];
+  /** Every endpoint there can be. */
+  readonly #all: readonly EndpointSettings[];
   readonly #pick: (below: number) => number;
 
   constructor(seed: number) {
@@ -38,6 +42,7 @@ class Walk {
       network: { seed },
     };
     this.lab = new UpstreamLab(this.options);
+    this.#all = this.lab.upstream.settings.endpoints;
   }
 
   #one(list: readonly TestWaiter[]): TestWaiter | undefined {
@@ -52,7 +57,7 @@ class Walk {
     const { lab } = this;
     const backend = lab.backend(this.#pick(lab.backends.length));
     lab.turn.begin();
-    switch (this.#pick(14)) {
+    switch (this.#pick(18)) {
       case 0:
       case 1:
       case 2:
@@ -93,10 +98,34 @@ class Walk {
       case 12:
         lab.advance(this.#pick(20));
         break;
+      case 13:
+        if (lab.upstream.paused) lab.upstream.resume();
+        else if (this.#pick(2) === 0) lab.upstream.pause();
+        break;
+      case 14: {
+        const endpoint = lab.upstream.endpoints[this.#pick(lab.upstream.endpoints.length)];
+        if (endpoint?.enabled === true) lab.upstream.withdraw(endpoint);
+        else if (endpoint !== undefined) lab.upstream.restore(endpoint);
+        break;
+      }
+      case 15:
+        this.#reconfigure(this.#all.filter(() => this.#pick(3) > 0));
+        break;
       default:
         lab.advance(this.#pick(400));
     }
     this.check();
+  }
+
+  /** Other endpoints; those that stay have another weight. */
+  #reconfigure(endpoints: readonly EndpointSettings[]): void {
+    const { upstream } = this.lab;
+    const used = endpoints.length === 0 ? this.#all : endpoints;
+    const weighted = used.map((endpoint) => ({ ...endpoint, weight: 1 + this.#pick(3) }));
+    const before = upstream.endpoints;
+    const dropped = upstream.reconfigure({ ...upstream.settings, endpoints: weighted });
+    assert.deepEqual(dropped, before.filter((endpoint) => !upstream.endpoints.includes(endpoint)));
+    for (const endpoint of dropped) assert.equal(endpoint.idle.size, 0);
   }
 
   #arrive(): void {
@@ -146,14 +175,18 @@ class Walk {
       assert.equal(upstream.hasOther(endpoint), other, `another one than ${endpoint.name}`);
     }
     const places = endpoints.reduce((sum, endpoint) => sum + endpoint.places, 0);
-    const away = endpoints.every(({ state }) => state === "away");
+    const away = endpoints.every(({ state, enabled }) => state === "away" || !enabled);
     assert.equal(upstream.away, away, "away");
-    assert.equal(upstream.pressed, away || upstream.waiting > Math.min(256, places), "pressed");
+    const holding = away || upstream.paused;
+    assert.equal(upstream.pressed, holding || upstream.waiting > Math.min(256, places), "pressed");
   }
 
   /** Whoever is served is answered, whoever waits is served or fails: nobody is forgotten. */
   async end(): Promise<void> {
     const { lab } = this;
+    this.#reconfigure(this.#all);
+    for (const endpoint of lab.upstream.endpoints) lab.upstream.restore(endpoint);
+    lab.upstream.resume();
     for (const backend of lab.backends) {
       lab.network.heal(backend.address);
       if (backend.listener === null) await backend.up();
