@@ -177,6 +177,36 @@ const checks: Check[] = [
       }),
   },
   {
+    name: "verbs: a command while requests wait, an explanation, a stop that returns when it is gone",
+    brief: false,
+    run: (command, folder) =>
+      withOrigin(async (origin) => {
+        origin.auto(() => ({ body: "hello" }));
+        const sluice = await Serving.start(command, ["--to", origin.address], folder);
+        try {
+          const verb = (...args: string[]) => runToEnd(command, args, folder.path);
+          const status = await verb("status", "--json");
+          assert.deepEqual([status.code, status.stderr], [0, ""]);
+          assert.equal(JSON.parse(status.stdout).pid, sluice.pid);
+          const shell = process.platform === "win32"
+            ? ["cmd", "/c", "echo ran& exit 7"]
+            : ["sh", "-c", "echo ran; exit 7"];
+          const paused = await verb("with-pause", "--wait-idle", "5s", "--", ...shell);
+          assert.deepEqual([paused.code, paused.stdout.trim()], [7, "ran"]);
+          assert.equal((await askOnce(sluice.port, get("/"))).text, "hello");
+          const explained = await verb("explain", "--url", "/x", "--json");
+          assert.equal(JSON.parse(explained.stdout).forwarded.request_line, "GET /x HTTP/1.1");
+          assert.equal((await verb("completions", "bash")).code, 0);
+          const stopped = await verb("stop");
+          assert.deepEqual([stopped.code, stopped.stdout], [0, "stopped\n"]);
+          await sluice.untilCleanEnd();
+          assert.equal((await verb("status")).code, 1);
+        } finally {
+          sluice.kill();
+        }
+      }),
+  },
+  {
     name: "a malformed request is answered 400",
     brief: false,
     run: (command, folder) =>
