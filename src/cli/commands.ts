@@ -68,7 +68,7 @@ export const COMMANDS: readonly Command[] = [
     summary: "serve requests (what happens without a command)",
     doc:
       "Serves until it is told to stop. SIGTERM and SIGINT stop gracefully, a second one at once; SIGHUP " +
-      "reads the configuration anew, SIGUSR1 opens the log files anew. Standard output belongs to the access log, standard error to everything else.",
+      "reads the configuration anew, SIGUSR1 opens the log files anew, SIGUSR2 replaces the running program (see upgrade). Standard output belongs to the access log, standard error to everything else.",
     configured: true,
     flags: [],
   },

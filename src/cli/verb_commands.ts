@@ -226,8 +226,8 @@ export const VERB_COMMANDS: readonly Command[] = [
     usage: "upgrade [BINARY]",
     summary: "replace the running program without a gap",
     doc:
-      "Starts the new program (its own file unless one is named), hands the listening sockets over once it is " +
-      "ready, and lets the old one end. If the new one fails nothing has changed.",
+      "Starts the new program (what is in its own file now unless one is named), with the same arguments and the listening " +
+      "sockets. Once it serves, the old one stops accepting and drains. If the new one fails nothing has changed.",
     configured: false,
     flags: common("longest wait for the new one to serve  (default 1m)"),
     operands: { names: "[BINARY]", least: 0, most: 1, kind: "files" },

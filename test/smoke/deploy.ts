@@ -8,7 +8,7 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { resolve } from "node:path";
 import process from "node:process";
@@ -50,23 +50,31 @@ function freePort(): Promise<number> {
   });
 }
 
-/** Runs the script to its end. What it starts in the background goes on. */
 function deploy(version: string, env: Readonly<Record<string, string>>): Promise<string> {
   const app = `'${process.execPath}' '${root}test/support/deploy_program.ts' ${version}`;
-  const script = spawn("sh", [`${root}examples/deploy.sh`, app], {
+  const PATH = process.env["PATH"] ?? "";
+  return script(["deploy.sh", app], { PATH, SLUICE: sluice, UPSTREAM: "app", DRAIN: "3s", ...env });
+}
+
+/** Runs one of the examples to its end. What it starts in the background goes on. */
+function script(
+  [name = "", ...args]: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Promise<string> {
+  const child = spawn("sh", [`${root}examples/${name}`, ...args], {
     cwd: folder.path,
-    env: { PATH: process.env["PATH"] ?? "", SLUICE: sluice, UPSTREAM: "app", DRAIN: "3s", ...env },
+    env,
     stdio: ["ignore", "pipe", "pipe"],
   });
   let said = "";
-  script.stdout.on("data", (bytes) => said += String(bytes));
-  script.stderr.on("data", (bytes) => said += String(bytes));
-  const timer = setTimeout(() => script.kill("SIGKILL"), SCRIPT_PATIENCE_MS);
+  child.stdout.on("data", (bytes) => said += String(bytes));
+  child.stderr.on("data", (bytes) => said += String(bytes));
+  const timer = setTimeout(() => child.kill("SIGKILL"), SCRIPT_PATIENCE_MS);
   return new Promise((done, fail) => {
-    script.on("exit", (code) => {
+    child.on("exit", (code) => {
       clearTimeout(timer);
       if (code === 0) done(said);
-      else fail(new Error(`deploy.sh ended with ${code}: ${said}`));
+      else fail(new Error(`${name} ended with ${code}: ${said}`));
     });
   });
 }
@@ -121,6 +129,18 @@ try {
     return "started";
   });
   const load = new DeployLoad(port, WEB_SOCKETS);
+  await check("restart.sh and nightly.sh under load", async () => {
+    folder.make("bin");
+    symlinkSync(sluice, folder.file("bin/sluice"));
+    const env = {
+      PATH: `${folder.file("bin")}:${process.env["PATH"] ?? ""}`,
+      SLUICE_CONTROL: folder.file("run/control"),
+    };
+    await script(["restart.sh", "sleep", "0.2"], env);
+    await script(["nightly.sh", `127.0.0.1:${first}`, "sleep", "0.2"], env);
+    assertNoFailure(load);
+    return `${load.answered} requests, 0 failures`;
+  });
   await check("deployments under load: swap, with-pause, reload, upgrade", async () => {
     const before = Number(readFileSync(pidFile, "latin1"));
     await deploy("2", { ...ports, MIGRATE: "sleep 1", SLUICE_BINARY: sluice });
