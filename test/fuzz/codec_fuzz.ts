@@ -13,6 +13,7 @@ import {
   isFieldValueSafe,
   keptFields,
   LAST_CHUNK,
+  statusLine,
 } from "../../src/http1/encode.ts";
 import { Field } from "../../src/http1/field.ts";
 import { requestFraming, responseFraming } from "../../src/http1/framing.ts";
@@ -271,7 +272,7 @@ function compareForwarded(
   role: "request" | "response",
 ): void {
   const dropped = (1 << Field.contentLength) | (1 << Field.transferEncoding);
-  const start = head.text.slice(0, head.text.indexOf("\r\n") + 2);
+  const start = role === "request" ? head.startLine : statusLine(head.status, head.reason);
   const fields = keptFields(head, dropped, null);
   const bodiless = role === "response" && (head.status < 200 || head.status === 204 || head.status === 304);
   const chunkHead = new Uint8Array(16);
@@ -283,7 +284,7 @@ function compareForwarded(
         ? textOf(LAST_CHUNK, 0, LAST_CHUNK.length)
         : "0\r\n" + encodeTrailers(trailers) + "\r\n");
   const framing = bodiless ? "" : "Transfer-Encoding: chunked\r\n";
-  const text = start.replace("HTTP/1.0", "HTTP/1.1") + framing + fields + "\r\n" + body;
+  const text = start.replace(/HTTP\/1\.0\r\n$/, "HTTP/1.1\r\n") + framing + fields + "\r\n" + body;
   const out = new Uint8Array(text.length);
   encodeLatin1(text, out, 0);
   const parser = new MessageParser(role, {
