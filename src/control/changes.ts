@@ -105,7 +105,9 @@ export class Changes {
     const before = this.#loaded as Loaded;
     const config = this.#withSwapped(read.config);
     const inUse = await source.portInUse(controller.config, config);
-    if (inUse !== null) return refuse("invalid", `${inUse}; nothing has changed.`, [inUse]);
+    if (inUse !== null) {
+      return refuse("invalid", "The configuration cannot be used; nothing has changed.", [inUse]);
+    }
     const { changes, ignored } = configChanges(
       { config: controller.config, loaded: before },
       { config, loaded: read },
@@ -222,7 +224,9 @@ export class Changes {
   ): Promise<Outcome<Pick<Extract<Changed, { ok: true }>, "certificate" | "upstreams">>> {
     const { controller, pauses, drains, clock, changed } = this.#parts;
     const done = await controller.change(config, drainMs);
-    if (!done.ok) return refuse("failed", `${done.message}; nothing has changed.`, [done.message]);
+    if (!done.ok) {
+      return refuse("failed", "The configuration cannot be used; nothing has changed.", [done.message]);
+    }
     controller.stand({
       paused: pauses.keepOnly(config.upstreams.map(({ name }) => name)),
       drained: drains.keepOnly(
