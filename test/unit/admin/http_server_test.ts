@@ -283,6 +283,16 @@ test("a handler hears that its client has left", async () => {
   });
 });
 
+test("a client that has ended its sending side still gets its answer", async () => {
+  await withServer([hello], async ({ port }) => {
+    const client = await RawClient.connect(port);
+    await client.send("GET /hello HTTP/1.0\r\n\r\n");
+    await client.halfClose();
+    assert.equal((await client.readResponse()).status, 200);
+    await within(client.closed, "the end of the connection");
+  });
+});
+
 test("closing waits for answers in progress, but not for ever", async () => {
   const answer = Promise.withResolvers<void>();
   let asked = Promise.withResolvers<void>();
