@@ -90,7 +90,7 @@ export class SlotShare {
     this.#asking.forEach((talk, place) => talk.place = place);
     this.#full = new Roster(
       shared,
-      (endpoint) => this.#talks.get(endpoint)?.asked === 0 && usable(endpoint, 1) > 0,
+      (endpoint) => usable(endpoint, 1) > 0 && this.#talks.get(endpoint)?.asked === 0,
     );
     this.#yielding = new Roster(
       shared,
@@ -114,12 +114,22 @@ export class SlotShare {
       if (talk.asked > 0) this.#nextAsking++;
     }
     if (demand.unserved <= 0) return this.#asking.length === 0;
-    for (let left = SAID_AT_ONCE; left > 0; left--) {
-      const endpoint = this.#full.find();
-      if (endpoint === null) return true;
-      this.#want(this.#talks.get(endpoint) as Talk, usable(endpoint, demand.unserved), demand, now);
+    return this.#asking.length === this.#talks.size || this.#askMore(demand, now);
+  }
+
+  #askMore(demand: Demand, now: number): boolean {
+    const full = this.#full;
+    let left = SAID_AT_ONCE;
+    for (let index = 0; index < full.size;) {
+      const { size } = full;
+      const endpoint = full.look(index);
+      if (endpoint !== null) {
+        if (left-- === 0) return false;
+        this.#want(this.#talks.get(endpoint) as Talk, usable(endpoint, demand.unserved), demand, now);
+      }
+      if (full.size === size) index++;
     }
-    return this.#full.find() === null;
+    return true;
   }
 
   #want(talk: Talk, count: number, demand: Demand, now: number): void {

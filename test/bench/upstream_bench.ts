@@ -49,6 +49,8 @@ class Asker implements Waiter {
 interface LabOptions {
   readonly maxInFlight?: number;
   readonly queueSize?: number;
+  /** Other workers serve the same endpoints: how many slots of each are ours. */
+  readonly slots?: number;
 }
 
 class Lab {
@@ -56,7 +58,14 @@ class Lab {
   readonly turn = new Turn(this.runtime);
   readonly upstream: Upstream;
 
-  constructor(count: number, policy: PolicyName, { maxInFlight = 0, queueSize = 20_000 }: LabOptions = {}) {
+  /** Messages to the controller. */
+  messages = 0;
+
+  constructor(
+    count: number,
+    policy: PolicyName,
+    { maxInFlight = 0, queueSize = 20_000, slots }: LabOptions = {},
+  ) {
     const port = (i: number): number => 1024 + i;
     this.upstream = new Upstream(this.runtime, this.turn, {
       name: "bench",
@@ -72,6 +81,7 @@ class Lab {
         hostField: "a",
         weight: 1,
         maxInFlight,
+        ...(slots === undefined ? {} : { slots }),
         pool: { size: 256, idleTimeoutMs: LONG_MS, maxAgeMs: 0 },
       })),
       policy: POLICIES[policy],
@@ -82,7 +92,12 @@ class Lab {
       queueTimeoutMs: LONG_MS,
       connectTimeoutMs: LONG_MS,
       limits: DEFAULT_LIMITS,
+      ...(slots === undefined ? {} : { slotSource: { want: () => this.#say(), give: () => this.#say() } }),
     }, { endpointAway() {}, endpointBack() {} });
+  }
+
+  #say(): void {
+    this.messages++;
   }
 
   /** @returns the connection, or null when the asker waits now */
@@ -91,8 +106,8 @@ class Lab {
     return this.upstream.acquire(asker);
   }
 
-  release(connection: UpstreamConnection): void {
-    this.upstream.release(connection, connection.owner as Endpoint, true, false);
+  release(connection: UpstreamConnection, wasRetry = false): void {
+    this.upstream.release(connection, connection.owner as Endpoint, true, wasRetry);
   }
 
   /** Gives each of the first `count` endpoints an idle connection, by switching the others off meanwhile. */
@@ -139,6 +154,30 @@ class Lab {
       this.release(connection);
       return 1;
     };
+  }
+
+  /** One request that is answered 503, and goes to another endpoint. */
+  failOver(): () => number {
+    const asker = new Asker(this.turn.now);
+    return () => {
+      asker.isRetry = false;
+      const first = this.ask(asker);
+      if (first === null) throw new Error("no idle connection");
+      if (!this.upstream.hasOther(first.owner as Endpoint)) throw new Error("no other endpoint");
+      this.release(first);
+      asker.isRetry = true;
+      asker.connection = null;
+      this.ask(asker);
+      if (asker.connection === null) throw new Error("no second connection");
+      this.release(asker.connection, true);
+      return 1;
+    };
+  }
+
+  /** Requests of other workers wait for every slot. */
+  recall(): this {
+    for (const endpoint of this.upstream.endpoints) this.upstream.slotsRecalled(endpoint, 1, 0);
+    return this;
   }
 
   /** Takes every slot. */
@@ -218,7 +257,19 @@ const BY_ENDPOINTS: Record<string, Prepare> = {
     lab.ask(new Asker(lab.turn.now));
     return lab.turnAway("queue_full");
   },
+  "503, and another endpoint": (n, policy) => new Lab(n, policy).connect(n).failOver(),
+  "503, and the only other that is not away": (n, policy) => new Lab(n, policy).connect(2).lose(2).failOver(),
+  "shared slots, all full: one back, next served": (n, policy) =>
+    new Lab(n, policy, { maxInFlight: 2, slots: 1 }).connect(n).relay(),
+  "shared slots, all full and wanted: comes and goes": (n, policy) => {
+    const lab = new Lab(n, policy, { maxInFlight: 2, slots: 1 }).connect(n);
+    lab.fill();
+    return lab.recall().comeAndGo();
+  },
 };
+
+/** Rows that need a second endpoint. */
+const TWO_AT_LEAST = /^503/;
 
 const wanted = process.argv[2] ?? "";
 printRow("endpoints", ENDPOINTS.map(String));
@@ -226,7 +277,12 @@ for (const [name, prepare] of Object.entries(BY_ENDPOINTS)) {
   for (const policy of Object.keys(POLICIES) as PolicyName[]) {
     const title = `${name}, ${policy}`;
     if (!title.includes(wanted)) continue;
-    printRow(title, ENDPOINTS.map((count) => leastNanos(prepare(count, policy))));
+    printRow(
+      title,
+      ENDPOINTS.map((count) =>
+        count === 1 && TWO_AT_LEAST.test(title) ? "-" : leastNanos(prepare(count, policy))
+      ),
+    );
   }
 }
 printRow("waiting requests, one full endpoint", WAITERS.map(String));
