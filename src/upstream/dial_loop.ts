@@ -47,9 +47,9 @@ export class DialLoop implements Listing {
     return null;
   }
 
-  /** Calls `due` when the next one may be asked, once. */
-  wake(now: number): void {
-    const at = this.#endpoints.firstAt;
+  /** Calls `due` once when the next one may be asked, not before `from`. */
+  wake(from: number, now: number): void {
+    const at = Math.max(this.#endpoints.firstAt, from);
     if (at >= this.#timerAt) return;
     this.#cancel();
     this.#timerAt = at;

@@ -44,6 +44,10 @@ const TALK_MS = 1;
 const PROOF_OF_KEEP_ALIVE_MS = 25;
 /** How often requests that need not wait look after the endpoints that are away. */
 const ASK_IN_PASSING_MS = 20;
+/** Absent endpoints asked in one go, when requests wait and when they do not, and the pause after so many. */
+const MOST_ASKED = 64;
+const MOST_IN_PASSING = 16;
+const ASK_REST_MS = 10;
 /** A dial loop that has rested for so long begins with short pauses again. */
 const LOOP_FORGOTTEN_MS = 1000;
 
@@ -78,6 +82,8 @@ export class Upstream extends Timed implements Tallied {
   readonly #hold = new HoldClock();
   /** Monotonic milliseconds at which absent endpoints were last asked in passing. */
   #askedAt = -Infinity;
+  /** Monotonic milliseconds before which no more of them are asked: so many were asked in one go. */
+  #askRestUntil = -Infinity;
   /** Bytes of request bodies that waiting requests hold. */
   bufferedBytes = 0;
   /** Belongs to whoever counts. */
@@ -380,20 +386,27 @@ export class Upstream extends Timed implements Tallied {
   #askInPassing(now: number): void {
     if (now - this.#askedAt < ASK_IN_PASSING_MS) return;
     this.#askedAt = now;
-    this.#askForAbsent(now);
+    this.#ask(now, MOST_IN_PASSING, false);
   }
 
   /** Keeps the dial loop of every absent endpoint going. */
   #askForAbsent(now: number): void {
     // Without holding each round of dials decides about all who wait, and a round is begun when none is under way.
     const atOnce = this.#settings.holdMs === 0 && this.#dialer.dialing === 0 && this.away;
-    for (let left = MOST_NEW_DIALS; left > 0; left--) {
+    this.#ask(now, atOnce ? MOST_NEW_DIALS : MOST_ASKED, atOnce);
+  }
+
+  #ask(now: number, most: number, atOnce: boolean): void {
+    if (now < this.#askRestUntil && !atOnce) return;
+    let left = most;
+    for (; left > 0; left--) {
       const endpoint = this.#loop.take(now, atOnce);
       if (endpoint === null) break;
       if (now - endpoint.nextDialAt > LOOP_FORGOTTEN_MS) endpoint.loopSince = now;
       this.#dial(endpoint);
     }
-    this.#loop.wake(now);
+    if (left === 0) this.#askRestUntil = now + ASK_REST_MS;
+    this.#loop.wake(Math.max(now, this.#askRestUntil), now);
   }
 
   #askAgain(): void {

@@ -228,3 +228,31 @@ test("with many endpoints too, one that has left and returned is trusted with mo
     "none answers",
   );
 });
+
+test("of thousands that are away so many are asked at a time, and all in turn", async () => {
+  const lab = new UpstreamLab({ endpoints: 1000 });
+  const waiter = lab.ask();
+  lab.advance(2000);
+  assert.ok(lab.upstream.away);
+  const before = lab.dials.length;
+  lab.advance(1000);
+  const dials = lab.dials.slice(before);
+  const inOneGo = new Map<number, number>();
+  for (const { at } of dials) inOneGo.set(at, (inOneGo.get(at) ?? 0) + 1);
+  assert.ok(Math.max(...inOneGo.values()) <= 64, "so many in one go");
+  assert.equal(new Set(dials.map(({ port }) => port)).size, 1000, "each of them");
+  await lab.backend(777).up();
+  lab.advance(1000);
+  assert.equal(waiter.endpoint, lab.endpoint(777));
+  waiter.answered();
+  // Others wait no longer: requests that pass ask a few.
+  const passing = lab.dials.length;
+  for (let ms = 0; ms < 1000; ms += 10) {
+    lab.advance(10);
+    const passer = lab.ask();
+    assert.notEqual(passer.connection, null);
+    passer.answered();
+  }
+  const asked = lab.dials.length - passing;
+  assert.ok(asked > 300 && asked <= 51 * 16, `${asked} dials in a second`);
+});
