@@ -9,6 +9,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { CONTROL_REFERENCE, REFUSAL_MEANINGS } from "../src/admin/control_reference.ts";
 import { REFUSALS } from "../src/admin/refusal_table.ts";
+import { METRICS } from "../src/admin/metric_table.ts";
 import { COMMANDS } from "../src/cli/commands.ts";
 import { EXIT_MEANINGS } from "../src/cli/exit_code.ts";
 import { envName, flagName, GROUPS } from "../src/config/option.ts";
@@ -150,6 +151,19 @@ export function renderReference(): string {
         const { status, side, registered, sentence } = reason(code);
         return [`\`${code}\`${registered ? " *" : ""}`, status === 0 ? "-" : String(status), side, sentence];
       }),
+    ),
+    "## Metrics\n",
+    "What `/metrics` of the admin listener answers (`admin`), in the text format of Prometheus. Counters and histograms go\n" +
+    "on over reloads and over the end of a worker; a name that a reload takes away takes its metrics along. Label\n" +
+    "`code` is the class of the status, `2xx`, or `none` where no status was sent.\n",
+    table(
+      ["metric", "type", "labels", "meaning"],
+      METRICS.map(({ name, type, labels, help }) => [
+        `\`${name}\``,
+        type,
+        labels.map((label) => `\`${label}\``).join(", "),
+        help,
+      ]),
     ),
     "## Access log\n",
     "With `access_log: json` every line is one JSON object with all of these keys, in this order.\n",

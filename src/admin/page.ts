@@ -131,7 +131,7 @@ function tiles({ status, history }: PageContext): Html {
   const inFlight = upstreams.reduce((sum, upstream) => sum + upstream.in_flight, 0);
   const waiting = upstreams.reduce((sum, upstream) => sum + upstream.waiting, 0);
   const below = (part: number) => msWords(percentile(flow.latency, part));
-  const aSecond = markup` <span class="unit">a second</span>`;
+  const aSecond = markup` <span class="unit" title="a second">/s</span>`;
   const curve = (values: readonly (number | null)[], what: string) =>
     sparkline([{ values, style: "main" }], `${what} in the last ${minutes}`);
   const rates = curve(points.map(({ perSecond }) => perSecond), "Requests a second");
@@ -148,7 +148,7 @@ ${
       "Requests",
       [rateWords(flow.perSecond), aSecond],
       rates,
-      `${countWords(totals.requests)} since the start`,
+      `${countWords(totals.requests)} in all`,
     )
   }
 ${tile("Latency, half below", below(0.5), medians, `p90 ${below(0.9)} · p99 ${below(0.99)}`)}
@@ -157,7 +157,7 @@ ${
       "Failed",
       [rateWords(flow.failedPerSecond), aSecond],
       failures,
-      `${countWords(totals.failed)} since the start`,
+      `${countWords(totals.failed)} in all`,
     )
   }
 ${

@@ -37,7 +37,7 @@ h3 { margin: 0 0 .35rem; font-size: .8125rem; font-weight: 600; color: var(--sof
 #live[data-state=lost] { color: var(--bad); font-weight: 600; }
 .summary { margin: .875rem 0 1.125rem; font-size: 1.125rem; }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: 12px; padding: 1rem 1.125rem; margin: 0 0 1rem; }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(10.5rem, 1fr)); gap: .75rem; margin: 0 0 1rem; padding: 0; }
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.25rem, 1fr)); gap: .75rem; margin: 0 0 1rem; padding: 0; }
 .tile { background: var(--card); border: 1px solid var(--line); border-radius: 12px; padding: .75rem .875rem; margin: 0; min-width: 0; }
 .tile dt, .tile .note { overflow-wrap: anywhere; }
 .tile dt { color: var(--soft); font-size: .8125rem; }
