@@ -64,6 +64,11 @@ export class Predecessor {
     return this.#link.gone;
   }
 
+  /** Told upstreams to which nothing of the predecessor's is on its way any more. */
+  set onQuiet(told: (upstreams: readonly string[]) => void) {
+    this.#link.onQuiet = told;
+  }
+
   /** We end before we own anything: tells why. */
   async failed(): Promise<void> {
     if (this.#link.settled) return;
@@ -79,6 +84,7 @@ type Taken = Extract<ToSuccessor, { type: "take" }>;
 class Link {
   /** The predecessor does not decide about us any more. */
   settled = false;
+  onQuiet: (upstreams: readonly string[]) => void = () => {};
   readonly #channel: MessageChannel | null;
   readonly #taken = Promise.withResolvers<Taken>();
   readonly #yours = Promise.withResolvers<Carried>();
@@ -91,6 +97,7 @@ class Link {
         const heard = message as ToSuccessor;
         if (heard.type === "take") this.#taken.resolve(heard);
         else if (heard.type === "yours") this.#yours.resolve(heard.carried);
+        else if (heard.type === "quiet") this.onQuiet(heard.upstreams);
       },
       closed: () => {
         if (!this.settled) system.exit(1);

@@ -23,6 +23,7 @@ import { explain } from "./explain.ts";
 import { logEvent, logReload } from "./control_log.ts";
 import { EXIT, type ExitCode } from "./exit_code.ts";
 import { named } from "./files.ts";
+import { HeldLimits, tellQuiet } from "./handed_limits.ts";
 import { localWorker } from "./local_worker.ts";
 import { printError } from "./output.ts";
 import { openAdmin } from "./open_admin.ts";
@@ -118,6 +119,11 @@ export async function serve(
     reopenLogs: async () => controller.reopen(),
   });
   await plane.inherit(carried);
+  if (predecessor !== undefined) {
+    const limits = new HeldLimits(controller, () => plane.carried().paused.map(({ upstream }) => upstream));
+    predecessor.onQuiet = (upstreams) => limits.release(upstreams);
+    void predecessor.gone.then(() => limits.release(null));
+  }
   hooks.onPlane?.(plane);
   const reload = async () => {
     const outcome = await plane.reload();
@@ -179,12 +185,13 @@ export async function serve(
     const upgrade = new Upgrade(runtime.clock, system, sockets, {
       carried: () => plane.carried(),
       started: (pid) => events.note({ event: "upgrading", pid }),
-      replaced: (pid) => {
+      replaced: (pid, quiet) => {
         // They speak of the other process now.
         files.clear();
         void system.notifySupervisor(`MAINPID=${pid}\n`);
         events.note({ event: "upgraded", pid });
         stopping.replaced(`process ${pid} serves now`);
+        void tellQuiet(runtime.clock, controller, quiet);
       },
       failed: async ({ message, problems }, hadNames) => {
         events.note({ event: "upgrade_failed", detail: [message, ...problems ?? []].join("; ") });

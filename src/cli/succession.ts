@@ -23,7 +23,9 @@ export type ToSuccessor =
     readonly carried: Carried;
   }
   /** With what has changed since: pauses. */
-  | { readonly type: "yours"; readonly carried: Carried };
+  | { readonly type: "yours"; readonly carried: Carried }
+  /** Nothing of the old one is on its way to these upstreams any more. */
+  | { readonly type: "quiet"; readonly upstreams: readonly string[] };
 
 export type ToPredecessor =
   | {

@@ -65,6 +65,11 @@ export class Successor {
     return outcome;
   }
 
+  /** Nothing of ours is on its way to these upstreams any more. */
+  quiet(upstreams: readonly string[]): void {
+    this.#send({ type: "quiet", upstreams });
+  }
+
   /** Calls it off: it ends, and we stay. */
   cancel(why: string): void {
     this.#fail("failed", why);

@@ -12,8 +12,11 @@ export interface UpgradeHost {
   carried(): Carried;
   /** A new process has been started. */
   started(pid: number): void;
-  /** It serves, and the names are its own. From now on everything here ends, gracefully. */
-  replaced(pid: number): void;
+  /**
+   * It serves, and the names are its own. From now on everything here ends, gracefully.
+   * @param quiet to be told upstreams to which nothing is on its way any more
+   */
+  replaced(pid: number, quiet: (upstreams: readonly string[]) => void): void;
   /**
    * It does not, and we serve on.
    * @param hadNames they were its own, or about to be: they must be taken back
@@ -74,7 +77,7 @@ export class Upgrade {
     if (outcome.ok) {
       this.#over = true;
       this.#sockets.gaveAway();
-      this.#host.replaced(outcome.pid);
+      this.#host.replaced(outcome.pid, (upstreams) => successor.quiet(upstreams));
     } else {
       await this.#host.failed(outcome, successor.hadNames);
     }

@@ -179,6 +179,40 @@ test(
 );
 
 test(
+  "succession: max_in_flight 1 holds over both",
+  able,
+  () =>
+    scene(["--max-in-flight", "1"], async ({ sluice, origin, pid, upgrade }) => {
+      let serving = 0;
+      let most = 0;
+      origin.auto(async ({ target }) => {
+        most = Math.max(most, ++serving);
+        await new Promise((resolve) => setTimeout(resolve, 2));
+        serving--;
+        return target;
+      });
+      let loading = true;
+      const loads = [true, true, true, false, false].map((keepAlive) =>
+        load(sluice.port, keepAlive, () => loading)
+      );
+      const upgrades = async () => {
+        try {
+          for (let i = 0; i < 2; i++) {
+            const old = pid();
+            await upgrade();
+            await untilGone(old);
+            assert.equal((await askOnce(sluice.port, get("/afterwards"))).status, 200);
+          }
+        } finally {
+          loading = false;
+        }
+      };
+      await Promise.all([upgrades(), ...loads]);
+      assert.equal(most, 1, "requests at a time");
+    }),
+);
+
+test(
   "succession: pauses and swaps outlive the process that was asked for them",
   able,
   () =>
