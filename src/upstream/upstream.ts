@@ -340,9 +340,16 @@ export class Upstream extends Timed implements Tallied {
     if (this.#paused) return;
     const now = this.#turn.now;
     let waiter = this.#room.oldest;
+    let fresh = 0;
     while (waiter !== null) {
       const next: Waiter | null = waiter.roomAfter;
-      if (!waiter.wantsFresh && (!waiter.isRetry || this.#retriesAllowed())) {
+      if (waiter.wantsFresh && (!waiter.isRetry || this.#retriesAllowed())) {
+        // A slot that has become free is for the oldest, not for those behind who can do with an idle connection.
+        if (++fresh > this.#dialer.dialing - this.#dialer.asking) {
+          const endpoint = this.#policy.pick("dial");
+          if (endpoint !== null) this.#dial(endpoint);
+        }
+      } else if (!waiter.wantsFresh && (!waiter.isRetry || this.#retriesAllowed())) {
         const endpoint = this.#policy.pick("idle");
         if (endpoint === null) break;
         const connection = this.#takeIdle(endpoint, waiter, now);
@@ -352,6 +359,7 @@ export class Upstream extends Timed implements Tallied {
           this.#assign(waiter, connection, endpoint);
           // What the request does may have changed the room: begin again from the oldest.
           waiter = this.#room.oldest;
+          fresh = 0;
           continue;
         }
       }

@@ -33,6 +33,28 @@ test("max_in_flight: a dial under way takes a slot, idle connections make room f
   }
 });
 
+test("max_in_flight: whoever needs a fresh connection is not overtaken by all who come later", async () => {
+  const lab = new UpstreamLab({ maxInFlight: 1 });
+  await lab.backend().up();
+  let serving = lab.ask();
+  lab.run();
+  const fresh = lab.waiter("fresh");
+  fresh.wantsFresh = true;
+  fresh.ask();
+  let next = lab.ask();
+  for (let turns = 0; turns < 5 && fresh.connection === null; turns++) {
+    serving.answered();
+    lab.run();
+    if (next.connection !== null) {
+      serving = next;
+      next = lab.ask();
+    }
+  }
+  assert.ok(fresh.connection !== null, "the next slot is for the oldest");
+  assert.equal(fresh.connection.uses, 0);
+  assert.equal(next.connection, null);
+});
+
 test("max_in_flight: a dial loop does not add to a request that is still served", async () => {
   const lab = new UpstreamLab({ maxInFlight: 1 });
   await lab.backend().up();
