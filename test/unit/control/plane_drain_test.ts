@@ -118,6 +118,8 @@ test("drain: WebSockets are told to go between two frames, one after the other, 
   assert.equal(second.client.received, "\x81\x05he");
   second.server.say("llo\x81\x03abc");
   await lab.pass(10);
+  second.server.say("\x81\x01x");
+  await lab.pass(10);
   assert.equal(second.client.received, "\x81\x05hello" + CLOSE);
   second.client.say(MASKED_CLOSE);
   // A client that goes without a word: the endpoint is told in its place.

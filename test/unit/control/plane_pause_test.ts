@@ -96,6 +96,23 @@ test("pause: a token resumes its own pause and no newer one", async () => {
   await lab.stop();
 });
 
+test("pause: a request that waited longer than hold is still sent again when its connection fails", async () => {
+  const lab = await PlaneLab.start("to: 3000\nhold: 1s");
+  const backend = await lab.backend(3000);
+  await lab.done(lab.plane.pause(null, 0, null));
+  const client = lab.ask("/patient");
+  await lab.pass(5000);
+  backend.script = (peer) => {
+    backend.script = null;
+    peer.socket.abort();
+  };
+  await lab.done(lab.plane.resume(null));
+  await lab.pass(500);
+  assert.equal(answerOf(client), "200 3000/patient");
+  assert.deepEqual(backend.asked, ["/patient", "/patient"]);
+  await lab.stop();
+});
+
 test("pause: whoever asked and has gone leaves nothing paused", async () => {
   const lab = await PlaneLab.start("to: 3000");
   const backend = await lab.backend(3000);

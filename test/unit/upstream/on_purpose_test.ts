@@ -55,6 +55,22 @@ test("pause: the end is no herd, however many wait", async () => {
   assert.deepEqual(scene.order, [...scene.order].sort((a, b) => Number(a.slice(1)) - Number(b.slice(1))));
 });
 
+test("pause: an endpoint that was trusted with any number is opened one by one at its end", async () => {
+  const scene = await lab({ poolSize: 0 });
+  scene.asks(20);
+  scene.advance(5000);
+  const first = scene.upstream.inFlight;
+  assert.equal(first, 20);
+  scene.upstream.pause();
+  const dials = scene.dials.length;
+  scene.asks(10);
+  scene.upstream.resume();
+  scene.run();
+  assert.equal(scene.dials.length, dials, "as many are open as it is trusted with now");
+  scene.advance(5000);
+  assert.equal(scene.upstream.inFlight, 30);
+});
+
 for (const [holdMs, longestMs] of [[0, 30_000], [60_000, 60_000]] as const) {
   test(`pause: with hold ${holdMs} a request waits ${longestMs} ms at most`, async () => {
     const scene = await lab({ holdMs });
@@ -214,4 +230,21 @@ test("other settings: a lower limit holds as soon as those above it have ended",
   }
   for (const waiter of more) waiter.answered();
   scene.assertQuiet();
+});
+
+test("other settings: where slots are shared they go to the endpoint that takes the place of another", async () => {
+  const slotSource = { want() {}, give() {} };
+  const scene = await lab({ maxInFlight: 3, slotSource });
+  const { settings } = scene.upstream;
+  const [a] = settings.endpoints;
+  assert.ok(a !== undefined);
+  scene.upstream.reconfigure({
+    ...settings,
+    endpoints: [{ ...a, slots: 0, key: { ...a.key, credentials: "others" } }, {
+      ...a,
+      slots: 0,
+      name: "new",
+    }],
+  });
+  assert.deepEqual(scene.upstream.endpoints.map(({ slotLimit }) => slotLimit), [3, 0]);
 });
