@@ -14,6 +14,8 @@ export interface Metric {
   readonly name: string;
   readonly unit: string;
   readonly growth: Growth;
+  /** Smaller sizes are shown but no line is drawn through them. */
+  readonly from?: number;
 }
 
 export interface Sample {
@@ -161,8 +163,9 @@ export const AXES: readonly Axis[] = [
     quick: [1, 20],
     metrics: [
       memory("line"),
-      { name: "CPU at rest", unit: "ms/s", growth: "line" },
-      perRequest("doublings"),
+      { name: "CPU at rest", unit: "ms/s", growth: "constant" },
+      // With fewer it goes to sleep and wakes up between requests.
+      { ...perRequest("doublings"), from: AT_ONCE },
     ],
     measure: (ground, size) =>
       ground.with(to(ground), async (sluice, load) => {

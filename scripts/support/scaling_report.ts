@@ -32,7 +32,9 @@ export function report(rows: readonly Row[], circumstances: string): string {
   return parts.join("\n\n") + "\n";
 }
 
-function fitCells(metric: Metric, points: readonly Point[]): string[] {
+function fitCells(metric: Metric, measured: readonly Point[]): string[] {
+  const large = measured.filter(({ x }) => x >= (metric.from ?? 0));
+  const points = large.length < 2 ? measured : large;
   const line = fit(metric.growth, points);
   const twice = 2 * Math.max(...points.map(({ x }) => x));
   return [

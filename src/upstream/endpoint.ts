@@ -44,7 +44,7 @@ export const MOST_PLACES = 256;
 export interface EndpointOwner {
   /** An idle connection is gone, so that a slot counts as free. */
   connectionLost(endpoint: Endpoint): void;
-  /** `endpoint.places` is by so many more; of a new endpoint, all it has. */
+  /** `places` of an endpoint that is counted is by so many more. */
   placesChanged(difference: number): void;
   /** It was trusted with any number of connections, and is not any more. */
   distrusted(endpoint: Endpoint): void;
@@ -65,11 +65,12 @@ export class Endpoint implements UpstreamConnectionOwner, RampOwner {
   #recalled = 0;
   #enabled = true;
   #state: EndpointState = "up";
-  /** What the owner was told of. */
+  /** The owner is told how `places` changes, and was told of so many. */
+  #counted = false;
   #placesTold = 0;
   /** Lists that have left it out and take it in again when it tells that it is fit for them. */
   #leftOutOf: Listing[] = [];
-  /** Requests that come and go may matter to somebody: it has a limit, or a list has left it out. */
+  /** Requests that come and go may matter to somebody: its places are counted, or a list has left it out. */
   #watched = false;
   /** Monotonic milliseconds: since when it is in this state. */
   stateSince = 0;
@@ -104,7 +105,6 @@ export class Endpoint implements UpstreamConnectionOwner, RampOwner {
     this.idle = new IdlePool(settings.pool);
     this.#slotLimit = settings.maxInFlight === 0 ? Infinity : settings.slots ?? settings.maxInFlight;
     this.owner = owner;
-    this.#changed();
   }
 
   /** Requests being served, tunnels included. */
@@ -243,9 +243,16 @@ export class Endpoint implements UpstreamConnectionOwner, RampOwner {
     this.#watched = true;
   }
 
-  /** No list that has left it out is in use any more. */
-  forgetLists(): void {
+  /**
+   * No list that has left it out is in use any more.
+   *
+   * @param counted tell the owner of all places, and of each change from now on
+   */
+  begin(counted: boolean): void {
     this.#leftOutOf = [];
+    this.#counted = counted;
+    this.#placesTold = 0;
+    this.#changed();
   }
 
   /** Something else that lists may look at is different now. */
@@ -255,13 +262,16 @@ export class Endpoint implements UpstreamConnectionOwner, RampOwner {
 
   /** After every change of what `can`, `places`, `heldBack` and the lists look at. */
   #changed(): void {
-    const places = this.places;
-    if (places !== this.#placesTold) {
-      this.owner.placesChanged(places - this.#placesTold);
-      this.#placesTold = places;
-    }
+    if (this.#counted) this.#tellPlaces();
     if (this.#leftOutOf.length > 0) this.#comeBack();
-    this.#watched = this.#leftOutOf.length > 0 || this.#slotLimit !== Infinity;
+    this.#watched = this.#leftOutOf.length > 0 || (this.#counted && this.#slotLimit !== Infinity);
+  }
+
+  #tellPlaces(): void {
+    const places = this.places;
+    if (places === this.#placesTold) return;
+    this.owner.placesChanged(places - this.#placesTold);
+    this.#placesTold = places;
   }
 
   #comeBack(): void {

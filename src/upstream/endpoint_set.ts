@@ -5,7 +5,7 @@ import { isTlsFailure } from "./dial_fault.ts";
 import { Endpoint, type EndpointOwner, type EndpointSettings } from "./endpoint.ts";
 import { RampSteps } from "./ramp_steps.ts";
 import { reuseKeyText } from "./reuse_key.ts";
-import { Roster } from "./roster.ts";
+import { FEW, Roster } from "./roster.ts";
 
 export class EndpointSet implements EndpointOwner {
   readonly #lost: () => void;
@@ -15,8 +15,8 @@ export class EndpointSet implements EndpointOwner {
   readonly absent = new Set<Endpoint>();
   /** How many must not be used. */
   withdrawn = 0;
-  /** Requests that all could take together, each counted up to `MOST_PLACES`. */
-  places = 0;
+  /** Of all, where there are many; see `places`. */
+  #places = 0;
   /** How many failed last by what time does not mend. */
   #broken = 0;
   /** Those that can take a request. */
@@ -61,6 +61,14 @@ export class EndpointSet implements EndpointOwner {
     return failing?.lastFailure == null ? "" : `${failing.name}: ${failing.lastFailure.code}`;
   }
 
+  /** Requests that all could take together, each counted up to `MOST_PLACES`. */
+  get places(): number {
+    if (this.all.length > FEW) return this.#places;
+    let places = 0;
+    for (const endpoint of this.all) places += endpoint.places;
+    return places;
+  }
+
   /** Whether another than `endpoint` can take a request now. */
   hasOther(endpoint: Endpoint): boolean {
     return this.#able.find(endpoint) !== null;
@@ -83,7 +91,7 @@ export class EndpointSet implements EndpointOwner {
   }
 
   placesChanged(difference: number): void {
-    this.places += difference;
+    this.#places += difference;
   }
 
   distrusted(endpoint: Endpoint): void {
@@ -93,7 +101,8 @@ export class EndpointSet implements EndpointOwner {
   /** Makes the lists anew. */
   #list(): void {
     const { all } = this;
-    for (const endpoint of all) endpoint.forgetLists();
+    this.#places = 0;
+    for (const endpoint of all) endpoint.begin(all.length > FEW);
     this.#able = new Roster(all, can);
     this.ramps = new RampSteps(all);
     this.#byName = byName(all);
@@ -129,7 +138,7 @@ export class EndpointSet implements EndpointOwner {
     const used = new Set(all);
     const dropped = this.all.filter((endpoint) => !used.has(endpoint));
     passSlotsOn(dropped, all);
-    for (const endpoint of dropped) endpoint.forgetLists();
+    for (const endpoint of dropped) endpoint.begin(false);
     this.all = all;
     this.#replaced = [...this.#replaced, ...dropped].filter((endpoint) =>
       !used.has(endpoint) && endpoint.taken > 0
