@@ -1,7 +1,7 @@
 /** The Sluice whose place this process takes, as long as that takes. */
 
 import type { Carried } from "../control/carried.ts";
-import { type MessageChannel, type System, SystemError } from "../../runtime/contract.ts";
+import { type Address, type MessageChannel, type System, SystemError } from "../../runtime/contract.ts";
 import type { GivenSocket } from "./sockets.ts";
 import { SUCCESSION_PROTOCOL, type ToPredecessor, type ToSuccessor } from "./succession.ts";
 import { versionText } from "./version.ts";
@@ -9,6 +9,8 @@ import { versionText } from "./version.ts";
 export class Predecessor {
   /** Sockets that it gave us. */
   readonly sockets: readonly GivenSocket[];
+  /** What it listens on. */
+  readonly listening: readonly Address[];
   /** What we go on with. */
   readonly carried: Carried;
   /** Keeps what goes to standard error, so that the predecessor can say why we failed. */
@@ -27,11 +29,12 @@ export class Predecessor {
     return new Predecessor(system, link, await link.taken);
   }
 
-  private constructor(system: System, link: Link, { sockets, carried }: Taken) {
+  private constructor(system: System, link: Link, { sockets, listening, carried }: Taken) {
     const said: string[] = [];
     this.#link = link;
     this.#said = said;
     this.sockets = sockets;
+    this.listening = listening;
     this.carried = carried;
     this.system = {
       ...system,

@@ -69,7 +69,7 @@ export async function serve(
     return fail(system, EXIT.failed, error.message);
   }
   const { predecessor } = hooks;
-  const sockets = new Sockets(runtime, predecessor?.sockets ?? []);
+  const sockets = new Sockets(runtime, predecessor?.sockets ?? [], false, predecessor?.listening ?? []);
   if (predecessor !== undefined) {
     try {
       const wrong = await findFault(system, sockets, config);
@@ -183,6 +183,7 @@ export async function serve(
     // Before anybody knows our process id: by default these signals end a process.
     system.onSignal("SIGHUP", () => void reload());
     const upgrade = new Upgrade(runtime.clock, system, sockets, {
+      listening: () => controller.addresses,
       carried: () => plane.carried(),
       started: (pid) => events.note({ event: "upgrading", pid }),
       replaced: (pid, quiet) => {

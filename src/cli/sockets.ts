@@ -26,6 +26,7 @@ export class Sockets {
   readonly runtime: Runtime;
   readonly #platform: Runtime;
   readonly #lent: boolean;
+  readonly #shared: readonly Address[];
   readonly #open = new Set<Kept>();
   readonly #held = new Set<Kept>();
   /** Given to us, and not used so far. */
@@ -35,9 +36,16 @@ export class Sockets {
   /**
    * @param inherited given to us; ours from now on
    * @param lent somebody else has all of these as well: they are never more than left
+   * @param shared what the process whose place we take listens on: no stranger's
    */
-  constructor(platform: Runtime, inherited: readonly GivenSocket[], lent = false) {
+  constructor(
+    platform: Runtime,
+    inherited: readonly GivenSocket[],
+    lent = false,
+    shared: readonly Address[] = [],
+  ) {
     this.#platform = platform;
+    this.#shared = shared;
     this.#inherited = inherited;
     this.#lent = lent;
     this.runtime = {
@@ -58,9 +66,10 @@ export class Sockets {
     this.#inherited = [...this.#inherited, ...sockets];
   }
 
-  /** There is a socket for this address that nobody has used so far. */
+  /** There is a socket for this address that nobody has used so far, or it is shared with the Sluice before us. */
   inherits(address: Address): boolean {
-    return this.#inherited.some((socket) => isFor(socket, address));
+    return this.#inherited.some((socket) => isFor(socket, address)) ||
+      this.#shared.some((shared) => same(shared, address));
   }
 
   /**

@@ -9,6 +9,7 @@
  * socket, the supervisor's attention. Whatever goes wrong up to `mine` ends the new one, and the old one has lost nothing.
  */
 
+import type { Address } from "../../runtime/contract.ts";
 import type { Carried } from "../control/carried.ts";
 import type { GivenSocket } from "./sockets.ts";
 
@@ -20,6 +21,8 @@ export type ToSuccessor =
     readonly type: "take";
     /** `descriptor` counts from `FIRST_GIVEN_DESCRIPTOR`. */
     readonly sockets: readonly GivenSocket[];
+    /** All that it listens on: workers may share ports (SO_REUSEPORT) of which the parent has no socket. */
+    readonly listening: readonly Address[];
     readonly carried: Carried;
   }
   /** With what has changed since: pauses. */

@@ -2,6 +2,7 @@
 
 import type { Carried } from "../control/carried.ts";
 import {
+  type Address,
   type Clock,
   FIRST_GIVEN_DESCRIPTOR,
   type System,
@@ -16,6 +17,7 @@ export interface SuccessorOptions {
   /** Its file; null = our own, or what has replaced it. */
   readonly binary: string | null;
   readonly sockets: readonly GivenSocket[];
+  readonly listening: readonly Address[];
   /** What it goes on with; asked for when it is told. */
   readonly carried: () => Carried;
   /** From the start of the process to `mine`. Milliseconds. */
@@ -90,7 +92,12 @@ export class Successor {
           this.#phase = "trial";
           const sockets = this.#options.sockets
             .map((socket, at) => ({ ...socket, descriptor: FIRST_GIVEN_DESCRIPTOR + at }));
-          this.#send({ type: "take", sockets, carried: this.#options.carried() });
+          this.#send({
+            type: "take",
+            sockets,
+            listening: this.#options.listening,
+            carried: this.#options.carried(),
+          });
         }
         return;
       case "ready":

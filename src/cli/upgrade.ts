@@ -1,13 +1,15 @@
 /** Upgrades: another program, or another version of ours, takes our place while clients come and go. */
 
 import type { Carried } from "../control/carried.ts";
-import type { Clock, System } from "../../runtime/contract.ts";
+import type { Address, Clock, System } from "../../runtime/contract.ts";
 import type { Outcome, Refusal } from "../control/plane.ts";
 import type { GivenSocket, Sockets } from "./sockets.ts";
 import { Successor } from "./successor.ts";
 
 /** What an upgrade does to the Sluice that it is asked of. */
 export interface UpgradeHost {
+  /** All that is listened on, also by workers alone. */
+  listening(): readonly Address[];
   /** What the new process goes on with. */
   carried(): Carried;
   /** A new process has been started. */
@@ -69,6 +71,7 @@ export class Upgrade {
       binary,
       sockets: gift,
       timeoutMs,
+      listening: this.#host.listening(),
       carried: () => this.#host.carried(),
     });
     this.#successor = successor;
