@@ -59,7 +59,8 @@ export interface ControlPlane {
   watch(heard: (event: ControlEvent) => void): () => void;
 
   /**
-   * Holds new requests of an upstream (null = of all) and waits until those in flight have ended. Paused
+   * Holds new requests of an upstream (null = of all) and waits until those in flight have ended; tunnels live for as
+   * long as they like, and are not waited for. A request is held for `hold`, 30 s at least. Paused
    * twice it stays paused; the newer lease counts.
    *
    * @param waitIdleMs how long to wait for them; 0 = not at all. Refused as `timeout`, it stays paused
@@ -99,7 +100,8 @@ export interface ControlPlane {
 
   /**
    * Replaces all endpoints of an upstream in one step: the new ones must accept connections (and answer
-   * `healthPath` with 200 to 399), then they take over, then the old ones drain.
+   * `healthPath` with 200 to 399), then they take over, then the old ones drain. It lasts until the configuration
+   * itself names other endpoints.
    *
    * @param addresses as `--to` takes them
    * @param timeoutMs for getting ready; refused as `unhealthy` afterwards, nothing has changed then
@@ -113,7 +115,8 @@ export interface ControlPlane {
   ): Promise<Outcome<{ readonly generation: number; readonly from: readonly string[] }>>;
 
   /**
-   * Waits until an endpoint can be reached (`healthy`), or nothing is in flight and nobody waits (`idle`).
+   * Waits until an endpoint can be reached (`healthy`; paused or not, it is dialled unless a connection to it is open),
+   * or nothing is in flight and nobody waits (`idle`; tunnels do not count).
    *
    * @param left aborted when whoever asked has gone: nobody reads the answer
    */
