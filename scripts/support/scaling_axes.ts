@@ -284,7 +284,8 @@ export const AXES: readonly Axis[] = [
   },
   {
     name: "workers",
-    title: "workers that share the port and here one core, 64 connections; memory that workers share is counted for each",
+    title:
+      "workers that share the port and here one core, 64 connections; memory that workers share is counted for each",
     sizes: [1, 2, 3, 4],
     quick: [1, 2],
     metrics: [perRequest("constant"), memory("line")],
