@@ -3,6 +3,7 @@
 import type { CloseReason, Socket, SocketEvents } from "../../../runtime/contract.ts";
 import { contentOf, isContentOf } from "./content.ts";
 import type { PlannedRequest } from "./requests.ts";
+import { TunnelReader } from "./tunnel_reader.ts";
 import type { Actor, Scene } from "./scene.ts";
 import { fieldOf, Finding, type SeenMessage, StrictReader } from "./strict_reader.ts";
 
@@ -44,7 +45,7 @@ export class FuzzClient implements Actor, SocketEvents {
   #continued = false;
   #peerEnded = false;
   #tunnelSent = 0;
-  #tunnelSeen = 0;
+  #tunnel: TunnelReader | null = null;
   #inTunnel = false;
   /** Statuses of the complete responses. */
   readonly statuses: number[] = [];
@@ -270,8 +271,9 @@ export class FuzzClient implements Actor, SocketEvents {
         `${this.plan.name}: ${reason.code} after ${this.answered} of ${this.plan.requests.length} responses`,
       );
     }
-    if (this.#inTunnel && this.#tunnelSeen < this.#scene.tunnelBytes) {
-      throw new Finding(`${this.plan.name}: ${reason.code} after ${this.#tunnelSeen} bytes of the tunnel`);
+    const tunnelSeen = this.#tunnel?.seenBytes ?? 0;
+    if (this.#inTunnel && this.#tunnel?.closing !== true && tunnelSeen < this.#scene.tunnelBytes) {
+      throw new Finding(`${this.plan.name}: ${reason.code} after ${tunnelSeen} bytes of the tunnel`);
     }
   }
 
@@ -340,10 +342,8 @@ export class FuzzClient implements Actor, SocketEvents {
 
   #raw(bytes: Uint8Array): void {
     const request = this.plan.requests[this.answered - 1] as PlannedRequest;
-    if (!isContentOf(`u${request.id}`, this.#tunnelSeen, bytes, 0, bytes.length)) {
-      throw new Finding(`wrong bytes in the tunnel of ${request.id} after ${this.#tunnelSeen}`);
-    }
-    this.#tunnelSeen += bytes.length;
+    this.#tunnel ??= new TunnelReader(`u${request.id}`, this.#scene.tunnelBytes, "server");
+    this.#tunnel.push(bytes);
   }
 
   /** Gives up, at the end of a case. */

@@ -5,6 +5,7 @@ import type { CloseReason, Socket, SocketEvents } from "../../../runtime/contrac
 import type { MemoryListener } from "../../support/memory_runtime.ts";
 import { bytesOf, contentOf, isContentOf, joined } from "./content.ts";
 import { isId, type PlannedRequest } from "./requests.ts";
+import { TunnelReader } from "./tunnel_reader.ts";
 import type { Actor, Scene } from "./scene.ts";
 import { fieldOf, Finding, type SeenMessage, StrictReader } from "./strict_reader.ts";
 
@@ -134,7 +135,6 @@ export class OriginConnection implements Actor, SocketEvents {
   #over = false;
   #finished = false;
   #peerEnded = false;
-  #tunnelSeen = 0;
 
   constructor(origin: FuzzOrigin, socket: Socket, name: string) {
     this.#origin = origin;
@@ -451,12 +451,8 @@ export class OriginConnection implements Actor, SocketEvents {
       this.#say(content);
     }
     this.#push({ kind: "finish" });
-    this.#reader.becomeRaw((bytes) => {
-      if (!isContentOf(`t${request.id}`, this.#tunnelSeen, bytes, 0, bytes.length)) {
-        throw new Finding(`wrong bytes from the client in the tunnel of ${request.id}`);
-      }
-      this.#tunnelSeen += bytes.length;
-    });
+    const tunnel = new TunnelReader(`t${request.id}`, tunnelBytes, "client");
+    this.#reader.becomeRaw((bytes) => tunnel.push(bytes));
   }
 
   /** What a tunnel may meet with before the endpoint speaks. */
