@@ -5,6 +5,7 @@
  */
 
 import { type CAC, cac } from "cac";
+import { joinWords } from "../config/command_words.ts";
 import { OPTION_BY_FLAG, OPTION_PATHS, optionAt, shortPath } from "../config/options.ts";
 import { flagName } from "../config/option.ts";
 import { quoteIfOdd } from "../config/shown.ts";
@@ -45,7 +46,10 @@ export function parseArguments(argv: readonly string[]): Arguments {
   let command = commandNamed(parser.matchedCommandName ?? "serve") ?? COMMANDS[0];
   if (command === undefined) throw new Error("there are no commands");
   const keepsRest = command.operands?.rest === true;
-  const operands = [...parser.args, ...prepared.operands, ...(keepsRest ? [] : prepared.rest ?? [])];
+  // The demo has a backend of its own.
+  const runsRest = command.configured && command.name !== "demo";
+  const strayWords = keepsRest || runsRest ? [] : prepared.rest ?? [];
+  const operands = [...parser.args, ...prepared.operands, ...strayWords];
   if (command.name === "serve" && operands[0] === "serve") operands.shift();
   if (prepared.version && command.name === "serve") command = commandNamed("version") ?? command;
 
@@ -68,6 +72,12 @@ export function parseArguments(argv: readonly string[]): Arguments {
         `--${name}: not a flag of ${command.name === "serve" ? "serving" : `"sluice ${command.name}"`}`,
       );
     }
+  }
+  if (runsRest && prepared.rest !== null) {
+    const twice = Object.hasOwn(flags, "command");
+    if (twice) problems.push("--command: given, and a command after --: keep one of the two");
+    else if (prepared.rest.length === 0) problems.push("--: no command follows");
+    else flags["command"] = [joinWords(prepared.rest)];
   }
   if (!prepared.help) checkOperands(command, operands, problems);
   const rest = keepsRest ? prepared.rest : null;

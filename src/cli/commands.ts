@@ -64,7 +64,7 @@ export const JSON_FLAG: CommandFlag = { name: "json", value: null, help: "print 
 export const COMMANDS: readonly Command[] = [
   {
     name: "serve",
-    usage: "--to ADDRESS [options]",
+    usage: "--to ADDRESS [options] [-- COMMAND...]",
     summary: "serve requests (what happens without a command)",
     doc:
       "Serves until it is told to stop. SIGTERM and SIGINT stop gracefully, a second one at once; SIGHUP " +

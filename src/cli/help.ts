@@ -16,6 +16,7 @@ export function generalHelp(): string {
     "",
     "Usage:",
     "  sluice --to 3000                serve on :8080, send everything to 127.0.0.1:3000",
+    "  sluice --to auto -- node app.js start the backend as well, on a free port",
     "  sluice --config sluice.yaml     serve what the file says",
     "  sluice COMMAND [options]",
     "",

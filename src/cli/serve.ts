@@ -9,7 +9,7 @@ import { listenKeys, printAddress, printListen } from "../config/address.ts";
 import type { Config, ListenConfig } from "../config/config.ts";
 import { SluicePlane } from "../control/control_plane.ts";
 import { Controller, type ControllerObserver } from "../control/controller.ts";
-import { EventHub } from "../control/event_hub.ts";
+import { type EventBody, EventHub } from "../control/event_hub.ts";
 import type { StartFailure, WorkerEvent } from "../control/messages.ts";
 import type { StartWorker } from "../control/worker_link.ts";
 import { type Logger } from "../observe/logger.ts";
@@ -17,6 +17,7 @@ import { openLogger } from "../observe/watcher.ts";
 import { findFault, findPortInUse, keepSockets } from "./bind_listeners.ts";
 import type { RereadableConfig } from "./config_source.ts";
 import { FileWatch } from "./config_watch.ts";
+import { ChildCommands } from "./child_commands.ts";
 import { controlRoutes } from "../admin/control_api.ts";
 import { ControlSocket } from "./control_socket.ts";
 import { explain } from "./explain.ts";
@@ -56,18 +57,25 @@ const CONTROL_PATIENCE_MS = 1000;
 export async function serve(
   runtime: Runtime,
   system: System,
-  config: Config,
+  given: Config,
   hooks: ServeHooks = {},
 ): Promise<number> {
-  const count = workerCount(runtime, system, config);
+  const count = workerCount(runtime, system, given);
   if (typeof count === "string") return fail(system, EXIT.usage, count);
+  const events = new EventHub(runtime.clock);
   let logger: Logger;
+  let commands: ChildCommands | string;
   try {
-    logger = await openLogger(runtime, system, config.log, count > 1);
+    const shared = count > 1 || given.upstreams.some(({ child }) => child !== null);
+    logger = await openLogger(runtime, system, given.log, shared);
+    const publish = (event: EventBody) => events.note(event);
+    commands = await ChildCommands.open(runtime, system, given, logger, publish);
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;
     return fail(system, EXIT.failed, error.message);
   }
+  if (typeof commands === "string") return fail(system, EXIT.failed, commands);
+  const { children, config } = commands;
   const { predecessor } = hooks;
   const sockets = new Sockets(runtime, predecessor?.sockets ?? [], false, predecessor?.listening ?? []);
   if (predecessor !== undefined) {
@@ -91,7 +99,6 @@ export async function serve(
   } else {
     start = localWorker(sockets.runtime, system, logger);
   }
-  const events = new EventHub(runtime.clock);
   events.noted = (event) => logEvent(logger, event);
   const observer = new LoggingObserver(logger, events);
   const carried = predecessor?.carried ?? NOTHING_CARRIED;
@@ -99,7 +106,8 @@ export async function serve(
   const controller = new Controller(runtime.clock, serving, count, start, observer);
   const stopping = stopSignals(system);
   system.onSignal("SIGUSR1", () => controller.reopen());
-  const { source = "This configuration was not read from anywhere." } = hooks;
+  const { source: read = "This configuration was not read from anywhere." } = hooks;
+  const source = typeof read === "string" ? read : commands.source(read);
   const plane = new SluicePlane({
     clock: runtime.clock,
     controller,
@@ -113,7 +121,10 @@ export async function serve(
       portInUse: (before, after) => newPortInUse(sockets, count, before, after),
     },
     probe: endpointProbe(runtime, system),
-    changed: ({ listen }) => dropSockets(sockets, kept, listen),
+    changed: (config) => {
+      dropSockets(sockets, kept, config.listen);
+      children.reconfigure(config);
+    },
     stop: (now) => stopping.ask(now),
     // deno-lint-ignore require-await -- the contract wants a promise
     reopenLogs: async () => controller.reopen(),
@@ -131,6 +142,8 @@ export async function serve(
     else if (outcome.problems === undefined) logger.error("reload_failed", outcome.message);
   };
 
+  plane.extensions.children = () => children.status();
+  plane.extensions.restart = (upstream, timeoutMs) => children.restart(upstream, timeoutMs);
   plane.extensions.explain = async (request) =>
     explain(runtime, system, controller.config, request, await plane.status());
   const adminOpened = await openAdmin(sockets.runtime, system, config.admin, plane, (error) => {
@@ -183,6 +196,10 @@ export async function serve(
     // Before anybody knows our process id: by default these signals end a process.
     system.onSignal("SIGHUP", () => void reload());
     const upgrade = new Upgrade(runtime.clock, system, sockets, {
+      impossible: () =>
+        children.any
+          ? "the command that Sluice runs cannot be handed over: restart Sluice, or run the command outside of it"
+          : null,
       listening: () => controller.addresses,
       carried: () => plane.carried(),
       started: (pid) => events.note({ event: "upgrading", pid }),
@@ -230,10 +247,11 @@ export async function serve(
     else if (config.process.watch && typeof source !== "string") {
       watch = new FileWatch(runtime.clock, system, () => source.files(plane.loaded ?? source.loaded), reload);
     }
+    children.start(plane);
     hooks.onReady?.(started.addresses);
   }
 
-  const signal = await Promise.race([stopping.first, controller.ended]);
+  const signal = await Promise.race([stopping.first, children.ended, controller.ended]);
   watch?.end();
   if (typeof signal === "string") {
     if (!stopping.isReplaced()) void system.notifySupervisor("STOPPING=1");
@@ -247,12 +265,16 @@ export async function serve(
     });
   }
   const failure = await controller.ended;
+  // No request needs them any more.
+  void stopping.second.then(() => children.kill());
+  await children.stop();
   for (const control of controls) await control.close(CONTROL_PATIENCE_MS);
   await admin?.close(ADMIN_PATIENCE_MS);
   for (const [path, text] of files) await removeOwn(system, path, text);
+  await commands.flush();
   if (failure === null) logger.info("sluice", "stopped");
   await logger.flush();
-  return failure === null ? EXIT.done : failed(system, failure);
+  return failure === null ? children.exitCode : failed(system, failure);
 }
 
 /** How many workers there will be, or why not as many as were asked for. */

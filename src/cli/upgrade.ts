@@ -8,6 +8,8 @@ import { Successor } from "./successor.ts";
 
 /** What an upgrade does to the Sluice that it is asked of. */
 export interface UpgradeHost {
+  /** Why there can be no upgrade as things are; null = there can. */
+  impossible(): string | null;
   /** All that is listened on, also by workers alone. */
   listening(): readonly Address[];
   /** What the new process goes on with. */
@@ -50,6 +52,8 @@ export class Upgrade {
   async run(binary: string | null, timeoutMs: number): Promise<Outcome<{ readonly pid: number }>> {
     if (this.#over) return refusal("not_possible", "this Sluice is about to end");
     if (this.#successor !== null) return refusal("busy", "an upgrade is under way");
+    const impossible = this.#host.impossible();
+    if (impossible !== null) return refusal("not_possible", impossible);
     const { runtime } = this.#sockets;
     if (!runtime.capabilities.handover) {
       const where = `${runtime.name} on ${this.#system.platform}`;

@@ -24,6 +24,14 @@ const ACCEPTS = "an address like 3000, host:3000, http://host, https://host or u
 const HOST_NAME =
   /^(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*\.?$/;
 
+/** The endpoint whose port is chosen at the start, for a command that is told of it. */
+export const AUTO = "auto";
+const AUTO_ADDRESS: EndpointAddress = {
+  address: { kind: "tcp", host: "127.0.0.1", port: 0 },
+  scheme: "http",
+  name: AUTO,
+};
+
 /** True for a DNS name in lower case or an IP literal (IPv6 in brackets). */
 export function isHost(text: string): boolean {
   if (text.startsWith("[")) return text.endsWith("]") && parseIpv6(text.slice(1, -1)) !== null;
@@ -37,6 +45,7 @@ export function endpointAddress(): ValueType<EndpointAddress> {
     accepts: ACCEPTS,
     many: false,
     parse(raw) {
+      if (raw === AUTO) return success(AUTO_ADDRESS);
       const parts = split(raw);
       if (!parts.ok) return parts;
       const { scheme, host, port, unixPath } = parts.value;

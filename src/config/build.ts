@@ -2,6 +2,7 @@
 
 import type {
   AdminConfig,
+  ChildConfig,
   EndpointConfig,
   LogConfig,
   ProcessConfig,
@@ -59,6 +60,23 @@ export function buildUpstream(
       certFile: values["upstream_tls.cert"],
       keyFile: values["upstream_tls.key"],
     },
+    child: buildChild(values),
+  };
+}
+
+function buildChild(values: UpstreamOptionValues): ChildConfig | null {
+  if (values.command === null) return null;
+  return {
+    command: values.command,
+    folder: values["child.folder"],
+    startOnDemand: values.start_on_demand,
+    stopWhenIdleMs: values.stop_when_idle,
+    output: values["child.output"],
+    stdout: values["child.stdout"],
+    stopSignal: values["child.stop_signal"],
+    stopTimeoutMs: values["child.stop_timeout"],
+    maxFailures: values["child.max_failures"],
+    forward: values["child.forward"],
   };
 }
 
@@ -98,6 +116,7 @@ export function buildProcess(values: OptionValues): ProcessConfig {
     readyFd: values.ready_fd,
     portFile: values.port_file,
     pidFile: values.pid_file,
+    exitWithChild: values.exit_with_child,
   };
 }
 

@@ -47,8 +47,28 @@ export interface EndpointConfig {
   readonly scheme: "http" | "https";
   /** Share of requests relative to the other endpoints, 1 to 1000. */
   readonly weight: number;
-  /** As the user wrote it, canonical: `127.0.0.1:3000`, `https://host:443`, `unix:/path`. */
+  /**
+   * As the user wrote it, canonical: `127.0.0.1:3000`, `https://host:443`, `unix:/path`. `auto` is 127.0.0.1 and port 0
+   * until a port has been chosen.
+   */
   readonly name: string;
+}
+
+/** The command that an upstream's endpoints are. */
+export interface ChildConfig {
+  /** The program and its arguments; may hold `{port}` where an endpoint is `auto`. */
+  readonly command: readonly [string, ...string[]];
+  readonly folder: string | null;
+  readonly startOnDemand: boolean;
+  /** 0 = never. */
+  readonly stopWhenIdleMs: number;
+  readonly output: "prefix" | "plain" | "off";
+  readonly stdout: "stderr" | "stdout";
+  readonly stopSignal: "TERM" | "INT" | "QUIT" | "HUP" | "USR1" | "USR2";
+  readonly stopTimeoutMs: number;
+  /** Quick ends in a row after which it is given up; 0 = never. */
+  readonly maxFailures: number;
+  readonly forward: readonly ("HUP" | "USR1" | "USR2" | "QUIT")[];
 }
 
 /** Which endpoint is asked first. */
@@ -96,6 +116,8 @@ export interface UpstreamConfig {
     readonly value: string;
   };
   readonly tls: UpstreamTlsConfig;
+  /** What Sluice runs to have these endpoints; null = they are there. */
+  readonly child: ChildConfig | null;
 }
 
 /** A fixed answer given by Sluice itself. */
@@ -174,6 +196,8 @@ export interface ProcessConfig {
   readonly readyFd: number | null;
   readonly portFile: string | null;
   readonly pidFile: string | null;
+  /** Sluice ends with the first command that ends by itself. */
+  readonly exitWithChild: boolean;
 }
 
 /** The listener for those who run Sluice: status page, metrics, health. */

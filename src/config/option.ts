@@ -10,6 +10,7 @@ export const GROUPS = [
   "Connections to endpoints",
   "Connections from clients",
   "Limits",
+  "Command",
   "Logs",
   "Process",
   "Admin listener",

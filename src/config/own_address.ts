@@ -26,7 +26,8 @@ export function checkOwnAddress(
 /** Whether a dial to one address arrives at a listener bound to the other. */
 function reaches(dialled: Address, bound: Address): boolean {
   if (dialled.kind === "unix") return bound.kind === "unix" && dialled.path === bound.path;
-  if (bound.kind === "unix" || dialled.port !== bound.port) return false;
+  // Port 0 is one that is chosen later, for each of the two.
+  if (bound.kind === "unix" || dialled.port !== bound.port || dialled.port === 0) return false;
   const from = hostsOf(dialled.host);
   const to = hostsOf(bound.host);
   return from.some((host) => to.includes(host) || (isLoopback(host) && coversLoopback(bound.host, host)));

@@ -11,7 +11,7 @@ import type { Controller } from "./controller.ts";
 import { Drains } from "./drains.ts";
 import type { ControlEvent } from "./event.ts";
 import type { EventHub } from "./event_hub.ts";
-import { refuse, upstreamsNamed } from "./names.ts";
+import { refuse, upstreamNamed, upstreamsNamed } from "./names.ts";
 import { Pauses } from "./pauses.ts";
 import type { ControlPlane, ExplainRequest, Outcome, Quiet, ReloadDone } from "./plane.ts";
 import type { ChildStatus, Status } from "./status.ts";
@@ -166,6 +166,10 @@ export class SluicePlane implements ControlPlane {
     timeoutMs: number,
     drainMs: number,
   ): Promise<Outcome<{ readonly generation: number; readonly from: readonly string[] }>> {
+    const named = upstreamNamed(this.#parts.controller.config, upstream);
+    if (named.ok && this.extensions.children().has(named.upstream)) {
+      return notPossible(`Sluice runs the command of ${named.upstream} itself: restart it instead.`);
+    }
     return this.#changes.swap(upstream, addresses, healthPath, timeoutMs, drainMs);
   }
 

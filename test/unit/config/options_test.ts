@@ -89,8 +89,8 @@ for (const path of OPTION_PATHS) {
       const parsed = option.type.parse(raw);
       if (parsed.ok) {
         const emptyList = option.type.many && (Array.isArray(raw) || raw === "\n");
-        // Names of files are any text without control characters.
-        const fileName = option.type.name.includes("path") && raw === "é\u202e";
+        // Names of files and programs are any text without control characters.
+        const fileName = (option.type.name.includes("path") || path === "command") && raw === "é\u202e";
         assert.ok(emptyList || fileName, JSON.stringify(raw));
         continue;
       }

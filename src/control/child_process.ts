@@ -1,0 +1,105 @@
+/** A command as the configuration describes it: how it is started and where its output goes. */
+
+import type {
+  Address,
+  CommandExit,
+  CommandOutput,
+  CommandProcess,
+  Runtime,
+  System,
+  TextSink,
+} from "../../runtime/contract.ts";
+import type { ChildConfig, UpstreamConfig } from "../config/config.ts";
+import { escapeJson } from "../observe/escape.ts";
+import { isoTime } from "../observe/log_time.ts";
+import { untilAccepting } from "./accept_probe.ts";
+import type { ChildHost } from "./child.ts";
+import { ChildOutput, type LineFormat, prefixed } from "./child_output.ts";
+
+/** Variables that speak of Sluice to whoever inherits them: see sd_notify(3), sd_listen_fds(3). */
+const OURS_ONLY: Readonly<Record<string, undefined>> = {
+  NOTIFY_SOCKET: undefined,
+  WATCHDOG_USEC: undefined,
+  WATCHDOG_PID: undefined,
+  LISTEN_FDS: undefined,
+  LISTEN_PID: undefined,
+  LISTEN_FDNAMES: undefined,
+};
+
+export interface ChildMeans {
+  readonly runtime: Runtime;
+  readonly system: System;
+  /** Sluice's standard output and error. */
+  readonly sinks: Readonly<Record<1 | 2, TextSink>>;
+  /** Lines of output are JSON, like those of the log. */
+  readonly json: boolean;
+  /** Output that has not ended yet. */
+  readonly outputs: Set<Promise<void>>;
+}
+
+/**
+ * @param upstream with its ports filled in
+ * @param port what `{port}` and PORT stand for; null = no endpoint of it is `auto`
+ */
+export function childHost(
+  means: ChildMeans,
+  upstream: UpstreamConfig,
+  child: ChildConfig,
+  port: number | null,
+): ChildHost {
+  const { runtime, system } = means;
+  const addresses: readonly Address[] = upstream.endpoints.map(({ address }) => address);
+  return {
+    clock: runtime.clock,
+    random: Math.random,
+    spawn: (exited) => spawned(means, upstream.name, child, port, exited, system),
+    untilAccepting: (accepted) => untilAccepting(runtime, addresses, accepted),
+  };
+}
+
+function spawned(
+  means: ChildMeans,
+  name: string,
+  child: ChildConfig,
+  port: number | null,
+  exited: (how: CommandExit) => void,
+  system: System,
+): CommandProcess {
+  const groups = means.runtime.capabilities.processGroups;
+  const [program, ...args] = child.command;
+  const filled = (word: string) => port === null ? word : word.replaceAll("{port}", String(port));
+  const sinks = child.stdout === "stdout" ? means.sinks : { 1: means.sinks[2], 2: means.sinks[2] };
+  const output = new ChildOutput(sinks, means.json ? jsonFormat(means, name) : prefixed(name));
+  const command = system.spawn({
+    command: [filled(program), ...args.map(filled)],
+    env: { ...OURS_ONLY, ...(port === null ? {} : { PORT: String(port) }) },
+    folder: child.folder,
+    stdin: "ignore",
+    stdout: outputOf(child, child.stdout === "stdout" ? 1 : 2),
+    stderr: outputOf(child, 2),
+    ownGroup: groups,
+    endsWithUsMs: groups ? child.stopTimeoutMs : null,
+  }, {
+    output: (fd, bytes) => output.data(fd, bytes),
+    outputEnded: (fd) => output.ended(fd),
+    exited,
+  });
+  output.of(command);
+  if (child.output === "prefix") {
+    const { closed } = output;
+    means.outputs.add(closed);
+    void closed.then(() => means.outputs.delete(closed));
+  }
+  return command;
+}
+
+function outputOf({ output }: ChildConfig, descriptor: 1 | 2): CommandOutput {
+  if (output === "off") return "ignore";
+  return output === "plain" ? descriptor : "events";
+}
+
+function jsonFormat({ runtime }: ChildMeans, name: string): LineFormat {
+  return (stream, line) =>
+    `{"time":"${isoTime(runtime.clock.wall())}","level":"info","event":"child_output",` +
+    `"upstream":"${escapeJson(name)}","stream":"${stream}","message":"${escapeJson(line)}"}\n`;
+}
