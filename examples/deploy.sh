@@ -9,6 +9,10 @@
 #
 #     sluice --config sluice.yaml --control run/control
 #
+# Where Sluice runs the application itself (sluice --to auto -- node server.js) a new version on disk needs one step:
+#
+#     sluice restart
+#
 # No request fails at any step. WebSockets to the old version get a Close 1001 ("going away") within DRAIN, and so do
 # those that go through a Sluice that is replaced, within its drain_timeout. Every step exits with another code than 0
 # when it did not happen, and then nothing has changed: the old version serves on.

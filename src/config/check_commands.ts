@@ -28,7 +28,12 @@ export function checkCommands(
     problems.push(problemAt(top.originOf("command"), "command", message));
   }
   for (const { name, endpoints, child, holdMs } of upstreams) {
-    for (const [path, given] of [["start_on_demand", child?.startOnDemand], ["stop_when_idle", child?.stopWhenIdleMs]] as const) {
+    for (
+      const [path, given] of [["start_on_demand", child?.startOnDemand], [
+        "stop_when_idle",
+        child?.stopWhenIdleMs,
+      ]] as const
+    ) {
       if (holdMs > 0 || !given) continue;
       const message = "needs hold: the request that starts the command waits for it";
       problems.push(problemAt(originOf(path, name, drafts, top), path, message));

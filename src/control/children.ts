@@ -142,7 +142,7 @@ export class Children {
       this.#leaving.add(old.child);
       if (next === undefined) {
         const { drainTimeoutMs } = config.server;
-        this.#options.runtime.clock.setTimer(drainTimeoutMs, () => void this.#dismiss(old.child));
+        this.#options.runtime.clock.setTimer(drainTimeoutMs, () => void this.#dismiss(old.child), true);
       } else {
         fresh.delete(next);
         void this.#replace(old.child, next);
@@ -181,7 +181,9 @@ export class Children {
         REPLACE_TIMEOUT_MS,
         drainMs,
       );
-      if (!outcome.ok) this.#options.logger.warn("child_restart", outcome.message, { upstream: seat.upstream.name });
+      if (!outcome.ok) {
+        this.#options.logger.warn("child_restart", outcome.message, { upstream: seat.upstream.name });
+      }
     } finally {
       seat.busy = false;
     }
@@ -321,8 +323,10 @@ export class Children {
       }
     } finally {
       seat.busy = false;
-      // Requests that came while it stopped.
-      if (this.#held.has(seat.upstream.name) && seat.child.state === "stopped") this.#startIfSeated(seat);
+      // Requests that came while it stopped. The cast: the compiler takes the state to be what it was.
+      if (this.#held.has(seat.upstream.name) && (seat.child.state as string) === "stopped") {
+        this.#startIfSeated(seat);
+      }
     }
   }
 

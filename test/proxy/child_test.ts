@@ -87,27 +87,31 @@ function freePort(): Promise<number> {
   });
 }
 
-test("child: the first request waits for it, one that ends is started again, its output has its name", options, () =>
-  scene(["--to", "auto"], [...backend, "{port}"], async (scene) => {
-    const { sluice } = scene;
-    const first = await scene.get();
-    assert.equal(await scene.get("/exit/3"), first);
-    const second = await scene.get();
-    assert.notEqual(second, first);
-    const { state, pid, restarts, last_exit: last } = await scene.child();
-    assert.deepEqual({ state, pid, restarts, last }, {
-      state: "running",
-      pid: second,
-      restarts: 1,
-      last: "exit code 3",
-    });
-    const { stderr, stdout } = await sluice.stop();
-    assert.doesNotMatch(stdout, /listening|told/);
-    assert.match(stderr, new RegExp(`^default \\| listening as ${first}$`, "m"));
-    assert.match(stderr, /command ended: exit code 3; it is started again in/);
-    assert.match(stderr, /^default \| told to end$/m);
-    await untilGone(second);
-  }));
+test(
+  "child: the first request waits for it, one that ends is started again, its output has its name",
+  options,
+  () =>
+    scene(["--to", "auto"], [...backend, "{port}"], async (scene) => {
+      const { sluice } = scene;
+      const first = await scene.get();
+      assert.equal(await scene.get("/exit/3"), first);
+      const second = await scene.get();
+      assert.notEqual(second, first);
+      const { state, pid, restarts, last_exit: last } = await scene.child();
+      assert.deepEqual({ state, pid, restarts, last }, {
+        state: "running",
+        pid: second,
+        restarts: 1,
+        last: "exit code 3",
+      });
+      const { stderr, stdout } = await sluice.stop();
+      assert.doesNotMatch(stdout, /listening|told/);
+      assert.match(stderr, new RegExp(`^default \\| listening as ${first}$`, "m"));
+      assert.match(stderr, /command ended: exit code 3; it is started again in/);
+      assert.match(stderr, /^default \| told to end$/m);
+      await untilGone(second);
+    }),
+);
 
 test("child: it is told to end after the last request has ended", options, async () => {
   const port = await freePort();
@@ -126,119 +130,157 @@ test("child: it is told to end after the last request has ended", options, async
   });
 });
 
-test("child: restart loses no request, and each one under way ends with who began it", options, () =>
-  scene(["--to", "auto", "--workers", "2"], backend, async (scene) => {
-    const pids = [await scene.get()];
-    let over = false;
-    const asking = Array.from({ length: 6 }, async () => {
-      const client = await RawClient.connect(scene.sluice.port);
-      let answered = 0;
-      while (!over) {
-        const answer = await client.ask(GET);
-        assert.equal(answer.status, 200, answer.text);
-        answered++;
+test(
+  "child: restart loses no request, and each one under way ends with who began it",
+  options,
+  () =>
+    scene(["--to", "auto", "--workers", "2"], backend, async (scene) => {
+      const pids = [await scene.get()];
+      let over = false;
+      const asking = Array.from({ length: 6 }, async () => {
+        const client = await RawClient.connect(scene.sluice.port);
+        let answered = 0;
+        while (!over) {
+          const answer = await client.ask(GET);
+          assert.equal(answer.status, 200, answer.text);
+          answered++;
+        }
+        client.destroy();
+        return answered;
+      });
+      for (let times = 0; times < 2; times++) {
+        const restarted = await scene.verb("restart");
+        assert.equal(restarted.code, 0, restarted.stderr);
+        pids.push(await scene.get());
       }
-      client.destroy();
-      return answered;
-    });
-    for (let times = 0; times < 2; times++) {
-      const restarted = await scene.verb("restart");
-      assert.equal(restarted.code, 0, restarted.stderr);
-      pids.push(await scene.get());
-    }
-    over = true;
-    for (const answered of await within(Promise.all(asking), "clients to end")) assert.ok(answered > 0);
-    assert.equal(new Set(pids).size, 3);
-    assert.deepEqual(scene.backends.length, 1);
-    const nobody = await scene.verb("restart", "nobody");
-    assert.equal(nobody.code, 2);
-    await scene.sluice.stop();
-  }));
+      over = true;
+      for (const answered of await within(Promise.all(asking), "clients to end")) assert.ok(answered > 0);
+      assert.equal(new Set(pids).size, 3);
+      assert.deepEqual(scene.backends.length, 1);
+      const nobody = await scene.verb("restart", "nobody");
+      assert.equal(nobody.code, 2);
+      await scene.sluice.stop();
+    }),
+);
 
-test("child: what cannot be handed over is refused", options, () =>
-  scene(["--to", "auto"], backend, async (scene) => {
-    const pid = await scene.get();
-    const upgraded = await scene.verb("upgrade");
-    assert.equal(upgraded.code, 1);
-    assert.match(upgraded.stderr, /command that Sluice runs cannot be handed over/);
-    const swapped = await scene.verb("swap", "--to", "3001");
-    assert.equal(swapped.code, 1);
-    assert.match(swapped.stderr, /restart it instead/);
-    assert.equal(await scene.get(), pid);
-    await scene.sluice.stop();
-  }));
-
-test("child: without a command there is nothing to restart", options, () =>
-  scene(["--to", "9"], [], async (scene) => {
-    const { code, stderr } = await scene.verb("restart");
-    assert.equal(code, 1);
-    assert.match(stderr, /No upstream has a command/);
-    await scene.sluice.stop();
-  }));
-
-test("child: exit_with_child ends with its exit code", options, () =>
-  scene(["--to", "auto", "--exit-with-child"], backend, async (scene) => {
-    const pid = await scene.get("/exit/7");
-    const { code, stderr } = await within(scene.sluice.ended, "Sluice to end");
-    assert.equal(code, 7, stderr);
-    assert.match(stderr, /the command of default ended: exit code 7: stopping/);
-    await untilGone(pid);
-  }));
-
-test("child: one that keeps ending is given up, and status says why", options, () =>
-  scene(["--to", "auto", "--child-max-failures", "2"], ["sh", "-c", "exit 5"], async (scene) => {
-    await scene.sluice.said(/command given up: ended 2 times in a row within 10 s of its start: exit code 5/);
-    const { state, last_exit: last } = await scene.child();
-    assert.deepEqual([state, last], ["given_up", "exit code 5"]);
-    const { code, stderr } = await scene.verb("restart");
-    assert.equal(code, 1);
-    assert.match(stderr, /ended at its start: exit code 5/);
-    await scene.sluice.stop();
-  }));
-
-test("child: a program that is not there is said by name", options, () =>
-  scene(["--to", "auto", "--child-max-failures", "1"], ["there-is-no-such-program"], async (scene) => {
-    await scene.sluice.said(/command given up: .*there-is-no-such-program/);
-    await scene.sluice.stop();
-  }));
-
-test("child: signals are passed on where that is asked for, and a stubborn one is killed", options, () =>
-  scene(
-    ["--to", "auto", "--child-forward", "HUP", "--child-stop-timeout", "300ms"],
-    [...backend, "{port}", "stubborn"],
-    async (scene) => {
+test(
+  "child: what cannot be handed over is refused",
+  options,
+  () =>
+    scene(["--to", "auto"], backend, async (scene) => {
       const pid = await scene.get();
-      process.kill(scene.sluice.pid, "SIGHUP");
-      await scene.sluice.said(/\| hung up$/m);
+      const upgraded = await scene.verb("upgrade");
+      assert.equal(upgraded.code, 1);
+      assert.match(upgraded.stderr, /command that Sluice runs cannot be handed over/);
+      const swapped = await scene.verb("swap", "--to", "3001");
+      assert.equal(swapped.code, 1);
+      assert.match(swapped.stderr, /restart it instead/);
       assert.equal(await scene.get(), pid);
-      const { stderr } = await scene.sluice.stop();
-      assert.match(stderr, /\| told to end$/m);
+      await scene.sluice.stop();
+    }),
+);
+
+test(
+  "child: without a command there is nothing to restart",
+  options,
+  () =>
+    scene(["--to", "9"], [], async (scene) => {
+      const { code, stderr } = await scene.verb("restart");
+      assert.equal(code, 1);
+      assert.match(stderr, /No upstream has a command/);
+      await scene.sluice.stop();
+    }),
+);
+
+test(
+  "child: exit_with_child ends with its exit code",
+  options,
+  () =>
+    scene(["--to", "auto", "--exit-with-child"], backend, async (scene) => {
+      const pid = await scene.get("/exit/7");
+      const { code, stderr } = await within(scene.sluice.ended, "Sluice to end");
+      assert.equal(code, 7, stderr);
+      assert.match(stderr, /the command of default ended: exit code 7: stopping/);
       await untilGone(pid);
-    },
-  ));
+    }),
+);
 
-test("child: SIGKILL of Sluice ends its command too", options, () =>
-  scene(["--to", "auto"], backend, async (scene) => {
-    const pid = await scene.get();
-    scene.sluice.kill();
-    await scene.sluice.ended;
-    await untilGone(pid);
-  }));
+test(
+  "child: one that keeps ending is given up, and status says why",
+  options,
+  () =>
+    scene(["--to", "auto", "--child-max-failures", "2"], ["sh", "-c", "exit 5"], async (scene) => {
+      await scene.sluice.said(
+        /command given up: ended 2 times in a row within 10 s of its start: exit code 5/,
+      );
+      const { state, last_exit: last } = await scene.child();
+      assert.deepEqual([state, last], ["given_up", "exit code 5"]);
+      const { code, stderr } = await scene.verb("restart");
+      assert.equal(code, 1);
+      assert.match(stderr, /ended at its start: exit code 5/);
+      await scene.sluice.stop();
+    }),
+);
 
-test("child: lines are JSON where the log is, standard output goes where it is told", options, () =>
-  scene(["--to", "auto", "--log-format", "json", "--child-stdout", "stdout"], backend, async (scene) => {
-    const pid = await scene.get();
-    const { stdout, stderr } = await scene.sluice.stop();
-    const line = stdout.split("\n").find((each) => each.includes("listening as")) ?? "";
-    const { event, upstream, stream, message } = JSON.parse(line);
-    assert.deepEqual({ event, upstream, stream, message }, {
-      event: "child_output",
-      upstream: "default",
-      stream: "stdout",
-      message: `listening as ${pid}`,
-    });
-    assert.doesNotMatch(stderr, /listening as/);
-  }));
+test(
+  "child: a program that is not there is said by name",
+  options,
+  () =>
+    scene(["--to", "auto", "--child-max-failures", "1"], ["there-is-no-such-program"], async (scene) => {
+      await scene.sluice.said(/command given up: .*there-is-no-such-program/);
+      await scene.sluice.stop();
+    }),
+);
+
+test(
+  "child: signals are passed on where that is asked for, and a stubborn one is killed",
+  options,
+  () =>
+    scene(
+      ["--to", "auto", "--child-forward", "HUP", "--child-stop-timeout", "300ms"],
+      [...backend, "{port}", "stubborn"],
+      async (scene) => {
+        const pid = await scene.get();
+        process.kill(scene.sluice.pid, "SIGHUP");
+        await scene.sluice.said(/\| hung up$/m);
+        assert.equal(await scene.get(), pid);
+        const { stderr } = await scene.sluice.stop();
+        assert.match(stderr, /\| told to end$/m);
+        await untilGone(pid);
+      },
+    ),
+);
+
+test(
+  "child: SIGKILL of Sluice ends its command too",
+  options,
+  () =>
+    scene(["--to", "auto"], backend, async (scene) => {
+      const pid = await scene.get();
+      scene.sluice.kill();
+      await scene.sluice.ended;
+      await untilGone(pid);
+    }),
+);
+
+test(
+  "child: lines are JSON where the log is, standard output goes where it is told",
+  options,
+  () =>
+    scene(["--to", "auto", "--log-format", "json", "--child-stdout", "stdout"], backend, async (scene) => {
+      const pid = await scene.get();
+      const { stdout, stderr } = await scene.sluice.stop();
+      const line = stdout.split("\n").find((each) => each.includes("listening as")) ?? "";
+      const { event, upstream, stream, message } = JSON.parse(line);
+      assert.deepEqual({ event, upstream, stream, message }, {
+        event: "child_output",
+        upstream: "default",
+        stream: "stdout",
+        message: `listening as ${pid}`,
+      });
+      assert.doesNotMatch(stderr, /listening as/);
+    }),
+);
 
 test("child: a reload restarts a command that is described differently, and only that", options, async () => {
   const folder = new ScratchFolder();

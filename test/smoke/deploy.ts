@@ -19,6 +19,7 @@ import { runToEnd, ScratchFolder, Serving } from "./program.ts";
 
 const WEB_SOCKETS = 100;
 const RELOADS = 200;
+const COMMAND_RESTARTS = 5;
 /** Reloads before memory is looked at, and how much more it may be after all. */
 const WARM_UP_RELOADS = 50;
 const MOST_GROWTH_KIB = 32 * 1024;
@@ -175,6 +176,28 @@ try {
     return `${grown} KiB, ${after.descriptors - before.descriptors} descriptors more`;
   });
   await load.stop();
+  await check("a command of Sluice's own, restarted under load", async () => {
+    const app = [process.execPath, `${root}test/support/deploy_program.ts`, "supervised"];
+    const own = await Serving.start(
+      [sluice],
+      ["--to", "auto", "--control", "run/supervised", "--", ...app],
+      folder,
+    );
+    try {
+      const load = new DeployLoad(own.port, 0);
+      const control = ["--control", folder.file("run/supervised")];
+      for (let times = 0; times < COMMAND_RESTARTS; times++) {
+        const { code, stderr } = await runToEnd([sluice], ["restart", ...control], folder.path);
+        if (code !== 0) throw new Error(`sluice restart ended with ${code}: ${stderr}`);
+      }
+      await load.stop();
+      assertNoFailure(load);
+      await own.stop();
+      return `${COMMAND_RESTARTS} restarts, ${load.answered} requests, 0 failures`;
+    } finally {
+      own.kill();
+    }
+  });
 } catch (error) {
   failed++;
   console.log(`FAIL ${error instanceof Error ? error.stack : String(error)}`);
