@@ -74,6 +74,8 @@ export function createBunRuntime(options: RuntimeOptions): Runtime {
     dial: (dialOptions, events) => new BunDial(dialOptions, events, host),
     resolve: resolveName,
     releaseMemory: () => Bun.gc(true),
+    // Detaching frees at once; the collector would find 512 KiB arrays by the dozen.
+    discard: (bytes) => void (bytes.buffer as ArrayBuffer).transfer(0),
   } satisfies Runtime;
 }
 

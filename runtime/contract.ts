@@ -434,6 +434,12 @@ export interface Runtime {
   resolve(host: string): Promise<readonly string[]>;
   /** Gives memory that is not in use back to the system, where the platform lets us; takes milliseconds. */
   releaseMemory(): void;
+  /**
+   * Frees an array that nobody uses any more, with its whole buffer, where the platform can do that before its
+   * collector does; otherwise nothing happens. What had come with `data` must be an own chunk, and may be given
+   * back during that call already. Whoever uses it all the same finds it empty or overwritten.
+   */
+  discard(this: void, bytes: Uint8Array): void;
 }
 
 /** A rejected `listen` or `resolve`. */

@@ -106,6 +106,7 @@ class DenoRuntime implements Runtime {
 
   /** V8 collects by itself when it is idle. */
   releaseMemory(): void {}
+  discard(): void {}
 
   resolve(host: string): Promise<readonly string[]> {
     return resolveName(host);

@@ -115,6 +115,7 @@ class NodeRuntime implements Runtime {
 
   /** V8 collects by itself when it is idle. */
   releaseMemory(): void {}
+  discard(): void {}
 
   resolve(host: string): Promise<readonly string[]> {
     return resolveName(host);

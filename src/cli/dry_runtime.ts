@@ -133,6 +133,7 @@ export class DryRuntime implements Runtime {
   }
 
   releaseMemory(): void {}
+  discard(): void {}
 
   resolve(host: string): Promise<readonly string[]> {
     return Promise.resolve([host]);

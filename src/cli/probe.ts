@@ -58,6 +58,7 @@ function withTls(runtime: Runtime, tls: ClientTls | null): Runtime {
     dial: (options, events) => runtime.dial({ ...options, tls }, events),
     resolve: (host) => runtime.resolve(host),
     releaseMemory: () => runtime.releaseMemory(),
+    discard: runtime.discard,
     hold: (options) => runtime.hold(options),
     listen: (options, events) => runtime.listen(options, events),
   };

@@ -83,16 +83,15 @@ export abstract class Connection extends Timed implements SocketEvents, OutputOw
   /** From the output buffer: the bytes go to the socket, what it does not take to the queue. */
   writeNow(bytes: Uint8Array, from: number, to: number): void {
     if (this.#ending === "ended") return;
-    if (this.#queue !== null) {
-      this.#queue.push(bytes, from, to, this.turn.mayKeep(bytes));
-      return;
+    let at = from;
+    if (this.#queue === null) {
+      const taken = this.socket.write(bytes, from, to);
+      this.acceptedBytes += taken;
+      if (taken === to - from) return;
+      at += taken;
+      this.#queue = new SendQueue(this.turn);
     }
-    const taken = this.socket.write(bytes, from, to);
-    this.acceptedBytes += taken;
-    if (taken < to - from) {
-      this.#queue = new SendQueue();
-      this.#queue.push(bytes, from + taken, to, this.turn.mayKeep(bytes));
-    }
+    if (this.#queue.push(bytes, at, to, this.turn.mayKeep(bytes))) this.turn.kept();
   }
 
   /** Sends what is there, then FIN. Reading goes on. */
@@ -122,8 +121,13 @@ export abstract class Connection extends Timed implements SocketEvents, OutputOw
     if (this.#ending === "ended") return;
     this.#ending = "ended";
     this.turn.output.forget(this);
-    this.#queue = null;
+    this.#dropQueue();
     this.socket.abort();
+  }
+
+  #dropQueue(): void {
+    this.#queue?.clear();
+    this.#queue = null;
   }
 
   protected setDeadline(at: number): void {
@@ -135,7 +139,7 @@ export abstract class Connection extends Timed implements SocketEvents, OutputOw
   data(bytes: Uint8Array): void {
     this.turn.beginWith(bytes);
     this.received(bytes);
-    this.turn.end();
+    this.turn.endWithBytes();
   }
 
   drained(): void {
@@ -161,7 +165,7 @@ export abstract class Connection extends Timed implements SocketEvents, OutputOw
   closed(reason: CloseReason): void {
     this.turn.begin();
     this.#ending = "ended";
-    this.#queue = null;
+    this.#dropQueue();
     this.turn.output.forget(this);
     this.turn.deadlines.remove(this);
     this.gone(reason);

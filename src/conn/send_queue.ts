@@ -3,8 +3,15 @@ import { copyBytes } from "../bytes/copy.ts";
 /** Small pieces are joined in blocks of this size: what dribbles in costs as much memory as it has bytes. */
 const BLOCK_BYTES = 4096;
 
-/** What a socket did not take yet: copies, in order, counted in bytes. */
+/** Takes arrays back. */
+export interface Memory {
+  /** Nobody uses the array any more, nor any other part of its buffer. */
+  discard(bytes: Uint8Array): void;
+}
+
+/** What a socket did not take yet, in order, counted in bytes: copies, and arrays that were left to us. */
 export class SendQueue {
+  readonly #memory: Memory;
   #pieces: Uint8Array[] = [];
   /** Index of the first piece not yet sent. */
   #first = 0;
@@ -13,6 +20,10 @@ export class SendQueue {
   /** Bytes of the last piece that count; there may be room behind them. */
   #lastBytes = 0;
   #bytes = 0;
+
+  constructor(memory: Memory) {
+    this.#memory = memory;
+  }
 
   /** Bytes waiting. */
   get bytes(): number {
@@ -23,9 +34,10 @@ export class SendQueue {
    * Keeps `bytes[from, to)`: a copy, or the array itself.
    *
    * @param mayKeep nobody else uses the array any more
+   * @returns whether the array itself is kept
    */
-  push(bytes: Uint8Array, from: number, to: number, mayKeep = false): void {
-    if (to <= from) return;
+  push(bytes: Uint8Array, from: number, to: number, mayKeep = false): boolean {
+    if (to <= from) return false;
     this.#bytes += to - from;
     let at = from;
     const last = this.#pieces[this.#pieces.length - 1];
@@ -33,10 +45,11 @@ export class SendQueue {
       at += Math.min(to - from, last.length - this.#lastBytes);
       last.set(bytes.subarray(from, at), this.#lastBytes);
       this.#lastBytes += at - from;
-      if (at === to) return;
+      if (at === to) return false;
     }
     const size = to - at;
-    if (mayKeep && size >= BLOCK_BYTES && size * 2 >= bytes.buffer.byteLength) {
+    const keep = mayKeep && size >= BLOCK_BYTES && size * 2 >= bytes.buffer.byteLength;
+    if (keep) {
       this.#pieces.push(bytes.subarray(at, to));
     } else if (size >= BLOCK_BYTES) {
       // Not `slice`: a Buffer's gives a view of the bytes that were only lent to us.
@@ -49,6 +62,7 @@ export class SendQueue {
       this.#pieces.push(block);
     }
     this.#lastBytes = size;
+    return keep;
   }
 
   /**
@@ -66,6 +80,7 @@ export class SendQueue {
       this.#bytes -= taken;
       this.#offset += taken;
       if (this.#offset < end) break;
+      this.#memory.discard(piece);
       this.#first++;
       this.#offset = 0;
     }
@@ -80,6 +95,9 @@ export class SendQueue {
 
   /** Drops everything. */
   clear(): void {
+    for (let i = this.#first; i < this.#pieces.length; i++) {
+      this.#memory.discard(this.#pieces[i] as Uint8Array);
+    }
     this.#pieces = [];
     this.#first = 0;
     this.#offset = 0;

@@ -12,12 +12,15 @@ import { MemoryRelief } from "./memory_relief.ts";
 import { OutputBuffer } from "./output_buffer.ts";
 
 const NOTHING = new Uint8Array(0);
+/** Arrays from this size on are given back at once. Collecting them costs more, and until then they pile up. */
+const DISCARD_BYTES = 4096;
 
 /** What a turn needs of the platform. */
 export interface TurnRuntime {
   readonly clock: Clock;
   readonly capabilities: Pick<Runtime["capabilities"], "ownChunks">;
   releaseMemory(this: void): void;
+  discard(this: void, bytes: Uint8Array): void;
 }
 
 export class Turn {
@@ -28,14 +31,16 @@ export class Turn {
   readonly #ownChunks: boolean;
   /** The bytes that this turn is about, if they may be kept instead of copied. */
   #chunk: Uint8Array = NOTHING;
+  readonly #discard: (bytes: Uint8Array) => void;
   /** Monotonic milliseconds at which the present turn began. */
   now: number;
 
-  constructor({ clock, capabilities, releaseMemory }: TurnRuntime) {
+  constructor({ clock, capabilities, releaseMemory, discard }: TurnRuntime) {
     this.clock = clock;
     this.deadlines = new DeadlineQueue(clock);
     this.#ownChunks = capabilities.ownChunks;
     this.#relief = new MemoryRelief(clock, releaseMemory);
+    this.#discard = discard;
     this.now = clock.now();
   }
 
@@ -56,9 +61,26 @@ export class Turn {
     return bytes === this.#chunk;
   }
 
-  /** The event has been handled: what was written meanwhile goes out. */
+  /** What `mayKeep` said yes to is kept. */
+  kept(): void {
+    this.#chunk = NOTHING;
+  }
+
+  /** Nobody uses the array any more, nor any other part of its buffer. */
+  discard(bytes: Uint8Array): void {
+    if (bytes.length >= DISCARD_BYTES) this.#discard(bytes);
+  }
+
+  /** The event has been handled: what was written meanwhile goes out. May be called within another turn. */
   end(): void {
     this.output.flush();
+  }
+
+  /** The same for a turn that began with bytes. Nobody reads them any more, unless they are kept. */
+  endWithBytes(): void {
+    this.output.flush();
+    const chunk = this.#chunk;
     this.#chunk = NOTHING;
+    this.discard(chunk);
   }
 }

@@ -89,6 +89,7 @@ export class CountingRuntime implements Runtime {
   }
 
   releaseMemory(): void {}
+  discard(): void {}
 
   resolve(host: string): Promise<readonly string[]> {
     return Promise.resolve([host]);

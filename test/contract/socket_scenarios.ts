@@ -498,8 +498,8 @@ async function randomTraffic(lab: Lab, seed: number): Promise<void> {
 }
 
 /**
- * Bytes of other chunks never turn up in one that is kept. Without `ownChunks` nothing is promised, but
- * overwriting a chunk during its call must do no harm either.
+ * Bytes of other chunks never turn up in one that is kept, also when some of them are given back. Without
+ * `ownChunks` nothing is promised, but overwriting a chunk during its call must do no harm either.
  */
 export async function keepsChunks(
   lab: Lab,
@@ -516,8 +516,9 @@ export async function keepsChunks(
     received += bytes.length;
     const mark = 128 + (kept.length & 127);
     bytes.fill(mark);
-    if (ownChunks) kept.push({ bytes, mark });
     arrivals.push(bytes.length);
+    if (ownChunks && arrivals.length % 2 === 0) lab.runtime.discard(bytes);
+    else if (ownChunks) kept.push({ bytes, mark });
   };
   const blocks = 64;
   for (let block = 0; block < blocks; block++) {

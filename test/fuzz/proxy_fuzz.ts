@@ -161,9 +161,11 @@ async function runSeeded(options: CaseOptions, random: Random, counts: Counts): 
     : random.once(6)
     ? 400_000
     : 20_000;
+  const seed = random.next(2 ** 31);
   const network = new MemoryNetwork({
     clock,
-    seed: random.next(2 ** 31),
+    seed,
+    ownChunks: seed % 2 === 1,
     chunking,
     sendBufferBytes: bufferBytes,
     receiveBufferBytes: whole ? 65_536 : random.pick([bufferBytes, Math.max(16, bufferBytes)]),

@@ -15,9 +15,10 @@ const CASES = [["length", patterned(64 * MIB)], ["chunked", patterned(24 * MIB)]
 /** The largest backlog of any connection of this process since `mostQueued` was set to 0. */
 let mostQueued = 0;
 const push = SendQueue.prototype.push;
-SendQueue.prototype.push = function (this: SendQueue, ...given: Parameters<SendQueue["push"]>): void {
-  push.apply(this, given);
+SendQueue.prototype.push = function (this: SendQueue, ...given: Parameters<SendQueue["push"]>): boolean {
+  const kept = push.apply(this, given);
   if (this.bytes > mostQueued) mostQueued = this.bytes;
+  return kept;
 };
 
 function checkBound({ proxy }: Lab): void {

@@ -27,6 +27,8 @@ export interface MemoryNetworkOptions {
    * False: they are still accepted.
    */
   readonly resetQueueOnClose?: boolean;
+  /** Chunks are left to whoever receives them, and spoilt when they are given back. Default false: lent. */
+  readonly ownChunks?: boolean;
   /** The network runs itself, a bounded number of steps per turn of the event loop. Default false. */
   readonly autorun?: boolean;
 }
@@ -57,6 +59,7 @@ export class MemoryNetwork {
   readonly sendBufferBytes: number;
   readonly receiveBufferBytes: number;
   readonly resetQueueOnClose: boolean;
+  readonly ownChunks: boolean;
   readonly autorun: boolean;
 
   /** Sockets handed to a handler of which `closed` has not been reported: 0 when nothing leaks. */
@@ -85,6 +88,7 @@ export class MemoryNetwork {
     this.sendBufferBytes = options.sendBufferBytes ?? defaultBufferBytes;
     this.receiveBufferBytes = options.receiveBufferBytes ?? defaultBufferBytes;
     this.resetQueueOnClose = options.resetQueueOnClose ?? true;
+    this.ownChunks = options.ownChunks ?? false;
     this.autorun = options.autorun ?? false;
     this.#randomState = (this.seed ?? 1) >>> 0;
   }

@@ -34,10 +34,10 @@ import type {
 } from "../../runtime/contract.ts";
 import { SocketFailure } from "../../runtime/contract.ts";
 import { isIpLiteral, MemoryNetwork, type MemoryNetworkOptions, Task } from "./memory_network.ts";
-import { type Ends, maxChunkBytes, MemorySocket } from "./memory_socket.ts";
+import { type Ends, lentFiller, maxChunkBytes, MemorySocket } from "./memory_socket.ts";
 
 export { MemoryNetwork, type MemoryNetworkOptions } from "./memory_network.ts";
-export { lentFiller } from "./memory_socket.ts";
+export { lentFiller };
 
 export interface MemoryRuntimeOptions extends MemoryNetworkOptions {
   /** The network to live in; the other options are for a new one and have no effect with this. */
@@ -62,7 +62,7 @@ const memoryCapabilities: Capabilities = {
   processGroups: true,
   handover: false,
   maxChunkBytes,
-  ownChunks: false,
+  ownChunks: false, // `MemoryNetworkOptions.ownChunks`
 };
 
 /** What a client says first when it speaks TLS to a server that does not: the start of a ClientHello. */
@@ -86,13 +86,14 @@ function rethrow(error: unknown): void {
 class InMemoryRuntime implements MemoryRuntime {
   readonly name = "memory";
   readonly version = "0";
-  readonly capabilities = memoryCapabilities;
+  readonly capabilities: Capabilities;
   readonly network: MemoryNetwork;
   readonly clock: Clock;
   readonly #onHandlerError: (error: unknown) => void;
 
   constructor(options: MemoryRuntimeOptions) {
     this.network = options.network ?? new MemoryNetwork(options);
+    this.capabilities = { ...memoryCapabilities, ownChunks: this.network.ownChunks };
     this.clock = this.network.clock;
     this.#onHandlerError = options.onHandlerError ?? rethrow;
   }
@@ -125,6 +126,10 @@ class InMemoryRuntime implements MemoryRuntime {
   releaseMemory(): void {
     this.released++;
   }
+
+  discard = (bytes: Uint8Array): void => {
+    new Uint8Array(bytes.buffer).fill(lentFiller);
+  };
 
   async resolve(host: string): Promise<readonly string[]> {
     const addresses = this.network.lookUp(host);

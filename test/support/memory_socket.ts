@@ -316,7 +316,7 @@ export class MemorySocket implements Socket {
       lent.set(this.#received.take(count));
       if (this.#peer !== null) this.#network.schedule(this.#peer.#carryTask);
       this.#guard(() => this.events.data(lent));
-      buffer.fill(lentFiller);
+      if (!this.#network.ownChunks) buffer.fill(lentFiller);
       this.#network.schedule(this.#deliverTask);
       return true;
     }

@@ -68,6 +68,7 @@ export class FuzzedSluice implements WorldObserver, FrontObserver {
       clock: inner.clock,
       resolve: (host) => inner.resolve(host),
       releaseMemory: () => inner.releaseMemory(),
+      discard: inner.discard,
       hold: (options) => inner.hold(options),
       listen: (options, events) =>
         inner.listen(options, {

@@ -136,6 +136,7 @@ test("without Unix sockets: a port of this machine, and a secret in a file that 
       dial: (options, events) => runtime.dial(options, events),
       resolve: (host) => runtime.resolve(host),
       releaseMemory: () => runtime.releaseMemory(),
+      discard: runtime.discard,
     };
     const socket = await opened(lab, {}, without);
     if (process.platform !== "win32") assert.equal(fs.statSync(socket.path).mode & 0o777, 0o600);

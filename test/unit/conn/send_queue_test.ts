@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { SendQueue } from "../../../src/conn/send_queue.ts";
+import { type Memory, SendQueue } from "../../../src/conn/send_queue.ts";
+
+/** What is given back can be recognised. */
+const MEMORY: Memory = { discard: (bytes) => void bytes.fill(0xdd) };
 
 /** Takes at most `most` bytes at a time, and `room` in all. */
 class Taker {
@@ -29,7 +32,7 @@ test("bytes come out as they went in, whatever the pieces", () => {
     state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
     return (state >>> 8) % below;
   };
-  const queue = new SendQueue();
+  const queue = new SendQueue(MEMORY);
   const expected: number[] = [];
   const taken: number[] = [];
   for (let round = 0; round < 400; round++) {
@@ -51,7 +54,7 @@ test("bytes come out as they went in, whatever the pieces", () => {
 });
 
 test("what dribbles in is joined: no object for each byte", () => {
-  const queue = new SendQueue();
+  const queue = new SendQueue(MEMORY);
   for (let i = 0; i < 60_000; i++) queue.push(Uint8Array.of(i & 0xff), 0, 1);
   const taker = new Taker(Infinity);
   assert.equal(queue.drainTo(taker), 60_000);
@@ -59,7 +62,7 @@ test("what dribbles in is joined: no object for each byte", () => {
 });
 
 test("nothing is left after clear", () => {
-  const queue = new SendQueue();
+  const queue = new SendQueue(MEMORY);
   queue.push(new Uint8Array(10), 0, 10);
   queue.clear();
   assert.equal(queue.bytes, 0);
@@ -71,7 +74,7 @@ test("nothing is left after clear", () => {
 
 test("what is kept is a copy, also of a Buffer", () => {
   const lent = Buffer.alloc(10_000, 1);
-  const queue = new SendQueue();
+  const queue = new SendQueue(MEMORY);
   queue.push(lent, 100, 9_000);
   lent.fill(2);
   const seen: number[] = [];
@@ -86,7 +89,7 @@ test("what is kept is a copy, also of a Buffer", () => {
 });
 
 test("an array that may be kept is not copied, unless little of it is left", () => {
-  const queue = new SendQueue();
+  const queue = new SendQueue(MEMORY);
   const chunk = new Uint8Array(40_000).fill(1);
   queue.push(chunk, 10_000, 40_000, true);
   const other = new Uint8Array(40_000).fill(2);
@@ -101,11 +104,25 @@ test("an array that may be kept is not copied, unless little of it is left", () 
 });
 
 test("small pieces go on behind an array that was kept", () => {
-  const queue = new SendQueue();
+  const queue = new SendQueue(MEMORY);
   queue.push(new Uint8Array(10_000).fill(1), 0, 10_000, true);
   queue.push(Uint8Array.of(2, 2), 0, 2);
   queue.push(Uint8Array.of(3), 0, 1, true);
   const taker = new Taker(Infinity);
   queue.drainTo(taker);
   assert.deepEqual(taker.taken.slice(9_999), [1, 2, 2, 3]);
+});
+
+test("arrays are given back once they are sent, and when they are dropped", () => {
+  const given: number[] = [];
+  const queue = new SendQueue({ discard: (bytes) => void given.push(bytes[0] as number) });
+  for (let mark = 1; mark <= 4; mark++) {
+    assert.equal(queue.push(new Uint8Array(10_000).fill(mark), 0, 10_000, mark < 4), mark < 4, "kept");
+  }
+  queue.drainTo(new Taker(Infinity, 9_999));
+  assert.deepEqual(given, []);
+  queue.drainTo(new Taker(Infinity, 10_001));
+  assert.deepEqual(given, [1, 2]);
+  queue.clear();
+  assert.deepEqual(given, [1, 2, 3, 4]);
 });

@@ -17,7 +17,7 @@ class Lab {
 
   constructor(settings: Partial<IdlePoolSettings> = {}, clock = new FakeClock()) {
     this.clock = clock;
-    this.turn = new Turn({ clock, capabilities: { ownChunks: false }, releaseMemory() {} });
+    this.turn = new Turn({ clock, capabilities: { ownChunks: false }, releaseMemory() {}, discard() {} });
     this.pool = new IdlePool({ size: 4, idleTimeoutMs: 60_000, maxAgeMs: 0, ...settings });
   }
 
