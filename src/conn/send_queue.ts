@@ -3,6 +3,9 @@ import { copyBytes } from "../bytes/copy.ts";
 /** Small pieces are joined in blocks of this size: what dribbles in costs as much memory as it has bytes. */
 const BLOCK_BYTES = 4096;
 
+/** What is left of an array that may be kept is copied if that frees more than an eighth of the array. */
+const KEPT_EIGHTHS = 7;
+
 /** Takes arrays back. */
 export interface Memory {
   /** Nobody uses the array any more, nor any other part of its buffer. */
@@ -48,7 +51,7 @@ export class SendQueue {
       if (at === to) return false;
     }
     const size = to - at;
-    const keep = mayKeep && size >= BLOCK_BYTES && size * 2 >= bytes.buffer.byteLength;
+    const keep = mayKeep && size >= BLOCK_BYTES && size * 8 >= bytes.buffer.byteLength * KEPT_EIGHTHS;
     if (keep) {
       this.#pieces.push(bytes.subarray(at, to));
     } else if (size >= BLOCK_BYTES) {
