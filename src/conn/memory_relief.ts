@@ -1,6 +1,8 @@
 /**
  * Gives memory back after a burst. What large bodies leave behind is freed by the garbage collector, and that
  * runs when something is allocated: after a burst nothing is, and it would stay for hours.
+ *
+ * Giving back stops everything for about ten milliseconds. So it waits for a moment in which nothing comes.
  */
 
 import type { Clock } from "../../runtime/contract.ts";
@@ -8,15 +10,21 @@ import type { Clock } from "../../runtime/contract.ts";
 /** Bytes received after which there may be something worth giving back. */
 const WORTHWHILE_BYTES = 8 * 1024 * 1024;
 /** How often is looked whether the burst is over. */
-const LOOK_MS = 1000;
-/** Up to so many bytes between two looks it is. */
-const QUIET_BYTES = 2 * 1024 * 1024;
+const LOOK_MS = 250;
+/** Up to so many bytes between two looks there is no burst. */
+const QUIET_BYTES = 512 * 1024;
+/** The burst is over after so many looks without: a second. */
+const LOOKS_UNTIL_OVER = 4;
+/** After so many, ten seconds, a little traffic that never pauses is interrupted. */
+const MOST_LOOKS = 40;
 
 export class MemoryRelief {
   readonly #clock: Clock;
   readonly #release: () => void;
   #bytes = 0;
   #seen = 0;
+  /** Looks since the burst. */
+  #looks = 0;
   #looking = false;
 
   /** @param release gives back what is not in use; may take some milliseconds */
@@ -28,20 +36,27 @@ export class MemoryRelief {
   /** Bytes have been received. */
   received(bytes: number): void {
     this.#bytes += bytes;
-    if (this.#bytes >= WORTHWHILE_BYTES && !this.#looking) this.#look();
+    if (this.#bytes >= WORTHWHILE_BYTES && !this.#looking) {
+      this.#looks = 0;
+      this.#lookLater();
+    }
+  }
+
+  #lookLater(): void {
+    this.#looking = true;
+    this.#seen = this.#bytes;
+    this.#clock.setTimer(LOOK_MS, () => this.#look(), true);
   }
 
   #look(): void {
-    this.#looking = true;
-    this.#seen = this.#bytes;
-    this.#clock.setTimer(LOOK_MS, () => {
-      if (this.#bytes - this.#seen > QUIET_BYTES) {
-        this.#look();
-        return;
-      }
-      this.#looking = false;
-      this.#bytes = 0;
-      this.#release();
-    }, true);
+    const came = this.#bytes - this.#seen;
+    this.#looks = came > QUIET_BYTES ? 0 : this.#looks + 1;
+    if (this.#looks < LOOKS_UNTIL_OVER || (came > 0 && this.#looks < MOST_LOOKS)) {
+      this.#lookLater();
+      return;
+    }
+    this.#looking = false;
+    this.#bytes = 0;
+    this.#release();
   }
 }

@@ -27,15 +27,45 @@ test("memory is given back once, when a burst is over", () => {
   assert.equal(released(), 1);
 });
 
-test("a little traffic is no burst, and does not put off the end of one", () => {
+test("it waits for a moment in which nothing comes", () => {
   const { clock, relief, released } = lab();
-  for (let i = 0; i < 7; i++) {
-    relief.received(MIB);
-    clock.advance(1000);
+  relief.received(40 * MIB);
+  for (let tenth = 0; tenth < 50; tenth++) {
+    clock.advance(100);
+    relief.received(1000);
+  }
+  assert.equal(released(), 0);
+  clock.advance(500);
+  assert.equal(released(), 1);
+});
+
+test("a burst that begins meanwhile comes first", () => {
+  const { clock, relief, released } = lab();
+  relief.received(40 * MIB);
+  clock.advance(900);
+  relief.received(MIB);
+  clock.advance(1000);
+  assert.equal(released(), 0);
+  clock.advance(1000);
+  assert.equal(released(), 1);
+});
+
+test("a little traffic is no burst, and puts off the end of one by ten seconds at most", () => {
+  const { clock, relief, released } = lab();
+  for (let i = 0; i < 70; i++) {
+    relief.received(MIB / 10);
+    clock.advance(100);
   }
   assert.equal(released(), 0);
   relief.received(MIB);
-  relief.received(MIB);
-  clock.advance(1000);
+  for (let tenth = 0; tenth < 95; tenth++) {
+    clock.advance(100);
+    relief.received(MIB / 10);
+  }
+  assert.equal(released(), 0);
+  for (let tenth = 0; tenth < 10; tenth++) {
+    clock.advance(100);
+    relief.received(MIB / 10);
+  }
   assert.equal(released(), 1);
 });
