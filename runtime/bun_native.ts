@@ -27,6 +27,8 @@ export interface NativeSocket {
   readonly localPort: number | undefined;
   readonly authorized: boolean;
   readonly alpnProtocol: string | false | null;
+  /** -1 once closed. */
+  readonly fd: number;
   getTLSVersion(): string | false | null;
   getServername(): string | false | undefined;
   write(bytes: Uint8Array, offset: number, length: number): number;

@@ -1,6 +1,7 @@
 /** An open socket over one of Bun's. The byte path has no closure and no allocation of ours. */
 import type { Clock, CloseReason, Socket, SocketEvents, TlsSession } from "./contract.ts";
 import type { NativeOwner, NativeSocket } from "./bun_native.ts";
+import { sendHeld } from "./bun_send_held.ts";
 import { ABORTED, closeReasonOf, FINISHED, platformCode } from "./socket_error.ts";
 
 /** What all parts of one runtime share. */
@@ -23,6 +24,8 @@ const CLOSING = 16;
 const GONE = 32;
 /** Events wait in `#held`. */
 const HOLDING = 64;
+/** The kernel keeps what was written last until the FIN follows. */
+const LAST_HELD = 128;
 /** Data cannot be passed on as it comes. */
 const QUIET = PAUSED | ENDED | CLOSING | GONE | HOLDING;
 
@@ -76,10 +79,20 @@ export class BunSocket implements Socket, NativeOwner {
     return this.#native.localPort ?? 0;
   }
 
-  write(bytes: Uint8Array, from: number, to: number): number {
+  write(bytes: Uint8Array, from: number, to: number, last = false): number {
     const offered = to - from;
+    if (last && from === 0) return this.#writeLast(bytes, offered);
     const taken = this.#native.write(bytes, from, offered);
     return taken === offered ? taken : this.#shortWrite(taken, offered);
+  }
+
+  #writeLast(bytes: Uint8Array, offered: number): number {
+    const sendable = this.tls === null && (this.#flags & (FINISHED_OURS | GONE)) === 0;
+    const taken = sendable ? sendHeld(this.#native.fd, bytes, offered) : 0;
+    // The platform has to know of what is left, or why nothing can be sent.
+    if (taken < offered) return taken + this.write(bytes, taken, offered, false);
+    this.#flags |= LAST_HELD;
+    return taken;
   }
 
   #shortWrite(taken: number, offered: number): number {
@@ -117,8 +130,10 @@ export class BunSocket implements Socket, NativeOwner {
 
   close(): void {
     if ((this.#flags & (CLOSING | GONE)) !== 0) return;
+    const held = (this.#flags & (LAST_HELD | FINISHED_OURS)) === LAST_HELD;
     this.#flags = (this.#flags | CLOSING | FINISHED_OURS) & ~WANTS_DRAIN;
-    if (this.tls !== null) this.#native.shutdown();
+    // What is held must go before the close: with unread bytes of the peer that is a reset, which would destroy it.
+    if (this.tls !== null || held) this.#native.shutdown();
     this.#closeWhenSent();
   }
 

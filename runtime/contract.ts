@@ -127,11 +127,13 @@ export interface Socket {
    * Offers `bytes[from, to)`. The bytes are lent for the call: the adapter copies what its platform
    * keeps.
    *
+   * @param last `finish` or `close` follows in the same turn, at once if all is taken: the adapter may keep the bytes
+   *   until then, so that they leave in one packet with the FIN
    * @returns how many bytes were taken, 0 to `to - from`. Fewer than offered means that the socket is
    *   full: write nothing more until `drained`. Memory the adapter holds for taken bytes is bounded
    *   by 64 KiB (plus TLS records). After `finish`, `close`, `abort` or `closed`: 0, and no `drained`.
    */
-  write(bytes: Uint8Array, from: number, to: number): number;
+  write(bytes: Uint8Array, from: number, to: number, last?: boolean): number;
 
   /**
    * No `data` and no `ended` until `resume`. Takes effect at once, also inside `data`. Idempotent.

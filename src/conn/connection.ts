@@ -85,7 +85,7 @@ export abstract class Connection extends Timed implements SocketEvents, OutputOw
     if (this.#ending === "ended") return;
     let at = from;
     if (this.#queue === null) {
-      const taken = this.socket.write(bytes, from, to);
+      const taken = this.socket.write(bytes, from, to, this.#ending !== "open");
       this.acceptedBytes += taken;
       if (taken === to - from) return;
       at += taken;
@@ -106,8 +106,9 @@ export abstract class Connection extends Timed implements SocketEvents, OutputOw
 
   #end(how: "finishing" | "closing"): void {
     if (this.#ending === "ended" || this.#ending === "closing") return;
-    this.turn.output.flush();
+    // First, so that what is written now is known to be the last.
     this.#ending = how;
+    this.turn.output.flush();
     if (this.#queue === null) this.#settleEnding();
   }
 

@@ -15,7 +15,13 @@ import { CountingRuntime, type CountingSocket } from "./counting_socket.ts";
 const ROUNDS = 12;
 const REQUESTS = 100_000;
 
-async function setUp(): Promise<{ client: CountingSocket; upstream: CountingSocket }> {
+interface Bench {
+  readonly runtime: CountingRuntime;
+  readonly client: CountingSocket;
+  readonly upstream: CountingSocket;
+}
+
+async function setUp(): Promise<Bench> {
   const loaded = loadConfig({ flags: { to: ["127.0.0.1:3000"] }, env: {}, file: null });
   if (!loaded.ok) throw new Error("configuration");
   const runtime = new CountingRuntime();
@@ -45,7 +51,7 @@ async function setUp(): Promise<{ client: CountingSocket; upstream: CountingSock
   const upstream = runtime.open();
   // An endpoint that says so is trusted with a POST on a connection that has served before.
   upstream.events.data(bytes("HTTP/1.1 200 OK\r\nConnection: keep-alive\r\nContent-Length: 0\r\n\r\n"));
-  return { client, upstream };
+  return { runtime, client, upstream };
 }
 
 function bytes(text: string): Uint8Array {
@@ -66,6 +72,26 @@ async function bench(name: string, request: string, response: string): Promise<v
     }
     least = Math.min(least, ((performance.now() - begun) * 1e6) / REQUESTS);
     if (client.writes - writes !== REQUESTS) throw new Error(`${client.writes - writes} answers`);
+  }
+  console.log(`${name.padEnd(28)} ${least.toFixed(0).padStart(7)} ns`);
+}
+
+/** The same with a connection for each request, from its acceptance to its end. */
+async function benchClose(name: string, request: string, response: string): Promise<void> {
+  const { runtime, upstream } = await setUp();
+  const asked = bytes(request);
+  const answered = bytes(response);
+  let least = Infinity;
+  for (let round = 0; round < ROUNDS; round++) {
+    const begun = performance.now();
+    for (let i = 0; i < REQUESTS; i++) {
+      const client = runtime.connectClient();
+      client.events.data(asked);
+      upstream.events.data(answered);
+      if (!client.dropped) throw new Error("still open");
+      client.tellClosed();
+    }
+    least = Math.min(least, ((performance.now() - begun) * 1e6) / REQUESTS);
   }
   console.log(`${name.padEnd(28)} ${least.toFixed(0).padStart(7)} ns`);
 }
@@ -96,5 +122,10 @@ await bench("browser request, chunked", browser, chunked);
 await bench(
   "POST of 100 bytes",
   "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n" + "x".repeat(100),
+  small,
+);
+await benchClose(
+  "a connection for each",
+  "GET /0k HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nConnection: close\r\n\r\n",
   small,
 );

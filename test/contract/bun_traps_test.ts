@@ -112,6 +112,19 @@ for (const { over, listen, dial } of TRANSPORTS) {
   });
 }
 
+scenario(
+  "TCP: what is written as the last leaves before the reset of a close with unread bytes",
+  async (lab) => {
+    const { client, server } = await lab.pair({}, {}, { server: (end) => end.pause() });
+    client.say("never read");
+    await turns();
+    const answer = new TextEncoder().encode("answer");
+    assert.equal(server.write(answer, 0, answer.length, true), answer.length);
+    server.close();
+    await client.until("the answer", () => client.text === "answer");
+  },
+);
+
 scenario("TLS: close with ciphertext stuck sends all of it to a slow reader", async (lab) => {
   const { client, server } = await lab.pair({ tls: SERVER_TLS }, { tls: CLIENT_TLS });
   const pattern = new Pattern(32);

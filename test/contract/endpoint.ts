@@ -60,9 +60,9 @@ export class Endpoint extends Waiting implements SocketEvents {
 
   // Calls
 
-  write(bytes: Uint8Array, from = 0, to = bytes.length): number {
+  write(bytes: Uint8Array, from = 0, to = bytes.length, last = false): number {
     const dead = this.#finished || this.#closeCalled || this.#abortCalled || this.closedWith !== null;
-    const taken = this.#watch.call("write", () => this.socket.write(bytes, from, to));
+    const taken = this.#watch.call("write", () => this.socket.write(bytes, from, to, last));
     if (!Number.isInteger(taken) || taken < 0 || taken > to - from) this.#wrong(`write returned ${taken}`);
     if (dead && taken !== 0) this.#wrong(`write took ${taken} bytes although nothing can be sent`);
     if (!dead && taken < to - from) this.#awaitsDrain = true;

@@ -368,6 +368,45 @@ export const socketScenarios: readonly Scenario[] = [
     },
   },
   {
+    name: "what is written as the last arrives before the FIN, as much of it as was taken",
+    async run(lab) {
+      for (const how of ["finish", "close"] as const) {
+        for (const size of [1, 3_000, 16 * MIB]) {
+          const { client, server } = await lab.pair({}, {}, { server: (end) => end.pause() });
+          const pattern = expectPattern(server, 18);
+          const bytes = pattern.bytes(0, size);
+          client.write(bytes, 0, size, true);
+          bytes.fill(0);
+          client[how]();
+          await turns();
+          server.resume();
+          await server.whenEnded();
+          assert.equal(server.receivedBytes, client.sentBytes);
+          server.finish();
+          await Promise.all([server.whenClosed("finished"), client.whenClosed("finished")]);
+        }
+      }
+    },
+  },
+  {
+    name: "bytes behind a last write that came up short follow it after drained",
+    async run(lab) {
+      const { client, server } = await lab.pair({}, {}, { server: (end) => end.pause() });
+      const pattern = expectPattern(server, 19);
+      const size = 16 * MIB;
+      const bytes = pattern.bytes(0, size);
+      if (client.write(bytes, 0, size, true) === size) return;
+      server.resume();
+      while (client.sentBytes < size) {
+        await client.whenRoom();
+        client.write(bytes, client.sentBytes, size);
+      }
+      client.finish();
+      await server.whenEnded();
+      assert.equal(server.receivedBytes, size);
+    },
+  },
+  {
     name: "after close nothing is delivered, although the peer goes on sending",
     async run(lab) {
       const { client, server } = await lab.pair({}, {}, { server: (end) => end.pause() });

@@ -1,0 +1,33 @@
+/**
+ * send(2) with MSG_MORE on Bun, which does not offer it: the kernel keeps the bytes until more follows. With a FIN
+ * right behind them both leave in one packet, and the peer acknowledges one packet instead of two.
+ */
+import process from "node:process";
+import { libcFunction } from "./bun_libc.ts";
+
+type Send = (fd: number, bytes: Uint8Array, length: number, flags: number) => number;
+
+/** Linux: MSG_DONTWAIT, MSG_NOSIGNAL and MSG_MORE. */
+const FLAGS = 0x40 | 0x4000 | 0x8000;
+
+let loaded: Send | null | undefined;
+
+/**
+ * Sends the first `length` bytes to a TCP socket; the kernel keeps what it took for 200 ms at most.
+ *
+ * @param fd of an open socket, negative when it is not open any more
+ * @returns bytes taken; 0 when none was, or where this cannot be done
+ */
+export function sendHeld(fd: number, bytes: Uint8Array, length: number): number {
+  if (loaded === undefined) loaded = load();
+  if (loaded === null || fd < 0) return 0;
+  const taken = loaded(fd, bytes, length, FLAGS);
+  return taken < 0 ? 0 : taken;
+}
+
+function load(): Send | null {
+  if (process.platform !== "linux") return null;
+  // What is sent is shorter than 2 GiB, so its length comes back whole in an i32.
+  return libcFunction("send", { args: ["i32", "ptr", "usize", "i32"], returns: "i32" }) as Send | undefined ??
+    null;
+}
