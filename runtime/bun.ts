@@ -12,6 +12,7 @@ import type {
   AcceptEvents,
   Address,
   Capabilities,
+  DialOptions,
   HoldOptions,
   Listener,
   ListenOptions,
@@ -36,6 +37,8 @@ import {
 } from "./bun_native.ts";
 import { BunSocket, type Host } from "./bun_socket.ts";
 import { certificateChooser, serverSession, serverTls } from "./bun_tls.ts";
+import { EpollSockets } from "./epoll.ts";
+import { canEpoll } from "./epoll_calls.ts";
 import { HeldSocket } from "./held_socket.ts";
 import { errorDetail, platformCode, socketErrorOf } from "./socket_error.ts";
 import { canSpawn, HAS_PROCESS_GROUPS } from "./command_process.ts";
@@ -45,38 +48,64 @@ import { canStartWorkers } from "./worker_process.ts";
 
 declare const Bun: BunGlobal;
 
-const capabilities: Capabilities = {
+const CAPABILITIES = {
   reusePort: true,
-  backlog: false,
   unixSockets: true,
   abortSendsReset: true,
   serverNames: true,
   workers: canStartWorkers(),
   commands: canSpawn(),
   processGroups: HAS_PROCESS_GROUPS,
-  get handover() {
-    return duplicator() !== null;
-  },
+  epoll: canEpoll(),
   maxChunkBytes: 512 * 1024,
-  ownChunks: true,
-};
+} as const;
 
 /** @param options `onHandlerError` serves all sockets, listeners and dials of the runtime */
 export function createBunRuntime(options: RuntimeOptions): Runtime {
-  const host: Host = { clock: createClock(), onHandlerError: options.onHandlerError };
+  const { onHandlerError } = options;
+  const clock = createClock();
+  const host: Host = { clock, onHandlerError };
+  let epoll: EpollSockets | null = null;
+  const capabilities: Capabilities = {
+    ...CAPABILITIES,
+    get backlog() {
+      return epoll !== null;
+    },
+    get handover() {
+      return duplicator() !== null;
+    },
+    get ownChunks() {
+      return epoll === null;
+    },
+  };
   return {
     name: "bun",
     version: Bun.version,
     capabilities,
-    clock: host.clock,
-    listen: (listenOptions, events) => listen(listenOptions, events, host),
-    hold,
-    dial: (dialOptions, events) => new BunDial(dialOptions, events, host),
+    clock: {
+      now: clock.now,
+      wall: clock.wall,
+      setTimer: (ms, fire, background = false) => (epoll ?? clock).setTimer(ms, fire, background),
+    },
+    useEpoll() {
+      epoll ??= EpollSockets.open(onHandlerError);
+      return epoll !== null;
+    },
+    listen: (asked, events) =>
+      epoll !== null && isPlain(asked) ? epoll.listen(asked, events) : listen(asked, events, host),
+    hold: (asked) => epoll !== null && asked.address.kind === "tcp" ? epoll.hold(asked) : hold(asked),
+    dial: (asked, events) =>
+      epoll !== null && isPlain(asked) ? epoll.dial(asked, events) : new BunDial(asked, events, host),
     resolve: resolveName,
     releaseMemory: () => Bun.gc(true),
     // Detaching frees at once; the collector would find 512 KiB arrays by the dozen.
     discard: (bytes) => void (bytes.buffer as ArrayBuffer).transfer(0),
   } satisfies Runtime;
+}
+
+/** What epoll.ts can do. */
+function isPlain({ address, tls }: Pick<ListenOptions | DialOptions, "address" | "tls">): boolean {
+  return address.kind === "tcp" && tls === null;
 }
 
 async function listen(options: ListenOptions, events: AcceptEvents, host: Host): Promise<Listener> {
@@ -167,7 +196,7 @@ class BunListener implements Listener {
   }
 
   get descriptor(): number | null {
-    return this.#ours && capabilities.handover ? this.#native.fd : null;
+    return this.#ours && duplicator() !== null ? this.#native.fd : null;
   }
 
   /** Bun takes a certificate at the start only: another listener goes on with a second descriptor of the socket. */

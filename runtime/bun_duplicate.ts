@@ -1,14 +1,16 @@
-/** dup(2) on Bun, which does not offer it. */
-import { libcFunction } from "./bun_libc.ts";
+/** dup(2), which Bun does not offer. */
+import { openLibc } from "./bun_libc.ts";
 
-type Duplicate = (fd: number) => number;
+interface Duplicating {
+  dup(fd: number): number;
+}
 
-let loaded: Duplicate | null | undefined;
+let loaded: ((fd: number) => number) | null | undefined;
 
 /** dup(2); negative answers are failures. Null where libc cannot be called. */
-export function duplicator(): Duplicate | null {
+export function duplicator(): ((fd: number) => number) | null {
   if (loaded === undefined) {
-    loaded = libcFunction("dup", { args: ["i32"], returns: "i32" }) as Duplicate | undefined ?? null;
+    loaded = openLibc<Duplicating>({ dup: { args: ["i32"], returns: "i32" } })?.dup ?? null;
   }
   return loaded;
 }

@@ -3,14 +3,16 @@
  * right behind them both leave in one packet, and the peer acknowledges one packet instead of two.
  */
 import process from "node:process";
-import { libcFunction } from "./bun_libc.ts";
+import { openLibc } from "./bun_libc.ts";
 
-type Send = (fd: number, bytes: Uint8Array, length: number, flags: number) => number;
+interface Sending {
+  send(fd: number, bytes: Uint8Array, length: number, flags: number): number;
+}
 
 /** Linux: MSG_DONTWAIT, MSG_NOSIGNAL and MSG_MORE. */
 const FLAGS = 0x40 | 0x4000 | 0x8000;
 
-let loaded: Send | null | undefined;
+let loaded: Sending["send"] | null | undefined;
 
 /**
  * Sends the first `length` bytes to a TCP socket; the kernel keeps what it took for 200 ms at most.
@@ -25,9 +27,8 @@ export function sendHeld(fd: number, bytes: Uint8Array, length: number): number 
   return taken < 0 ? 0 : taken;
 }
 
-function load(): Send | null {
+function load(): Sending["send"] | null {
   if (process.platform !== "linux") return null;
   // What is sent is shorter than 2 GiB, so its length comes back whole in an i32.
-  return libcFunction("send", { args: ["i32", "ptr", "usize", "i32"], returns: "i32" }) as Send | undefined ??
-    null;
+  return openLibc<Sending>({ send: { args: ["i32", "ptr", "usize", "i32"], returns: "i32" } })?.send ?? null;
 }

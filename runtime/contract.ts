@@ -295,6 +295,8 @@ export interface Capabilities {
   readonly processGroups: boolean;
   /** Listening sockets can be given to a process that we start: `Listener.descriptor`, `Runtime.hold`. */
   readonly handover: boolean;
+  /** `Runtime.useEpoll` works. */
+  readonly epoll: boolean;
   /** Largest chunk `data` is called with, in bytes. */
   readonly maxChunkBytes: number;
   /** Each `data` has an array of its own, which nobody uses again: it may be kept instead of copied. */
@@ -420,6 +422,14 @@ export interface Runtime {
   readonly version: string;
   readonly capabilities: Capabilities;
   readonly clock: Clock;
+  /**
+   * Plain TCP that is opened from now on, and timers, go over system calls of our own, faster than what the
+   * platform offers. To be called before anything else is done with the runtime; again, it changes nothing. Absent
+   * without `capabilities.epoll`.
+   *
+   * @returns false, and nothing has changed, when that cannot be after all
+   */
+  useEpoll?(): boolean;
   /** Rejects with a `SocketFailure` when the address cannot be bound or an option is not supported. */
   listen(options: ListenOptions, events: AcceptEvents): Promise<Listener>;
   /**

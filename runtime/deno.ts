@@ -70,6 +70,7 @@ class DenoRuntime implements Runtime {
       commands: canSpawn(),
       processGroups: HAS_PROCESS_GROUPS,
       handover: false,
+      epoll: false,
       maxChunkBytes: LARGE_BYTES,
       ownChunks: false,
     };

@@ -53,6 +53,7 @@ class NodeRuntime implements Runtime {
     commands: canSpawn(),
     processGroups: HAS_PROCESS_GROUPS,
     handover: process.platform !== "win32" && createHandle !== undefined,
+    epoll: false,
     maxChunkBytes: MAX_CHUNK_BYTES,
     ownChunks: true,
   };

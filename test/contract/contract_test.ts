@@ -1,15 +1,8 @@
 /** Runs the contract suite against the adapter of the runtime that runs the test. */
-import type { Runtime, RuntimeOptions } from "../../runtime/contract.ts";
+import { adapterFactory } from "../support/adapter.ts";
 import { contractSuite } from "./suite.ts";
 
 contractSuite({
   makeRuntime: await adapterFactory(),
   scenarios: ["sockets", "peers", "unix", "tls"],
 });
-
-/** Dynamic, since no runtime can load the adapter of another. */
-async function adapterFactory(): Promise<(options: RuntimeOptions) => Runtime> {
-  if ("Bun" in globalThis) return (await import("../../runtime/bun.ts")).createBunRuntime;
-  if ("Deno" in globalThis) return (await import("../../runtime/deno.ts")).createDenoRuntime;
-  return (await import("../../runtime/node.ts")).createNodeRuntime;
-}

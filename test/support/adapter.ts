@@ -1,9 +1,35 @@
 /** The adapter of the runtime that runs the test. */
 
+import process from "node:process";
 import type { Runtime, RuntimeOptions } from "../../runtime/contract.ts";
 
-/** Dynamic, since no runtime can load the adapter of another. */
+/** With `SLUICE_TEST_SOCKETS=epoll` in the environment plain TCP goes over system calls of our own. */
 export async function adapterFactory(): Promise<(options: RuntimeOptions) => Runtime> {
+  const make = await platformFactory();
+  if (process.env.SLUICE_TEST_SOCKETS !== "epoll") return make;
+  return overEpoll(make);
+}
+
+/** The same runtimes with sockets over epoll(7); only with `capabilities.epoll`. */
+export function overEpoll(make: (options: RuntimeOptions) => Runtime): (options: RuntimeOptions) => Runtime {
+  return (options) => {
+    const runtime = make(options);
+    if (runtime.useEpoll?.() !== true) throw new Error("there are no sockets over epoll here");
+    if (!ticking) tick(runtime);
+    return runtime;
+  };
+}
+
+let ticking = false;
+
+/** Tests let turns of the platform's loop go by, which the epoll loop does not know of: it is not to wait long. */
+function tick(runtime: Runtime): void {
+  ticking = true;
+  runtime.clock.setTimer(1, () => tick(runtime), true);
+}
+
+/** Dynamic, since no runtime can load the adapter of another. */
+async function platformFactory(): Promise<(options: RuntimeOptions) => Runtime> {
   if ("Bun" in globalThis) return (await import("../../runtime/bun.ts")).createBunRuntime;
   if ("Deno" in globalThis) return (await import("../../runtime/deno.ts")).createDenoRuntime;
   return (await import("../../runtime/node.ts")).createNodeRuntime;

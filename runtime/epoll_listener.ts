@@ -1,0 +1,147 @@
+/** A TCP listener in the epoll loop. */
+import type { AcceptEvents, Address, HoldOptions, Listener, Timer } from "./contract.ts";
+import { SocketFailure } from "./contract.ts";
+import { EPOLLIN, ERRNO, errnoName, type SystemCalls } from "./epoll_calls.ts";
+import type { EpollLoop, Pollable } from "./epoll_loop.ts";
+import { EpollSocket } from "./epoll_socket.ts";
+import { socketErrorOf } from "./socket_error.ts";
+import { resolveName } from "./system.ts";
+
+/** Connections accepted for one event, so that those which are open get their turn. */
+const MAX_ACCEPTED = 64;
+/** How long nothing is accepted after descriptors or memory ran out. */
+const PAUSE_MS = 100;
+
+/** What all parts share. */
+export interface EpollHost {
+  readonly loop: EpollLoop;
+  readonly onHandlerError: (error: unknown) => void;
+  setTimer(ms: number, fire: () => void, background: boolean): Timer;
+}
+
+export interface BoundSocket {
+  readonly fd: number;
+  readonly address: Address;
+}
+
+/** A socket that listens, and is not in the loop yet. @throws SocketFailure */
+export async function bindSocket(options: HoldOptions, calls: SystemCalls): Promise<BoundSocket> {
+  const { address, backlog, reusePort, inherited } = options;
+  if (address.kind !== "tcp") throw new SocketFailure("platform_error", "not a TCP address");
+  if (inherited !== undefined) {
+    calls.adopt(inherited);
+    return { fd: inherited, address };
+  }
+  const [host = ""] = await resolveName(address.host);
+  if (!isPort(address.port)) throw new SocketFailure("platform_error", `${address.port} is not a port`);
+  const fd = calls.openListener(host, address.port, backlog, reusePort);
+  if (fd < 0) throw failure(-fd, "bind");
+  return { fd, address: { kind: "tcp", host, port: calls.localOf(fd).port } };
+}
+
+export class EpollListener implements Listener, Pollable {
+  readonly address: Address;
+  readonly fd: number;
+  tag = 0;
+  readonly #host: EpollHost;
+  readonly #events: AcceptEvents;
+  #open = true;
+  #pause: Timer | null = null;
+
+  /** @param bound owned from now on. @throws SocketFailure, and then it is closed */
+  constructor(bound: BoundSocket, events: AcceptEvents, host: EpollHost) {
+    this.address = bound.address;
+    this.fd = bound.fd;
+    this.#host = host;
+    this.#events = events;
+    const { loop } = host;
+    if (loop.add(this, EPOLLIN) < 0) {
+      const { errno } = loop.calls;
+      loop.calls.close(this.fd);
+      throw failure(errno, "bind");
+    }
+  }
+
+  get descriptor(): number {
+    return this.fd;
+  }
+
+  onReady(): void {
+    const { loop } = this.#host;
+    for (let count = 0; count < MAX_ACCEPTED && this.#open; count++) {
+      const fd = loop.calls.accept(this.fd);
+      if (fd >= 0) this.#accept(fd);
+      else {
+        this.#notAccepted(loop.calls.errno);
+        return;
+      }
+    }
+  }
+
+  #accept(fd: number): void {
+    const { loop, onHandlerError } = this.#host;
+    const socket = new EpollSocket(fd, loop, loop.calls.accepted(), onHandlerError);
+    if (loop.add(socket, EPOLLIN) < 0) {
+      const { errno } = loop.calls;
+      loop.calls.close(fd);
+      this.#notAccepted(errno);
+      return;
+    }
+    try {
+      socket.events = this.#events.accepted(socket);
+    } catch (error) {
+      socket.threw(error);
+    }
+  }
+
+  /** Errors of the connection that waited are as if it had never come (accept(2)). */
+  #notAccepted(errno: number): void {
+    if (!EXHAUSTED.has(errno)) return;
+    try {
+      this.#events.acceptFailed(socketErrorOf(named(errno), "bind"));
+    } catch (error) {
+      this.#host.onHandlerError(error);
+    }
+    if (!this.#open) return;
+    this.#host.loop.change(this, 0);
+    this.#pause = this.#host.setTimer(PAUSE_MS, () => {
+      this.#pause = null;
+      this.#host.loop.change(this, EPOLLIN);
+    }, true);
+  }
+
+  /** TLS is not spoken here. */
+  certify(): Promise<void> {
+    return Promise.reject(new SocketFailure("platform_error", "this listener does not speak TLS"));
+  }
+
+  close(): Promise<void> {
+    return this.leave();
+  }
+
+  leave(): Promise<void> {
+    if (this.#open) {
+      this.#open = false;
+      this.#pause?.cancel();
+      this.#host.loop.remove(this);
+      this.#host.loop.calls.close(this.fd);
+    }
+    return Promise.resolve();
+  }
+}
+
+const EXHAUSTED: ReadonlySet<number> = new Set([ERRNO.EMFILE, ERRNO.ENFILE, ERRNO.ENOBUFS, ERRNO.ENOMEM]);
+
+export function isPort(port: number): boolean {
+  return Number.isInteger(port) && port >= 0 && port <= 65_535;
+}
+
+export function failure(errno: number, stage: "bind" | "dial"): SocketFailure {
+  const { code, detail } = socketErrorOf(named(errno), stage);
+  return new SocketFailure(code, detail);
+}
+
+function named(errno: number): Error {
+  const code = errnoName(errno);
+  return Object.assign(new Error(code), { code });
+}

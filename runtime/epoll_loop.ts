@@ -1,0 +1,236 @@
+/**
+ * An event loop over epoll(7) that shares its thread with Bun's own. Ours has the byte path; Bun's has everything
+ * else: TLS, Unix sockets, files, processes, signals, name look-ups.
+ *
+ * A turn of ours is a task of Bun's (`setImmediate`), so Bun's loop goes on between two of them. A turn goes on for up to
+ * a millisecond while there is something to do. It waits inside epoll_wait(2), where Bun's epoll descriptor is watched
+ * too: whatever wakes Bun's loop wakes ours, and the turn ends. What Bun has for later (`setImmediate`, its timers)
+ * does not show there, so a wait is never longer than `LONGEST_WAIT_MS`; timers of ours are exact.
+ */
+import { readdirSync, readlinkSync } from "node:fs";
+import process from "node:process";
+import { clearTimeout, setImmediate, setTimeout } from "node:timers";
+import { EPOLLIN, openSystemCalls, type SystemCalls } from "./epoll_calls.ts";
+import { TimerHeap } from "./timer_heap.ts";
+
+/** How long a turn may go on while there is always something to do. */
+const LONGEST_TURN_MS = 1;
+/** What others left for later (`setImmediate`, `setTimeout`) must not wait longer for a wait of ours. */
+const LONGEST_WAIT_MS = 50;
+/** Largest chunk that is received at once. */
+export const CHUNK_BYTES = 128 * 1024;
+/** Views of the receive buffer up to this length are made once. */
+const KEPT_VIEWS = 4096;
+
+/** What has a descriptor in the loop. */
+export interface Pollable {
+  readonly fd: number;
+  /** Tells its events from those of an earlier owner of the same descriptor. Set by `add`. */
+  tag: number;
+  /** @param events of epoll(7): EPOLLIN, EPOLLOUT, EPOLLERR, EPOLLHUP */
+  onReady(events: number): void;
+}
+
+export class EpollLoop {
+  readonly calls: SystemCalls;
+  readonly timers = new TimerHeap();
+  /** What is received lies here during one event. */
+  readonly buffer = new Uint8Array(new ArrayBuffer(CHUNK_BYTES));
+  readonly bufferAddress: number;
+  readonly #views: (Uint8Array | null)[] = new Array(KEPT_VIEWS).fill(null);
+  readonly #epoll: number;
+  /** Bun's epoll descriptor. */
+  readonly #bun: number;
+  readonly #drainMicrotasks: () => void;
+  readonly #owners: (Pollable | undefined)[] = [];
+  #later: (() => void)[] = [];
+  #tags = 0;
+  /** Open descriptors and timers for whose sake the process goes on. */
+  #references = 0;
+  #scheduled = false;
+  #nap: ReturnType<typeof setTimeout> | null = null;
+
+  constructor(calls: SystemCalls, epoll: number, bun: number, drainMicrotasks: () => void) {
+    this.calls = calls;
+    this.#epoll = epoll;
+    this.#bun = bun;
+    this.#drainMicrotasks = drainMicrotasks;
+    this.bufferAddress = calls.addressOf(this.buffer);
+    this.calls.watch(epoll, bun, EPOLLIN, 0);
+  }
+
+  /** The first `length` bytes of `buffer`. */
+  received(length: number): Uint8Array {
+    if (length >= KEPT_VIEWS) return this.buffer.subarray(0, length);
+    return this.#views[length] ??= this.buffer.subarray(0, length);
+  }
+
+  /** @returns 0, or below zero when the kernel refuses; then nothing has changed */
+  add(pollable: Pollable, events: number): number {
+    this.#tags = (this.#tags + 1) >>> 0;
+    const done = this.calls.watch(this.#epoll, pollable.fd, events, this.#tags);
+    if (done < 0) return done;
+    pollable.tag = this.#tags;
+    this.#owners[pollable.fd] = pollable;
+    this.hold();
+    return done;
+  }
+
+  /** What is watched from now on. */
+  change(pollable: Pollable, events: number): void {
+    this.calls.change(this.#epoll, pollable.fd, events, pollable.tag);
+  }
+
+  /** Another owner of the same descriptor, which is watched already. */
+  hand(from: Pollable, to: Pollable, events: number): void {
+    to.tag = from.tag;
+    this.#owners[to.fd] = to;
+    this.change(to, events);
+  }
+
+  /** Even EPOLLERR and EPOLLHUP are not told any more, until `attach`. */
+  detach(pollable: Pollable): void {
+    this.calls.unwatch(this.#epoll, pollable.fd);
+  }
+
+  attach(pollable: Pollable, events: number): void {
+    this.calls.watch(this.#epoll, pollable.fd, events, pollable.tag);
+  }
+
+  /** To be called before the descriptor is closed, which ends the watching. */
+  remove(pollable: Pollable): void {
+    this.#owners[pollable.fd] = undefined;
+    this.release();
+  }
+
+  /** Runs `task` when the present event has been handled, or soon. */
+  later(task: () => void): void {
+    this.#later.push(task);
+    this.#schedule();
+  }
+
+  /** The process is to go on. */
+  hold(): void {
+    this.#references++;
+    this.#schedule();
+  }
+
+  release(): void {
+    this.#references--;
+  }
+
+  /** A timer was set: without a reason to go on it must still fire, as long as others let the process go on. */
+  timerSet(): void {
+    if (!this.#scheduled) this.#rest();
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    if (this.#nap !== null) clearTimeout(this.#nap);
+    this.#nap = null;
+    setImmediate(this.#turn);
+  }
+
+  readonly #turn = (): void => {
+    try {
+      this.#run();
+    } finally {
+      this.#scheduled = false;
+      if (this.#references > 0 || this.#later.length > 0) this.#schedule();
+      else this.#rest();
+    }
+  };
+
+  #run(): void {
+    const { calls, timers } = this;
+    const began = performance.now();
+    let wait = this.#patience(began);
+    for (;;) {
+      const count = calls.wait(this.#epoll, wait);
+      const bun = count > 0 && this.#dispatch(count);
+      const now = performance.now();
+      timers.fire(now);
+      if (this.#later.length > 0) this.#runLater();
+      if (bun || count <= 0 || now - began >= LONGEST_TURN_MS) break;
+      this.#drainMicrotasks();
+      wait = this.#patience(now);
+    }
+  }
+
+  /** @returns whether Bun's loop has something to do */
+  #dispatch(count: number): boolean {
+    const { calls } = this;
+    let bun = false;
+    for (let index = 0; index < count; index++) {
+      const fd = calls.descriptorAt(index);
+      const owner = this.#owners[fd];
+      if (owner !== undefined && owner.tag === calls.tagAt(index)) owner.onReady(calls.eventAt(index));
+      else if (fd === this.#bun) bun = true;
+    }
+    return bun;
+  }
+
+  /** How long to wait for events, in milliseconds. */
+  #patience(now: number): number {
+    if (this.#later.length > 0) return 0;
+    const due = this.timers.next - now;
+    return due <= 0 ? 0 : Math.min(Math.ceil(due), LONGEST_WAIT_MS);
+  }
+
+  #runLater(): void {
+    const tasks = this.#later;
+    this.#later = [];
+    for (const task of tasks) task();
+  }
+
+  /** Nothing of ours is open. Timers go on as Bun's, as long as something else keeps the process. */
+  #rest(): void {
+    if (this.#nap !== null) clearTimeout(this.#nap);
+    this.#nap = null;
+    const { next } = this.timers;
+    if (next === Infinity) return;
+    this.#nap = setTimeout(this.#wake, Math.max(0, next - performance.now()));
+    this.#nap.unref();
+  }
+
+  readonly #wake = (): void => {
+    this.#nap = null;
+    this.#schedule();
+  };
+}
+
+let opened: EpollLoop | null = null;
+
+/** The loop of the process. Null where Bun's is not found, or epoll cannot be had. */
+export function openEpollLoop(): EpollLoop | null {
+  return opened ??= open();
+}
+
+function open(): EpollLoop | null {
+  const calls = openSystemCalls();
+  const jsc = process.getBuiltinModule?.("bun:jsc" as "node:fs") as unknown as
+    | { drainMicrotasks(): void }
+    | undefined;
+  if (calls === null || jsc === undefined) return null;
+  const bun = bunEpoll();
+  const epoll = bun === null ? -1 : calls.openEpoll();
+  return bun === null || epoll < 0 ? null : new EpollLoop(calls, epoll, bun, jsc.drainMicrotasks);
+}
+
+/** Bun opens one at its start, before anybody else in the process could. */
+function bunEpoll(): number | null {
+  const found = readdirSync("/proc/self/fd")
+    .map(Number)
+    .filter((fd) => isEpoll(fd))
+    .sort((a, b) => a - b);
+  return found[0] ?? null;
+}
+
+function isEpoll(fd: number): boolean {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`) === "anon_inode:[eventpoll]";
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,265 @@
+/** An open TCP socket in the epoll loop. What `write` takes the kernel has: nothing is queued here. */
+import type { CloseReason, Socket, SocketEvents } from "./contract.ts";
+import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, ERRNO, errnoName, type Peer } from "./epoll_calls.ts";
+import { CHUNK_BYTES, type EpollLoop, type Pollable } from "./epoll_loop.ts";
+import { ABORTED, closeReasonOf, FINISHED } from "./socket_error.ts";
+
+// Bits of `EpollSocket.#flags`.
+const PAUSED = 1;
+/** A write was short, and `drained` is owed. */
+const WANTS_DRAIN = 2;
+/** `finish` was called. */
+const FINISHED_OURS = 4;
+/** `ended` was told. */
+const ENDED = 8;
+/** The descriptor is closed: nothing but `closed` is told any more. */
+const GONE = 16;
+/** Not in the loop, since it is paused and broken or over, which the loop would not stop telling. */
+const DETACHED = 32;
+
+/** Between a socket's birth and the answer of `accepted` or `opened`. */
+const NOBODY: SocketEvents = { data() {}, drained() {}, ended() {}, closed() {} };
+
+export class EpollSocket implements Socket, Pollable {
+  events: SocketEvents = NOBODY;
+  readonly tls = null;
+  readonly fd: number;
+  tag = 0;
+  readonly #loop: EpollLoop;
+  readonly #onHandlerError: (error: unknown) => void;
+  #flags = 0;
+  /** What the loop watches. */
+  #watched = EPOLLIN;
+  #remote: Peer | null;
+  #local: Peer | null = null;
+  /** Why the connection is broken, known before its `closed`. */
+  #broken: CloseReason | null = null;
+
+  /**
+   * @param fd owned from now on; the caller puts us into the loop, watching EPOLLIN
+   * @param remote null when it is not known yet
+   */
+  constructor(fd: number, loop: EpollLoop, remote: Peer | null, onHandlerError: (error: unknown) => void) {
+    this.fd = fd;
+    this.#loop = loop;
+    this.#remote = remote;
+    this.#onHandlerError = onHandlerError;
+  }
+
+  get remoteAddress(): string {
+    return this.#peer().address;
+  }
+
+  get remotePort(): number {
+    return this.#peer().port;
+  }
+
+  get localAddress(): string {
+    return this.#own().address;
+  }
+
+  get localPort(): number {
+    return this.#own().port;
+  }
+
+  write(bytes: Uint8Array, from: number, to: number): number {
+    const offered = to - from;
+    if (offered === 0 || (this.#flags & (WANTS_DRAIN | FINISHED_OURS | GONE)) !== 0) return 0;
+    const { calls } = this.#loop;
+    const taken = calls.send(this.fd, bytes, from, offered);
+    return taken === offered ? taken : this.#shortWrite(taken, taken < 0 ? calls.errno : 0);
+  }
+
+  #shortWrite(taken: number, errno: number): number {
+    if (taken < 0 && errno !== ERRNO.EAGAIN && errno !== ERRNO.EINTR && errno !== ERRNO.ENOBUFS) {
+      // The peer has reset. What it sent before is still delivered, and then `closed`.
+      this.#broken ??= reasonOf(errno);
+      if ((this.#flags & PAUSED) !== 0) this.#tearDown(this.#broken);
+      return 0;
+    }
+    this.#flags |= WANTS_DRAIN;
+    this.#watch();
+    return Math.max(0, taken);
+  }
+
+  pause(): void {
+    if ((this.#flags & (PAUSED | GONE)) !== 0) return;
+    // The loop goes on watching until something comes: most pauses are shorter than that.
+    this.#flags |= PAUSED;
+    if (this.#broken !== null) this.#tearDown(this.#broken);
+  }
+
+  resume(): void {
+    if ((this.#flags & (PAUSED | GONE)) !== PAUSED) return;
+    this.#flags &= ~PAUSED;
+    this.#watch();
+  }
+
+  finish(): void {
+    if ((this.#flags & (FINISHED_OURS | GONE)) !== 0) return;
+    this.#flags = (this.#flags | FINISHED_OURS) & ~WANTS_DRAIN;
+    if ((this.#flags & ENDED) !== 0) this.#tearDown(FINISHED);
+    else {
+      this.#loop.calls.shutdown(this.fd);
+      this.#watch();
+    }
+  }
+
+  close(): void {
+    if ((this.#flags & GONE) === 0) this.#tearDown(this.#broken ?? FINISHED);
+  }
+
+  abort(): void {
+    if ((this.#flags & GONE) === 0) this.#tearDown(ABORTED);
+  }
+
+  onReady(events: number): void {
+    if ((events & (EPOLLIN | EPOLLERR | EPOLLHUP)) !== 0) {
+      if ((this.#flags & PAUSED) !== 0) this.#readyWhilePaused(events);
+      else if ((this.#flags & ENDED) !== 0) this.#failed();
+      else this.#receive();
+    }
+    if ((events & EPOLLOUT) !== 0 && (this.#flags & (WANTS_DRAIN | GONE)) === WANTS_DRAIN) this.#drained();
+  }
+
+  /** An event handler threw. */
+  threw(error: unknown): void {
+    this.#onHandlerError(error);
+    this.abort();
+  }
+
+  #receive(): void {
+    const loop = this.#loop;
+    const { calls } = loop;
+    const length = calls.recv(this.fd, loop.bufferAddress, CHUNK_BYTES);
+    if (length > 0) {
+      try {
+        this.events.data(loop.received(length));
+      } catch (error) {
+        this.threw(error);
+      }
+    } else if (length === 0) this.#end();
+    else {
+      const { errno } = calls;
+      if (errno !== ERRNO.EAGAIN && errno !== ERRNO.EINTR) this.#lost(this.#broken ?? reasonOf(errno));
+    }
+  }
+
+  #end(): void {
+    // What looks like a FIN after a failed write is the reset.
+    if (this.#broken !== null) {
+      this.#lost(this.#broken);
+      return;
+    }
+    this.#flags |= ENDED;
+    try {
+      this.events.ended();
+    } catch (error) {
+      this.threw(error);
+    }
+    if (this.#gone()) return;
+    if ((this.#flags & FINISHED_OURS) !== 0) this.#lost(FINISHED);
+    else this.#watch();
+  }
+
+  /** The peer had ended already, so this is an error or nothing. */
+  #failed(): void {
+    const errno = this.#loop.calls.pendingError(this.fd);
+    if (errno !== 0 || this.#broken !== null) this.#lost(this.#broken ?? reasonOf(errno));
+    else this.#watch();
+  }
+
+  /** What can be read waits for `resume`. A reset with nothing before it is told at once. */
+  #readyWhilePaused(events: number): void {
+    if ((events & (EPOLLERR | EPOLLHUP)) === 0) {
+      this.#watch();
+      return;
+    }
+    const { calls } = this.#loop;
+    const there = (this.#flags & ENDED) !== 0 ? -1 : calls.peek(this.fd);
+    const errno = there < 0 ? calls.errno : 0;
+    if ((this.#flags & ENDED) !== 0) this.#failed();
+    else if (there < 0 && errno !== ERRNO.EAGAIN && errno !== ERRNO.EINTR) {
+      this.#lost(this.#broken ?? reasonOf(errno));
+    } else {
+      this.#flags |= DETACHED;
+      this.#loop.detach(this);
+    }
+  }
+
+  #drained(): void {
+    this.#flags &= ~WANTS_DRAIN;
+    try {
+      this.events.drained();
+    } catch (error) {
+      this.threw(error);
+    }
+    if (!this.#gone()) this.#watch();
+  }
+
+  /** Has the loop watch what is wanted now. */
+  #watch(): void {
+    const flags = this.#flags;
+    const wanted = ((flags & (PAUSED | ENDED)) === 0 ? EPOLLIN : 0) |
+      ((flags & WANTS_DRAIN) === 0 ? 0 : EPOLLOUT);
+    if ((flags & DETACHED) !== 0) {
+      // While it is paused there is nothing that it could be told.
+      if ((flags & PAUSED) !== 0) return;
+      this.#flags &= ~DETACHED;
+      this.#watched = wanted;
+      this.#loop.attach(this, wanted);
+    } else if (wanted !== this.#watched) {
+      this.#watched = wanted;
+      this.#loop.change(this, wanted);
+    }
+  }
+
+  /** From inside a call of ours: `closed` follows when the call has returned. */
+  #tearDown(reason: CloseReason): void {
+    this.#release(reason);
+    this.#loop.later(() => this.#tellClosed(reason));
+  }
+
+  /** From the loop. */
+  #lost(reason: CloseReason): void {
+    this.#release(reason);
+    this.#tellClosed(reason);
+  }
+
+  #release(reason: CloseReason): void {
+    this.#flags |= GONE;
+    this.#loop.remove(this);
+    if (reason === ABORTED) this.#loop.calls.reset(this.fd);
+    else this.#loop.calls.close(this.fd);
+  }
+
+  #tellClosed(reason: CloseReason): void {
+    try {
+      this.events.closed(reason);
+    } catch (error) {
+      this.#onHandlerError(error);
+    }
+  }
+
+  /** A method, because the compiler cannot know that an event handler changes the flags. */
+  #gone(): boolean {
+    return (this.#flags & GONE) !== 0;
+  }
+
+  /** Not known of a connection that we opened, until it is asked for. */
+  #peer(): Peer {
+    if (this.#gone()) return this.#remote ?? NOWHERE;
+    return this.#remote ??= this.#loop.calls.remoteOf(this.fd);
+  }
+
+  #own(): Peer {
+    if (this.#gone()) return this.#local ?? NOWHERE;
+    return this.#local ??= this.#loop.calls.localOf(this.fd);
+  }
+}
+
+const NOWHERE: Peer = { address: "", port: 0 };
+
+function reasonOf(errno: number): CloseReason {
+  return closeReasonOf(Object.assign(new Error(errnoName(errno)), { code: errnoName(errno) }));
+}
