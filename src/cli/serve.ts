@@ -62,6 +62,14 @@ export async function serve(
 ): Promise<number> {
   const count = workerCount(runtime, system, given);
   if (typeof count === "string") return fail(system, EXIT.usage, count);
+  if (given.process.sockets === "epoll" && !runtime.capabilities.epoll) {
+    const here = `${runtime.name} on ${system.platform}`;
+    return fail(
+      system,
+      EXIT.usage,
+      `--sockets epoll: needs the executable (or Bun) on Linux, this is ${here}`,
+    );
+  }
   const events = new EventHub(runtime.clock);
   let logger: Logger;
   let commands: ChildCommands | string;

@@ -53,6 +53,7 @@ export class Sockets {
       version: platform.version,
       capabilities: platform.capabilities,
       clock: platform.clock,
+      useEpoll: () => platform.useEpoll?.() ?? false,
       dial: (options, events) => platform.dial(options, events),
       resolve: (host) => platform.resolve(host),
       releaseMemory: () => platform.releaseMemory(),

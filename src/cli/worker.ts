@@ -192,6 +192,12 @@ export class Worker {
     const shared = place.count > 1;
     const ours = shareConfig(config, place);
     this.#place = place;
+    if (config.process.sockets === "epoll" && this.#runtime.useEpoll?.() !== true) {
+      return {
+        ok: false,
+        failure: { kind: "system", message: "sockets: epoll cannot be had in this process" },
+      };
+    }
     try {
       const tap = new EventTap(this.#runtime.clock, this.#send);
       this.#tap = tap;

@@ -111,6 +111,7 @@ export function buildLog(values: OptionValues): LogConfig {
 export function buildProcess(values: OptionValues): ProcessConfig {
   return {
     workers: values.workers,
+    sockets: values.sockets,
     control: values.control,
     watch: values.watch,
     readyFd: values.ready_fd,

@@ -189,6 +189,8 @@ export interface ServerConfig {
 export interface ProcessConfig {
   /** Processes that serve, >= 1; null = one per processor. */
   readonly workers: number | null;
+  /** Who makes the system calls for plain TCP: the platform, or we ourselves. */
+  readonly sockets: "native" | "epoll";
   /** Path of the control socket, "off" = none, null = a path derived from the first port. */
   readonly control: string | null;
   /** Read the configuration anew when its file changes. */

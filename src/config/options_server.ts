@@ -248,6 +248,19 @@ export const SERVER_OPTIONS = {
       "at that, so leave some room. Linux only; listeners must be TCP.",
     example: "auto",
   },
+  "sockets": {
+    group: "Process",
+    scope: "process",
+    type: oneOf("native", "epoll"),
+    default: "native",
+    help: "native, or epoll: faster plain TCP on Linux",
+    doc:
+      "`native` sockets are those of the platform that Sluice is built upon. With `epoll` Sluice makes the system calls " +
+      "for plain TCP itself: less CPU time per request, above all with many connections, and less memory for slow clients, " +
+      "at the price of a second event loop in the process. TLS and Unix sockets are as before. Needs the executable " +
+      "(or Bun) on Linux, x86-64 or ARM64.",
+    example: "epoll",
+  },
   "watch": {
     group: "Process",
     scope: "process",
