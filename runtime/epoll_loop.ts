@@ -18,7 +18,7 @@ const LONGEST_TURN_MS = 1;
 /** What others left for later (`setImmediate`, `setTimeout`) must not wait longer for a wait of ours. */
 const LONGEST_WAIT_MS = 50;
 /** Largest chunk that is received at once. */
-export const CHUNK_BYTES = 128 * 1024;
+export const MAX_CHUNK_BYTES = 256 * 1024;
 /** Views of the receive buffer up to this length are made once. */
 const KEPT_VIEWS = 4096;
 
@@ -35,7 +35,7 @@ export class EpollLoop {
   readonly calls: SystemCalls;
   readonly timers = new TimerHeap();
   /** What is received lies here during one event. */
-  readonly buffer = new Uint8Array(new ArrayBuffer(CHUNK_BYTES));
+  readonly buffer = new Uint8Array(new ArrayBuffer(MAX_CHUNK_BYTES));
   readonly bufferAddress: number;
   readonly #views: (Uint8Array | null)[] = new Array(KEPT_VIEWS).fill(null);
   readonly #epoll: number;

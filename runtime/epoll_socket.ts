@@ -1,7 +1,7 @@
 /** An open TCP socket in the epoll loop. What `write` takes the kernel has: nothing is queued here. */
 import type { CloseReason, Socket, SocketEvents } from "./contract.ts";
 import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, ERRNO, errnoName, type Peer } from "./epoll_calls.ts";
-import { CHUNK_BYTES, type EpollLoop, type Pollable } from "./epoll_loop.ts";
+import { type EpollLoop, MAX_CHUNK_BYTES, type Pollable } from "./epoll_loop.ts";
 import { ABORTED, closeReasonOf, FINISHED } from "./socket_error.ts";
 
 // Bits of `EpollSocket.#flags`.
@@ -17,6 +17,9 @@ const GONE = 16;
 /** Not in the loop, since it is paused and broken or over, which the loop would not stop telling. */
 const DETACHED = 32;
 
+/** What is received at once from a peer that has been paused: whoever gets the bytes is slow, and must keep them. */
+const SLOW_CHUNK_BYTES = 64 * 1024;
+
 /** Between a socket's birth and the answer of `accepted` or `opened`. */
 const NOBODY: SocketEvents = { data() {}, drained() {}, ended() {}, closed() {} };
 
@@ -28,6 +31,8 @@ export class EpollSocket implements Socket, Pollable {
   readonly #loop: EpollLoop;
   readonly #onHandlerError: (error: unknown) => void;
   #flags = 0;
+  /** Bytes received at once: more while they are there and get on, less after a pause. */
+  #chunkBytes = 2 * SLOW_CHUNK_BYTES;
   /** What the loop watches. */
   #watched = EPOLLIN;
   #remote: Peer | null;
@@ -86,6 +91,7 @@ export class EpollSocket implements Socket, Pollable {
     if ((this.#flags & (PAUSED | GONE)) !== 0) return;
     // The loop goes on watching until something comes: most pauses are shorter than that.
     this.#flags |= PAUSED;
+    this.#chunkBytes = SLOW_CHUNK_BYTES;
     if (this.#broken !== null) this.#tearDown(this.#broken);
   }
 
@@ -131,8 +137,9 @@ export class EpollSocket implements Socket, Pollable {
   #receive(): void {
     const loop = this.#loop;
     const { calls } = loop;
-    const length = calls.recv(this.fd, loop.bufferAddress, CHUNK_BYTES);
+    const length = calls.recv(this.fd, loop.bufferAddress, this.#chunkBytes);
     if (length > 0) {
+      if (length === this.#chunkBytes && length < MAX_CHUNK_BYTES) this.#chunkBytes = 2 * length;
       try {
         this.events.data(loop.received(length));
       } catch (error) {

@@ -88,7 +88,7 @@ function reportStep(step: Step, result: StepResult, ms: number): void {
     : `${counts.passed} passed${counts.skipped > 0 ? `, ${counts.skipped} skipped` : ""}`;
   const words = [tests, result.note].filter((word) => word !== "").join("; ");
   const seconds = `${(ms / 1000).toFixed(1)} s`.padStart(8);
-  console.log(`${result.ok ? "ok  " : "FAIL"} ${step.name.padEnd(18)} ${seconds}  ${words}`.trimEnd());
+  console.log(`${result.ok ? "ok  " : "FAIL"} ${step.name.padEnd(19)} ${seconds}  ${words}`.trimEnd());
   if (!result.ok || flags.verbose) console.log(result.output.replace(/^/gm, "    ").trimEnd());
 }
 

@@ -14,6 +14,8 @@ export interface StepResult {
   readonly output: string;
 }
 
+type Environment = Readonly<Record<string, string>>;
+
 export interface Step {
   /** `format`, `unit on bun`, `fuzz head`. */
   readonly name: string;
@@ -36,6 +38,11 @@ const testStepMs = 300_000;
 /** The executable that the build step makes and the smoke step tries. */
 const executable = join(root, "dist", process.platform === "win32" ? "sluice.exe" : "sluice");
 
+/** Where `--sockets epoll` works. */
+const canEpoll = process.platform === "linux";
+/** For the executable; each option has a name in the environment. */
+const OVER_EPOLL = { SLUICE_SOCKETS: "epoll" };
+
 /** @param grep regular expression that names of tests must match; "" = all */
 export function allSteps(grep: string): Step[] {
   return [
@@ -45,10 +52,12 @@ export function allSteps(grep: string): Step[] {
     check("layers", tool("bun"), ["scripts/check_layers.ts"]),
     buildStep(),
     ...runtimes.flatMap((runtime) => suites.map((suite) => suiteStep(suite, runtime, grep))),
+    ...(canEpoll ? [overEpoll(suiteStep("proxy", "bun", grep, { SLUICE_TEST_SOCKETS: "epoll" }))] : []),
     ...filesBelow("test/fuzz", "_fuzz.ts").map(fuzzStep),
     smokeStep(null),
     deployStep(),
-    ...runtimes.map(smokeStep),
+    ...(canEpoll ? [smokeStep(null, OVER_EPOLL), deployStep(OVER_EPOLL)].map(overEpoll) : []),
+    ...runtimes.map((runtime) => smokeStep(runtime)),
   ];
 }
 
@@ -84,11 +93,14 @@ function counted(result: StepResult): StepResult {
 }
 
 /** @param runtime whose entry file is tried; null = the executable */
-function smokeStep(runtime: RunnerName | null): Step {
+function smokeStep(runtime: RunnerName | null, env: Environment = {}): Step {
   const command = runtime === null ? [executable] : [tool(runtime), ...entryArguments(runtime)];
   const run = async (): Promise<StepResult> => {
     const args = ["test/smoke/smoke.ts", ...command];
-    const result = await runChild(tool("bun"), args, { timeoutMs: checkStepMs, env: plainEnv });
+    const result = await runChild(tool("bun"), args, {
+      timeoutMs: checkStepMs,
+      env: { ...plainEnv, ...env },
+    });
     const passed = result.output.match(/^ok /gm)?.length ?? 0;
     const failed = result.output.match(/^FAIL /gm)?.length ?? 0;
     return judged(result, { passed, failed, skipped: 0, files: null }, 0);
@@ -98,10 +110,13 @@ function smokeStep(runtime: RunnerName | null): Step {
 }
 
 /** The example of a deployment, run under load; shell scripts are for systems that have a shell. */
-function deployStep(): Step {
+function deployStep(env: Environment = {}): Step {
   const run = async (): Promise<StepResult> => {
     const args = ["test/smoke/deploy.ts", executable];
-    const result = await runChild(tool("bun"), args, { timeoutMs: checkStepMs, env: plainEnv });
+    const result = await runChild(tool("bun"), args, {
+      timeoutMs: checkStepMs,
+      env: { ...plainEnv, ...env },
+    });
     const passed = result.output.match(/^ok /gm)?.length ?? 0;
     const failed = result.output.match(/^FAIL /gm)?.length ?? 0;
     return judged(result, { passed, failed, skipped: 0, files: null }, 0);
@@ -114,12 +129,20 @@ function entryArguments(runtime: RunnerName): string[] {
   return runtime === "deno" ? ["run", "-A", entry] : [entry];
 }
 
-function suiteStep(suite: (typeof suites)[number], runtime: RunnerName, grep: string): Step {
+function suiteStep(
+  suite: (typeof suites)[number],
+  runtime: RunnerName,
+  grep: string,
+  env: Environment = {},
+): Step {
   const files = filesBelow(`test/${suite}`, "_test.ts");
   const run = async (): Promise<StepResult> => {
     if (files.length === 0) return { ok: true, counts: null, note: "no test files", output: "" };
     const args = testArguments(runtime, grep, files);
-    const result = await runChild(tool(runtime), args, { timeoutMs: testStepMs, env: plainEnv });
+    const result = await runChild(tool(runtime), args, {
+      timeoutMs: testStepMs,
+      env: { ...plainEnv, ...env },
+    });
     const counts = countTests(runtime, result.output);
     if (grep !== "" && counts.passed + counts.failed === 0 && !result.timedOut) {
       // Deno's filter sees names of top-level tests and groups only.
@@ -128,6 +151,11 @@ function suiteStep(suite: (typeof suites)[number], runtime: RunnerName, grep: st
     return judged(result, counts, files.length);
   };
   return { name: `${suite} on ${runtime}`, groups: [suite], runtime, after: null, run };
+}
+
+/** The same step with sockets over epoll(7). */
+function overEpoll(step: Step): Step {
+  return { ...step, name: `${step.name}, epoll`, groups: [...step.groups, "epoll"] };
 }
 
 function testArguments(runtime: RunnerName, grep: string, files: readonly string[]): string[] {
