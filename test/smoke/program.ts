@@ -36,8 +36,12 @@ export class ScratchFolder {
   }
 }
 
-/** Nothing of our own environment changes what Sluice does. */
-const environment = { PATH: process.env["PATH"] ?? "", DENO_NO_UPDATE_CHECK: "1" };
+/** Nothing of our own environment changes what Sluice does, but the sockets that the test command asks for. */
+const environment = {
+  PATH: process.env["PATH"] ?? "",
+  DENO_NO_UPDATE_CHECK: "1",
+  ...(process.env["SLUICE_SOCKETS"] === undefined ? {} : { SLUICE_SOCKETS: process.env["SLUICE_SOCKETS"] }),
+};
 
 /** Starts Sluice in a folder, in which it also puts, and looks for, control sockets; descriptor 3 is a pipe for `--ready-fd`. */
 export function start(command: Command, args: readonly string[], cwd: string): ChildProcess {
