@@ -57,8 +57,10 @@ const IPPROTO_TCP = 6;
 const TCP_NODELAY = 1;
 const SHUT_WR = 1;
 const MSG_PEEK = 0x2;
-/** MSG_NOSIGNAL: a broken connection is an answer, not a signal. */
-const SEND_FLAGS = 0x4000;
+/** A broken connection is an answer, not a signal. */
+const MSG_NOSIGNAL = 0x4000;
+/** The kernel keeps the bytes until more follows, 200 ms at most. */
+const MSG_MORE = 0x8000;
 const EPOLL_CTL_ADD = 1;
 const EPOLL_CTL_DEL = 2;
 const EPOLL_CTL_MOD = 3;
@@ -192,7 +194,12 @@ export class SystemCalls {
   }
 
   send(fd: number, bytes: Uint8Array, from: number, length: number): number {
-    return this.#libc.send(fd, this.#addressOf(bytes) + from, length, SEND_FLAGS);
+    return this.#libc.send(fd, this.#addressOf(bytes) + from, length, MSG_NOSIGNAL);
+  }
+
+  /** The same, to leave in one packet with the FIN that follows. */
+  sendLast(fd: number, bytes: Uint8Array, from: number, length: number): number {
+    return this.#libc.send(fd, this.#addressOf(bytes) + from, length, MSG_NOSIGNAL | MSG_MORE);
   }
 
   /** FIN after what was sent. */

@@ -16,6 +16,8 @@ const ENDED = 8;
 const GONE = 16;
 /** Not in the loop, since it is paused and broken or over, which the loop would not stop telling. */
 const DETACHED = 32;
+/** The kernel keeps what was written last until the FIN follows. */
+const LAST_HELD = 64;
 
 /** What is received at once from a peer that has been paused: whoever gets the bytes is slow, and must keep them. */
 const SLOW_CHUNK_BYTES = 64 * 1024;
@@ -67,11 +69,14 @@ export class EpollSocket implements Socket, Pollable {
     return this.#own().port;
   }
 
-  write(bytes: Uint8Array, from: number, to: number): number {
+  write(bytes: Uint8Array, from: number, to: number, last = false): number {
     const offered = to - from;
     if (offered === 0 || (this.#flags & (WANTS_DRAIN | FINISHED_OURS | GONE)) !== 0) return 0;
     const { calls } = this.#loop;
-    const taken = calls.send(this.fd, bytes, from, offered);
+    if (last) this.#flags |= LAST_HELD;
+    const taken = last
+      ? calls.sendLast(this.fd, bytes, from, offered)
+      : calls.send(this.fd, bytes, from, offered);
     return taken === offered ? taken : this.#shortWrite(taken, taken < 0 ? calls.errno : 0);
   }
 
@@ -112,7 +117,10 @@ export class EpollSocket implements Socket, Pollable {
   }
 
   close(): void {
-    if ((this.#flags & GONE) === 0) this.#tearDown(this.#broken ?? FINISHED);
+    if ((this.#flags & GONE) !== 0) return;
+    // What is held must go before the close: with unread bytes of the peer that is a reset, which would destroy it.
+    if ((this.#flags & (LAST_HELD | FINISHED_OURS)) === LAST_HELD) this.#loop.calls.shutdown(this.fd);
+    this.#tearDown(this.#broken ?? FINISHED);
   }
 
   abort(): void {

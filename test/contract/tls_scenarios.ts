@@ -165,7 +165,8 @@ export const tlsScenarios: readonly Scenario[] = [
         assert.equal(server.receivedBytes, 8 * MIB);
         server.finish();
         await client.whenClosed("finished");
-        await server.whenClosed("finished");
+        // A close_notify that meets a closed socket is answered with a reset, which may come first.
+        await server.whenClosed(method === "close" ? undefined : "finished");
       }
     },
   },

@@ -79,13 +79,14 @@ export async function turns(count = 5): Promise<void> {
   for (let i = 0; i < count; i++) await new Promise<void>((resolve) => setImmediate(resolve));
 }
 
-/** Turns `poll` waits at most: below the watchdog even on a busy machine. */
-const MAX_POLLS = 20_000;
+/** How long `poll` waits before it is a failure: below the watchdog of a scenario. */
+const PATIENCE_MS = 10_000;
 
 /** For conditions that no event of an endpoint announces. */
 export async function poll(what: string, done: () => boolean): Promise<void> {
-  for (let i = 0; !done(); i++) {
-    if (i === MAX_POLLS) throw new Error(`never came: ${what}`);
+  const end = performance.now() + PATIENCE_MS;
+  while (!done()) {
+    if (performance.now() > end) throw new Error(`never came: ${what}`);
     await turns(1);
   }
 }
