@@ -26,7 +26,9 @@ export class TimerHeap {
     this.#sink(last);
   }
 
-  /** Fires what is due, earliest first. What is set meanwhile is left for the next time. */
+  /**
+   * Fires what is due, earliest first. What is set meanwhile, due no earlier than `now`, is left for the next time.
+   */
   fire(now: number): void {
     const made = timersMade;
     for (;;) {
