@@ -21,6 +21,7 @@ export const ERRNO = {
   EACCES: 13,
   ENFILE: 23,
   EMFILE: 24,
+  ENOSPC: 28,
   EPIPE: 32,
   EPROTO: 71,
   EAFNOSUPPORT: 97,
@@ -337,7 +338,7 @@ export class SystemCalls {
     bytes[3] = port & 0xff;
     const text = new TextEncoder().encode(`${host}\0`);
     if (this.#libc.inet_pton(six ? AF_INET6 : AF_INET, text, this.#sockaddrAt + (six ? 8 : 4)) !== 1) {
-      return -ERRNO.EADDRNOTAVAIL;
+      return -ERRNO.EAFNOSUPPORT;
     }
     const fd = this.#libc.socket(six ? AF_INET6 : AF_INET, SOCK_STREAM | OPEN_FLAGS, 0);
     return fd < 0 ? -this.errno : fd;
@@ -361,9 +362,7 @@ export class SystemCalls {
     const bytes = this.#sockaddr;
     const port = (bytes[2] as number) << 8 | (bytes[3] as number);
     if (bytes[0] === AF_INET) return { address: dotted(bytes, 4), port };
-    // A dual-stack listener's IPv4 peers: ::ffff:192.0.2.1
-    const mapped = bytes.subarray(8, 20).every((byte, at) => byte === (at < 10 ? 0 : 0xff));
-    return { address: mapped ? dotted(bytes, 20) : groups(bytes.subarray(8, 24)), port };
+    return { address: ipv6Text(bytes.subarray(8, 24)), port };
   }
 }
 
@@ -378,8 +377,14 @@ function dotted(bytes: Uint8Array, at: number): string {
   return `${bytes[at]}.${bytes[at + 1]}.${bytes[at + 2]}.${bytes[at + 3]}`;
 }
 
-/** IPv6 in the form of RFC 5952 §4: no leading zeros, lower case, the longest run of zeros as `::`. */
-function groups(bytes: Uint8Array): string {
+/**
+ * IPv6 in the form of RFC 5952 §4: no leading zeros, lower case, the longest run of zeros as `::`. An IPv4 peer of a
+ * dual-stack listener (::ffff:192.0.2.1) as IPv4.
+ *
+ * @param bytes 16 of them
+ */
+export function ipv6Text(bytes: Uint8Array): string {
+  if (bytes.subarray(0, 12).every((byte, at) => byte === (at < 10 ? 0 : 0xff))) return dotted(bytes, 12);
   const words = Array.from(
     { length: 8 },
     (_, at) => (bytes[2 * at] as number) << 8 | (bytes[2 * at + 1] as number),
