@@ -9,7 +9,7 @@ import { resolveName } from "./system.ts";
 
 /** Connections accepted for one event, so that those which are open get their turn. */
 const MAX_ACCEPTED = 64;
-/** How long nothing is accepted after descriptors or memory ran out. */
+/** How long nothing is accepted after descriptors or memory ran out, or the socket proved to be of no use. */
 const PAUSE_MS = 100;
 
 /** What all parts share. */
@@ -68,11 +68,12 @@ export class EpollListener implements Listener, Pollable {
 
   onReady(): void {
     const { loop } = this.#host;
-    for (let count = 0; count < MAX_ACCEPTED && this.#open; count++) {
+    for (let count = 0; count < MAX_ACCEPTED && this.#open && this.#pause === null; count++) {
       const fd = loop.calls.accept(this.fd);
       if (fd >= 0) this.#accept(fd);
       else {
-        this.#notAccepted(loop.calls.errno);
+        const { errno } = loop.calls;
+        if (!NOT_OURS.has(errno)) this.#rest(errno);
         return;
       }
     }
@@ -84,7 +85,7 @@ export class EpollListener implements Listener, Pollable {
     if (loop.add(socket, EPOLLIN) < 0) {
       const { errno } = loop.calls;
       loop.calls.close(fd);
-      this.#notAccepted(errno);
+      this.#rest(errno);
       return;
     }
     try {
@@ -94,20 +95,25 @@ export class EpollListener implements Listener, Pollable {
     }
   }
 
-  /** Errors of the connection that waited are as if it had never come (accept(2)). */
-  #notAccepted(errno: number): void {
-    if (!EXHAUSTED.has(errno)) return;
+  /**
+   * Nothing is accepted for a while. Not watched at all, since a socket that somebody has shut down would be
+   * told of whatever we watch for.
+   */
+  #rest(errno: number): void {
     try {
       this.#events.acceptFailed(socketErrorOf(named(errno), "bind"));
     } catch (error) {
       this.#host.onHandlerError(error);
     }
     if (!this.#open) return;
-    this.#host.loop.change(this, 0);
-    this.#pause = this.#host.setTimer(PAUSE_MS, () => {
-      this.#pause = null;
-      this.#host.loop.change(this, EPOLLIN);
-    }, true);
+    this.#host.loop.detach(this);
+    this.#pause = this.#host.setTimer(PAUSE_MS, () => this.#goOn(), true);
+  }
+
+  #goOn(): void {
+    const { loop } = this.#host;
+    this.#pause = null;
+    if (loop.attach(this, EPOLLIN) < 0) this.#rest(loop.calls.errno);
   }
 
   /** TLS is not spoken here. */
@@ -123,6 +129,8 @@ export class EpollListener implements Listener, Pollable {
     if (this.#open) {
       this.#open = false;
       this.#pause?.cancel();
+      // Other processes may have the socket as well: closing it would not end the watching.
+      this.#host.loop.detach(this);
       this.#host.loop.remove(this);
       this.#host.loop.calls.close(this.fd);
     }
@@ -130,7 +138,18 @@ export class EpollListener implements Listener, Pollable {
   }
 }
 
-const EXHAUSTED: ReadonlySet<number> = new Set([ERRNO.EMFILE, ERRNO.ENFILE, ERRNO.ENOBUFS, ERRNO.ENOMEM]);
+/** Nothing waits any more, or what failed was the connection that waited: as if it had never come (accept(2)). */
+const NOT_OURS: ReadonlySet<number> = new Set([
+  ERRNO.EAGAIN,
+  ERRNO.EINTR,
+  ERRNO.ECONNABORTED,
+  ERRNO.EPERM,
+  ERRNO.EPROTO,
+  ERRNO.ENETDOWN,
+  ERRNO.ENETUNREACH,
+  ERRNO.EHOSTDOWN,
+  ERRNO.EHOSTUNREACH,
+]);
 
 export function isPort(port: number): boolean {
   return Number.isInteger(port) && port >= 0 && port <= 65_535;

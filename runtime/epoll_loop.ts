@@ -17,6 +17,8 @@ import { TimerHeap } from "./timer_heap.ts";
 const LONGEST_TURN_MS = 1;
 /** What others left for later (`setImmediate`, `setTimeout`) must not wait longer for a wait of ours. */
 const LONGEST_WAIT_MS = 50;
+/** The platform's timers make a longer time 1 ms. */
+const LONGEST_NAP_MS = 2 ** 31 - 1;
 /** Largest chunk that is received at once. */
 export const MAX_CHUNK_BYTES = 256 * 1024;
 /** Views of the receive buffer up to this length are made once. */
@@ -39,7 +41,7 @@ export class EpollLoop {
   readonly bufferAddress: number;
   readonly #views: (Uint8Array | null)[] = new Array(KEPT_VIEWS).fill(null);
   readonly #epoll: number;
-  /** Bun's epoll descriptor. */
+  /** Bun's epoll descriptor, which is watched in ours. */
   readonly #bun: number;
   readonly #drainMicrotasks: () => void;
   readonly #owners: (Pollable | undefined)[] = [];
@@ -56,7 +58,6 @@ export class EpollLoop {
     this.#bun = bun;
     this.#drainMicrotasks = drainMicrotasks;
     this.bufferAddress = calls.addressOf(this.buffer);
-    this.calls.watch(epoll, bun, EPOLLIN, 0);
   }
 
   /** The first `length` bytes of `buffer`. */
@@ -93,11 +94,15 @@ export class EpollLoop {
     this.calls.unwatch(this.#epoll, pollable.fd);
   }
 
-  attach(pollable: Pollable, events: number): void {
-    this.calls.watch(this.#epoll, pollable.fd, events, pollable.tag);
+  /** @returns 0, or below zero when the kernel refuses; then it is still detached */
+  attach(pollable: Pollable, events: number): number {
+    return this.calls.watch(this.#epoll, pollable.fd, events, pollable.tag);
   }
 
-  /** To be called before the descriptor is closed, which ends the watching. */
+  /**
+   * To be called before the descriptor is closed, which ends the watching; but `detach` first what another process
+   * or descriptor has as well: that stays open, and the kernel would go on telling of it.
+   */
   remove(pollable: Pollable): void {
     this.#owners[pollable.fd] = undefined;
     this.release();
@@ -173,7 +178,8 @@ export class EpollLoop {
 
   /** How long to wait for events, in milliseconds. */
   #patience(now: number): number {
-    if (this.#later.length > 0) return 0;
+    // With nothing open there is nothing to wait for, and the process may want to end.
+    if (this.#later.length > 0 || this.#references === 0) return 0;
     const due = this.timers.next - now;
     return due <= 0 ? 0 : Math.min(Math.ceil(due), LONGEST_WAIT_MS);
   }
@@ -181,7 +187,15 @@ export class EpollLoop {
   #runLater(): void {
     const tasks = this.#later;
     this.#later = [];
-    for (const task of tasks) task();
+    let done = 0;
+    try {
+      for (const task of tasks) {
+        done++;
+        task();
+      }
+    } finally {
+      if (done < tasks.length) this.#later = [...tasks.slice(done), ...this.#later];
+    }
   }
 
   /** Nothing of ours is open. Timers go on as Bun's, as long as something else keeps the process. */
@@ -190,7 +204,8 @@ export class EpollLoop {
     this.#nap = null;
     const { next } = this.timers;
     if (next === Infinity) return;
-    this.#nap = setTimeout(this.#wake, Math.max(0, next - performance.now()));
+    const ms = Math.min(Math.max(0, next - performance.now()), LONGEST_NAP_MS);
+    this.#nap = setTimeout(this.#wake, ms);
     this.#nap.unref();
   }
 
@@ -215,15 +230,22 @@ function open(): EpollLoop | null {
   if (calls === null || jsc === undefined) return null;
   const bun = bunEpoll();
   const epoll = bun === null ? -1 : calls.openEpoll();
-  return bun === null || epoll < 0 ? null : new EpollLoop(calls, epoll, bun, jsc.drainMicrotasks);
+  if (bun === null || epoll < 0) return null;
+  if (calls.watch(epoll, bun, EPOLLIN, 0) >= 0) return new EpollLoop(calls, epoll, bun, jsc.drainMicrotasks);
+  calls.close(epoll);
+  return null;
 }
 
 /** Bun opens one at its start, before anybody else in the process could. */
 function bunEpoll(): number | null {
-  const found = readdirSync("/proc/self/fd")
-    .map(Number)
-    .filter((fd) => isEpoll(fd))
-    .sort((a, b) => a - b);
+  let descriptors: string[];
+  try {
+    descriptors = readdirSync("/proc/self/fd");
+  } catch {
+    // No /proc here, or no descriptor left to read it with.
+    return null;
+  }
+  const found = descriptors.map(Number).filter((fd) => isEpoll(fd)).sort((a, b) => a - b);
   return found[0] ?? null;
 }
 

@@ -69,7 +69,11 @@ export class EpollSocket implements Socket, Pollable {
     return this.#own().port;
   }
 
+  /** @throws RangeError for what is not inside of `bytes`: the kernel would send whatever lies there */
   write(bytes: Uint8Array, from: number, to: number, last = false): number {
+    if (!(from >= 0 && from <= to && to <= bytes.length)) {
+      throw new RangeError(`[${from}, ${to}) of ${bytes.length} bytes`);
+    }
     const offered = to - from;
     if (offered === 0 || (this.#flags & (WANTS_DRAIN | FINISHED_OURS | GONE)) !== 0) return 0;
     const { calls } = this.#loop;
@@ -82,9 +86,11 @@ export class EpollSocket implements Socket, Pollable {
 
   #shortWrite(taken: number, errno: number): number {
     if (taken < 0 && errno !== ERRNO.EAGAIN && errno !== ERRNO.EINTR && errno !== ERRNO.ENOBUFS) {
-      // The peer has reset. What it sent before is still delivered, and then `closed`.
-      this.#broken ??= reasonOf(errno);
-      if ((this.#flags & PAUSED) !== 0) this.#tearDown(this.#broken);
+      const reason = reasonOf(errno);
+      this.#broken ??= reason;
+      // When the peer has reset, what it sent before is still delivered, and then `closed`. Of any other failure
+      // the loop may never hear.
+      if ((this.#flags & PAUSED) !== 0 || reason.code !== "reset") this.#tearDown(this.#broken);
       return 0;
     }
     this.#flags |= WANTS_DRAIN;
@@ -109,7 +115,7 @@ export class EpollSocket implements Socket, Pollable {
   finish(): void {
     if ((this.#flags & (FINISHED_OURS | GONE)) !== 0) return;
     this.#flags = (this.#flags | FINISHED_OURS) & ~WANTS_DRAIN;
-    if ((this.#flags & ENDED) !== 0) this.#tearDown(FINISHED);
+    if ((this.#flags & ENDED) !== 0) this.#tearDown(this.#broken ?? FINISHED);
     else {
       this.#loop.calls.shutdown(this.fd);
       this.#watch();
@@ -130,7 +136,7 @@ export class EpollSocket implements Socket, Pollable {
   onReady(events: number): void {
     if ((events & (EPOLLIN | EPOLLERR | EPOLLHUP)) !== 0) {
       if ((this.#flags & PAUSED) !== 0) this.#readyWhilePaused(events);
-      else if ((this.#flags & ENDED) !== 0) this.#failed();
+      else if ((this.#flags & ENDED) !== 0) this.#failed(events);
       else this.#receive();
     }
     if ((events & EPOLLOUT) !== 0 && (this.#flags & (WANTS_DRAIN | GONE)) === WANTS_DRAIN) this.#drained();
@@ -138,8 +144,11 @@ export class EpollSocket implements Socket, Pollable {
 
   /** An event handler threw. */
   threw(error: unknown): void {
-    this.#onHandlerError(error);
-    this.abort();
+    try {
+      this.#onHandlerError(error);
+    } finally {
+      this.abort();
+    }
   }
 
   #receive(): void {
@@ -178,9 +187,11 @@ export class EpollSocket implements Socket, Pollable {
   }
 
   /** The peer had ended already, so this is an error or nothing. */
-  #failed(): void {
+  #failed(events: number): void {
     const errno = this.#loop.calls.pendingError(this.fd);
     if (errno !== 0 || this.#broken !== null) this.#lost(this.#broken ?? reasonOf(errno));
+    // We have not ended, so nothing but a reset, whose error was taken elsewhere, hangs up.
+    else if ((events & EPOLLHUP) !== 0) this.#lost(reasonOf(ERRNO.ECONNRESET));
     else this.#watch();
   }
 
@@ -193,7 +204,7 @@ export class EpollSocket implements Socket, Pollable {
     const { calls } = this.#loop;
     const there = (this.#flags & ENDED) !== 0 ? -1 : calls.peek(this.fd);
     const errno = there < 0 ? calls.errno : 0;
-    if ((this.#flags & ENDED) !== 0) this.#failed();
+    if ((this.#flags & ENDED) !== 0) this.#failed(events);
     else if (there < 0 && errno !== ERRNO.EAGAIN && errno !== ERRNO.EINTR) {
       this.#lost(this.#broken ?? reasonOf(errno));
     } else {
@@ -222,7 +233,7 @@ export class EpollSocket implements Socket, Pollable {
       if ((flags & PAUSED) !== 0) return;
       this.#flags &= ~DETACHED;
       this.#watched = wanted;
-      this.#loop.attach(this, wanted);
+      if (this.#loop.attach(this, wanted) < 0) this.#tearDown(reasonOf(this.#loop.calls.errno));
     } else if (wanted !== this.#watched) {
       this.#watched = wanted;
       this.#loop.change(this, wanted);

@@ -48,6 +48,8 @@ const BY_CODE = {
   EMFILE: "resource_exhausted",
   ENFILE: "resource_exhausted",
   ENOBUFS: "resource_exhausted",
+  // epoll_ctl(2): fs.epoll.max_user_watches.
+  ENOSPC: "resource_exhausted",
   ENOMEM: "resource_exhausted",
   EPROTO: "tls_protocol_error",
 } as const satisfies Record<string, SocketErrorCode>;
