@@ -1,0 +1,59 @@
+/** `--sockets epoll` as a program: refused where it cannot be had, and with several workers. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { runToEnd, ScratchFolder, Serving } from "../smoke/program.ts";
+import { hasEpoll } from "../support/epoll.ts";
+import { childrenOf, ownProgram, untilGone } from "../support/processes.ts";
+import { askOnce } from "../support/raw_client.ts";
+import { ScriptedOrigin } from "../support/scripted_origin.ts";
+
+const command = ownProgram();
+
+test(
+  "epoll: refused with exit code 2 where the runtime cannot do it",
+  { skip: hasEpoll ? "capability: epoll" : false },
+  async () => {
+    const folder = new ScratchFolder();
+    try {
+      const args = ["--listen", "127.0.0.1:0", "--to", "9", "--sockets", "epoll"];
+      const { code, stdout, stderr } = await runToEnd(command, args, folder.path);
+      assert.equal(code, 2);
+      assert.equal(stdout, "");
+      assert.match(
+        stderr,
+        /--sockets epoll: needs the executable \(or Bun\) on Linux, this is (node|deno|bun) on /,
+      );
+    } finally {
+      folder.remove();
+    }
+  },
+);
+
+test(
+  "epoll: two workers share a port, and end when told to",
+  { skip: hasEpoll ? false : "capability: epoll" },
+  async () => {
+    const origin = (await ScriptedOrigin.listen()).auto(({ target }) => target);
+    const folder = new ScratchFolder();
+    let sluice: Serving | null = null;
+    try {
+      const args = ["--to", origin.address, "--workers", "2", "--sockets", "epoll"];
+      sluice = await Serving.start(command, args, folder);
+      const workers = childrenOf(sluice.pid);
+      assert.equal(workers.length, 2);
+      for (let count = 0; count < 20; count++) {
+        const answer = await askOnce(sluice.port, `GET /${count} HTTP/1.1\r\nHost: epoll.test\r\n\r\n`);
+        assert.equal(answer.status, 200);
+        assert.equal(answer.text, `/${count}`);
+      }
+      const { code } = await sluice.stop();
+      assert.equal(code, 0);
+      for (const { pid } of workers) await untilGone(pid);
+    } finally {
+      sluice?.kill();
+      await origin.close();
+      folder.remove();
+    }
+  },
+);
