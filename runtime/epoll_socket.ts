@@ -137,7 +137,7 @@ export class EpollSocket implements Socket, Pollable {
     if ((events & (EPOLLIN | EPOLLERR | EPOLLHUP)) !== 0) {
       if ((this.#flags & PAUSED) !== 0) this.#readyWhilePaused(events);
       else if ((this.#flags & ENDED) !== 0) this.#failed(events);
-      else this.#receive();
+      else this.#receive(events);
     }
     if ((events & EPOLLOUT) !== 0 && (this.#flags & (WANTS_DRAIN | GONE)) === WANTS_DRAIN) this.#drained();
   }
@@ -151,7 +151,7 @@ export class EpollSocket implements Socket, Pollable {
     }
   }
 
-  #receive(): void {
+  #receive(events: number): void {
     const loop = this.#loop;
     const { calls } = loop;
     const length = calls.recv(this.fd, loop.bufferAddress, this.#chunkBytes);
@@ -163,10 +163,17 @@ export class EpollSocket implements Socket, Pollable {
         this.threw(error);
       }
     } else if (length === 0) this.#end();
-    else {
-      const { errno } = calls;
-      if (errno !== ERRNO.EAGAIN && errno !== ERRNO.EINTR) this.#lost(this.#broken ?? reasonOf(errno));
-    }
+    else this.#notReceived(calls.errno, events);
+  }
+
+  /**
+   * The engine may stop between a system call and the look at errno, and spoil that. An error which was announced
+   * is one, whatever errno says: asked again, the kernel would answer as if the peer had ended in order.
+   */
+  #notReceived(errno: number, events: number): void {
+    const nothing = errno === ERRNO.EAGAIN || errno === ERRNO.EINTR;
+    if (nothing && (events & EPOLLERR) === 0) return;
+    this.#lost(this.#broken ?? reasonOf(nothing ? ERRNO.ECONNRESET : errno));
   }
 
   #end(): void {

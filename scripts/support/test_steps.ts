@@ -72,7 +72,7 @@ function check(name: string, program: string, args: readonly string[]): Step {
 
 function buildStep(): Step {
   const args = ["scripts/build.ts", "--no-try"];
-  return plain("build", ["build", "smoke"], null, () => {
+  return plain("build", ["build", "smoke", "deploy", "epoll"], null, () => {
     return runChild(tool("bun"), args, { timeoutMs: checkStepMs, env: plainEnv });
   });
 }

@@ -95,6 +95,23 @@ const TASKS: Readonly<Record<string, () => Promise<void>>> = {
     }, true);
   },
 
+  /** A background timer beyond what the platform's timers know. */
+  async far() {
+    const { clock } = overEpoll();
+    const calls = EpollSockets.open(() => {})?.loop.calls;
+    if (calls === undefined) throw new Error("no loop");
+    let waits = 0;
+    const wait = calls.wait.bind(calls);
+    calls.wait = (epoll, timeoutMs) => {
+      waits++;
+      return wait(epoll, timeoutMs);
+    };
+    clock.setTimer(2 ** 31 + 1_000, () => say("fired"), true);
+    // Timers of the platform that are due after the one which a number too large would become.
+    for (let i = 0; i < 5; i++) await new Promise((resolve) => setTimeout(resolve, 2));
+    say(`waits ${waits}`);
+  },
+
   /** No descriptor is left when a client comes. */
   async exhausted() {
     overEpoll();

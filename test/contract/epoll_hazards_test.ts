@@ -20,8 +20,9 @@ import { EPOLLHUP, type SystemCalls } from "../../runtime/epoll_calls.ts";
 import { type EpollSocket } from "../../runtime/epoll_socket.ts";
 import { epollTest, WaitWatch } from "../support/epoll.ts";
 import { within } from "../support/watchdog.ts";
-import { poll, turns } from "./watch.ts";
+import { poll } from "./watch.ts";
 
+const EINTR = 4;
 const ENOMEM = 12;
 const ENOSPC = 28;
 const EPIPE = 32;
@@ -232,21 +233,6 @@ epollTest("a paused socket that cannot be watched again is closed", async (socke
 });
 
 epollTest(
-  "a background timer further away than a timer of the platform goes does not wake anybody",
-  async (sockets) => {
-    // What the tests before have closed is over.
-    await turns();
-    const watch = new WaitWatch(sockets.loop);
-    const timer = sockets.setTimer(2 ** 31 + 1_000, () => {}, true);
-    // Timers of the platform that are due after the one which a number too large would become.
-    for (let i = 0; i < 5; i++) await new Promise((resolve) => setTimeout(resolve, 2));
-    assert.equal(watch.waits, 0);
-    timer.cancel();
-    watch.stop();
-  },
-);
-
-epollTest(
   "an IPv6 address with a zone, which is not understood, is refused for what it is",
   async (sockets) => {
     const address = { kind: "tcp", host: "fe80::1%lo", port: 9 } as const;
@@ -264,3 +250,27 @@ epollTest(
     assert.equal(failed.code, "destination_ip_unroutable");
   },
 );
+
+epollTest("a reset whose error number was spoilt is still a reset", async (sockets) => {
+  await connection(sockets, async ({ events, client, ours }) => {
+    const { calls } = sockets.loop;
+    const holder = calls as unknown as Record<string, unknown>;
+    const recv = calls.recv.bind(calls);
+    let failed = 0;
+    holder["recv"] = (...args: Parameters<typeof recv>) => {
+      const length = recv(...args);
+      if (length < 0 && args[0] === ours.fd) {
+        failed++;
+        Object.defineProperty(calls, "errno", { get: () => EINTR, configurable: true });
+      }
+      return length;
+    };
+    client.resetAndDestroy();
+    await poll("closed", () => events.closed.length === 1);
+    delete holder["recv"];
+    delete holder["errno"];
+    assert.equal(failed, 1);
+    assert.equal(events.closed[0]?.code, "reset");
+    assert.equal(events.ended.length, 0);
+  });
+});

@@ -306,6 +306,13 @@ epollTest("a timer in the background fires while something of Bun's keeps the pr
 });
 
 epollTest(
+  "a background timer further away than a timer of the platform goes does not wake anybody",
+  async () => {
+    assert.deepEqual(await new Child("far").end(), ["waits 0"]);
+  },
+);
+
+epollTest(
   "without descriptors nothing spins, all is reported, and accepting goes on when there are some",
   async () => {
     const child = new Child("exhausted", 64);
