@@ -7,7 +7,7 @@
  * too: whatever wakes Bun's loop wakes ours, and the turn ends. What Bun has for later (`setImmediate`, its timers)
  * does not show there, so a wait is never longer than `LONGEST_WAIT_MS`; timers of ours are exact.
  */
-import { readdirSync, readlinkSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import process from "node:process";
 import { clearTimeout, setImmediate, setTimeout } from "node:timers";
 import { EPOLLIN, openSystemCalls, type SystemCalls } from "./epoll_calls.ts";
@@ -19,6 +19,7 @@ const LONGEST_TURN_MS = 1;
 const LONGEST_WAIT_MS = 50;
 /** The platform's timers make a longer time 1 ms. */
 const LONGEST_NAP_MS = 2 ** 31 - 1;
+const O_CLOEXEC = 0o2000000;
 /** Largest chunk that is received at once. */
 export const MAX_CHUNK_BYTES = 256 * 1024;
 /** Views of the receive buffer up to this length are made once. */
@@ -236,7 +237,10 @@ function open(): EpollLoop | null {
   return null;
 }
 
-/** Bun opens one at its start, before anybody else in the process could. */
+/**
+ * Bun opens one at its start, before anybody else in the process could. One that was inherited is not closed on exec,
+ * or it would not be here.
+ */
 function bunEpoll(): number | null {
   let descriptors: string[];
   try {
@@ -245,13 +249,15 @@ function bunEpoll(): number | null {
     // No /proc here, or no descriptor left to read it with.
     return null;
   }
-  const found = descriptors.map(Number).filter((fd) => isEpoll(fd)).sort((a, b) => a - b);
+  const found = descriptors.map(Number).filter((fd) => isOwnEpoll(fd)).sort((a, b) => a - b);
   return found[0] ?? null;
 }
 
-function isEpoll(fd: number): boolean {
+function isOwnEpoll(fd: number): boolean {
   try {
-    return readlinkSync(`/proc/self/fd/${fd}`) === "anon_inode:[eventpoll]";
+    if (readlinkSync(`/proc/self/fd/${fd}`) !== "anon_inode:[eventpoll]") return false;
+    const flags = /^flags:\s*([0-7]+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, "latin1"))?.[1] ?? "0";
+    return (Number.parseInt(flags, 8) & O_CLOEXEC) !== 0;
   } catch {
     return false;
   }
