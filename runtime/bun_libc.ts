@@ -19,7 +19,7 @@ export interface BunFfi {
     symbols: Readonly<Record<string, Signature>>,
   ): { readonly symbols: Readonly<Record<string, unknown>> };
   /** Address of an array's first byte. Arrays without an ArrayBuffer of their own may move between two calls. */
-  ptr(array: ArrayBufferView, offset?: number): number;
+  ptr(array: ArrayBufferView): number;
   readonly read: { i32(address: number, offset: number): number };
 }
 

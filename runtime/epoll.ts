@@ -16,7 +16,8 @@ import type {
   Timer,
 } from "./contract.ts";
 import { EpollDial } from "./epoll_dial.ts";
-import { bindSocket, type EpollHost, EpollListener } from "./epoll_listener.ts";
+import type { EpollHost } from "./epoll_host.ts";
+import { bindSocket, EpollListener } from "./epoll_listener.ts";
 import { type EpollLoop, openEpollLoop } from "./epoll_loop.ts";
 import { HeldSocket } from "./held_socket.ts";
 import { HeapTimer } from "./timer_heap.ts";

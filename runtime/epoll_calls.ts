@@ -373,6 +373,12 @@ export function errnoName(errno: number): string {
   return NAMES.get(errno) ?? `E${errno}`;
 }
 
+/** An error as the other platforms give it, with its name as `code`. */
+export function errnoError(errno: number): Error {
+  const code = errnoName(errno);
+  return Object.assign(new Error(code), { code });
+}
+
 function dotted(bytes: Uint8Array, at: number): string {
   return `${bytes[at]}.${bytes[at + 1]}.${bytes[at + 2]}.${bytes[at + 3]}`;
 }

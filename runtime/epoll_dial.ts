@@ -2,7 +2,7 @@
 import type { Dial, DialEvents, DialOptions, SocketError, Timer } from "./contract.ts";
 import { SocketFailure } from "./contract.ts";
 import { EPOLLIN, EPOLLOUT } from "./epoll_calls.ts";
-import { type EpollHost, failure, isPort } from "./epoll_listener.ts";
+import { type EpollHost, failure, isPort } from "./epoll_host.ts";
 import type { Pollable } from "./epoll_loop.ts";
 import { EpollSocket } from "./epoll_socket.ts";
 import { isIpLiteral } from "./lazy_module.ts";

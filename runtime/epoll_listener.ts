@@ -1,8 +1,9 @@
 /** A TCP listener in the epoll loop. */
 import type { AcceptEvents, Address, HoldOptions, Listener, Timer } from "./contract.ts";
 import { SocketFailure } from "./contract.ts";
-import { EPOLLIN, ERRNO, errnoName, type SystemCalls } from "./epoll_calls.ts";
-import type { EpollLoop, Pollable } from "./epoll_loop.ts";
+import { EPOLLIN, ERRNO, errnoError, type SystemCalls } from "./epoll_calls.ts";
+import { type EpollHost, failure, isPort } from "./epoll_host.ts";
+import type { Pollable } from "./epoll_loop.ts";
 import { EpollSocket } from "./epoll_socket.ts";
 import { socketErrorOf } from "./socket_error.ts";
 import { resolveName } from "./system.ts";
@@ -11,13 +12,6 @@ import { resolveName } from "./system.ts";
 const MAX_ACCEPTED = 64;
 /** How long nothing is accepted after descriptors or memory ran out, or the socket proved to be of no use. */
 const PAUSE_MS = 100;
-
-/** What all parts share. */
-export interface EpollHost {
-  readonly loop: EpollLoop;
-  readonly onHandlerError: (error: unknown) => void;
-  setTimer(ms: number, fire: () => void, background: boolean): Timer;
-}
 
 export interface BoundSocket {
   readonly fd: number;
@@ -101,7 +95,7 @@ export class EpollListener implements Listener, Pollable {
    */
   #rest(errno: number): void {
     try {
-      this.#events.acceptFailed(socketErrorOf(named(errno), "bind"));
+      this.#events.acceptFailed(socketErrorOf(errnoError(errno), "bind"));
     } catch (error) {
       this.#host.onHandlerError(error);
     }
@@ -150,17 +144,3 @@ const NOT_OURS: ReadonlySet<number> = new Set([
   ERRNO.EHOSTDOWN,
   ERRNO.EHOSTUNREACH,
 ]);
-
-export function isPort(port: number): boolean {
-  return Number.isInteger(port) && port >= 0 && port <= 65_535;
-}
-
-export function failure(errno: number, stage: "bind" | "dial"): SocketFailure {
-  const { code, detail } = socketErrorOf(named(errno), stage);
-  return new SocketFailure(code, detail);
-}
-
-function named(errno: number): Error {
-  const code = errnoName(errno);
-  return Object.assign(new Error(code), { code });
-}

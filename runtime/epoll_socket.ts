@@ -1,6 +1,6 @@
 /** An open TCP socket in the epoll loop. What `write` takes the kernel has: nothing is queued here. */
 import type { CloseReason, Socket, SocketEvents } from "./contract.ts";
-import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, ERRNO, errnoName, type Peer } from "./epoll_calls.ts";
+import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, ERRNO, errnoError, type Peer } from "./epoll_calls.ts";
 import { type EpollLoop, MAX_CHUNK_BYTES, type Pollable } from "./epoll_loop.ts";
 import { ABORTED, closeReasonOf, FINISHED } from "./socket_error.ts";
 
@@ -294,5 +294,5 @@ export class EpollSocket implements Socket, Pollable {
 const NOWHERE: Peer = { address: "", port: 0 };
 
 function reasonOf(errno: number): CloseReason {
-  return closeReasonOf(Object.assign(new Error(errnoName(errno)), { code: errnoName(errno) }));
+  return closeReasonOf(errnoError(errno));
 }

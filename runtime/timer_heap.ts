@@ -1,4 +1,7 @@
-/** Timers by the time they are due: a binary heap that a timer can be taken out of. */
+/**
+ * Timers by the time they are due: a binary heap that a timer can be taken out of. Unlike `src/time/time_heap.ts` it
+ * keeps the order of timers that are due at the same time, and adapters know nothing of `src/`.
+ */
 
 export class TimerHeap {
   readonly #heap: HeapTimer[] = [];

@@ -1,6 +1,7 @@
 /** `sluice with-pause`: requests wait while a command runs, and go on whatever becomes of it, or of us. */
 
 import type { CommandExit, CommandProcess, SignalName } from "../../runtime/contract.ts";
+import { exitCodeOf, signalledCode } from "../control/child_exit.ts";
 import { EXIT } from "./exit_code.ts";
 import { printError } from "./output.ts";
 import { ANSWER_MS, printable, usage, type VerbCall, VerbFailure } from "./verb_call.ts";
@@ -9,25 +10,6 @@ import { ANSWER_MS, printable, usage, type VerbCall, VerbFailure } from "./verb_
 const LEASE_MS = 10_000;
 /** Renewed so often within a lease: one renewal may be lost. */
 const RENEWALS = 3;
-/** As shells have it: the command was found but cannot be run, or was not found. */
-const NOT_STARTED = 127;
-
-/** Numbers of signals on Linux, macOS and the BSDs, where they agree; a shell adds 128. */
-const SIGNAL_NUMBERS: Readonly<Record<string, number>> = {
-  SIGHUP: 1,
-  SIGINT: 2,
-  SIGQUIT: 3,
-  SIGILL: 4,
-  SIGTRAP: 5,
-  SIGABRT: 6,
-  SIGFPE: 8,
-  SIGKILL: 9,
-  SIGSEGV: 11,
-  SIGPIPE: 13,
-  SIGALRM: 14,
-  SIGTERM: 15,
-};
-
 export async function withPause(call: VerbCall): Promise<number> {
   const { system, runtime } = call;
   const [program, ...words] = call.args.rest ?? [];
@@ -54,7 +36,7 @@ export async function withPause(call: VerbCall): Promise<number> {
   // Told to stop while it waits: Sluice resumes when we leave.
   signals.whenFirst = () => pausing.cancel();
   const answer = await pausing.answer;
-  if (!answer.ok && signals.any !== "") return 128 + (SIGNAL_NUMBERS[signals.any] ?? 0);
+  if (!answer.ok && signals.any !== "") return signalledCode(signals.any);
   let token: string | null;
   try {
     const paused = call.read(answer);
@@ -72,9 +54,7 @@ export async function withPause(call: VerbCall): Promise<number> {
     : await run(call, [program, ...words], signals);
   stopRenewing();
   if (exit.failure !== "") printError(system, `sluice with-pause: ${program}: ${printable(exit.failure)}\n`);
-  let code: number = exit.failure !== ""
-    ? NOT_STARTED
-    : exit.code ?? 128 + (SIGNAL_NUMBERS[exit.signal] ?? 0);
+  let code: number = exitCodeOf(exit);
   try {
     await call.ask("POST", "/resume", { upstream, ...(token === null ? {} : { token }) }, answerMs);
   } catch (error) {

@@ -29,7 +29,11 @@ const NUMBERS: Readonly<Record<string, number>> = {
 /** The exit code that a shell would show: 0 to 255. */
 export function exitCodeOf({ code, signal, failure }: CommandExit): number {
   if (failure !== "") return NOT_STARTED;
-  if (code !== null) return code;
+  return code ?? signalledCode(signal);
+}
+
+/** The exit code of whoever was ended by that signal. */
+export function signalledCode(signal: string): number {
   return SIGNALLED + (NUMBERS[signal] ?? 0);
 }
 

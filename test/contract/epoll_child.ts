@@ -7,14 +7,7 @@ import process from "node:process";
 import type { Listener, Runtime, Socket, SocketEvents } from "../../runtime/contract.ts";
 import { EpollSockets } from "../../runtime/epoll.ts";
 import { adapterFactory } from "../support/adapter.ts";
-
-const OPTIONS = {
-  address: { kind: "tcp", host: "127.0.0.1", port: 0 },
-  backlog: 16,
-  reusePort: false,
-  tls: null,
-  handshakeTimeoutMs: 1_000,
-} as const;
+import { OPTIONS } from "../support/listen_options.ts";
 
 const make = await adapterFactory();
 let onHandlerError = (error: unknown): void => {

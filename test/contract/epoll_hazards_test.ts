@@ -19,6 +19,7 @@ import type { EpollSockets } from "../../runtime/epoll.ts";
 import { EPOLLHUP, type SystemCalls } from "../../runtime/epoll_calls.ts";
 import { type EpollSocket } from "../../runtime/epoll_socket.ts";
 import { epollTest, WaitWatch } from "../support/epoll.ts";
+import { OPTIONS } from "../support/listen_options.ts";
 import { within } from "../support/watchdog.ts";
 import { poll } from "./watch.ts";
 
@@ -27,14 +28,6 @@ const ENOMEM = 12;
 const ENOSPC = 28;
 const EPIPE = 32;
 const SHUT_RD = 0;
-
-const OPTIONS = {
-  address: { kind: "tcp", host: "127.0.0.1", port: 0 },
-  backlog: 16,
-  reusePort: false,
-  tls: null,
-  handshakeTimeoutMs: 1_000,
-} as const;
 
 /** Keeps what a listener tells. */
 class Accepting implements AcceptEvents {

@@ -9,17 +9,10 @@ import { fileURLToPath } from "node:url";
 import type { Address, Listener, Socket, SocketEvents } from "../../runtime/contract.ts";
 import type { EpollSockets } from "../../runtime/epoll.ts";
 import { epollTest, handlerErrors } from "../support/epoll.ts";
+import { OPTIONS } from "../support/listen_options.ts";
 import { until } from "../support/processes.ts";
 import { within } from "../support/watchdog.ts";
 import { poll } from "./watch.ts";
-
-const OPTIONS = {
-  address: { kind: "tcp", host: "127.0.0.1", port: 0 },
-  backlog: 16,
-  reusePort: false,
-  tls: null,
-  handshakeTimeoutMs: 1_000,
-} as const;
 
 const SILENT: SocketEvents = { data() {}, drained() {}, ended() {}, closed() {} };
 

@@ -2,11 +2,11 @@
 
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import process from "node:process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { runToEnd, ScratchFolder, Serving } from "../smoke/program.ts";
+import { freePort } from "../support/free_port.ts";
 import { childrenOf, ownProgram, until, untilGone } from "../support/processes.ts";
 import { askOnce, RawClient } from "../support/raw_client.ts";
 import { within } from "../support/watchdog.ts";
@@ -74,17 +74,6 @@ async function scene(
     for (const { pid } of left) await untilGone(pid);
     folder.remove();
   }
-}
-
-/** A port that nobody has at this moment. */
-function freePort(): Promise<number> {
-  return new Promise((done) => {
-    const server = createServer();
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => done(address !== null && typeof address === "object" ? address.port : 0));
-    });
-  });
 }
 
 test(

@@ -9,10 +9,10 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { resolve } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { freePort } from "../support/free_port.ts";
 import { childrenOf, untilGone } from "../support/processes.ts";
 import { DeployLoad } from "./deploy_load.ts";
 import { runToEnd, ScratchFolder, Serving } from "./program.ts";
@@ -38,17 +38,6 @@ async function check(name: string, act: () => Promise<string>): Promise<void> {
     failed++;
     console.log(`FAIL ${name}: ${error instanceof Error ? error.message : String(error)}`);
   }
-}
-
-/** A port that nobody has at this moment. */
-function freePort(): Promise<number> {
-  return new Promise((done) => {
-    const server = createServer();
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => done(address !== null && typeof address === "object" ? address.port : 0));
-    });
-  });
 }
 
 function deploy(version: string, env: Readonly<Record<string, string>>): Promise<string> {
