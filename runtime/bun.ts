@@ -35,6 +35,7 @@ import {
   OWNER_HANDLERS,
   type SocketOptions,
 } from "./bun_native.ts";
+import { canReleaseProgram, releaseProgram } from "./bun_program_pages.ts";
 import { BunSocket, type Host } from "./bun_socket.ts";
 import { certificateChooser, serverSession, serverTls } from "./bun_tls.ts";
 import { EpollSockets } from "./epoll.ts";
@@ -98,6 +99,7 @@ export function createBunRuntime(options: RuntimeOptions): Runtime {
       epoll !== null && isPlain(asked) ? epoll.dial(asked, events) : new BunDial(asked, events, host),
     resolve: resolveName,
     releaseMemory: () => Bun.gc(true),
+    ...(canReleaseProgram() ? { releaseProgram } : {}),
     // Detaching frees at once; the collector would find 512 KiB arrays by the dozen.
     discard: (bytes) => void (bytes.buffer as ArrayBuffer).transfer(0),
   } satisfies Runtime;

@@ -447,6 +447,12 @@ export interface Runtime {
   /** Gives memory that is not in use back to the system, where the platform lets us; takes milliseconds. */
   releaseMemory(): void;
   /**
+   * Unmaps the pages of our own executable file: only the start has used most of them. They stay in the system's
+   * page cache, and what is used again comes back by itself, from the disk only if the cache has lost it. Takes
+   * milliseconds and never fails: where it cannot be done nothing happens. Absent but for Bun on Linux.
+   */
+  releaseProgram?(): void;
+  /**
    * Frees an array that nobody uses any more, with its whole buffer, where the platform can do that before its
    * collector does; otherwise nothing happens. What had come with `data` must be an own chunk, and may be given
    * back during that call already. Whoever uses it all the same finds it empty or overwritten.

@@ -57,6 +57,7 @@ export class Sockets {
       dial: (options, events) => platform.dial(options, events),
       resolve: (host) => platform.resolve(host),
       releaseMemory: () => platform.releaseMemory(),
+      releaseProgram: () => platform.releaseProgram?.(),
       discard: platform.discard,
       hold: (options) => platform.hold(options),
       listen: (options, events) => this.#listen(options, events),
