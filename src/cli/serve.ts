@@ -31,6 +31,7 @@ import { openAdmin } from "./open_admin.ts";
 import type { Predecessor } from "./predecessor.ts";
 import { endpointProbe } from "./probe.ts";
 import { type GivenSocket, Sockets } from "./sockets.ts";
+import { releaseStartMemory } from "./start_memory.ts";
 import { Upgrade } from "./upgrade.ts";
 import { versionInfo } from "./version.ts";
 import { workerProcesses } from "./worker_process.ts";
@@ -256,6 +257,8 @@ export async function serve(
       watch = new FileWatch(runtime.clock, system, () => source.files(plane.loaded ?? source.loaded), reload);
     }
     children.start(plane);
+    // The worker that is in this process does it itself.
+    if (count > 1) releaseStartMemory(runtime);
     hooks.onReady?.(started.addresses);
   }
 

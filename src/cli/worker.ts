@@ -23,6 +23,7 @@ import type { Upstream } from "../upstream/upstream.ts";
 import { EventTap } from "./event_tap.ts";
 import { named } from "./files.ts";
 import { Service } from "./service.ts";
+import { releaseStartMemory } from "./start_memory.ts";
 import { workerReport } from "./worker_report.ts";
 import type { Sharing } from "./world.ts";
 
@@ -142,6 +143,7 @@ export class Worker {
     if (bound.ok) {
       this.#phase = "serving";
       this.#send({ type: "listening", addresses: bound.addresses ?? [] });
+      releaseStartMemory(this.#runtime);
     } else {
       this.#phase = "failed";
       this.#send({ type: "failed", failure: bound.failure });

@@ -12,7 +12,7 @@ import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { childrenOf, untilGone } from "../support/processes.ts";
+import { childrenOf, until, untilGone } from "../support/processes.ts";
 import { askOnce, RawClient } from "../support/raw_client.ts";
 import { ScriptedOrigin } from "../support/scripted_origin.ts";
 import { turn } from "../support/watchdog.ts";
@@ -323,6 +323,25 @@ const checks: Check[] = [
       }),
   },
   {
+    name: "what only the start has used is given back, by every process",
+    brief: false,
+    executableOnly: true,
+    run: (command, folder) =>
+      withOrigin(async (origin) => {
+        if (process.platform !== "linux") return;
+        origin.auto(() => "served");
+        const args = ["--to", origin.address, "--workers", "2"];
+        await serving(command, folder, args, async (sluice) => {
+          const pids = [sluice.pid, ...childrenOf(sluice.pid).map(({ pid }) => pid)];
+          assert.equal(pids.length, 3);
+          for (const pid of pids) {
+            await until(`process ${pid} to give back memory`, () => residentKib(pid) < 40 * 1024);
+          }
+          assert.equal((await askOnce(sluice.port, get("/"))).text, "served");
+        });
+      }),
+  },
+  {
     name: "two workers: killing one under load costs its connections only, SIGTERM ends all",
     brief: false,
     run: (command, folder) =>
@@ -357,6 +376,10 @@ const checks: Check[] = [
       }),
   },
 ];
+
+function residentKib(pid: number): number {
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "latin1"))?.[1]);
+}
 
 /** What a client that asks again and again has seen. */
 interface Asked {
