@@ -16,6 +16,7 @@ import {
   versionFault,
 } from "./head_faults.ts";
 import type { Http1Limits } from "./limits.ts";
+import { LineMemo, type RequestLine } from "./line_memo.ts";
 import { SectionMemo } from "./section_memo.ts";
 
 /** What is scanned: a head with its start line, or only the field lines of a trailer section. */
@@ -27,6 +28,7 @@ export type ScanResult = "more" | "done" | "fault";
 const DIGIT_0 = 0x30;
 const DIGIT_1 = 0x31;
 
+const lineMemo = new LineMemo();
 const requestMemo = new SectionMemo();
 const responseMemo = new SectionMemo();
 
@@ -187,11 +189,8 @@ export class HeadScanner {
   take(bytes: Uint8Array, base: number): Head {
     const section = this.#section ?? this.#newSection(bytes, base + this.#fieldsAt);
     if (this.kind === "request") {
-      const methodEnd = this.#methodEnd;
-      const startLine = decodeLatin1(bytes, base, base + this.#fieldsAt);
-      const method = internedMethod(bytes, base, methodEnd, startLine);
-      const target = startLine.slice(methodEnd + 1, this.#targetEnd);
-      return new Head(section, startLine, this.at, this.#minor, method, target, 0, "");
+      const line = lineMemo.find(bytes, base, this.#fieldsAt) ?? this.#newLine(bytes, base);
+      return new Head(section, line.text, this.at, this.#minor, line.method, line.target, 0, "");
     }
     if (this.kind === "response") {
       const reasonFrom = base + STATUS_LINE_BYTES + 1;
@@ -202,6 +201,14 @@ export class HeadScanner {
       return new Head(section, "", this.at, this.#minor, "", "", this.#status, reason);
     }
     return new Head(section, "", this.at, 1, "", "", 0, "");
+  }
+
+  #newLine(bytes: Uint8Array, base: number): RequestLine {
+    const text = decodeLatin1(bytes, base, base + this.#fieldsAt);
+    const method = internedMethod(bytes, base, this.#methodEnd, text);
+    const line = { text, method, target: text.slice(this.#methodEnd + 1, this.#targetEnd) };
+    lineMemo.offer(bytes, base, line);
+    return line;
   }
 
   #newSection(bytes: Uint8Array, from: number): FieldSection {
