@@ -144,7 +144,8 @@ export function renderReference(): string {
     table(["code", "meaning"], EXIT_MEANINGS.map(([code, meaning]) => [String(code), meaning])),
     "## Reason codes\n",
     "Every request that fails has one. It is in the `Proxy-Status` field of the answer, in the access log and in the\n" +
-    "metrics. A star marks names registered by RFC 9209. Status `-`: nobody was left to answer.\n",
+    "metrics. A star marks names registered by RFC 9209. Status `-`: nobody was left to answer. The platform's own words for\n" +
+    "an error are in the logs, the events and the status only, never in an answer.\n",
     table(
       ["code", "status", "side", "meaning"],
       REASON_CODES.map((code) => {

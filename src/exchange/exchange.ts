@@ -25,7 +25,7 @@ import type { Waiter } from "../upstream/waiting_room.ts";
 import { mayServeAgain } from "../upstream/after_reply.ts";
 import { acceptsTrailers, type RequestFields, requestFields } from "./forward_request.ts";
 import type { ExchangeContext, ExchangeSettings } from "./exchange_settings.ts";
-import { faultReason, responseReason, waitReason } from "./failure_reason.ts";
+import { closeWords, faultReason, responseReason, waitReason, waitWords } from "./failure_reason.ts";
 import { interimFields, responseFields, switchFields } from "./forward_response.ts";
 import { sendFailure } from "./local_reply.ts";
 import { type ReasonCode, REASONS } from "./reason.ts";
@@ -227,7 +227,7 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
   waitFailed(failure: WaitFailure, detail: string): void {
     this.#waitOver();
     if (this.#stored !== null) this.#relayStored();
-    else this.#fail(waitReason(failure), detail);
+    else this.#fail(waitReason(failure), detail, waitWords(failure, detail));
   }
 
   // Sending
@@ -339,7 +339,7 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
     if (this.client.responseBegun) {
       this.#cut(code, fault.detail);
     } else {
-      this.#fail(code, fault.detail, fault.status);
+      this.#fail(code, fault.detail, fault.detail, fault.status);
     }
   }
 
@@ -485,9 +485,10 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
 
   upstreamGone(reason: CloseReason): void {
     const begun = this.#connection?.responseBegun === true;
-    if (this.client.responseBegun) this.#cut("http_response_incomplete", reason.detail);
-    else if (begun) this.#fail("http_response_incomplete", reason.detail);
-    else this.#attemptFailed("reset", "connection_terminated", reason.detail);
+    const { detail } = reason;
+    if (this.client.responseBegun) this.#cut("http_response_incomplete", detail);
+    else if (begun) this.#fail("http_response_incomplete", detail, closeWords(reason));
+    else this.#attemptFailed("reset", "connection_terminated", detail, closeWords(reason));
   }
 
   /** The endpoint whose connection is in use; null while there is none. */
@@ -505,7 +506,7 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
       this.#dropConnection();
       this.#cut(what === "write" ? "connection_write_timeout" : "connection_read_timeout", "");
     } else if (what === "head") {
-      this.#attemptFailed("timeout", "http_response_timeout", "");
+      this.#attemptFailed("timeout", "http_response_timeout", "", "");
     } else {
       this.#dropConnection();
       this.#fail(what === "write" ? "connection_write_timeout" : "connection_read_timeout", "");
@@ -582,7 +583,7 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
   }
 
   /** The attempt ended without a byte of a final response. */
-  #attemptFailed(failure: "reset" | "timeout", code: ReasonCode, detail: string): void {
+  #attemptFailed(failure: "reset" | "timeout", code: ReasonCode, detail: string, shown: string): void {
     const connection = this.#connection as UpstreamConnection;
     const endpoint = this.#endpoint as Endpoint;
     const { upstream } = this.settings;
@@ -603,8 +604,8 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
     }
     if (this.#stored !== null) this.#relayStored();
     else if (decision.because === "not_idempotent" || decision.because === "body_not_replayable") {
-      this.#fail(decision.because, code + (detail === "" ? "" : ": " + detail));
-    } else this.#fail(code, detail);
+      this.#fail(decision.because, because(code, detail), because(code, shown));
+    } else this.#fail(code, detail, shown);
   }
 
   /** A retryable status was answered, and its body is complete. */
@@ -645,8 +646,18 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
     this.client.nextRequest();
   }
 
-  /** Answers with the reason, or leaves a client that cannot be answered any more. */
-  #fail(code: ReasonCode, detail: string, status: number = REASONS[code].status): void {
+  /**
+   * Answers with the reason, or leaves a client that cannot be answered any more.
+   *
+   * @param detail for the log
+   * @param shown the part of it that the client may see
+   */
+  #fail(
+    code: ReasonCode,
+    detail: string,
+    shown: string = detail,
+    status: number = REASONS[code].status,
+  ): void {
     if (this.phase === "done") return;
     const { client } = this;
     if (client.responseBegun) {
@@ -674,7 +685,7 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
       reason: code,
       status,
       via: this.context.forward.via,
-      detail,
+      detail: shown,
       date: this.context.date(),
       bodiless: this.head.method === "HEAD",
       fields: "",
@@ -730,4 +741,9 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
     upstream.release(connection, endpoint, keep, this.#retryCounted);
     this.#retryCounted = false;
   }
+}
+
+/** The failure behind a refusal to try again. */
+function because(code: ReasonCode, detail: string): string {
+  return detail === "" ? code : code + ": " + detail;
 }

@@ -1,6 +1,6 @@
 /** From what went wrong in the layers below to the one reason that the client and the log are told. */
 
-import type { SocketErrorCode } from "../../runtime/contract.ts";
+import type { CloseReason, SocketErrorCode } from "../../runtime/contract.ts";
 import type { Fault } from "../http1/fault.ts";
 import type { WaitFailure } from "../upstream/upstream.ts";
 import type { ReasonCode } from "./reason.ts";
@@ -15,6 +15,37 @@ export function waitReason(failure: WaitFailure): ReasonCode {
       return failure;
     default:
       return dialReason(failure);
+  }
+}
+
+/**
+ * What an answer says of a wait without a connection, beside its reason. The detail of a dial is the platform's: it
+ * differs from one to another, may name what is behind us, and is for logs.
+ */
+export function waitWords(failure: WaitFailure, detail: string): string {
+  switch (failure) {
+    case "hold_timeout":
+    case "queue_timeout":
+    case "queue_full":
+    case "shutting_down":
+      return detail;
+    default:
+      return dialReason(failure) === failure ? "" : failure;
+  }
+}
+
+/** What an answer says of an endpoint's connection that has ended; the detail of a failure is the platform's. */
+export function closeWords({ code, detail }: CloseReason): string {
+  switch (code) {
+    case "finished":
+    case "aborted":
+      return detail;
+    case "reset":
+      return "the endpoint reset the connection";
+    case "failed":
+      return "the connection to the endpoint failed";
+    default:
+      return code satisfies never;
   }
 }
 
