@@ -18,8 +18,8 @@ export interface TlsFiles {
   readonly keyFile: string;
 }
 
-/** What may be tried again after bytes were sent. `connect` failures are held, not retried: see `hold`. */
-export type RetryCondition = "connect" | "reset" | "timeout" | 502 | 503 | 504;
+/** After what a request may be tried again of which bytes were sent; one that was not sent is held. */
+export type RetryCondition = "reset" | "timeout" | 502 | 503 | 504;
 
 export interface RetryConfig {
   readonly on: readonly RetryCondition[];

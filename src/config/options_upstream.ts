@@ -103,12 +103,13 @@ export const UPSTREAM_OPTIONS = {
     group: "Choosing and retrying",
     scope: "upstream",
     type: retryConditions(),
-    default: "connect,reset",
-    help: "what to retry after: connect, reset, timeout, 50x",
+    default: "reset",
+    help: "what to retry after: reset, timeout, 502, 503, 504",
     doc:
-      "`connect`: nothing was sent; `hold` decides about that, listed here or not. `reset`: the connection ended before a response " +
-      "began. `timeout`: no response began within `first_byte_timeout`. `502`, `503`, `504`: the endpoint answered that.",
-    example: "[connect, reset, 503]",
+      "`reset`: the connection ended before a response began. `timeout`: no response began within `first_byte_timeout`. " +
+      "`502`, `503`, `504`: the endpoint answered that. About a request that was not sent, because no connection could be " +
+      "opened, `hold` decides alone.",
+    example: "[reset, 503]",
   },
   "retry.methods": {
     group: "Choosing and retrying",

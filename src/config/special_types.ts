@@ -158,10 +158,14 @@ export function hostHeader(): ValueType<UpstreamConfig["hostHeader"]> {
 
 /** Conditions of `retry.on`. */
 export function retryConditions(): ValueType<readonly RetryCondition[]> {
-  const word = oneOf("connect", "reset", "timeout", "502", "503", "504");
+  const word = oneOf("reset", "timeout", "502", "503", "504");
   const item: ValueType<RetryCondition> = {
     ...word,
     parse(raw) {
+      // Other proxies know it, and it would change nothing.
+      if (raw === "connect") {
+        return fault("must not be connect: a request that was not sent is held in any case, see hold");
+      }
       const parsed = word.parse(raw);
       if (!parsed.ok) return parsed;
       switch (parsed.value) {

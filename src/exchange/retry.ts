@@ -11,7 +11,7 @@
 export type AttemptFailure = "reset" | "timeout" | 502 | 503 | 504;
 
 export interface RetryPolicy {
-  readonly on: readonly ("connect" | AttemptFailure)[];
+  readonly on: readonly AttemptFailure[];
   /** Methods that may be sent again, upper case. */
   readonly methods: readonly string[];
   /** Attempts in all, the first included; 0 = as long as the request may be held. */

@@ -71,11 +71,11 @@ function randomConfig(random: Random, calm: boolean, endpoints: number): Config 
   const [route] = base.routes;
   if (upstream === undefined || route === undefined) throw new Error("no upstream");
   const retry: RetryConfig = {
-    on: calm ? ["connect", "reset"] : random.pick<RetryCondition[]>([
-      ["connect", "reset"],
-      ["connect", "reset"],
-      ["connect", "reset", "timeout", 502, 503, 504],
-      ["connect", "reset", 503],
+    on: calm ? ["reset"] : random.pick<RetryCondition[]>([
+      ["reset"],
+      ["reset"],
+      ["reset", "timeout", 502, 503, 504],
+      ["reset", 503],
       [],
     ]),
     methods: upstream.retry.methods,

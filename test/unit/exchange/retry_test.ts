@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { type AttemptFacts, decideRetry, type RetryPolicy } from "../../../src/exchange/retry.ts";
 
 const DEFAULT: RetryPolicy = {
-  on: ["connect", "reset"],
+  on: ["reset"],
   methods: ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"],
   tries: 0,
   unanswered: false,
