@@ -103,7 +103,7 @@ function smokeStep(runtime: RunnerName | null, env: Environment = {}): Step {
     });
     const passed = result.output.match(/^ok /gm)?.length ?? 0;
     const failed = result.output.match(/^FAIL /gm)?.length ?? 0;
-    return judged(result, { passed, failed, skipped: 0, files: null }, 0);
+    return judged(result, { passed, failed, skipped: 0, files: null }, null);
   };
   const name = runtime === null ? "smoke" : `smoke on ${runtime}`;
   return { name, groups: ["smoke"], runtime: null, after: runtime === null ? "build" : null, run };
@@ -119,7 +119,7 @@ function deployStep(env: Environment = {}): Step {
     });
     const passed = result.output.match(/^ok /gm)?.length ?? 0;
     const failed = result.output.match(/^FAIL /gm)?.length ?? 0;
-    return judged(result, { passed, failed, skipped: 0, files: null }, 0);
+    return judged(result, { passed, failed, skipped: 0, files: null }, null);
   };
   return { name: "deploy", groups: ["smoke", "deploy"], runtime: null, after: "build", run };
 }
@@ -148,7 +148,7 @@ function suiteStep(
       // Deno's filter sees names of top-level tests and groups only.
       return { ok: true, counts, note: "no name matches", output: result.output };
     }
-    return judged(result, counts, files.length);
+    return judged(result, counts, grep === "" ? files.length : null);
   };
   return { name: `${suite} on ${runtime}`, groups: [suite], runtime, after: null, run };
 }
@@ -177,14 +177,19 @@ function testArguments(runtime: RunnerName, grep: string, files: readonly string
   }
 }
 
-/** Exit code 0 is not enough: a run without tests, or one that left files out, has proved nothing. */
-function judged(result: ChildResult, counts: TestCounts, files: number): StepResult {
+/**
+ * Exit code 0 is not enough: a run without tests, or one that left files out, has proved nothing.
+ *
+ * @param files how many there are to run; null = not known, since only tests by name were asked for: Deno counts
+ *   the files that have one
+ */
+export function judged(result: ChildResult, counts: TestCounts, files: number | null): StepResult {
   let note = "";
   if (result.timedOut) note = "did not come to an end";
   else if (counts.failed > 0) note = `${counts.failed} failed`;
   else if (result.code !== 0) note = `ended with code ${result.code}`;
   else if (counts.passed === 0) note = "ran no test";
-  else if (counts.files !== null && counts.files < files) {
+  else if (files !== null && counts.files !== null && counts.files < files) {
     note = `ran ${counts.files} of ${files} files`;
   }
   return { ok: note === "", counts, note, output: result.output };
