@@ -67,7 +67,7 @@ export const COMMANDS: readonly Command[] = [
     usage: "--to ADDRESS [options] [-- COMMAND...]",
     summary: "serve requests (what happens without a command)",
     doc:
-      "Serves until it is told to stop. SIGTERM and SIGINT stop gracefully, a second one at once; SIGHUP " +
+      "Serves until it is told to stop. SIGTERM and SIGINT stop gracefully, a second one at once (see drain_timeout); SIGHUP " +
       "reads the configuration anew, SIGUSR1 opens the log files anew, SIGUSR2 replaces the running program (see upgrade). Standard output belongs to the access log, standard error to everything else.",
     configured: true,
     flags: [],

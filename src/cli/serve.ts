@@ -276,6 +276,13 @@ export async function serve(
     });
   }
   const failure = await controller.ended;
+  const lost = controller.dropped;
+  const { hurry } = stopping;
+  if (lost > 0) {
+    const what = `${lost} ${lost === 1 ? "request" : "requests"} dropped`;
+    if (hurry === null) logger.warn("sluice", `drain_timeout is over: ${what}`);
+    else logger.error("sluice", `${hurry}: ${what}`);
+  }
   // No request needs them any more.
   void stopping.second.then(() => children.kill());
   await children.stop();
@@ -285,7 +292,9 @@ export async function serve(
   await commands.flush();
   if (failure === null) logger.info("sluice", "stopped");
   await logger.flush();
-  return failure === null ? children.exitCode : failed(system, failure);
+  if (failure !== null) return failed(system, failure);
+  // The end of the drain time was to be expected; whoever cannot wait for it has to know what that has cost.
+  return lost > 0 && hurry !== null && !config.process.exitWithChild ? EXIT.failed : children.exitCode;
 }
 
 /** How many workers there will be, or why not as many as were asked for. */
@@ -369,6 +378,8 @@ async function announce(
 function stopSignals(system: System): {
   readonly first: Promise<string>;
   readonly second: Promise<void>;
+  /** What the second was, null while there is none. */
+  readonly hurry: string | null;
   /** Somebody asks without a signal. */
   ask(now: boolean): void;
   /** Another process has taken our place. */
@@ -378,17 +389,22 @@ function stopSignals(system: System): {
   const first = Promise.withResolvers<string>();
   const second = Promise.withResolvers<void>();
   let count = 0;
+  let hurry: string | null = null;
+  const now = (what: string) => {
+    hurry ??= what;
+    second.resolve();
+  };
   for (const name of ["SIGTERM", "SIGINT"] as const) {
     system.onSignal(name, () => {
       count++;
       if (count === 1) first.resolve(name);
-      else second.resolve();
+      else now(`${name} while stopping`);
     });
   }
-  const ask = (now: boolean) => {
+  const ask = (atOnce: boolean) => {
     count++;
     first.resolve("stop");
-    if (now) second.resolve();
+    if (atOnce) now("stop --now");
   };
   let gone = false;
   const replaced = (why: string) => {
@@ -396,7 +412,16 @@ function stopSignals(system: System): {
     count++;
     first.resolve(why);
   };
-  return { first: first.promise, second: second.promise, ask, replaced, isReplaced: () => gone };
+  return {
+    first: first.promise,
+    second: second.promise,
+    get hurry() {
+      return hurry;
+    },
+    ask,
+    replaced,
+    isReplaced: () => gone,
+  };
 }
 
 /** What keeps us from listening where only the new configuration says. */

@@ -279,7 +279,7 @@ export class Worker {
       await Promise.race([this.#service.drainAll(), this.#now.promise]);
       await this.#service.close();
     }
-    this.#send({ type: "stopped", report: this.#report() });
+    this.#send({ type: "stopped", report: this.#report(), dropped: this.#service?.front.dropped ?? 0 });
     this.#done.resolve();
   }
 }

@@ -280,7 +280,8 @@ export const SERVER_OPTIONS = {
     help: "how long a stop waits for requests in flight",
     doc:
       "SIGTERM and SIGINT stop gracefully: nothing new is accepted, what is in flight ends, and what is left " +
-      "after this time is cut off. A second signal does not wait.",
+      "after this time is cut off; the log says how many requests that were. A second signal, or `sluice stop --now`, " +
+      "does not wait: the exit code is 1 if that drops requests (unless `exit_with_child` says otherwise), else 0.",
     example: "5s",
   },
   "control": {

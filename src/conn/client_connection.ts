@@ -138,6 +138,12 @@ export class ClientConnection extends Connection implements ClientStream {
     return this.#state === "waiting";
   }
 
+  /** A request has no answer yet, or not all of it has left: to abort now loses it. A tunnel is no request. */
+  get owesAnswer(): boolean {
+    if (this.#state === "raw") return false;
+    return this.backlogBytes > 0 || (this.#state === "exchange" && !this.sendingEnded);
+  }
+
   /** Bytes have come that are not part of the current request. */
   get hasEarlyBytes(): boolean {
     return this.requestDone && this.#unreadBytes > 0;

@@ -83,6 +83,7 @@ export class Controller {
   /** The configuration is being changed: no worker starts meanwhile. */
   #changing = false;
   #killTimer: Timer | null = null;
+  #dropped = 0;
   readonly #started = Promise.withResolvers<Started>();
   readonly #ended = Promise.withResolvers<StartFailure | null>();
   #failure: StartFailure | null = null;
@@ -114,6 +115,11 @@ export class Controller {
   /** Resolves when no worker is left: null after a stop, or why all had to be given up. */
   get ended(): Promise<StartFailure | null> {
     return this.#ended.promise;
+  }
+
+  /** Requests that the stop has cut off, those that a killed worker had when it last told included. */
+  get dropped(): number {
+    return this.#dropped;
   }
 
   /** Process ids of the workers there are. */
@@ -342,6 +348,7 @@ export class Controller {
         return;
       case "stopped":
         seat.state = "stopped";
+        if (this.#phase === "stopping") this.#dropped += message.dropped;
         this.#reported(seat, message.report);
         return;
       case "report":
@@ -390,6 +397,7 @@ export class Controller {
   #exited(seat: Seat, { pid }: WorkerLink, exit: WorkerExit): void {
     const served = seat.state === "listening" ? this.#clock.now() - seat.listeningSince : 0;
     const before = seat.state;
+    if (this.#phase === "stopping" && before !== "stopped") this.#dropped += unanswered(seat.report);
     seat.link = null;
     seat.state = "new";
     this.#ledger.leave(seat.index);
@@ -455,6 +463,11 @@ export class Controller {
     seat.report = report;
     this.#calls.answered(seat.index);
   }
+}
+
+/** Requests that a worker had not answered when it told. */
+function unanswered({ upstreams }: Report): number {
+  return upstreams.reduce((sum, { waiting, inFlight, tunnels }) => sum + waiting + inFlight - tunnels, 0);
 }
 
 function addressesOf(results: readonly OrderResult[]): readonly Address[] | null {

@@ -14,7 +14,7 @@ import type { ReasonCode } from "../exchange/reason.ts";
 import type { Report } from "./report.ts";
 
 /** Both sides are the same program, unless its file was replaced meanwhile: then this tells. */
-export const PROTOCOL = 2;
+export const PROTOCOL = 3;
 
 /** Which of the workers one is. */
 export interface WorkerPlace {
@@ -134,8 +134,8 @@ export type ToController =
   | { readonly type: "away" } & AwayHint
   /** The answer to `report` and, before it begins, to `stop`. */
   | { readonly type: "report"; readonly report: Report }
-  /** Nothing is open any more; the process ends. */
-  | { readonly type: "stopped"; readonly report: Report };
+  /** Nothing is open any more; the process ends. `dropped`: requests that were cut off. */
+  | { readonly type: "stopped"; readonly report: Report; readonly dropped: number };
 
 /** Why a worker cannot serve: `bind` is about an address, `system` about a file. */
 export interface StartFailure {

@@ -101,6 +101,8 @@ export class Front implements RequestHandler {
   #farewell: Farewell | null = null;
   #draining = false;
   #drained: (() => void) | null = null;
+  /** Requests that `abortAll` has cut off. */
+  dropped = 0;
 
   constructor(runtime: Runtime, world: World, observer: FrontObserver) {
     this.#runtime = runtime;
@@ -397,7 +399,10 @@ export class Front implements RequestHandler {
   abortAll(): void {
     this.#farewell?.cancel();
     for (const tunnel of this.#tunnels) tunnel.abort();
-    for (const client of this.#connections) client.abort();
+    for (const client of this.#connections) {
+      if (client.owesAnswer) this.dropped++;
+      client.abort();
+    }
   }
 }
 

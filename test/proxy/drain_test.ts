@@ -83,6 +83,7 @@ test("what is not done in time is cut off, and the record says why", () =>
       await client.readToClose();
       await peer.readToClose();
     }
+    assert.equal(proxy.front.dropped, 2, "a tunnel is no request");
     assert.equal(waiting.client.transcript, "");
     assert.match(relaying.client.transcript, /\r\n3\r\nabc\r\n$/, "no last chunk");
     await proxy.endedAt(2);

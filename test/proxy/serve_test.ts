@@ -4,27 +4,39 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { loadConfig } from "../../src/config/load.ts";
 import { serve } from "../../src/cli/serve.ts";
+import type { SluicePlane } from "../../src/control/control_plane.ts";
 import { adapterFactory } from "../support/adapter.ts";
 import { MemorySystem } from "../support/memory_system.ts";
+import { RawClient } from "../support/raw_client.ts";
+import { ScriptedOrigin } from "../support/scripted_origin.ts";
 import { within } from "../support/watchdog.ts";
 
 /** Serves; resolves when it is ready. `ended` resolves with the exit code. */
-async function start(system: MemorySystem): Promise<{ readonly ended: Promise<number> }> {
+async function start(
+  system: MemorySystem,
+  more: Readonly<Record<string, string[]>> = {},
+): Promise<{ readonly ended: Promise<number>; readonly plane: SluicePlane }> {
+  const own = { listen: ["127.0.0.1:0"], control: ["off"], "port-file": ["port"], "pid-file": ["pid"] };
   const loaded = loadConfig({
-    flags: { to: ["127.0.0.1:9"], listen: ["127.0.0.1:0"], "port-file": ["port"], "pid-file": ["pid"] },
+    flags: { to: ["127.0.0.1:9"], ...own, ...more },
     env: {},
     file: null,
   });
   assert.ok(loaded.ok);
   const runtime = (await adapterFactory())({ onHandlerError: (error) => assert.fail(String(error)) });
   let ended: Promise<number> = Promise.resolve(-1);
+  let made: SluicePlane | null = null;
   await within(
     new Promise<void>((ready) => {
-      ended = serve(runtime, system, loaded.config, { onReady: () => ready() });
+      ended = serve(runtime, system, loaded.config, {
+        onPlane: (plane) => (made = plane),
+        onReady: () => ready(),
+      });
     }),
     "to be ready",
   );
-  return { ended };
+  assert.ok(made !== null);
+  return { ended, plane: made };
 }
 
 test("the files it wrote are gone after the end", async () => {
@@ -45,4 +57,69 @@ test("files that a successor has written meanwhile stay", async () => {
   system.signal("SIGTERM");
   assert.equal(await within(ended, "the end"), 0);
   assert.deepEqual([...system.files], [["port", "4711\n"]]);
+});
+
+/** What a stop does to a Sluice with a request in flight and an idle client. */
+async function stopped(
+  system: MemorySystem,
+  flags: Readonly<Record<string, string[]>>,
+  stop: (plane: SluicePlane, finish: () => Promise<void>) => Promise<void> | void,
+): Promise<number> {
+  const origin = await ScriptedOrigin.listen();
+  const { ended, plane } = await start(system, { to: [origin.address], ...flags });
+  const port = Number(system.files.get("port"));
+  const clients = [await RawClient.connect(port), await RawClient.connect(port)] as const;
+  try {
+    const [asking] = clients;
+    await asking.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    const peer = await origin.accept();
+    await peer.readRequest();
+    await stop(plane, async () => {
+      await peer.respond({ body: "done" });
+      assert.equal((await asking.readResponse()).text, "done");
+    });
+    return await within(ended, "the end");
+  } finally {
+    for (const client of clients) client.destroy();
+    await origin.close();
+  }
+}
+
+test("a second signal that drops a request: exit code 1, and the log says how many", async () => {
+  const system = new MemorySystem();
+  const code = await stopped(system, {}, () => {
+    system.signal("SIGTERM");
+    system.signal("SIGINT");
+  });
+  assert.equal(code, 1);
+  assert.match(system.stderr, / error sluice: SIGINT while stopping: 1 request dropped\n/);
+});
+
+test("stop --now that drops a request: the same", async () => {
+  const system = new MemorySystem();
+  const code = await stopped(system, {}, async (plane) => void await plane.stop(true));
+  assert.equal(code, 1);
+  assert.match(system.stderr, / error sluice: stop --now: 1 request dropped\n/);
+});
+
+test("a second signal with nothing but idle clients: 0", async () => {
+  const system = new MemorySystem();
+  const code = await stopped(system, {}, async (_plane, finish) => {
+    await finish();
+    system.signal("SIGTERM");
+    system.signal("SIGTERM");
+  });
+  assert.equal(code, 0);
+  assert.doesNotMatch(system.stderr, /dropped/);
+});
+
+test("the end of the drain time is a stop in order, and the log says what it has cost", async () => {
+  const system = new MemorySystem();
+  const code = await stopped(
+    system,
+    { "drain-timeout": ["50ms"] },
+    () => void system.signal("SIGTERM"),
+  );
+  assert.equal(code, 0);
+  assert.match(system.stderr, / warn sluice: drain_timeout is over: 1 request dropped\n/);
 });

@@ -7,6 +7,7 @@ import { runToEnd, ScratchFolder, Serving } from "../smoke/program.ts";
 import { childrenOf, ownProgram, until, untilGone } from "../support/processes.ts";
 import { askOnce, RawClient } from "../support/raw_client.ts";
 import { ScriptedOrigin } from "../support/scripted_origin.ts";
+import { within } from "../support/watchdog.ts";
 
 const command = ownProgram();
 /** Deno can only do it on Linux, and neither can the others elsewhere. */
@@ -156,6 +157,22 @@ test("workers: one that is killed takes its own connections with it, and is repl
     for (const client of clients) client.destroy();
     sluice.signal("SIGKILL");
     for (const { pid } of orphans) await untilGone(pid);
+  });
+});
+
+test("workers: a second signal drops what all of them have, and the exit code tells", options, async () => {
+  const origin = await ScriptedOrigin.listen();
+  await scene(["--workers", "2"], origin, async (sluice) => {
+    const clients = await Promise.all(Array.from({ length: 12 }, () => RawClient.connect(sluice.port)));
+    for (const client of clients) await client.send(get("/never"));
+    for (const _ of clients) await (await origin.accept()).readRequest();
+    sluice.terminate();
+    await sluice.said(/stopping, 12 client connections open/);
+    sluice.terminate();
+    const { code, stderr } = await within(sluice.ended, "sluice to stop");
+    assert.equal(code, 1, stderr);
+    assert.match(stderr, /SIGTERM while stopping: 12 requests dropped/);
+    for (const client of clients) client.destroy();
   });
 });
 

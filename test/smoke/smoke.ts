@@ -15,7 +15,7 @@ import { fileURLToPath } from "node:url";
 import { childrenOf, until, untilGone } from "../support/processes.ts";
 import { askOnce, RawClient } from "../support/raw_client.ts";
 import { ScriptedOrigin } from "../support/scripted_origin.ts";
-import { turn } from "../support/watchdog.ts";
+import { turn, within } from "../support/watchdog.ts";
 import { type Command, runToEnd, ScratchFolder, Serving } from "./program.ts";
 
 interface Check {
@@ -290,7 +290,9 @@ const checks: Check[] = [
           await untilRefused(sluice.port);
           sluice.terminate();
           await assert.rejects(asking, "the request is given up");
-          await sluice.untilCleanEnd();
+          const { code, stderr } = await within(sluice.ended, "sluice to stop");
+          assert.equal(code, 1, stderr);
+          assert.match(stderr, /SIGTERM while stopping: 1 request dropped/);
         } finally {
           sluice.kill();
         }

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { retryLeast, shareConfig, shareOf } from "../../../src/control/limits.ts";
 import { PROTOCOL } from "../../../src/control/messages.ts";
-import { emptyReport } from "../../../src/control/report.ts";
+import { emptyReport, totalsOf } from "../../../src/control/report.ts";
 import { restartPause } from "../../../src/control/restart_pause.ts";
 import { ADDRESS, configOf, ControllerScene } from "../../support/controller_scene.ts";
 import { turn } from "../../support/watchdog.ts";
@@ -117,10 +117,44 @@ test("controller: stop asks all, tells what was open, and ends when all have end
     await turn();
     assert.equal(ended, false);
     assert.equal(worker.heard.at(-1)?.type, "stop");
-    worker.say({ type: "stopped", report }).exit();
+    worker.say({ type: "stopped", report, dropped: 2 }).exit();
   }
   assert.equal(await scene.controller.ended, null);
+  assert.equal(scene.controller.dropped, 4);
   assert.deepEqual(scene.events, []);
+});
+
+test("controller: what a worker drops that ends alone is not the stop's doing", async () => {
+  const scene = new ControllerScene(2);
+  await scene.serve();
+  scene.worker(0).say({ type: "stopped", report: emptyReport(), dropped: 5 }).exit();
+  void scene.controller.stop();
+  scene.worker(1).say({ type: "stopped", report: emptyReport(), dropped: 0 }).exit();
+  assert.equal(await scene.controller.ended, null);
+  assert.equal(scene.controller.dropped, 0);
+});
+
+test("controller: one that is killed while it stops has dropped what it had at last", async () => {
+  const scene = new ControllerScene(1);
+  await scene.serve();
+  void scene.controller.stop();
+  const upstream = {
+    name: "app",
+    waiting: 2,
+    waitsMs: [],
+    inFlight: 4,
+    tunnels: 1,
+    totals: totalsOf(null),
+    reasons: {},
+    endpoints: [],
+  };
+  scene.worker(0).say({ type: "report", report: { ...emptyReport(), upstreams: [upstream] } });
+  scene.controller.abort();
+  scene.clock.advance(1_100);
+  assert.equal(scene.worker(0).killed, true);
+  scene.worker(0).exit(null, "SIGKILL");
+  assert.equal(await scene.controller.ended, null);
+  assert.equal(scene.controller.dropped, 5);
 });
 
 test("controller: who does not end in time is killed", async () => {
