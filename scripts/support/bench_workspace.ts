@@ -121,7 +121,7 @@ export class Workspace {
     const [program, ...args] = [...withDescriptors, ...pin, ...launch.command];
     const child = spawn(program as string, args, {
       cwd: root,
-      env: environment(launch.env),
+      env: programEnvironment(process.env, this.folder, launch.env),
       // With a pipe to its input we want to hear its answers, too.
       stdio: [stdin, stdin === "pipe" ? "pipe" : output, error],
     });
@@ -203,10 +203,14 @@ export class Workspace {
   }
 }
 
-/** Ours, without whatever would configure a Sluice. */
-function environment(added: Launch["env"] = {}): NodeJS.ProcessEnv {
-  const clean = Object.entries(process.env).filter(([name]) => !name.startsWith("SLUICE_"));
-  return { ...Object.fromEntries(clean), ...added };
+/** `given` without whatever would configure a Sluice; its control socket is in `folder`, where no other is found. */
+export function programEnvironment(
+  given: NodeJS.ProcessEnv,
+  folder: string,
+  added: Launch["env"] = {},
+): NodeJS.ProcessEnv {
+  const clean = Object.entries(given).filter(([name]) => !name.startsWith("SLUICE_"));
+  return { ...Object.fromEntries(clean), XDG_RUNTIME_DIR: folder, TMPDIR: folder, ...added };
 }
 
 function signal(pids: readonly number[], name: NodeJS.Signals): void {

@@ -30,7 +30,7 @@ const FILES = {
 /** Serves `yaml` until it fails, or until it is ready and told to stop. */
 async function served(yaml: string, system: MemorySystem): Promise<{ code: number; ready: boolean }> {
   const file = { path: "s.yaml", text: yaml };
-  const loaded = loadConfig({ flags: {}, env: {}, file });
+  const loaded = loadConfig({ flags: { control: ["off"] }, env: {}, file });
   assert.ok(loaded.ok, loaded.ok ? "" : loaded.problems.map(formatProblem).join("\n"));
   const runtime = (await adapterFactory())({ onHandlerError: (error) => assert.fail(String(error)) });
   let ready = false;
