@@ -304,7 +304,7 @@ export class Service {
 
   /** Ends everything now. */
   async close(): Promise<void> {
-    this.front.abortAll();
+    await this.front.abortAll();
     this.#retiredTimer?.cancel();
     for (const cancel of this.#drains.values()) cancel();
     for (const upstream of [...this.upstreams, ...this.#retired.map(({ upstream }) => upstream)]) {

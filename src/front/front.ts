@@ -12,7 +12,6 @@ import type {
   Socket,
   SocketError,
   SocketEvents,
-  Timer,
 } from "../../runtime/contract.ts";
 import { ClientConnection, type ClientSettings, type RequestHandler } from "../conn/client_connection.ts";
 import { Exchange } from "../exchange/exchange.ts";
@@ -88,6 +87,8 @@ const MOST_REFUSED = 256;
 /** While stopping, an idle client connection is closed once it has been idle this long: a client that
  * has just been answered may be sending its next request. */
 const DRAIN_IDLE_MS = 1000;
+/** How long an aborted connection may take to tell that it is closed, which it does within the next turn. */
+const CLOSED_MS = 1000;
 
 export class Front implements RequestHandler {
   readonly #runtime: Runtime;
@@ -100,7 +101,7 @@ export class Front implements RequestHandler {
   readonly #tunnels = new Set<Tunnel>();
   #farewell: Farewell | null = null;
   #draining = false;
-  #drained: (() => void) | null = null;
+  #emptied: PromiseWithResolvers<void> | null = null;
   /** Requests that `abortAll` has cut off. */
   dropped = 0;
 
@@ -176,7 +177,9 @@ export class Front implements RequestHandler {
   connectionClosed(client: ClientConnection): void {
     this.#connections.delete(client);
     this.#refused.delete(client);
-    if (this.#draining && this.#connections.size === 0) this.#drained?.();
+    if (this.#connections.size > 0) return;
+    this.#emptied?.resolve();
+    this.#emptied = null;
   }
 
   // Requests
@@ -383,26 +386,30 @@ export class Front implements RequestHandler {
     for (const client of this.#connections) client.drain(turn.now, DRAIN_IDLE_MS);
     turn.end();
     this.#farewell = new Farewell(this.#runtime.clock, turn, [...this.#tunnels], timeoutMs);
-    if (this.#connections.size > 0) {
-      let timer: Timer | null = null;
-      await new Promise<void>((done) => {
-        this.#drained = done;
-        timer = this.#runtime.clock.setTimer(timeoutMs, done);
-      });
-      (timer as Timer | null)?.cancel();
-    }
-    this.abortAll();
+    await this.#untilEmpty(timeoutMs);
+    await this.abortAll();
     await closing;
   }
 
-  /** Ends everything now. */
-  abortAll(): void {
+  /** Settles when no connection is open any more, after `timeoutMs` at the latest. */
+  async #untilEmpty(timeoutMs: number): Promise<void> {
+    if (this.#connections.size === 0) return;
+    this.#emptied ??= Promise.withResolvers();
+    const late = Promise.withResolvers<void>();
+    const timer = this.#runtime.clock.setTimer(timeoutMs, late.resolve);
+    await Promise.race([this.#emptied.promise, late.promise]);
+    timer.cancel();
+  }
+
+  /** Ends everything now, and settles when every connection has told so: only then its request is logged. */
+  async abortAll(): Promise<void> {
     this.#farewell?.cancel();
     for (const tunnel of this.#tunnels) tunnel.abort();
     for (const client of this.#connections) {
       if (client.owesAnswer) this.dropped++;
       client.abort();
     }
+    await this.#untilEmpty(CLOSED_MS);
   }
 }
 

@@ -66,7 +66,7 @@ async function stopped(
   stop: (plane: SluicePlane, finish: () => Promise<void>) => Promise<void> | void,
 ): Promise<number> {
   const origin = await ScriptedOrigin.listen();
-  const { ended, plane } = await start(system, { to: [origin.address], ...flags });
+  const { ended, plane } = await start(system, { to: [origin.address], "access-log": ["json"], ...flags });
   const port = Number(system.files.get("port"));
   const clients = [await RawClient.connect(port), await RawClient.connect(port)] as const;
   try {
@@ -85,6 +85,12 @@ async function stopped(
   }
 }
 
+/** The access log has one line, with that reason. */
+function assertLogged(system: MemorySystem, reason: string): void {
+  const lines = system.stdout.trimEnd().split("\n").map((line) => JSON.parse(line) as { reason: string });
+  assert.deepEqual(lines.map((line) => line.reason), [reason]);
+}
+
 test("a second signal that drops a request: exit code 1, and the log says how many", async () => {
   const system = new MemorySystem();
   const code = await stopped(system, {}, () => {
@@ -93,6 +99,7 @@ test("a second signal that drops a request: exit code 1, and the log says how ma
   });
   assert.equal(code, 1);
   assert.match(system.stderr, / error sluice: SIGINT while stopping: 1 request dropped\n/);
+  assertLogged(system, "shutting_down");
 });
 
 test("stop --now that drops a request: the same", async () => {
@@ -100,6 +107,7 @@ test("stop --now that drops a request: the same", async () => {
   const code = await stopped(system, {}, async (plane) => void await plane.stop(true));
   assert.equal(code, 1);
   assert.match(system.stderr, / error sluice: stop --now: 1 request dropped\n/);
+  assertLogged(system, "shutting_down");
 });
 
 test("a second signal with nothing but idle clients: 0", async () => {
@@ -111,6 +119,7 @@ test("a second signal with nothing but idle clients: 0", async () => {
   });
   assert.equal(code, 0);
   assert.doesNotMatch(system.stderr, /dropped/);
+  assertLogged(system, "");
 });
 
 test("the end of the drain time is a stop in order, and the log says what it has cost", async () => {
@@ -122,4 +131,5 @@ test("the end of the drain time is a stop in order, and the log says what it has
   );
   assert.equal(code, 0);
   assert.match(system.stderr, / warn sluice: drain_timeout is over: 1 request dropped\n/);
+  assertLogged(system, "shutting_down");
 });
