@@ -96,7 +96,9 @@ const SLOT_IDS = new Uint8Array(SLOT_COUNT);
 const SLOT_NAMES: Uint8Array[] = new Array(SLOT_COUNT).fill(NO_BYTES);
 
 function bytesOf(text: string): Uint8Array {
-  return Uint8Array.from(text, (character) => character.charCodeAt(0));
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+  return bytes;
 }
 
 function enter(name: string, id: number): void {

@@ -181,11 +181,15 @@ function word(text: string): string {
   return escapeQuoted(text).replaceAll(" ", "_");
 }
 
-/** `.001` to `.999`, without zeros at the end. Making texts of fractions takes an engine long. */
-const FRACTIONS: readonly string[] = Array.from(
-  { length: 1000 },
-  (_, thousandths) => thousandths === 0 ? "" : String(thousandths / 1000).slice(1),
-);
+/**
+ * `.001` to `.999` by thousandths, without zeros at the end, each made when it is needed first. Making texts of
+ * fractions takes an engine long.
+ */
+const FRACTIONS: string[] = [""];
+
+function fraction(thousandths: number): string {
+  return FRACTIONS[thousandths] ??= String(thousandths / 1000).slice(1);
+}
 
 /** Milliseconds with at most three decimals; a number that JSON can hold, whatever comes in. */
 function ms(value: number): string {
@@ -193,5 +197,5 @@ function ms(value: number): string {
   const micros = Math.round(value * 1000);
   if (!(micros >= 0 && micros < 1e12)) return Number.isFinite(value) ? String(micros / 1000) : "0";
   const whole = Math.floor(micros / 1000);
-  return whole + (FRACTIONS[micros - whole * 1000] as string);
+  return whole + fraction(micros - whole * 1000);
 }
