@@ -6,8 +6,7 @@
 
 import { type CAC, cac } from "cac";
 import { joinWords } from "../config/command_words.ts";
-import { OPTION_BY_FLAG, OPTION_PATHS, optionAt, shortPath } from "../config/options.ts";
-import { flagName } from "../config/option.ts";
+import { OPTION_BY_FLAG, optionAt } from "../config/options.ts";
 import { quoteIfOdd } from "../config/shown.ts";
 import { suggest } from "../config/suggest.ts";
 import { type Command, type CommandName, commandNamed, COMMANDS } from "./commands.ts";
@@ -41,7 +40,7 @@ type Arity = "value" | "boolean" | "none";
 export function parseArguments(argv: readonly string[]): Arguments {
   const problems: string[] = [];
   const prepared = prepare(argv, problems);
-  const parser = parserOf();
+  const parser = parserOf(prepared.names);
   const { options } = parser.parse(["", "", ...prepared.argv], { run: false });
   let command = commandNamed(parser.matchedCommandName ?? "serve") ?? COMMANDS[0];
   if (command === undefined) throw new Error("there are no commands");
@@ -185,17 +184,13 @@ function unknownFlag(flag: string): string {
   return `${quoteIfOdd(flag)}: unknown flag${meant === null ? "" : `; did you mean ${meant}?`}`;
 }
 
-/** All commands with all flags: which flag belongs to which command is checked, and said, later. */
-function parserOf(): CAC {
+/**
+ * All commands, with those flags that were given. Which of them belongs to which command is checked, and said, later;
+ * for each command cac looks at all flags it knows, so it knows no others.
+ */
+function parserOf(names: Iterable<string>): CAC {
   const parser = cac("sluice");
-  for (const path of OPTION_PATHS) {
-    for (const name of new Set([shortPath(path), path])) {
-      parser.option(`${flagName(name)} <value>`, optionAt(path).help);
-    }
-  }
-  for (const name of new Set(COMMANDS.flatMap((command) => command.flags.map((flag) => flag.name)))) {
-    parser.option(`--${name} <value>`, "");
-  }
+  for (const name of names) parser.option(`--${name} <value>`, "");
   for (const command of COMMANDS) {
     parser.command(command.name === "serve" ? "[...words]" : `${command.name} [...words]`, command.summary);
   }
