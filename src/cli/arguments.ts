@@ -40,7 +40,7 @@ type Arity = "value" | "boolean" | "none";
 export function parseArguments(argv: readonly string[]): Arguments {
   const problems: string[] = [];
   const prepared = prepare(argv, problems);
-  const parser = parserOf(prepared.names);
+  const parser = parserOf(prepared);
   const { options } = parser.parse(["", "", ...prepared.argv], { run: false });
   let command = commandNamed(parser.matchedCommandName ?? "serve") ?? COMMANDS[0];
   if (command === undefined) throw new Error("there are no commands");
@@ -185,14 +185,15 @@ function unknownFlag(flag: string): string {
 }
 
 /**
- * All commands, with those flags that were given. Which of them belongs to which command is checked, and said, later;
- * for each command cac looks at all flags it knows, so it knows no others.
+ * A parser of the commands that may be meant, with the flags that were given. Which flag belongs to which command is
+ * checked, and said, later. cac parses all words anew for each command, and looks at each flag it knows meanwhile.
  */
-function parserOf(names: Iterable<string>): CAC {
+function parserOf({ argv, names }: Prepared): CAC {
   const parser = cac("sluice");
   for (const name of names) parser.option(`--${name} <value>`, "");
-  for (const command of COMMANDS) {
-    parser.command(command.name === "serve" ? "[...words]" : `${command.name} [...words]`, command.summary);
+  for (const { name, summary } of COMMANDS) {
+    if (name === "serve") parser.command("[...words]", summary);
+    else if (argv.includes(name)) parser.command(`${name} [...words]`, summary);
   }
   return parser;
 }
