@@ -292,7 +292,8 @@ export const AXES: readonly Axis[] = [
     measure: (ground, size) =>
       ground.with(to(ground, `workers: ${size}\n`), async (sluice, load) => {
         await load.open(sluice.port, AT_ONCE);
-        const cost = await ground.perRequest(sluice, load, [requestOf(HOST, 3)], 0);
+        // Each has a compiler of its own, and it has to have seen as much as the only one of another size.
+        const cost = await ground.perRequest(sluice, load, [requestOf(HOST, 3)], size * 5 * ground.requests);
         return { values: [cost, residentMiB(sluice.running.pid)] };
       }),
   },
