@@ -21,7 +21,6 @@ export function canReleaseProgram(): boolean {
 
 /** See `Runtime.releaseProgram`. 51 KB of smaps, libc included, take 2 ms. */
 export function releaseProgram(): void {
-  if (!canReleaseProgram()) return;
   try {
     const libc = openLibc<Advising>({ madvise: { args: ["usize", "usize", "i32"], returns: "i32" } });
     if (libc === null) return;

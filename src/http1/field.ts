@@ -1,6 +1,7 @@
 /** Field names we know, recognised while a head is scanned. */
 
 import { TOKEN_UNDERSCORE } from "../bytes/character.ts";
+import { encodeLatin1 } from "../bytes/latin1.ts";
 
 /**
  * Ids of known fields, 1 to 30 so that a set of them is an int32 mask (`1 << id`). 0 is any other
@@ -97,7 +98,7 @@ const SLOT_NAMES: Uint8Array[] = new Array(SLOT_COUNT).fill(NO_BYTES);
 
 function bytesOf(text: string): Uint8Array {
   const bytes = new Uint8Array(text.length);
-  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+  encodeLatin1(text, bytes, 0);
   return bytes;
 }
 

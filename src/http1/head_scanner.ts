@@ -16,7 +16,7 @@ import {
   versionFault,
 } from "./head_faults.ts";
 import type { Http1Limits } from "./limits.ts";
-import { LineMemo, type RequestLine } from "./line_memo.ts";
+import { LineMemo } from "./line_memo.ts";
 import { SectionMemo } from "./section_memo.ts";
 
 /** What is scanned: a head with its start line, or only the field lines of a trailer section. */
@@ -189,8 +189,15 @@ export class HeadScanner {
   take(bytes: Uint8Array, base: number): Head {
     const section = this.#section ?? this.#newSection(bytes, base + this.#fieldsAt);
     if (this.kind === "request") {
-      const line = lineMemo.find(bytes, base, this.#fieldsAt) ?? this.#newLine(bytes, base);
-      return new Head(section, line.text, this.at, this.#minor, line.method, line.target, 0, "");
+      const line = lineMemo.find(bytes, base, this.#fieldsAt);
+      if (line !== null) {
+        return new Head(section, line.text, this.at, this.#minor, line.method, line.target, 0, "");
+      }
+      const text = decodeLatin1(bytes, base, base + this.#fieldsAt);
+      const method = internedMethod(bytes, base, this.#methodEnd, text);
+      const target = text.slice(this.#methodEnd + 1, this.#targetEnd);
+      lineMemo.offer(bytes, base, text, method, target);
+      return new Head(section, text, this.at, this.#minor, method, target, 0, "");
     }
     if (this.kind === "response") {
       const reasonFrom = base + STATUS_LINE_BYTES + 1;
@@ -201,14 +208,6 @@ export class HeadScanner {
       return new Head(section, "", this.at, this.#minor, "", "", this.#status, reason);
     }
     return new Head(section, "", this.at, 1, "", "", 0, "");
-  }
-
-  #newLine(bytes: Uint8Array, base: number): RequestLine {
-    const text = decodeLatin1(bytes, base, base + this.#fieldsAt);
-    const method = internedMethod(bytes, base, this.#methodEnd, text);
-    const line = { text, method, target: text.slice(this.#methodEnd + 1, this.#targetEnd) };
-    lineMemo.offer(bytes, base, line);
-    return line;
   }
 
   #newSection(bytes: Uint8Array, from: number): FieldSection {

@@ -10,6 +10,7 @@
  */
 
 import { copyBytes } from "../bytes/copy.ts";
+import { equalBytes } from "../bytes/equal.ts";
 
 /** Places; a power of two. With the longest lines everywhere they hold 64 KiB of bytes and as much text. */
 const PLACES = 256;
@@ -33,32 +34,34 @@ export class LineMemo {
   readonly #lines: (RequestLine | null)[] = new Array<RequestLine | null>(PLACES).fill(null);
   /** What was missed last at each place. */
   readonly #missed = new Int32Array(PLACES);
+  /** After `find`: where the line belongs that was looked for. */
+  #place = 0;
+  #sum = 0;
 
   /** The line that `bytes[from, from + length)` is, CRLF included; null when it is not here. */
   find(bytes: Uint8Array, from: number, length: number): RequestLine | null {
-    const place = placeOf(sumOf(bytes, from, length));
+    const sum = sumOf(bytes, from, length);
+    const place = (sum ^ (sum >>> 8) ^ (sum >>> 16)) & (PLACES - 1);
+    this.#sum = sum;
+    this.#place = place;
     const kept = this.#bytes[place] as Uint8Array | null;
-    if (kept === null || kept.length !== length) return null;
-    for (let i = 0; i < length; i++) {
-      if (kept[i] !== bytes[from + i]) return null;
-    }
+    if (kept === null || kept.length !== length || !equalBytes(kept, length, bytes, from)) return null;
     return this.#lines[place] as RequestLine;
   }
 
   /** After a `find` that failed: what that line is. */
-  offer(bytes: Uint8Array, from: number, line: RequestLine): void {
-    const { length } = line.text;
+  offer(bytes: Uint8Array, from: number, text: string, method: string, target: string): void {
+    const { length } = text;
     if (length > LONGEST_BYTES) return;
-    const sum = sumOf(bytes, from, length);
-    const place = placeOf(sum);
-    if (this.#missed[place] !== sum) {
-      this.#missed[place] = sum;
+    const place = this.#place;
+    if (this.#missed[place] !== this.#sum) {
+      this.#missed[place] = this.#sum;
       return;
     }
     const copy = new Uint8Array(length);
     copyBytes(bytes, from, from + length, copy, 0);
     this.#bytes[place] = copy;
-    this.#lines[place] = line;
+    this.#lines[place] = { text, method, target };
   }
 }
 
@@ -69,8 +72,4 @@ function sumOf(bytes: Uint8Array, from: number, length: number): number {
     sum = (Math.imul(sum, 31) + (bytes[p] as number)) | 0;
   }
   return sum;
-}
-
-function placeOf(sum: number): number {
-  return (sum ^ (sum >>> 8) ^ (sum >>> 16)) & (PLACES - 1);
 }
