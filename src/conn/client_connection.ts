@@ -12,6 +12,7 @@ import { encodeChunkHead, LAST_CHUNK, statusLine } from "../http1/encode.ts";
 import { type Fault, FAULTS } from "../http1/fault.ts";
 import { type BodyKind, requestFraming } from "../http1/framing.ts";
 import type { Head } from "../http1/head.ts";
+import { HeadTexts } from "../http1/head_texts.ts";
 import type { Http1Limits } from "../http1/limits.ts";
 import type { MessageParser } from "../http1/message_parser.ts";
 import { borrowParser, returnParser } from "../http1/parser_pool.ts";
@@ -53,6 +54,7 @@ const PIPELINE_BYTES = 64 * 1024;
 
 type State = "waiting" | "head" | "exchange" | "lingering" | "raw" | "gone";
 
+const knownHeads = new HeadTexts();
 const chunkHead = new Uint8Array(24);
 
 export class ClientConnection extends Connection implements ClientStream {
@@ -444,13 +446,8 @@ export class ClientConnection extends Connection implements ClientStream {
     }
     this.#responseKind = kind;
     this.#persist = persist;
-    // Piece by piece: writing flat strings costs less than joining them first.
-    this.sendText(statusLine(status, reason));
-    this.sendText(fields);
-    if (framing !== "") this.sendText(framing);
-    if (!persist) this.sendText("Connection: close\r\n");
-    else if (this.minor === 0) this.sendText("Connection: keep-alive\r\n");
-    this.sendLineEnd();
+    const option = !persist ? "Connection: close\r\n" : this.minor === 0 ? "Connection: keep-alive\r\n" : "";
+    this.sendLines(knownHeads, statusLine(status, reason), fields, framing, option);
   }
 
   /** Sends the head of a 101 response; what follows on the connection is raw. */

@@ -3,6 +3,7 @@
  */
 
 import type { CloseReason, Socket, SocketEvents } from "../../runtime/contract.ts";
+import type { HeadTexts } from "../http1/head_texts.ts";
 import { Timed } from "../time/deadline_queue.ts";
 import type { OutputOwner } from "./output_buffer.ts";
 import { SendQueue } from "./send_queue.ts";
@@ -60,6 +61,21 @@ export abstract class Connection extends Timed implements SocketEvents, OutputOw
     if (this.#ending !== "open") return;
     this.offeredBytes += text.length;
     this.turn.output.text(this, text);
+  }
+
+  /** Sends a head: up to four texts, "" for none, and the empty line. */
+  protected sendLines(known: HeadTexts, first: string, second: string, third: string, fourth: string): void {
+    const whole = known.joined(first, second, third, fourth);
+    if (whole !== null) {
+      this.sendText(whole);
+      return;
+    }
+    // Piece by piece: writing flat strings costs less than joining them first.
+    this.sendText(first);
+    this.sendText(second);
+    if (third !== "") this.sendText(third);
+    if (fourth !== "") this.sendText(fourth);
+    this.sendLineEnd();
   }
 
   /** Sends CRLF: the end of a line, or of a head. */

@@ -13,6 +13,7 @@ import { type Fault, FAULTS } from "../http1/fault.ts";
 import { type BodyKind, responseFraming } from "../http1/framing.ts";
 import { Field } from "../http1/field.ts";
 import type { Head } from "../http1/head.ts";
+import { HeadTexts } from "../http1/head_texts.ts";
 import type { Http1Limits } from "../http1/limits.ts";
 import type { MessageParser } from "../http1/message_parser.ts";
 import { borrowParser, returnParser } from "../http1/parser_pool.ts";
@@ -34,6 +35,7 @@ export interface UpstreamConnectionOwner {
   busyClosed(connection: UpstreamConnection): void;
 }
 
+const knownHeads = new HeadTexts();
 const chunkHead = new Uint8Array(24);
 
 export class UpstreamConnection extends Connection {
@@ -161,13 +163,12 @@ export class UpstreamConnection extends Connection {
     this.#bodyIdleMs = bodyIdleMs;
     this.#acceptedBefore = this.acceptedBytes;
     this.#offeredBefore = this.offeredBytes;
-    // Piece by piece: writing flat strings costs less than joining them first.
-    this.sendText(startLine);
-    this.sendText(fields);
-    this.sendText(moreFields);
-    if (kind === "length") this.sendText("Content-Length: " + bodyBytes + "\r\n");
-    else if (kind === "chunked") this.sendText("Transfer-Encoding: chunked\r\n");
-    this.sendLineEnd();
+    const framing = kind === "length"
+      ? "Content-Length: " + bodyBytes + "\r\n"
+      : kind === "chunked"
+      ? "Transfer-Encoding: chunked\r\n"
+      : "";
+    this.sendLines(knownHeads, startLine, fields, moreFields, framing);
     this.sentAt = this.turn.now;
     this.setDeadline(this.requestDone ? this.sentAt + firstByteMs : Infinity);
   }

@@ -5,7 +5,7 @@ export const TABLE_STRIDE = 5;
 
 /**
  * A validated header or trailer section. Messages with the same field lines may share one (see
- * section_memo.ts), so it also keeps what has been worked out about them.
+ * prefix_memo.ts), so it also keeps what has been worked out about them.
  */
 export class FieldSection {
   /** Latin-1 of the field lines as received, without the final empty line. */

@@ -26,8 +26,8 @@ const IDENTITY = "identity";
  *   Nothing is allocated; one mask test when neither field is present.
  */
 export function requestFraming(head: Head): BodyKind | Fault {
-  head.bodyBytes = 0;
   const framed = head.known & LENGTH_OR_CODING;
+  head.bodyBytes = 0;
   if (framed === 0) return "none";
   if (framed === LENGTH_OR_CODING) return FAULTS.lengthAndCoding;
   if (framed === 1 << Field.contentLength) return lengthFraming(head);
@@ -56,27 +56,17 @@ export function responseFraming(head: Head, requestMethod: string): BodyKind | F
   const framed = head.known & LENGTH_OR_CODING;
   const bodiless = status === 304 || requestMethod === "HEAD";
   if (framed === 0) {
-    if (bodiless) return "none";
     head.bodyBytes = -1;
-    return "close";
+    return bodiless ? "none" : "close";
   }
   if (framed === LENGTH_OR_CODING) return FAULTS.lengthAndCoding;
   if (framed === 1 << Field.contentLength) {
     const kind = lengthFraming(head);
-    if (!bodiless || typeof kind !== "string") return kind;
-    head.bodyBytes = 0;
-    return "none";
+    return bodiless && typeof kind === "string" ? "none" : kind;
   }
-  if (isIdentity(head)) {
-    if (bodiless) return "none";
-    head.bodyBytes = -1;
-    return "close";
-  }
-  const fault = codingFault(head);
-  if (fault !== null) return fault;
-  if (bodiless) return "none";
   head.bodyBytes = -1;
-  return "chunked";
+  if (isIdentity(head)) return bodiless ? "none" : "close";
+  return codingFault(head) ?? (bodiless ? "none" : "chunked");
 }
 
 function lengthFraming(head: Head): BodyKind | Fault {

@@ -7,7 +7,8 @@ import { equalsIgnoringCase } from "./text.ts";
 export { TABLE_STRIDE };
 
 /**
- * A validated head. It owns all it refers to, so it may be kept as long as the exchange lives. Fields
+ * A validated head. It owns all it refers to, so it may be kept as long as the exchange lives; messages with equal
+ * heads may share one. Fields
  * are in the order and spelling received; names and values are cut out of `text` only when asked for.
  */
 export class Head {
@@ -27,7 +28,10 @@ export class Head {
   readonly status: number;
   /** "" in a request or a trailer section. */
   readonly reason: string;
-  /** Set by the framing functions: length of the body, 0 for none, -1 when only its end will tell. */
+  /**
+   * Set by the framing functions: length of the body, 0 for none, -1 when only its end will tell. Counts only where
+   * there is a body: an answer to HEAD has the same head as one to GET, and may share this object with it.
+   */
   bodyBytes = 0;
 
   constructor(

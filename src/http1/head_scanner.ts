@@ -17,7 +17,7 @@ import {
 } from "./head_faults.ts";
 import type { Http1Limits } from "./limits.ts";
 import { LineMemo } from "./line_memo.ts";
-import { SectionMemo } from "./section_memo.ts";
+import { PrefixMemo } from "./prefix_memo.ts";
 
 /** What is scanned: a head with its start line, or only the field lines of a trailer section. */
 export type SectionKind = "request" | "response" | "trailers";
@@ -29,8 +29,8 @@ const DIGIT_0 = 0x30;
 const DIGIT_1 = 0x31;
 
 const lineMemo = new LineMemo();
-const requestMemo = new SectionMemo();
-const responseMemo = new SectionMemo();
+const requestMemo = new PrefixMemo<FieldSection>();
+const responseMemo = new PrefixMemo<FieldSection>();
 
 /**
  * Scans a section line by line. Offsets are relative to `base`, the place of the section's first

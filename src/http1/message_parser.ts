@@ -11,6 +11,7 @@ import type { ScanResult, SectionKind } from "./head_scanner.ts";
 import { HeadScanner } from "./head_scanner.ts";
 import { cleanHead, findLenientEnd } from "./lenient_head.ts";
 import type { Http1Limits } from "./limits.ts";
+import { PrefixMemo } from "./prefix_memo.ts";
 
 /**
  * - `more`: everything fed is absorbed, the lent bytes may be reused
@@ -34,6 +35,15 @@ const NOTHING = new Uint8Array(0);
 
 /** Scans every section that lies whole in one piece; others get a scanner of their own. */
 const wholeScanner = new HeadScanner();
+
+/** A head that was accepted under these limits; other limits have to look for themselves. */
+interface KnownHead {
+  readonly head: Head;
+  readonly limits: Http1Limits;
+}
+
+const requestHeads = new PrefixMemo<KnownHead>();
+const responseHeads = new PrefixMemo<KnownHead>();
 
 /**
  * Parses the messages of one direction. Bytes given to `feed` are lent until `next` answers "more" or
@@ -223,12 +233,24 @@ export class MessageParser {
     const base = stored === null ? this.#at : stored.from;
     const available = (stored === null ? this.#to : stored.to) - base;
     const end = base + (available > maxBytes ? maxBytes : available);
+    const memo = kind === "request" ? requestHeads : kind === "response" ? responseHeads : null;
+    const known = memo === null ? null : memo.find(bytes, base, end);
+    if (memo !== null && known !== null && known.limits === this.#limits) {
+      this.#consume(memo.foundBytes);
+      return this.#headComplete(known.head);
+    }
     const scanner = wholeScanner;
     scanner.begin(kind);
     const result = scanner.scan(bytes, base, end, this.#limits);
     if (result === "done") {
       this.#consume(scanner.at);
-      return this.#finishSection(scanner, bytes, base);
+      const event = this.#finishSection(scanner, bytes, base);
+      if (memo !== null && this.head !== null) {
+        const found = { head: this.head, limits: this.#limits };
+        if (known === null) memo.offer(bytes, base, base + scanner.at, found);
+        else memo.renew(found);
+      }
+      return event;
     }
     if (result === "fault" && scanner.fault !== null) {
       // A line is judged when it is complete, so that the verdict does not depend on the split.
@@ -301,7 +323,11 @@ export class MessageParser {
       this.trailers = section;
       return this.#endMessage();
     }
-    this.head = section;
+    return this.#headComplete(section);
+  }
+
+  #headComplete(head: Head): "head" {
+    this.head = head;
     this.#emptyLines = 0;
     this.#state = "framing";
     return "head";

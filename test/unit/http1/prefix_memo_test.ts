@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FieldSection } from "../../../src/http1/field_section.ts";
-import { SectionMemo } from "../../../src/http1/section_memo.ts";
+import { PrefixMemo } from "../../../src/http1/prefix_memo.ts";
 import { DEFAULT_LIMITS } from "../../../src/http1/limits.ts";
 import { MessageParser } from "../../../src/http1/message_parser.ts";
 
@@ -15,7 +15,7 @@ function section(text: string): FieldSection {
   return new FieldSection(text, [], 0, 0);
 }
 
-function look(memo: SectionMemo, text: string, after = ""): string | null {
+function look(memo: PrefixMemo<FieldSection>, text: string, after = ""): string | null {
   const all = bytes("....." + text + after);
   const found = memo.find(all, 5, all.length);
   if (found === null) memo.offer(all, 5, 5 + text.length, section(text));
@@ -26,7 +26,7 @@ function look(memo: SectionMemo, text: string, after = ""): string | null {
 const FIELDS = "Host: a\r\nUser-Agent: something of a usual length/1.0\r\nAccept: */*\r\n\r\n";
 
 test("a section is kept when it is seen twice, and found from then on", () => {
-  const memo = new SectionMemo();
+  const memo = new PrefixMemo<FieldSection>();
   assert.equal(look(memo, FIELDS), null);
   assert.equal(look(memo, FIELDS), null);
   assert.equal(look(memo, FIELDS), FIELDS);
@@ -34,7 +34,7 @@ test("a section is kept when it is seen twice, and found from then on", () => {
 });
 
 test("one that differs anywhere, or is not all there, is not found", () => {
-  const memo = new SectionMemo();
+  const memo = new PrefixMemo<FieldSection>();
   for (let i = 0; i < 3; i++) look(memo, FIELDS);
   for (let at = 0; at < FIELDS.length; at++) {
     const other = bytes(FIELDS);
@@ -45,7 +45,7 @@ test("one that differs anywhere, or is not all there, is not found", () => {
 });
 
 test("sections that are never repeated do not drive out one that is", () => {
-  const memo = new SectionMemo();
+  const memo = new PrefixMemo<FieldSection>();
   for (let i = 0; i < 3; i++) look(memo, FIELDS);
   for (let i = 0; i < 1000; i++) {
     look(memo, FIELDS.replace("*/*", `${i}`));
@@ -54,7 +54,7 @@ test("sections that are never repeated do not drive out one that is", () => {
 });
 
 test("a new habit takes the place of an old one", () => {
-  const memo = new SectionMemo();
+  const memo = new PrefixMemo<FieldSection>();
   for (let i = 0; i < 3; i++) look(memo, FIELDS);
   const next = FIELDS.replace("*/*", "a/b");
   let tries = 0;
@@ -63,7 +63,7 @@ test("a new habit takes the place of an old one", () => {
 });
 
 test("a section that is too long is never kept", () => {
-  const memo = new SectionMemo();
+  const memo = new PrefixMemo<FieldSection>();
   const long = FIELDS.replace("*/*", "x".repeat(5000));
   for (let i = 0; i < 30; i++) assert.equal(look(memo, long), null);
 });
@@ -92,6 +92,72 @@ test("a recognised section tells the same, whatever its request line", () => {
     for (const [i, line] of lines.entries()) {
       assert.deepEqual(told(parser, bytes(`${line}\r\n${fields}`)), fresh[i]);
     }
+  }
+});
+
+test("what is found can be given another meaning", () => {
+  const memo = new PrefixMemo<FieldSection>();
+  for (let i = 0; i < 3; i++) look(memo, FIELDS);
+  const other = section(FIELDS);
+  memo.renew(other);
+  const all = bytes(FIELDS);
+  assert.equal(memo.find(all, 0, all.length), other);
+});
+
+test("an equal head is the same object, whatever follows it and however often it comes", () => {
+  const head = "GET /whole HTTP/1.1\r\nHost: whole.example\r\nAccept: text/html, text/plain\r\n\r\n";
+  const headOf = (after: string): unknown => {
+    const parser = new MessageParser("request", DEFAULT_LIMITS);
+    parser.feed(bytes(head + after));
+    assert.equal(parser.next(), "head");
+    return parser.head;
+  };
+  // The memo is the process's: something else may have to give up its place first.
+  let known = headOf("");
+  for (let tries = 0; headOf("") !== known; known = headOf("")) assert.ok(++tries < 20);
+  for (const after of ["", "GET /next", head]) assert.equal(headOf(after), known);
+  const parser = new MessageParser("request", DEFAULT_LIMITS);
+  // Byte by byte nothing is recognised, and nothing is different.
+  for (const byte of bytes(head)) {
+    assert.equal(parser.next(), "more");
+    parser.feed(Uint8Array.of(byte));
+  }
+  assert.equal(parser.next(), "head");
+  assert.notEqual(parser.head, known);
+  assert.deepEqual(parser.head, known);
+});
+
+test("other limits do not take over what was accepted, and are recognised in their turn", () => {
+  const message = bytes("GET /renewed HTTP/1.1\r\nHost: renewed.example\r\n\r\n");
+  for (let i = 0; i < 4; i++) told(new MessageParser("request", DEFAULT_LIMITS), message);
+  const strict = { ...DEFAULT_LIMITS, maxTargetBytes: 3 };
+  for (let i = 0; i < 3; i++) {
+    assert.equal(told(new MessageParser("request", strict), message), "target_too_long");
+  }
+  const generous = { ...DEFAULT_LIMITS, maxFields: 7 };
+  const accepted = (): unknown => {
+    const parser = new MessageParser("request", generous);
+    parser.feed(message.slice());
+    assert.equal(parser.next(), "head");
+    return parser.head;
+  };
+  let known = accepted();
+  for (let tries = 0; accepted() !== known; known = accepted()) assert.ok(++tries < 20);
+});
+
+test("a recognised response head leaves its body, and the next message, where they are", () => {
+  const head = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nETag: memo\r\n\r\n";
+  for (let i = 0; i < 4; i++) {
+    const parser = new MessageParser("response", DEFAULT_LIMITS);
+    parser.feed(bytes(head + "bodyHTTP"));
+    assert.equal(parser.next(), "head");
+    parser.startBody("length", 4);
+    assert.equal(parser.next(), "data");
+    assert.equal(parser.dataFrom, head.length);
+    assert.equal(parser.dataTo, head.length + 4);
+    assert.equal(parser.dataRoom, head.length);
+    assert.equal(parser.next(), "end");
+    assert.equal(parser.unreadBytes, 4);
   }
 });
 
