@@ -3,6 +3,9 @@
 /** Entries of `FieldSection.table` per field. */
 export const TABLE_STRIDE = 5;
 
+/** Content-Length has not been looked at. */
+export const LENGTH_UNREAD = -3;
+
 /**
  * A validated header or trailer section. Messages with the same field lines may share one (see
  * prefix_memo.ts), so it also keeps what has been worked out about them.
@@ -27,8 +30,8 @@ export class FieldSection {
   hostIsValid = -1;
   /** Value of the first Host, "" without one; null before it was asked for. */
   host: string | null = null;
-  /** What `contentLength` found; NaN before. */
-  contentLength = NaN;
+  /** What `contentLength` found; `LENGTH_UNREAD` before. A small integer at all times suits compilers. */
+  contentLength = LENGTH_UNREAD;
   /** What whoever writes logs keeps about it. */
   logged: object | null = null;
   /** The mask of the last `keptFields` without names, and what it gave; -1 = none (bit 0 is never set). */

@@ -4,6 +4,7 @@ import { DIGIT_0, DIGIT_9 } from "../bytes/character.ts";
 import type { Fault } from "./fault.ts";
 import { FAULTS } from "./fault.ts";
 import { Field } from "./field.ts";
+import { LENGTH_UNREAD } from "./field_section.ts";
 import type { Head } from "./head.ts";
 import { TABLE_STRIDE } from "./head.ts";
 import { equalsIgnoringCase, isToken, trimOws } from "./text.ts";
@@ -72,7 +73,7 @@ export function responseFraming(head: Head, requestMethod: string): BodyKind | F
 function lengthFraming(head: Head): BodyKind | Fault {
   if (head.isRepeated(Field.contentLength)) return FAULTS.manyLengths;
   const { section } = head;
-  if (Number.isNaN(section.contentLength)) section.contentLength = contentLength(head);
+  if (section.contentLength === LENGTH_UNREAD) section.contentLength = contentLength(head);
   const length = section.contentLength;
   if (length < 0) return length === LENGTH_TOO_LARGE ? FAULTS.lengthTooLarge : FAULTS.lengthValue;
   head.bodyBytes = length;
