@@ -379,8 +379,21 @@ export function errnoError(errno: number): Error {
   return Object.assign(new Error(code), { code });
 }
 
+/** Connections come several at a time from one client: they share the text that was made last. */
+let lastAddress = 0;
+let lastText = "0.0.0.0";
+
 function dotted(bytes: Uint8Array, at: number): string {
-  return `${bytes[at]}.${bytes[at + 1]}.${bytes[at + 2]}.${bytes[at + 3]}`;
+  const a = bytes[at] as number;
+  const b = bytes[at + 1] as number;
+  const c = bytes[at + 2] as number;
+  const d = bytes[at + 3] as number;
+  const address = a << 24 | b << 16 | c << 8 | d;
+  if (address !== lastAddress) {
+    lastText = `${a}.${b}.${c}.${d}`;
+    lastAddress = address;
+  }
+  return lastText;
 }
 
 /**

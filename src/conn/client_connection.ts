@@ -52,6 +52,21 @@ const LINGER_BYTES = 1024 * 1024;
 /** Bytes of pipelined requests kept while one is being answered; then reading pauses. */
 const PIPELINE_BYTES = 64 * 1024;
 
+/** What a connection has done since its last answer. */
+interface Lingering {
+  /** Received and thrown away. */
+  bytes: number;
+  /** Monotonic milliseconds after which reading on ends in any case. */
+  readonly until: number;
+}
+
+/** Field lines that say where a connection's requests come from. */
+export interface ForwardedLines {
+  /** What they depend on, besides the connection. */
+  readonly key: string;
+  readonly text: string;
+}
+
 type State = "waiting" | "head" | "exchange" | "lingering" | "raw" | "gone";
 
 const knownHeads = new HeadTexts();
@@ -69,21 +84,18 @@ export class ClientConnection extends Connection implements ClientStream {
   requestDone = true;
   /** HTTP minor version of the current request. */
   minor: 0 | 1 = 1;
-  #method = "";
   #persist = false;
   /** The client asked for the end of the connection after this response: it sends nothing more. */
   #closeExpected = false;
-  #responseKind: ResponseBody | "chunked" = "none";
-  #responseBegun = false;
+  /** How the body of the response is framed; null until its head has been sent. */
+  #responseKind: ResponseBody | "chunked" | null = null;
   #clientEnded = false;
   #advancing = false;
   #readPaused = false;
   #bodyPaused = false;
   /** The client has been asked for the request body, or has begun to send it. */
   #bodyExpected = false;
-  #lingered = 0;
-  /** Monotonic milliseconds after which reading on ends in any case. */
-  #lingerUntil = 0;
+  #lingering: Lingering | null = null;
   /** No further request is wanted on this connection. */
   #draining = false;
   /** How long it may be idle between requests. */
@@ -98,19 +110,14 @@ export class ClientConnection extends Connection implements ClientStream {
   idleSince: number;
   #remoteAddress: string | null = null;
   #remotePort = -1;
-  /** Text that depends on the connection only, for whoever builds forwarded fields. */
-  forwardedText = "";
-  forwardedFor: string | null = null;
+  /** Field lines that its last request was forwarded with; several connections may share them. */
+  forwarded: ForwardedLines | null = null;
   /** Whether the peer's own forwarding fields are believed. */
   trusted = false;
-  /** The listener speaks TLS. */
-  readonly secure: boolean;
-
   constructor(turn: Turn, socket: Socket, settings: ClientSettings, handler: RequestHandler) {
     super(turn, socket);
     this.#settings = settings;
     this.#handler = handler;
-    this.secure = socket.tls !== null;
     this.idleSince = turn.now;
     this.#idleMs = settings.keepAliveTimeoutMs;
     this.setDeadline(this.idleSince + settings.headTimeoutMs);
@@ -118,6 +125,11 @@ export class ClientConnection extends Connection implements ClientStream {
 
   get state(): State {
     return this.#state;
+  }
+
+  /** The listener speaks TLS. */
+  get secure(): boolean {
+    return this.socket.tls !== null;
   }
 
   /** Asking the platform takes a system call or two. */
@@ -132,7 +144,7 @@ export class ClientConnection extends Connection implements ClientStream {
 
   /** Whether a response head has been sent for the current request. */
   get responseBegun(): boolean {
-    return this.#responseBegun;
+    return this.#responseKind !== null;
   }
 
   /** Between requests, nothing pending. */
@@ -161,8 +173,8 @@ export class ClientConnection extends Connection implements ClientStream {
   protected override received(bytes: Uint8Array): void {
     this.receivedBytes += bytes.length;
     if (this.#state === "lingering") {
-      this.#lingered += bytes.length;
-      if (this.#lingered > LINGER_BYTES) this.abort();
+      const lingering = this.#lingering;
+      if (lingering !== null && (lingering.bytes += bytes.length) > LINGER_BYTES) this.abort();
       else if (this.backlogBytes === 0) this.#awaitSilence();
       return;
     }
@@ -256,8 +268,7 @@ export class ClientConnection extends Connection implements ClientStream {
     if (this.#state === "waiting") this.requestBeganAt = this.turn.now;
     this.#state = "exchange";
     this.requests++;
-    this.#responseBegun = false;
-    this.#method = head.method;
+    this.#responseKind = null;
     this.minor = head.minor;
     this.requestDone = false;
     this.#bodyPaused = false;
@@ -300,9 +311,8 @@ export class ClientConnection extends Connection implements ClientStream {
     } else {
       this.#state = "exchange";
       this.requests++;
-      this.#responseBegun = false;
+      this.#responseKind = null;
       this.minor = 1;
-      this.#method = "";
       this.#refuse(fault, null);
     }
   }
@@ -417,7 +427,7 @@ export class ClientConnection extends Connection implements ClientStream {
   // Sending
 
   sendInterim(status: number, reason: string, fields: string): void {
-    if (this.minor === 0 || this.#state !== "exchange" || this.#responseBegun) return;
+    if (this.minor === 0 || this.#state !== "exchange" || this.responseBegun) return;
     this.sendText("HTTP/1.1 " + status + " " + reason + "\r\n" + fields + "\r\n");
     if (this.backlogBytes > 0) this.#watchSending();
   }
@@ -430,7 +440,6 @@ export class ClientConnection extends Connection implements ClientStream {
     bodyBytes: number,
     close: boolean,
   ): void {
-    this.#responseBegun = true;
     let kind: ResponseBody | "chunked" = body;
     let framing = "";
     let persist = this.#persist && !close && this.requestDone && !this.#draining;
@@ -452,7 +461,7 @@ export class ClientConnection extends Connection implements ClientStream {
 
   /** Sends the head of a 101 response; what follows on the connection is raw. */
   sendSwitch(reason: string, fields: string): void {
-    this.#responseBegun = true;
+    this.#responseKind = "none";
     this.#persist = false;
     this.sendText("HTTP/1.1 101 " + reason + "\r\n" + fields + "\r\n");
   }
@@ -515,19 +524,21 @@ export class ClientConnection extends Connection implements ClientStream {
     this.#parser?.takeUnread();
     this.#resumeReading();
     this.finish();
-    this.#lingerUntil = this.turn.now + LINGER_TOTAL_MS;
+    this.#lingering = { bytes: 0, until: this.turn.now + LINGER_TOTAL_MS };
     if (this.backlogBytes > 0) this.#watchSending();
     else this.#awaitSilence();
   }
 
   #awaitSilence(): void {
-    this.setDeadline(Math.min(this.turn.now + LINGER_MS, Math.max(this.#lingerUntil, this.turn.now)));
+    const { now } = this.turn;
+    this.setDeadline(Math.min(now + LINGER_MS, Math.max(this.#lingering?.until ?? now, now)));
   }
 
   sendCut(): void {
     this.events = null;
     this.#persist = false;
-    if (!this.#responseBegun || this.#responseKind === "stream" || this.#responseKind === "none") {
+    const kind = this.#responseKind;
+    if (kind === null || kind === "stream" || kind === "none") {
       // Nothing but a reset tells the client that a body delimited by the end is not complete.
       this.abort();
       return;
@@ -613,10 +624,5 @@ export class ClientConnection extends Connection implements ClientStream {
     const early = this.#parser?.takeUnread() ?? null;
     this.#resumeReading();
     return early;
-  }
-
-  /** Method of the current request, for logs. */
-  get method(): string {
-    return this.#method;
   }
 }

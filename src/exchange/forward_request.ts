@@ -3,7 +3,7 @@
  * what tells the endpoint where the request came from.
  */
 
-import type { ClientConnection } from "../conn/client_connection.ts";
+import type { ClientConnection, ForwardedLines } from "../conn/client_connection.ts";
 import { ConnectionOption, connectionOptions, namedOptions } from "../http1/connection_options.ts";
 import { keptFields } from "../http1/encode.ts";
 import { Field } from "../http1/field.ts";
@@ -110,33 +110,27 @@ function forwardedLines(
     return forwardedByTrusted(head, client, settings, clientHost);
   }
   const cacheKey = head.minor === 1 ? clientHost : "1.0 " + clientHost;
-  if (client.forwardedFor === cacheKey) return client.forwardedText;
+  if (client.forwarded?.key === cacheKey) return client.forwarded.text;
   const { secure, remoteAddress } = client;
-  let text = "";
   if (
-    lastSettings === settings && lastKey === cacheKey && lastAddress === remoteAddress &&
-    lastSecure === secure
+    lastSettings !== settings || last.key !== cacheKey || lastAddress !== remoteAddress ||
+    lastSecure !== secure
   ) {
-    text = lastText;
-  } else {
-    text = untrustedLines(head, secure ? "https" : "http", remoteAddress, settings, clientHost);
+    const text = untrustedLines(head, secure ? "https" : "http", remoteAddress, settings, clientHost);
+    last = { key: cacheKey, text };
     lastSettings = settings;
-    lastKey = cacheKey;
     lastAddress = remoteAddress;
     lastSecure = secure;
-    lastText = text;
   }
-  client.forwardedFor = cacheKey;
-  client.forwardedText = text;
-  return text;
+  client.forwarded = last;
+  return last.text;
 }
 
 // Clients open several connections at a time: those share the text made last.
+let last: ForwardedLines = { key: "", text: "" };
 let lastSettings: ForwardSettings | null = null;
-let lastKey = "";
 let lastAddress = "";
 let lastSecure = false;
-let lastText = "";
 
 function untrustedLines(
   head: Head,

@@ -39,3 +39,10 @@ test("errors have the names that the other platforms give, or their number", () 
   assert.equal(errnoName(28), "ENOSPC");
   assert.equal(errnoName(9999), "E9999");
 });
+
+test("addresses that take turns are told apart", () => {
+  const mapped = (last: number): Uint8Array =>
+    Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 127, 0, 0, last);
+  const told = [1, 1, 2, 1, 2, 2].map((last) => ipv6Text(mapped(last)));
+  assert.deepEqual(told, [1, 1, 2, 1, 2, 2].map((last) => `127.0.0.${last}`));
+});
