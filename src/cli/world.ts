@@ -11,7 +11,7 @@ import type { Tunnel } from "../exchange/tunnel.ts";
 import type { Route, World } from "../front/front.ts";
 import { Router } from "../front/router.ts";
 import { TrustedPeers } from "../front/trusted_peers.ts";
-import { DEFAULT_LIMITS, type Http1Limits } from "../http1/limits.ts";
+import { DEFAULT_LIMITS, sharedLimits } from "../http1/limits.ts";
 import { HttpDate } from "../time/http_date.ts";
 import type { Endpoint, EndpointSettings } from "../upstream/endpoint.ts";
 import { Upstream, type UpstreamObserver, type UpstreamSettings } from "../upstream/upstream.ts";
@@ -65,13 +65,13 @@ export async function buildWorld(
 ): Promise<BuiltWorld> {
   const { server } = config;
   const date = new HttpDate(runtime.clock);
-  const limits: Http1Limits = {
+  const limits = sharedLimits({
     ...DEFAULT_LIMITS,
     maxHeadBytes: server.maxHeadBytes,
     maxTargetBytes: server.maxTargetBytes,
     maxFields: server.maxFields,
-  };
-  const upstreamLimits: Http1Limits = { ...limits, lenientResponses: server.lenientUpstream };
+  });
+  const upstreamLimits = sharedLimits({ ...limits, lenientResponses: server.lenientUpstream });
   const settings = new Map<string, ExchangeSettings>();
   const upstreams: Upstream[] = [];
   const changed: (readonly [Upstream, UpstreamSettings])[] = [];

@@ -12,8 +12,8 @@ import { encodeChunkHead, LAST_CHUNK, statusLine } from "../http1/encode.ts";
 import { type Fault, FAULTS } from "../http1/fault.ts";
 import { type BodyKind, requestFraming } from "../http1/framing.ts";
 import type { Head } from "../http1/head.ts";
-import { HeadTexts } from "../http1/head_texts.ts";
 import type { Http1Limits } from "../http1/limits.ts";
+import type { WrittenHead } from "../http1/written_head.ts";
 import type { MessageParser } from "../http1/message_parser.ts";
 import { borrowParser, returnParser } from "../http1/parser_pool.ts";
 import { requestPersists } from "../http1/persistence.ts";
@@ -52,7 +52,7 @@ const LINGER_BYTES = 1024 * 1024;
 /** Bytes of pipelined requests kept while one is being answered; then reading pauses. */
 const PIPELINE_BYTES = 64 * 1024;
 
-/** What a connection has done since its last answer. */
+/** Reading on after the last answer. */
 interface Lingering {
   /** Received and thrown away. */
   bytes: number;
@@ -62,14 +62,14 @@ interface Lingering {
 
 /** Field lines that say where a connection's requests come from. */
 export interface ForwardedLines {
-  /** What they depend on, besides the connection. */
+  /** What they depend on, besides the connection's ends. */
+  readonly settings: object;
   readonly key: string;
   readonly text: string;
 }
 
 type State = "waiting" | "head" | "exchange" | "lingering" | "raw" | "gone";
 
-const knownHeads = new HeadTexts();
 const chunkHead = new Uint8Array(24);
 
 export class ClientConnection extends Connection implements ClientStream {
@@ -110,10 +110,11 @@ export class ClientConnection extends Connection implements ClientStream {
   idleSince: number;
   #remoteAddress: string | null = null;
   #remotePort = -1;
-  /** Field lines that its last request was forwarded with; several connections may share them. */
+  /** For whoever forwards its requests: the lines made last, which several connections may share. */
   forwarded: ForwardedLines | null = null;
   /** Whether the peer's own forwarding fields are believed. */
   trusted = false;
+
   constructor(turn: Turn, socket: Socket, settings: ClientSettings, handler: RequestHandler) {
     super(turn, socket);
     this.#settings = settings;
@@ -439,6 +440,7 @@ export class ClientConnection extends Connection implements ClientStream {
     body: ResponseBody,
     bodyBytes: number,
     close: boolean,
+    written: WrittenHead | null = null,
   ): void {
     let kind: ResponseBody | "chunked" = body;
     let framing = "";
@@ -456,7 +458,7 @@ export class ClientConnection extends Connection implements ClientStream {
     this.#responseKind = kind;
     this.#persist = persist;
     const option = !persist ? "Connection: close\r\n" : this.minor === 0 ? "Connection: keep-alive\r\n" : "";
-    this.sendLines(knownHeads, statusLine(status, reason), fields, framing, option);
+    this.sendLines(written, statusLine(status, reason), fields, framing, option);
   }
 
   /** Sends the head of a 101 response; what follows on the connection is raw. */

@@ -3,7 +3,7 @@
  */
 
 import type { CloseReason, Socket, SocketEvents } from "../../runtime/contract.ts";
-import type { HeadTexts } from "../http1/head_texts.ts";
+import type { WrittenHead } from "../http1/written_head.ts";
 import { Timed } from "../time/deadline_queue.ts";
 import type { OutputOwner } from "./output_buffer.ts";
 import { SendQueue } from "./send_queue.ts";
@@ -63,9 +63,19 @@ export abstract class Connection extends Timed implements SocketEvents, OutputOw
     this.turn.output.text(this, text);
   }
 
-  /** Sends a head: up to four texts, "" for none, and the empty line. */
-  protected sendLines(known: HeadTexts, first: string, second: string, third: string, fourth: string): void {
-    const whole = known.joined(first, second, third, fourth);
+  /**
+   * Sends a head: up to four texts, "" for none, and the empty line.
+   *
+   * @param written remembers a head that comes again and again; null where there is none
+   */
+  protected sendLines(
+    written: WrittenHead | null,
+    first: string,
+    second: string,
+    third: string,
+    fourth: string,
+  ): void {
+    const whole = written === null ? null : written.joined(first, second, third, fourth);
     if (whole !== null) {
       this.sendText(whole);
       return;

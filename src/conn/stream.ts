@@ -11,6 +11,7 @@ import type { CloseReason } from "../../runtime/contract.ts";
 import type { Fault } from "../http1/fault.ts";
 import type { BodyKind } from "../http1/framing.ts";
 import type { Head } from "../http1/head.ts";
+import type { WrittenHead } from "../http1/written_head.ts";
 
 /**
  * How the body of a response is delimited as far as the sender knows: by its length, by a Content-Length
@@ -38,6 +39,7 @@ export interface ClientStream {
    *
    * @param bodyBytes length of the body when `body` is "length"
    * @param close true to end the connection after this response
+   * @param written remembers heads that are passed on again and again
    */
   sendHead(
     status: number,
@@ -46,6 +48,7 @@ export interface ClientStream {
     body: ResponseBody,
     bodyBytes: number,
     close: boolean,
+    written?: WrittenHead | null,
   ): void;
   sendBody(bytes: Uint8Array, from: number, to: number, room?: number): void;
   /** Ends the response. `trailers` are field lines or "". */

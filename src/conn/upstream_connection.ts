@@ -13,7 +13,6 @@ import { type Fault, FAULTS } from "../http1/fault.ts";
 import { type BodyKind, responseFraming } from "../http1/framing.ts";
 import { Field } from "../http1/field.ts";
 import type { Head } from "../http1/head.ts";
-import { HeadTexts } from "../http1/head_texts.ts";
 import type { Http1Limits } from "../http1/limits.ts";
 import type { MessageParser } from "../http1/message_parser.ts";
 import { borrowParser, returnParser } from "../http1/parser_pool.ts";
@@ -35,7 +34,6 @@ export interface UpstreamConnectionOwner {
   busyClosed(connection: UpstreamConnection): void;
 }
 
-const knownHeads = new HeadTexts();
 const chunkHead = new Uint8Array(24);
 
 export class UpstreamConnection extends Connection {
@@ -133,25 +131,25 @@ export class UpstreamConnection extends Connection {
   /**
    * Begins an exchange; the connection must be idle.
    *
+   * @param head what the client sent: method and length of the body are as there
    * @param startLine request line with its CRLF
    * @param fields field lines without framing, in two parts
-   * @param bodyBytes length when `kind` is "length"
    */
   sendRequest(
-    method: string,
+    head: Head,
     startLine: string,
     fields: string,
     moreFields: string,
     kind: BodyKind,
-    bodyBytes: number,
     events: UpstreamStreamEvents,
     firstByteMs: number,
     bodyIdleMs: number,
   ): void {
+    const { bodyBytes } = head;
     this.#state = "busy";
     this.uses++;
     this.events = events;
-    this.#method = method;
+    this.#method = head.method;
     this.#requestKind = kind;
     this.requestDone = bodyBytes === 0;
     this.#responseHead = false;
@@ -168,7 +166,7 @@ export class UpstreamConnection extends Connection {
       : kind === "chunked"
       ? "Transfer-Encoding: chunked\r\n"
       : "";
-    this.sendLines(knownHeads, startLine, fields, moreFields, framing);
+    this.sendLines(head.section.written, startLine, fields, moreFields, framing);
     this.sentAt = this.turn.now;
     this.setDeadline(this.requestDone ? this.sentAt + firstByteMs : Infinity);
   }

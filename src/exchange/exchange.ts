@@ -247,12 +247,11 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
     this.connectMs = this.reusedConnection ? 0 : connection.connectMs;
     const fields = this.#fieldsFor(endpoint);
     connection.sendRequest(
-      this.head.method,
+      this.head,
       this.#startLine(),
       fields.own,
       fields.added,
       this.#kind,
-      this.head.bodyBytes,
       this,
       settings.firstByteTimeoutMs,
       settings.bodyIdleTimeoutMs,
@@ -436,7 +435,8 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
     const date = head.has(Field.date) ? "" : this.context.date();
     const fields = responseFields(head, kind, date, trailers);
     const body = kind === "none" ? "none" : kind === "length" ? "sized" : "stream";
-    this.client.sendHead(head.status, head.reason, fields, body, head.bodyBytes, this.#mustClose());
+    const { written } = head.section;
+    this.client.sendHead(head.status, head.reason, fields, body, head.bodyBytes, this.#mustClose(), written);
   }
 
   upstreamBody(bytes: Uint8Array, from: number, to: number, room: number): void {

@@ -110,15 +110,17 @@ function forwardedLines(
     return forwardedByTrusted(head, client, settings, clientHost);
   }
   const cacheKey = head.minor === 1 ? clientHost : "1.0 " + clientHost;
-  if (client.forwarded?.key === cacheKey) return client.forwarded.text;
+  const { forwarded } = client;
+  if (forwarded !== null && forwarded.key === cacheKey && forwarded.settings === settings) {
+    return forwarded.text;
+  }
   const { secure, remoteAddress } = client;
   if (
-    lastSettings !== settings || last.key !== cacheKey || lastAddress !== remoteAddress ||
+    last.settings !== settings || last.key !== cacheKey || lastAddress !== remoteAddress ||
     lastSecure !== secure
   ) {
     const text = untrustedLines(head, secure ? "https" : "http", remoteAddress, settings, clientHost);
-    last = { key: cacheKey, text };
-    lastSettings = settings;
+    last = { settings, key: cacheKey, text };
     lastAddress = remoteAddress;
     lastSecure = secure;
   }
@@ -127,8 +129,7 @@ function forwardedLines(
 }
 
 // Clients open several connections at a time: those share the text made last.
-let last: ForwardedLines = { key: "", text: "" };
-let lastSettings: ForwardSettings | null = null;
+let last: ForwardedLines = { settings: {}, key: "", text: "" };
 let lastAddress = "";
 let lastSecure = false;
 

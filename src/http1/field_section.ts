@@ -1,4 +1,6 @@
-/** The field lines of one message: one string and a table of offsets into it. Shared, so never changed. */
+/** The field lines of one message: a string and a table of offsets into it. Shared, so what they say never changes. */
+
+import type { WrittenHead } from "./written_head.ts";
 
 /** Entries of `FieldSection.table` per field. */
 export const TABLE_STRIDE = 5;
@@ -21,6 +23,9 @@ export class FieldSection {
   readonly known: number;
   /** OR of `1 << id` over all ids that more than one field has. */
   readonly repeated: number;
+
+  /** How whoever sends such a head wrote it last; null unless a memo has kept the section, and so bounded it. */
+  written: WrittenHead | null = null;
 
   // Worked out on first use.
 

@@ -50,24 +50,23 @@ export function requestFraming(head: Head): BodyKind | Fault {
  *   it, and passing it on without its Transfer-Encoding would damage it. `identity` (RFC 2616) is none.
  */
 export function responseFraming(head: Head, requestMethod: string): BodyKind | Fault {
-  head.bodyBytes = 0;
-  const status = head.status;
-  if (status < 200 || status === 204) return "none";
-  if (requestMethod === "CONNECT" && status < 300) return "none";
-  const framed = head.known & LENGTH_OR_CODING;
+  const { status } = head;
+  const kind = messageFraming(head);
+  if (requestMethod === "CONNECT" && status >= 200 && status < 300) return "none";
   const bodiless = status === 304 || requestMethod === "HEAD";
-  if (framed === 0) {
-    head.bodyBytes = -1;
-    return bodiless ? "none" : "close";
-  }
+  return bodiless && typeof kind === "string" ? "none" : kind;
+}
+
+/** The framing that the head alone tells of: equal heads are one object, whatever was asked. */
+function messageFraming(head: Head): BodyKind | Fault {
+  head.bodyBytes = 0;
+  if (head.status < 200 || head.status === 204) return "none";
+  const framed = head.known & LENGTH_OR_CODING;
   if (framed === LENGTH_OR_CODING) return FAULTS.lengthAndCoding;
-  if (framed === 1 << Field.contentLength) {
-    const kind = lengthFraming(head);
-    return bodiless && typeof kind === "string" ? "none" : kind;
-  }
+  if (framed === 1 << Field.contentLength) return lengthFraming(head);
   head.bodyBytes = -1;
-  if (isIdentity(head)) return bodiless ? "none" : "close";
-  return codingFault(head) ?? (bodiless ? "none" : "chunked");
+  if (framed === 0 || isIdentity(head)) return "close";
+  return codingFault(head) ?? "chunked";
 }
 
 function lengthFraming(head: Head): BodyKind | Fault {

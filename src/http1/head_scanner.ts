@@ -18,6 +18,7 @@ import {
 import type { Http1Limits } from "./limits.ts";
 import { LineMemo } from "./line_memo.ts";
 import { PrefixMemo } from "./prefix_memo.ts";
+import { WrittenHead } from "./written_head.ts";
 
 /** What is scanned: a head with its start line, or only the field lines of a trailer section. */
 export type SectionKind = "request" | "response" | "trailers";
@@ -218,7 +219,11 @@ export class HeadScanner {
     const section = new FieldSection(text, table, this.#known & ~1, this.#repeated & ~1);
     if (this.#lookedFor) {
       const memo = this.kind === "request" ? requestMemo : responseMemo;
-      memo.offer(bytes, from, from + this.#textEnd + 2, section);
+      const length = this.#textEnd + 2;
+      if (memo.wants(length)) {
+        memo.keep(bytes, from, from + length, section);
+        section.written = new WrittenHead();
+      }
     }
     return section;
   }

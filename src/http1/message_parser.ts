@@ -12,6 +12,7 @@ import { HeadScanner } from "./head_scanner.ts";
 import { cleanHead, findLenientEnd } from "./lenient_head.ts";
 import type { Http1Limits } from "./limits.ts";
 import { PrefixMemo } from "./prefix_memo.ts";
+import { WrittenHead } from "./written_head.ts";
 
 /**
  * - `more`: everything fed is absorbed, the lent bytes may be reused
@@ -245,10 +246,14 @@ export class MessageParser {
     if (result === "done") {
       this.#consume(scanner.at);
       const event = this.#finishSection(scanner, bytes, base);
-      if (memo !== null && this.head !== null) {
-        const found = { head: this.head, limits: this.#limits };
-        if (known === null) memo.offer(bytes, base, base + scanner.at, found);
-        else memo.renew(found);
+      const { head } = this;
+      if (memo !== null && head !== null) {
+        if (known !== null) {
+          memo.renew({ head, limits: this.#limits });
+        } else if (memo.wants(head.bytes)) {
+          memo.keep(bytes, base, base + head.bytes, { head, limits: this.#limits });
+          head.section.written ??= new WrittenHead();
+        }
       }
       return event;
     }

@@ -15,7 +15,7 @@ import { equalBytes } from "../bytes/equal.ts";
 
 /** Places; a power of two. */
 const PLACES = 128;
-/** Longest entry. With that, all places of a memo together hold 512 KiB of bytes and as much text. */
+/** Longest entry. All places of a memo together hold 512 KiB of bytes at most, and a few times that of what they mean. */
 const LONGEST_BYTES = 4096;
 /**
  * All of the first bytes choose the place, where targets and hosts are, and of the following ever fewer. What comes
@@ -63,22 +63,23 @@ export class PrefixMemo<Meaning> {
     return entry.meaning;
   }
 
-  /** After a `find` that failed: `meaning` is that of `bytes[from, to)`. */
-  offer(bytes: Uint8Array, from: number, to: number, meaning: Meaning): void {
+  /** After a `find` that failed: whether the memo would `keep` what was looked for, `length` bytes. */
+  wants(length: number): boolean {
     const place = this.#place;
     const entry = this.#entries[place] as Entry<Meaning> | null;
-    if (entry !== null) {
-      if (entry.patience >= 0) return;
-    } else {
-      const before = this.#lastSum[place];
-      this.#lastSum[place] = this.#sum;
-      if (before !== this.#sum) return;
-    }
+    if (length > LONGEST_BYTES) return false;
+    if (entry !== null) return entry.patience < 0;
+    const before = this.#lastSum[place];
+    this.#lastSum[place] = this.#sum;
+    return before === this.#sum;
+  }
+
+  /** After a `find` that failed: `meaning` is that of `bytes[from, to)`, which the memo `wants`. */
+  keep(bytes: Uint8Array, from: number, to: number, meaning: Meaning): void {
     const length = to - from;
-    if (length > LONGEST_BYTES) return;
     const copy = new Uint8Array(length);
     copyBytes(bytes, from, to, copy, 0);
-    this.#entries[place] = { bytes: copy, length, meaning, patience: PATIENCE };
+    this.#entries[this.#place] = { bytes: copy, length, meaning, patience: PATIENCE };
   }
 
   /** After a `find` that succeeded: what was found means this from now on. */

@@ -1,0 +1,43 @@
+/** Lines that a connection's requests share are made anew when what they depend on is another. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { ClientConnection } from "../../../src/conn/client_connection.ts";
+import { type ForwardSettings, requestFields } from "../../../src/exchange/forward_request.ts";
+import { requestHead } from "../http1/support.ts";
+
+function clientAt(remoteAddress: string, secure = false): ClientConnection {
+  return { remoteAddress, secure, trusted: false, forwarded: null } as unknown as ClientConnection;
+}
+
+function added(client: ClientConnection, settings: ForwardSettings, host = "a.example"): string {
+  return requestFields(requestHead("GET / HTTP/1.1"), client, settings, null, host, "").added;
+}
+
+test("a reload that changes the name in Via counts on connections that are open", () => {
+  const client = clientAt("192.0.2.1");
+  const other = clientAt("192.0.2.1");
+  const before = { via: "old", dropUnderscored: false };
+  const after = { via: "new", dropUnderscored: false };
+  for (let i = 0; i < 2; i++) assert.match(added(client, before), /^Via: 1\.1 old\r\n/);
+  for (let i = 0; i < 2; i++) assert.match(added(client, after), /^Via: 1\.1 new\r\n/);
+  assert.match(added(other, before), /^Via: 1\.1 old\r\n/);
+  assert.match(added(client, after), /^Via: 1\.1 new\r\n/);
+});
+
+test("the lines are those of the connection and of the host that was asked for", () => {
+  const settings = { via: "sluice", dropUnderscored: false };
+  const clients = [clientAt("192.0.2.1"), clientAt("192.0.2.2"), clientAt("192.0.2.1", true)];
+  for (let round = 0; round < 3; round++) {
+    for (const client of clients) {
+      for (const host of ["a.example", "b.example"]) {
+        const proto = client.secure ? "https" : "http";
+        assert.ok(
+          added(client, settings, host).endsWith(
+            `for=${client.remoteAddress};host=${host};proto=${proto}\r\n`,
+          ),
+        );
+      }
+    }
+  }
+});
