@@ -8,8 +8,8 @@ export { TABLE_STRIDE };
 
 /**
  * A validated head. It owns all it refers to, so it may be kept as long as the exchange lives; messages with equal
- * heads may share one. Fields
- * are in the order and spelling received; names and values are cut out of `text` only when asked for.
+ * heads may share one. Fields are in the order and spelling received; names and values are cut out of `text` only
+ * when asked for.
  */
 export class Head {
   /** May be that of other messages, too. */

@@ -247,13 +247,9 @@ export class MessageParser {
       this.#consume(scanner.at);
       const event = this.#finishSection(scanner, bytes, base);
       const { head } = this;
-      if (memo !== null && head !== null) {
-        if (known !== null) {
-          memo.renew({ head, limits: this.#limits });
-        } else if (memo.wants(head.bytes)) {
-          memo.keep(bytes, base, base + head.bytes, { head, limits: this.#limits });
-          head.section.written ??= new WrittenHead();
-        }
+      if (memo !== null && head !== null && (known !== null || memo.wants(head.bytes))) {
+        memo.keep(bytes, base, base + head.bytes, { head, limits: this.#limits });
+        head.section.written ??= new WrittenHead();
       }
       return event;
     }

@@ -29,7 +29,7 @@ const PATIENCE = 8;
 interface Entry<Meaning> {
   readonly bytes: Uint8Array;
   readonly length: number;
-  meaning: Meaning;
+  readonly meaning: Meaning;
   /** Misses that are left to it. */
   patience: number;
 }
@@ -74,18 +74,12 @@ export class PrefixMemo<Meaning> {
     return before === this.#sum;
   }
 
-  /** After a `find` that failed: `meaning` is that of `bytes[from, to)`, which the memo `wants`. */
+  /** After a `find` for `bytes[from, to)`, which the memo `wants` or has: `meaning` is theirs from now on. */
   keep(bytes: Uint8Array, from: number, to: number, meaning: Meaning): void {
     const length = to - from;
     const copy = new Uint8Array(length);
     copyBytes(bytes, from, to, copy, 0);
     this.#entries[this.#place] = { bytes: copy, length, meaning, patience: PATIENCE };
-  }
-
-  /** After a `find` that succeeded: what was found means this from now on. */
-  renew(meaning: Meaning): void {
-    const entry = this.#entries[this.#place] as Entry<Meaning> | null;
-    if (entry !== null) entry.meaning = meaning;
   }
 }
 
