@@ -5,17 +5,35 @@ import { TimeHeap } from "../time/time_heap.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { Listing } from "./roster.ts";
 
+/** How often requests that need not wait look after the endpoints that are away. */
+const IN_PASSING_MS = 20;
+/** Absent endpoints asked in one go, when requests wait and when they do not, and the pause after so many. */
+const MOST_ASKED = 64;
+const MOST_IN_PASSING = 16;
+const REST_MS = 10;
+/** An endpoint that nobody has asked for so long is asked with short pauses again. */
+const FORGOTTEN_MS = 1000;
+
 export class DialLoop implements Listing {
   readonly #clock: Clock;
+  readonly #dial: (endpoint: Endpoint) => void;
   readonly #due: () => void;
   /** By `nextDialAt`; some of them may not be askable any more. */
   readonly #endpoints = new TimeHeap<Endpoint>();
   #timer: Timer | null = null;
   #timerAt = Infinity;
+  /** Monotonic milliseconds at which they were last asked in passing. */
+  #askedAt = -Infinity;
+  /** Monotonic milliseconds before which no more of them are asked: so many were asked in one go. */
+  #restUntil = -Infinity;
 
-  /** @param due called when `wake` had asked for it and the time has come */
-  constructor(clock: Clock, due: () => void) {
+  /**
+   * @param dial asks an endpoint
+   * @param due called when the time has come to `ask` again
+   */
+  constructor(clock: Clock, dial: (endpoint: Endpoint) => void, due: () => void) {
     this.#clock = clock;
+    this.#dial = dial;
     this.#due = due;
   }
 
@@ -30,12 +48,38 @@ export class DialLoop implements Listing {
     this.#cancel();
   }
 
-  /**
-   * The next one that is to be asked, which the caller dials; null when none is.
-   *
-   * @param atOnce whatever the pause that is left
-   */
-  take(now: number, atOnce: boolean): Endpoint | null {
+  /** Nobody waits, but requests pass: asks those that are due now and then, not at every request. */
+  askInPassing(now: number): void {
+    if (now - this.#askedAt < IN_PASSING_MS) return;
+    this.#askedAt = now;
+    this.#ask(now, MOST_IN_PASSING, false);
+  }
+
+  /** Requests wait: asks those that are due, and calls `due` when the next ones are. */
+  ask(now: number): void {
+    this.#ask(now, MOST_ASKED, false);
+  }
+
+  /** Asks `most` of them whatever the pause that is left, for the answer decides about those who wait. */
+  askAtOnce(now: number, most: number): void {
+    this.#ask(now, most, true);
+  }
+
+  #ask(now: number, most: number, atOnce: boolean): void {
+    if (now < this.#restUntil && !atOnce) return;
+    let left = most;
+    for (; left > 0; left--) {
+      const endpoint = this.#take(now, atOnce);
+      if (endpoint === null) break;
+      if (now - endpoint.nextDialAt > FORGOTTEN_MS) endpoint.loopSince = now;
+      this.#dial(endpoint);
+    }
+    if (left === 0) this.#restUntil = now + REST_MS;
+    this.#wake(Math.max(now, this.#restUntil), now);
+  }
+
+  /** The next one that is to be asked; null when none is. */
+  #take(now: number, atOnce: boolean): Endpoint | null {
     const endpoints = this.#endpoints;
     for (let endpoint = endpoints.first; endpoint !== null; endpoint = endpoints.first) {
       const askable = this.holds(endpoint);
@@ -48,7 +92,7 @@ export class DialLoop implements Listing {
   }
 
   /** Calls `due` once when the next one may be asked, not before `from`. */
-  wake(from: number, now: number): void {
+  #wake(from: number, now: number): void {
     const at = Math.max(this.#endpoints.firstAt, from);
     if (at >= this.#timerAt) return;
     this.#cancel();

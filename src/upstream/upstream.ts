@@ -42,14 +42,6 @@ const MOST_OPENING = MOST_PLACES;
 const TALK_MS = 1;
 /** A connection that is still open so long after its answer shows that the origin keeps connections. */
 const PROOF_OF_KEEP_ALIVE_MS = 25;
-/** How often requests that need not wait look after the endpoints that are away. */
-const ASK_IN_PASSING_MS = 20;
-/** Absent endpoints asked in one go, when requests wait and when they do not, and the pause after so many. */
-const MOST_ASKED = 64;
-const MOST_IN_PASSING = 16;
-const ASK_REST_MS = 10;
-/** A dial loop that has rested for so long begins with short pauses again. */
-const LOOP_FORGOTTEN_MS = 1000;
 
 export class Upstream extends Timed implements Tallied {
   readonly name: string;
@@ -80,10 +72,6 @@ export class Upstream extends Timed implements Tallied {
   #busy = 0;
   #retrying = 0;
   readonly #hold = new HoldClock();
-  /** Monotonic milliseconds at which absent endpoints were last asked in passing. */
-  #askedAt = -Infinity;
-  /** Monotonic milliseconds before which no more of them are asked: so many were asked in one go. */
-  #askRestUntil = -Infinity;
   /** Bytes of request bodies that waiting requests hold. */
   bufferedBytes = 0;
   /** Belongs to whoever counts. */
@@ -102,7 +90,7 @@ export class Upstream extends Timed implements Tallied {
     this.#observer = observer;
     this.#endpoints = new EndpointSet(settings.endpoints, runtime.clock.now(), () => this.#connectionLost());
     this.#absent = this.#endpoints.absent;
-    this.#loop = new DialLoop(runtime.clock, () => this.#askAgain());
+    this.#loop = new DialLoop(runtime.clock, (endpoint) => this.#dial(endpoint), () => this.#askAgain());
     this.#dialer = new Dialer(runtime, turn, {
       opened: (endpoint, socket, began) => this.#opened(endpoint, socket, began),
       failed: (endpoint, error) => this.#dialFailed(endpoint, error),
@@ -193,13 +181,13 @@ export class Upstream extends Timed implements Tallied {
         if (connection !== null) {
           endpoint.busy++;
           this.#busy++;
-          if (this.#absent.size > 0) this.#askInPassing(now);
+          if (this.#absent.size > 0) this.#loop.askInPassing(now);
           return connection;
         }
         if (this.#dialer.dialing === 0 && endpoint.can("dial")) {
           this.#enter(waiter, now);
           this.#dial(endpoint);
-          if (this.#absent.size > 0) this.#askInPassing(now);
+          if (this.#absent.size > 0) this.#loop.askInPassing(now);
           return null;
         }
       }
@@ -390,31 +378,12 @@ export class Upstream extends Timed implements Tallied {
 
   // Dialing
 
-  /** Nobody waits, but requests pass: absent endpoints are asked now and then, not at every request. */
-  #askInPassing(now: number): void {
-    if (now - this.#askedAt < ASK_IN_PASSING_MS) return;
-    this.#askedAt = now;
-    this.#ask(now, MOST_IN_PASSING, false);
-  }
-
   /** Keeps the dial loop of every absent endpoint going. */
   #askForAbsent(now: number): void {
     // Without holding each round of dials decides about all who wait, and a round is begun when none is under way.
     const atOnce = this.#settings.holdMs === 0 && this.#dialer.dialing === 0 && this.away;
-    this.#ask(now, atOnce ? MOST_NEW_DIALS : MOST_ASKED, atOnce);
-  }
-
-  #ask(now: number, most: number, atOnce: boolean): void {
-    if (now < this.#askRestUntil && !atOnce) return;
-    let left = most;
-    for (; left > 0; left--) {
-      const endpoint = this.#loop.take(now, atOnce);
-      if (endpoint === null) break;
-      if (now - endpoint.nextDialAt > LOOP_FORGOTTEN_MS) endpoint.loopSince = now;
-      this.#dial(endpoint);
-    }
-    if (left === 0) this.#askRestUntil = now + ASK_REST_MS;
-    this.#loop.wake(Math.max(now, this.#askRestUntil), now);
+    if (atOnce) this.#loop.askAtOnce(now, MOST_NEW_DIALS);
+    else this.#loop.ask(now);
   }
 
   #askAgain(): void {
