@@ -23,17 +23,18 @@ import type { WaitFailure } from "../upstream/upstream.ts";
 import type { Tallied } from "../upstream/tally.ts";
 import type { Waiter } from "../upstream/waiting_room.ts";
 import { mayServeAgain } from "../upstream/after_reply.ts";
-import { acceptsTrailers, type RequestFields, requestFields } from "./forward_request.ts";
+import { acceptsTrailers, hostToSend, type RequestFields, requestFields } from "./forward_request.ts";
 import type { ExchangeContext, ExchangeSettings } from "./exchange_settings.ts";
-import { closeWords, faultReason, responseReason, waitReason, waitWords } from "./failure_reason.ts";
+import { because, closeWords, faultReason, responseReason, waitReason, waitWords } from "./failure_reason.ts";
 import { interimFields, responseFields, switchFields } from "./forward_response.ts";
 import { sendFailure } from "./local_reply.ts";
 import { type ReasonCode, REASONS } from "./reason.ts";
-import { RequestBody } from "./request_body.ts";
 import { type AttemptFailure, decideRetry, type RetryPolicy } from "./retry.ts";
 import { StoredReply } from "./stored_reply.ts";
 import { Tunnel, type TunnelEnd } from "./tunnel.ts";
+import { Upload } from "./upload.ts";
 import { askedUpgrade, switchesAsAsked } from "./upgrade_request.ts";
+import { WaitTime } from "./wait_time.ts";
 
 export type Phase = "reading" | "waiting" | "sending" | "collecting" | "relaying" | "tunnel" | "done";
 
@@ -56,13 +57,11 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
   readonly #kind: BodyKind;
   /** Upgrade field value to send, "" when no switch is asked for. */
   readonly #upgrade: string;
-  #body: RequestBody | null = null;
-  #bodyRelayed = 0;
-  #trailers = "";
+  /** Null when the request came without a body, or complete with an empty one. */
+  #upload: Upload | null = null;
   #connection: UpstreamConnection | null = null;
   #endpoint: Endpoint | null = null;
   #retryCounted = false;
-  #buffered = 0;
   #fields: RequestFields | null = null;
   /** The last complete answer that was worth another attempt. */
   #stored: StoredReply | null = null;
@@ -92,11 +91,8 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
   readonly beganAt: number;
   readonly receivedBefore: number;
   readonly offeredBefore: number;
-  #waitFrom = 0;
-  #awayBefore = 0;
-  waitMs = 0;
-  heldMs = 0;
-  bodyMs = 0;
+  /** Null when it has not waited. */
+  #wait: WaitTime | null = null;
   headMs = 0;
   connectMs = 0;
   firstByteMs = 0;
@@ -138,9 +134,25 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
     client.events = this;
   }
 
-  /** Bytes of the request body received so far. */
+  /** Bytes of the request body received so far, or what a tunnel got from the client. */
   get requestBodyBytes(): number {
-    return this.#bodyRelayed;
+    if (this.#tunnel !== null) return this.#tunnel.clientBytes;
+    return this.#upload === null ? 0 : this.#upload.receivedBytes;
+  }
+
+  /** Milliseconds it took to read a body that was needed whole. */
+  get bodyMs(): number {
+    return this.#upload === null ? 0 : this.#upload.readMs;
+  }
+
+  /** Milliseconds held and queued. */
+  get waitMs(): number {
+    return this.#wait === null ? 0 : this.#wait.totalMs;
+  }
+
+  /** The part of them during which nobody could be served. */
+  get heldMs(): number {
+    return this.#wait === null ? 0 : this.#wait.heldMs;
   }
 
   /** The endpoint that has begun to answer; null when none has. */
@@ -165,7 +177,7 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
     }
     const { requestBufferBytes } = this.settings;
     const expected = this.head.bodyBytes;
-    this.#body = new RequestBody(requestBufferBytes, expected <= requestBufferBytes ? expected : -1);
+    this.#upload = new Upload(requestBufferBytes, expected <= requestBufferBytes ? expected : -1);
     // A client that waits for 100 sends nothing before a connection is in hand, and is not late.
     if (!expectsContinue(this.head)) {
       this.client.expectBody();
@@ -186,37 +198,23 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
       this.#send(connection);
     } else if (this.inRoom) {
       const now = this.context.turn.now;
-      this.#waitFrom = now;
-      this.#awayBefore = upstream.awayMs(now);
-      this.#countBuffered();
+      (this.#wait ??= new WaitTime()).begin(now, upstream.awayMs(now));
+      if (this.#upload !== null) this.#countKept(this.#upload);
     }
   }
 
-  /** A waiting request's body counts against the room's memory. */
-  #countBuffered(): void {
-    const body = this.#body;
-    if (body === null) return;
-    const { upstream } = this.settings;
-    const more = body.length - this.#buffered;
-    this.#buffered = body.length;
-    upstream.bufferedBytes += more;
-    if (upstream.bufferedBytes <= upstream.settings.queueBytes) return;
+  /** A waiting request's body counts against the memory of the room. */
+  #countKept(upload: Upload): void {
+    if (upload.count(this.settings.upstream)) return;
     // A body that is not here yet can wait in the kernel; one that is has nowhere to go.
     if (this.client.requestDone) this.#fail("body_buffer_full", "");
     else this.client.pauseBody();
   }
 
-  #uncountBuffered(): void {
-    this.settings.upstream.bufferedBytes -= this.#buffered;
-    this.#buffered = 0;
-  }
-
   #waitOver(): void {
-    if (this.#waitFrom === 0) return;
+    if (this.#wait === null) return;
     const now = this.context.turn.now;
-    this.waitMs += now - this.#waitFrom;
-    this.heldMs += this.settings.upstream.awayMs(now) - this.#awayBefore;
-    this.#waitFrom = 0;
+    this.#wait.end(now, this.settings.upstream.awayMs(now));
   }
 
   connectionReady(connection: UpstreamConnection, endpoint: Endpoint): void {
@@ -234,8 +232,9 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
 
   #send(connection: UpstreamConnection): void {
     const { settings, client } = this;
+    const upload = this.#upload;
     this.#waitOver();
-    this.#uncountBuffered();
+    upload?.uncount(settings.upstream);
     const endpoint = connection.owner as Endpoint;
     this.#connection = connection;
     this.#endpoint = endpoint;
@@ -256,17 +255,17 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
       settings.firstByteTimeoutMs,
       settings.bodyIdleTimeoutMs,
     );
-    const body = this.#body;
-    if (body === null) return;
-    if (body.length > 0) connection.sendBody(body.bytes, 0, body.length);
+    if (upload === null) return;
+    const { kept } = upload;
+    if (kept.length > 0) connection.sendBody(kept.bytes, 0, kept.length);
     if (client.requestDone) {
-      connection.sendEnd(this.#trailers);
+      connection.sendEnd(upload.trailers);
       return;
     }
-    body.sent();
+    kept.sent();
     client.resumeBody();
     if (!expectsContinue(this.head)) client.expectBody();
-    else if (body.length === 0) connection.expectContinue();
+    else if (kept.length === 0) connection.expectContinue();
   }
 
   /** The request line: the client's own bytes where they are what we would write. */
@@ -278,57 +277,50 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
 
   #fieldsFor(endpoint: Endpoint): RequestFields {
     if (this.#fields !== null) return this.#fields;
+    const { head } = this;
     const { hostHeader } = this.settings;
-    let host: string | null = null;
-    if (hostHeader.kind === "fixed") host = hostHeader.value;
-    else if (hostHeader.kind === "endpoint") host = endpoint.hostField;
-    else if (this.#clientHost === "") host = endpoint.hostField;
-    else if (this.head.target !== this.#target || !this.head.has(Field.host)) host = this.#clientHost;
-    const fields = requestFields(
-      this.head,
-      this.client,
-      this.context.forward,
-      host,
-      this.#clientHost,
-      this.#upgrade,
-    );
+    const clientHost = this.#clientHost;
+    const host = hostToSend(hostHeader, head, this.#target, clientHost, endpoint.hostField);
+    const fields = requestFields(head, this.client, this.context.forward, host, clientHost, this.#upgrade);
     // The endpoint's own name differs from attempt to attempt.
-    if (hostHeader.kind !== "endpoint" && this.#clientHost !== "") this.#fields = fields;
+    if (hostHeader.kind !== "endpoint" && clientHost !== "") this.#fields = fields;
     return fields;
   }
 
   // The client's side
 
   clientBody(bytes: Uint8Array, from: number, to: number, room: number): void {
-    this.#bodyRelayed += to - from;
-    const body = this.#body;
+    // The cast: `begin` has made one for every request that is not complete with its head.
+    const upload = this.#upload as Upload;
+    upload.receivedBytes += to - from;
     const { maxBodyBytes } = this.context;
-    if (maxBodyBytes > 0 && this.#bodyRelayed > maxBodyBytes) {
+    if (maxBodyBytes > 0 && upload.receivedBytes > maxBodyBytes) {
       this.#fail("request_too_large", "");
       return;
     }
     const connection = this.#connection;
     if (connection === null) {
-      if (this.phase === "done" || body === null) return;
-      body.append(bytes, from, to);
+      if (this.phase === "done") return;
+      upload.kept.append(bytes, from, to);
       if (this.phase === "waiting") {
-        this.#countBuffered();
-        if (body.full) this.client.pauseBody();
+        this.#countKept(upload);
+        if (upload.kept.full) this.client.pauseBody();
       }
       return;
     }
-    body?.retain(bytes, from, to);
+    upload.kept.retain(bytes, from, to);
     connection.sendBody(bytes, from, to, room);
     if (connection.backlogBytes > HIGH_WATER_BYTES) this.client.pauseBody();
   }
 
   clientEnd(trailers: Head | null): void {
-    if (trailers !== null) this.#trailers = encodeTrailers(trailers);
+    const upload = this.#upload as Upload;
+    if (trailers !== null) upload.trailers = encodeTrailers(trailers);
     if (this.phase === "reading") {
-      this.bodyMs = this.context.turn.now - this.#headAt;
+      upload.readMs = this.context.turn.now - this.#headAt;
       this.#ask();
     } else {
-      this.#connection?.sendEnd(this.#trailers);
+      this.#connection?.sendEnd(upload.trailers);
     }
   }
 
@@ -472,8 +464,7 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
     this.phase = "done";
     const { client } = this;
     client.sendEnd(forwarded);
-    this.endedAt = this.context.turn.now;
-    this.context.exchangeDone(this);
+    this.#tellEnd();
     client.nextRequest();
   }
 
@@ -543,7 +534,6 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
   }
 
   #tunnelEnded(tunnel: Tunnel, how: TunnelEnd): void {
-    this.#bodyRelayed = tunnel.clientBytes;
     this.responseBodyBytes = tunnel.upstreamBytes;
     this.context.tunnelClosed(tunnel);
     if (how === "idle") this.reason = "connection_read_timeout";
@@ -561,7 +551,7 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
 
   #decide(failure: AttemptFailure) {
     const connection = this.#connection as UpstreamConnection;
-    const body = this.#body;
+    const upload = this.#upload;
     const now = this.context.turn.now;
     // Bytes of an interim response, or of half a head, are an answer of a kind.
     const policy = this.retry.unanswered && connection.anyResponse
@@ -574,7 +564,7 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
       responseBegun: typeof failure !== "number" && connection.responseBegun,
       method: this.head.method,
       idempotencyKey: this.head.has(Field.idempotencyKey),
-      replayable: body === null || body.replayable,
+      replayable: upload === null || upload.kept.replayable,
       attempts: this.attempts,
       timeLeftMs: this.settings.upstream.holdLeftMs(this.arrivedAt, now),
       elsewhere: this.attempts < this.settings.upstream.endpoints.length &&
@@ -641,8 +631,7 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
     this.#relayBody(stored.bytes, 0, stored.length, 0);
     this.phase = "done";
     this.client.sendEnd("");
-    this.endedAt = this.context.turn.now;
-    this.context.exchangeDone(this);
+    this.#tellEnd();
     this.client.nextRequest();
   }
 
@@ -675,8 +664,7 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
     this.detail = detail;
     client.events = null;
     if (status === 0) {
-      this.endedAt = this.context.turn.now;
-      this.context.exchangeDone(this);
+      this.#tellEnd();
       client.abort();
       return;
     }
@@ -691,8 +679,7 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
       fields: "",
       close: !client.requestDone || this.#mustClose(),
     });
-    this.endedAt = this.context.turn.now;
-    this.context.exchangeDone(this);
+    this.#tellEnd();
     client.nextRequest();
   }
 
@@ -710,6 +697,10 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
     this.phase = "done";
     this.reason = code;
     this.detail = detail;
+    this.#tellEnd();
+  }
+
+  #tellEnd(): void {
     this.endedAt = this.context.turn.now;
     this.context.exchangeDone(this);
   }
@@ -726,8 +717,8 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
    * @param complete the response was received to its end, so the connection may serve again
    */
   #letGo(complete: boolean): void {
-    if (this.#buffered > 0) this.#uncountBuffered();
     const { upstream } = this.settings;
+    this.#upload?.uncount(upstream);
     if (this.inRoom) upstream.leave(this);
     const connection = this.#connection;
     if (connection === null) return;
@@ -741,9 +732,4 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
     upstream.release(connection, endpoint, keep, this.#retryCounted);
     this.#retryCounted = false;
   }
-}
-
-/** The failure behind a refusal to try again. */
-function because(code: ReasonCode, detail: string): string {
-  return detail === "" ? code : code + ": " + detail;
 }

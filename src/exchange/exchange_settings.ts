@@ -3,7 +3,7 @@
 import type { Turn } from "../conn/turn.ts";
 import type { Upstream } from "../upstream/upstream.ts";
 import type { Exchange } from "./exchange.ts";
-import type { ForwardSettings } from "./forward_request.ts";
+import type { ForwardSettings, HostHeader } from "./forward_request.ts";
 import type { Tunnel } from "./tunnel.ts";
 
 /** How requests to one upstream are treated; times in milliseconds, sizes in bytes. */
@@ -13,10 +13,7 @@ export interface ExchangeSettings {
   readonly firstByteTimeoutMs: number;
   readonly bodyIdleTimeoutMs: number;
   readonly tunnelIdleTimeoutMs: number;
-  readonly hostHeader: { readonly kind: "pass" } | { readonly kind: "endpoint" } | {
-    readonly kind: "fixed";
-    readonly value: string;
-  };
+  readonly hostHeader: HostHeader;
 }
 
 /** What every exchange of a process shares. */

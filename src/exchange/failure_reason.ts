@@ -120,3 +120,8 @@ export function responseReason(fault: Fault): ReasonCode {
       return "http_protocol_error";
   }
 }
+
+/** The failure behind a refusal to try again. */
+export function because(code: ReasonCode, detail: string): string {
+  return detail === "" ? code : code + ": " + detail;
+}

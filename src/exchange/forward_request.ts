@@ -31,10 +31,35 @@ export interface ForwardSettings {
   readonly dropUnderscored: boolean;
 }
 
+/** Which Host endpoints are sent: the client's, their own, or always the same. */
+export type HostHeader = { readonly kind: "pass" } | { readonly kind: "endpoint" } | {
+  readonly kind: "fixed";
+  readonly value: string;
+};
+
 /** Field lines in two parts: the client's own, and those that are the same for a connection's requests. */
 export interface RequestFields {
   readonly own: string;
   readonly added: string;
+}
+
+/**
+ * The value of Host to send; null = the client's own line goes on in its place.
+ *
+ * @param target what is sent in the request line
+ * @param clientHost host the client asked for, "" when it named none
+ * @param endpointHost what the endpoint calls itself
+ */
+export function hostToSend(
+  setting: HostHeader,
+  head: Head,
+  target: string,
+  clientHost: string,
+  endpointHost: string,
+): string | null {
+  if (setting.kind === "fixed") return setting.value;
+  if (setting.kind === "endpoint" || clientHost === "") return endpointHost;
+  return head.target === target && head.has(Field.host) ? null : clientHost;
 }
 
 /**

@@ -1,0 +1,23 @@
+/** How long a request has waited for a connection, all its waits together; milliseconds. */
+export class WaitTime {
+  /** Held and queued. */
+  totalMs = 0;
+  /** The part of it during which nobody could be served. */
+  heldMs = 0;
+  #from = -1;
+  #awayBefore = 0;
+
+  /** @param awayMs `Upstream.awayMs` */
+  begin(now: number, awayMs: number): void {
+    this.#from = now;
+    this.#awayBefore = awayMs;
+  }
+
+  /** Nothing when no wait has begun. */
+  end(now: number, awayMs: number): void {
+    if (this.#from < 0) return;
+    this.totalMs += now - this.#from;
+    this.heldMs += awayMs - this.#awayBefore;
+    this.#from = -1;
+  }
+}
