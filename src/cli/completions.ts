@@ -93,8 +93,9 @@ _sluice() {
   local -a words
   read -r -a words <<<"\${line%"$cur"}"
   for word in "\${words[@]:1}"; do
-    # After -- the words are another command's.
+    # After -- the words are another command's: files are the best guess.
     if [[ $word == -- ]]; then
+      compopt -o default 2>/dev/null
       COMPREPLY=()
       return
     fi
@@ -172,29 +173,39 @@ function zsh(): string {
 # Completions of sluice for zsh, written by "sluice completions zsh".
 
 _sluice() {
-  local command="" previous="" files="" word
-  local -a commands flags operands
-  commands=(
+  local command="" previous="" files="" word i
+  local -a known flags operands
+  known=(
     ${names}
   )
-  for word in $words[2,CURRENT-1]; do
+  for (( i = 2; i < CURRENT; i++ )); do
+    word=$words[i]
+    # After -- the words are another command's.
     if [[ $word == -- ]]; then
-      _normal
+      shift i words
+      (( CURRENT -= i ))
+      _normal -p sluice
       return
     fi
-    if [[ -z $command && -n \${(M)commands:#$word:*} && $previous != --* ]]; then
+    if [[ -z $command && -n \${(M)known:#$word:*} && $previous != --* ]]; then
       command=$word
     fi
     previous=$word
   done
+  if [[ $words[CURRENT] == --*=* ]]; then
+    previous=\${words[CURRENT]%%=*}
+    compset -P 1 '*='
+  fi
   case "$command $previous" in
 ${values.join("")}  esac
   case $command in
 ${commands.join("")}  esac
-  if [[ $words[CURRENT] == -* ]]; then
+  if [[ $words[CURRENT] == --*=* ]]; then
+    return 1
+  elif [[ $words[CURRENT] == -* ]]; then
     _describe flag flags
   elif [[ -z $command ]]; then
-    _describe command commands
+    _describe command known
   else
     compadd -a operands
     [[ -n $files ]] && _files
@@ -209,20 +220,45 @@ fi
 `;
 }
 
+const FISH_FUNCTIONS = `# Completions of sluice for fish, written by "sluice completions fish".
+
+# Whether the words before the cursor are those of this command.
+function __sluice_command_is
+  set -l command serve
+  set -l previous ""
+  for word in (commandline -opc)[2..-1]
+    if test "$word" = --
+      return 1
+    end
+    if test $command = serve; and not string match -q -- "--*" "$previous"; and contains -- "$word" COMMANDS
+      set command $word
+    end
+    set previous $word
+  end
+  test $command = $argv[1]
+end
+
+# After -- the words are another command's.
+function __sluice_rest
+  set -l words (commandline -opc)
+  set -l at (contains -i -- -- $words); or return
+  set -e words[1..$at]
+  set -l line (string escape -- $words) (commandline -ct)
+  complete -C "$line"
+end
+
+complete -c sluice -f
+complete -c sluice -n 'contains -- -- (commandline -opc)' -a '(__sluice_rest)'`;
+
 function fish(): string {
   const words = NAMED_COMMANDS.map(({ name }) => name).join(" ");
-  const lines = [
-    '# Completions of sluice for fish, written by "sluice completions fish".',
-    "",
-    `function __sluice_serves; not __fish_seen_subcommand_from ${words}; end`,
-    "complete -c sluice -f",
-  ];
-  const none = "__sluice_serves";
+  const lines = [FISH_FUNCTIONS.replace("COMMANDS", words)];
+  const none = "__sluice_command_is serve";
   for (const { name, summary } of NAMED_COMMANDS) {
     lines.push(`complete -c sluice -n ${quoted(none)} -a ${name} -d ${quoted(summary)}`);
   }
   for (const [name, command] of ALL) {
-    const when = quoted(name === "" ? none : `__fish_seen_subcommand_from ${name}`);
+    const when = quoted(`__sluice_command_is ${name === "" ? "serve" : name}`);
     for (const { flag, short, value, help, choices, file } of flagsOf(command)) {
       const letter = short === "" ? "" : ` -s ${short}`;
       const words = choices.length === 0 ? "" : ` -a ${quoted(choices.join(" "))}`;
