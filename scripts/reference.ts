@@ -12,6 +12,7 @@ import { REFUSALS } from "../src/admin/refusal_table.ts";
 import { METRICS } from "../src/admin/metric_table.ts";
 import { COMMANDS } from "../src/cli/commands.ts";
 import { EXIT_MEANINGS } from "../src/cli/exit_code.ts";
+import { commandDoc, optionDoc } from "../src/cli/help.ts";
 import { envName, flagName, GROUPS } from "../src/config/option.ts";
 import { OPTION_PATHS, optionAt, type OptionPath, shortPath } from "../src/config/options.ts";
 import { EVENT_NAMES } from "../src/control/event.ts";
@@ -115,7 +116,7 @@ export function renderReference(): string {
     ...COMMANDS.map((command) =>
       [
         `### \`sluice ${command.usage}\`\n`,
-        `${command.doc}\n`,
+        `${commandDoc(command)}\n`,
         ...command.flags.map((flag) =>
           `- ${flag.short === undefined ? "" : `\`-${flag.short}\`, `}\`--${flag.name}${
             flag.value === null ? "" : ` ${flag.value}`
@@ -184,7 +185,7 @@ function renderOption(path: OptionPath): string {
   const short = shortPath(path);
   return [
     `#### \`${path}\`\n`,
-    `${option.doc}\n`,
+    `${optionDoc(path)}\n`,
     `- must be ${type.accepts}`,
     `- default: ${shown}`,
     `- flag \`${flagName(short)}\`, variable \`${envName(short)}\`${

@@ -41,7 +41,7 @@ export function commandHelp(command: Command): string {
   return [
     `sluice ${command.usage}`,
     "",
-    ...wrap(command.doc, 100),
+    ...wrap(commandDoc(command), 100),
     "",
     ...(command.flags.length === 0 ? [] : [
       "Flags:",
@@ -64,6 +64,22 @@ export function commandHelp(command: Command): string {
       : []),
     ...(command.configured ? ['All options of "sluice --help" may be given as well.', ""] : []),
   ].join("\n");
+}
+
+/** All that is said of a command: its line of the list first, which the rest goes on from. */
+export function commandDoc({ summary, doc }: Command): string {
+  return `${sentence(summary)} ${doc}`;
+}
+
+/** The same for an option; a line that only names the values says nothing new. */
+export function optionDoc(path: OptionPath): string {
+  const { help, doc, type } = optionAt(path);
+  const [first = ""] = help.split(/[ ,]/);
+  return type.name.split(" | ").includes(first) ? doc : `${sentence(help)} ${doc}`;
+}
+
+function sentence(line: string): string {
+  return `${line.slice(0, 1).toUpperCase()}${line.slice(1)}.`;
 }
 
 function optionHelp(): string[] {

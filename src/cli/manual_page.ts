@@ -2,8 +2,9 @@
 
 import { envName, GROUPS } from "../config/option.ts";
 import { OPTION_PATHS, optionAt } from "../config/options.ts";
-import type { Command } from "./commands.ts";
+import { type Command, commandNamed } from "./commands.ts";
 import { EXIT_MEANINGS } from "./exit_code.ts";
+import { commandDoc, optionDoc } from "./help.ts";
 import { versionText } from "./version.ts";
 import { flagsOf, NAMED_COMMANDS, optionWords } from "./word_table.ts";
 
@@ -14,7 +15,7 @@ export function manualPage(): string {
     "sluice \\- a reverse proxy that holds requests while a backend is away",
     ".SH SYNOPSIS",
     ".B sluice",
-    "\\fB\\-\\-to\\fR \\fIADDRESS\\fR [\\fIoptions\\fR]",
+    "\\fB\\-\\-to\\fR \\fIADDRESS\\fR [\\fIoptions\\fR] [\\-\\- \\fICOMMAND\\fR...]",
     ".br",
     ".B sluice",
     "\\fICOMMAND\\fR [\\fIoptions\\fR]",
@@ -24,6 +25,8 @@ export function manualPage(): string {
         "requests wait in order and go through when it is ready. Without a command it serves until it is told to " +
         "stop; the other commands look at a configuration or talk to a Sluice that runs.",
     ),
+    ".PP",
+    text(commandNamed("serve")?.doc ?? ""),
     ".SH COMMANDS",
     ...NAMED_COMMANDS.flatMap(commandLines),
     ".SH OPTIONS",
@@ -34,9 +37,9 @@ export function manualPage(): string {
     ...GROUPS.flatMap((group) => [
       `.SS ${quoted(group)}`,
       ...OPTION_PATHS.filter((path) => optionAt(path).group === group).flatMap((path) => {
-        const { doc, default: preset } = optionAt(path);
+        const preset = optionAt(path).default;
         const shown = preset === null || preset === "" ? "" : ` Default: \`${preset}\`.`;
-        return [...optionWords(path).slice(0, 1).flatMap(flagLine), text(doc + shown)];
+        return [...optionWords(path).slice(0, 1).flatMap(flagLine), text(optionDoc(path) + shown)];
       }),
     ]),
     ".SH EXIT STATUS",
@@ -65,7 +68,7 @@ export function manualPage(): string {
 function commandLines(command: Command): string[] {
   return [
     `.SS ${quoted(`sluice ${command.usage}`)}`,
-    text(command.doc),
+    text(commandDoc(command)),
     ...flagsOf({ ...command, configured: false }).flatMap((flag) => [...flagLine(flag), text(flag.help)]),
   ];
 }

@@ -188,8 +188,13 @@ test("the manual has every command, flag and option, and is what man(7) takes", 
     assert.ok(plain.includes(`sluice ${command.usage.replaceAll('"', "\\(dq")}`), command.name);
   }
   for (const option of OPTION_PATHS) assert.ok(plain.includes(flagName(shortPath(option))), option);
+  for (
+    const said of ["Largest request body; 0 = no limit.", "Let held requests go, oldest first.", "SIGUSR2"]
+  ) {
+    assert.ok(plain.includes(said), said);
+  }
   for (const line of page.split("\n")) {
-    if (line.startsWith(".")) assert.match(line, /^\.(?:TH|SH|SS|TP|B|br)(?: |$)/);
+    if (line.startsWith(".")) assert.match(line, /^\.(?:TH|SH|SS|TP|B|br|PP)(?: |$)/);
     assert.match(line, /^[\x20-\x7e]*$/);
   }
   if (!has("groff")) return;
