@@ -32,6 +32,12 @@ export function readYaml(path: string, text: string): YamlFile | Problem {
   if (text.length > MAX_FILE_CHARS) {
     return problemAt(whole, "", `is too large: ${text.length} characters, at most ${MAX_FILE_CHARS}`);
   }
+  // What the decoder puts in the place of bytes that are no UTF-8.
+  const foreign = text.indexOf("\ufffd");
+  if (foreign >= 0) {
+    const line = text.slice(0, foreign).split("\n").length;
+    return problemAt({ ...whole, line }, "", "is not UTF-8 text: save it as UTF-8");
+  }
   const hazard = yamlHazard(text);
   if (hazard !== null) return problemAt({ ...whole, line: hazard.line }, "", hazard.message);
   let value: unknown;
@@ -62,7 +68,11 @@ function syntaxProblem(origin: Origin, text: string, error: unknown): Problem {
   const match = /\bat line (\d+),? column (\d+)/.exec(first);
   const reason = (match === null ? first : first.slice(0, match.index)).trim();
   const place = match === null ? placeOf(text, error) : { line: Number(match[1]), column: Number(match[2]) };
-  return { ...problemAt(origin, "", `is not valid YAML: ${printable(reason)}`), ...place };
+  // The library's advice is for its caller.
+  const said = /\b(?:multiple documents|a single document)\b/.test(reason)
+    ? "holds several documents (---): keep one"
+    : `is not valid YAML: ${printable(reason)}`;
+  return { ...problemAt(origin, "", said), ...place };
 }
 
 function placeOf(text: string, error: unknown): { line: number | null; column: number | null } {

@@ -78,3 +78,16 @@ test("a syntax error has its place", () => {
   assert.ok("message" in read);
   assert.match(formatProblem(read), /^f\.yaml:\d:\d+: is not valid YAML: /);
 });
+
+test("what is no UTF-8, and a second document, are refused in words of ours", () => {
+  const bytes = Uint8Array.of(...new TextEncoder().encode("to: 3000\nvia: caf"), 0xe9, 0x0a);
+  const cases: readonly (readonly [text: string, problem: string])[] = [
+    [new TextDecoder().decode(bytes), "f.yaml:2: is not UTF-8 text: save it as UTF-8"],
+    ["to: 3000\n---\nto: 3001\n", "f.yaml:2:1: holds several documents (---): keep one"],
+  ];
+  for (const [text, problem] of cases) {
+    const read = readYaml("f.yaml", text);
+    assert.ok("message" in read);
+    assert.equal(formatProblem(read), problem);
+  }
+});
