@@ -44,6 +44,7 @@ export function checkTop(top: Resolved, findings: Findings): void {
   if (top.originOf("access_log.to").source !== "default" && values["access_log.format"] === "off") {
     warnings.push(at("access_log.to", "has no effect while access_log.format is off"));
   }
+  if (values.watch && values.config === null) warnings.push(at("watch", "has no effect without config"));
   checkWorkers(values, at, findings);
   checkAdmin(values, at, findings);
   checkClientCertificate(values, "", (path) => top.originOf(path), problems);
