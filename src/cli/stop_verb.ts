@@ -10,7 +10,7 @@ import { ANSWER_MS, noAnswer, objectOf, type Told, type VerbCall, VerbFailure } 
 export async function stop(call: VerbCall): Promise<ExitCode> {
   const timeoutMs = call.timeout(null);
   let told: Told | null = null;
-  const asking = call.begin({
+  const asking = await call.begin({
     method: "POST",
     target: "/stop",
     body: JSON.stringify({ now: call.args.own.has("now") }),

@@ -3,7 +3,7 @@
 import type { Runtime, System } from "../../runtime/contract.ts";
 import type { HttpAnswer, HttpQuestion } from "../admin/http_client.ts";
 import { isRefusalCode, REFUSALS } from "../admin/refusal_table.ts";
-import { parseDuration } from "../config/quantity.ts";
+import { parseDuration, printDuration } from "../config/quantity.ts";
 import type { Arguments } from "./arguments.ts";
 import { askControl, type ControlAddress } from "./control_address.ts";
 import { EXIT, type ExitCode } from "./exit_code.ts";
@@ -38,17 +38,24 @@ export class VerbCall {
   readonly runtime: Runtime;
   readonly system: System;
   readonly args: Arguments;
-  /** The Sluice that is asked. */
-  readonly control: ControlAddress;
   /** The answer is to be printed as JSON. */
   readonly json: boolean;
+  readonly #find: () => Promise<ControlAddress>;
+  #control: ControlAddress | null = null;
 
-  constructor(runtime: Runtime, system: System, args: Arguments, control: ControlAddress) {
+  /** @param find is called with the first question, so that a verb says first what is wrong with its flags */
+  constructor(runtime: Runtime, system: System, args: Arguments, find: () => Promise<ControlAddress>) {
     this.runtime = runtime;
     this.system = system;
     this.args = args;
-    this.control = control;
+    this.#find = find;
     this.json = args.own.has("json");
+  }
+
+  /** The Sluice that is asked, once something has been asked. */
+  get control(): ControlAddress {
+    if (this.#control === null) throw new Error("nobody has been asked yet");
+    return this.#control;
   }
 
   /** The only operand, null when there is none. */
@@ -79,11 +86,12 @@ export class VerbCall {
    */
   async ask(method: "GET" | "POST", path: string, body: object, timeoutMs: number | null): Promise<Told> {
     const question = { method, target: path, body: method === "GET" ? "" : JSON.stringify(body), timeoutMs };
-    return this.read(await this.begin(question).answer);
+    return this.read(await (await this.begin(question)).answer);
   }
 
-  /** Asks; the answer is left to the caller. */
-  begin(question: HttpQuestion): ReturnType<typeof askControl> {
+  /** Asks; the answer is left to the caller. @throws VerbFailure when there is no Sluice to ask */
+  async begin(question: HttpQuestion): Promise<ReturnType<typeof askControl>> {
+    this.#control ??= await this.#find();
     return askControl(this.runtime, this.control, question);
   }
 
@@ -128,7 +136,9 @@ export function durationOf(name: string, raw: string, least: number): number {
     const meant = fault?.suggestion ?? null;
     throw usage(`--${name}: ${fault?.message ?? ""}${meant === null ? "" : `; did you mean ${meant}?`}`);
   }
-  if (parsed.value < least) throw usage(`--${name}: must be more than 0`);
+  if (parsed.value < least) {
+    throw usage(`--${name}: must be ${least === 1 ? "more than 0" : `at least ${printDuration(least)}`}`);
+  }
   return parsed.value;
 }
 

@@ -58,11 +58,12 @@ export async function runVerb(
   name: VerbName,
 ): Promise<number> {
   try {
-    const control = await findControl(runtime, system, {
-      control: args.own.get("control") ?? args.flags["control"]?.[0],
-      listen: args.own.get("listen") ?? args.flags["listen"]?.[0],
-    });
-    return await VERBS[name](new VerbCall(runtime, system, args, control));
+    const find = () =>
+      findControl(runtime, system, {
+        control: args.own.get("control") ?? args.flags["control"]?.[0],
+        listen: args.own.get("listen") ?? args.flags["listen"]?.[0],
+      });
+    return await VERBS[name](new VerbCall(runtime, system, args, find));
   } catch (error) {
     if (error instanceof VerbFailure) return tellFailure(system, args, error);
     throw error;

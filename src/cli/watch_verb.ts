@@ -13,7 +13,7 @@ export async function watch(call: VerbCall): Promise<ExitCode> {
   let met = false;
   let unread: SystemError | null = null;
   let stopping = false;
-  const answer = await call.begin({
+  const asking = await call.begin({
     method: "GET",
     target: "/events",
     body: "",
@@ -33,7 +33,8 @@ export async function watch(call: VerbCall): Promise<ExitCode> {
       met = until.some((name) => name === event);
       return !met;
     },
-  }).answer;
+  });
+  const answer = await asking.answer;
   if (unread !== null) return unreadExit(unread);
   if (met) return EXIT.done;
   if (answer.ok && answer.status !== 200) call.read(answer);

@@ -27,7 +27,7 @@ export async function withPause(call: VerbCall): Promise<number> {
   const answerMs = call.timeout(ANSWER_MS);
   const signals = new Signals(system.onSignal);
 
-  const pausing = call.begin({
+  const pausing = await call.begin({
     method: "POST",
     target: "/pause",
     body: JSON.stringify({ upstream, wait_idle_ms: waitIdleMs, lease_ms: leaseMs + waitIdleMs }),
@@ -35,6 +35,7 @@ export async function withPause(call: VerbCall): Promise<number> {
   });
   // Told to stop while it waits: Sluice resumes when we leave.
   signals.whenFirst = () => pausing.cancel();
+  if (signals.any !== "") pausing.cancel();
   const answer = await pausing.answer;
   if (!answer.ok && signals.any !== "") return signalledCode(signals.any);
   let token: string | null;

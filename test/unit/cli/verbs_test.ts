@@ -114,9 +114,8 @@ test("refusals have the exit code of the table, and say why on standard error", 
     }
   }));
 
-test("wrong words are exit code 2, and nothing is asked", () =>
+test("wrong words are exit code 2, and nothing is asked, whether a Sluice runs or not", () =>
   Lab.use(async (lab) => {
-    await lab.open(8080);
     const cases: readonly (readonly [string[], RegExp])[] = [
       [["drain"], /needs ENDPOINT/],
       [["drain", "a", "b"], /unexpected argument: b/],
@@ -128,6 +127,7 @@ test("wrong words are exit code 2, and nothing is asked", () =>
       [["pause", "--lease", "0"], /--lease: must be more than 0/],
       [["pause", "--wait-idel", "5s"], /did you mean --wait-idle/],
       [["status", "--timeout", "soon"], /--timeout: must be a duration/],
+      [["top", "--interval", "1ms"], /--interval: must be at least 100ms/],
       [["status", "--timeout", "0"], /--timeout: must be more than 0/],
       [["status", "--names", "routes"], /--names: must be/],
       [["watch", "--until", "endpoint_dwn"], /did you mean endpoint_down/],
@@ -143,11 +143,14 @@ test("wrong words are exit code 2, and nothing is asked", () =>
       [["completions", "tcsh"], /there are bash, zsh, fish/],
       [["completions"], /needs bash\|zsh\|fish/],
     ];
-    for (const [args, stderr] of cases) {
-      const outcome = await lab.sluice(...args);
-      assert.equal(outcome.code, 2, args.join(" "));
-      assert.match(outcome.stderr, stderr);
-      assert.equal(outcome.stdout.replace(/^\{.*\}\n$/, ""), "");
+    for (const running of [false, true]) {
+      if (running) await lab.open(8080);
+      for (const [args, stderr] of cases) {
+        const outcome = await lab.sluice(...args);
+        assert.equal(outcome.code, 2, args.join(" "));
+        assert.match(outcome.stderr, stderr);
+        assert.equal(outcome.stdout.replace(/^\{.*\}\n$/, ""), "");
+      }
     }
     assert.deepEqual(lab.plane.asked, []);
   }));
