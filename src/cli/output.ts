@@ -1,19 +1,36 @@
 /** What commands print: results to standard output, everything else to standard error. */
 
-import type { System } from "../../runtime/contract.ts";
+import { type System, SystemError } from "../../runtime/contract.ts";
 import { formatProblem, type Problem } from "../config/problem.ts";
 
 /** More lines than this help nobody. */
 const MAX_LINES = 100;
 
-/** Writes to standard output. A reader that has gone (`sluice config | head`) is not our failure. */
+/** A result could not be written: the disk is full, standard output is closed. */
+export class OutputFailure extends Error {
+  override readonly name = "OutputFailure";
+}
+
+/**
+ * Writes to standard output. A reader that has gone (`sluice config | head`) is not our failure.
+ * @throws OutputFailure so that `sluice config > file` does not leave half a file behind and say that it is done
+ */
 export function print(system: System, text: string): void {
-  write(system, 1, text);
+  try {
+    system.writeDescriptor(1, text);
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
+    if (error.code !== "EPIPE") throw new OutputFailure(`standard output: ${error.message}`);
+  }
 }
 
 /** Writes to standard error. */
 export function printError(system: System, text: string): void {
-  write(system, 2, text);
+  try {
+    system.writeDescriptor(2, text);
+  } catch {
+    // Nobody is left to be told.
+  }
 }
 
 /** One line for each problem, on standard error. */
@@ -26,12 +43,4 @@ export function printProblems(system: System, lines: readonly string[]): void {
 export function printWarnings(system: System, warnings: readonly Problem[]): void {
   if (warnings.length === 0) return;
   printProblems(system, warnings.map((warning) => `warning: ${formatProblem(warning)}`));
-}
-
-function write(system: System, fd: 1 | 2, text: string): void {
-  try {
-    system.writeDescriptor(fd, text);
-  } catch {
-    // Nobody is left to be told.
-  }
 }

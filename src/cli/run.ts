@@ -12,7 +12,7 @@ import { EXIT } from "./exit_code.ts";
 import { explainOffline, explainsOffline } from "./explain_verb.ts";
 import { commandHelp, generalHelp } from "./help.ts";
 import { manualPage } from "./manual_page.ts";
-import { print, printError, printProblems, printWarnings } from "./output.ts";
+import { OutputFailure, print, printError, printProblems, printWarnings } from "./output.ts";
 import { readConfig } from "./read_config.ts";
 import { check, showConfig } from "./show_config.ts";
 import { isVerb, runVerb } from "./verbs.ts";
@@ -39,6 +39,16 @@ const INTRODUCTION = `sluice: nothing says where requests should go
 
 /** Runs the command of `system.args`; resolves with the exit code. */
 export async function run(runtime: Runtime, system: System, serve: Serve): Promise<number> {
+  try {
+    return await runCommand(runtime, system, serve);
+  } catch (error) {
+    if (!(error instanceof OutputFailure)) throw error;
+    printError(system, `sluice: ${error.message}\n`);
+    return EXIT.failed;
+  }
+}
+
+async function runCommand(runtime: Runtime, system: System, serve: Serve): Promise<number> {
   const args = parseArguments(system.args);
   if (args.problems.length > 0) {
     printProblems(system, [...args.problems, 'try "sluice --help"']);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { SystemError } from "../../../runtime/contract.ts";
 import { run, type Serve } from "../../../src/cli/run.ts";
 import type { Config } from "../../../src/config/config.ts";
 import { createMemoryRuntime } from "../../support/memory_runtime.ts";
@@ -191,9 +192,22 @@ test("help goes to standard output", async () => {
 test("a reader of standard output that has gone is no failure", async () => {
   const system = new MemorySystem({ args: ["--help"] });
   system.writeDescriptor = () => {
-    throw new Error("EPIPE");
+    throw new SystemError("EPIPE", "broken pipe");
   };
   assert.equal(await run(createMemoryRuntime(), system, async () => 0), 0);
+});
+
+test("a result that cannot be written is a failure: half a file must not look whole", async () => {
+  for (const args of [["--help"], ["config", "--to", "3000"], ["completions", "zsh"], ["man"], ["version"]]) {
+    const system = new MemorySystem({ args });
+    const write = system.writeDescriptor.bind(system);
+    system.writeDescriptor = (fd, text) => {
+      if (fd === 1) throw new SystemError("ENOSPC", "no space left");
+      write(fd, text);
+    };
+    assert.equal(await run(createMemoryRuntime(), system, async () => 0), 1, args.join(" "));
+    assert.equal(system.stderr, "sluice: standard output: no space left\n");
+  }
 });
 
 test("demo serves in front of its own backend and says what to try", async () => {
