@@ -325,6 +325,8 @@ export interface TextSink {
   write(text: string): void;
   /** Pieces of text dropped so far. */
   readonly dropped: number;
+  /** Why the last of them was, in words; "" while none was. */
+  readonly dropCause: string;
   /** Longest line, its end included, that cannot be mixed with those of other processes. Bytes. */
   readonly wholeLineBytes: number;
   /** Opens the path anew (log rotation); nothing for descriptors. Bytes before go to the old file. */

@@ -50,6 +50,7 @@ export function openTextSink(target: string | 1 | 2, maxBufferedBytes: number, s
 
 class FileSink implements TextSink {
   dropped = 0;
+  dropCause = "";
   readonly #path: string | null;
   readonly #maxBufferedBytes: number;
   readonly #shared: boolean;
@@ -88,6 +89,7 @@ class FileSink implements TextSink {
     const bytes = Buffer.byteLength(text);
     if (this.#waitingBytes + bytes > this.#maxBufferedBytes) {
       this.dropped++;
+      this.dropCause = "its target does not keep up";
       return;
     }
     this.#waitingBytes += bytes;
@@ -204,7 +206,7 @@ class FileSink implements TextSink {
       if (this.#batch !== batch) return this.#pump();
       if (error === null) this.#advance(written);
       else if (isFull(error)) this.#retryLater();
-      else this.#dropBatch();
+      else this.#dropBatch(error);
       this.#pump();
     });
   }
@@ -218,7 +220,7 @@ class FileSink implements TextSink {
       this.#advance(fs.writeSync(target.fd, batch, this.#batchFrom, length));
     } catch (error) {
       if (isFull(error)) return false;
-      this.#dropBatch();
+      this.#dropBatch(error);
     }
     return true;
   }
@@ -252,8 +254,9 @@ class FileSink implements TextSink {
    * The reader is gone (EPIPE), the disk is full, the descriptor was closed: the batch is lost, but a
    * later one may succeed again (ENOSPC), and trying costs little.
    */
-  #dropBatch(): void {
+  #dropBatch(error: unknown): void {
     this.dropped += this.#batchPieces;
+    this.dropCause = systemError(error).message;
     this.#settleBatch();
   }
 

@@ -21,6 +21,9 @@ const FORMATS = {
   combined: formatCombined,
 } as const satisfies Record<string, FormatRecord>;
 
+/** Least time between two warnings that lines are being lost. */
+const LOST_EVERY_MS = 60_000;
+
 /** Longest values of a line that had to be made shorter, in characters; tried one after the other. */
 const SHORTER: readonly number[] = [512, 128, 32];
 
@@ -30,8 +33,18 @@ export class AccessLog {
   readonly #format: FormatRecord;
   #pending = "";
   #timer: Timer | null = null;
+  readonly #onLost: (pieces: number, cause: string) => void;
+  #lostTold = 0;
+  #lostToldAt = -Infinity;
 
-  constructor(sink: TextSink, clock: Clock, format: keyof typeof FORMATS) {
+  /** @param onLost how many pieces the sink has dropped so far, and why; while it goes on once a minute */
+  constructor(
+    sink: TextSink,
+    clock: Clock,
+    format: keyof typeof FORMATS,
+    onLost: (pieces: number, cause: string) => void = () => {},
+  ) {
+    this.#onLost = onLost;
     this.#sink = sink;
     this.#clock = clock;
     this.#format = FORMATS[format];
@@ -40,11 +53,6 @@ export class AccessLog {
   /** Whether `userAgent` and `referer` of a request with these fields are worth reading. */
   wantsAgent(section: FieldSection): boolean {
     return this.#format !== formatCommon && !isKept(section, this.#format);
-  }
-
-  /** Lines that the sink dropped because its target did not keep up come in pieces: this counts those. */
-  get dropped(): number {
-    return this.#sink.dropped;
   }
 
   /** Formats the record at once and does not keep it. Never throws, never blocks. */
@@ -66,6 +74,7 @@ export class AccessLog {
   async flush(): Promise<void> {
     this.#handOn();
     await this.#sink.flush();
+    this.#tellLost();
   }
 
   /** For the last moment before the process ends. */
@@ -105,5 +114,15 @@ export class AccessLog {
     const text = this.#pending;
     this.#pending = "";
     this.#sink.write(text);
+    if (this.#sink.dropped === this.#lostTold) return;
+    if (this.#clock.now() - this.#lostToldAt >= LOST_EVERY_MS) this.#tellLost();
+  }
+
+  #tellLost(): void {
+    const { dropped, dropCause } = this.#sink;
+    if (dropped === this.#lostTold) return;
+    this.#lostTold = dropped;
+    this.#lostToldAt = this.#clock.now();
+    this.#onLost(dropped, dropCause);
   }
 }

@@ -3,7 +3,7 @@
  * failed, to standard error.
  */
 
-import type { Address, Runtime, SocketError, System, TextSink } from "../../runtime/contract.ts";
+import type { Address, Runtime, SocketError, System } from "../../runtime/contract.ts";
 import type { LogConfig } from "../config/config.ts";
 import type { ClientConnection } from "../conn/client_connection.ts";
 import type { Exchange } from "../exchange/exchange.ts";
@@ -66,7 +66,6 @@ export class Watcher {
   readonly failures = new FailureRing(RECENT_FAILURES);
   readonly #runtime: Runtime;
   readonly #accessLog: AccessLog | null;
-  readonly #accessSink: TextSink | null;
   readonly #logger: Logger;
   /** One record serves all exchanges: whoever reads it does so at once. */
   readonly #record: ExchangeRecord = newExchangeRecord();
@@ -78,13 +77,11 @@ export class Watcher {
   constructor(
     runtime: Runtime,
     accessLog: AccessLog | null,
-    accessSink: TextSink | null,
     logger: Logger,
     options: WatcherOptions = {},
   ) {
     this.#runtime = runtime;
     this.#accessLog = accessLog;
-    this.#accessSink = accessSink;
     this.#logger = logger;
     this.#exchanges = (options.firstId ?? 1) - 1;
     this.#onAway = options.onAway;
@@ -101,10 +98,12 @@ export class Watcher {
     const { shared = false } = options;
     const logger = options.logger ?? await openLogger(runtime, system, config, shared);
     const { format, to } = config.accessLog;
-    if (format === "off") return new Watcher(runtime, null, null, logger, options);
+    if (format === "off") return new Watcher(runtime, null, logger, options);
     const target = to === "stdout" ? 1 : to === "stderr" ? 2 : to;
     const sink = await system.openSink(target, MOST_BUFFERED_BYTES, shared);
-    return new Watcher(runtime, new AccessLog(sink, runtime.clock, format), sink, logger, options);
+    const lost = (pieces: number, cause: string) =>
+      logger.warn("access_log", `parts of it are lost, ${pieces} so far: ${cause}`);
+    return new Watcher(runtime, new AccessLog(sink, runtime.clock, format, lost), logger, options);
   }
 
   /** The front whose tunnels are to be counted. */
@@ -127,12 +126,6 @@ export class Watcher {
   /** Writes out what is left. */
   async close(): Promise<void> {
     await this.#accessLog?.flush();
-    if (this.#accessSink !== null && this.#accessSink.dropped > 0) {
-      this.#logger.warn(
-        "access_log",
-        `${this.#accessSink.dropped} pieces were dropped: its target was too slow`,
-      );
-    }
     await this.#logger.flush();
   }
 

@@ -188,12 +188,22 @@ test("a sink that is full drops and counts", () =>
     const file = path.join(folder, "log");
     const sink = await system.openSink(file, 10);
     for (const text of ["12345", "1234567", "67890", "x"]) sink.write(text);
-    assert.equal(sink.dropped, 2);
+    assert.deepEqual([sink.dropped, sink.dropCause], [2, "its target does not keep up"]);
     await sink.flush();
     sink.write("more");
     await sink.flush();
     assert.equal(fs.readFileSync(file, "utf8"), "1234567890more");
   }));
+
+test("a sink whose disk is full says so", {
+  skip: fs.existsSync("/dev/full") ? false : "there is no /dev/full here",
+}, async () => {
+  const sink = await system.openSink("/dev/full", ANY_SIZE);
+  sink.write("lost");
+  await sink.flush();
+  assert.equal(sink.dropped, 1);
+  assert.match(sink.dropCause, /no space left/i);
+});
 
 test("after reopen the old file is complete and the new one receives", () =>
   inFolder(async (folder) => {

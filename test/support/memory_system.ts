@@ -79,6 +79,7 @@ export class MemoryTerminal implements Terminal {
 export class MemorySink implements TextSink {
   readonly target: string | 1 | 2;
   dropped = 0;
+  dropCause = "";
   wholeLineBytes = Infinity;
   /** How often `reopen` was called. */
   reopened = 0;
@@ -100,6 +101,7 @@ export class MemorySink implements TextSink {
       this.#append(text);
     } else if (this.#waiting.length + text.length > this.#maxBufferedBytes) {
       this.dropped++;
+      this.dropCause = "its target does not keep up";
     } else {
       this.#waiting += text;
     }

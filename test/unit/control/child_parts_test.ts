@@ -55,6 +55,7 @@ test("output: whoever reads slowly holds the command up", async () => {
   let flushed: () => void = () => {};
   const sink: TextSink = {
     dropped: 0,
+    dropCause: "",
     wholeLineBytes: Infinity,
     write() {},
     reopen: () => Promise.resolve(),

@@ -194,6 +194,26 @@ test("lines are handed on in pieces: at 64 KiB, or after 100 ms", () => {
   assert.equal(writes, 2, "nothing was left");
 });
 
+test("that lines are being lost is told while it happens, once a minute, and at the end", async () => {
+  const clock = new FakeClock();
+  const sink = new MemorySink(1, 1, () => {});
+  const told: string[] = [];
+  const log = new AccessLog(sink, clock, "common", (pieces, cause) => told.push(`${pieces}: ${cause}`));
+  sink.stalled = true;
+  for (let index = 0; index < 3; index++) {
+    log.record(record());
+    clock.advance(100);
+  }
+  assert.deepEqual(told.splice(0), ["1: its target does not keep up"]);
+  clock.advance(60_000);
+  log.record(record());
+  clock.advance(100);
+  log.record(record());
+  assert.deepEqual(told.splice(0), ["4: its target does not keep up"]);
+  await log.flush();
+  assert.deepEqual(told, ["5: its target does not keep up"]);
+});
+
 test("flush and reopen hand on what is left first", async () => {
   const clock = new FakeClock();
   let text = "";
