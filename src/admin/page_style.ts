@@ -28,14 +28,14 @@ a { color: var(--accent); }
 header { display: flex; flex-wrap: wrap; align-items: center; gap: .5rem 1rem; margin: 0 0 .5rem; }
 h1 { display: flex; align-items: center; gap: .5rem; margin: 0; font-size: 1.375rem; font-weight: 650; letter-spacing: -.01em; }
 h1 svg { width: 1.6rem; height: 1.6rem; fill: var(--accent); }
-h2 { margin: 0; font-size: 1.0625rem; font-weight: 650; }
+h2 { margin: 0; font-size: 1.0625rem; font-weight: 650; overflow-wrap: anywhere; }
 h3 { margin: 0 0 .35rem; font-size: .8125rem; font-weight: 600; color: var(--soft); }
 .meta { display: flex; flex-wrap: wrap; gap: .125rem 1.125rem; margin: 0; color: var(--soft); font-size: .875rem; }
 .meta div { display: flex; gap: .35rem; }
 .meta dt { margin: 0; } .meta dd { margin: 0; color: var(--ink); }
 #live { margin-left: auto; color: var(--soft); font-size: .8125rem; }
 #live[data-state=lost] { color: var(--bad); font-weight: 600; }
-.summary { margin: .875rem 0 1.125rem; font-size: 1.125rem; }
+.summary { margin: .875rem 0 1.125rem; font-size: 1.125rem; overflow-wrap: anywhere; }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: 12px; padding: 1rem 1.125rem; margin: 0 0 1rem; }
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.25rem, 1fr)); gap: .75rem; margin: 0 0 1rem; padding: 0; }
 .tile { background: var(--card); border: 1px solid var(--line); border-radius: 12px; padding: .75rem .875rem; margin: 0; min-width: 0; }
@@ -79,10 +79,11 @@ thead th { border-top: 0; color: var(--soft); font-size: .8125rem; font-weight: 
 tbody th { font-weight: 600; overflow-wrap: anywhere; }
 td.number, th.number { text-align: right; white-space: nowrap; }
 th:last-child, td:last-child { padding-right: 0; }
-.endpoints { min-width: 46rem; table-layout: fixed; }
-.endpoints th:nth-child(1) { width: 22%; }
-.endpoints th:nth-child(2) { width: 27%; }
-.endpoints th:nth-child(8) { width: 16%; }
+.endpoints { min-width: 60rem; table-layout: fixed; }
+.endpoints th:nth-child(n+3) { width: 4.5rem; }
+.endpoints th:nth-child(4), .endpoints th:nth-child(6) { width: 3.5rem; }
+.endpoints th:nth-child(5) { width: 5.75rem; }
+.endpoints th:nth-child(8) { width: 9.75rem; }
 .error { color: var(--soft); font-size: .8125rem; overflow-wrap: anywhere; }
 .failures { list-style: none; margin: 0; padding: 0; }
 .failures li { display: grid; grid-template-columns: 6.5rem minmax(0, 1fr); gap: 0 .75rem; padding: .5rem 0; border-top: 1px solid var(--line); }

@@ -115,6 +115,26 @@ test(
 );
 
 test(
+  "status page in a browser: long names and narrow columns keep to their places",
+  options,
+  async () => {
+    for (const width of [360, 900, 1400]) {
+      await withPage(TOKEN, { viewport: { width, height: 700 } }, async (page, plane) => {
+        const name = "a_rather_long_name_of_an_upstream_that_does_not_end".padEnd(80, "_");
+        plane.now = { upstreams: [upstreamStatus(name, { state: "away" })] };
+        await page.getByRole("heading", { name }).waitFor();
+        const outside = await page.evaluate(`({
+          page: document.documentElement.scrollWidth - innerWidth,
+          cells: [...document.querySelectorAll(".endpoints th, .endpoints td")]
+            .filter((cell) => cell.scrollWidth > cell.clientWidth).map((cell) => cell.textContent),
+        })`);
+        assert.deepEqual(outside, { page: 0, cells: [] }, String(width));
+      });
+    }
+  },
+);
+
+test(
   "status page in a browser: a button acts with the token, and only with it",
   options,
   () =>
