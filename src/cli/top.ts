@@ -24,7 +24,8 @@ const SORT_KEYS: Readonly<Record<string, SortKey>> = {
 export async function top(call: VerbCall): Promise<ExitCode> {
   const intervalMs = durationOf("interval", call.text("interval") ?? USUAL_INTERVAL, 100);
   const first = await askStatus(call);
-  const live = !call.json && !call.args.own.has("once");
+  // What is printed to a terminal that knows no commands would be rubbish.
+  const live = !call.json && !call.args.own.has("once") && call.system.env["TERM"] !== "dumb";
   const screen = live ? new TopScreen(call, first, intervalMs) : null;
   if (screen?.open() === true) return await screen.ended;
   await new Promise<void>((done) => call.runtime.clock.setTimer(intervalMs, done));

@@ -84,8 +84,8 @@ export const VERB_COMMANDS: readonly Command[] = [
     doc:
       "Requests a second, latencies and waiting requests of every upstream and endpoint, over the last few intervals. Keys: " +
       "`q` quits; `n`, `r`, `l`, `w`, `f` sort by name, rate, p99, waiting, failed (once more: the other way round); `e` shows " +
-      "endpoints; arrows scroll. With --once, --json, or where standard input or output is no terminal it prints one " +
-      "sample, taken over one interval, and exits.",
+      "endpoints; arrows scroll. With --once, --json, or where standard input or output is no terminal (or TERM is " +
+      "dumb), it prints one sample, taken over one interval, and exits.",
     configured: false,
     flags: [
       flag("interval", "DURATION", "time between samples, at least 100ms  (default 1s)"),

@@ -244,3 +244,15 @@ test("top: one sample where there is no terminal, or with --once or --json", () 
     const wrong = await lab.sluice(...top, "1ms");
     assert.equal(wrong.code, 2);
   }));
+
+test("top: one sample on a terminal that knows no commands (TERM=dumb)", () =>
+  VerbLab.use(async (lab) => {
+    const system = lab.system({
+      args: ["top", "--control", await lab.open(8080), "--interval", "100ms"],
+      env: { ...lab.env, TERM: "dumb" },
+      writeDescriptor: () => {},
+      openTerminal: () => assert.fail("it is taken for a screen"),
+    });
+    const done = run(lab.runtime, system, () => Promise.resolve(0));
+    assert.equal(await within(done, "top to end"), 0);
+  }));
