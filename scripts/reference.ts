@@ -76,7 +76,7 @@ routes:
 | \`routes[].match.host\` | host name without port, \`*.example.com\` for all names below, or a list; without it any host |
 | \`routes[].match.path\` | beginning of the path in whole segments (\`/api\` and \`/api/\` match \`/api\` and \`/api/x\`, not \`/apix\`), or a list; without it any path. \`/café\` and \`/caf%c3%a9\` are the same |
 | \`routes[].to\` | name of an upstream, or addresses |
-| \`routes[].respond\` | text of the answer, or \`{status, body, headers}\` |
+| \`routes[].respond\` | text of the answer, or \`{status, body, headers}\`; \`{status: 301, headers: {Location: https://example.com/}}\` is a redirect |
 | \`routes[].retry\` | like the option \`retry\`, for this route only |
 
 The most specific route wins: an exact host before a wildcard (the longest first) before any host, then the
@@ -129,7 +129,8 @@ export function renderReference(): string {
       ["request", "members sent", "members answered"],
       CONTROL_REFERENCE.map(({ request, sent, told }) => [`\`${request}\``, sent, told]),
     ),
-    'A refusal is `{"error": CODE, "message": TEXT}`, with a list of texts in `problems` when there are several.\n',
+    'A refusal is `{"error": CODE, "message": TEXT}`, with a list of texts in `problems` when there are several. A path\n' +
+    "that there is not is `not_found` (404), another method than that of the table `method_not_allowed` (405).\n",
     table(
       ["error", "status", "exit code of the verb", "meaning"],
       Object.entries(REFUSALS).map(([code, { status, exit }]) => [
