@@ -3,7 +3,7 @@
 import { AUTO } from "./address.ts";
 import type { Findings } from "./checks.ts";
 import type { UpstreamConfig } from "./config.ts";
-import type { Resolved } from "./layer.ts";
+import { isUsual, type Resolved } from "./layer.ts";
 import type { OptionPath } from "./options.ts";
 import { CHILD_OPTIONS } from "./options_child.ts";
 import { problemAt } from "./problem.ts";
@@ -53,7 +53,7 @@ export function checkCommands(
   }
   if (upstreams.some(({ child }) => child !== null)) return;
   for (const path of [...CHILD_PATHS, "exit_with_child"] as const) {
-    if (top.originOf(path).source === "default") continue;
+    if (isUsual(path, top.values[path])) continue;
     warnings.push(problemAt(top.originOf(path), path, "has no effect: there is no command"));
   }
 }

@@ -3,7 +3,7 @@
 import type { Address } from "../../runtime/contract.ts";
 import { printAddress, printListen } from "./address.ts";
 import type { UpstreamConfig } from "./config.ts";
-import type { Layer, Resolved } from "./layer.ts";
+import { isUsual, type Layer, type Resolved } from "./layer.ts";
 import { flagName } from "./option.ts";
 import {
   type OptionPath,
@@ -41,7 +41,7 @@ export function checkTop(top: Resolved, findings: Findings): void {
     const path = top.originOf("max_target").source === "default" ? "max_head" : "max_target";
     problems.push(at(path, "max_target must not be larger than max_head, which counts the whole head"));
   }
-  if (top.originOf("access_log.to").source !== "default" && values["access_log.format"] === "off") {
+  if (!isUsual("access_log.to", values["access_log.to"]) && values["access_log.format"] === "off") {
     warnings.push(at("access_log.to", "has no effect while access_log.format is off"));
   }
   if (values.watch && values.config === null) warnings.push(at("watch", "has no effect without config"));
@@ -164,7 +164,7 @@ function checkRetry(
 ): void {
   if (values["retry.mode"] !== "off") return;
   for (const path of ["retry.on", "retry.methods", "retry.tries"] as const) {
-    if (origin(path).source === "default") continue;
+    if (isUsual(path, values[path])) continue;
     warnings.push(problemAt(origin(path), prefix + path, "has no effect while retry.mode is off"));
   }
 }

@@ -116,6 +116,13 @@ export function resolveUpstream(own: Layer, top: UpstreamOptionValues): Upstream
   return values as UpstreamOptionValues;
 }
 
+/** Whether a value is what it would be if nobody had given it: "has no effect" is not worth saying of it. */
+export function isUsual(path: OptionPath, value: unknown): boolean {
+  const { print } = optionAt(path).type;
+  const usual = defaultOf(path);
+  return value === null || usual === null ? value === usual : String(print(value)) === String(print(usual));
+}
+
 const DEFAULTS = new Map<OptionPath, unknown>();
 
 function defaultOf(path: OptionPath): unknown {

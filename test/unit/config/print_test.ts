@@ -16,6 +16,8 @@ for (const name of readdirSync(folder).filter((file) => file.endsWith(".yaml")))
     const again = loadConfig({ flags: {}, env: {}, file: { path: "printed", text: printed } });
     assert.ok(again.ok, again.ok ? "" : again.problems.map(formatProblem).join("\n") + printed);
     assert.deepEqual(again.config, loaded.config);
+    const before = new Set(loaded.warnings.map(({ message }) => message));
+    assert.deepEqual(again.warnings.filter(({ message }) => !before.has(message)), []);
   });
 }
 
