@@ -5,7 +5,14 @@
  */
 
 /**
- * The path as the most generous recipient would take it: every escape decoded once, backslashes and
+ * An ASCII character escaped as UTF-8 that is longer than it has to be (RFC 3629 §3 forbids to read it), in two to six
+ * bytes: its upper bit, and the last byte, which has the other six.
+ */
+const OVERLONG =
+  /(?:%[Cc]|(?:%[Ee]0|%[Ff]0%80|%[Ff]8%80%80|%[Ff][Cc]%80%80%80)%8)([01])%([89ABab][0-9A-Fa-f])/g;
+
+/**
+ * The path as the most generous recipient would take it: every escape decoded once (overlong UTF-8 too), backslashes and
  * doubled slashes as one slash, path parameters dropped, dot segments resolved.
  *
  * @param path origin-form target, query included
@@ -13,7 +20,11 @@
  */
 export function generousPath(path: string): string | null {
   const query = path.indexOf("?");
-  const raw = query < 0 ? path : path.slice(0, query);
+  const received = query < 0 ? path : path.slice(0, query);
+  const raw = received.replace(OVERLONG, (_, upper: string, last: string) => {
+    const code = (upper === "1" ? 0x40 : 0) | (parseInt(last, 16) & 0x3f);
+    return "%" + code.toString(16).padStart(2, "0");
+  });
   if (/%(?![0-9A-Fa-f]{2})/.test(raw) || /%(?:[01][0-9A-Fa-f]|7[Ff])/.test(raw)) return null;
   const decoded = raw.replace(
     /%([0-9A-Fa-f]{2})/g,

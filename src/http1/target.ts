@@ -226,7 +226,9 @@ function hexValueAt(text: string, at: number): number {
 function isOverlong(path: string, at: number, lead: number): boolean {
   if (lead === 0xc0 || lead === 0xc1) return true;
   const second = path.charAt(at + 3) === "%" ? hexValueAt(path, at + 4) : NO_DIGIT;
-  return (lead === 0xe0 && (second === 8 || second === 9)) || (lead === 0xf0 && second === 8);
+  if (lead === 0xe0) return second === 8 || second === 9;
+  // The last two begin sequences of five and six bytes, which there have not been since 2003.
+  return (lead === 0xf0 || lead === 0xf8 || lead === 0xfc) && second === 8;
 }
 
 function isUnreserved(code: number): boolean {

@@ -156,6 +156,8 @@ test("a path that two readers could read differently is refused where paths deci
       "/x/..%3bjsessionid=1/admin",
       "/.%2e/admin",
       "/%2fadmin",
+      "/%c0%afadmin",
+      "/public/%c0%ae%c0%ae/admin",
       "/x%5C..%5Cadmin",
       "/admin%00.txt",
       "/%0d%0aadmin",

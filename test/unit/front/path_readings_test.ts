@@ -13,6 +13,15 @@ test("the generous reading decodes, joins slashes and resolves dots", () => {
       ["/public/..;x=1/admin", "/admin"],
       ["//a///b/", "/a/b"],
       ["/../../a", "/a"],
+      ["/public/%c0%ae%C0%AE/admin", "/admin"],
+      ["/public/%e0%80%ae%E0%80%AE/admin", "/admin"],
+      ["/public%c0%af..%e0%80%af%61dmin", "/admin"],
+      ["/public/%f0%80%80%ae%F8%80%80%80%ae/%c1%a1dmin", "/admin"],
+      ["/public/..%fc%80%80%80%80%af/admin", "/admin"],
+      ["/public/..%c1%9c%C1%A1dmin", "/admin"],
+      // Text that is not UTF-8 at all: EUC-KR and Latin-1.
+      ["/%c0%cc/%c1gua/%fcber/%f8re", "/\xc0\xcc/\xc1gua/\xfcber/\xf8re"],
+      ["/caf%c3%a9/%e2%82%ac", "/caf\xc3\xa9/\xe2\x82\xac"],
       ["/", "/"],
     ] as const
   ) {
@@ -21,7 +30,7 @@ test("the generous reading decodes, joins slashes and resolves dots", () => {
 });
 
 test("escaped control characters and broken escapes have no safe reading", () => {
-  for (const path of ["/a%00b", "/a%0d%0ab", "/a%7f", "/a%2", "/a%zz", "/%"]) {
+  for (const path of ["/a%00b", "/a%0d%0ab", "/a%7f", "/a%c0%80b", "/a%e0%80%8ab", "/a%2", "/a%zz", "/%"]) {
     assert.equal(generousPath(path), null, path);
   }
 });
