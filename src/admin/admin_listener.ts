@@ -24,6 +24,8 @@ export interface AdminOptions {
   readonly onError: (error: unknown) => void;
 }
 
+/** A form with a token and an action; whoever can connect can send one, so there is no room for more. */
+const MAX_FORM_BYTES = 16 * 1024;
 const HTML_TYPE = "text/html; charset=utf-8";
 const TEXT_TYPE = "text/plain; charset=utf-8";
 
@@ -49,6 +51,7 @@ export class AdminListener {
       address: options.address,
       guard: (request) => listener.#guard(request),
       onError: options.onError,
+      maxBodyBytes: MAX_FORM_BYTES,
       routes: [
         { method: "GET", path: "/", handle: () => listener.#page() },
         { method: "GET", path: "/status.json", handle: () => listener.#statusJson() },

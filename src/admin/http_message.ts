@@ -9,7 +9,7 @@ export interface HttpRequest {
   readonly query: URLSearchParams;
   /** Values of all fields of that name as one list, null when there is none. */
   header(lowerCaseName: string): string | null;
-  /** At most 1 MiB; "" when there is none. */
+  /** As long as the server allows; "" when there is none. */
   readonly body: string;
   /**
    * Aborted when the client leaves before it has its answer: it closed the connection, or its sending side.

@@ -31,9 +31,12 @@ export interface HttpServerOptions {
   readonly onError: (error: unknown) => void;
   /** Further clients are answered 503. */
   readonly maxConnections?: number;
+  /** Longest request body; longer ones are answered 413. */
+  readonly maxBodyBytes?: number;
 }
 
 const MAX_CONNECTIONS = 256;
+const MAX_BODY_BYTES = 1024 * 1024;
 /** Connections beyond the limit that are answered at a time; further ones are dropped without a word. */
 const MOST_REFUSED = 16;
 const SETTINGS: ClientSettings = {
@@ -106,7 +109,7 @@ export class HttpServer implements RequestHandler {
         client.abort();
       } else {
         client.answerUnasked();
-        const exchange = new HttpServerExchange(this.#turn, client, null, this.#date);
+        const exchange = this.#exchange(client, null);
         exchange.reply(errorReply(503, "too_many_connections", `There are ${most} connections already.`));
       }
     }
@@ -114,16 +117,21 @@ export class HttpServer implements RequestHandler {
     return client;
   }
 
+  #exchange(client: ClientConnection, head: Head | null): HttpServerExchange {
+    const { maxBodyBytes = MAX_BODY_BYTES } = this.#options;
+    return new HttpServerExchange(this.#turn, client, head, this.#date, maxBodyBytes);
+  }
+
   // What connections tell
 
   request(client: ClientConnection, head: Head): void {
-    const exchange = new HttpServerExchange(this.#turn, client, head, this.#date);
+    const exchange = this.#exchange(client, head);
     this.#exchanges.set(client, exchange);
     exchange.receive((request) => this.#asked(exchange, request));
   }
 
   refused(client: ClientConnection, fault: Fault, head: Head | null): void {
-    const exchange = new HttpServerExchange(this.#turn, client, head, this.#date);
+    const exchange = this.#exchange(client, head);
     exchange.reply(errorReply(fault.status, "bad_request", fault.detail));
   }
 

@@ -1,6 +1,6 @@
 /** One request to the small HTTP server, from its head to the end of its answer. */
 
-import { copyBytes } from "../bytes/copy.ts";
+import { ByteBuffer } from "../bytes/byte_buffer.ts";
 import type { ClientConnection } from "../conn/client_connection.ts";
 import type { ClientStreamEvents } from "../conn/stream.ts";
 import type { Turn } from "../conn/turn.ts";
@@ -12,8 +12,6 @@ import { parseTarget } from "../http1/target.ts";
 import type { HttpDate } from "../time/http_date.ts";
 import { errorReply, type HttpReply, type HttpRequest, type StreamReply } from "./http_message.ts";
 
-/** Longest request body. */
-const MAX_BODY_BYTES = 1024 * 1024;
 /** A client that leaves more of a stream than this unread is dropped. */
 const MAX_BACKLOG_BYTES = 1024 * 1024;
 
@@ -33,19 +31,27 @@ export class HttpServerExchange implements ClientStreamEvents {
   readonly #head: Head | null;
   readonly #date: HttpDate;
   readonly #left = new AbortController();
-  readonly #pieces: Uint8Array[] = [];
-  #bodyBytes = 0;
+  readonly #maxBodyBytes: number;
+  /** Not the pieces that it came in: a chunk of one byte would cost a hundred. */
+  readonly #body = new ByteBuffer();
   #asked: (request: HttpRequest) => void = () => {};
   #state: State = "body";
   #stream: StreamReply | null = null;
   #streamOver: (() => void) | null = null;
 
   /** @param head null when there was no request, or none that could be parsed */
-  constructor(turn: Turn, client: ClientConnection, head: Head | null, date: HttpDate) {
+  constructor(
+    turn: Turn,
+    client: ClientConnection,
+    head: Head | null,
+    date: HttpDate,
+    maxBodyBytes: number,
+  ) {
     this.#turn = turn;
     this.#client = client;
     this.#head = head;
     this.#date = date;
+    this.#maxBodyBytes = maxBodyBytes;
   }
 
   /** A stream that the end of the server leaves alone. */
@@ -61,7 +67,7 @@ export class HttpServerExchange implements ClientStreamEvents {
     client.events = this;
     if (client.requestDone) {
       this.clientEnd();
-    } else if (head !== null && head.bodyBytes > MAX_BODY_BYTES) {
+    } else if (head !== null && head.bodyBytes > this.#maxBodyBytes) {
       this.#tooLarge();
     } else {
       if (head !== null && expectsContinue(head)) client.sendInterim(100, "Continue", "");
@@ -73,14 +79,8 @@ export class HttpServerExchange implements ClientStreamEvents {
 
   clientBody(bytes: Uint8Array, from: number, to: number): void {
     if (this.#state !== "body") return;
-    this.#bodyBytes += to - from;
-    if (this.#bodyBytes > MAX_BODY_BYTES) {
-      this.#tooLarge();
-      return;
-    }
-    const piece = new Uint8Array(to - from);
-    copyBytes(bytes, from, to, piece, 0);
-    this.#pieces.push(piece);
+    if (this.#body.length + (to - from) > this.#maxBodyBytes) this.#tooLarge();
+    else this.#body.append(bytes, from, to);
   }
 
   clientEnd(): void {
@@ -182,14 +182,14 @@ export class HttpServerExchange implements ClientStreamEvents {
 
   #over(): void {
     this.#state = "over";
-    this.#pieces.length = 0;
+    this.#body.clear();
     const over = this.#streamOver;
     this.#streamOver = null;
     over?.();
   }
 
   #tooLarge(): void {
-    this.reply(errorReply(413, "too_large", `A request body may have ${MAX_BODY_BYTES} bytes.`));
+    this.reply(errorReply(413, "too_large", `A request body may have ${this.#maxBodyBytes} bytes.`));
   }
 
   /** The request, or what is wrong with it. */
@@ -199,7 +199,7 @@ export class HttpServerExchange implements ClientStreamEvents {
     const target = parseTarget(head.method, head.target);
     if ("kind" in target) return target.detail;
     const mark = target.path.indexOf("?");
-    const body = utf8Text(this.#pieces, this.#bodyBytes);
+    const body = utf8Text(this.#body);
     if (body === null) return "The body is not UTF-8.";
     return {
       method: head.method === "HEAD" ? "GET" : head.method,
@@ -213,15 +213,9 @@ export class HttpServerExchange implements ClientStreamEvents {
 }
 
 /** The text of UTF-8 bytes, null when they are none. */
-function utf8Text(pieces: readonly Uint8Array[], length: number): string | null {
-  const bytes = new Uint8Array(length);
-  let at = 0;
-  for (const piece of pieces) {
-    bytes.set(piece, at);
-    at += piece.length;
-  }
+function utf8Text({ bytes, from, to }: ByteBuffer): string | null {
   try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes);
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes.subarray(from, to));
   } catch {
     return null;
   }

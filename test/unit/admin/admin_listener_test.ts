@@ -176,3 +176,14 @@ test("the comparison of tokens", () => {
   assert.ok(sameText("abc", "abc"));
   for (const other of ["", "ab", "abcd", "abd", "Abc", "abc\0"]) assert.ok(!sameText(other, "abc"), other);
 });
+
+test("admin: nobody needs a long request body here", () =>
+  withAdmin(null, async ({ port }) => {
+    for (const path of ["/actions", "/nothing"]) {
+      const answer = await askOnce(
+        port,
+        `POST ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: ${16 * 1024 + 1}\r\n\r\n`,
+      );
+      assert.equal(answer.status, 413, path);
+    }
+  }));

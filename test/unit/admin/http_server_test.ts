@@ -140,6 +140,23 @@ test("what cannot be answered is told as JSON", async () => {
   });
 });
 
+test("a body in the smallest chunks is one body, and no longer than is allowed", async () => {
+  const chunks = (bytes: number) => "1\r\nx\r\n".repeat(bytes) + "0\r\n\r\n";
+  const post = "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
+  await withServer([echo], async ({ port }) => {
+    const client = await RawClient.connect(port);
+    assert.equal(JSON.parse((await client.ask(post + chunks(2000))).text).body, "x".repeat(2000));
+    const refused = await client.ask(post + chunks(2001));
+    assert.equal(refused.status, 413);
+    assert.match(refused.text, /may have 2000 bytes/);
+    client.destroy();
+    const announced = await RawClient.connect(port);
+    const early = await announced.ask("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 2001\r\n\r\n");
+    assert.equal(early.status, 413);
+    announced.destroy();
+  }, { maxBodyBytes: 2000 });
+});
+
 test("the guard is asked first", async () => {
   const guard = ({ header }: HttpRequest) =>
     header("x-token") === "t" ? null : jsonReply(403, { error: "no" });
