@@ -76,6 +76,8 @@ export interface LocalAnswer {
 
 /** Told what happens; must not call back. */
 export interface FrontObserver {
+  /** Will ask connections for their clients' ports, also when they have ended. */
+  readonly wantsPorts?: boolean;
   answeredLocally(answer: LocalAnswer): void;
   acceptFailed(address: Address, error: SocketError): void;
 }
@@ -159,6 +161,8 @@ export class Front implements RequestHandler {
     const client = new ClientConnection(turn, socket, world.client, this);
     client.trusted = world.trusted.has(client.remoteAddress);
     this.#connections.add(client);
+    // Now, because not every platform can tell once we have closed the connection, and requests are told of after that.
+    if (this.#observer.wantsPorts === true) void client.remotePort;
     if (this.#draining) {
       client.drain(turn.now, DRAIN_IDLE_MS);
     } else if (this.#connections.size - this.#refused.size > world.maxConnections) {

@@ -106,6 +106,10 @@ export class Watcher {
     return new Watcher(runtime, new AccessLog(sink, runtime.clock, format, lost), logger, options);
   }
 
+  get wantsPorts(): boolean {
+    return this.#accessLog !== null;
+  }
+
   /** The front whose tunnels are to be counted. */
   watch(front: Front): void {
     this.#front = front;

@@ -133,3 +133,44 @@ test("the end of the drain time is a stop in order, and the log says what it has
   assert.match(system.stderr, / warn sluice: drain_timeout is over: 1 request dropped\n/);
   assertLogged(system, "shutting_down");
 });
+
+test("the access log has the client's port, whoever ends the connection and however", async () => {
+  const origin = await ScriptedOrigin.listen();
+  const system = new MemorySystem();
+  const { ended } = await start(system, {
+    to: [origin.address],
+    "access-log": ["json"],
+    "pool-size": ["0"],
+  });
+  const port = Number(system.files.get("port"));
+  const answered = async (request: string) => {
+    const client = await RawClient.connect(port);
+    await client.send(request);
+    const peer = await origin.accept();
+    await peer.readRequest();
+    await peer.respond({ body: "done" });
+    await client.readResponse();
+    client.destroy();
+  };
+  const refused = async (request: string) => {
+    const client = await RawClient.connect(port);
+    assert.equal((await client.ask(request)).status, 400);
+    client.destroy();
+  };
+  try {
+    await answered("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    await answered("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    await answered("GET / HTTP/1.0\r\n\r\n");
+    await refused("GET / HTTP/1.1\r\n\r\n");
+    await refused("no HTTP\r\n\r\n");
+  } finally {
+    system.signal("SIGTERM");
+    await within(ended, "the end");
+    await origin.close();
+  }
+  const lines = system.stdout.trimEnd().split("\n").map((line) =>
+    JSON.parse(line) as { client_port: number }
+  );
+  assert.equal(lines.length, 5);
+  for (const line of lines) assert.ok(line.client_port > 0, JSON.stringify(line));
+});
