@@ -95,7 +95,10 @@ export function requestFields(
     if (acceptsTrailers(head)) {
       last += upgrade === "" ? "TE: trailers\r\nConnection: TE\r\n" : "TE: trailers\r\n";
     }
-    if (head.has(Field.expect) && expectsContinue(head)) last += "Expect: 100-continue\r\n";
+    // Without content it must not be asked for (RFC 9110 §10.1.1), whatever the client did.
+    if (head.has(Field.expect) && head.bodyBytes !== 0 && expectsContinue(head)) {
+      last += "Expect: 100-continue\r\n";
+    }
     if (head.has(Field.trailer)) last += keptTrailerField(head);
     if (upgrade !== "") {
       last += last.includes("TE: ") ? "Connection: Upgrade, TE\r\n" : "Connection: Upgrade\r\n";

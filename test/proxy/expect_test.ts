@@ -36,6 +36,18 @@ test("a client that does not wait for the 100", () =>
     assert.equal((await client.readResponse()).text, "done");
   }));
 
+test("without content there is nothing to wait for, so the expectation ends here", () =>
+  withLab("pool: {size: 0}", async ({ begin }) => {
+    for (const length of [[], ["Content-Length: 0"]]) {
+      const { client, peer } = await begin(
+        message(["POST / HTTP/1.1", H, "Expect: 100-continue", ...length]),
+      );
+      assert.doesNotMatch(await peer.readUntil("\r\n\r\n"), /expect/i);
+      await peer.respond({ body: "done" });
+      assert.equal((await client.readResponse()).text, "done");
+    }
+  }));
+
 test("a final response instead of the 100 ends both connections", () =>
   withLab("", async ({ begin, proxy }) => {
     const { client, peer } = await begin(message(ASKING));
