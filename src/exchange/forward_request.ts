@@ -86,7 +86,7 @@ export function requestFields(
     first = "Host: " + host + "\r\n";
   }
   let last = "";
-  let names: readonly string[] | null = null;
+  let names: ReadonlySet<string> | null = null;
   if ((head.known & RARE_MASK) !== 0) {
     if (head.has(Field.connection)) {
       const options = connectionOptions(head);

@@ -40,7 +40,7 @@ export function switchFields(head: Head): string {
   return kept + "Connection: Upgrade\r\nUpgrade: " + (head.joined(Field.upgrade) ?? "") + "\r\n";
 }
 
-function namedFields(head: Head): readonly string[] | null {
+function namedFields(head: Head): ReadonlySet<string> | null {
   if (!head.has(Field.connection)) return null;
   return (connectionOptions(head) & ConnectionOption.other) === 0 ? null : namedOptions(head);
 }

@@ -100,17 +100,18 @@ const NEVER_NOMINATED = new Set([
 /**
  * The fields that Connection names for removal, in lower case, beyond the well-known options; null
  * when there are none. Fields that others rely on are left out, so that naming them has no effect.
+ * A head can name thousands: a set, so that each is looked at once.
  */
-export function namedOptions(head: Head): string[] | null {
+export function namedOptions(head: Head): ReadonlySet<string> | null {
   if ((connectionOptions(head) & ConnectionOption.other) === 0) return null;
-  const names: string[] = [];
+  const names = new Set<string>();
   for (const element of (head.joined(Field.connection) ?? "").toLowerCase().split(",")) {
     const name = trimOws(element);
     if (name === "" || name === "close" || name === "keep-alive" || name === "upgrade" || name === "te") {
       continue;
     }
-    if (NEVER_NOMINATED.has(name) || name.startsWith("x-forwarded-") || names.includes(name)) continue;
-    names.push(name);
+    if (NEVER_NOMINATED.has(name) || name.startsWith("x-forwarded-")) continue;
+    names.add(name);
   }
-  return names.length === 0 ? null : names;
+  return names.size === 0 ? null : names;
 }

@@ -23,7 +23,7 @@ test("everything is kept, in order and spelling", () => {
 });
 
 test("no fields, no lines", () => {
-  assert.equal(keptFields(requestHead("GET / HTTP/1.0"), -1, ["a"]), "");
+  assert.equal(keptFields(requestHead("GET / HTTP/1.0"), -1, new Set(["a"])), "");
 });
 
 test("known fields are dropped by mask, wherever they stand", () => {
@@ -60,7 +60,7 @@ test("fields are dropped by name, in any case", () => {
     "X_Y: 5",
     "Via: 6",
   );
-  assert.equal(keptFields(head, 0, ["x-secret", "x_y", "via"]), "A: 2\r\nX-Secrets: 4\r\n");
+  assert.equal(keptFields(head, 0, new Set(["x-secret", "x_y", "via"])), "A: 2\r\nX-Secrets: 4\r\n");
 });
 
 test("lines with unusual whitespace are written anew", () => {
@@ -93,7 +93,7 @@ test("what is kept, parsed again, is the same fields", () => {
     );
     const head = requestHead("GET / HTTP/1.1", ...lines);
     const mask = random(2) === 0 ? 0 : 1 << random(31);
-    const dropNames = random(2) === 0 ? null : ["a", "x_z"];
+    const dropNames = random(2) === 0 ? null : new Set(["a", "x_z"]);
     const again = requestHead(
       "GET / HTTP/1.1",
       ...keptFields(head, mask, dropNames).split("\r\n").slice(0, -1),
@@ -101,7 +101,7 @@ test("what is kept, parsed again, is the same fields", () => {
     const expected: string[] = [];
     for (let i = 0; i < head.count; i++) {
       const dropped = ((1 << head.id(i)) & mask & ~1) !== 0 ||
-        dropNames?.includes(head.name(i).toLowerCase()) === true;
+        dropNames?.has(head.name(i).toLowerCase()) === true;
       if (!dropped) expected.push(`${head.name(i)}: ${head.value(i)}`);
     }
     const actual = Array.from({ length: again.count }, (_, i) => `${again.name(i)}: ${again.value(i)}`);
