@@ -22,7 +22,7 @@ import type {
   SocketError,
   Timer,
 } from "./contract.ts";
-import { SocketFailure } from "./contract.ts";
+import { NO_HANDSHAKE_ROOM, SocketFailure } from "./contract.ts";
 import { duplicator } from "./bun_duplicate.ts";
 import { BunDial, outOfDescriptors } from "./bun_dial.ts";
 import {
@@ -245,10 +245,13 @@ async function tlsHandlers(
   host: Host,
 ): Promise<NativeHandlers> {
   const names = options.tls?.names ?? [];
+  const underWay: HandshakeCount = { handshakes: 0 };
   return {
     ...OWNER_HANDLERS,
     open(native) {
-      native.data = new Handshake(native, options.handshakeTimeoutMs, events, host);
+      const handshake = new Handshake(native, options.handshakeTimeoutMs, events, host, underWay);
+      native.data = handshake;
+      if (underWay.handshakes > (events.handshakeRoom?.() ?? Infinity)) handshake.refuse();
     },
     handshake(native, success, error) {
       if (native.data instanceof Handshake) native.data.onHandshake(success, error);
@@ -265,18 +268,32 @@ function accept(socket: BunSocket, events: AcceptEvents): void {
   }
 }
 
+/** Of one listener. */
+interface HandshakeCount {
+  handshakes: number;
+}
+
 /** Owns an accepted connection until its TLS handshake is done. */
 class Handshake implements NativeOwner {
+  readonly #underWay: HandshakeCount;
   readonly #native: NativeSocket;
   readonly #events: AcceptEvents;
   readonly #host: Host;
   readonly #timer: Timer;
   #settled = false;
 
-  constructor(native: NativeSocket, timeoutMs: number, events: AcceptEvents, host: Host) {
+  constructor(
+    native: NativeSocket,
+    timeoutMs: number,
+    events: AcceptEvents,
+    host: Host,
+    underWay: HandshakeCount,
+  ) {
     this.#native = native;
     this.#events = events;
     this.#host = host;
+    this.#underWay = underWay;
+    underWay.handshakes++;
     this.#timer = host.clock.setTimer(timeoutMs, () => {
       this.#fail({ code: "connection_timeout", detail: `no TLS handshake within ${timeoutMs} ms` });
     }, true);
@@ -289,8 +306,7 @@ class Handshake implements NativeOwner {
       this.#fail(socketErrorOf(error, "handshake"));
       return;
     }
-    this.#settled = true;
-    this.#timer.cancel();
+    this.#settle();
     accept(new BunSocket(this.#native, this.#host, serverSession(this.#native)), this.#events);
   }
 
@@ -308,10 +324,20 @@ class Handshake implements NativeOwner {
   onDrain(): void {}
   onEnd(): void {}
 
+  /** There are too many. */
+  refuse(): void {
+    this.#fail(NO_HANDSHAKE_ROOM);
+  }
+
+  #settle(): void {
+    this.#settled = true;
+    this.#underWay.handshakes--;
+    this.#timer.cancel();
+  }
+
   #fail(error: SocketError): void {
     if (this.#settled) return;
-    this.#settled = true;
-    this.#timer.cancel();
+    this.#settle();
     // In order, so that the alert which says why arrives before a reset could overtake it.
     this.#native.close();
     try {

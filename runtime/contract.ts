@@ -238,7 +238,18 @@ export interface AcceptEvents {
   accepted(socket: Socket): SocketEvents;
   /** A TLS handshake or an accept failed; for logs and counters. */
   acceptFailed(error: SocketError): void;
+  /**
+   * Asked when a client connects to a listener with TLS: how many handshakes may be under way at a time. One more fails
+   * at once, and nothing of it is read. Without it there is no limit.
+   */
+  handshakeRoom?(): number;
 }
+
+/** What a client is told of that finds no room for its handshake. */
+export const NO_HANDSHAKE_ROOM: SocketError = {
+  code: "connection_terminated",
+  detail: "too many TLS handshakes are under way",
+};
 
 export interface DialOptions {
   readonly address: Address;

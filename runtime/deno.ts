@@ -19,6 +19,7 @@ import {
   type DialOptions,
   type Listener,
   type ListenOptions,
+  NO_HANDSHAKE_ROOM,
   type Runtime,
   type RuntimeOptions,
   type ServerTls,
@@ -134,6 +135,8 @@ class AcceptLoop implements Listener {
   readonly #listener: DenoListener;
   #handshakes: ServerHandshakes | null;
   readonly #handshakeTimeoutMs: number;
+  /** Handshakes. */
+  #underWay = 0;
   readonly #events: AcceptEvents;
   #open = true;
   #retry: Timer | null = null;
@@ -218,11 +221,21 @@ class AcceptLoop implements Listener {
   }
 
   #shakeHands(handshakes: ServerHandshakes, conn: DenoConn): void {
+    if (this.#underWay >= (this.#events.handshakeRoom?.() ?? Infinity)) {
+      closeQuietly(conn);
+      this.#runtime.guard(() => this.#events.acceptFailed(NO_HANDSHAKE_ROOM));
+      return;
+    }
     let done = false;
+    this.#underWay++;
+    const settled = () => {
+      done = true;
+      this.#underWay--;
+      timer.cancel();
+    };
     const failed = (error: SocketError) => {
       if (done) return;
-      done = true;
-      timer.cancel();
+      settled();
       closeQuietly(conn);
       this.#runtime.guard(() => this.#events.acceptFailed(error));
     };
@@ -231,8 +244,7 @@ class AcceptLoop implements Listener {
     });
     handshakes.secure(conn).then((secured) => {
       if (done) return;
-      done = true;
-      timer.cancel();
+      settled();
       this.#accepted(secured.conn, secured.session);
     }, (error: SocketFailure) => failed(error));
   }

@@ -130,6 +130,7 @@ class NodeRuntime implements Runtime {
       return createTlsServer(options, options.tls, {
         secured: accept,
         failed: (error) => this.#acceptFailed(events, error),
+        room: () => events.handshakeRoom?.() ?? Infinity,
       });
     }
     const server = net.createServer({ allowHalfOpen: true, noDelay: true });

@@ -1,7 +1,14 @@
 /** TLS of node:tls for Node, and the parts that deno_tls.ts uses: contexts, handshakes, and what they settled. */
 import { isIP, type Server, type Socket as NetSocket } from "node:net";
 import * as tls from "node:tls";
-import type { ClientTls, ListenOptions, ServerTls, SocketError, TlsSession } from "./contract.ts";
+import {
+  type ClientTls,
+  type ListenOptions,
+  NO_HANDSHAKE_ROOM,
+  type ServerTls,
+  type SocketError,
+  type TlsSession,
+} from "./contract.ts";
 import { socketErrorOf } from "./socket_error.ts";
 
 /** What a TLS listener reports. */
@@ -9,6 +16,8 @@ export interface TlsAcceptEvents {
   /** The handshake is done. `transport` is the TCP or Unix socket below. */
   secured(stream: NetSocket, transport: NetSocket, session: TlsSession): void;
   failed(error: SocketError): void;
+  /** How many handshakes may be under way. */
+  room(): number;
 }
 
 export type TlsServer = tls.Server;
@@ -25,8 +34,22 @@ export function createTlsServer(options: ListenOptions, own: ServerTls, events: 
     ...(own.alpn === undefined || own.alpn.length === 0 ? {} : { ALPNProtocols: [...own.alpn] }),
     ...(own.names === undefined || own.names.length === 0 ? {} : { SNICallback: chooseByName(own.names) }),
   });
+  const underWay = new Set<NetSocket>();
+  const [begin] = server.listeners("connection");
+  server.removeAllListeners("connection");
+  server.on("connection", (transport: NetSocket) => {
+    if (underWay.size >= events.room()) {
+      transport.destroy();
+      events.failed(NO_HANDSHAKE_ROOM);
+      return;
+    }
+    underWay.add(transport);
+    transport.once("close", () => underWay.delete(transport));
+    begin?.call(server, transport);
+  });
   server.on("secureConnection", (stream) => {
     const transport = (stream as TlsStream)._parent ?? stream;
+    underWay.delete(transport);
     stream.allowHalfOpen = true;
     transport.allowHalfOpen = true;
     events.secured(stream, transport, sessionOf(stream, stream.servername || ""));

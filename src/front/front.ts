@@ -137,6 +137,9 @@ export class Front implements RequestHandler {
     const events: AcceptEvents = {
       accepted: (socket) => this.#accepted(socket),
       acceptFailed: (error) => this.#observer.acceptFailed(options.address, error),
+      // Who has not even said a word is no reason to open more descriptors than clients may have.
+      handshakeRoom: () =>
+        Math.max(MOST_REFUSED, this.world.maxConnections - this.#connections.size + this.#refused.size),
     };
     const listener = await this.#runtime.listen(options, events);
     this.#listeners.add(listener);

@@ -199,6 +199,8 @@ export class Host extends Waiting implements AcceptEvents {
   readonly failures: SocketError[] = [];
   /** Called inside `accepted`, before it returns. */
   prepare: (endpoint: Endpoint) => void = () => {};
+  /** TLS handshakes that may be under way. */
+  room = Infinity;
   /** Connections accepted in all. */
   count = 0;
   /** Those that no scenario has asked for yet. */
@@ -244,6 +246,10 @@ export class Host extends Waiting implements AcceptEvents {
     this.waiting.push(endpoint);
     this.check();
     return endpoint;
+  }
+
+  handshakeRoom(): number {
+    return this.room;
   }
 
   acceptFailed(error: SocketError): void {

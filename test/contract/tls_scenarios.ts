@@ -1,6 +1,11 @@
 /** TLS: both roles of the adapter against each other, and against peers that do not speak it well. */
 import assert from "node:assert/strict";
-import type { ClientTls, ListenOptions, ServerTls } from "../../runtime/contract.ts";
+import {
+  type ClientTls,
+  type ListenOptions,
+  NO_HANDSHAKE_ROOM,
+  type ServerTls,
+} from "../../runtime/contract.ts";
 import {
   clientCertificate,
   localhostCertificate,
@@ -361,6 +366,28 @@ export const tlsScenarios: readonly Scenario[] = [
       await peer.until("the drop", () => peer.endedSeen || peer.gone !== "");
       await lab.dial(host.address, { tls: TRUSTING });
       await host.accept();
+    },
+  },
+  {
+    name:
+      "a client that finds too many handshakes under way is dropped at once, and one that ends makes room",
+    async run(lab) {
+      const host = await lab.listen({ tls: LOCALHOST });
+      host.room = 2;
+      const silent = [await rawConnect(lab, host.port), await rawConnect(lab, host.port)] as const;
+      const third = await rawConnect(lab, host.port);
+      const error = await host.acceptFailure();
+      assert.deepEqual(error, NO_HANDSHAKE_ROOM);
+      await third.until("the drop", () => third.endedSeen || third.gone !== "");
+      assert.equal(silent.some((peer) => peer.endedSeen || peer.gone !== ""), false);
+      silent[0].socket.destroy();
+      await host.acceptFailure();
+      // Those that are done do not count.
+      for (let i = 0; i < 3; i++) {
+        await lab.dial(host.address, { tls: TRUSTING });
+        await host.accept();
+      }
+      assert.equal(host.failures.length, 0);
     },
   },
   {
