@@ -91,7 +91,10 @@ function schemeLength(target: string): number {
   return equalsIgnoringCase(target, 4, "s") && target.startsWith("://", 5) ? 5 : 0;
 }
 
-/** Whether `text[from, to)` is a host with an optional port: no user information, no empty host. */
+/** No name in the DNS is longer (RFC 1035 §2.3.4), the dot that may end it included. */
+const MAX_HOST_BYTES = 255;
+
+/** Whether `text[from, to)` is a host with an optional port: no user information, no empty host, none that cannot be. */
 export function isAuthority(text: string, from: number, to: number): boolean {
   let p = from;
   if (text.charCodeAt(p) === 0x5b && p < to) {
@@ -105,7 +108,7 @@ export function isAuthority(text: string, from: number, to: number): boolean {
       if (code > 0x7f || HOST_NAME[code] === 0) break;
       p++;
     }
-    if (p === from) return false;
+    if (p === from || p - from > MAX_HOST_BYTES) return false;
   }
   if (p === to) return true;
   if (text.charCodeAt(p) !== COLON) return false;

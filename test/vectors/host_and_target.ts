@@ -45,8 +45,13 @@ export const HOST_AND_TARGET: readonly Vector[] = [
     "xn--bcher-kva.example",
     "a_b",
     "a-b.c~d",
+    "a.".repeat(127) + "a",
+    "a".repeat(255) + ":65535",
   ].map((value) => host(value, null)),
   ...[
+    "a.".repeat(128),
+    "a".repeat(256) + ":1",
+    "a.".repeat(10_000),
     "",
     ":80",
     "a,b",
