@@ -3,6 +3,9 @@
  *
  * Setting a deadline is a field write (plus a list move when it comes closer), so nothing is armed or
  * cleared per request. Precision: a deadline fires up to `TICK_MS` late, never early.
+ *
+ * A process that has stood still (stopped, short of CPU, its machine asleep) has not read what came meanwhile,
+ * perhaps in time. So a sweep that comes late lets the platform tell its other events first.
  */
 
 import type { Clock, Timer } from "../../runtime/contract.ts";
@@ -11,6 +14,13 @@ import type { Clock, Timer } from "../../runtime/contract.ts";
 export const TICK_MS = 50;
 /** Slots of the wheel; deadlines farther than `SLOTS * TICK_MS` (about 102 s) are looked at again in between. */
 const SLOTS = 2048;
+
+/** A sweep that is later than this tells of a standstill. */
+const LATE_MS = TICK_MS;
+/** It is put off by as long as it is late, for as much has piled up; but by no more than this. */
+const LONGEST_PUT_OFF_MS = 500;
+/** How often in a row that may happen: a loop that is always busy has deadlines too. */
+const MOST_PUT_OFF = 4;
 
 /** Something with one deadline. Extend it, and give it to a `DeadlineQueue`. */
 export abstract class Timed {
@@ -32,6 +42,10 @@ export class DeadlineQueue {
   #filed = 0;
   #sweptTick: number;
   #timer: Timer | null = null;
+  /** When the next sweep is due. */
+  #dueAt = 0;
+  /** How often it has been put off. */
+  #putOff = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -86,13 +100,25 @@ export class DeadlineQueue {
   }
 
   #arm(): void {
-    const wait = (this.#sweptTick + 1) * TICK_MS - this.#clock.now();
-    this.#timer = this.#clock.setTimer(Math.max(1, Math.ceil(wait)), () => this.#sweep(), true);
+    const now = this.#clock.now();
+    this.#sweepIn(Math.max(1, Math.ceil((this.#sweptTick + 1) * TICK_MS - now)), now);
+  }
+
+  #sweepIn(ms: number, now: number): void {
+    this.#dueAt = now + ms;
+    this.#timer = this.#clock.setTimer(ms, () => this.#sweep(), true);
   }
 
   #sweep(): void {
     this.#timer = null;
     const now = this.#clock.now();
+    const late = now - this.#dueAt;
+    if (late > LATE_MS && this.#putOff < MOST_PUT_OFF) {
+      this.#putOff++;
+      this.#sweepIn(Math.min(Math.ceil(late), LONGEST_PUT_OFF_MS), now);
+      return;
+    }
+    this.#putOff = 0;
     const upTo = Math.floor(now / TICK_MS);
     // After a long stop of the process one round of the wheel visits every slot.
     if (upTo - this.#sweptTick > SLOTS) this.#sweptTick = upTo - SLOTS;

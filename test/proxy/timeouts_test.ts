@@ -108,3 +108,32 @@ test("an endpoint that stops reading: 504, and the rest of the body is not waite
     assert.equal(answer.field("Proxy-Status"), "sluice; error=connection_write_timeout");
     assert.equal((await proxy.endedAt(0)).reason, "connection_write_timeout");
   }));
+
+/** The process stands still, and with it everything in it. */
+function standStill(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+}
+
+test("a standstill of the process: a request that came in time meanwhile is answered", () =>
+  withLab("keep_alive_timeout: 300ms", async ({ origin, connect }) => {
+    origin.auto(() => "ok");
+    const client = await connect();
+    assert.equal((await client.ask(GET)).text, "ok");
+    await client.send(GET);
+    standStill(700);
+    assert.equal((await client.readResponse()).text, "ok");
+    assert.equal(await client.readToEnd(), "", "and the deadline is kept afterwards");
+  }));
+
+test("a standstill of the process: a body that came in time meanwhile is relayed", () =>
+  withLab("body_idle_timeout: 300ms", async ({ begin }) => {
+    const { client, peer } = await begin(
+      message(["POST / HTTP/1.1", H, "Transfer-Encoding: chunked"], "2\r\nab\r\n"),
+    );
+    await peer.readUntil("ab\r\n");
+    await client.send("2\r\ncd\r\n0\r\n\r\n");
+    standStill(700);
+    await peer.readUntil("cd\r\n0\r\n\r\n");
+    await peer.send(message(["HTTP/1.1 200 OK", "Content-Length: 2"], "ok"));
+    assert.equal((await client.readResponse()).text, "ok");
+  }));

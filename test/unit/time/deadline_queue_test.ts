@@ -136,13 +136,15 @@ test("an event that sets itself again and again does not keep the sweep from end
   assert.ok(one.fired.length >= 19 && one.fired.length <= 21, `${one.fired.length} times in a second`);
 });
 
-test("after a long standstill everything that is due fires, and the rest stays exact", () => {
-  class Sleeper extends FakeClock {
-    asleep = 0;
-    override now(): number {
-      return super.now() + this.asleep;
-    }
+/** Its timers come late by the time that the process has been asleep. */
+class Sleeper extends FakeClock {
+  asleep = 0;
+  override now(): number {
+    return super.now() + this.asleep;
   }
+}
+
+test("after a long standstill everything that is due fires, and the rest stays exact", () => {
   const clock = new Sleeper(1000);
   const queue = new DeadlineQueue(clock);
   const items = Array.from({ length: 1000 }, (_, i) => {
@@ -152,12 +154,45 @@ test("after a long standstill everything that is due fires, and the rest stays e
   });
   // The process was stopped for 200 s, twice the length of the wheel.
   clock.asleep = 200_000;
-  clock.advance(TICK_MS);
+  clock.advance(600);
   const due = items.filter((one) => one.fired.length === 1).length;
-  assert.equal(due, 500 + 1);
+  assert.equal(due, 500 + 2);
   clock.advance(300_000);
   assert.ok(items.every((one) => one.fired.length === 1));
   assert.equal(queue.size, 0);
+});
+
+test("after a standstill what came in time meanwhile is told before deadlines strike", () => {
+  const clock = new Sleeper(1000);
+  const queue = new DeadlineQueue(clock);
+  const [heard, silent] = [new Item(clock), new Item(clock)];
+  queue.set(heard, 1500);
+  queue.set(silent, 1500);
+  clock.advance(300);
+  clock.asleep = 1000;
+  clock.advance(TICK_MS);
+  assert.deepEqual([heard.fired, silent.fired], [[], []]);
+  // The platform's other events come now.
+  queue.set(heard, clock.now() + 1000);
+  clock.advance(500);
+  assert.equal(silent.fired.length, 1);
+  assert.equal(heard.fired.length, 0);
+  clock.advance(1000);
+  assert.equal(heard.fired.length, 1);
+});
+
+test("where every timer comes late, deadlines strike all the same", () => {
+  const clock = new Sleeper(1000);
+  const queue = new DeadlineQueue(clock);
+  const one = new Item(clock);
+  queue.set(one, 1500);
+  for (let turns = 0; one.fired.length === 0; turns++) {
+    assert.ok(turns < 100, "put off for ever");
+    clock.asleep += 3 * TICK_MS;
+    clock.fireNext(Infinity);
+  }
+  assert.equal(one.fired.length, 1);
+  assert.ok(clock.now() < 5000, `${clock.now()}`);
 });
 
 test("an exception in one event does not stop the others for ever", () => {
