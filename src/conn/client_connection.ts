@@ -605,7 +605,8 @@ export class ClientConnection extends Connection implements ClientStream {
   drain(now: number, gapMs: number): void {
     this.#draining = true;
     this.#idleMs = gapMs;
-    if (this.#state !== "waiting") return;
+    // What is left of an answer has the time that it always has; only then the connection is idle.
+    if (this.#state !== "waiting" || this.backlogBytes > 0) return;
     if (now - this.idleSince >= gapMs) {
       this.#endInOrder();
     } else {

@@ -81,3 +81,24 @@ test("a client that leaves an answer unread and begins a request it never ends i
   assert.equal(proxy.front.connections, 0);
   assert.equal(proxy.upstream().inFlight, 0);
 });
+
+test("a slow client has all of its answer when Sluice stops", async () => {
+  const { runtime, proxy, dial } = await lab(
+    "to: 3001\n",
+    { receiveBufferBytes: 64, sendBufferBytes: 64 },
+    (peer) => peer.say("HTTP/1.1 200 OK\r\nContent-Length: 20000\r\n\r\n" + "a".repeat(20_000)),
+  );
+  const client = dial();
+  client.socket.pause();
+  client.say("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  runtime.network.advance(100);
+  assert.equal(proxy.ended.length, 1, "all of it is ours to send");
+  const drained = proxy.front.drain(30_000);
+  runtime.network.advance(5000);
+  client.socket.resume();
+  runtime.network.advance(5000);
+  await drained;
+  assert.match(client.received, /^HTTP\/1.1 200 OK[^]*\r\n\r\na{20000}$/);
+  assert.equal(client.end, "ended ");
+  assert.equal(proxy.front.dropped, 0);
+});
