@@ -2,6 +2,7 @@
 import type { Clock, CloseReason, Socket, SocketEvents, TlsSession } from "./contract.ts";
 import type { NativeOwner, NativeSocket } from "./bun_native.ts";
 import { sendHeld } from "./bun_send_held.ts";
+import { sentAgoMs } from "./bun_send_progress.ts";
 import { ABORTED, closeReasonOf, FINISHED, platformCode } from "./socket_error.ts";
 
 /** What all parts of one runtime share. */
@@ -106,6 +107,10 @@ export class BunSocket implements Socket, NativeOwner {
     this.#broken ??= WRITE_FAILED;
     if ((this.#flags & PAUSED) !== 0) this.#tearDown(this.#broken);
     return 0;
+  }
+
+  sentAgoMs(): number {
+    return this.#gone() ? Infinity : sentAgoMs(this.#native.fd);
   }
 
   pause(): void {

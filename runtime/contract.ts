@@ -136,6 +136,13 @@ export interface Socket {
   write(bytes: Uint8Array, from: number, to: number, last?: boolean): number;
 
   /**
+   * For whoever waits in vain for `drained`, which a slow peer may not bring about for minutes although it reads all
+   * the time: milliseconds since bytes were last sent to it; Infinity when that is not known. Missing where the
+   * platform cannot tell.
+   */
+  sentAgoMs?(): number;
+
+  /**
    * No `data` and no `ended` until `resume`. Takes effect at once, also inside `data`. Idempotent.
    * While paused a reset may be reported by `closed`; a FIN is noticed only after `resume`.
    */

@@ -1,4 +1,5 @@
 /** An open TCP socket in the epoll loop. What `write` takes the kernel has: nothing is queued here. */
+import { sentAgoMs } from "./bun_send_progress.ts";
 import type { CloseReason, Socket, SocketEvents } from "./contract.ts";
 import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, ERRNO, errnoError, type Peer } from "./epoll_calls.ts";
 import { type EpollLoop, MAX_CHUNK_BYTES, type Pollable } from "./epoll_loop.ts";
@@ -96,6 +97,10 @@ export class EpollSocket implements Socket, Pollable {
     this.#flags |= WANTS_DRAIN;
     this.#watch();
     return Math.max(0, taken);
+  }
+
+  sentAgoMs(): number {
+    return this.#gone() ? Infinity : sentAgoMs(this.fd);
   }
 
   pause(): void {

@@ -406,6 +406,9 @@ export class ClientConnection extends Connection implements ClientStream {
   }
 
   protected override timedOut(): void {
+    // A tunnel has deadlines of its own, and that of a head is the client's to keep.
+    const sending = this.#state !== "raw" && this.#state !== "head";
+    if (sending && this.takesSlowly(this.#settings.bodyIdleTimeoutMs)) return;
     if (this.#state === "waiting") {
       // Not a byte of a request: end in order, without an answer.
       if (this.backlogBytes > 0) this.abort();

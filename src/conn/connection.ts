@@ -161,6 +161,20 @@ export abstract class Connection extends Timed implements SocketEvents, OutputOw
     this.turn.deadlines.set(this, at);
   }
 
+  /**
+   * Of a deadline that has passed: whether the peer takes our bytes all the same, although the platform has told of no
+   * room yet. Then the deadline is where it would be if it had.
+   *
+   * @param idleMs how long it may take nothing
+   */
+  protected takesSlowly(idleMs: number): boolean {
+    if (this.backlogBytes === 0) return false;
+    const agoMs = this.socket.sentAgoMs?.() ?? Infinity;
+    if (agoMs >= idleMs) return false;
+    this.setDeadline(this.turn.now + idleMs - agoMs);
+    return true;
+  }
+
   // Events of the platform. Each ends by flushing what was written meanwhile.
 
   data(bytes: Uint8Array): void {

@@ -371,6 +371,7 @@ export class UpstreamConnection extends Connection {
   }
 
   protected override timedOut(): void {
+    if (this.#state === "busy" && this.takesSlowly(this.#bodyIdleMs)) return;
     if (this.#state === "idle") {
       // The endpoint may have answered without taking all of its request.
       this.retire();

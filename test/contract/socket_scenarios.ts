@@ -115,6 +115,25 @@ export const socketScenarios: readonly Scenario[] = [
     },
   },
   {
+    name: "sentAgoMs, where there is one, grows while the peer takes nothing, and only then",
+    async run(lab) {
+      const { client, server } = await lab.pair({}, {}, { server: (end) => end.pause() });
+      const { socket } = client;
+      if (socket.sentAgoMs === undefined) return;
+      const pattern = expectPattern(server, 6);
+      await client.saturate(pattern);
+      while (socket.sentAgoMs() < 100) await turns();
+      assert.ok(socket.sentAgoMs() < 60_000, "known");
+      const resumedAt = performance.now();
+      server.resume();
+      await server.whenReceived(client.sentBytes);
+      // The kernel counts in steps of 10 ms at most.
+      assert.ok(socket.sentAgoMs() <= performance.now() - resumedAt + 10);
+      client.abort();
+      assert.equal(socket.sentAgoMs(), Infinity);
+    },
+  },
+  {
     name: "drained may write at once, until all is sent",
     async run(lab) {
       const { client, server } = await lab.pair();

@@ -1,0 +1,92 @@
+/** Peers that read all the time, but so slowly that the platform tells of no room: they are not given up. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ClientConnection } from "../../../src/conn/client_connection.ts";
+import type { ClientStreamEvents, UpstreamStreamEvents } from "../../../src/conn/stream.ts";
+import { Turn } from "../../../src/conn/turn.ts";
+import { UpstreamConnection } from "../../../src/conn/upstream_connection.ts";
+import type { Head } from "../../../src/http1/head.ts";
+import { DEFAULT_LIMITS } from "../../../src/http1/limits.ts";
+import { FakeClock } from "../../support/fake_clock.ts";
+import { StubSocket } from "../../support/stub_socket.ts";
+
+const IDLE_MS = 1000;
+/** Too many to wait for company. */
+const BODY_BYTES = 10_000;
+
+/** A socket whose kernel can tell when it last sent something. */
+class TellingSocket extends StubSocket {
+  readonly #clock: FakeClock;
+  sentAt = 0;
+
+  constructor(clock: FakeClock) {
+    super();
+    this.#clock = clock;
+  }
+
+  sentAgoMs(): number {
+    return this.#clock.now() - this.sentAt;
+  }
+}
+
+/** A client in the middle of an answer, and an endpoint in the middle of a request; neither socket has room. */
+function stalled(which: "client" | "endpoint") {
+  const clock = new FakeClock();
+  const turn = new Turn({ clock, capabilities: { ownChunks: false }, releaseMemory() {}, discard() {} });
+  const socket = new TellingSocket(clock);
+  const told: string[] = [];
+  let head: Head | undefined;
+  const client = new ClientConnection(
+    turn,
+    which === "client" ? socket : new StubSocket(),
+    {
+      headTimeoutMs: IDLE_MS,
+      bodyIdleTimeoutMs: IDLE_MS,
+      keepAliveTimeoutMs: IDLE_MS,
+      limits: DEFAULT_LIMITS,
+    },
+    { request: (_client, its) => head = its, refused() {}, connectionClosed() {} },
+  );
+  const upload = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10000\r\n\r\n";
+  client.data(new TextEncoder().encode(which === "client" ? "GET / HTTP/1.1\r\nHost: a\r\n\r\n" : upload));
+  assert.ok(head !== undefined);
+  const timedOut = (what: string): void => void told.push(what);
+  socket.room = 10;
+  if (which === "client") {
+    client.events = { clientTimedOut: timedOut } as unknown as ClientStreamEvents;
+    client.sendHead(200, "OK", "", "length", BODY_BYTES, false);
+    turn.end();
+    client.sendBody(new Uint8Array(BODY_BYTES), 0, BODY_BYTES);
+  } else {
+    const events = { upstreamTimedOut: timedOut } as unknown as UpstreamStreamEvents;
+    const owner = { idleLost() {}, busyClosed() {} };
+    const endpoint = new UpstreamConnection(turn, socket, DEFAULT_LIMITS, owner);
+    endpoint.sendRequest(head, "POST / HTTP/1.1\r\n", "Host: a\r\n", "", "length", events, 60_000, IDLE_MS);
+    turn.end();
+    endpoint.sendBody(new Uint8Array(BODY_BYTES), 0, BODY_BYTES);
+  }
+  return { clock, socket, told };
+}
+
+for (const which of ["client", "endpoint"] as const) {
+  test(`${which}: while the kernel sends what it has, the deadline for sending does not strike`, () => {
+    const { clock, socket, told } = stalled(which);
+    for (let i = 0; i < 20; i++) {
+      clock.advance(IDLE_MS * 0.9);
+      socket.sentAt = clock.now();
+    }
+    assert.deepEqual(told, []);
+    clock.advance(IDLE_MS * 0.9);
+    assert.deepEqual(told, []);
+    clock.advance(IDLE_MS * 0.2);
+    assert.deepEqual(told, ["write"], "it counts from when something was sent last");
+  });
+
+  test(`${which}: where the kernel tells nothing, the deadline strikes`, () => {
+    const { clock, socket, told } = stalled(which);
+    socket.sentAt = -Infinity;
+    clock.advance(IDLE_MS * 1.1);
+    assert.deepEqual(told, ["write"]);
+  });
+}
