@@ -190,6 +190,7 @@ function exchangeSettings(upstream: Upstream, config: UpstreamConfig): ExchangeS
   return {
     upstream,
     requestBufferBytes: config.requestBufferBytes,
+    slotsLimited: config.maxInFlight > 0,
     firstByteTimeoutMs: config.firstByteTimeoutMs,
     bodyIdleTimeoutMs: config.bodyIdleTimeoutMs,
     tunnelIdleTimeoutMs: config.tunnelIdleTimeoutMs,

@@ -72,7 +72,9 @@ export const UPSTREAM_OPTIONS = {
     help: "bodies up to this size are read before sending",
     doc:
       "A request whose body is not larger is complete before it takes an endpoint's slot, so that a slow client " +
-      "does not occupy it, and the request can be sent again. Larger bodies are streamed.",
+      "does not occupy it, and the request can be sent again. Larger bodies are streamed, and so are those of unknown " +
+      "length (chunked) where there is no `max_in_flight`; with it, set this to 0 if clients want answers before they have " +
+      "sent all.",
     example: "1MiB",
   },
   "policy": {

@@ -175,13 +175,17 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
       this.#ask();
       return;
     }
-    const { requestBufferBytes } = this.settings;
+    const { requestBufferBytes, slotsLimited } = this.settings;
     const expected = this.head.bodyBytes;
     this.#upload = new Upload(requestBufferBytes, expected <= requestBufferBytes ? expected : -1);
     // A client that waits for 100 sends nothing before a connection is in hand, and is not late.
     if (!expectsContinue(this.head)) {
       this.client.expectBody();
-      if (this.#kind === "length" && expected <= requestBufferBytes) return;
+      // A slow client must not occupy a slot. Of a body whose length is not known, that is worth waiting for the end
+      // only where slots are few: its client may want an answer before.
+      if (this.#kind === "length") {
+        if (expected <= requestBufferBytes) return;
+      } else if (slotsLimited && requestBufferBytes > 0) return;
     }
     this.#ask();
   }
@@ -302,10 +306,10 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
     if (connection === null) {
       if (this.phase === "done") return;
       upload.kept.append(bytes, from, to);
-      if (this.phase === "waiting") {
-        this.#countKept(upload);
-        if (upload.kept.full) this.client.pauseBody();
-      }
+      if (this.phase === "waiting") this.#countKept(upload);
+      // It is not a small one.
+      else if (upload.kept.full && this.#kind === "chunked") this.#readSoFar(upload);
+      if (this.#phaseIs("waiting") && upload.kept.full) this.client.pauseBody();
       return;
     }
     upload.kept.retain(bytes, from, to);
@@ -316,12 +320,19 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
   clientEnd(trailers: Head | null): void {
     const upload = this.#upload as Upload;
     if (trailers !== null) upload.trailers = encodeTrailers(trailers);
-    if (this.phase === "reading") {
-      upload.readMs = this.context.turn.now - this.#headAt;
-      this.#ask();
-    } else {
-      this.#connection?.sendEnd(upload.trailers);
-    }
+    if (this.phase === "reading") this.#readSoFar(upload);
+    else this.#connection?.sendEnd(upload.trailers);
+  }
+
+  /** What had to be here before the request goes on is here. */
+  #readSoFar(upload: Upload): void {
+    upload.readMs = this.context.turn.now - this.#headAt;
+    this.#ask();
+  }
+
+  /** A method, because the compiler cannot know what else changes it. */
+  #phaseIs(phase: Phase): boolean {
+    return this.phase === phase;
   }
 
   clientFault(fault: Fault): void {

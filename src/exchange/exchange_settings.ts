@@ -10,6 +10,8 @@ import type { Tunnel } from "./tunnel.ts";
 export interface ExchangeSettings {
   readonly upstream: Upstream;
   readonly requestBufferBytes: number;
+  /** Its endpoints take only so many requests at a time. */
+  readonly slotsLimited: boolean;
   readonly firstByteTimeoutMs: number;
   readonly bodyIdleTimeoutMs: number;
   readonly tunnelIdleTimeoutMs: number;

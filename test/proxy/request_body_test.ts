@@ -83,6 +83,45 @@ test("a small body is complete before it takes a connection", () =>
     assert.equal(origin.connections, 1);
   }));
 
+test("where slots are few, a small body of unknown length is complete before it takes one, too", () =>
+  withLab("max_in_flight: 1", async ({ origin, connect, proxy }) => {
+    origin.auto((request) => request.text);
+    const slow = await connect();
+    await slow.send(message(CHUNKED, "4\r\nslow\r\n"));
+    const quick = await connect();
+    assert.equal((await quick.ask(message(CHUNKED, "5\r\nquick\r\n0\r\n\r\n"))).text, "quick");
+    assert.equal(proxy.upstream().inFlight, 0);
+    await slow.send("1\r\n!\r\n0\r\n\r\n");
+    assert.equal((await slow.readResponse()).text, "slow!");
+  }));
+
+test("where slots are few, a long body of unknown length is streamed once request_buffer is full", () =>
+  withLab("max_in_flight: 1\nrequest_buffer: 8B", async ({ begin, connect, proxy }) => {
+    const { client, peer } = await begin(message(CHUNKED, "3\r\nabc\r\n6\r\ndefghi\r\n"));
+    await proxy.until("all of it to go on", () => peer.transcript.includes("defghi"));
+    const next = await connect();
+    await next.send(message(CHUNKED, "9\r\n123456789\r\n"));
+    await proxy.until("the next one to wait", () => proxy.upstream().waiting === 1);
+    await next.send("2\r\nxy\r\n0\r\n\r\n");
+    await client.send("1\r\nj\r\n0\r\n\r\n");
+    assert.equal((await peer.readRequest()).text, "abcdefghij");
+    await peer.respond({ body: "first" });
+    assert.equal((await client.readResponse()).text, "first");
+    assert.equal((await peer.readRequest()).text, "123456789xy");
+    await peer.respond({ body: "second" });
+    assert.equal((await next.readResponse()).text, "second");
+  }));
+
+test("where slots are many, a body of unknown length is streamed at once", () =>
+  withLab("", async ({ begin, proxy }) => {
+    const { client, peer } = await begin(message(CHUNKED, "2\r\nhi\r\n"));
+    await proxy.until("it to go on", () => peer.transcript.includes("hi"));
+    await client.send("0\r\n\r\n");
+    assert.equal((await peer.readRequest()).text, "hi");
+    await peer.respond({ body: "ok" });
+    assert.equal((await client.readResponse()).text, "ok");
+  }));
+
 for (
   const [how, body] of [["length", "Content-Length: 300000"], [
     "chunks",
