@@ -165,7 +165,7 @@ ${
       "Waiting",
       countWords(waiting),
       `${countWords(inFlight)} in flight`,
-      `${countWords(totals.held)} held so far`,
+      `${countWords(totals.held)} were held`,
     )
   }
 ${tile("Connections", countWords(status.connections), counted(status.tunnels, "tunnel"), traffic)}

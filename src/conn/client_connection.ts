@@ -254,7 +254,7 @@ export class ClientConnection extends Connection implements ClientStream {
   /** All that has arrived is used up. */
   #starved(): void {
     if (this.#state === "waiting") {
-      if (this.#parser?.idle !== false) return;
+      if (this.#parser?.between !== false) return;
       this.#state = "head";
       this.requestBeganAt = this.turn.now;
       this.setDeadline(this.requestBeganAt + this.#settings.headTimeoutMs);

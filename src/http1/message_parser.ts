@@ -97,8 +97,12 @@ export class MessageParser {
 
   /** Whether the parser stands between messages with nothing pending, not even an empty line. */
   get idle(): boolean {
-    return this.#state === "head" && this.#stored === null && this.#at === this.#to &&
-      this.#emptyLines === 0 && !this.#pendingCr;
+    return this.between && this.#emptyLines === 0 && !this.#pendingCr;
+  }
+
+  /** Whether no byte of the next message has come; empty lines before it are none of its own. */
+  get between(): boolean {
+    return this.#state === "head" && this.#stored === null && this.#at === this.#to && this.#scanner === null;
   }
 
   /** Nothing of what it has parsed matters for what comes next: another connection may use it. */

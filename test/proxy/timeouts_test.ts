@@ -34,6 +34,16 @@ test("an idle connection is closed after keep_alive_timeout", () =>
     assert.equal(await client.readToEnd(), "");
   }));
 
+test("empty lines are no request: a connection that sends them after an answer ends without a word", () =>
+  withLab("keep_alive_timeout: 60ms\nhead_timeout: 150ms", async ({ origin, connect, proxy }) => {
+    origin.auto(() => "ok");
+    const client = await connect();
+    assert.equal((await client.ask(GET)).text, "ok");
+    await client.send("\r\n\r");
+    assert.equal(await client.readToEnd(), "");
+    assert.equal(proxy.ended.length, 1);
+  }));
+
 test("a small body that stops is answered with 408, and nothing was dialled", () =>
   withLab("body_idle_timeout: 150ms", async ({ connect, proxy, origin }) => {
     const client = await connect();
