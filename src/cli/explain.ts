@@ -136,10 +136,10 @@ function requestParts(
 
 /** As much of the body as it takes until the program goes for an endpoint, or refuses. */
 function feedBody(dry: DryRuntime, client: DrySocket, bodyBytes: number | null): void {
-  let left = bodyBytes ?? 0;
+  let left = bodyBytes ?? Infinity;
   while (left > 0 && dry.dials.length === 0 && client.written === "" && !client.paused) {
     const piece = left < PIECE.length ? PIECE.slice(0, left) : PIECE;
-    client.feed(piece);
+    client.feed(bodyBytes === null ? `${piece.length.toString(16)}\r\n${piece}\r\n` : piece);
     left -= piece.length;
   }
 }
@@ -177,6 +177,7 @@ function forwarding(
   const live = status?.upstreams.find(({ name }) => name === upstream.name);
   const buffered = bytes !== null && bytes > 0 && bytes <= upstream.requestBufferBytes;
   const replayable = bytes === 0 || buffered;
+  const bufferedFirst = bytes === null && upstream.maxInFlight > 0 && upstream.requestBufferBytes > 0;
   return {
     endpoints: upstream.endpoints.map((endpoint) => ({
       name: endpoint.name,
@@ -197,7 +198,7 @@ function forwarding(
     body: {
       kind: bytes === 0 ? "none" : bytes === null ? "chunked" : "length",
       bytes,
-      handling: bytes === 0 ? "none" : buffered ? "buffered" : "streamed",
+      handling: bytes === 0 ? "none" : buffered ? "buffered" : bufferedFirst ? "buffered_first" : "streamed",
       replayable,
       request_buffer: upstream.requestBufferBytes,
     },

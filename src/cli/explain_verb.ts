@@ -154,9 +154,11 @@ function forwardingRows(to: ExplainedForwarding): (readonly [string, readonly st
     if (body.handling === "none") return "none";
     if (body.handling === "buffered") return `${body.bytes ?? 0} bytes, read in full before it is sent`;
     const length = body.bytes === null ? "of unknown length" : `${body.bytes} bytes`;
-    return `${length}, passed on as it comes; cannot be sent again once more than ${
-      printSize(limit)
-    } are gone`;
+    const most = printSize(limit);
+    const how = body.handling === "streamed"
+      ? "passed on as it comes"
+      : `read in full before it is sent, passed on as it comes if it is longer than ${most}`;
+    return `${length}, ${how}; cannot be sent again once more than ${most} are gone`;
   }
 }
 

@@ -54,8 +54,12 @@ export interface ExplainedForwarding {
     readonly kind: "none" | "length" | "chunked";
     /** Null when it is not known before. */
     readonly bytes: number | null;
-    /** - `buffered`: read in full before it takes a slot; - `streamed`: passed on as it comes */
-    readonly handling: "none" | "buffered" | "streamed";
+    /**
+     * - `buffered`: read in full before it takes a slot
+     * - `buffered_first`: the same unless it is longer than `request_buffer`, then `streamed`
+     * - `streamed`: passed on as it comes
+     */
+    readonly handling: "none" | "buffered" | "buffered_first" | "streamed";
     /** All of it is still here when it has to be sent again. */
     readonly replayable: boolean;
     readonly request_buffer: number;

@@ -31,7 +31,10 @@ test("nor does that of a head behind empty lines, or of the next one on the conn
   client.say("\r\n");
   runtime.network.advance(600);
   client.say("GET");
-  runtime.network.advance(600);
+  runtime.network.advance(900);
+  assert.match(client.received, /ok$/, "empty lines are not yet a head");
+  client.say(" ");
+  runtime.network.advance(200);
   assert.match(client.received, /okHTTP\/1\.1 408 /);
 });
 

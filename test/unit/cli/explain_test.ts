@@ -58,6 +58,13 @@ test("where a request goes, and as what", async () => {
   assert.deepEqual([forwarded?.body.handling, forwarded?.body.replayable], ["streamed", false]);
 });
 
+test("a body of unknown length is read first where slots are few", async () => {
+  const handling = async (url: string) =>
+    (await explained(ROUTES, { url, method: "PUT", body_bytes: null })).forwarded?.body.handling;
+  assert.equal(await handling("/app/"), "buffered_first");
+  assert.equal(await handling("http://api.example/"), "streamed");
+});
+
 test("what may be sent again follows the method, the body and the route", async () => {
   const again = async (request: Partial<ExplainRequest>) =>
     (await explained(ROUTES, request)).forwarded?.retry.cases
