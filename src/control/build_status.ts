@@ -4,6 +4,7 @@ import type { Address } from "../../runtime/contract.ts";
 import { printListen } from "../config/address.ts";
 import type { Config, UpstreamConfig } from "../config/config.ts";
 import { REASON_CODES, type ReasonCode } from "../exchange/reason.ts";
+import { LATENCY_BUCKETS_MS } from "../upstream/tally.ts";
 import {
   addReports,
   answersOf,
@@ -77,6 +78,7 @@ export function buildStatus(known: Known): Status {
     tunnels: sum.tunnels,
     resident_bytes: sum.residentBytes + (inOneProcess ? 0 : known.residentBytes),
     totals: sum.totals,
+    latency_bounds_ms: LATENCY_BUCKETS_MS,
     reasons: Object.fromEntries(REASON_CODES.map((code) => [code, sum.reasons[code] ?? 0])) as Record<
       ReasonCode,
       number

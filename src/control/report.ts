@@ -88,8 +88,8 @@ export function totalsOf(tally: Tally | null): Totals {
     response_bytes: from.responseBytes,
     retries: from.retries,
     held: from.held,
-    latency: { counts: from.latency.slice(), sum_ms: from.latencyMs },
-    waited: { counts: waited, sum_ms: from.waitedMs },
+    latency: { counts: filled(from.latency), sum_ms: from.latencyMs },
+    waited: { counts: filled(waited), sum_ms: from.waitedMs },
   };
 }
 
@@ -102,8 +102,13 @@ export function answersOf(tally: EndpointTally | null): Pick<EndpointReport, "by
   const from = tally ?? new EndpointTally();
   return {
     byClass: from.byClass.slice(),
-    firstByte: { counts: from.firstByte.slice(), sum_ms: from.firstByteMs },
+    firstByte: { counts: filled(from.firstByte), sum_ms: from.firstByteMs },
   };
+}
+
+/** A copy without the empty buckets at its end, which are most of them. */
+function filled(counts: readonly number[]): number[] {
+  return counts.slice(0, counts.findLastIndex((count) => count > 0) + 1);
 }
 
 /** Of two reports; neither is changed. Names of the second come first, those only the first has after them. */
@@ -188,7 +193,8 @@ function addCounts(a: readonly number[], b: readonly number[]): number[] {
 }
 
 function addHistograms(a: Histogram, b: Histogram): Histogram {
-  return { counts: addCounts(a.counts, b.counts), sum_ms: a.sum_ms + b.sum_ms };
+  const [short, long] = a.counts.length < b.counts.length ? [a, b] : [b, a];
+  return { counts: addCounts(long.counts, short.counts), sum_ms: a.sum_ms + b.sum_ms };
 }
 
 function addReasons(a: ReasonCounts, b: ReasonCounts): ReasonCounts {

@@ -12,8 +12,9 @@ import { LATENCY_BUCKETS_MS } from "../upstream/tally.ts";
 /** Upper bounds of the latency histograms' buckets, in seconds; a last one without bound follows. */
 export const LATENCY_BUCKETS_S: readonly number[] = LATENCY_BUCKETS_MS.map((ms) => ms / 1000);
 
-/** Counts by upper bound of `LATENCY_BUCKETS_S` (not cumulative; the last one is above all bounds). */
+/** Counts by upper bound of `LATENCY_BUCKETS_S`. */
 export interface Histogram {
+  /** Not cumulative; the one behind those of all bounds is above them. Zeros at the end are left out. */
   readonly counts: readonly number[];
   readonly sum_ms: number;
 }
@@ -144,6 +145,8 @@ export interface Status {
   readonly tunnels: number;
   readonly resident_bytes: number;
   readonly totals: Totals;
+  /** Upper bounds of the buckets of all histograms here. */
+  readonly latency_bounds_ms: readonly number[];
   /** Failed requests by reason; every reason is there. */
   readonly reasons: Readonly<Record<ReasonCode, number>>;
   readonly workers: readonly WorkerStatus[];

@@ -3,32 +3,40 @@
  * adding to them needs no look-up by name; who counts puts them there. See observe/counters.ts.
  */
 
-/** Upper bounds of the buckets of every latency histogram, in milliseconds; one more without bound follows. */
+const DECADE = [1, 1.25, 1.5, 2, 2.5, 3, 4, 5, 6, 8];
+
+/**
+ * Upper bounds of the buckets of every latency histogram, in milliseconds: ten to a power of ten, from 0.1 ms to a
+ * minute; one more without bound follows.
+ */
 export const LATENCY_BUCKETS_MS: readonly number[] = [
-  1,
-  2.5,
-  5,
-  10,
-  25,
-  50,
-  100,
-  250,
-  500,
-  1000,
-  2500,
-  5000,
-  10_000,
-  30_000,
-  60_000,
+  ...DECADE.map((step) => step / 10),
+  ...[1, 10, 100, 1000].flatMap((scale) => DECADE.map((step) => step * scale)),
+  ...DECADE.slice(0, -1).map((step) => step * 10_000),
 ];
+
+// Bounds are multiples of these up to 10 ms, to a second, and to a minute. So a division finds the bucket.
+const FINE_PARTS = 40;
+const MIDDLE_MS = 2.5;
+const COARSE_MS = 250;
+const FINE = bucketsOfMultiples(1 / FINE_PARTS, 10);
+const MIDDLE = bucketsOfMultiples(MIDDLE_MS, 1000);
+const COARSE = bucketsOfMultiples(COARSE_MS, 60_000);
 
 /** Index of the bucket that `ms` falls into: a bound belongs to the bucket below it. */
 export function bucketOf(ms: number): number {
-  // A chain, and not a search: most requests end in one of the first few.
-  if (ms <= 10) return ms <= 1 ? 0 : ms <= 2.5 ? 1 : ms <= 5 ? 2 : 3;
-  if (ms <= 250) return ms <= 25 ? 4 : ms <= 50 ? 5 : ms <= 100 ? 6 : 7;
-  if (ms <= 5000) return ms <= 500 ? 8 : ms <= 1000 ? 9 : ms <= 2500 ? 10 : 11;
-  return ms <= 10_000 ? 12 : ms <= 30_000 ? 13 : ms <= 60_000 ? 14 : 15;
+  if (ms <= 10) return FINE[Math.ceil(ms * FINE_PARTS)] as number;
+  if (ms <= 1000) return MIDDLE[Math.ceil(ms / MIDDLE_MS)] as number;
+  return ms <= 60_000 ? COARSE[Math.ceil(ms / COARSE_MS)] as number : LATENCY_BUCKETS_MS.length;
+}
+
+/** The bucket of every multiple of `step` up to `last`. */
+function bucketsOfMultiples(step: number, last: number): Uint8Array {
+  return Uint8Array.from(
+    { length: Math.round(last / step) + 1 },
+    // Half a step off, since a multiple need not be met exactly.
+    (_, at) => LATENCY_BUCKETS_MS.findIndex((bound) => bound > (at - 0.5) * step),
+  );
 }
 
 function newBuckets(): number[] {

@@ -3,7 +3,6 @@
 import type { ControlEvent } from "../../src/control/event.ts";
 import type { ControlPlane, ExplainRequest, Outcome, Quiet, ReloadDone } from "../../src/control/plane.ts";
 import type { Histogram, Status, Totals } from "../../src/control/status.ts";
-import { LATENCY_BUCKETS_S } from "../../src/control/status.ts";
 import { REASON_CODES } from "../../src/exchange/reason.ts";
 
 type Answer = Outcome<object> | Promise<Outcome<object>>;
@@ -128,7 +127,7 @@ export class FakePlane implements ControlPlane {
 }
 
 function histogram(): Histogram {
-  return { counts: new Array<number>(LATENCY_BUCKETS_S.length + 1).fill(0), sum_ms: 0 };
+  return { counts: [], sum_ms: 0 };
 }
 
 function totals(more: Partial<Totals> = {}): Totals {
@@ -167,6 +166,7 @@ export function sampleStatus(more: Partial<Status> = {}): Status {
     tunnels: 0,
     resident_bytes: 50 * 1024 * 1024,
     totals: totals(),
+    latency_bounds_ms: [],
     reasons: REASONS,
     workers: [],
     upstreams: [{

@@ -9,12 +9,10 @@ import type {
   UpstreamStatus,
 } from "../../src/control/status.ts";
 import { REASON_CODES, type ReasonCode } from "../../src/exchange/reason.ts";
+import { LATENCY_BUCKETS_MS } from "../../src/upstream/tally.ts";
 
 export function histogram(...counts: readonly number[]): Histogram {
-  return {
-    counts: Array.from({ length: 16 }, (_, at) => counts[at] ?? 0),
-    sum_ms: counts.reduce((sum, count, at) => sum + count * (at + 1), 0),
-  };
+  return { counts, sum_ms: counts.reduce((sum, count, at) => sum + count * (at + 1), 0) };
 }
 
 export function totals(requests = 0): Totals {
@@ -97,6 +95,7 @@ export function sampleStatus(more: Partial<Status> = {}): Status {
     tunnels: 2,
     resident_bytes: 73_400_320,
     totals: totals(1234),
+    latency_bounds_ms: LATENCY_BUCKETS_MS,
     reasons: Object.fromEntries(REASON_CODES.map((code) => [code, 0])) as Record<ReasonCode, number>,
     workers: [
       {

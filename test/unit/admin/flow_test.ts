@@ -9,6 +9,7 @@ import {
   totals,
   upstreamStatus,
 } from "../../support/sample_status.ts";
+import { bucketOf } from "../../../src/upstream/tally.ts";
 
 test("flow: the difference of two sums, a second", () => {
   const before = { ...totals(100), failed: 2 };
@@ -39,20 +40,28 @@ test("flow: of an endpoint", () => {
 
 test("percentiles are estimated within their bucket", () => {
   assert.equal(percentile(histogram(), 0.5), null);
-  // A hundred between 5 and 10 ms.
-  const even = { counts: histogram(0, 0, 0, 100).counts, sum_ms: 750 };
-  assert.equal(percentile(even, 0.5), 7.5);
-  assert.equal(percentile(even, 1), 10);
-  assert.equal(
-    percentile({ counts: histogram(0, 0, 0, 1).counts, sum_ms: 6.2 }, 0.5),
-    6.2,
-    "one is known exactly",
-  );
-  // Ninety below 1 ms, ten above all bounds.
-  const tail = { counts: [90, ...new Array<number>(14).fill(0), 10], sum_ms: 1_000_000 };
-  assert.ok((percentile(tail, 0.5) ?? 9) < 1);
+  // A hundred between 5 and 6 ms.
+  const even = { counts: inBucketOf(6, 100), sum_ms: 550 };
+  assert.equal(percentile(even, 0.5), 5.5);
+  assert.equal(percentile(even, 1), 6);
+  assert.equal(percentile({ counts: inBucketOf(6, 1), sum_ms: 5.2 }, 0.5), 5.2, "one is known exactly");
+  // Ninety that took no time, ten above all bounds.
+  const tail = { counts: [90, ...inBucketOf(Infinity, 10).slice(1)], sum_ms: 1_000_000 };
+  assert.ok((percentile(tail, 0.5) ?? 9) < 0.1);
   assert.equal(percentile(tail, 0.99), 60_000);
 });
+
+test("percentiles are off by a third at most, from a tenth of a millisecond to a minute", () => {
+  for (let ms = 0.11; ms < 60_000; ms *= 1.01) {
+    const estimate = percentile({ counts: inBucketOf(ms, 1000), sum_ms: 1000 * ms }, 0.99) ?? 0;
+    assert.ok(Math.abs(estimate / ms - 1) < 0.34, `${ms}: ${estimate}`);
+  }
+});
+
+function inBucketOf(ms: number, count: number): number[] {
+  const at = bucketOf(ms);
+  return Array.from({ length: at + 1 }, (_, index) => index === at ? count : 0);
+}
 
 test("history: rates of late, points for curves, and an end to both", () => {
   const at = (second: number) =>

@@ -4,13 +4,8 @@ import { existsSync } from "node:fs";
 import { test } from "node:test";
 import { METRICS } from "../../../src/admin/metric_table.ts";
 import { renderMetrics } from "../../../src/admin/render_metrics.ts";
-import {
-  endpointStatus,
-  histogram,
-  sampleStatus,
-  totals,
-  upstreamStatus,
-} from "../../support/sample_status.ts";
+import { endpointStatus, sampleStatus, totals, upstreamStatus } from "../../support/sample_status.ts";
+import { bucketOf, LATENCY_BUCKETS_MS } from "../../../src/upstream/tally.ts";
 
 function linesOf(name: string, text: string): string[] {
   return text.split("\n").filter((line) => new RegExp(`^${name}[ {]`).test(line));
@@ -44,16 +39,21 @@ test("metrics: names follow the conventions, and none is used twice", () => {
 });
 
 test("metrics: histograms are cumulative, in seconds, and end with +Inf", () => {
-  const text = renderMetrics(sampleStatus({ totals: { ...totals(), latency: histogram(3, 0, 2, 0, 0, 1) } }));
+  const counts = new Array<number>(LATENCY_BUCKETS_MS.length + 1).fill(0);
+  for (const [ms, count] of [[0.2, 3], [2.6, 2], [30, 1], [30_001, 4]] as const) counts[bucketOf(ms)] = count;
+  const latency = { counts, sum_ms: 15 };
+  const text = renderMetrics(sampleStatus({ totals: { ...totals(), latency } }));
   const buckets = linesOf("sluice_request_duration_seconds_bucket", text);
-  assert.equal(buckets.length, 16);
-  assert.equal(buckets[0], 'sluice_request_duration_seconds_bucket{le="0.001"} 3');
-  assert.equal(buckets[1], 'sluice_request_duration_seconds_bucket{le="0.0025"} 3');
-  assert.equal(buckets[2], 'sluice_request_duration_seconds_bucket{le="0.005"} 5');
-  assert.equal(buckets[5], 'sluice_request_duration_seconds_bucket{le="0.05"} 6');
-  assert.equal(buckets[15], 'sluice_request_duration_seconds_bucket{le="+Inf"} 6');
+  assert.deepEqual(
+    buckets.map((line) => / (\d+)$/.exec(line)?.[1]),
+    [3, 3, 3, 3, 5, 5, 5, 6, 6, 6, 6, 6, 6, 6, 6, 6, 10, 10].map(String),
+  );
+  assert.equal(buckets[0], 'sluice_request_duration_seconds_bucket{le="0.00025"} 3');
+  assert.equal(buckets[4], 'sluice_request_duration_seconds_bucket{le="0.005"} 5');
+  assert.equal(buckets[16], 'sluice_request_duration_seconds_bucket{le="60"} 10');
+  assert.equal(buckets[17], 'sluice_request_duration_seconds_bucket{le="+Inf"} 10');
   assert.deepEqual(linesOf("sluice_request_duration_seconds_count", text), [
-    "sluice_request_duration_seconds_count 6",
+    "sluice_request_duration_seconds_count 10",
   ]);
   assert.deepEqual(linesOf("sluice_request_duration_seconds_sum", text), [
     "sluice_request_duration_seconds_sum 0.015",
