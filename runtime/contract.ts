@@ -245,10 +245,7 @@ export interface AcceptEvents {
   accepted(socket: Socket): SocketEvents;
   /** A TLS handshake or an accept failed; for logs and counters. */
   acceptFailed(error: SocketError): void;
-  /**
-   * Asked when a client connects to a listener with TLS: how many handshakes may be under way at a time. One more fails
-   * at once, and nothing of it is read. Without it there is no limit.
-   */
+  /** How many TLS handshakes may be under way; asked for each client. One more fails at once. Default: any number. */
   handshakeRoom?(): number;
 }
 
@@ -398,6 +395,8 @@ export interface System extends FileSystem {
   notifySupervisor(text: string): Promise<boolean>;
   /** Bytes of resident memory, 0 where unknown. */
   residentBytes(): number;
+  /** How many files, sockets included, this process may have open; Infinity where that is not known. */
+  readonly descriptorLimit: number;
   /** Processors that this process may use, >= 1. */
   readonly parallelism: number;
   /** The channel to the process that started us by `startWorker`; null when nobody did. To be called once. */

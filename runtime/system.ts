@@ -43,6 +43,9 @@ export function createSystem(): System {
     onSignal,
     notifySupervisor: (text) => notifySupervisor(process.env.NOTIFY_SOCKET ?? "", text),
     residentBytes,
+    get descriptorLimit() {
+      return descriptorLimit();
+    },
     get parallelism() {
       return Math.max(1, osModule().availableParallelism());
     },
@@ -53,6 +56,18 @@ export function createSystem(): System {
     connectPredecessor,
     exit: (code) => process.exit(code),
   };
+}
+
+/** The soft limit, which Bun and Node raise to the hard one when they start. Linux tells it without a process of its own. */
+function descriptorLimit(): number {
+  let limits: string;
+  try {
+    limits = fs.readFileSync("/proc/self/limits", "latin1");
+  } catch {
+    return Infinity;
+  }
+  const soft = /^Max open files +(\d+)/m.exec(limits)?.[1];
+  return soft === undefined ? Infinity : Number(soft);
 }
 
 /**

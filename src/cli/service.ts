@@ -22,6 +22,7 @@ import type { Watcher } from "../observe/watcher.ts";
 import type { Endpoint } from "../upstream/endpoint.ts";
 import type { Upstream } from "../upstream/upstream.ts";
 import { bindAll, type OpenListener } from "./bind_listeners.ts";
+import { roomWarning } from "./descriptor_room.ts";
 import { readServerTls } from "./files.ts";
 import { buildWorld, type BuiltWorld, type Sharing } from "./world.ts";
 
@@ -104,6 +105,8 @@ export class Service {
     const built = await buildWorld(runtime, system, config, watcher, sharing, turn);
     const service = new Service(runtime, system, watcher, turn, config, built, sharing, shared);
     service.#tls = await readServerTls(system, config);
+    const warning = roomWarning(config.server.maxConnections, system.descriptorLimit);
+    if (warning !== "") watcher.log("warn", warning);
     return service;
   }
 

@@ -192,7 +192,8 @@ export const SERVER_OPTIONS = {
     help: "most client connections at a time",
     doc:
       "A further client gets 503. Each client may need a second connection to an endpoint: the limit on open " +
-      "files (`ulimit -n`) should be above twice this number.",
+      "files (`ulimit -n`) should be above twice this number. Where it is below (on Linux), fewer clients are let in, so " +
+      "that some files are left for endpoints.",
     example: "1000",
   },
   "access_log.format": {

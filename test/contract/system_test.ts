@@ -290,3 +290,9 @@ test("a supervisor that is not there is not notified", async () => {
   assert.equal(await notifySupervisor("@sluice-nobody-listens-here", "READY=1"), false);
   assert.equal(await notifySupervisor(`@${"x".repeat(200)}`, "READY=1"), false);
 });
+
+test("the limit on open files is told where it is known", () => {
+  const limit = system.descriptorLimit;
+  if (process.platform === "linux") assert.ok(Number.isInteger(limit) && limit > 10, String(limit));
+  else assert.equal(limit, Infinity);
+});

@@ -141,6 +141,7 @@ export class MemorySystem implements System {
   exitCode: number | null = null;
   memoryBytes = 0;
   parallelism = 1;
+  descriptorLimit = Infinity;
   /** Commands started, in order. */
   readonly commands: MemoryCommand[] = [];
   onSpawn: (command: MemoryCommand) => void = () => {};
