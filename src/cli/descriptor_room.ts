@@ -8,13 +8,21 @@ const OWN = 40;
  */
 const LEAST_KEPT = 16;
 const MOST_KEPT = 128;
+/** Connections beyond the limit that are answered at a time; an eighth of the files at most. */
+const MOST_REFUSED = 256;
 /** Below this part of what was asked for it is worth a word. */
 const WORTH_TELLING = 0.9;
 
 /** @param limit open files of the process; Infinity = not known */
 export function clientsWithin(limit: number): number {
   const kept = Math.min(MOST_KEPT, Math.max(LEAST_KEPT, Math.floor(limit / 8)));
-  return Math.max(1, limit - OWN - kept);
+  // Who is refused has a connection as well, and those behind him may be in their TLS handshake.
+  return Math.max(1, limit - OWN - kept - 2 * refusedWithin(limit));
+}
+
+/** How many connections beyond the limit may be open until they have their answer. */
+export function refusedWithin(limit: number): number {
+  return Math.min(MOST_REFUSED, Math.floor(limit / 8));
 }
 
 /** What to warn of at the start; "" when there is enough room. */

@@ -105,9 +105,14 @@ export class Service {
     const built = await buildWorld(runtime, system, config, watcher, sharing, turn);
     const service = new Service(runtime, system, watcher, turn, config, built, sharing, shared);
     service.#tls = await readServerTls(system, config);
-    const warning = roomWarning(config.server.maxConnections, system.descriptorLimit);
-    if (warning !== "") watcher.log("warn", warning);
+    service.#tellRoom(config);
     return service;
+  }
+
+  /** Fewer clients may be let in than the configuration says. */
+  #tellRoom({ server }: Config): void {
+    const warning = roomWarning(server.maxConnections, this.#system.descriptorLimit);
+    if (warning !== "") this.watcher.log("warn", warning);
   }
 
   get config(): Config {
@@ -200,6 +205,7 @@ export class Service {
         await this.rollback();
         return { ok: false, failure: { kind: "bind", message: fault } };
       }
+      if (config.server.maxConnections !== this.#config.server.maxConnections) this.#tellRoom(config);
       return {
         ok: true,
         addresses: listeners.map(({ listener }) => listener.address),

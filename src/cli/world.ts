@@ -15,7 +15,7 @@ import { DEFAULT_LIMITS, sharedLimits } from "../http1/limits.ts";
 import { HttpDate } from "../time/http_date.ts";
 import type { Endpoint, EndpointSettings } from "../upstream/endpoint.ts";
 import { Upstream, type UpstreamObserver, type UpstreamSettings } from "../upstream/upstream.ts";
-import { clientsWithin } from "./descriptor_room.ts";
+import { clientsWithin, refusedWithin } from "./descriptor_room.ts";
 import { type PemKind, readPem } from "./files.ts";
 
 /** Told what happens while the world serves. */
@@ -125,6 +125,7 @@ export async function buildWorld(
     trusted: new TrustedPeers(server.trustedProxies),
     rejectUnderscored: server.underscoreFields === "reject",
     maxConnections: Math.min(server.maxConnections, clientsWithin(system.descriptorLimit)),
+    maxRefused: refusedWithin(system.descriptorLimit),
   };
   const apply = () => changed.flatMap(([upstream, wanted]) => upstream.reconfigure(wanted));
   return { world, upstreams, changed: changed.map(([{ name }]) => name), apply };

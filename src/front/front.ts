@@ -60,6 +60,8 @@ export interface World {
   readonly trusted: TrustedPeers;
   readonly rejectUnderscored: boolean;
   readonly maxConnections: number;
+  /** Connections beyond the limit that are answered at a time; further ones are dropped without a word. */
+  readonly maxRefused: number;
 }
 
 /** A request that was answered here. `head` is null when it could not be parsed. */
@@ -84,8 +86,6 @@ export interface FrontObserver {
 
 /** Requests that have passed here this often are going round in circles. */
 const MOST_PASSES = 8;
-/** Connections beyond the limit that are answered at a time; further ones are dropped without a word. */
-const MOST_REFUSED = 256;
 /** While stopping, an idle client connection is closed once it has been idle this long: a client that
  * has just been answered may be sending its next request. */
 const DRAIN_IDLE_MS = 1000;
@@ -138,8 +138,10 @@ export class Front implements RequestHandler {
       accepted: (socket) => this.#accepted(socket),
       acceptFailed: (error) => this.#observer.acceptFailed(options.address, error),
       // Who has not even said a word is no reason to open more descriptors than clients may have.
-      handshakeRoom: () =>
-        Math.max(MOST_REFUSED, this.world.maxConnections - this.#connections.size + this.#refused.size),
+      handshakeRoom: () => {
+        const { maxConnections, maxRefused } = this.world;
+        return Math.max(maxRefused, maxConnections - this.#connections.size + this.#refused.size);
+      },
     };
     const listener = await this.#runtime.listen(options, events);
     this.#listeners.add(listener);
@@ -170,7 +172,7 @@ export class Front implements RequestHandler {
       client.drain(turn.now, DRAIN_IDLE_MS);
     } else if (this.#connections.size - this.#refused.size > world.maxConnections) {
       this.#refused.add(client);
-      if (this.#refused.size > MOST_REFUSED) {
+      if (this.#refused.size > world.maxRefused) {
         client.abort();
         return client;
       }
