@@ -6,7 +6,7 @@
  * Sources: Kubernetes, "Discovering services" (pkg/kubelet/envvars); Docker, "Legacy container links" (libnetwork/links).
  */
 
-import { parseIpv4, parseIpv6 } from "./ip_address.ts";
+import { canonicalIp } from "../bytes/ip_address.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -63,5 +63,5 @@ function serviceOf(name: string, value: string): string | null {
 }
 
 function isIp(value: string): boolean {
-  return parseIpv4(value) !== null || parseIpv6(value) !== null;
+  return canonicalIp(value) !== null;
 }
