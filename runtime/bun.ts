@@ -27,8 +27,8 @@ import { duplicator } from "./bun_duplicate.ts";
 import { BunDial, outOfDescriptors } from "./bun_dial.ts";
 import {
   type BunGlobal,
+  type NativeAddress,
   type NativeHandlers,
-  type NativeListenAddress,
   type NativeListener,
   type NativeOwner,
   type NativeSocket,
@@ -57,7 +57,6 @@ const CAPABILITIES = {
   workers: canStartWorkers(),
   commands: canSpawn(),
   processGroups: HAS_PROCESS_GROUPS,
-  ipv6Only: true,
   epoll: canEpoll(),
   maxChunkBytes: 512 * 1024,
 } as const;
@@ -159,9 +158,9 @@ async function open(options: HoldOptions, accepting: SocketOptions): Promise<Bun
   // Bun would not say why a name cannot be bound.
   const [ip = ""] = address.kind === "tcp" ? await resolveName(address.host) : [];
   const aside = address.kind === "unix" ? asideName(address.path) : null;
-  const native: NativeListenAddress = address.kind === "unix"
+  const native: NativeAddress = address.kind === "unix"
     ? { unix: aside ?? address.path }
-    : { hostname: ip, port: address.port, ipv6Only: ip.includes(":") };
+    : { hostname: ip, port: address.port };
   let listener: NativeListener;
   try {
     listener = Bun.listen({ ...native, reusePort, ...accepting });

@@ -11,7 +11,6 @@
  */
 import type { CloseReason, Socket, SocketEvents, TlsSession } from "./contract.ts";
 import type { DenoConn } from "./deno_types.ts";
-import { plainAddress } from "./plain_address.ts";
 import { ABORTED, closeReasonOf, FINISHED } from "./socket_error.ts";
 
 /** Buffer of a connection that waits. */
@@ -142,9 +141,9 @@ export class DenoSocket implements Socket {
     this.#buffers = buffers;
     this.#onHandlerError = onHandlerError;
     const { localAddr, remoteAddr } = conn;
-    this.remoteAddress = plainAddress(remoteAddr.hostname);
+    this.remoteAddress = remoteAddr.hostname ?? "";
     this.remotePort = remoteAddr.port ?? 0;
-    this.localAddress = plainAddress(localAddr.hostname);
+    this.localAddress = localAddr.hostname ?? "";
     this.localPort = localAddr.port ?? 0;
     try {
       conn.setNoDelay?.(true);

@@ -2,7 +2,7 @@
 
 import type { ClientTls, Runtime, System } from "../../runtime/contract.ts";
 import { POLICIES } from "../balance/policies.ts";
-import type { Config, EndpointConfig, RouteConfig, UpstreamConfig } from "../config/config.ts";
+import type { Config, EndpointConfig, RouteConfig, ServerConfig, UpstreamConfig } from "../config/config.ts";
 import { Turn } from "../conn/turn.ts";
 import type { Exchange } from "../exchange/exchange.ts";
 import type { ExchangeContext, ExchangeSettings } from "../exchange/exchange_settings.ts";
@@ -34,18 +34,42 @@ export interface Sharing {
 
 export const NOT_SHARED: Sharing = { slots: null, upstream: {} };
 
-export interface BuiltWorld {
+/**
+ * What was built from one configuration. A reload discards it, so it refers to nothing of what it replaces: closures are
+ * made by functions that are given only what these closures use. A closure keeps all variables of the function around it
+ * that any closure of that function uses, and in JavaScriptCore every variable of an async function.
+ */
+export class BuiltWorld {
   readonly world: World;
   /** In the order of the configuration. */
   readonly upstreams: readonly Upstream[];
-  /** Those of them that were there before and get other settings. */
+  /** Names of upstreams that were there before and get other settings. */
   readonly changed: readonly string[];
+  #wanted: readonly WantedSettings[];
+
+  constructor(world: World, upstreams: readonly Upstream[], wanted: readonly WantedSettings[]) {
+    this.world = world;
+    this.upstreams = upstreams;
+    this.changed = wanted.map(({ upstream }) => upstream.name);
+    this.#wanted = wanted;
+  }
+
   /**
    * Gives upstreams that were there before their new settings. To be called once, when the world is put in use.
    *
    * @returns endpoints that are not used any more; they may still have requests
    */
-  apply(): readonly Endpoint[];
+  apply(): readonly Endpoint[] {
+    const wanted = this.#wanted;
+    this.#wanted = [];
+    return wanted.flatMap(({ upstream, settings }) => upstream.reconfigure(settings));
+  }
+}
+
+/** Settings for an upstream that serves with others now. */
+interface WantedSettings {
+  readonly upstream: Upstream;
+  readonly settings: UpstreamSettings;
 }
 
 /**
@@ -65,7 +89,6 @@ export async function buildWorld(
   before: BuiltWorld | null = null,
 ): Promise<BuiltWorld> {
   const { server } = config;
-  const date = new HttpDate(runtime.clock);
   const limits = sharedLimits({
     ...DEFAULT_LIMITS,
     maxHeadBytes: server.maxHeadBytes,
@@ -75,7 +98,7 @@ export async function buildWorld(
   const upstreamLimits = sharedLimits({ ...limits, lenientResponses: server.lenientUpstream });
   const settings = new Map<string, ExchangeSettings>();
   const upstreams: Upstream[] = [];
-  const changed: (readonly [Upstream, UpstreamSettings])[] = [];
+  const changed: WantedSettings[] = [];
   for (const upstream of config.upstreams) {
     const wanted: UpstreamSettings = {
       name: upstream.name,
@@ -92,30 +115,15 @@ export async function buildWorld(
     };
     const known = before?.upstreams.find(({ name }) => name === upstream.name);
     const built = known ?? new Upstream(runtime, turn, wanted, observer);
-    if (known !== undefined && !sameSettings(known.settings, wanted)) changed.push([known, wanted]);
+    if (known !== undefined && !sameSettings(known.settings, wanted)) {
+      changed.push({ upstream: known, settings: wanted });
+    }
     upstreams.push(built);
     settings.set(upstream.name, exchangeSettings(built, upstream));
   }
-  const exchange: ExchangeContext = {
-    turn,
-    forward: { via: server.via, dropUnderscored: server.underscoreFields === "drop" },
-    maxBodyBytes: server.maxBodyBytes,
-    upgrades: server.upgrades,
-    date: () => date.text(),
-    later: (ms, fire) => {
-      runtime.clock.setTimer(ms, () => {
-        turn.begin();
-        fire();
-        turn.end();
-      }, true);
-    },
-    exchangeDone: (done) => observer.exchangeDone(done),
-    tunnelOpened: (tunnel) => observer.tunnelOpened(tunnel),
-    tunnelClosed: (tunnel) => observer.tunnelClosed(tunnel),
-  };
   const world: World = {
     router: new Router(config.routes.map((route) => builtRoute(route, settings, config.upstreams))),
-    exchange,
+    exchange: exchangeContext(runtime, turn, server, observer),
     client: {
       headTimeoutMs: server.headTimeoutMs,
       bodyIdleTimeoutMs: server.bodyIdleTimeoutMs,
@@ -127,8 +135,35 @@ export async function buildWorld(
     maxConnections: Math.min(server.maxConnections, clientsWithin(system.descriptorLimit)),
     maxRefused: refusedWithin(system.descriptorLimit),
   };
-  const apply = () => changed.flatMap(([upstream, wanted]) => upstream.reconfigure(wanted));
-  return { world, upstreams, changed: changed.map(([{ name }]) => name), apply };
+  return new BuiltWorld(world, upstreams, changed);
+}
+
+/** Not a part of `buildWorld`, whose variables its closures would keep. */
+function exchangeContext(
+  { clock }: Runtime,
+  turn: Turn,
+  server: ServerConfig,
+  observer: WorldObserver,
+): ExchangeContext {
+  const date = new HttpDate(clock);
+  const { via, underscoreFields, maxBodyBytes, upgrades } = server;
+  return {
+    turn,
+    forward: { via, dropUnderscored: underscoreFields === "drop" },
+    maxBodyBytes,
+    upgrades,
+    date: () => date.text(),
+    later: (ms, fire) => {
+      clock.setTimer(ms, () => {
+        turn.begin();
+        fire();
+        turn.end();
+      }, true);
+    },
+    exchangeDone: (done) => observer.exchangeDone(done),
+    tunnelOpened: (tunnel) => observer.tunnelOpened(tunnel),
+    tunnelClosed: (tunnel) => observer.tunnelClosed(tunnel),
+  };
 }
 
 /** Slots are no setting: they come and go. */

@@ -32,15 +32,41 @@ export async function until(
   timeoutMs: number,
   left?: AbortSignal,
 ): Promise<boolean> {
+  if (timeoutMs === 0) return await look();
   const end = clock.now() + timeoutMs;
-  const tooLate = sleep(clock, timeoutMs, left).then(() => null);
   for (let pauseMs = FIRST_PAUSE_MS;; pauseMs = Math.min(LONGEST_PAUSE_MS, pauseMs * 2)) {
     // A worker that does not answer keeps nobody waiting for longer than asked.
-    const seen = timeoutMs === 0 ? await look() : await Promise.race([look(), tooLate]);
+    const seen = await within(clock, look(), Math.max(0, end - clock.now()), left);
     if (seen === true) return true;
     if (seen === null || left?.aborted === true || clock.now() >= end) return false;
     await sleep(clock, Math.min(pauseMs, end - clock.now()), left);
   }
+}
+
+/**
+ * The result of `work`, or null when it is not there in time or whoever asked has gone. Leaves no timer behind. To race
+ * each of many results against one long timer would: every race stays registered with the timer's promise until that ends.
+ */
+export function within<T>(
+  clock: Clock,
+  work: Promise<T>,
+  timeoutMs: number,
+  left?: AbortSignal,
+): Promise<T | null> {
+  return new Promise((resolve, reject) => {
+    const end = () => {
+      timer.cancel();
+      left?.removeEventListener("abort", giveUp);
+    };
+    const giveUp = () => {
+      end();
+      resolve(null);
+    };
+    const timer = clock.setTimer(timeoutMs, giveUp, true);
+    left?.addEventListener("abort", giveUp);
+    if (left?.aborted === true) giveUp();
+    work.finally(end).then(resolve, reject);
+  });
 }
 
 /** What is under way in some upstreams. Tunnels live for as long as they like, and count as nothing here. */

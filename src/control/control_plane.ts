@@ -6,7 +6,7 @@ import type { Config } from "../config/config.ts";
 import type { Loaded } from "../config/load.ts";
 import { buildStatus } from "./build_status.ts";
 import { type ChangeParts, Changes, type Probe } from "./changes.ts";
-import { quietOf, sleep, until } from "./conditions.ts";
+import { quietOf, until, within } from "./conditions.ts";
 import type { Controller } from "./controller.ts";
 import { Drains } from "./drains.ts";
 import type { ControlEvent } from "./event.ts";
@@ -104,7 +104,7 @@ export class SluicePlane implements ControlPlane {
 
   async status(): Promise<Status> {
     const { clock, controller, version, runtime, pid, residentBytes } = this.#parts;
-    await Promise.race([controller.report(), sleep(clock, STATUS_PATIENCE_MS)]);
+    await within(clock, controller.report(), STATUS_PATIENCE_MS);
     return buildStatus({
       version,
       runtime,

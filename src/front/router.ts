@@ -4,8 +4,8 @@
  * longest configured prefix, not on the number of routes.
  */
 
-import { ipBytes } from "../bytes/ip_address.ts";
 import { generousPath } from "./path_readings.ts";
+import { addressBytes } from "./trusted_peers.ts";
 
 /** What is needed of a route to find it. */
 export interface RouteMatch {
@@ -20,7 +20,7 @@ export interface RouteMatch {
  * its bytes, since it can be written in many ways. `host` is in lower case and has no port.
  */
 export function hostKey(host: string): string {
-  if (host.includes(":")) return "[" + (ipBytes(host.replace(/[[\]]/g, ""))?.join(".") ?? "") + "]";
+  if (host.includes(":")) return "[" + (addressBytes(host.replace(/[[\]]/g, ""))?.join(".") ?? "") + "]";
   return host.length > 1 && host.endsWith(".") ? host.slice(0, -1) : host;
 }
 

@@ -55,7 +55,6 @@ const CAPABILITIES: Capabilities = {
   commands: true,
   processGroups: true,
   handover: false,
-  ipv6Only: true,
   epoll: false,
   maxChunkBytes: 65_536,
   ownChunks: false,
