@@ -24,6 +24,7 @@ import type { Tallied } from "../upstream/tally.ts";
 import type { Waiter } from "../upstream/waiting_room.ts";
 import { mayServeAgain } from "../upstream/after_reply.ts";
 import { acceptsTrailers, hostToSend, type RequestFields, requestFields } from "./forward_request.ts";
+import { ExchangeAccount } from "./exchange_account.ts";
 import type { ExchangeContext, ExchangeSettings } from "./exchange_settings.ts";
 import { because, closeWords, faultReason, responseReason, waitReason, waitWords } from "./failure_reason.ts";
 import { interimFields, responseFields, switchFields } from "./forward_response.ts";
@@ -43,14 +44,7 @@ const STORED_REPLY_BYTES = 64 * 1024;
 /** Pause before a request that an endpoint failed while it served others is sent again, doubled each time. */
 const RETRY_PAUSE_MS = 25;
 
-export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waiter {
-  readonly context: ExchangeContext;
-  readonly settings: ExchangeSettings;
-  readonly retry: RetryPolicy;
-  readonly client: ClientConnection;
-  readonly head: Head;
-  /** For logs and counters. */
-  readonly route: Tallied;
+export class Exchange extends ExchangeAccount implements ClientStreamEvents, UpstreamStreamEvents, Waiter {
   phase: Phase = "reading";
   readonly #target: string;
   readonly #clientHost: string;
@@ -79,26 +73,7 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
   roomBefore: Waiter | null = null;
   roomAfter: Waiter | null = null;
 
-  // What the log tells.
-  status = 0;
-  reason: ReasonCode | "" = "";
-  detail = "";
-  attempts = 0;
-  endpointName = "";
-  reusedConnection = false;
-  responseBodyBytes = 0;
-  /** Monotonic milliseconds of the first byte of the request. */
-  readonly beganAt: number;
-  readonly receivedBefore: number;
-  readonly offeredBefore: number;
-  /** Null when it has not waited. */
-  #wait: WaitTime | null = null;
-  headMs = 0;
-  connectMs = 0;
-  firstByteMs = 0;
   #responseSeen = false;
-  readonly #headAt: number;
-  endedAt = 0;
 
   /**
    * @param target path and query for the request line, byte-exact
@@ -114,21 +89,11 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
     clientHost: string,
     route: Tallied,
   ) {
-    this.context = context;
-    this.settings = settings;
-    this.retry = retry;
-    this.client = client;
-    this.head = head;
-    this.route = route;
+    super(context, settings, retry, client, head, route);
     this.#target = target;
     this.#clientHost = clientHost;
     this.#kind = client.requestKind;
     this.#upgrade = head.has(Field.upgrade) ? askedUpgrade(head, this.#kind, context.upgrades) : "";
-    this.beganAt = client.requestBeganAt;
-    this.#headAt = context.turn.now;
-    this.headMs = this.#headAt - this.beganAt;
-    this.receivedBefore = client.receivedBytes;
-    this.offeredBefore = client.offeredBytes;
     this.repeatable = retry.unanswered || retry.methods.includes(head.method) ||
       head.has(Field.idempotencyKey);
     client.events = this;
@@ -143,16 +108,6 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
   /** Milliseconds it took to read a body that was needed whole. */
   get bodyMs(): number {
     return this.#upload === null ? 0 : this.#upload.readMs;
-  }
-
-  /** Milliseconds held and queued. */
-  get waitMs(): number {
-    return this.#wait === null ? 0 : this.#wait.totalMs;
-  }
-
-  /** The part of them during which nobody could be served. */
-  get heldMs(): number {
-    return this.#wait === null ? 0 : this.#wait.heldMs;
   }
 
   /** The endpoint that has begun to answer; null when none has. */
@@ -202,7 +157,7 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
       this.#send(connection);
     } else if (this.inRoom) {
       const now = this.context.turn.now;
-      (this.#wait ??= new WaitTime()).begin(now, upstream.awayMs(now));
+      (this.wait ??= new WaitTime()).begin(now, upstream.awayMs(now));
       if (this.#upload !== null) this.#countKept(this.#upload);
     }
   }
@@ -216,9 +171,9 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
   }
 
   #waitOver(): void {
-    if (this.#wait === null) return;
+    if (this.wait === null) return;
     const now = this.context.turn.now;
-    this.#wait.end(now, this.settings.upstream.awayMs(now));
+    this.wait.end(now, this.settings.upstream.awayMs(now));
   }
 
   connectionReady(connection: UpstreamConnection, endpoint: Endpoint): void {
@@ -326,7 +281,7 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
 
   /** What had to be here before the request goes on is here. */
   #readSoFar(upload: Upload): void {
-    upload.readMs = this.context.turn.now - this.#headAt;
+    upload.readMs = this.context.turn.now - this.headAt;
     this.#ask();
   }
 
@@ -406,6 +361,12 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
   }
 
   #sawResponse(): void {
+    if (this.#retryCounted) {
+      // An answer may last for hours, and must not keep others from being retried. Should the connection fail after an
+      // interim response, the next attempt counts anew.
+      this.#retryCounted = false;
+      this.settings.upstream.retryAnswered();
+    }
     if (this.#responseSeen) return;
     this.#responseSeen = true;
     this.firstByteMs = this.context.turn.now - (this.#connection as UpstreamConnection).sentAt;
@@ -434,6 +395,8 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
   #relayHead(head: Head, kind: BodyKind): void {
     this.phase = "relaying";
     this.status = head.status;
+    // It is not sent again, and the answer may last for hours.
+    this.#upload?.kept.forget();
     const trailers = kind === "chunked" && this.client.minor === 1 && acceptsTrailers(this.head);
     const date = head.has(Field.date) ? "" : this.context.date();
     const fields = responseFields(head, kind, date, trailers);
@@ -529,6 +492,7 @@ export class Exchange implements ClientStreamEvents, UpstreamStreamEvents, Waite
     }
     this.status = 101;
     this.phase = "tunnel";
+    this.#upload?.kept.forget();
     const { client, context } = this;
     client.events = null;
     client.sendSwitch(head.reason, switchFields(head));

@@ -251,7 +251,7 @@ export class Upstream extends Timed implements Tallied {
    * The exchange is done with a connection.
    *
    * @param keep the connection may serve another request; false = it is gone or has been dropped
-   * @param wasRetry `waiter.isRetry` at the time it was assigned
+   * @param wasRetry `waiter.isRetry` at the time it was assigned, unless `retryAnswered` was called since
    */
   release(connection: UpstreamConnection, endpoint: Endpoint, keep: boolean, wasRetry: boolean): void {
     endpoint.busy--;
@@ -264,6 +264,12 @@ export class Upstream extends Timed implements Tallied {
     }
     if (endpoint.recalled > 0) this.#slots?.yieldSlots(endpoint, this.#demand(0));
     if (this.#room.size > 0) this.#serve();
+  }
+
+  /** The answer to a retry has begun: what remains of it takes no part of the budget. */
+  retryAnswered(): void {
+    this.#retrying--;
+    if (this.#room.retries > 0) this.#serve();
   }
 
   /**
