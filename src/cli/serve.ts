@@ -114,7 +114,6 @@ export async function serve(
   const serving = withSwapped(config, carried.swapped);
   const controller = new Controller(runtime.clock, serving, count, start, observer);
   const stopping = stopSignals(system);
-  system.onSignal("SIGUSR1", () => controller.reopen());
   const { source: read = "This configuration was not read from anywhere." } = hooks;
   const source = typeof read === "string" ? read : commands.source(read);
   const plane = new SluicePlane({
@@ -131,12 +130,10 @@ export async function serve(
     },
     probe: endpointProbe(runtime, system),
     changed: (config) => {
-      dropSockets(sockets, kept, config.listen);
       children.reconfigure(config);
+      return dropSockets(sockets, kept, config.listen);
     },
     stop: (now) => stopping.ask(now),
-    // deno-lint-ignore require-await -- the contract wants a promise
-    reopenLogs: async () => controller.reopen(),
   });
   await plane.inherit(carried);
   if (predecessor !== undefined) {
@@ -144,6 +141,10 @@ export async function serve(
     predecessor.onQuiet = (upstreams) => limits.release(upstreams);
     void predecessor.gone.then(() => limits.release(null));
   }
+  // Who fails has logged why.
+  system.onSignal("SIGUSR1", async () => {
+    if ((await plane.reopenLogs()).ok) logger.info("reopened", "log files opened anew");
+  });
   hooks.onPlane?.(plane);
   const reload = async () => {
     const outcome = await plane.reload();
@@ -447,11 +448,11 @@ function dropSockets(
   sockets: Sockets,
   kept: (readonly GivenSocket[])[],
   listen: readonly ListenConfig[],
-): void {
+): Promise<void> {
   const named = new Set(listen.map(({ address }) => printAddress(address)));
   const stay = kept.filter(([first]) => first !== undefined && named.has(printAddress(first.asked)));
   kept.splice(0, kept.length, ...stay);
-  void sockets.closeHeld(listen.map(({ address }) => address));
+  return sockets.closeHeld(listen.map(({ address }) => address));
 }
 
 class LoggingObserver implements ControllerObserver {

@@ -253,8 +253,9 @@ export class Service {
    * the same keep everything.
    *
    * @param drainMs for requests and tunnels of endpoints and upstreams that are not in use any more
+   * @returns resolves when nothing is accepted where the new configuration does not listen. All else is done inside the call
    */
-  commit(drainMs: number): void {
+  async commit(drainMs: number): Promise<void> {
     const prepared = this.#prepared;
     if (prepared === null) return;
     this.#prepared = null;
@@ -272,7 +273,8 @@ export class Service {
     const gone = before.upstreams.filter((upstream) => !built.upstreams.includes(upstream));
     this.#retire(gone, drainMs);
     this.watcher.counters.keepOnly(config.upstreams, config.routes);
-    for (const each of open) if (!listeners.includes(each)) void this.front.unbind(each.listener);
+    const unused = open.filter((each) => !listeners.includes(each));
+    await Promise.all(unused.map(({ listener }) => this.front.unbind(listener)));
   }
 
   #forgetDrains(): void {

@@ -96,9 +96,6 @@ export class Worker {
       case "report":
         this.#send({ type: "report", report: this.#report() });
         return;
-      case "reopen":
-        this.reopen();
-        return;
       case "stop":
         this.stop();
         return;
@@ -110,8 +107,10 @@ export class Worker {
     }
   }
 
-  reopen(): void {
-    void this.#service?.watcher.reopen();
+  /** Opens the log files anew. A failure is logged as well. */
+  async reopen(): Promise<OrderResult> {
+    const why = await this.#service?.watcher.reopen() ?? null;
+    return why === null ? { ok: true } : { ok: false, failure: { kind: "system", message: why } };
   }
 
   /** Ends gracefully: no new connections, what is in flight may end within the drain time. */
@@ -151,7 +150,7 @@ export class Worker {
     for (const next of early) this.receive(next);
   }
 
-  /** At once, but for what needs files or sockets: the controller waits for its end before it goes on. */
+  /** At once, but for what needs files or sockets: whoever waits for `done` waits for its end. */
   #carryOut(id: number, order: Order): void {
     const done = (result: OrderResult) => this.#send({ type: "done", id, result });
     const service = this.#service;
@@ -182,8 +181,11 @@ export class Worker {
         this.#tap?.watch(order.watched, service.upstreams);
         break;
       case "commit":
-        service.commit(order.drainMs);
-        break;
+        void service.commit(order.drainMs).then(() => done({ ok: true }));
+        return;
+      case "reopen":
+        void this.reopen().then(done);
+        return;
       default:
         order satisfies never;
     }

@@ -58,7 +58,7 @@ export async function serveAsWorker(runtime: Runtime, system: System): Promise<n
   for (const name of ["SIGINT", "SIGHUP", "SIGUSR2"] as const) system.onSignal(name, () => {});
   // Sent to all by a supervisor, or to us alone by somebody who wants a new worker.
   system.onSignal("SIGTERM", () => worker.stop());
-  system.onSignal("SIGUSR1", () => worker.reopen());
+  system.onSignal("SIGUSR1", () => void worker.reopen());
   worker.begin();
   await worker.done;
   await channel.flush();

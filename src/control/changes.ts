@@ -54,7 +54,7 @@ export interface ChangeParts {
   readonly source: ConfigSource | string;
   readonly probe: Probe;
   /** The configuration is another one now, and `config_loaded` is now. */
-  readonly changed: (config: Config) => void;
+  readonly changed: (config: Config) => void | Promise<void>;
 }
 
 export class Changes {
@@ -236,7 +236,7 @@ export class Changes {
       ),
     });
     this.loadedAt = clock.wall();
-    changed(config);
+    await changed(config);
     return done;
   }
 

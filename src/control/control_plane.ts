@@ -41,10 +41,9 @@ export interface PlaneParts {
   readonly source: ChangeParts["source"];
   readonly probe: Probe;
   /** The configuration is another one now. */
-  readonly changed?: (config: Config) => void;
+  readonly changed?: (config: Config) => void | Promise<void>;
   /** Begins to end. Not to be done before the call has returned. */
   readonly stop: (now: boolean) => void;
-  readonly reopenLogs: () => Promise<void>;
 }
 
 export class SluicePlane implements ControlPlane {
@@ -254,8 +253,13 @@ export class SluicePlane implements ControlPlane {
   }
 
   async reopenLogs(): Promise<Outcome> {
-    await this.#parts.reopenLogs();
-    return { ok: true };
+    const results = await this.#parts.controller.order({ order: "reopen" });
+    const problems = results.flatMap((result) => result.ok ? [] : [result.failure.message]);
+    if (problems.length === 0) return { ok: true };
+    // Workers fail alike: they write to the same files.
+    return refuse("failed", "The log files could not be opened anew: the old ones are written on.", [
+      ...new Set(problems),
+    ]);
   }
 }
 

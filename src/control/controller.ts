@@ -257,11 +257,6 @@ export class Controller {
     return [...results, ...more];
   }
 
-  /** All workers write on in new log files of the same name. */
-  reopen(): void {
-    for (const { link } of this.#seats) link?.send({ type: "reopen" });
-  }
-
   /** Lets all workers end gracefully. Resolves at once with what they were doing. */
   stop(): Promise<Report> {
     this.#stopAll("stop", this.#config.server.drainTimeoutMs + STOP_GRACE_MS);

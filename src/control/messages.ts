@@ -3,7 +3,7 @@
  * With one worker the channel is a pair of functions in one process, else it joins two processes.
  *
  *     worker      hello            listening              done, report, want, give, away, event …   stopped
- *     controller         start …             order, grant, recall, away, reopen, report, stop, abort
+ *     controller         start …             order, grant, recall, away, report, stop, abort
  *
  * Upstreams and endpoints go by their names in the configuration.
  */
@@ -14,7 +14,7 @@ import type { ReasonCode } from "../exchange/reason.ts";
 import type { Report } from "./report.ts";
 
 /** Both sides are the same program, unless its file was replaced meanwhile: then this tells. */
-export const PROTOCOL = 3;
+export const PROTOCOL = 4;
 
 /** Which of the workers one is. */
 export interface WorkerPlace {
@@ -61,15 +61,23 @@ export interface Change {
   readonly listen: readonly (Address | null)[];
 }
 
-/** What a worker can be asked to do. It answers each with `done`, in the order in which they came. */
+/**
+ * What a worker can be asked to do. It answers each with `done` once it is done, and not before: a verb is answered
+ * when all workers have. One that needs files or sockets may be overtaken by a later one.
+ */
 export type Order =
   | { readonly order: "pause" | "resume"; readonly upstreams: readonly string[] }
   | { readonly order: "drain"; readonly windowMs: number } & EndpointName
   | { readonly order: "undrain" } & EndpointName
   | { readonly order: "watch"; readonly watched: boolean }
+  /** Opens the log files anew: what was logged before is in the old ones, and nothing more goes there. */
+  | { readonly order: "reopen" }
   /** Makes ready for another configuration whatever can fail. */
   | { readonly order: "prepare" } & Change
-  /** Goes over to it. Slots of endpoints that were not there, or had no limit, are granted afterwards. */
+  /**
+   * Goes over to it, and stops accepting where it does not listen any more. Slots of endpoints that were not there, or
+   * had no limit, are granted afterwards.
+   */
   | { readonly order: "commit"; readonly drainMs: number }
   | { readonly order: "rollback" };
 
@@ -117,7 +125,6 @@ export type ToWorker =
   | { readonly type: "recall" } & Wanted
   | { readonly type: "away" } & AwayHint
   | { readonly type: "report" }
-  | { readonly type: "reopen" }
   | { readonly type: "stop" }
   | { readonly type: "abort" };
 
@@ -137,7 +144,7 @@ export type ToController =
   /** Nothing is open any more; the process ends. `dropped`: requests that were cut off. */
   | { readonly type: "stopped"; readonly report: Report; readonly dropped: number };
 
-/** Why a worker cannot serve: `bind` is about an address, `system` about a file. */
+/** Why a worker cannot serve or do what it was ordered: `bind` is about an address, `system` about a file. */
 export interface StartFailure {
   readonly kind: "bind" | "system";
   readonly message: string;

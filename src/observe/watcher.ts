@@ -119,11 +119,19 @@ export class Watcher {
     this.#logger.log(level, "sluice", message);
   }
 
-  async reopen(): Promise<void> {
+  /**
+   * Opens log files anew. Resolves when all lines so far are in the old ones.
+   *
+   * @returns null, or why a file cannot be opened: the old one is written on then, and the failure has been logged
+   */
+  async reopen(): Promise<string | null> {
     try {
       await this.#accessLog?.reopen();
+      return null;
     } catch (error) {
-      this.#logger.error("access_log", `cannot be opened anew: ${String(error)}`);
+      const why = error instanceof Error ? error.message : String(error);
+      this.#logger.error("access_log", `cannot be opened anew: ${why}`);
+      return `access_log.to: cannot be opened anew: ${why}`;
     }
   }
 

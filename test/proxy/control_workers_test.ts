@@ -1,7 +1,7 @@
 /** What the controller asks of several workers, as processes: all of them do it, also those that come later. */
 
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { runToEnd, ScratchFolder, Serving } from "../smoke/program.ts";
 import { childrenOf, ownProgram, until } from "../support/processes.ts";
@@ -146,3 +146,40 @@ test("control: limits that a reload brings hold over all workers", options, asyn
     }
   });
 });
+
+test(
+  "control: reopen is answered when all workers write to the new file, or with the reason",
+  options,
+  async () => {
+    await scene(async ({ folder, config, origins }) => {
+      const logs = folder.file("logs");
+      mkdirSync(logs);
+      config(`to: "${origins[0]?.address}"\naccess_log: {format: common, to: "${logs}/access"}\n`);
+      const control = ["--control", folder.file("logging")];
+      const logging = await Serving.start(
+        command,
+        ["--config", "sluice.yaml", "--workers", "2", ...control],
+        folder,
+      );
+      const reopen = () => runToEnd(command, ["reopen", ...control], folder.path);
+      try {
+        await askAll(logging.port, "/before");
+        renameSync(`${logs}/access`, `${logs}/access.1`);
+        const reopened = await reopen();
+        assert.equal(reopened.code, 0, reopened.stderr);
+        const old = readFileSync(`${logs}/access.1`, "latin1");
+        assert.equal(old.split("/before").length, 17);
+        await askAll(logging.port, "/after");
+        renameSync(logs, `${logs}.away`);
+        const failed = await reopen();
+        assert.equal(failed.code, 1);
+        assert.match(failed.stderr, /could not be opened anew.*\n.*access_log\.to/);
+        await logging.stop();
+        assert.equal(readFileSync(`${logs}.away/access.1`, "latin1"), old, "nothing more in the old one");
+        assert.equal(readFileSync(`${logs}.away/access`, "latin1").split("/after").length, 17);
+      } finally {
+        logging.kill();
+      }
+    });
+  },
+);

@@ -59,6 +59,8 @@ export class MemoryNetwork {
   readonly sendBufferBytes: number;
   readonly receiveBufferBytes: number;
   readonly resetQueueOnClose: boolean;
+  /** What the `close` of a listener waits for. */
+  closing: Promise<void> = Promise.resolve();
   readonly ownChunks: boolean;
   readonly autorun: boolean;
 

@@ -231,7 +231,7 @@ export class MemoryListener implements Listener {
       for (const knock of this.#knocks) knock.refuse();
       this.#knocks = [];
     }
-    return Promise.resolve();
+    return this.#network.closing;
   }
 
   /** The process behind the listener is stuck: connections open and wait in the accept queue. */

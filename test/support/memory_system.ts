@@ -83,6 +83,8 @@ export class MemorySink implements TextSink {
   wholeLineBytes = Infinity;
   /** How often `reopen` was called. */
   reopened = 0;
+  /** What `reopen` takes, and how it ends. */
+  reopening: Promise<void> = Promise.resolve();
   /** While true nothing leaves the buffer, so that `maxBufferedBytes` is reached. */
   stalled = false;
   #waiting = "";
@@ -109,7 +111,7 @@ export class MemorySink implements TextSink {
 
   reopen(): Promise<void> {
     this.reopened++;
-    return Promise.resolve();
+    return this.reopening;
   }
 
   flush(): Promise<void> {

@@ -181,3 +181,17 @@ test("SIGHUP and --watch read the file anew", async () => {
   assert.equal(lab.system.stderr.match(/reload_failed/g)?.length, 1, "told once");
   await lab.stop();
 });
+
+test("reload: is answered when nothing is accepted any more at an address that is not listened on", async () => {
+  const lab = await PlaneLab.start('listen: ["127.0.0.1:4000", "127.0.0.1:4001"]\nto: 3000\n');
+  const closed = Promise.withResolvers<void>();
+  lab.runtime.network.closing = closed.promise;
+  lab.yaml = 'listen: ["127.0.0.1:4000"]\nto: 3000\n';
+  let answered = false;
+  const answer = lab.plane.reload().finally(() => (answered = true));
+  await lab.pass(1000);
+  assert.equal(answered, false);
+  closed.resolve();
+  assert.ok((await lab.done(answer)).ok);
+  await lab.stop();
+});
