@@ -94,7 +94,9 @@ curl --unix-socket "$XDG_RUNTIME_DIR/sluice-8080.sock" -d '{"upstream": "app", "
 \`\`\`
 
 Objects are answered with 200. Every member may be left out but those with a star; an \`upstream\` that is left out is
-all of them, or the only one. Durations are milliseconds. Who leaves while it waits for a pause has not paused. The
+all of them, or the only one. Durations are milliseconds. Who leaves while it waits for a pause has not paused.
+A pause belongs to who asked for it: its \`token\` renews and ends it, a \`resume\` without a token ends those whose
+\`owner\` is operator (the default), and requests are held until the last of them has ended. The
 status is described in [\`src/control/status.ts\`](../src/control/status.ts), the events in
 [\`event.ts\`](../src/control/event.ts) beside it, the explanation in
 [\`src/cli/explanation.ts\`](../src/cli/explanation.ts). Within a major version members are added, never renamed.

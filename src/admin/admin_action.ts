@@ -3,6 +3,7 @@
  * or in the form; nothing that a browser sends by itself counts, so no other page can make it act.
  */
 
+import { heldWords } from "../control/pause_owner.ts";
 import type { ControlPlane, Outcome } from "../control/plane.ts";
 import { markup } from "./html.ts";
 import { errorReply, type HttpRequest, jsonReply, type TextReply } from "./http_message.ts";
@@ -54,8 +55,11 @@ export async function answerAction(
     outcome = await plane.pause(upstream, 0, null);
     done = `${upstream ?? "Everything"} is paused: new requests wait.`;
   } else if (wanted === "resume") {
-    outcome = await plane.resume(upstream);
-    done = `${upstream ?? "Everything"} goes on.`;
+    const resumed = await plane.resume(upstream);
+    outcome = resumed;
+    done = resumed.ok && resumed.still_paused.length > 0
+      ? `${heldWords(resumed.still_paused)}.`
+      : `${upstream ?? "Everything"} goes on.`;
   } else if (wanted === "drain" && endpoint !== null) {
     outcome = await plane.drain(endpoint, upstream, DRAIN_WINDOW_MS, false);
     done = `${endpoint} gets no new requests.`;

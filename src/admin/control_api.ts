@@ -7,6 +7,7 @@
  */
 
 import { endpointAddress } from "../config/address.ts";
+import { ASKING_OWNERS } from "../control/pause_owner.ts";
 import { type ControlPlane, type Outcome, type Refusal } from "../control/plane.ts";
 import {
   errorReply,
@@ -48,7 +49,8 @@ export function controlRoutes(plane: ControlPlane): readonly HttpRoute[] {
       const upstream = body.text("upstream");
       const waitIdleMs = body.number("wait_idle_ms", MAX_WAIT_MS, 0);
       const leaseMs = body.number("lease_ms", MAX_WAIT_MS, null);
-      return () => plane.pause(upstream, waitIdleMs, leaseMs, left);
+      const owner = body.oneOf("owner", ASKING_OWNERS, "operator");
+      return () => plane.pause(upstream, waitIdleMs, leaseMs, left, owner);
     }),
     post("/resume", (body) => {
       const upstream = body.text("upstream");

@@ -15,10 +15,15 @@ export const CONTROL_REFERENCE: readonly ControlEntry[] = [
   { request: "GET /events", sent: "", told: "one event a line, until either side leaves" },
   {
     request: "POST /pause",
-    sent: "`upstream`, `wait_idle_ms`, `lease_ms`",
+    sent: "`upstream`, `wait_idle_ms`, `lease_ms`, `owner` (operator or with_pause)",
     told: "`in_flight`, `waiting`, `token`",
   },
-  { request: "POST /resume", sent: "`upstream`, `token`", told: "`in_flight`, `waiting`" },
+  {
+    request: "POST /resume",
+    sent: "`upstream`, `token`",
+    told:
+      "`in_flight`, `waiting`, `ended`, `still_paused` (each with `upstream`, `owner`, `since`, `lease_until`)",
+  },
   { request: "POST /renew", sent: "`token`*, `lease_ms`", told: "" },
   { request: "POST /drain", sent: "`endpoint`*, `upstream`, `window_ms`, `wait`", told: "`in_flight`" },
   { request: "POST /undrain", sent: "`endpoint`*, `upstream`", told: "" },

@@ -78,8 +78,9 @@ export class JsonBody {
     return [];
   }
 
-  oneOf<const W extends string>(name: string, words: readonly W[]): W {
-    const value = this.requiredText(name);
+  /** @param fallback what null or nothing means; without one the member must be there */
+  oneOf<const W extends string>(name: string, words: readonly W[], fallback?: W): W {
+    const value = fallback === undefined ? this.requiredText(name) : this.text(name) ?? fallback;
     const found = words.find((word) => word === value);
     if (found !== undefined) return found;
     if (value !== "") this.#problems.push(`${name}: must be ${words.join(" or ")}`);

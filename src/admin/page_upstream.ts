@@ -1,5 +1,6 @@
 /** The part of the status page about one upstream: its waiting room, its curves, its endpoints. */
 
+import { OWNER_WORDS } from "../control/pause_owner.ts";
 import type { ChildStatus, EndpointStatus, Status, UpstreamStatus } from "../control/status.ts";
 import { percentile } from "./flow.ts";
 import { type History, recentFlow, SAMPLE_MS } from "./history.ts";
@@ -47,7 +48,9 @@ ${endpointTable(upstream, context)}</section>
 }
 
 function pauseButton({ name, paused }: UpstreamStatus): Html {
-  return paused === null
+  // The pauses of other owners are not the page's to end.
+  const operators = paused?.owners.some(({ owner }) => owner === "operator") === true;
+  return !operators
     ? actionButton("Pause", `Pause ${name}`, { do: "pause", upstream: name })
     : actionButton("Resume", `Resume ${name}`, { do: "resume", upstream: name });
 }
@@ -72,9 +75,11 @@ function roomCaption(upstream: UpstreamStatus, { nowMs }: PageContext): Html {
   parts.push(` · ${countWords(upstream.in_flight)} in flight`);
   parts.push(` · room for ${countWords(upstream.queue_size)}`);
   if (paused !== null) {
-    parts.push(markup` · paused for ${spell(paused.since, nowMs)}`);
-    const leftMs = paused.lease_until === null ? null : Date.parse(paused.lease_until) - nowMs;
-    if (leftMs !== null) parts.push(`, resumes by itself in ${durationWords(Math.max(0, leftMs))}`);
+    for (const { owner, since, lease_until: until } of paused.owners) {
+      parts.push(markup` · paused by ${OWNER_WORDS[owner]} for ${spell(since, nowMs)}`);
+      const leftMs = until === null ? null : Date.parse(until) - nowMs;
+      if (leftMs !== null) parts.push(`, ends by itself in ${durationWords(Math.max(0, leftMs))}`);
+    }
   }
   return markup`${parts}`;
 }

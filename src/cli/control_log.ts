@@ -1,6 +1,7 @@
 /** Log lines about what the controller does on request. */
 
 import type { EventBody } from "../control/event_hub.ts";
+import { OWNER_WORDS } from "../control/pause_owner.ts";
 import type { ReloadDone } from "../control/plane.ts";
 import type { Logger } from "../observe/logger.ts";
 
@@ -9,12 +10,21 @@ export function logEvent(logger: Logger, event: EventBody): void {
   switch (event.event) {
     case "paused": {
       const lease = event.lease_ms === null ? "" : `, for ${event.lease_ms} ms at most`;
-      logger.info("paused", `${event.upstream}: requests are held${lease}`, { upstream: event.upstream });
+      const { upstream, owner } = event;
+      logger.info("paused", `${upstream}: requests are held by ${OWNER_WORDS[owner]}${lease}`, {
+        upstream,
+        owner,
+      });
       return;
     }
-    case "resumed": {
+    case "resumed":
+    case "pause_ended": {
+      const { upstream, owner } = event;
       const why = event.because === "asked" ? "" : ": the lease has ended";
-      logger.info("resumed", `${event.upstream}: requests go on${why}`, { upstream: event.upstream });
+      const what = event.event === "resumed"
+        ? `requests go on${why}`
+        : `no more held by ${OWNER_WORDS[owner]}${why}; requests wait for another pause to end`;
+      logger.info(event.event, `${upstream}: ${what}`, { upstream, owner });
       return;
     }
     case "draining":

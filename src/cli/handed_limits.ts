@@ -7,6 +7,7 @@ import type { Clock } from "../../runtime/contract.ts";
 import type { Config } from "../config/config.ts";
 import { sleep } from "../control/conditions.ts";
 import type { Controller } from "../control/controller.ts";
+import type { Pause, Pauses } from "../control/pauses.ts";
 
 /** A connection that is open for longer after the end began is busy with its last request. See Front.drain. */
 const LAST_REQUESTS_MS = 1_500;
@@ -41,35 +42,26 @@ export async function tellQuiet(
   }
 }
 
-/** For the new one. */
+/** For the new one: a pause of its own, which nobody else ends. */
 export class HeldLimits {
-  readonly #controller: Controller;
-  readonly #paused: () => readonly string[];
-  readonly #held: Set<string>;
+  readonly #pauses: Pauses;
+  /** Null when no upstream has a limit. */
+  readonly #pause: Pause | null;
 
-  /**
-   * Before the controller starts.
-   * @param paused upstreams that somebody has paused: those stay so
-   */
-  constructor(controller: Controller, paused: () => readonly string[]) {
-    this.#controller = controller;
-    this.#paused = paused;
-    this.#held = new Set(limited(controller.config));
-    controller.stand({ paused: this.#all() });
+  /** Before the controller starts. */
+  constructor(config: Config, pauses: Pauses) {
+    const upstreams = limited(config);
+    this.#pauses = pauses;
+    this.#pause = upstreams.length === 0 ? null : pauses.begin("upgrade", upstreams, null).pause;
+  }
+
+  /** Upstreams for which the old one may still have requests under way. */
+  get held(): ReadonlySet<string> {
+    return this.#pause?.upstreams ?? new Set();
   }
 
   /** The other has nothing on its way to these any more; null = to none. */
   release(upstreams: readonly string[] | null): void {
-    const due = [...this.#held].filter((name) => upstreams?.includes(name) ?? true);
-    for (const name of due) this.#held.delete(name);
-    const paused = this.#paused();
-    const free = due.filter((name) => !paused.includes(name));
-    if (free.length > 0) {
-      void this.#controller.order({ order: "resume", upstreams: free }, { paused: this.#all() });
-    }
-  }
-
-  #all(): string[] {
-    return [...new Set([...this.#paused(), ...this.#held])];
+    if (this.#pause !== null) void this.#pauses.end(this.#pause, upstreams);
   }
 }

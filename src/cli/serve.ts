@@ -137,7 +137,7 @@ export async function serve(
   });
   await plane.inherit(carried);
   if (predecessor !== undefined) {
-    const limits = new HeldLimits(controller, () => plane.carried().paused.map(({ upstream }) => upstream));
+    const limits = new HeldLimits(controller.config, plane.pauses);
     predecessor.onQuiet = (upstreams) => limits.release(upstreams);
     void predecessor.gone.then(() => limits.release(null));
   }

@@ -1,5 +1,6 @@
 /** Verbs that ask once and print what they are told. */
 
+import { heldWords, isPauseOwner, type PauseOwner } from "../control/pause_owner.ts";
 import type { Status } from "../control/status.ts";
 import { printDuration } from "../config/quantity.ts";
 import { EXIT, type ExitCode } from "./exit_code.ts";
@@ -56,7 +57,9 @@ export async function pause(call: VerbCall): Promise<ExitCode> {
 
 export async function resume(call: VerbCall): Promise<ExitCode> {
   const told = await call.ask("POST", "/resume", { upstream: call.operand }, call.timeout(ANSWER_MS));
-  call.tell(told, `resumed ${named(call.operand)}: ${quiet(told)}`);
+  const held = stillPaused(told);
+  const words = held.length === 0 ? "" : `\n${heldWords(held)}`;
+  call.tell(told, `resumed ${named(call.operand)}: ${quiet(told)}${words}`);
   return EXIT.done;
 }
 
@@ -150,6 +153,16 @@ export async function reopen(call: VerbCall): Promise<ExitCode> {
 
 function named(upstream: string | null, all = "all upstreams"): string {
   return upstream ?? all;
+}
+
+/** Upstreams of an answer that others still hold. */
+function stillPaused(told: Told): { readonly upstream: string; readonly owner: PauseOwner }[] {
+  const list: unknown = told["still_paused"];
+  if (!Array.isArray(list)) return [];
+  return list.flatMap((each: Partial<Record<string, unknown>> | null) => {
+    const owner = String(each?.["owner"]);
+    return isPauseOwner(owner) ? [{ upstream: printable(each?.["upstream"]), owner }] : [];
+  });
 }
 
 function quiet(told: Told): string {

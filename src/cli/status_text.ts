@@ -8,6 +8,7 @@ import type {
   UpstreamStatus,
   WorkerStatus,
 } from "../control/status.ts";
+import { pauseWords } from "./pause_words.ts";
 import { alignedRows, roughDuration, roughSize } from "./text_table.ts";
 import { printable } from "./verb_call.ts";
 
@@ -64,12 +65,7 @@ function upstreamLines(upstream: UpstreamStatus, now: number): string[] {
   const head = `upstream ${upstream.name}: ${upstream.state}, ${upstream.in_flight} in flight, ${waiting}`;
   return [
     head,
-    ...(paused === null ? [] : [
-      `  paused for ${age(paused.since, now)}` +
-      (paused.lease_until === null
-        ? ", until it is resumed"
-        : `, at most ${roughDuration(Date.parse(paused.lease_until) - now)} more`),
-    ]),
+    ...(paused?.owners ?? []).map((pause) => `  ${pauseWords(pause, now)}`),
     ...(child === null ? [] : [childLine(child, now)]),
     ...alignedRows([
       ["  endpoint", "state", "since", "in flight", "idle", "answered", "failures", "last error"],

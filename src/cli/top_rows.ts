@@ -1,7 +1,7 @@
 /** The figures that `sluice top` shows: of all together, of each upstream and of each endpoint. */
 
 import { endpointFlow, flowBetween, percentile, secondsBetween } from "../admin/flow.ts";
-import type { EndpointStatus, Status, UpstreamStatus } from "../control/status.ts";
+import type { EndpointStatus, PauseStatus, Status, UpstreamStatus } from "../control/status.ts";
 
 /** Times in milliseconds, null when no request ended. */
 export interface TopFigures {
@@ -29,6 +29,7 @@ export interface TopEndpoint {
 export interface TopUpstream extends TopFigures {
   readonly name: string;
   readonly state: UpstreamStatus["state"];
+  readonly paused: PauseStatus | null;
   readonly in_flight: number;
   readonly waiting: number;
   readonly oldest_wait_ms: number;
@@ -74,6 +75,7 @@ export function topSample(before: Status | null, now: Status): TopSample {
       return {
         name: upstream.name,
         state: upstream.state,
+        paused: upstream.paused,
         ...figuresOf(flowBetween(earlier?.totals ?? null, upstream.totals, seconds)),
         in_flight: upstream.in_flight,
         waiting: upstream.waiting,

@@ -2,6 +2,7 @@
 
 import { countWords, durationWords, msWords, rateWords, sizeWords } from "../admin/words.ts";
 import type { Status } from "../control/status.ts";
+import { pauseWords } from "./pause_words.ts";
 import { sorted, type SortKey, type TopEndpoint, type TopSample, type TopUpstream } from "./top_rows.ts";
 import { printable } from "./verb_call.ts";
 
@@ -196,7 +197,8 @@ export function drawTop(picture: TopPicture, style: TopStyle): string[] {
 /** Rows of the table, to know how far it can be scrolled. */
 export function rowCount({ sample, view }: TopPicture): number {
   return sample.upstreams.reduce(
-    (sum, { endpoints }) => sum + 1 + (view.endpoints ? endpoints.length : 0),
+    (sum, { endpoints, paused }) =>
+      sum + 1 + (paused?.owners.length ?? 0) + (view.endpoints ? endpoints.length : 0),
     0,
   );
 }
@@ -268,6 +270,9 @@ function bodyLines(picture: TopPicture, columns: readonly Column[], nameWidth: n
       columns.map((column) => column.upstream(upstream, picture)),
       columns,
     ),
+    ...(upstream.paused?.owners ?? []).map((pause): Piece[] => [
+      [`  ${pauseWords(pause, Date.parse(sample.time))}`, "hold"],
+    ]),
     ...(view.endpoints
       ? upstream.endpoints.map((endpoint) =>
         line(

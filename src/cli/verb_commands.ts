@@ -102,8 +102,10 @@ export const VERB_COMMANDS: readonly Command[] = [
     summary: "hold new requests, of one upstream or of all",
     doc:
       "New requests wait in the waiting room; those in flight end. With --wait-idle it returns when none is in " +
-      "flight any more, or exits with 4 (and stays paused). With --lease the pause ends by itself unless it is begun " +
-      "anew in time. Interrupted while it waits, it resumes. Requests wait at most `hold`, but 30 s at least.",
+      "flight any more, or exits with 4 (and stays paused). With --lease the pause ends by itself. Every " +
+      "pause is one of its own, and requests are held until the last has ended: a second one with a lease does not " +
+      "shorten one without, nor does the end of a `with-pause` end it. Interrupted while it waits, it resumes. Requests " +
+      "wait at most `hold`, but 30 s at least.",
     configured: false,
     flags: [
       WAIT_IDLE,
@@ -117,7 +119,10 @@ export const VERB_COMMANDS: readonly Command[] = [
     name: "resume",
     usage: "resume [UPSTREAM]",
     summary: "let held requests go, oldest first",
-    doc: "They go in order, as fast as the endpoints take them. Nothing paused is fine.",
+    doc:
+      "Ends the pauses that operators have begun, with `pause` or on the status page. Says which upstreams are still " +
+      "held by others: a running `with-pause`, the restart of a command, an upgrade. Requests go in order, as fast as the " +
+      "endpoints take them. Nothing paused is fine.",
     configured: false,
     flags: common(ANSWER),
     operands: UPSTREAM,
@@ -130,8 +135,9 @@ export const VERB_COMMANDS: readonly Command[] = [
     doc:
       "Pauses, runs the command, resumes: also if the command fails or is killed, or we are told to stop (TERM, INT " +
       "and HUP go to the command). The pause has a lease that is renewed while the command runs, so that it ends by " +
-      "itself when we are killed. Exits as the command does (128 + signal when one ended it, 127 when it could not be " +
-      "started); with 4, without running it, when --wait-idle did not come true.",
+      "itself when we are killed. Nobody else ends it, and it ends no other pause. Exits as the command does (128 + " +
+      "signal when one ended it, 127 when it could not be started); with 4, without running it, when --wait-idle did not " +
+      "come true; with 1 when the command was well but the pause was lost, because Sluice was started anew, say.",
     configured: false,
     flags: [
       WAIT_IDLE,

@@ -4,7 +4,7 @@ import type { CommandExit, CommandProcess, SignalName } from "../../runtime/cont
 import { exitCodeOf, signalledCode } from "../control/child_exit.ts";
 import { EXIT } from "./exit_code.ts";
 import { printError } from "./output.ts";
-import { ANSWER_MS, printable, usage, type VerbCall, VerbFailure } from "./verb_call.ts";
+import { ANSWER_MS, garbage, printable, usage, type VerbCall, VerbFailure } from "./verb_call.ts";
 
 /** What the pause outlives us by when we are killed, unless told otherwise. */
 const LEASE_MS = 10_000;
@@ -30,7 +30,12 @@ export async function withPause(call: VerbCall): Promise<number> {
   const pausing = await call.begin({
     method: "POST",
     target: "/pause",
-    body: JSON.stringify({ upstream, wait_idle_ms: waitIdleMs, lease_ms: leaseMs + waitIdleMs }),
+    body: JSON.stringify({
+      upstream,
+      wait_idle_ms: waitIdleMs,
+      lease_ms: leaseMs + waitIdleMs,
+      owner: "with_pause",
+    }),
     timeoutMs: waitIdleMs + answerMs,
   });
   // Told to stop while it waits: Sluice resumes when we leave.
@@ -38,18 +43,9 @@ export async function withPause(call: VerbCall): Promise<number> {
   if (signals.any !== "") pausing.cancel();
   const answer = await pausing.answer;
   if (!answer.ok && signals.any !== "") return signalledCode(signals.any);
-  let token: string | null;
-  try {
-    const paused = call.read(answer);
-    token = typeof paused["token"] === "string" ? paused["token"] : null;
-  } catch (error) {
-    // Requests in flight did not end in time: it is paused all the same.
-    if (error instanceof VerbFailure && error.exit === EXIT.timeout) {
-      await call.ask("POST", "/resume", { upstream }, answerMs).catch(() => {});
-    }
-    throw error;
-  }
-  const stopRenewing = token === null ? () => {} : renewing(call, token, leaseMs);
+  const { token } = call.read(answer);
+  if (typeof token !== "string") throw garbage(call.control.path, "a pause without a token");
+  const stopRenewing = renewing(call, token, leaseMs);
   const exit: CommandExit = signals.any
     ? { code: null, signal: signals.any, failure: "" }
     : await run(call, [program, ...words], signals);
@@ -57,7 +53,15 @@ export async function withPause(call: VerbCall): Promise<number> {
   if (exit.failure !== "") printError(system, `sluice with-pause: ${program}: ${printable(exit.failure)}\n`);
   let code: number = exitCodeOf(exit);
   try {
-    await call.ask("POST", "/resume", { upstream, ...(token === null ? {} : { token }) }, answerMs);
+    const told = await call.ask("POST", "/resume", { upstream, token }, answerMs);
+    if (told["ended"] === 0) {
+      // Its lease ended because we could not renew it, or Sluice was started anew.
+      printError(
+        system,
+        "sluice with-pause: the pause was lost while the command ran: requests may have passed\n",
+      );
+      if (code === 0) code = EXIT.failed;
+    }
   } catch (error) {
     if (!(error instanceof VerbFailure)) throw error;
     const after = `the pause ends by itself within ${leaseMs} ms`;

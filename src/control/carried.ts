@@ -6,6 +6,7 @@
 import type { Config, EndpointConfig } from "../config/config.ts";
 import { sameValue } from "./config_changes.ts";
 import type { EndpointName } from "./messages.ts";
+import type { PauseOwner } from "./pause_owner.ts";
 
 /** Endpoints that took the place of those that the configuration names. */
 export interface CarriedSwap {
@@ -14,9 +15,14 @@ export interface CarriedSwap {
   readonly instead: readonly EndpointConfig[];
 }
 
+/** A pause of one upstream. A pause of several has an entry for each, all with its token. */
 export interface CarriedPause {
   readonly upstream: string;
   readonly token: string;
+  /** Missing from a Sluice that knew of operators only. */
+  readonly owner?: PauseOwner;
+  /** Upstreams that a reload adds are paused as well. */
+  readonly all?: boolean;
   /** Wall-clock milliseconds. */
   readonly since: number;
   /** Null = until somebody resumes it. */

@@ -8,7 +8,8 @@ import type { Outcome, Refusal } from "./plane.ts";
 
 /**
  * Holds new requests, lets those in flight end (for `drainMs` at most: then the rest is cut), stops the command,
- * starts it, and lets the requests go when it accepts connections. What somebody else has paused or drained stays so.
+ * starts it, and lets the requests go when it accepts connections. The pause is the restart's own: what others have paused
+ * or drained stays so, and what they resume meanwhile stays held.
  *
  * @param name of the upstream
  * @param stop stops what runs
@@ -55,12 +56,8 @@ async function held(
   if (status === undefined) {
     return { ok: false, code: "unknown_name", message: `There is no upstream ${upstream}.` };
   }
-  let token: string | null = null;
-  if (status.paused === null) {
-    const paused = await gate.pause(upstream, 0, null);
-    if (!paused.ok) return paused;
-    token = paused.token;
-  }
+  const paused = await gate.pause(upstream, 0, null, undefined, "restart");
+  if (!paused.ok) return paused;
   const drained: string[] = [];
   await Promise.all(status.endpoints.map(async ({ name, state }) => {
     if (state === "draining" || state === "drained") return;
@@ -70,7 +67,7 @@ async function held(
   }));
   return async () => {
     for (const name of drained) await gate.undrain(name, upstream);
-    if (token !== null) await gate.resume(upstream, token);
+    await gate.resume(upstream, paused.token);
   };
 }
 
@@ -88,7 +85,7 @@ export async function stopUnused(
   const status = (await gate.status()).upstreams.find(({ name }) => name === upstream);
   // Paused by somebody: whoever did that means to use it afterwards.
   if (status === undefined || status.paused !== null) return false;
-  const paused = await gate.pause(upstream, 0, null);
+  const paused = await gate.pause(upstream, 0, null, undefined, "idle_stop");
   if (!paused.ok) return false;
   try {
     const { inFlight, waiting } = await activity();

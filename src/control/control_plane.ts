@@ -12,8 +12,9 @@ import { Drains } from "./drains.ts";
 import type { ControlEvent } from "./event.ts";
 import type { EventHub } from "./event_hub.ts";
 import { refuse, upstreamNamed, upstreamsNamed } from "./names.ts";
+import type { PauseOwner } from "./pause_owner.ts";
 import { Pauses } from "./pauses.ts";
-import type { ControlPlane, ExplainRequest, Outcome, Quiet, ReloadDone } from "./plane.ts";
+import type { ControlPlane, ExplainRequest, Outcome, Quiet, ReloadDone, Resumed } from "./plane.ts";
 import type { ChildStatus, Status } from "./status.ts";
 
 /** How long a status waits for workers that do not answer; then it has what they told last. */
@@ -48,7 +49,8 @@ export interface PlaneParts {
 
 export class SluicePlane implements ControlPlane {
   readonly #parts: PlaneParts;
-  readonly #pauses: Pauses;
+  /** For owners that hold requests without a question of the control socket. */
+  readonly pauses: Pauses;
   readonly #drains: Drains;
   readonly #changes: Changes;
   readonly #startedAt: number;
@@ -65,13 +67,13 @@ export class SluicePlane implements ControlPlane {
     const { clock, controller, events } = parts;
     this.#startedAt = clock.wall();
     this.#began = clock.now();
-    this.#pauses = new Pauses(clock, controller, events);
+    this.pauses = new Pauses(clock, controller, events);
     this.#drains = new Drains(clock, controller, events);
     this.#changes = new Changes({
       clock,
       controller,
       events,
-      pauses: this.#pauses,
+      pauses: this.pauses,
       drains: this.#drains,
       source: parts.source,
       probe: parts.probe,
@@ -84,7 +86,7 @@ export class SluicePlane implements ControlPlane {
   carried(): Carried {
     return {
       swapped: this.#changes.carried(),
-      paused: this.#pauses.carried(),
+      paused: this.pauses.carried(),
       drained: this.#drains.carried(),
     };
   }
@@ -93,12 +95,12 @@ export class SluicePlane implements ControlPlane {
   inherit({ swapped, paused, drained }: Carried): Promise<void> {
     this.#changes.inherit(swapped);
     this.#drains.inherit(drained);
-    return this.#pauses.inherit(paused);
+    return this.pauses.inherit(paused);
   }
 
   /** What may have changed there since. */
   inheritPauses({ paused }: Carried): Promise<void> {
-    return this.#pauses.inherit(paused);
+    return this.pauses.inherit(paused);
   }
 
   async status(): Promise<Status> {
@@ -118,7 +120,7 @@ export class SluicePlane implements ControlPlane {
       residentBytes: residentBytes(),
       workers: controller.workers,
       gone: controller.gone,
-      paused: this.#pauses.status(),
+      paused: this.pauses.status(),
       children: this.extensions.children(),
     });
   }
@@ -132,17 +134,18 @@ export class SluicePlane implements ControlPlane {
     waitIdleMs: number,
     leaseMs: number | null,
     left?: AbortSignal,
+    owner?: PauseOwner,
   ): Promise<Outcome<Quiet & { readonly token: string }>> {
-    return this.#pauses.pause(upstream, waitIdleMs, leaseMs, left);
+    return this.pauses.pause(upstream, waitIdleMs, leaseMs, left, owner);
   }
 
-  resume(upstream: string | null, token?: string): Promise<Outcome<Quiet>> {
-    return this.#pauses.resume(upstream, token);
+  resume(upstream: string | null, token?: string): Promise<Outcome<Resumed>> {
+    return this.pauses.resume(upstream, token);
   }
 
   // deno-lint-ignore require-await -- the contract wants a promise
   async renew(token: string, leaseMs: number): Promise<Outcome> {
-    return this.#pauses.renew(token, leaseMs);
+    return this.pauses.renew(token, leaseMs);
   }
 
   drain(

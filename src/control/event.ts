@@ -1,6 +1,7 @@
 /** What `sluice watch` prints, one JSON object a line. */
 
 import type { ReasonCode } from "../exchange/reason.ts";
+import type { PauseOwner } from "./pause_owner.ts";
 
 interface Common {
   /** ISO 8601, UTC. */
@@ -22,8 +23,14 @@ export type ControlEvent =
   | { readonly event: "held"; readonly waiting: number } & OfUpstream
   /** Nobody waits any more. */
   | { readonly event: "released"; readonly held_ms: number } & OfUpstream
-  | { readonly event: "paused"; readonly lease_ms: number | null } & OfUpstream
-  | { readonly event: "resumed"; readonly because: "asked" | "lease_ended" } & OfUpstream
+  | { readonly event: "paused"; readonly lease_ms: number | null; readonly owner: PauseOwner } & OfUpstream
+  /** `resumed`: nobody holds its requests any more. `pause_ended`: another pause still does. */
+  | {
+    readonly event: "resumed" | "pause_ended";
+    readonly because: "asked" | "lease_ended";
+    /** Of the pause that has ended. */
+    readonly owner: PauseOwner;
+  } & OfUpstream
   | { readonly event: "draining" | "drained" | "undrained" } & OfEndpoint
   | {
     readonly event: "swapped";
@@ -64,6 +71,7 @@ export const EVENT_NAMES: readonly EventName[] = [
   "released",
   "paused",
   "resumed",
+  "pause_ended",
   "draining",
   "drained",
   "undrained",

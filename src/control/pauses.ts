@@ -1,4 +1,8 @@
-/** Upstreams whose requests are held on purpose: who has paused them, and until when. */
+/**
+ * Upstreams whose requests are held on purpose. Every pause is an object of its own, with an owner and a token.
+ * An upstream is paused while any pause names it, so the end of one pause never lets requests through that
+ * another one holds.
+ */
 
 import type { CarriedPause } from "./carried.ts";
 import type { Clock, Timer } from "../../runtime/contract.ts";
@@ -6,12 +10,21 @@ import { quietOf, until } from "./conditions.ts";
 import type { Controller } from "./controller.ts";
 import type { EventHub } from "./event_hub.ts";
 import { refuse, upstreamsNamed } from "./names.ts";
-import type { Outcome, Quiet } from "./plane.ts";
+import type { PauseOwner } from "./pause_owner.ts";
+import type { Outcome, Quiet, Resumed } from "./plane.ts";
 import type { PauseStatus } from "./status.ts";
 
-/** One pause of one upstream. */
-interface Pause {
+/** More pauses at a time are refused: each costs memory, and a status tells of all. */
+const MOST_PAUSES = 1000;
+
+/** One pause of one or several upstreams. */
+export interface Pause {
   readonly token: string;
+  readonly owner: PauseOwner;
+  /** It was asked for without a name: upstreams that a reload adds are paused as well. */
+  all: boolean;
+  /** Never empty while the pause stands. */
+  readonly upstreams: Set<string>;
   /** Wall-clock milliseconds. */
   readonly since: number;
   leaseUntil: number | null;
@@ -22,8 +35,10 @@ export class Pauses {
   readonly #clock: Clock;
   readonly #controller: Controller;
   readonly #events: EventHub;
-  /** By upstream. */
+  /** By token, in the order in which they began. */
   readonly #pauses = new Map<string, Pause>();
+  /** Tokens of pauses that another Sluice has told us of. */
+  #inherited: ReadonlySet<string> = new Set();
 
   constructor(clock: Clock, controller: Controller, events: EventHub) {
     this.#clock = clock;
@@ -37,137 +52,220 @@ export class Pauses {
     waitIdleMs: number,
     leaseMs: number | null,
     left?: AbortSignal,
+    owner: PauseOwner = "operator",
   ): Promise<Outcome<Quiet & { readonly token: string }>> {
     const named = upstreamsNamed(this.#controller.config, upstream);
     if (!named.ok) return named;
     const { upstreams } = named;
     if (upstreams.length === 0) return refuse("unknown_name", "There is no upstream to pause.");
-    const token = crypto.randomUUID();
-    for (const name of upstreams) {
-      const before = this.#pauses.get(name);
-      before?.timer?.cancel();
-      const pause: Pause = {
-        token,
-        since: before?.since ?? this.#clock.wall(),
-        leaseUntil: null,
-        timer: null,
-      };
-      this.#pauses.set(name, pause);
-      this.#lease(name, pause, leaseMs);
-      this.#events.note({ event: "paused", upstream: name, lease_ms: leaseMs });
+    if (this.#pauses.size >= MOST_PAUSES) {
+      return refuse("busy", `There are ${MOST_PAUSES} pauses already; resume ends those of operators.`);
     }
-    await this.#controller.order({ order: "pause", upstreams }, { paused: [...this.#pauses.keys()] });
+    const { pause, told } = this.begin(owner, upstreams, leaseMs, upstream === null);
+    const { token } = pause;
+    await told;
     let quiet: Quiet = { in_flight: 0, waiting: 0 };
     const look = async () => {
       quiet = quietOf(await this.#controller.report(), upstreams);
-      return quiet.in_flight === 0;
+      return quiet.in_flight === 0 || !this.#pauses.has(token);
     };
     const idle = await until(this.#clock, look, waitIdleMs, left);
     if (left?.aborted === true) {
-      await this.resume(upstream, token);
+      await this.end(pause, null);
       return refuse("failed", "Whoever asked has gone.");
     }
+    if (!this.#pauses.has(token)) {
+      return refuse("failed", "The pause has ended meanwhile: it was resumed, or its lease has ended.");
+    }
     if (waitIdleMs > 0 && !idle) {
-      return refuse(
-        "timeout",
-        `${quiet.in_flight} requests were still in flight after ${waitIdleMs} ms. New ones are held until a resume` +
-          `${leaseMs === null ? "" : " or the end of the lease"}.`,
-      );
+      const late = `${quiet.in_flight} requests were still in flight after ${waitIdleMs} ms.`;
+      // An operator decides what to do next; a command that is not run needs no pause.
+      if (owner !== "operator") {
+        await this.end(pause, null);
+        return refuse("timeout", `${late} The pause has been ended.`);
+      }
+      const lease = leaseMs === null ? "" : " or the end of the lease";
+      return refuse("timeout", `${late} New ones are held until a resume${lease}.`);
     }
     return { ok: true, ...quiet, token };
   }
 
+  /**
+   * Begins a pause, at once. The caller ends it with `end`.
+   *
+   * @param upstreams at least one
+   * @param all whether upstreams that a reload adds belong to it
+   * @returns `told` resolves when every worker holds new requests
+   */
+  begin(
+    owner: PauseOwner,
+    upstreams: readonly string[],
+    leaseMs: number | null,
+    all = false,
+  ): { readonly pause: Pause; readonly told: Promise<unknown> } {
+    const pause: Pause = {
+      token: crypto.randomUUID(),
+      owner,
+      all,
+      upstreams: new Set(upstreams),
+      since: this.#clock.wall(),
+      leaseUntil: null,
+      timer: null,
+    };
+    this.#pauses.set(pause.token, pause);
+    this.#lease(pause, leaseMs);
+    for (const upstream of upstreams) {
+      this.#events.note({ event: "paused", upstream, lease_ms: leaseMs, owner });
+    }
+    // All of them, paused before or not: the answer means that every worker has carried out a pause.
+    return { pause, told: this.#controller.order({ order: "pause", upstreams }, { paused: this.paused() }) };
+  }
+
   /** See `ControlPlane.resume`. */
-  async resume(
-    upstream: string | null,
-    token?: string,
-    because: "asked" | "lease_ended" = "asked",
-  ): Promise<Outcome<Quiet>> {
+  async resume(upstream: string | null, token?: string): Promise<Outcome<Resumed>> {
     const named = upstreamsNamed(this.#controller.config, upstream);
     if (!named.ok) return named;
-    const upstreams = named.upstreams.filter((name) => {
-      const pause = this.#pauses.get(name);
-      return pause !== undefined && (token === undefined || pause.token === token);
-    });
-    if (upstreams.length > 0) {
-      for (const name of upstreams) {
-        this.#pauses.get(name)?.timer?.cancel();
-        this.#pauses.delete(name);
-      }
-      const resumed = this.#controller.order({ order: "resume", upstreams }, {
-        paused: [...this.#pauses.keys()],
-      });
-      for (const name of upstreams) this.#events.note({ event: "resumed", upstream: name, because });
-      await resumed;
+    const due = [...this.#pauses.values()].filter((pause) =>
+      (token === undefined ? pause.owner === "operator" : pause.token === token) &&
+      named.upstreams.some((name) => pause.upstreams.has(name))
+    );
+    const only = upstream === null ? null : named.upstreams;
+    await Promise.all(due.map((pause) => this.end(pause, only)));
+    const held = this.status();
+    return {
+      ok: true,
+      ...quietOf(await this.#controller.report(), named.upstreams),
+      ended: due.length,
+      still_paused: named.upstreams.flatMap((name) =>
+        (held.get(name)?.owners ?? []).map((each) => ({ upstream: name, ...each }))
+      ),
+    };
+  }
+
+  /**
+   * Ends a pause for some upstreams (null = for all that it names). Nothing when it has ended before.
+   *
+   * @returns resolves when every worker lets the requests go that nobody else holds
+   */
+  async end(
+    pause: Pause,
+    upstreams: readonly string[] | null,
+    because: "asked" | "lease_ended" = "asked",
+  ): Promise<void> {
+    if (this.#pauses.get(pause.token) !== pause) return;
+    const over = [...pause.upstreams].filter((name) => upstreams?.includes(name) ?? true);
+    if (over.length === 0) return;
+    pause.all = false;
+    for (const name of over) pause.upstreams.delete(name);
+    if (pause.upstreams.size === 0) this.#forget(pause);
+    const paused = this.paused();
+    const free = over.filter((name) => !paused.includes(name));
+    const resumed = free.length === 0
+      ? null
+      : this.#controller.order({ order: "resume", upstreams: free }, { paused });
+    const { owner } = pause;
+    for (const upstream of over) {
+      const event = free.includes(upstream) ? "resumed" : "pause_ended";
+      this.#events.note({ event, upstream, because, owner });
     }
-    return { ok: true, ...quietOf(await this.#controller.report(), named.upstreams) };
+    await resumed;
   }
 
   /** See `ControlPlane.renew`. */
   renew(token: string, leaseMs: number): Outcome {
-    const paused = [...this.#pauses].filter(([, pause]) => pause.token === token);
-    if (paused.length === 0) {
-      return refuse(
-        "unknown_name",
-        "That pause is over: it was resumed, its lease has ended, or somebody paused anew.",
-      );
+    const pause = this.#pauses.get(token);
+    if (pause === undefined) {
+      return refuse("unknown_name", "That pause is over: it was resumed, or its lease has ended.");
     }
-    for (const [name, pause] of paused) this.#lease(name, pause, leaseMs);
+    this.#lease(pause, leaseMs);
     return { ok: true };
+  }
+
+  /** Names of the upstreams that any pause holds. */
+  paused(): readonly string[] {
+    return [...new Set([...this.#pauses.values()].flatMap(({ upstreams }) => [...upstreams]))];
   }
 
   /** By upstream. */
   status(): ReadonlyMap<string, PauseStatus> {
     const iso = (wallMs: number) => new Date(wallMs).toISOString();
     return new Map(
-      Array.from(this.#pauses, ([name, { since, leaseUntil }]) => [
-        name,
-        { since: iso(since), lease_until: leaseUntil === null ? null : iso(leaseUntil) },
-      ]),
+      this.paused().map((name) => {
+        const pauses = [...this.#pauses.values()].filter(({ upstreams }) => upstreams.has(name));
+        const leases = pauses.map(({ leaseUntil }) => leaseUntil ?? Infinity);
+        const until = Math.max(...leases);
+        return [name, {
+          since: iso(Math.min(...pauses.map(({ since }) => since))),
+          lease_until: until === Infinity ? null : iso(until),
+          owners: pauses.map(({ owner, since, leaseUntil }) => ({
+            owner,
+            since: iso(since),
+            lease_until: leaseUntil === null ? null : iso(leaseUntil),
+          })),
+        }];
+      }),
     );
   }
 
   /** Forgets pauses of upstreams that are not in the configuration any more. @returns those that stay */
   keepOnly(upstreams: readonly string[]): readonly string[] {
-    for (const [name, pause] of this.#pauses) {
-      if (upstreams.includes(name)) continue;
-      pause.timer?.cancel();
-      this.#pauses.delete(name);
+    for (const pause of this.#pauses.values()) {
+      for (const name of pause.upstreams) if (!upstreams.includes(name)) pause.upstreams.delete(name);
+      if (pause.upstreams.size === 0) this.#forget(pause);
     }
-    return [...this.#pauses.keys()];
+    return this.paused();
   }
 
-  /** What is paused, for the Sluice that takes our place. */
+  /**
+   * What is paused, for the Sluice that takes our place: an entry for each upstream of each pause. Restarts and
+   * upgrades are not carried on by another process, so their pauses are not either.
+   */
   carried(): readonly CarriedPause[] {
-    return Array.from(this.#pauses, ([upstream, { token, since, leaseUntil }]) => {
-      return { upstream, token, since, leaseUntil };
-    });
+    return [...this.#pauses.values()]
+      .filter(({ owner }) => owner === "operator" || owner === "with_pause")
+      .flatMap(({ upstreams, token, owner, all, since, leaseUntil }) =>
+        Array.from(upstreams, (upstream) => ({ upstream, token, owner, all, since, leaseUntil }))
+      );
   }
 
   /** Goes on with pauses of another Sluice. What that has resumed since it last told us is resumed. */
-  async inherit(paused: readonly CarriedPause[]): Promise<void> {
+  async inherit(carried: readonly CarriedPause[]): Promise<void> {
     const known = this.#controller.config.upstreams.map(({ name }) => name);
-    const added: string[] = [];
-    for (const { upstream, token, since, leaseUntil } of paused) {
-      if (!known.includes(upstream)) continue;
-      const before = this.#pauses.get(upstream);
-      before?.timer?.cancel();
-      const pause: Pause = { token, since, leaseUntil: null, timer: null };
-      this.#pauses.set(upstream, pause);
-      this.#lease(upstream, pause, leaseUntil === null ? null : Math.max(0, leaseUntil - this.#clock.wall()));
-      if (before === undefined) added.push(upstream);
+    const before = this.paused();
+    for (const token of this.#inherited) {
+      const pause = this.#pauses.get(token);
+      if (pause !== undefined) this.#forget(pause);
     }
-    const over = [...this.#pauses.keys()].filter((name) => !paused.some(({ upstream }) => upstream === name));
-    for (const name of over) await this.resume(name);
-    const standing = { paused: [...this.#pauses.keys()] };
-    if (added.length > 0) await this.#controller.order({ order: "pause", upstreams: added }, standing);
+    this.#inherited = new Set(carried.map(({ token }) => token));
+    for (const { upstream, token, owner = "operator", all = false, since, leaseUntil } of carried) {
+      if (!known.includes(upstream)) continue;
+      const pause = this.#pauses.get(token) ??
+        { token, owner, all, upstreams: new Set(), since, leaseUntil: null, timer: null };
+      pause.upstreams.add(upstream);
+      this.#pauses.set(token, pause);
+      this.#lease(pause, leaseUntil === null ? null : Math.max(0, leaseUntil - this.#clock.wall()));
+    }
+    const paused = this.paused();
+    const over = before.filter((name) => !paused.includes(name));
+    const began = paused.filter((name) => !before.includes(name));
+    this.#controller.stand({ paused });
+    await Promise.all([
+      ...over.length > 0 ? [this.#controller.order({ order: "resume", upstreams: over })] : [],
+      ...began.length > 0 ? [this.#controller.order({ order: "pause", upstreams: began })] : [],
+    ]);
   }
 
-  #lease(name: string, pause: Pause, leaseMs: number | null): void {
+  #forget(pause: Pause): void {
+    pause.timer?.cancel();
+    pause.timer = null;
+    this.#pauses.delete(pause.token);
+  }
+
+  #lease(pause: Pause, leaseMs: number | null): void {
     pause.timer?.cancel();
     pause.leaseUntil = leaseMs === null ? null : this.#clock.wall() + leaseMs;
     pause.timer = leaseMs === null
       ? null
-      : this.#clock.setTimer(leaseMs, () => void this.resume(name, pause.token, "lease_ended"), true);
+      : this.#clock.setTimer(leaseMs, () => void this.end(pause, null, "lease_ended"), true);
   }
 }

@@ -4,7 +4,8 @@
  */
 
 import type { ControlEvent } from "./event.ts";
-import type { Status } from "./status.ts";
+import type { PauseOwner } from "./pause_owner.ts";
+import type { OwnedPause, Status } from "./status.ts";
 
 /**
  * Why something was not done; stable, for scripts.
@@ -44,6 +45,13 @@ export interface Quiet {
   readonly waiting: number;
 }
 
+export interface Resumed extends Quiet {
+  /** Pauses that this has ended. */
+  readonly ended: number;
+  /** Pauses by which upstreams that were to be resumed are still held. */
+  readonly still_paused: readonly (OwnedPause & { readonly upstream: string })[];
+}
+
 export interface ReloadDone {
   readonly generation: number;
   /** What is different now, one line each; empty = nothing. */
@@ -60,24 +68,33 @@ export interface ControlPlane {
 
   /**
    * Holds new requests of an upstream (null = of all) and waits until those in flight have ended; tunnels live for as
-   * long as they like, and are not waited for. A request is held for `hold`, 30 s at least. Paused
-   * twice it stays paused; the newer lease counts.
+   * long as they like, and are not waited for. A request is held for `hold`, 30 s at least.
    *
-   * @param waitIdleMs how long to wait for them; 0 = not at all. Refused as `timeout`, it stays paused
+   * Every pause is one of its own, with an owner, a token and a lease, and an upstream is held while any of them
+   * names it. So of several pauses the one that lasts longest counts, and one without a lease outlives all leases.
+   * A pause of all upstreams is one of those that a reload adds, too.
+   *
+   * @param waitIdleMs how long to wait for them; 0 = not at all. Refused as `timeout`, an operator's pause stays,
+   *   any other is over
    * @param leaseMs resumes by itself then; null = never
-   * @param left aborted when whoever asked has gone while it waits: then this pause, unless somebody else has
-   *   paused anew, is resumed at once, and nobody reads the answer
-   * @returns `token`: names this pause; a `resume` with it does nothing once somebody else has paused anew
+   * @param left aborted when whoever asked has gone while it waits: then this pause is ended at once, and nobody
+   *   reads the answer
+   * @param owner default: an operator
+   * @returns `token`: names this pause for `resume` and `renew`
    */
   pause(
     upstream: string | null,
     waitIdleMs: number,
     leaseMs: number | null,
     left?: AbortSignal,
+    owner?: PauseOwner,
   ): Promise<Outcome<Quiet & { readonly token: string }>>;
 
-  /** Lets the requests go, oldest first, as fast as the endpoints take them. Nothing paused is fine. */
-  resume(upstream: string | null, token?: string): Promise<Outcome<Quiet>>;
+  /**
+   * Ends the pauses of operators, or the one that `token` names. Requests that nobody holds any more go, oldest first,
+   * as fast as the endpoints take them. Nothing paused is fine.
+   */
+  resume(upstream: string | null, token?: string): Promise<Outcome<Resumed>>;
 
   /** Begins the lease of a pause anew. Refused as `unknown_name` when that pause is over. */
   renew(token: string, leaseMs: number): Promise<Outcome>;

@@ -7,6 +7,7 @@
  */
 
 import type { ReasonCode } from "../exchange/reason.ts";
+import type { PauseOwner } from "./pause_owner.ts";
 import { LATENCY_BUCKETS_MS } from "../upstream/tally.ts";
 
 /** Upper bounds of the latency histograms' buckets, in seconds; a last one without bound follows. */
@@ -60,10 +61,22 @@ export interface EndpointStatus {
   readonly first_byte: Histogram;
 }
 
-export interface PauseStatus {
+/** One pause of an upstream. */
+export interface OwnedPause {
+  readonly owner: PauseOwner;
   readonly since: string;
-  /** When it ends by itself; null = when somebody resumes it. */
+  /** When it ends by itself; null = when its owner ends it. */
   readonly lease_until: string | null;
+}
+
+/** All pauses of an upstream together. */
+export interface PauseStatus {
+  /** The first of them. */
+  readonly since: string;
+  /** When the last of them ends by itself; null = one of them does not. */
+  readonly lease_until: string | null;
+  /** Each of them, in the order in which they began. */
+  readonly owners: readonly OwnedPause[];
 }
 
 /** A command that Sluice runs; see `sluice --to … -- COMMAND`. */

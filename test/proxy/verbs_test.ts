@@ -201,6 +201,56 @@ test(
     }),
 );
 
+test(
+  "with-pause twice at once: requests wait for the end of both, and for nobody's resume",
+  options,
+  () =>
+    scene([], async ({ folder, serving, sluice }) => {
+      const { ended, commandPid } = await pausing(folder);
+      const client = await RawClient.connect(serving.port);
+      await client.send(GET);
+      assert.equal((await sluice("with-pause", "--", "true")).code, 0);
+      const resume = await sluice("resume");
+      assert.match(resume.stdout, /default is still paused by with-pause\n/);
+      await waiting(sluice, 1);
+      assert.equal(client.inbox.totalBytes, 0);
+      process.kill(commandPid, "SIGTERM");
+      assert.equal((await within(ended, "with-pause to end")).code, 3);
+      assert.equal((await client.readResponse()).status, 200);
+      client.destroy();
+    }),
+);
+
+test(
+  "with-pause whose pause is lost, since Sluice was started anew, does not exit with 0",
+  options,
+  async () => {
+    const folder = new ScratchFolder();
+    const at = folder.file("control.sock");
+    const flags = ["--to", "1", "--control", at];
+    const first = await Serving.start(command, flags, folder);
+    const go = folder.file("go");
+    const script = `until [ -e '${go}' ]; do sleep 0.05; done`;
+    const held = start(command, ["with-pause", "--control", at, "--", "sh", "-c", script], folder.path);
+    const ended = ending(held);
+    const paused = async () => {
+      const { stdout } = await runToEnd(command, ["status", "--json", "--control", at], folder.path);
+      return JSON.parse(stdout).upstreams[0].state === "paused";
+    };
+    while (!await paused()) { /* it is about to */ }
+    first.kill();
+    await first.ended;
+    const second = await Serving.start(command, flags, folder);
+    writeFileSync(go, "");
+    const { code, stderr } = await within(ended, "with-pause to end");
+    assert.equal(code, 1);
+    assert.match(stderr, /the pause was lost while the command ran/);
+    second.kill();
+    await second.ended;
+    folder.remove();
+  },
+);
+
 test("a socket left behind is replaced, one that answers is not", options, async () => {
   const folder = new ScratchFolder();
   const at = folder.file("control.sock");

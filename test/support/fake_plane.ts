@@ -1,7 +1,15 @@
 /** A `ControlPlane` that does nothing but remember what it was asked and answer what the test says. */
 
 import type { ControlEvent } from "../../src/control/event.ts";
-import type { ControlPlane, ExplainRequest, Outcome, Quiet, ReloadDone } from "../../src/control/plane.ts";
+import type {
+  ControlPlane,
+  ExplainRequest,
+  Outcome,
+  Quiet,
+  ReloadDone,
+  Resumed,
+} from "../../src/control/plane.ts";
+import type { PauseOwner } from "../../src/control/pause_owner.ts";
 import type { Histogram, Status, Totals } from "../../src/control/status.ts";
 import { REASON_CODES } from "../../src/exchange/reason.ts";
 
@@ -47,14 +55,20 @@ export class FakePlane implements ControlPlane {
     waitIdleMs: number,
     leaseMs: number | null,
     left?: AbortSignal,
+    owner: PauseOwner = "operator",
   ): Promise<Outcome<Quiet & { readonly token: string }>> {
     this.left = left ?? null;
-    return this.#did("pause", [upstream, waitIdleMs, leaseMs], { in_flight: 0, waiting: 2, token: "t1" });
+    const given = owner === "operator" ? [] : [owner];
+    return this.#did("pause", [upstream, waitIdleMs, leaseMs, ...given], {
+      in_flight: 0,
+      waiting: 2,
+      token: "t1",
+    });
   }
 
-  resume(upstream: string | null, token?: string): Promise<Outcome<Quiet>> {
+  resume(upstream: string | null, token?: string): Promise<Outcome<Resumed>> {
     const given = token === undefined ? [upstream] : [upstream, token];
-    return this.#did("resume", given, { in_flight: 1, waiting: 2 });
+    return this.#did("resume", given, { in_flight: 1, waiting: 2, ended: 1, still_paused: [] });
   }
 
   renew(token: string, leaseMs: number): Promise<Outcome> {
@@ -172,7 +186,14 @@ export function sampleStatus(more: Partial<Status> = {}): Status {
     upstreams: [{
       name: "app",
       state: "paused",
-      paused: { since: "2026-01-01T00:59:50.000Z", lease_until: "2026-01-01T01:00:50.000Z" },
+      paused: {
+        since: "2026-01-01T00:59:50.000Z",
+        lease_until: "2026-01-01T01:00:50.000Z",
+        owners: [
+          { owner: "operator", since: "2026-01-01T00:59:50.000Z", lease_until: "2026-01-01T01:00:50.000Z" },
+          { owner: "with_pause", since: "2026-01-01T00:59:55.000Z", lease_until: "2026-01-01T01:00:05.000Z" },
+        ],
+      },
       waiting: 2,
       oldest_wait_ms: 1500,
       queue_size: 100,

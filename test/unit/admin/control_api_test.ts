@@ -60,6 +60,8 @@ test("members that are left out have their defaults", () =>
       ["/pause", "", ["pause", null, 0, null]],
       ["/pause", {}, ["pause", null, 0, null]],
       ["/pause", { upstream: null, lease_ms: 5 }, ["pause", null, 0, 5]],
+      ["/pause", { owner: "operator" }, ["pause", null, 0, null]],
+      ["/pause", { owner: "with_pause" }, ["pause", null, 0, null, "with_pause"]],
       ["/resume", { token: "t" }, ["resume", null, "t"]],
       ["/renew", { token: "t", lease_ms: 9 }, ["renew", "t", 9]],
       ["/drain", { endpoint: ":3000" }, ["drain", "127.0.0.1:3000", null, 30_000, false]],
@@ -82,6 +84,7 @@ test("what makes no sense is told at once, with everything that is wrong", () =>
       ["/pause", "{", /the body is not JSON/],
       ["/pause", "[]", /not a JSON object/],
       ["/pause", "null", /not a JSON object/],
+      ["/pause", { owner: "upgrade" }, /owner: must be operator or with_pause/],
       ["/pause", { upstreem: "a" }, /"upstreem": unknown; there is upstream, wait_idle_ms, lease_ms/],
       ["/pause", { upstream: 5 }, /upstream: must be a text/],
       ["/pause", { lease_ms: 1.5 }, /lease_ms: must be a whole number/],
@@ -107,7 +110,7 @@ test("what makes no sense is told at once, with everything that is wrong", () =>
     const { told } = await post("/pause", { upstream: 5, x: 1 });
     assert.deepEqual(told["problems"], [
       "upstream: must be a text that is not empty",
-      '"x": unknown; there is upstream, wait_idle_ms, lease_ms',
+      '"x": unknown; there is upstream, wait_idle_ms, lease_ms, owner',
     ]);
     assert.deepEqual(plane.asked, []);
   }));

@@ -38,7 +38,11 @@ test("page: whatever a name or a peer's text holds, it is text", () => {
       upstreams: [
         upstreamStatus(evil, {
           state: "paused",
-          paused: { since: evil, lease_until: evil },
+          paused: {
+            since: evil,
+            lease_until: evil,
+            owners: [{ owner: "operator", since: evil, lease_until: evil }],
+          },
           endpoints: [
             endpointStatus(evil, {
               since: evil,
@@ -107,7 +111,11 @@ test("page: the sentence at the top says what is wrong", () => {
     [
       {
         upstreams: [
-          upstreamStatus("a", { state: "paused", paused: { since: "x", lease_until: null }, waiting: 1 }),
+          upstreamStatus("a", {
+            state: "paused",
+            paused: { since: "x", lease_until: null, owners: [] },
+            waiting: 1,
+          }),
           upstreamStatus("b", { state: "away" }),
         ],
       },

@@ -302,6 +302,53 @@ test("watch ends with --timeout: 0 without --until, 4 with it", () =>
     assert.match(until.stderr, /held: has not happened in time/);
   }));
 
+test("resume says who still holds requests", () =>
+  Lab.use(async (lab) => {
+    await lab.open(8080);
+    const held = {
+      upstream: "app",
+      owner: "with_pause",
+      since: "2026-01-01T00:59:55.000Z",
+      lease_until: null,
+    };
+    lab.plane.answers.resume = {
+      ok: true,
+      in_flight: 0,
+      waiting: 2,
+      ended: 0,
+      still_paused: [held, { ...held, owner: "upgrade" }, { ...held, upstream: "api" }],
+    } as { ok: true };
+    const outcome = await lab.sluice("resume");
+    const words = "app is still paused by with-pause and an upgrade, api by with-pause";
+    assert.equal(outcome.stdout, `resumed all upstreams: 0 in flight, 2 waiting\n${words}\n`);
+    const { stdout } = await lab.sluice("resume", "--json");
+    assert.deepEqual(JSON.parse(stdout).still_paused[0], held);
+  }));
+
+test("with-pause holds as an owner of its own, and does not hide that its pause was lost", () =>
+  Lab.use(async (lab) => {
+    if (!lab.runtime.capabilities.commands) return;
+    await lab.open(8080);
+    const command = ["--", process.execPath, "--version"];
+    const kept = await lab.sluice("with-pause", "app", ...command);
+    assert.deepEqual([kept.code, kept.stderr], [0, ""]);
+    const [pause, ...others] = lab.plane.asked;
+    assert.deepEqual(pause, ["pause", "app", 0, 10_000, "with_pause"]);
+    assert.deepEqual(others.at(-1), ["resume", "app", "t1"]);
+    lab.plane.answers.resume = { ok: true, in_flight: 0, waiting: 0, ended: 0, still_paused: [] } as {
+      ok: true;
+    };
+    const lost = await lab.sluice("with-pause", "app", ...command);
+    assert.equal(lost.code, 1);
+    assert.match(lost.stderr, /the pause was lost while the command ran/);
+    // One that did not become idle has ended by itself.
+    lab.plane.asked.length = 0;
+    lab.plane.answers.pause = { ok: false, code: "timeout", message: "Still in flight." };
+    const late = await lab.sluice("with-pause", "app", "--wait-idle", "1ms", ...command);
+    assert.equal(late.code, 4);
+    assert.deepEqual(lab.plane.asked.map(([verb]) => verb), ["pause"]);
+  }));
+
 test("stop returns when the connection breaks, which is when the process is gone", () =>
   Lab.use(async (lab) => {
     await lab.open(8080);
@@ -331,7 +378,8 @@ listening on 0.0.0.0:8080
 2 connections, 10 requests, 1 failed, 50 MiB
 
 upstream app: paused, 1 in flight, 2 of 100 wait, the oldest for 1s
-  paused for 10s, at most 50s more
+  paused by an operator for 10s, at most 50s more
+  paused by with-pause for 5s, at most 5s more
   endpoint        state  since  in flight  idle  answered  failures  last error
   127.0.0.1:3000  up     1h           1/4     3         9         0
   127.0.0.1:3001  away   30m          0/4     0         0        12  connection_refused, 1s ago

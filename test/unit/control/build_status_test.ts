@@ -143,7 +143,7 @@ test("status: the memory of one process is counted once", () => {
 });
 
 test("status: a pause goes before everything else, and names that are gone do not appear", () => {
-  const paused = { since: "2026-01-02T03:04:05.000Z", lease_until: null };
+  const paused = { since: "2026-01-02T03:04:05.000Z", lease_until: null, owners: [] };
   const worker = { pid: 7, state: "serving", restarts: 0, report: workerReport() } as const;
   const status = buildStatus(known("upstreams: {other: {endpoints: [3001]}}", {
     workers: [worker],

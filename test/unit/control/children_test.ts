@@ -144,7 +144,7 @@ class Lab implements ChildGate {
   }
 
   resume() {
-    return this.#did("resume", { in_flight: 0, waiting: 0 });
+    return this.#did("resume", { in_flight: 0, waiting: 0, ended: 1, still_paused: [] });
   }
 
   drain() {

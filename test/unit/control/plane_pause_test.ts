@@ -79,7 +79,7 @@ test("pause: a lease that ends resumes by itself, and one that is renewed does n
   await lab.stop();
 });
 
-test("pause: a token resumes its own pause and no newer one", async () => {
+test("pause: a token resumes its own pause and no other one", async () => {
   const lab = await PlaneLab.start("to: 3000");
   await lab.backend(3000);
   const first = await lab.done(lab.plane.pause(null, 0, 500));
@@ -89,7 +89,7 @@ test("pause: a token resumes its own pause and no newer one", async () => {
   await lab.pass(1000);
   const client = lab.ask();
   await lab.pass(100);
-  assert.equal(answerOf(client), "", "the newer pause, which has no lease, stands");
+  assert.equal(answerOf(client), "", "the other pause, which has no lease, stands");
   assert.ok((await lab.done(lab.plane.resume(null, second.token))).ok);
   await lab.pass(100);
   assert.equal(answerOf(client), "200 3000/");
