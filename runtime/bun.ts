@@ -44,7 +44,7 @@ import { HeldSocket } from "./held_socket.ts";
 import { errorDetail, platformCode, socketErrorOf } from "./socket_error.ts";
 import { canSpawn, HAS_PROCESS_GROUPS } from "./command_process.ts";
 import { createClock, resolveName } from "./system.ts";
-import { asideName, publish, removePath } from "./unix_path.ts";
+import { bindUnixPath, OwnPath } from "./unix_path.ts";
 import { canStartWorkers } from "./worker_process.ts";
 
 declare const Bun: BunGlobal;
@@ -150,51 +150,53 @@ async function open(options: HoldOptions, accepting: SocketOptions): Promise<Bun
   const { address, reusePort, inherited } = options;
   if (inherited !== undefined) {
     try {
-      return new BunListener(Bun.listen({ fd: inherited, reusePort, ...accepting }), address, true);
+      const path = address.kind === "unix" ? new OwnPath(address.path) : null;
+      return new BunListener(Bun.listen({ fd: inherited, reusePort, ...accepting }), address, true, path);
     } catch (error) {
       throw bindFailure(error);
     }
   }
-  // Bun would not say why a name cannot be bound.
-  const [ip = ""] = address.kind === "tcp" ? await resolveName(address.host) : [];
-  const aside = address.kind === "unix" ? asideName(address.path) : null;
-  const native: NativeAddress = address.kind === "unix"
-    ? { unix: aside ?? address.path }
-    : { hostname: ip, port: address.port };
-  let listener: NativeListener;
-  try {
-    listener = Bun.listen({ ...native, reusePort, ...accepting });
-  } catch (error) {
-    throw bindFailure(error);
-  }
-  if (address.kind === "tcp") {
-    const bound: Address = { kind: "tcp", host: ip, port: listener.port ?? address.port };
-    return new BunListener(listener, bound, true);
-  }
-  if (aside !== null) {
+  const bind = (where: NativeAddress): NativeListener => {
     try {
-      publish(aside, address.path);
+      return Bun.listen({ ...where, reusePort, ...accepting });
     } catch (error) {
-      listener.stop();
-      throw error;
+      throw bindFailure(error);
     }
+  };
+  if (address.kind === "unix") {
+    const { bound, apart, path } = await bindUnixPath(
+      address.path,
+      options.access,
+      (unix) => bind({ unix }),
+      (listener) => listener.stop(),
+    );
+    return new BunListener(bound, address, apart, path);
   }
-  return new BunListener(listener, address, aside !== null);
+  // Bun would not say why a name cannot be bound.
+  const [ip = ""] = await resolveName(address.host);
+  const listener = bind({ hostname: ip, port: address.port });
+  const bound: Address = { kind: "tcp", host: ip, port: listener.port ?? address.port };
+  return new BunListener(listener, bound, true);
 }
 
 class BunListener implements Listener {
   readonly address: Address;
   #native: NativeListener;
   readonly #ours: boolean;
+  readonly #path: OwnPath | null;
   #open = true;
   /** How clients are accepted with another certificate; null without TLS. */
   accepting: ((tls: ServerTls) => Promise<SocketOptions>) | null = null;
 
-  /** @param ours false when Bun itself knows the path of the socket, and removes it at the end */
-  constructor(native: NativeListener, address: Address, ours: boolean) {
+  /**
+   * @param ours false when Bun itself knows the path of the socket, and removes it at the end
+   * @param path of a Unix socket
+   */
+  constructor(native: NativeListener, address: Address, ours: boolean, path: OwnPath | null = null) {
     this.#native = native;
     this.address = address;
     this.#ours = ours;
+    this.#path = path;
   }
 
   get descriptor(): number | null {
@@ -223,7 +225,7 @@ class BunListener implements Listener {
   }
 
   close(): Promise<void> {
-    if (this.#open && this.address.kind === "unix") removePath(this.address.path);
+    if (this.#open) this.#path?.remove();
     return this.leave();
   }
 

@@ -191,8 +191,23 @@ export interface ClientTls {
   readonly alpn?: readonly string[];
 }
 
+/** Who may use the path of a Unix socket, from the moment it is there. Null = as the platform makes it. */
+export interface UnixAccess {
+  /** Permission bits, 0 to 0o777. Whoever may write may connect. */
+  readonly mode: number | null;
+  /** Number of a user, of a group. */
+  readonly owner: number | null;
+  readonly group: number | null;
+}
+
 export interface ListenOptions {
+  /**
+   * At the path of a Unix socket there may be a socket that refuses connections, left behind by a process that
+   * was killed: it is replaced. Anything else there is `address_in_use`.
+   */
   readonly address: Address;
+  /** Of a Unix socket that is bound (not of one that is inherited). */
+  readonly access?: UnixAccess;
   /** Length of the kernel's accept queue; see `capabilities.backlog`. */
   readonly backlog: number;
   /** Let several processes listen on the port (SO_REUSEPORT); see `capabilities.reusePort`. */
@@ -208,7 +223,10 @@ export interface ListenOptions {
 }
 
 /** What a socket that is only held needs. */
-export type HoldOptions = Pick<ListenOptions, "address" | "backlog" | "reusePort" | "inherited">;
+export type HoldOptions = Pick<
+  ListenOptions,
+  "address" | "access" | "backlog" | "reusePort" | "inherited"
+>;
 
 /** A bound listener. */
 export interface Listener {
@@ -220,7 +238,8 @@ export interface Listener {
    */
   readonly descriptor: number | null;
   /**
-   * Stops accepting. Connections accepted before stay. Removes the path of a Unix socket. Idempotent.
+   * Stops accepting. Connections accepted before stay. Removes the path of a Unix socket, unless somebody has put
+   * something else there. Idempotent.
    * Resolves when the port is free to be bound again.
    */
   close(): Promise<void>;

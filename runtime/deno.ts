@@ -34,6 +34,7 @@ import type { DenoConn, DenoListener, DenoNamespace } from "./deno_types.ts";
 import { socketErrorOf } from "./socket_error.ts";
 import { canSpawn, HAS_PROCESS_GROUPS } from "./command_process.ts";
 import { createClock, resolveName } from "./system.ts";
+import { bindUnixPath, type OwnPath } from "./unix_path.ts";
 import { canStartWorkers } from "./worker_process.ts";
 
 /** Pause after a failed accept (out of descriptors): trying at once would spin. */
@@ -85,12 +86,23 @@ class DenoRuntime implements Runtime {
     }
     try {
       const handshakes = options.tls === null ? null : new ServerHandshakes(options.tls);
-      const listener = this.deno.listen(
-        address.kind === "unix"
-          ? { transport: "unix", path: address.path }
-          : { transport: "tcp", hostname: address.host, port: address.port, tcpBacklog: backlog, reusePort },
-      );
-      return new AcceptLoop(this, listener, handshakes, options, events);
+      if (address.kind === "unix") {
+        const { bound, path } = await bindUnixPath(
+          address.path,
+          options.access,
+          (name) => this.deno.listen({ transport: "unix", path: name }),
+          (listener) => listener.close(),
+        );
+        return new AcceptLoop(this, bound, handshakes, options, events, path);
+      }
+      const listener = this.deno.listen({
+        transport: "tcp",
+        hostname: address.host,
+        port: address.port,
+        tcpBacklog: backlog,
+        reusePort,
+      });
+      return new AcceptLoop(this, listener, handshakes, options, events, null);
     } catch (error) {
       if (error instanceof SocketFailure) throw error;
       const { code, detail } = socketErrorOf(error, "bind");
@@ -138,6 +150,8 @@ class AcceptLoop implements Listener {
   /** Handshakes. */
   #underWay = 0;
   readonly #events: AcceptEvents;
+  /** Of a Unix socket. */
+  readonly #path: OwnPath | null;
   #open = true;
   #retry: Timer | null = null;
   #accepting = false;
@@ -152,7 +166,9 @@ class AcceptLoop implements Listener {
     handshakes: ServerHandshakes | null,
     options: ListenOptions,
     events: AcceptEvents,
+    path: OwnPath | null,
   ) {
+    this.#path = path;
     this.#runtime = runtime;
     this.#listener = listener;
     this.#handshakes = handshakes;
@@ -169,13 +185,7 @@ class AcceptLoop implements Listener {
   close(): Promise<void> {
     if (!this.#open) return this.#closed.promise;
     const closed = this.leave();
-    if (this.address.kind === "unix") {
-      try {
-        this.#runtime.deno.removeSync(this.address.path);
-      } catch {
-        // Somebody removed it already.
-      }
-    }
+    this.#path?.remove();
     return closed;
   }
 

@@ -43,7 +43,6 @@ export interface DenoNamespace {
   readonly build: { readonly os: string };
   listen(options: DenoListenOptions): DenoListener;
   connect(options: DenoConnectOptions): Promise<DenoConn>;
-  removeSync(path: string): void;
   /** Only there with --unstable-net, which also governs `reusePort`. */
   readonly listenDatagram?: unknown;
 }

@@ -1,12 +1,13 @@
 /** A listening socket that is kept open for the processes that accept from it: a descriptor and a path. */
 import * as fs from "node:fs";
 import type { Address, Listener } from "./contract.ts";
-import { removePath } from "./unix_path.ts";
+import { OwnPath } from "./unix_path.ts";
 
 export class HeldSocket implements Listener {
   readonly address: Address;
   readonly descriptor: number;
   readonly #closeDescriptor: () => void;
+  readonly #path: OwnPath | null;
   #open = true;
 
   /** @param closeDescriptor where that takes more than close(2) */
@@ -17,11 +18,12 @@ export class HeldSocket implements Listener {
   ) {
     this.address = address;
     this.descriptor = descriptor;
+    this.#path = address.kind === "unix" ? new OwnPath(address.path) : null;
     this.#closeDescriptor = closeDescriptor;
   }
 
   close(): Promise<void> {
-    if (this.#open && this.address.kind === "unix") removePath(this.address.path);
+    if (this.#open) this.#path?.remove();
     return this.leave();
   }
 

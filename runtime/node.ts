@@ -30,7 +30,7 @@ import { createTlsServer, secureClient, type TlsServer } from "./node_tls.ts";
 import { socketErrorOf } from "./socket_error.ts";
 import { canSpawn, HAS_PROCESS_GROUPS } from "./command_process.ts";
 import { createClock, resolveName } from "./system.ts";
-import { asideName, publish, removePath } from "./unix_path.ts";
+import { bindUnixPath, OwnPath } from "./unix_path.ts";
 import { canStartWorkers } from "./worker_process.ts";
 
 /** What libuv reads at once, and node's buffer for TLS is smaller. */
@@ -84,22 +84,22 @@ class NodeRuntime implements Runtime {
   }
 
   /** Until the first process that gets it calls listen(2), it is bound and no more. */
-  async hold({ address, inherited, reusePort }: HoldOptions): Promise<Listener> {
+  async hold({ address, access, inherited, reusePort }: HoldOptions): Promise<Listener> {
     if (createHandle === undefined || !this.capabilities.handover) {
       throw new SocketFailure("platform_error", `Node ${this.version} cannot give a listening socket away`);
     }
     if (inherited !== undefined) return new HeldSocket(address, inherited);
     if (address.kind === "unix") {
-      const aside = asideName(address.path);
-      if (aside === null) throw new SocketFailure("platform_error", "the path is too long");
-      const handle = opened(createHandle(aside, -1, -1));
-      try {
-        publish(aside, address.path);
-      } catch (error) {
-        handle.close();
-        throw error;
-      }
-      return new HeldSocket(address, handle.fd, () => handle.close());
+      const create = createHandle;
+      const { bound, apart } = await bindUnixPath(
+        address.path,
+        access,
+        (name) => opened(create(name, -1, -1)),
+        (handle) => handle.close(),
+      );
+      if (apart) return new HeldSocket(address, bound.fd, () => bound.close());
+      bound.close();
+      throw new SocketFailure("platform_error", "the path is too long");
     }
     const [host = ""] = await resolveName(address.host);
     const flags = reusePort ? UV_TCP_REUSEPORT : 0;
@@ -186,24 +186,21 @@ async function bind(server: net.Server, options: ListenOptions): Promise<NodeLis
   const { address, backlog, inherited, reusePort } = options;
   if (inherited !== undefined) {
     await listening(server, { fd: inherited, backlog });
-    return new NodeListener(server, address, true);
+    const path = address.kind === "unix" ? new OwnPath(address.path) : null;
+    return new NodeListener(server, address, true, path);
   }
   if (address.kind === "tcp") {
     const { host, port } = address;
     await listening(server, { host, port, backlog, ...(reusePort ? { reusePort } : {}) });
     return new NodeListener(server, address, true);
   }
-  const aside = asideName(address.path);
-  await listening(server, { path: aside ?? address.path, backlog });
-  if (aside !== null) {
-    try {
-      publish(aside, address.path);
-    } catch (error) {
-      server.close();
-      throw error;
-    }
-  }
-  return new NodeListener(server, address, aside !== null);
+  const { apart, path } = await bindUnixPath(
+    address.path,
+    options.access,
+    (name) => listening(server, { path: name, backlog }),
+    () => server.close(),
+  );
+  return new NodeListener(server, address, apart, path);
 }
 
 function listening(server: net.Server, how: net.ListenOptions & { readonly fd?: number }): Promise<void> {
@@ -221,11 +218,16 @@ class NodeListener implements Listener {
   readonly address: Address;
   readonly descriptor: number | null;
   readonly #server: net.Server;
+  readonly #path: OwnPath | null;
   #closed: Promise<void> | null = null;
 
-  /** @param ours false when Node itself knows the path of the socket, and removes it at the end */
-  constructor(server: net.Server, asked: Address, ours: boolean) {
+  /**
+   * @param ours false when Node itself knows the path of the socket, and removes it at the end
+   * @param path of a Unix socket
+   */
+  constructor(server: net.Server, asked: Address, ours: boolean, path: OwnPath | null = null) {
     const bound = server.address();
+    this.#path = path;
     this.#server = server;
     this.address = asked.kind === "tcp" && typeof bound === "object" && bound !== null
       ? { kind: "tcp", host: bound.address, port: bound.port }
@@ -236,7 +238,7 @@ class NodeListener implements Listener {
   }
 
   close(): Promise<void> {
-    if (this.#closed === null && this.address.kind === "unix") removePath(this.address.path);
+    if (this.#closed === null) this.#path?.remove();
     return this.leave();
   }
 

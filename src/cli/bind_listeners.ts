@@ -172,7 +172,9 @@ function failureText(listen: ListenConfig, error: SocketFailure): string {
 function fixOf({ address, tls }: ListenConfig, code: SocketErrorCode): string {
   switch (code) {
     case "address_in_use":
-      if (address.kind === "unix") return "; another program listens there, or has left the file behind";
+      if (address.kind === "unix") {
+        return "; another program listens there, or something else is at that path: choose another --listen";
+      }
       return "; another program listens there: stop it, or choose another --listen";
     case "permission_denied":
     case "address_not_available":

@@ -1,6 +1,7 @@
 /** Unix sockets in a temporary folder. */
 import assert from "node:assert/strict";
 import * as fs from "node:fs";
+import { createServer } from "node:net";
 import * as os from "node:os";
 import * as path from "node:path";
 import { listenFails } from "./connect_scenarios.ts";
@@ -83,19 +84,94 @@ export const unixScenarios: readonly Scenario[] = [
     },
   },
   {
-    name: "a path that is in use, also by a socket that nobody listens on any more",
+    name: "a path that is in use: by a listener, a file, a symbolic link, a folder",
     async run(lab) {
       if (!await capable(lab)) return;
       const address = freshPath(lab);
       await lab.listen({ address });
       await listenFails(lab, { address }, "address_in_use");
       await lab.dial(address);
-      // As good as a stale socket: the path is taken, and a dial is refused.
-      const stale = freshPath(lab);
-      fs.writeFileSync(stale.path, "");
-      await listenFails(lab, { address: stale }, "address_in_use");
-      assert.ok(fs.existsSync(stale.path), "the caller decides what to remove");
-      assert.equal((await lab.dialFailure(stale)).code, "connection_refused");
+      const other = freshPath(lab);
+      for (
+        const make of [
+          () => fs.writeFileSync(other.path, "text"),
+          () => fs.mkdirSync(other.path),
+          () => fs.symlinkSync(deadSocket(lab, freshPath(lab).path), other.path),
+        ]
+      ) {
+        make();
+        const { ino } = fs.lstatSync(other.path);
+        await listenFails(lab, { address: other }, "address_in_use");
+        assert.equal(fs.lstatSync(other.path).ino, ino, "it stays");
+        assert.deepEqual(fs.readdirSync(path.dirname(other.path)), ["s"], "and nothing beside it");
+        assert.equal((await lab.dialFailure(other)).code, "connection_refused");
+        fs.rmSync(other.path, { recursive: true });
+      }
+    },
+  },
+  {
+    name: "a socket that a killed process left behind is replaced",
+    async run(lab) {
+      if (!await capable(lab)) return;
+      const address = freshPath(lab);
+      deadSocket(lab, address.path);
+      assert.equal((await lab.dialFailure(address)).code, "connection_refused");
+      const host = await lab.listen({ address });
+      assert.deepEqual(fs.readdirSync(path.dirname(address.path)), ["s"]);
+      await lab.dial(address);
+      await host.accept();
+      await host.close();
+      assert.deepEqual(fs.readdirSync(path.dirname(address.path)), []);
+    },
+  },
+  {
+    name: "of several that replace one socket, one listens and the others are told",
+    async run(lab) {
+      if (!await capable(lab)) return;
+      const address = freshPath(lab);
+      deadSocket(lab, address.path);
+      const outcomes = await Promise.allSettled(
+        Array.from({ length: 8 }, () => lab.listen({ address })),
+      );
+      const [host, ...more] = outcomes.flatMap((each) => each.status === "fulfilled" ? [each.value] : []);
+      assert.ok(host !== undefined && more.length === 0, `${more.length + 1} listen`);
+      assert.deepEqual(fs.readdirSync(path.dirname(address.path)), ["s"]);
+      await lab.dial(address);
+      await host.accept();
+    },
+  },
+  {
+    name: "close removes a path only while it is the listener's own",
+    async run(lab) {
+      if (!await capable(lab)) return;
+      const address = freshPath(lab);
+      const first = await lab.listen({ address });
+      fs.unlinkSync(address.path);
+      const second = await lab.listen({ address });
+      await first.close();
+      await lab.dial(address);
+      await second.accept();
+      await second.close();
+      assert.ok(!fs.existsSync(address.path));
+      const third = await lab.listen({ address });
+      fs.unlinkSync(address.path);
+      fs.writeFileSync(address.path, "text");
+      await third.close();
+      assert.equal(fs.readFileSync(address.path, "utf8"), "text");
+    },
+  },
+  {
+    name: "who may open a socket is settled before it has its path",
+    async run(lab) {
+      if (!await capable(lab)) return;
+      for (const mode of [0o600, 0o660, 0o777]) {
+        const address = freshPath(lab);
+        const { uid, gid } = fs.lstatSync(path.dirname(address.path));
+        await lab.listen({ address, access: { mode, owner: null, group: gid } });
+        const status = fs.lstatSync(address.path);
+        assert.deepEqual([status.mode & 0o777, status.uid, status.gid], [mode, uid, gid]);
+        await lab.dial(address);
+      }
     },
   },
   {
@@ -136,4 +212,13 @@ export function freshPath(lab: Lab): { readonly kind: "unix"; readonly path: str
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "sluice-"));
   lab.defer(() => fs.rmSync(folder, { recursive: true, force: true }));
   return { kind: "unix", path: path.join(folder, "s") };
+}
+
+/** As a process leaves it behind that is killed: a socket that nobody has open any more. */
+function deadSocket(lab: Lab, name: string): string {
+  const living = freshPath(lab).path;
+  const server = createServer().listen(living);
+  fs.linkSync(living, name);
+  server.close();
+  return name;
 }
