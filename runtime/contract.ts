@@ -7,7 +7,7 @@
  * the fastest platform needs no glue on the byte path; misuse is harmless.
  */
 
-import type { FileSystem } from "./file_contract.ts";
+import type { FileSystem, UnixAccess } from "./file_contract.ts";
 import type {
   ChannelEvents,
   CommandEvents,
@@ -19,10 +19,12 @@ import type {
   WorkerProcessEvents,
 } from "./process_contract.ts";
 import type { Terminal, TerminalEvents } from "./terminal_contract.ts";
+import type { ClientTls, ServerTls, TlsSession } from "./tls_contract.ts";
 
-export type { FileStatus, FileSystem } from "./file_contract.ts";
+export type { FileStatus, FileSystem, UnixAccess } from "./file_contract.ts";
 export * from "./process_contract.ts";
 export type { Terminal, TerminalEvents } from "./terminal_contract.ts";
+export type { ClientTls, ServerTls, TlsSession } from "./tls_contract.ts";
 
 /** Where a socket listens or dials. `host` is an IP literal without brackets, or a name. */
 export type Address =
@@ -97,16 +99,6 @@ export interface SocketEvents {
   closed(reason: CloseReason): void;
 }
 
-/** What the TLS handshake settled. */
-export interface TlsSession {
-  /** Protocol agreed through ALPN, or "" when none was. */
-  readonly alpn: string;
-  /** Server name: the one the client asked for, or the one we dialled with; "" when unknown. */
-  readonly serverName: string;
-  /** Like "TLSv1.3", or "" where the platform does not tell. */
-  readonly version: string;
-}
-
 /**
  * An open, half-open capable stream socket with Nagle's algorithm off. `Socket` objects live exactly
  * as long as the connection; after `closed` every method does nothing.
@@ -164,40 +156,6 @@ export interface Socket {
 
   /** Drops the connection now, with a reset where `capabilities.abortSendsReset`. Then `closed`. */
   abort(): void;
-}
-
-/** Certificate and key of a server, PEM text. */
-export interface ServerTls {
-  readonly cert: string;
-  readonly key: string;
-  /** Protocols offered through ALPN, best first; a client that offers none is still accepted. */
-  readonly alpn?: readonly string[];
-  /** Certificates for further names: exact or `*.example.com`. The one above is the default. */
-  readonly names?: readonly { readonly name: string; readonly cert: string; readonly key: string }[];
-}
-
-/** How to speak TLS to a server. */
-export interface ClientTls {
-  /** SNI, and the name the certificate must be for. */
-  readonly serverName: string;
-  /** False accepts any certificate. */
-  readonly verify: boolean;
-  /** PEM text of certificate authorities to trust instead of the platform's; null = the platform's. */
-  readonly ca: string | null;
-  /** Client certificate, PEM text. */
-  readonly cert?: string;
-  readonly key?: string;
-  /** Protocols offered, best first. */
-  readonly alpn?: readonly string[];
-}
-
-/** Who may use the path of a Unix socket, from the moment it is there. Null = as the platform makes it. */
-export interface UnixAccess {
-  /** Permission bits, 0 to 0o777. Whoever may write may connect. */
-  readonly mode: number | null;
-  /** Number of a user, of a group. */
-  readonly owner: number | null;
-  readonly group: number | null;
 }
 
 export interface ListenOptions {

@@ -1,5 +1,14 @@
 /** The part of the contract that is about folders and what lies in them. */
 
+/** Who may use a path. Null = as it is, or as the platform makes it. */
+export interface UnixAccess {
+  /** Permission bits, 0 to 0o777. Whoever may write to a socket may connect to it. */
+  readonly mode: number | null;
+  /** Number of a user, of a group. */
+  readonly owner: number | null;
+  readonly group: number | null;
+}
+
 /** What lies at a path. */
 export interface FileStatus {
   readonly kind: "file" | "folder" | "socket" | "other";
@@ -23,8 +32,10 @@ export interface FileSystem {
   makeFolder(path: string): Promise<void>;
   /** Removes an empty folder. */
   removeFolder(path: string): Promise<void>;
-  /** Lets nobody but the owner use a file or socket (mode 0600). */
-  protect(path: string): Promise<void>;
+  /** Says who may use a file or socket. */
+  allow(path: string, access: UnixAccess): Promise<void>;
+  /** Makes a file or socket look as if it had just been written. */
+  renewTimes(path: string): Promise<void>;
   /** Gives a file or socket another path, in one step; what was there is gone. */
   rename(from: string, to: string): Promise<void>;
 }

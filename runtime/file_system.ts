@@ -1,8 +1,16 @@
 /** Folders and what lies in them, over `node:fs`. */
 import * as fs from "node:fs";
 import process from "node:process";
-import type { FileSystem } from "./contract.ts";
+import type { FileSystem, UnixAccess } from "./contract.ts";
 import { systemError } from "./text_sink.ts";
+
+/** Mode first: with a new owner we may not be allowed to set it any more. */
+export function setAccess(path: string, { mode, owner, group }: UnixAccess): void {
+  if (mode !== null) fs.chmodSync(path, mode);
+  if (owner === null && group === null) return;
+  const { uid, gid } = fs.lstatSync(path);
+  fs.chownSync(path, owner ?? uid, group ?? gid);
+}
 
 export const fileSystem: FileSystem = {
   get userId() {
@@ -57,9 +65,18 @@ export const fileSystem: FileSystem = {
     }
   },
 
-  async protect(path) {
+  async allow(path, access) {
     try {
-      await fs.promises.chmod(path, 0o600);
+      setAccess(path, access);
+    } catch (error) {
+      throw systemError(error);
+    }
+  },
+
+  async renewTimes(path) {
+    try {
+      const now = new Date();
+      await fs.promises.utimes(path, now, now);
     } catch (error) {
       throw systemError(error);
     }

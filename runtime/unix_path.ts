@@ -12,6 +12,7 @@ import { Buffer } from "node:buffer";
 import * as path from "node:path";
 import { clearTimeout, setTimeout } from "node:timers";
 import { SocketFailure, type UnixAccess } from "./contract.ts";
+import { setAccess } from "./file_system.ts";
 import { netModule, randomHex } from "./lazy_module.ts";
 
 /** What fits in sockaddr_un everywhere, its NUL left out: 104 bytes on macOS, 108 on Linux. */
@@ -86,15 +87,11 @@ export class OwnPath {
   }
 }
 
-/** Mode first: with a new owner we may not be allowed to set it any more. @throws SocketFailure */
+/** @throws SocketFailure */
 function grantAccess(target: string, access: UnixAccess | undefined): void {
   if (access === undefined) return;
   try {
-    if (access.owner !== null || access.group !== null) {
-      const { uid, gid } = fs.lstatSync(target);
-      if (access.mode !== null) fs.chmodSync(target, access.mode);
-      fs.chownSync(target, access.owner ?? uid, access.group ?? gid);
-    } else if (access.mode !== null) fs.chmodSync(target, access.mode);
+    setAccess(target, access);
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     throw new SocketFailure(code === "EPERM" ? "permission_denied" : "platform_error", message);

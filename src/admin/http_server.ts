@@ -35,6 +35,8 @@ export interface HttpServerOptions {
   readonly maxBodyBytes?: number;
 }
 
+/** What a listener in whose place another one serves has for the clients in its queue. */
+const LEAVE_AFTER_MS = 1_000;
 const MAX_CONNECTIONS = 256;
 const MAX_BODY_BYTES = 1024 * 1024;
 /** Connections beyond the limit that are answered at a time; further ones are dropped without a word. */
@@ -71,18 +73,32 @@ export class HttpServer implements RequestHandler {
   /** Binds and serves. @throws SocketFailure */
   static async start(runtime: Runtime, options: HttpServerOptions): Promise<HttpServer> {
     const server = new HttpServer(runtime, options);
-    server.#listener = await runtime.listen({
-      address: options.address,
+    server.#listener = await server.#listen(runtime, options.address);
+    return server;
+  }
+
+  #listen(runtime: Runtime, address: Address): Promise<Listener> {
+    return runtime.listen({
+      address,
       backlog: 128,
       reusePort: false,
       tls: null,
       handshakeTimeoutMs: SETTINGS.headTimeoutMs,
     }, {
-      accepted: (socket) => server.#accepted(socket),
+      accepted: (socket) => this.#accepted(socket),
       // It is out of descriptors or the client has left already: the next one is accepted all the same.
       acceptFailed() {},
     });
-    return server;
+  }
+
+  /** Listens on a further socket, from then on the only one. Connections stay. @throws SocketFailure */
+  async moveTo(runtime: Runtime, address: Address): Promise<void> {
+    const listener = await this.#listen(runtime, address);
+    if (this.#closing) return await listener.close();
+    const before = this.#listener;
+    this.#listener = listener;
+    // Clients in its queue are accepted before.
+    this.#clock.setTimer(LEAVE_AFTER_MS, () => void before?.close(), true);
   }
 
   /** Where it listens: with port 0, the port the kernel chose. */

@@ -6,12 +6,14 @@ import {
   SocketFailure,
   type System,
   SystemError,
+  type UnixAccess,
 } from "../../runtime/contract.ts";
 import { ask } from "../admin/http_client.ts";
 import { errorReply, type HttpReply, type HttpRequest, type HttpRoute } from "../admin/http_message.ts";
 import { HttpServer } from "../admin/http_server.ts";
 import { authorization, controlFile, readControlAddress } from "./control_address.ts";
 import { controlName, foundSockets, ownFolder } from "./control_path.ts";
+import { PathKeeper } from "./path_keeper.ts";
 
 /** How long a socket that is there already may take to accept us. */
 const PROBE_MS = 2_000;
@@ -26,6 +28,10 @@ export interface ControlOptions {
   readonly onError: (error: unknown) => void;
   /** Take the path over from a Sluice that answers there: it hands its place to us. */
   readonly takeOver?: boolean;
+  /** Who may open it; null = nobody but our user. */
+  readonly access?: UnixAccess | null;
+  /** Told what happens to its path later, in words. */
+  readonly noted?: (message: string) => void;
 }
 
 /** What became of it; `none` when it is switched off. */
@@ -41,13 +47,24 @@ export class ControlSocket {
   readonly path: string;
   readonly #system: System;
   readonly #server: HttpServer;
-  readonly #identity: string;
+  readonly #release: () => void;
+  #identity = "";
 
-  private constructor(system: System, path: string, server: HttpServer, identity: string) {
+  private constructor(runtime: Runtime, system: System, path: string, bound: Bound, options: ControlOptions) {
     this.#system = system;
     this.path = path;
-    this.#server = server;
-    this.#identity = identity;
+    this.#server = bound.server;
+    const keeper = new PathKeeper(runtime.clock, system, options.noted ?? (() => {}));
+    this.#release = keeper.keep(path, async () => {
+      // Whoever empties /tmp takes the folder as well.
+      if (options.control === null) await ownFolder(system);
+      await bound.again();
+      await this.#identify();
+    });
+  }
+
+  async #identify(): Promise<void> {
+    this.#identity = (await this.#system.statusOf(this.path))?.identity ?? "";
   }
 
   static async open(runtime: Runtime, system: System, options: ControlOptions): Promise<ControlOpened> {
@@ -62,12 +79,13 @@ export class ControlSocket {
     try {
       const taken = options.takeOver === true ? null : await inTheWay(runtime, system, path);
       if (taken !== null) return { kind: control === null ? "skipped" : "failed", why: `${path}: ${taken}` };
-      const server = runtime.capabilities.unixSockets && system.platform !== "win32"
+      const bound = runtime.capabilities.unixSockets && system.platform !== "win32"
         ? await bindUnix(runtime, system, path, options)
         : await bindLoopback(runtime, system, path, options);
       if (control === null) void removeDead(runtime, system, path);
-      const status = await system.statusOf(path);
-      return { kind: "open", socket: new ControlSocket(system, path, server, status?.identity ?? "") };
+      const socket = new ControlSocket(runtime, system, path, bound, options);
+      await socket.#identify();
+      return { kind: "open", socket };
     } catch (error) {
       if (!(error instanceof SystemError || error instanceof SocketFailure)) throw error;
       return { kind: control === null ? "skipped" : "failed", why: `${path}: ${error.message}` };
@@ -76,6 +94,7 @@ export class ControlSocket {
 
   /** Removes the path, unless another has taken it, lets answers under way go out, and closes. */
   async close(patienceMs: number): Promise<void> {
+    this.#release();
     await this.#removePath();
     await this.#server.close(patienceMs);
   }
@@ -128,29 +147,58 @@ async function inTheWay(runtime: Runtime, system: System, path: string): Promise
   return "another program answers there: stop it, or choose another --control";
 }
 
-/**
- * Binds in a fresh folder that only we can enter, and then gives the socket its path: at no moment can another
- * user open it, and a dead one is replaced in one step.
- */
+/** What serves, and what gives it its path once more when that was removed. */
+interface Bound {
+  readonly server: HttpServer;
+  readonly again: () => Promise<void>;
+}
+
+const OURS_ALONE: UnixAccess = { mode: 0o600, owner: null, group: null };
+
 async function bindUnix(
   runtime: Runtime,
   system: System,
   path: string,
   options: ControlOptions,
-): Promise<HttpServer> {
+): Promise<Bound> {
+  const access = options.access ?? OURS_ALONE;
+  const server = await inPrivate(
+    system,
+    path,
+    access,
+    (address) => HttpServer.start(runtime, { address, ...serving(options) }),
+    (started) => started.abort(),
+  );
+  const again = () => inPrivate(system, path, access, (address) => server.moveTo(runtime, address), () => {});
+  return { server, again };
+}
+
+/**
+ * Binds in a fresh folder that only we can enter, and then gives the socket its path: at no moment can anybody
+ * open it who may not, and a dead one is replaced in one step.
+ */
+async function inPrivate<T>(
+  system: System,
+  path: string,
+  access: UnixAccess,
+  bind: (address: Address) => Promise<T>,
+  undo: (bound: T) => void,
+): Promise<T> {
   const slash = path.lastIndexOf("/");
   const folder = `${slash < 0 ? "." : path.slice(0, slash)}/.sluice-${randomHex(4)}`;
+  const name = `${folder}/s`;
   await system.makeFolder(folder);
-  let server: HttpServer | null = null;
   try {
-    const bound = `${folder}/s`;
-    server = await HttpServer.start(runtime, { address: { kind: "unix", path: bound }, ...serving(options) });
-    await system.protect(bound);
-    await system.rename(bound, path);
-    return server;
-  } catch (error) {
-    server?.abort();
-    throw error;
+    const bound = await bind({ kind: "unix", path: name });
+    try {
+      await system.allow(name, access);
+      await system.rename(name, path);
+      return bound;
+    } catch (error) {
+      undo(bound);
+      await system.remove(name).catch(() => {});
+      throw error;
+    }
   } finally {
     await system.removeFolder(folder).catch(() => {});
   }
@@ -162,7 +210,7 @@ async function bindLoopback(
   system: System,
   path: string,
   options: ControlOptions,
-): Promise<HttpServer> {
+): Promise<Bound> {
   const secret = randomHex(32);
   const wanted = authorization(secret);
   const guard = (request: HttpRequest): HttpReply | null =>
@@ -176,8 +224,10 @@ async function bindLoopback(
   });
   try {
     const { address } = server;
-    await system.writeText(path, controlFile(address.kind === "tcp" ? address.port : 0, secret), true);
-    return server;
+    const write = () =>
+      system.writeText(path, controlFile(address.kind === "tcp" ? address.port : 0, secret), true);
+    await write();
+    return { server, again: write };
   } catch (error) {
     server.abort();
     throw error;

@@ -4,13 +4,19 @@
  */
 
 import { NOTHING_CARRIED, withSwapped } from "../control/carried.ts";
-import { type Address, type Runtime, type System, SystemError } from "../../runtime/contract.ts";
+import {
+  type Address,
+  type Runtime,
+  type System,
+  SystemError,
+  type UnixAccess,
+} from "../../runtime/contract.ts";
 import { listenKeys, printAddress, printListen } from "../config/address.ts";
 import type { Config, ListenConfig } from "../config/config.ts";
 import { SluicePlane } from "../control/control_plane.ts";
-import { Controller, type ControllerObserver } from "../control/controller.ts";
+import { Controller } from "../control/controller.ts";
 import { type EventBody, EventHub } from "../control/event_hub.ts";
-import type { StartFailure, WorkerEvent } from "../control/messages.ts";
+import type { StartFailure } from "../control/messages.ts";
 import type { StartWorker } from "../control/worker_link.ts";
 import { type Logger } from "../observe/logger.ts";
 import { openLogger } from "../observe/watcher.ts";
@@ -26,12 +32,16 @@ import { EXIT, type ExitCode } from "./exit_code.ts";
 import { named } from "./files.ts";
 import { HeldLimits, tellQuiet } from "./handed_limits.ts";
 import { localWorker } from "./local_worker.ts";
+import { LoggingObserver } from "./logging_observer.ts";
 import { printError } from "./output.ts";
 import { openAdmin } from "./open_admin.ts";
+import { OwnFiles } from "./own_files.ts";
 import type { Predecessor } from "./predecessor.ts";
 import { endpointProbe } from "./probe.ts";
 import { type GivenSocket, Sockets } from "./sockets.ts";
 import { releaseStartMemory } from "./start_memory.ts";
+import { stopSignals } from "./stop_signals.ts";
+import { unixAccess } from "./unix_access.ts";
 import { Upgrade } from "./upgrade.ts";
 import { versionInfo } from "./version.ts";
 import { workerProcesses } from "./worker_process.ts";
@@ -86,7 +96,22 @@ export async function serve(
   if (typeof commands === "string") return fail(system, EXIT.failed, commands);
   const { children, config } = commands;
   const { predecessor } = hooks;
-  const sockets = new Sockets(runtime, predecessor?.sockets ?? [], false, predecessor?.listening ?? []);
+  const sockets = new Sockets(
+    runtime,
+    system,
+    predecessor?.sockets ?? [],
+    false,
+    predecessor?.listening ?? [],
+  );
+  sockets.noted = (message) => logger.warn("listen", message);
+  let controlAccess: UnixAccess;
+  try {
+    sockets.access = await unixAccess(system, config.process.unix, "unix.");
+    controlAccess = await unixAccess(system, config.process.controlAccess, "control_");
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
+    return fail(system, EXIT.failed, error.message);
+  }
   if (predecessor !== undefined) {
     try {
       const wrong = await findFault(system, sockets, config);
@@ -163,7 +188,7 @@ export async function serve(
   const { admin } = adminOpened;
   if (admin !== null) logger.info("admin", `status page and metrics on ${printAddress(admin.address)}`);
 
-  const files = new Map<string, string>();
+  const files = new OwnFiles(runtime.clock, system);
   /** One, but for an upgrade that failed late: the next one has its path then. */
   const controls: ControlSocket[] = [];
   const openControl = async (listeners: readonly Address[], takeOver: boolean): Promise<string | null> => {
@@ -173,6 +198,8 @@ export async function serve(
       routes: controlRoutes(plane),
       onError: (error) => logger.error("control", `a bug: ${stackOf(error)}`),
       takeOver,
+      access: controlAccess,
+      noted: (message) => logger.warn("control", message),
     });
     if (opened.kind === "failed") return `--control: ${opened.why}`;
     if (opened.kind === "skipped") {
@@ -194,7 +221,7 @@ export async function serve(
       await controller.ended;
       for (const control of controls) await control.close(0);
       await admin?.close(0);
-      for (const [path, text] of files) await removeOwn(system, path, text);
+      await files.remove();
       return fail(system, code, message);
     };
     if (predecessor !== undefined) {
@@ -215,7 +242,7 @@ export async function serve(
       started: (pid) => events.note({ event: "upgrading", pid }),
       replaced: (pid, quiet) => {
         // They speak of the other process now.
-        files.clear();
+        files.forget();
         void system.notifySupervisor(`MAINPID=${pid}\n`);
         events.note({ event: "upgraded", pid });
         stopping.replaced(`process ${pid} serves now`);
@@ -224,7 +251,7 @@ export async function serve(
       failed: async ({ message, problems }, hadNames) => {
         events.note({ event: "upgrade_failed", detail: [message, ...problems ?? []].join("; ") });
         if (!hadNames) return;
-        for (const [path, text] of files) await writeAgain(system, path, text);
+        await files.writeAgain();
         const why = await openControl(addresses, true);
         if (why !== null) logger.error("control", why);
       },
@@ -242,7 +269,8 @@ export async function serve(
     const wrong = await openControl(addresses, predecessor !== undefined);
     if (wrong !== null) return await giveUp(EXIT.bind, wrong);
     try {
-      await announce(system, config, addresses, files, predecessor === undefined);
+      await files.write(config.process, addresses);
+      if (predecessor === undefined) await announce(system, config.process.readyFd);
     } catch (error) {
       return await giveUp(EXIT.failed, error instanceof Error ? error.message : String(error));
     }
@@ -289,7 +317,7 @@ export async function serve(
   await children.stop();
   for (const control of controls) await control.close(CONTROL_PATIENCE_MS);
   await admin?.close(ADMIN_PATIENCE_MS);
-  for (const [path, text] of files) await removeOwn(system, path, text);
+  await files.remove();
   await commands.flush();
   if (failure === null) logger.info("sluice", "stopped");
   await logger.flush();
@@ -326,103 +354,12 @@ function failed(system: System, { kind, message }: StartFailure): ExitCode {
   return fail(system, kind === "bind" ? EXIT.bind : EXIT.failed, message);
 }
 
-/** Puts a file right that another process may have written since we did. */
-async function writeAgain(system: System, path: string, text: string): Promise<void> {
-  try {
-    await system.writeText(path, text);
-  } catch (error) {
-    if (!(error instanceof SystemError)) throw error;
-  }
-}
-
-/** Removes a file that we have written, unless somebody (our successor, say) has written it since. */
-async function removeOwn(system: System, path: string, text: string): Promise<void> {
-  try {
-    if (await system.readText(path) === text) await system.remove(path);
-  } catch (error) {
-    // It is gone already, or not ours to remove any more.
-    if (!(error instanceof SystemError)) throw error;
-  }
-}
-
-/**
- * Tells whoever waits that requests can be sent.
- *
- * @param files gets the files written and their contents
- * @param first nobody has been told yet: by the process whose place we take, say
- */
-async function announce(
-  system: System,
-  config: Config,
-  bound: readonly Address[],
-  files: Map<string, string>,
-  first: boolean,
-): Promise<void> {
-  const { pidFile, portFile, readyFd } = config.process;
-  const write = async (option: string, path: string, text: string) => {
-    await named(`--${option}: cannot be written`, () => system.writeText(path, text));
-    files.set(path, text);
-  };
-  if (pidFile !== null) await write("pid-file", pidFile, `${system.pid}\n`);
-  if (portFile !== null) {
-    const ports = bound.map((address) => address.kind === "tcp" ? String(address.port) : address.path);
-    await write("port-file", portFile, ports.join("\n") + "\n");
-  }
-  if (!first) return;
+/** Tells whoever waits that requests can be sent. */
+async function announce(system: System, readyFd: number | null): Promise<void> {
   if (readyFd !== null) {
     await named(`--ready-fd ${readyFd}`, () => system.writeDescriptor(readyFd, "READY=1\n"));
   }
   await system.notifySupervisor(`READY=1\nMAINPID=${system.pid}\n`);
-}
-
-/** The first request to stop, and the second, which means now. */
-function stopSignals(system: System): {
-  readonly first: Promise<string>;
-  readonly second: Promise<void>;
-  /** What the second was, null while there is none. */
-  readonly hurry: string | null;
-  /** Somebody asks without a signal. */
-  ask(now: boolean): void;
-  /** Another process has taken our place. */
-  replaced(why: string): void;
-  isReplaced(): boolean;
-} {
-  const first = Promise.withResolvers<string>();
-  const second = Promise.withResolvers<void>();
-  let count = 0;
-  let hurry: string | null = null;
-  const now = (what: string) => {
-    hurry ??= what;
-    second.resolve();
-  };
-  for (const name of ["SIGTERM", "SIGINT"] as const) {
-    system.onSignal(name, () => {
-      count++;
-      if (count === 1) first.resolve(name);
-      else now(`${name} while stopping`);
-    });
-  }
-  const ask = (atOnce: boolean) => {
-    count++;
-    first.resolve("stop");
-    if (atOnce) now("stop --now");
-  };
-  let gone = false;
-  const replaced = (why: string) => {
-    gone = true;
-    count++;
-    first.resolve(why);
-  };
-  return {
-    first: first.promise,
-    second: second.promise,
-    get hurry() {
-      return hurry;
-    },
-    ask,
-    replaced,
-    isReplaced: () => gone,
-  };
 }
 
 /** What keeps us from listening where only the new configuration says. */
@@ -453,37 +390,4 @@ function dropSockets(
   const stay = kept.filter(([first]) => first !== undefined && named.has(printAddress(first.asked)));
   kept.splice(0, kept.length, ...stay);
   return sockets.closeHeld(listen.map(({ address }) => address));
-}
-
-class LoggingObserver implements ControllerObserver {
-  readonly #logger: Logger;
-  readonly #events: EventHub;
-
-  constructor(logger: Logger, events: EventHub) {
-    this.#logger = logger;
-    this.#events = events;
-  }
-
-  workerEnded(index: number, pid: number, why: string, pauseMs: number): void {
-    const pause = Math.round(pauseMs);
-    this.#events.workerGone(index);
-    this.#events.note({ event: "worker_ended", worker: index + 1, detail: why });
-    this.#logger.error("worker_ended", `worker ${index + 1} ended: ${why}; a new one starts in ${pause} ms`, {
-      worker: index + 1,
-      pid,
-    });
-  }
-
-  workerBack(index: number, pid: number): void {
-    this.#events.note({ event: "worker_back", worker: index + 1, detail: `process ${pid}` });
-    this.#logger.info("worker_back", `worker ${index + 1} serves again`, { worker: index + 1, pid });
-  }
-
-  workerEvent(index: number, event: WorkerEvent, before: boolean): void {
-    this.#events.fromWorker(index, event, before);
-  }
-
-  workerConfused(index: number, what: string): void {
-    this.#logger.error("worker_confused", `worker ${index + 1} ${what}`, { worker: index + 1 });
-  }
 }

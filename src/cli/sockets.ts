@@ -4,7 +4,19 @@
  * all that is open is known when it is our turn to give it away.
  */
 
-import type { AcceptEvents, Address, Listener, ListenOptions, Runtime } from "../../runtime/contract.ts";
+import type {
+  AcceptEvents,
+  Address,
+  Listener,
+  ListenOptions,
+  Runtime,
+  System,
+  UnixAccess,
+} from "../../runtime/contract.ts";
+import { PathKeeper } from "./path_keeper.ts";
+
+/** For connections in the queue of a socket whose path was removed, once another one has that path. */
+const LEAVE_AFTER_MS = 1_000;
 
 /** A socket that one process gives to another. */
 export interface GivenSocket {
@@ -27,11 +39,17 @@ export class Sockets {
   readonly #platform: Runtime;
   readonly #lent: boolean;
   readonly #shared: readonly Address[];
+  readonly #system: System;
+  readonly #paths: PathKeeper;
   readonly #open = new Set<Kept>();
   readonly #held = new Set<Kept>();
   /** Given to us, and not used so far. */
   #inherited: readonly GivenSocket[];
   #givenAway = false;
+  /** Of Unix sockets from now on. */
+  access: UnixAccess | null = null;
+  /** Told what happens to the paths of Unix sockets, in words. */
+  noted: (message: string) => void = () => {};
 
   /**
    * @param inherited given to us; ours from now on
@@ -40,11 +58,14 @@ export class Sockets {
    */
   constructor(
     platform: Runtime,
+    system: System,
     inherited: readonly GivenSocket[],
     lent = false,
     shared: readonly Address[] = [],
   ) {
     this.#platform = platform;
+    this.#system = system;
+    this.#paths = new PathKeeper(platform.clock, system, (message) => this.noted(message));
     this.#shared = shared;
     this.#inherited = inherited;
     this.#lent = lent;
@@ -143,30 +164,58 @@ export class Sockets {
   async #listen(options: ListenOptions, events: AcceptEvents): Promise<Listener> {
     const inherited = options.inherited === undefined ? this.#take(options.address) : [];
     const opened: Kept[] = [];
+    let ended = false;
     const add = async (asked: Address, use: ListenOptions) => {
       const kept = { asked, listener: await this.#platform.listen(use, events) };
       this.#open.add(kept);
       opened.push(kept);
       return kept.listener;
     };
+    const end = async (how: (listener: Listener) => Promise<void>) => {
+      ended = true;
+      release();
+      const all = opened.splice(0);
+      for (const kept of all) this.#open.delete(kept);
+      await Promise.all(all.map(({ listener }) => how(listener)));
+    };
+    /** The path of a Unix socket is gone: a new socket gets it, and the old one is left once its queue is empty. */
+    const restore = async (use: ListenOptions) => {
+      if (this.#givenAway) return;
+      const before = [...opened];
+      await add(options.address, use);
+      if (ended) return await end((listener) => this.#end(listener));
+      this.#platform.clock.setTimer(LEAVE_AFTER_MS, () => {
+        for (const kept of before) {
+          this.#open.delete(kept);
+          const at = opened.indexOf(kept);
+          if (at >= 0) opened.splice(at, 1);
+          void kept.listener.leave();
+        }
+      }, true);
+    };
     for (const { asked, address, descriptor } of inherited) {
       await add(asked, { ...options, address, inherited: descriptor });
     }
-    const first = opened[0]?.listener ?? await add(options.address, options);
-    const endAll = async (end: (listener: Listener) => Promise<void>) => {
-      for (const kept of opened) this.#open.delete(kept);
-      await Promise.all(opened.map(({ listener }) => end(listener)));
-    };
+    const use = this.access === null || options.address.kind === "tcp"
+      ? options
+      : { ...options, access: this.access };
+    const first = opened[0]?.listener ?? await add(options.address, use);
+    const { address } = first;
+    const release = address.kind === "unix" ? this.#paths.keep(address.path, () => restore(use)) : () => {};
+    if (address.kind === "unix" && this.access !== null && inherited.length > 0) {
+      // As the process before us has made it; with its path removed, it is the keeper's to make it anew.
+      await this.#system.allow(address.path, this.access).catch(() => {});
+    }
     return {
-      address: first.address,
+      address,
       get descriptor() {
-        return first.descriptor;
+        return opened.at(-1)?.listener.descriptor ?? null;
       },
       certify: async (tls) => {
         for (const { listener } of opened) await listener.certify(tls);
       },
-      close: () => endAll((listener) => this.#end(listener)),
-      leave: () => endAll((listener) => listener.leave()),
+      close: () => end((listener) => this.#end(listener)),
+      leave: () => end((listener) => listener.leave()),
     };
   }
 

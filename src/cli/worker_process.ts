@@ -42,7 +42,7 @@ export function workerProcesses(system: System, kept: readonly (readonly GivenSo
  * that is not how we were started.
  */
 export async function serveAsWorker(runtime: Runtime, system: System): Promise<number | null> {
-  const sockets = new Sockets(runtime, [], true);
+  const sockets = new Sockets(runtime, system, [], true);
   const channel = system.connectParent({
     message: (message) => {
       const heard = message as ToWorker | SocketsMessage;

@@ -113,6 +113,8 @@ export function buildProcess(values: OptionValues): ProcessConfig {
     workers: values.workers,
     sockets: values.sockets,
     control: values.control,
+    controlAccess: { mode: values.control_mode, owner: null, group: values.control_group },
+    unix: { mode: values["unix.mode"], owner: values["unix.owner"], group: values["unix.group"] },
     watch: values.watch,
     readyFd: values.ready_fd,
     portFile: values.port_file,

@@ -47,6 +47,7 @@ export function checkTop(top: Resolved, findings: Findings): void {
   if (values.watch && values.config === null) warnings.push(at("watch", "has no effect without config"));
   checkWorkers(values, at, findings);
   checkAdmin(values, at, findings);
+  checkUnix(values, at, findings);
   checkClientCertificate(values, "", (path) => top.originOf(path), problems);
   checkRetry(values, "", (path) => top.originOf(path), warnings);
 }
@@ -102,6 +103,23 @@ function checkAdmin(
         "can be reached from other machines, and asks nobody who they are: use 127.0.0.1, or a firewall",
       ),
     );
+  }
+}
+
+function checkUnix(
+  values: OptionValues,
+  at: (path: OptionPath, message: string) => Problem,
+  { warnings }: Findings,
+): void {
+  const unix = values.admin?.kind === "unix" || values.listen.some(({ address }) => address.kind === "unix");
+  for (const path of ["unix.mode", "unix.owner", "unix.group"] as const) {
+    if (values[path] !== null && !unix) {
+      warnings.push(at(path, "has no effect: neither listen nor admin is a Unix socket"));
+    }
+  }
+  if (values.control !== "off") return;
+  for (const path of ["control_mode", "control_group"] as const) {
+    if (!isUsual(path, values[path])) warnings.push(at(path, "has no effect while control is off"));
   }
 }
 

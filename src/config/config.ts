@@ -185,6 +185,15 @@ export interface ServerConfig {
   readonly backlog: number;
 }
 
+/** Who may use a Unix socket; null = as the platform makes it. */
+export interface UnixNames {
+  /** Permission bits. */
+  readonly mode: number | null;
+  /** Names or numbers. */
+  readonly owner: string | null;
+  readonly group: string | null;
+}
+
 /** What concerns the process. */
 export interface ProcessConfig {
   /** Processes that serve, >= 1; null = one per processor. */
@@ -193,6 +202,9 @@ export interface ProcessConfig {
   readonly sockets: "native" | "epoll";
   /** Path of the control socket, "off" = none, null = a path derived from the first port. */
   readonly control: string | null;
+  readonly controlAccess: UnixNames;
+  /** Of the Unix sockets of listeners, that of the admin listener included. */
+  readonly unix: UnixNames;
   /** Read the configuration anew when its file changes. */
   readonly watch: boolean;
   readonly readyFd: number | null;

@@ -7,13 +7,20 @@ import { envName, flagName, type Group, GROUPS, type Option, type ValueOf } from
 import { ADMIN_OPTIONS } from "./options_admin.ts";
 import { CHILD_OPTIONS, CHILD_PROCESS_OPTIONS } from "./options_child.ts";
 import { SERVER_OPTIONS } from "./options_server.ts";
+import { UNIX_OPTIONS } from "./options_unix.ts";
 import { UPSTREAM_OPTIONS as PLAIN_UPSTREAM_OPTIONS } from "./options_upstream.ts";
 
 /** Those that each upstream may have of its own. */
 const UPSTREAM_OPTIONS = { ...PLAIN_UPSTREAM_OPTIONS, ...CHILD_OPTIONS };
 
 /** Path of an option → the option. */
-export const OPTIONS = { ...UPSTREAM_OPTIONS, ...CHILD_PROCESS_OPTIONS, ...SERVER_OPTIONS, ...ADMIN_OPTIONS };
+export const OPTIONS = {
+  ...UPSTREAM_OPTIONS,
+  ...CHILD_PROCESS_OPTIONS,
+  ...SERVER_OPTIONS,
+  ...UNIX_OPTIONS,
+  ...ADMIN_OPTIONS,
+};
 
 export type OptionPath = keyof typeof OPTIONS;
 export type UpstreamOptionPath = keyof typeof UPSTREAM_OPTIONS;

@@ -234,8 +234,16 @@ export class MemorySystem implements System {
     if (!this.folders.delete(path)) throw new SystemError("ENOENT", `no such folder: ${path}`);
   }
 
-  async protect(path: string): Promise<void> {
+  async allow(path: string): Promise<void> {
     if (!this.files.has(path)) throw new SystemError("ENOENT", `no such file: ${path}`);
+  }
+
+  /** Paths whose times were renewed. */
+  readonly renewed: string[] = [];
+
+  async renewTimes(path: string): Promise<void> {
+    if (!this.files.has(path)) throw new SystemError("ENOENT", `no such file: ${path}`);
+    this.renewed.push(path);
   }
 
   async rename(from: string, to: string): Promise<void> {

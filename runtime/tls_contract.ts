@@ -1,0 +1,36 @@
+/** The part of the contract that is about TLS. Reached through contract.ts. */
+
+/** What the TLS handshake settled. */
+export interface TlsSession {
+  /** Protocol agreed through ALPN, or "" when none was. */
+  readonly alpn: string;
+  /** Server name: the one the client asked for, or the one we dialled with; "" when unknown. */
+  readonly serverName: string;
+  /** Like "TLSv1.3", or "" where the platform does not tell. */
+  readonly version: string;
+}
+
+/** Certificate and key of a server, PEM text. */
+export interface ServerTls {
+  readonly cert: string;
+  readonly key: string;
+  /** Protocols offered through ALPN, best first; a client that offers none is still accepted. */
+  readonly alpn?: readonly string[];
+  /** Certificates for further names: exact or `*.example.com`. The one above is the default. */
+  readonly names?: readonly { readonly name: string; readonly cert: string; readonly key: string }[];
+}
+
+/** How to speak TLS to a server. */
+export interface ClientTls {
+  /** SNI, and the name the certificate must be for. */
+  readonly serverName: string;
+  /** False accepts any certificate. */
+  readonly verify: boolean;
+  /** PEM text of certificate authorities to trust instead of the platform's; null = the platform's. */
+  readonly ca: string | null;
+  /** Client certificate, PEM text. */
+  readonly cert?: string;
+  readonly key?: string;
+  /** Protocols offered, best first. */
+  readonly alpn?: readonly string[];
+}
