@@ -82,6 +82,11 @@ routes:
 The most specific route wins: an exact host before a wildcard (the longest first) before any host, then the
 longest path. Without \`routes\` there may be one upstream, which gets everything. What no route matches is answered
 with 404.
+
+Where paths decide, a request is answered with 400 when some server could read its path as one of another route: by
+resolving \`..\`, merging \`//\`, dropping \`;parameters\`, decoding \`%2F\`, \`%5C\`, \`%3F\` or overlong UTF-8, decoding twice, or taking
+\`//name\` for a host. What stays within one route is forwarded as it came. Letters have to match in case, and escapes of
+unreserved characters are decoded: whether \`/Admin\` is \`/admin\` too, the routes have to say.
 `;
 
 const CONTROL = `## Control socket

@@ -1,5 +1,6 @@
 /** What a route matches: hosts and path prefixes. */
 
+import { Router } from "../front/router.ts";
 import { normalizedPath } from "../http1/target.ts";
 import { isHost } from "./address.ts";
 import { formatIpv6, parseIpv6 } from "./ip_address.ts";
@@ -102,13 +103,17 @@ function parsePath(raw: unknown): Parsed<string> {
   if (/\/\/|\/(?:\.|%2e){1,2}(?:\/|$)/i.test(encoded)) {
     return fault(`can never match: it has an empty, . or .. segment, got ${shown(raw)}`);
   }
-  // Matching takes a path in two readings and refuses it where they differ.
+  // A request is refused when its path can be read as one of another route.
   const differently = `which servers read differently, got ${shown(raw)}`;
   if (/;|%3b/i.test(encoded)) return fault(`must not have parameters (;), ${differently}`);
   if (raw.includes("\\")) return fault(`must not have backslashes, ${differently}`);
   const normal = normalizedPath(encoded);
   if (normal === null) {
     return fault(`must not have escapes of slashes, backslashes or control characters, ${differently}`);
+  }
+  const only = { host: null, path: normal };
+  if (new Router([only]).route("", normal) !== only) {
+    return fault(`must not have escapes of ?, of # or of further escapes, ${differently}`);
   }
   return success(normal);
 }

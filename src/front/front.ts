@@ -25,12 +25,11 @@ import type { Fault } from "../http1/fault.ts";
 import { Field } from "../http1/field.ts";
 import type { Head } from "../http1/head.ts";
 import { maxForwards } from "../http1/request_rules.ts";
-import { normalizedPath, parseAuthority, parseTarget } from "../http1/target.ts";
+import { parseAuthority, parseTarget } from "../http1/target.ts";
 import type { Endpoint } from "../upstream/endpoint.ts";
 import type { Tallied } from "../upstream/tally.ts";
 import type { Upstream } from "../upstream/upstream.ts";
 import { Farewell } from "./farewell.ts";
-import { generousPath, literalPath } from "./path_readings.ts";
 import { hostKey, type RouteMatch, type Router } from "./router.ts";
 import type { TrustedPeers } from "./trusted_peers.ts";
 
@@ -235,7 +234,7 @@ export class Front implements RequestHandler {
       this.#answer(client, head, null, 204, "No Content", "", "");
       return;
     }
-    const route = this.#routeOf(router.usesHost ? hostOf(host) : "", target);
+    const route = router.route(router.usesHost ? hostOf(host) : "", target);
     if (route === "ambiguous") {
       this.#fail(client, head, null, "http_request_error", "the path can be read in two ways", 400);
       return;
@@ -255,19 +254,6 @@ export class Front implements RequestHandler {
       return;
     }
     new Exchange(exchange, leads.settings, leads.retry, client, head, target, host, route).begin();
-  }
-
-  /** The route, null when there is none; "ambiguous" when different readings of the path lead to different ones. */
-  #routeOf(host: string, target: string): Route | null | "ambiguous" {
-    const { router } = this.world;
-    if (!router.usesPath || target === "*") return router.find(host, target);
-    const normal = normalizedPath(target);
-    // Some servers take "//" for "/", and some drop path parameters, a few after they have decoded once.
-    if (normal !== null && !/\/\/|;|%3B/.test(normal)) return router.find(host, normal);
-    const generous = generousPath(target);
-    if (generous === null) return "ambiguous";
-    const route = router.find(host, normal ?? literalPath(target));
-    return route === router.findGenerous(host, generous) ? route : "ambiguous";
   }
 
   /** How often a proxy of our name has handled the request. */

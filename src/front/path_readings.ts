@@ -1,53 +1,85 @@
 /**
- * A path that recipients read in different ways (escaped slashes, dot segments, backslashes) is fine as
- * long as every reading leads to the same route: `/@scope%2Fname` is how packages are named, and
- * `/public/..%2Fadmin` is how a rule for `/admin` is walked around.
- */
-
-/**
- * An ASCII character escaped as UTF-8 that is longer than it has to be (RFC 3629 §3 forbids to read it), in two to six
- * bytes: its upper bit, and the last byte, which has the other six.
- */
-const OVERLONG =
-  /(?:%[Cc]|(?:%[Ee]0|%[Ff]0%80|%[Ff]8%80%80|%[Ff][Cc]%80%80%80)%8)([01])%([89ABab][0-9A-Fa-f])/g;
-
-/**
- * The path as the most generous recipient would take it: every escape decoded once (overlong UTF-8 too), backslashes and
- * doubled slashes as one slash, path parameters dropped, dot segments resolved.
+ * The texts that the path of a request may be for those who read it, before they split it into segments. What they
+ * do to segments is the matter of `path_tree.ts`.
  *
- * @param path origin-form target, query included
- * @returns null when it holds an escaped control character or a "%" that is no escape: no reading is safe
+ * A path that can be read in several ways is fine as long as every reading leads to the same route:
+ * `/@scope%2Fname` is how packages are named, and `/public/..%2Fadmin` is how a rule for `/admin` is walked around.
  */
-export function generousPath(path: string): string | null {
-  const query = path.indexOf("?");
-  const received = query < 0 ? path : path.slice(0, query);
-  const raw = received.replace(OVERLONG, (_, upper: string, last: string) => {
-    const code = (upper === "1" ? 0x40 : 0) | (parseInt(last, 16) & 0x3f);
-    return "%" + code.toString(16).padStart(2, "0");
+
+const CONTROL = /%(?:[01][0-9A-F]|7F)/;
+
+/**
+ * An ASCII character escaped as UTF-8 that is longer than it has to be (RFC 3629 §3 forbids to decode it), in two to
+ * six bytes: the upper bit of the character, and the last byte, which has the other six bits.
+ */
+const OVERLONG = /(?:%C|(?:%E0|%F0%80|%F8%80%80|%FC%80%80%80)%8)([01])%([89AB][0-9A-F])/g;
+
+/**
+ * The same with a last byte that is no continuation byte: decoders that only mask its upper bits (old IIS) read a
+ * dot, a slash or a backslash.
+ */
+const OVERLONG_MASKED = /%C(?:0([./]|%2F)|1(%5C))/g;
+
+/**
+ * The one spelling of a path: unreserved characters as themselves (RFC 3986 §6.2.2.2), what a path may not hold
+ * unescaped (§3.3) as escapes, escapes in upper case. `path` has no query, and two hexadecimal digits after each "%".
+ */
+export function canonicalPath(path: string): string {
+  return path.replace(/%[0-9A-Fa-f]{2}|["<>[\]^`{|}]/g, (found) => {
+    if (found.length === 1) return escapeOf(found.charCodeAt(0));
+    const char = String.fromCharCode(parseInt(found.slice(1), 16));
+    return /[\w.~-]/.test(char) ? char : found.toUpperCase();
   });
-  if (/%(?![0-9A-Fa-f]{2})/.test(raw) || /%(?:[01][0-9A-Fa-f]|7[Ff])/.test(raw)) return null;
-  const decoded = raw.replace(
-    /%([0-9A-Fa-f]{2})/g,
-    (_, hex: string) => String.fromCharCode(parseInt(hex, 16)),
-  );
-  const segments: string[] = [];
-  for (const part of decoded.split(/[/\\]+/)) {
-    const segment = part.split(";")[0] as string;
-    if (segment === "..") segments.pop();
-    else if (segment !== "." && segment !== "") segments.push(segment);
-  }
-  return "/" + segments.join("/");
+}
+
+function escapeOf(code: number): string {
+  return "%" + code.toString(16).toUpperCase().padStart(2, "0");
 }
 
 /**
- * The path as a recipient would take it that changes nothing: without its query, escapes of unreserved
- * characters decoded and the others in upper case, as in configured paths.
+ * The canonical texts of a path, without repetition and seven at most: as it is; with overlong UTF-8 decoded; with
+ * escapes of escapes decoded (`%252F` is `%2F` for somebody behind a server that decodes); both, in either order;
+ * and for one that begins with "//" also what is left of it when that introduces a host (RFC 3986 §4.2), as
+ * `new URL(target, base)` takes it.
+ *
+ * @param target origin form, query included
+ * @returns null when an escape is broken or stands for a control character: no reading is safe
  */
-export function literalPath(path: string): string {
-  const query = path.indexOf("?");
-  const raw = query < 0 ? path : path.slice(0, query);
-  return raw.replace(/%[0-9A-Fa-f]{2}/g, (escape) => {
-    const char = String.fromCharCode(parseInt(escape.slice(1), 16));
-    return /[\w.~-]/.test(char) ? char : escape.toUpperCase();
-  });
+export function pathReadings(target: string): readonly string[] | null {
+  const query = target.indexOf("?");
+  const path = query < 0 ? target : target.slice(0, query);
+  if (/%(?![0-9A-Fa-f]{2})/.test(path)) return null;
+  const literal = canonicalPath(path);
+  const short = decodeOverlong(literal);
+  if (CONTROL.test(literal) || CONTROL.test(short)) return null;
+  const twice = decodeAgain(literal);
+  const texts = new Set([literal, short, twice, decodeAgain(short), decodeOverlong(twice)]);
+  if (literal.startsWith("//")) {
+    for (const text of [...texts]) texts.add("/" + text.replace(/^\/+[^/]*\/?/, ""));
+  }
+  return [...texts];
+}
+
+function decodeOverlong(text: string): string {
+  if (!text.includes("%")) return text;
+  return canonicalPath(
+    text.replace(OVERLONG, (_, upper: string, last: string) => {
+      return escapeOf((upper === "1" ? 0x40 : 0) | (parseInt(last, 16) & 0x3f));
+    }).replace(
+      OVERLONG_MASKED,
+      (_, one: string | undefined, other: string | undefined) => one ?? other ?? "",
+    ),
+  );
+}
+
+function decodeAgain(text: string): string {
+  return text.includes("%25") ? canonicalPath(text.replace(/%25(?=[0-9A-Fa-f]{2})/g, "%")) : text;
+}
+
+/** The octets that a segment stands for, one character each. */
+export function decodedSegment(segment: string): string {
+  return segment.replace(
+    /%([0-9A-F]{2})/g,
+    (_, digits: string) => String.fromCharCode(parseInt(digits, 16)),
+  );
 }

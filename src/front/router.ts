@@ -4,8 +4,17 @@
  * longest configured prefix, not on the number of routes.
  */
 
-import { generousPath } from "./path_readings.ts";
+import { normalizedPath } from "../http1/target.ts";
+import { canonicalPath, pathReadings } from "./path_readings.ts";
+import { nodesOf, PathNode } from "./path_tree.ts";
 import { addressBytes } from "./trusted_peers.ts";
+
+/**
+ * What of a normalised path is worth a closer look: doubled slashes, parameters, characters that some escape, and
+ * escapes of characters that a path may hold or that mean something in it. Others (`%20`, `%C3%A9`) are read alike by
+ * all, decoded or not; `%C0` and `%C1` begin overlong UTF-8 only.
+ */
+const OFTEN_READ_DIFFERENTLY = /\/\/|[;"<>[\]^`{|}]|%(?!20|[89ABDEF]|C[2-9A-F])/;
 
 /** What is needed of a route to find it. */
 export interface RouteMatch {
@@ -63,25 +72,26 @@ export class Router<R extends RouteMatch> {
   /** Some route looks at the path. */
   readonly usesPath: boolean;
 
-  /** The same routes by their decoded paths; null when no path has escapes. */
-  readonly #decoded: Router<R> | null;
+  /** The prefixes of all routes, whatever their hosts. */
+  readonly #root = new PathNode("", null, "");
 
-  /**
-   * @param routes no two of the same host and path
-   * @param decoded file them by their decoded paths (for the router's own use)
-   */
-  constructor(routes: readonly R[], decoded = false) {
+  /** Some route has escapes that others write as characters: requests without any need a closer look, too. */
+  readonly #escaped: boolean;
+
+  /** @param routes no two of the same host and path */
+  constructor(routes: readonly R[]) {
     for (const route of routes) {
       const table = this.#tableFor(route.host);
-      const path = decoded ? generousPath(route.path) ?? route.path : route.path;
+      const path = canonicalPath(route.path);
       const prefix = path.endsWith("/") ? path.slice(0, -1) : path;
+      const segments = prefix.split("/").slice(1);
+      segments.reduce((node, segment) => node.child(segment), this.#root);
       table.routes.set(prefix, route);
-      table.depth = Math.max(table.depth, prefix === "" ? 0 : prefix.split("/").length - 1);
+      table.depth = Math.max(table.depth, segments.length);
     }
     this.usesHost = routes.some(({ host }) => host !== null);
+    this.#escaped = routes.some(({ path }) => OFTEN_READ_DIFFERENTLY.test(canonicalPath(path)));
     this.usesPath = routes.some(({ path }) => path !== "/" && path !== "");
-    const escaped = !decoded && routes.some(({ path }) => path.includes("%"));
-    this.#decoded = escaped ? new Router(routes, true) : null;
   }
 
   #tableFor(host: string | null): PathTable<R> {
@@ -95,8 +105,33 @@ export class Router<R extends RouteMatch> {
   }
 
   /**
+   * The route of a request; null when there is none, "ambiguous" when readers of its path could differ in the route.
+   *
    * @param host as `hostKey` has it; "" when the request names none
-   * @param path normalised path, beginning with "/" (or "*")
+   * @param target origin form, query included, or "*"
+   */
+  route(host: string, target: string): R | null | "ambiguous" {
+    if (!this.usesPath || target === "*") return this.find(host, target);
+    const path = normalizedPath(target);
+    if (path !== null && !this.#escaped && !OFTEN_READ_DIFFERENTLY.test(path)) return this.find(host, path);
+    const texts = pathReadings(target);
+    if (texts === null) return "ambiguous";
+    let route: R | null | undefined;
+    for (const text of texts) {
+      const nodes = nodesOf(this.#root, text);
+      if (nodes === null) return "ambiguous";
+      for (const node of nodes) {
+        const found = this.find(host, node.path);
+        if (route !== undefined && found !== route) return "ambiguous";
+        route = found;
+      }
+    }
+    return route ?? null;
+  }
+
+  /**
+   * @param host as `hostKey` has it; "" when the request names none
+   * @param path that everybody reads alike, canonical (or "*")
    */
   find(host: string, path: string): R | null {
     if (this.usesHost && host !== "") {
@@ -104,11 +139,6 @@ export class Router<R extends RouteMatch> {
       if (route !== null) return route;
     }
     return this.#any.find(path);
-  }
-
-  /** The same for a path of `generousPath`. */
-  findGenerous(host: string, path: string): R | null {
-    return (this.#decoded ?? this).find(host, path);
   }
 
   #findWildcard(host: string, path: string): R | null {
