@@ -14,9 +14,9 @@ export const UPSTREAM_OPTIONS = {
     help: "how long a request waits for an endpoint to return",
     doc:
       "While no endpoint can be reached, requests wait in order of arrival, and go on as soon as one is back. " +
-      "Counts from the arrival of the request; then it is answered with 503. `0` holds nothing. " +
-      "While an upstream is paused on purpose, requests wait for 30 s at least, whatever is said here; at the end " +
-      "of the pause the time begins anew.",
+      "Then it is answered with 503. Only time without an endpoint counts, not what the request has waited in the queue " +
+      "before. `0` holds nothing. While an upstream is paused on purpose, requests wait for 30 s at least, whatever is said " +
+      "here, counted from the beginning of the pause or their arrival; at the end of the pause the time begins anew.",
     example: "1m",
   },
   "hold_interval": {
@@ -61,7 +61,10 @@ export const UPSTREAM_OPTIONS = {
     type: duration("0", "1d"),
     default: "30s",
     help: "how long a request waits for a free slot",
-    doc: "For requests that wait because `max_in_flight` is reached, while an endpoint can be reached.",
+    doc:
+      "For requests that wait because `max_in_flight` is reached, while an endpoint can be reached; outages and pauses do " +
+      "not count. `0` turns requests away that find no free slot when they arrive. Requests that have been held, or are " +
+      "sent again, may wait for one as long as `hold`, 30 s at least.",
     example: "10s",
   },
   "request_buffer": {

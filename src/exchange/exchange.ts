@@ -68,7 +68,9 @@ export class Exchange extends ExchangeAccount implements ClientStreamEvents, Ups
   wantsFresh = false;
   isRetry = false;
   readonly repeatable: boolean;
-  awayAtArrival = -1;
+  enteredAt = -1;
+  heldAtEntry = 0;
+  outage = 0;
   inRoom = false;
   roomBefore: Waiter | null = null;
   roomAfter: Waiter | null = null;
@@ -541,7 +543,7 @@ export class Exchange extends ExchangeAccount implements ClientStreamEvents, Ups
       idempotencyKey: this.head.has(Field.idempotencyKey),
       replayable: upload === null || upload.kept.replayable,
       attempts: this.attempts,
-      timeLeftMs: this.settings.upstream.holdLeftMs(this.arrivedAt, now),
+      timeLeftMs: this.settings.upstream.holdLeftMs(this.arrivedAt, this.wait?.queuedMs ?? 0, now),
       elsewhere: this.attempts < this.settings.upstream.endpoints.length &&
         this.settings.upstream.hasOther(this.#endpoint as Endpoint),
     }, policy);

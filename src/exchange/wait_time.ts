@@ -4,6 +4,11 @@ export class WaitTime {
   totalMs = 0;
   /** The part of it during which nobody could be served. */
   heldMs = 0;
+  /** The part of it spent waiting for a slot or a connection. */
+  get queuedMs(): number {
+    return this.totalMs - this.heldMs;
+  }
+
   #from = -1;
   #awayBefore = 0;
 

@@ -20,7 +20,7 @@ import { dialPause } from "./dial_pace.ts";
 import { Dialer } from "./dialer.ts";
 import { type Endpoint, MOST_PLACES } from "./endpoint.ts";
 import { EndpointSet } from "./endpoint_set.ts";
-import { HoldClock, PAUSED_LEAST_MS } from "./hold_clock.ts";
+import { HoldClock } from "./hold_clock.ts";
 import type { Policy } from "./policy.ts";
 import { type Demand, SlotShare } from "./slot_share.ts";
 import type { Tallied, Tally } from "./tally.ts";
@@ -64,8 +64,6 @@ export class Upstream extends Timed implements Tallied {
   #serveAgain = false;
   #stopped = false;
   #paused = false;
-  /** Monotonic milliseconds of the last resume: holding counts from there at the earliest. */
-  #resumedAt = -Infinity;
   /** Endpoints that are away. */
   readonly #absent: Set<Endpoint>;
   /** Requests in flight on all endpoints. */
@@ -159,9 +157,9 @@ export class Upstream extends Timed implements Tallied {
     return this.#hold.totalMs(now);
   }
 
-  /** Milliseconds that are left of the time for which a request may be held. */
-  holdLeftMs(arrivedAt: number, now: number): number {
-    return Math.max(arrivedAt, this.#resumedAt) + this.#settings.holdMs - now;
+  /** See `HoldClock.leftMs`. */
+  holdLeftMs(arrivedAt: number, queuedMs: number, now: number): number {
+    return this.#hold.leftMs(arrivedAt, queuedMs, now, this.#settings.holdMs);
   }
 
   /**
@@ -223,9 +221,10 @@ export class Upstream extends Timed implements Tallied {
   }
 
   #enter(waiter: Waiter, now: number): void {
-    if (waiter.awayAtArrival < 0) waiter.awayAtArrival = this.awayMs(now);
+    this.#hold.enter(waiter, now);
     this.#room.enter(waiter);
-    if (this.#room.oldest === waiter) this.#watchOldest(now);
+    const end = this.#endOfWait(waiter, now);
+    if (end < this.deadlineAt) this.#turn.deadlines.set(this, end);
     if (this.#hold.begins(now)) this.#observer.held?.(this, this.#room.size);
   }
 
@@ -242,6 +241,7 @@ export class Upstream extends Timed implements Tallied {
 
   /** A wait that had a connection for `waiter` begins to count as a request in flight. */
   #assign(waiter: Waiter, connection: UpstreamConnection, endpoint: Endpoint): void {
+    this.#hold.leave(waiter, this.#turn.now);
     this.#room.leave(waiter);
     if (waiter.isRetry) this.#retrying++;
     waiter.connectionReady(connection, endpoint);
@@ -575,37 +575,40 @@ export class Upstream extends Timed implements Tallied {
 
   // Deadlines
 
-  /**
-   * When the wait of `waiter` is over if things stay as they are. Holding counts from its arrival; time
-   * during which nothing could be reached is not taken off its time in the queue.
-   */
   #endOfWait(waiter: Waiter, now: number): number {
-    const { holdMs, queueTimeoutMs } = this.#settings;
-    if (this.#paused) return waiter.arrivedAt + Math.max(holdMs, PAUSED_LEAST_MS);
-    // Without holding, the outcome of the dial decides, if there is one; it has a deadline of its own.
-    if (this.away && holdMs === 0 && this.#absent.size > 0) return Infinity;
-    if (this.away) return Math.max(waiter.arrivedAt, this.#resumedAt) + holdMs;
-    if (queueTimeoutMs === 0) return Infinity;
-    return waiter.arrivedAt + queueTimeoutMs + (this.awayMs(now) - waiter.awayAtArrival);
+    return this.#hold.endOfWait(waiter, now, this.#settings, this.#absent.size > 0);
   }
 
-  #watchOldest(now: number): void {
-    const oldest = this.#room.oldest;
-    this.#turn.deadlines.set(this, oldest === null ? Infinity : this.#endOfWait(oldest, now));
+  /** Sets the deadline to the end of the wait that is over first. */
+  #watchWaits(now: number): void {
+    let first = Infinity;
+    for (let waiter = this.#room.oldest; waiter !== null; waiter = waiter.roomAfter) {
+      first = Math.min(first, this.#endOfWait(waiter, now));
+      // Only those that have come back may have more time left than whoever arrived after them.
+      if (waiter.enteredAt === waiter.arrivedAt) break;
+    }
+    this.#turn.deadlines.set(this, first);
   }
 
   override expired(): void {
     this.#turn.begin();
     const { now } = this.#turn;
-    for (let oldest = this.#room.oldest; oldest !== null; oldest = this.#room.oldest) {
-      if (this.#endOfWait(oldest, now) > now) break;
-      this.#room.leave(oldest);
-      if (this.#paused) oldest.waitFailed("hold_timeout", "requests are held on purpose: paused");
-      else if (this.away) oldest.waitFailed("hold_timeout", this.#endpoints.lastFailure);
-      else oldest.waitFailed("queue_timeout", `${this.#busy} requests in flight, ${this.#room.size} waiting`);
+    for (let waiter = this.#room.oldest; waiter !== null;) {
+      const next: Waiter | null = waiter.roomAfter;
+      if (this.#endOfWait(waiter, now) > now) {
+        if (waiter.enteredAt === waiter.arrivedAt) break;
+        waiter = next;
+        continue;
+      }
+      this.#room.leave(waiter);
+      if (this.#paused) waiter.waitFailed("hold_timeout", "requests are held on purpose: paused");
+      else if (this.away) waiter.waitFailed("hold_timeout", this.#endpoints.lastFailure);
+      else waiter.waitFailed("queue_timeout", `${this.#busy} requests in flight, ${this.#room.size} waiting`);
+      // What the failure has led to may have changed the room.
+      waiter = next !== null && next.inRoom ? next : this.#room.oldest;
     }
     if (this.#slots !== null) this.#roomShrank();
-    this.#watchOldest(now);
+    this.#watchWaits(now);
     this.#turn.end();
   }
 
@@ -626,7 +629,6 @@ export class Upstream extends Timed implements Tallied {
     this.#turn.begin();
     this.#paused = true;
     this.#noteHolding(this.#turn.now);
-    if (this.#room.size > 0) this.#watchOldest(this.#turn.now);
     this.#turn.end();
   }
 
@@ -638,7 +640,6 @@ export class Upstream extends Timed implements Tallied {
     if (!this.#paused) return;
     this.#turn.begin();
     this.#paused = false;
-    this.#resumedAt = this.#turn.now;
     for (const endpoint of this.endpoints) {
       endpoint.ramp.restart();
       endpoint.nextDialAt = this.#turn.now;
@@ -695,7 +696,7 @@ export class Upstream extends Timed implements Tallied {
     for (const endpoint of this.#absent) this.#loop.schedule(endpoint);
     this.#noteHolding(now);
     if (this.#room.size > 0) {
-      this.#watchOldest(now);
+      this.#watchWaits(now);
       this.#serve();
     }
     this.#turn.end();
@@ -703,8 +704,9 @@ export class Upstream extends Timed implements Tallied {
 
   /** Time during which nobody can be served begins or ends, if it does. */
   #noteHolding(now: number): void {
-    if (!this.#hold.set(this.#paused || this.away, now) || this.#room.size === 0) return;
-    this.#watchOldest(now);
+    const state = this.#paused ? "paused" : this.away ? "away" : "open";
+    if (!this.#hold.set(state, now) || this.#room.size === 0) return;
+    this.#watchWaits(now);
     if (this.#hold.begins(now)) this.#observer.held?.(this, this.#room.size);
   }
 

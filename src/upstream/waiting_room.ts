@@ -5,10 +5,11 @@
 
 import type { UpstreamConnection } from "../conn/upstream_connection.ts";
 import type { Endpoint } from "./endpoint.ts";
+import type { TimedWait } from "./hold_clock.ts";
 import type { WaitFailure } from "./upstream.ts";
 
 /** A request in the room. The links belong to the room. */
-export interface Waiter {
+export interface Waiter extends TimedWait {
   /** Monotonic milliseconds of the request's arrival; decides the order and the deadline. */
   readonly arrivedAt: number;
   /** Only a newly opened connection will do. */
@@ -19,8 +20,6 @@ export interface Waiter {
   readonly repeatable: boolean;
   /** It has had a connection before: it is not turned away for want of room. */
   readonly admitted: boolean;
-  /** `Upstream.awayMs` when it first entered; -1 before. Owned by the upstream. */
-  awayAtArrival: number;
   inRoom: boolean;
   roomBefore: Waiter | null;
   roomAfter: Waiter | null;

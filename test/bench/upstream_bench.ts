@@ -28,7 +28,9 @@ class Asker implements Waiter {
   isRetry = false;
   repeatable = true;
   admitted = false;
-  awayAtArrival = -1;
+  enteredAt = -1;
+  heldAtEntry = 0;
+  outage = 0;
   inRoom = false;
   roomBefore: Waiter | null = null;
   roomAfter: Waiter | null = null;

@@ -24,7 +24,9 @@ export class SlotRequest implements Waiter {
   readonly isRetry = false;
   readonly repeatable = true;
   readonly admitted = false;
-  awayAtArrival = -1;
+  enteredAt = -1;
+  heldAtEntry = 0;
+  outage = 0;
   inRoom = false;
   roomBefore: Waiter | null = null;
   roomAfter: Waiter | null = null;

@@ -134,19 +134,21 @@ test("hold: each request has its own deadline, counted from its arrival", () => 
   lab.assertQuiet();
 });
 
-test("hold: a retried request that is older than the whole room keeps its own deadline", () => {
+test("hold: a request that comes back has time of its own, and delays nobody behind it", () => {
   const lab = new UpstreamLab({ holdMs: 2000 });
   const old = lab.waiter();
   lab.advance(1500);
-  lab.ask();
+  const behind = lab.ask();
   lab.advance(100);
   old.isRetry = true;
   old.admitted = true;
   old.ask();
   lab.advance(5000);
-  const waited = old.settledAt - old.arrivedAt;
-  assert.equal(old.failure, "hold_timeout");
-  assert.ok(waited >= 2000 && waited <= 2060, `${waited} ms`);
+  assert.deepEqual([behind.failure, old.failure], ["hold_timeout", "hold_timeout"]);
+  for (const [waiter, from] of [[behind, 1500], [old, 1600]] as const) {
+    const waited = waiter.settledAt - old.arrivedAt - from;
+    assert.ok(waited >= 2000 && waited <= 2060, `${waiter.name}: ${waited} ms`);
+  }
 });
 
 test("queue: the wait for a slot has a deadline of its own", async () => {
