@@ -27,8 +27,8 @@ import { duplicator } from "./bun_duplicate.ts";
 import { BunDial, outOfDescriptors } from "./bun_dial.ts";
 import {
   type BunGlobal,
-  type NativeAddress,
   type NativeHandlers,
+  type NativeListenAddress,
   type NativeListener,
   type NativeOwner,
   type NativeSocket,
@@ -57,6 +57,7 @@ const CAPABILITIES = {
   workers: canStartWorkers(),
   commands: canSpawn(),
   processGroups: HAS_PROCESS_GROUPS,
+  ipv6Only: true,
   epoll: canEpoll(),
   maxChunkBytes: 512 * 1024,
 } as const;
@@ -156,7 +157,7 @@ async function open(options: HoldOptions, accepting: SocketOptions): Promise<Bun
       throw bindFailure(error);
     }
   }
-  const bind = (where: NativeAddress): NativeListener => {
+  const bind = (where: NativeListenAddress): NativeListener => {
     try {
       return Bun.listen({ ...where, reusePort, ...accepting });
     } catch (error) {
@@ -174,7 +175,7 @@ async function open(options: HoldOptions, accepting: SocketOptions): Promise<Bun
   }
   // Bun would not say why a name cannot be bound.
   const [ip = ""] = await resolveName(address.host);
-  const listener = bind({ hostname: ip, port: address.port });
+  const listener = bind({ hostname: ip, port: address.port, ipv6Only: ip.includes(":") });
   const bound: Address = { kind: "tcp", host: ip, port: listener.port ?? address.port };
   return new BunListener(listener, bound, true);
 }

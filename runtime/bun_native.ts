@@ -100,8 +100,11 @@ export type NativeAddress =
   | { readonly hostname: string; readonly port: number }
   | { readonly unix: string };
 
-/** `fd`, which is undocumented for sockets that listen: one of them, closed by `stop`. */
-export type NativeListenAddress = NativeAddress | { readonly fd: number };
+/**
+ * `fd`, which is undocumented for sockets that listen: one of them, closed by `stop`. Without `ipv6Only` a listener
+ * on "::" takes both families.
+ */
+export type NativeListenAddress = (NativeAddress & { readonly ipv6Only?: boolean }) | { readonly fd: number };
 
 export interface NativeListener {
   /** Undefined for Unix sockets, and for those that were opened elsewhere. */

@@ -3,6 +3,7 @@ import type { Clock, CloseReason, Socket, SocketEvents, TlsSession } from "./con
 import type { NativeOwner, NativeSocket } from "./bun_native.ts";
 import { sendHeld } from "./bun_send_held.ts";
 import { sentAgoMs } from "./bun_send_progress.ts";
+import { plainAddress } from "./plain_address.ts";
 import { ABORTED, closeReasonOf, FINISHED, platformCode } from "./socket_error.ts";
 
 /** What all parts of one runtime share. */
@@ -284,10 +285,4 @@ export class BunSocket implements Socket, NativeOwner {
       this.#host.onHandlerError(error);
     }
   }
-}
-
-/** A dual-stack listener reports IPv4 peers as `::ffff:192.0.2.1`. */
-function plainAddress(address: string | undefined): string {
-  if (address === undefined) return "";
-  return address.startsWith("::ffff:") && address.includes(".") ? address.slice(7) : address;
 }

@@ -7,6 +7,7 @@
  * the fastest platform needs no glue on the byte path; misuse is harmless.
  */
 
+import type { Capabilities } from "./capability_contract.ts";
 import type { FileSystem, UnixAccess } from "./file_contract.ts";
 import type {
   ChannelEvents,
@@ -21,6 +22,7 @@ import type {
 import type { Terminal, TerminalEvents } from "./terminal_contract.ts";
 import type { ClientTls, ServerTls, TlsSession } from "./tls_contract.ts";
 
+export type { Capabilities } from "./capability_contract.ts";
 export type { FileStatus, FileSystem, UnixAccess } from "./file_contract.ts";
 export * from "./process_contract.ts";
 export type { Terminal, TerminalEvents } from "./terminal_contract.ts";
@@ -266,33 +268,6 @@ export interface Clock {
    * @param background true when the timer alone must not keep the process alive
    */
   setTimer(ms: number, fire: () => void, background?: boolean): Timer;
-}
-
-/** What differs by platform. A feature asked for without its capability is refused with a clear error. */
-export interface Capabilities {
-  /** `ListenOptions.reusePort` works. */
-  readonly reusePort: boolean;
-  /** `ListenOptions.backlog` is honoured; otherwise the platform's own value is used. */
-  readonly backlog: boolean;
-  readonly unixSockets: boolean;
-  /** `abort` makes the peer see a reset, not an orderly end. */
-  readonly abortSendsReset: boolean;
-  /** `ServerTls.names` selects a certificate by SNI. */
-  readonly serverNames: boolean;
-  /** `System.startWorker` works, and the kernel spreads connections over processes that share a port. */
-  readonly workers: boolean;
-  /** `System.spawn` works (Deno needs --allow-run). */
-  readonly commands: boolean;
-  /** `SpawnOptions.ownGroup` works; not on Windows. */
-  readonly processGroups: boolean;
-  /** Listening sockets can be given to a process that we start: `Listener.descriptor`, `Runtime.hold`. */
-  readonly handover: boolean;
-  /** `Runtime.useEpoll` works. */
-  readonly epoll: boolean;
-  /** Largest chunk `data` is called with, in bytes. */
-  readonly maxChunkBytes: number;
-  /** Each `data` has an array of its own, which nobody uses again: it may be kept instead of copied. */
-  readonly ownChunks: boolean;
 }
 
 /** A failed file or process operation. `code` is the POSIX name ("ENOENT", "EACCES", …) or "". */

@@ -7,6 +7,8 @@
  *   `abortSendsReset` is false, and a message framed by close that is cut short looks complete to the peer.
  * - `reusePort` needs --unstable-net; asking for it without would end the process. Workers get the flag.
  * - A listening socket cannot be given to another process, nor taken from one: `handover` is false.
+ * - IPV6_V6ONLY cannot be set, by node:net neither: a listener on [::] takes IPv4 as well, and both families on one
+ *   port only if IPv4 is not bound on its own. So `ipv6Only` is false.
  * - `backlog` is for TCP; Unix sockets get the platform's.
  */
 import {
@@ -42,6 +44,8 @@ const ACCEPT_RETRY_MS = 100;
 
 const NO_HANDOVER = "Deno does not know the descriptors of its sockets, nor listens on one that it is given";
 
+const BOTH_FAMILIES = "on Deno [::] takes IPv4 as well, so that 0.0.0.0 cannot have the same port";
+
 /** Must be called on Deno. Permissions: --allow-net, and --allow-read --allow-write for Unix sockets. */
 export function createDenoRuntime(options: RuntimeOptions): Runtime {
   return new DenoRuntime(options);
@@ -72,6 +76,7 @@ class DenoRuntime implements Runtime {
       commands: canSpawn(),
       processGroups: HAS_PROCESS_GROUPS,
       handover: false,
+      ipv6Only: false,
       epoll: false,
       maxChunkBytes: LARGE_BYTES,
       ownChunks: false,
@@ -106,7 +111,9 @@ class DenoRuntime implements Runtime {
     } catch (error) {
       if (error instanceof SocketFailure) throw error;
       const { code, detail } = socketErrorOf(error, "bind");
-      throw new SocketFailure(code, detail);
+      const twice = code === "address_in_use" && address.kind === "tcp" &&
+        /^(?:::|0\.0\.0\.0)$/.test(address.host);
+      throw new SocketFailure(code, twice ? `${detail} (${BOTH_FAMILIES})` : detail);
     }
   }
 

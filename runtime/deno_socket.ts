@@ -11,6 +11,7 @@
  */
 import type { CloseReason, Socket, SocketEvents, TlsSession } from "./contract.ts";
 import type { DenoConn } from "./deno_types.ts";
+import { plainAddress } from "./plain_address.ts";
 import { ABORTED, closeReasonOf, FINISHED } from "./socket_error.ts";
 
 /** Buffer of a connection that waits. */
@@ -141,9 +142,9 @@ export class DenoSocket implements Socket {
     this.#buffers = buffers;
     this.#onHandlerError = onHandlerError;
     const { localAddr, remoteAddr } = conn;
-    this.remoteAddress = remoteAddr.hostname ?? "";
+    this.remoteAddress = plainAddress(remoteAddr.hostname);
     this.remotePort = remoteAddr.port ?? 0;
-    this.localAddress = localAddr.hostname ?? "";
+    this.localAddress = plainAddress(localAddr.hostname);
     this.localPort = localAddr.port ?? 0;
     try {
       conn.setNoDelay?.(true);

@@ -55,6 +55,8 @@ const SO_ERROR = 4;
 const SO_LINGER = 13;
 const SO_REUSEPORT = 15;
 const IPPROTO_TCP = 6;
+const IPPROTO_IPV6 = 41;
+const IPV6_V6ONLY = 26;
 const TCP_NODELAY = 1;
 const SHUT_WR = 1;
 const MSG_PEEK = 0x2;
@@ -229,12 +231,16 @@ export class SystemCalls {
 
   // Sockets
 
-  /** A socket that listens, without Nagle's algorithm, which accepted ones inherit (Linux). */
+  /**
+   * A socket that listens, without Nagle's algorithm, which accepted ones inherit (Linux). One for IPv6 leaves the
+   * port of the other family free (RFC 3493 §5.3), whatever net.ipv6.bindv6only says.
+   */
   openListener(host: string, port: number, backlog: number, reusePort: boolean): number {
     const fd = this.#openFor(host, port);
     if (fd < 0) return fd;
     this.#setOption(fd, SOL_SOCKET, SO_REUSEADDR);
     if (reusePort) this.#setOption(fd, SOL_SOCKET, SO_REUSEPORT);
+    if (this.#sockaddr[0] === AF_INET6) this.#setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY);
     this.#setOption(fd, IPPROTO_TCP, TCP_NODELAY);
     if (this.#libc.bind(fd, this.#sockaddrAt, this.#sockaddrLength) < 0) return this.#closeFailed(fd);
     if (this.#libc.listen(fd, backlog) < 0) return this.#closeFailed(fd);

@@ -53,6 +53,7 @@ class NodeRuntime implements Runtime {
     commands: canSpawn(),
     processGroups: HAS_PROCESS_GROUPS,
     handover: process.platform !== "win32" && createHandle !== undefined,
+    ipv6Only: true,
     epoll: false,
     maxChunkBytes: MAX_CHUNK_BYTES,
     ownChunks: true,
@@ -102,7 +103,7 @@ class NodeRuntime implements Runtime {
       throw new SocketFailure("platform_error", "the path is too long");
     }
     const [host = ""] = await resolveName(address.host);
-    const flags = reusePort ? UV_TCP_REUSEPORT : 0;
+    const flags = (reusePort ? UV_TCP_REUSEPORT : 0) | (net.isIPv6(host) ? UV_TCP_IPV6ONLY : 0);
     const handle = opened(createHandle(host, address.port, net.isIP(host), null, flags));
     const name: { port?: number } = {};
     handle.getsockname(name);
@@ -161,6 +162,7 @@ interface NativeHandle {
   close(): void;
 }
 
+const UV_TCP_IPV6ONLY = 1;
 const UV_TCP_REUSEPORT = 2;
 
 /** Undocumented, and there since Node 0.9: binds without listening. A number is an error of libuv. */
@@ -191,7 +193,7 @@ async function bind(server: net.Server, options: ListenOptions): Promise<NodeLis
   }
   if (address.kind === "tcp") {
     const { host, port } = address;
-    await listening(server, { host, port, backlog, ...(reusePort ? { reusePort } : {}) });
+    await listening(server, { host, port, backlog, ipv6Only: true, ...(reusePort ? { reusePort } : {}) });
     return new NodeListener(server, address, true);
   }
   const { apart, path } = await bindUnixPath(

@@ -2,6 +2,7 @@
 import { Buffer } from "node:buffer";
 import type { Socket as NetSocket } from "node:net";
 import type { CloseReason, Socket, SocketEvents, TlsSession } from "./contract.ts";
+import { plainAddress } from "./plain_address.ts";
 import { ABORTED, closeReasonOf, FINISHED } from "./socket_error.ts";
 
 /** Most bytes that the stream below may hold of what was taken; see `Socket.write`. */
@@ -59,9 +60,9 @@ export class NodeSocket implements Socket {
     onHandlerError: (error: unknown) => void,
   ) {
     // Read now: node asks the kernel once, and could not when the connection is gone.
-    this.remoteAddress = stream.remoteAddress ?? "";
+    this.remoteAddress = plainAddress(stream.remoteAddress);
     this.remotePort = stream.remotePort ?? 0;
-    this.localAddress = stream.localAddress ?? "";
+    this.localAddress = plainAddress(stream.localAddress);
     this.localPort = stream.localPort ?? 0;
     this.tls = tls;
     this.#stream = stream;

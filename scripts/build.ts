@@ -90,7 +90,7 @@ function describe(path: string): string {
 }
 
 async function tryOut(path: string): Promise<void> {
-  const trial = await runChild(tool("bun"), ["test/smoke/smoke.ts", "--brief", path], { timeoutMs: 120_000 });
+  const trial = await runChild(tool("bun"), ["test/smoke/smoke.ts", "--brief", path], { silenceMs: 120_000 });
   console.log(trial.output.trimEnd());
   if (trial.code !== 0) throw new Error(`${path} does not work`);
 }

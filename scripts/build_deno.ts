@@ -88,7 +88,7 @@ async function build(denort: string): Promise<void> {
     if (compiled.code !== 0) throw new Error(`deno compile failed:\n${compiled.output}`);
     const path = join(dist, `sluice-deno${process.platform === "win32" ? ".exe" : ""}`);
     if (!flags["no-try"]) {
-      const trial = await runChild(tool("bun"), ["test/smoke/smoke.ts", output], { timeoutMs: 180_000 });
+      const trial = await runChild(tool("bun"), ["test/smoke/smoke.ts", output], { silenceMs: 120_000 });
       console.log(trial.output.trimEnd());
       if (trial.code !== 0) throw new Error("the executable does not work; it was not kept");
     }

@@ -51,7 +51,7 @@ async function build(): Promise<void> {
     renameSync(output, path);
     console.log(`sluice-node ${(statSync(path).size / 1e6).toFixed(1)} MB`);
     if (flags["no-try"]) return;
-    const trial = await runChild(tool("bun"), ["test/smoke/smoke.ts", path], { timeoutMs: 120_000 });
+    const trial = await runChild(tool("bun"), ["test/smoke/smoke.ts", path], { silenceMs: 120_000 });
     console.log(trial.output.trimEnd());
     if (trial.code !== 0) throw new Error(`${path} does not work`);
   } finally {

@@ -29,7 +29,9 @@ Written by \`scripts/reference.ts\` from the tables that the program uses. Do no
 Every option has one name. In the YAML file it is a key (\`queue: {size: 100}\` for \`queue.size\`), on the
 command line a flag (\`--queue-size 100\` or \`--queue-size=100\`), in the environment a variable
 (\`SLUICE_QUEUE_SIZE=100\`). A flag wins over the environment, the environment over the file, the file over the
-default. An empty variable counts as not set. Unknown names are errors.
+default. An empty variable counts as not set. Unknown names are errors. Variables with which Kubernetes describes
+a Service (\`SLUICE_SERVICE_HOST\`, \`SLUICE_PORT=tcp://...\` and so on for one named \`sluice\`) and Docker a link are
+not options, whatever they are named for.
 
 ## Values
 

@@ -112,7 +112,7 @@ for (const step of steps) {
   passed += counts.passed;
   // A check that failed, or a runner that died, counts as one failure.
   failed += result?.ok === true ? 0 : Math.max(1, counts.failed);
-  if (result?.ok !== true) failures.push(step.name);
+  if (result?.ok !== true) failures.push(`${step.name} (${result?.note ?? "not run"})`);
   if (step.runtime !== null) {
     perRuntime.set(step.runtime, (perRuntime.get(step.runtime) ?? 0) + counts.passed);
   }
@@ -127,6 +127,6 @@ if (steps.length === 0) usage("nothing to run: --only and --runtime leave no ste
 console.log(
   `\n${((performance.now() - started) / 1000).toFixed(0)} s; ${suites.join(", ")} on ${runtimes.join(", ")}`,
 );
-if (failures.length > 0) console.log(`failed: ${failures.join(", ")}`);
+for (const failure of failures) console.log(`failed: ${failure}`);
 console.log(`${passed} passed, ${failed} failed`);
 process.exit(failed > 0 ? 1 : 0);

@@ -1,6 +1,7 @@
 /** Runs a program to its end and keeps what it printed. */
 
 import { type ChildProcess, spawn } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { join } from "node:path";
 
@@ -13,16 +14,21 @@ export interface ChildResult {
   /** Standard output and error, in the order they came. */
   readonly output: string;
   readonly ms: number;
-  /** It ran longer than allowed and was killed with all its children. */
-  readonly timedOut: boolean;
+  /** It printed nothing for longer than allowed and was killed with all its children. */
+  readonly stalled: boolean;
+  /** Command lines of the processes that ran when it was killed; empty where the platform does not tell. */
+  readonly wasRunning: readonly string[];
 }
 
 export interface ChildOptions {
   readonly cwd?: string;
   /** Added to our environment; undefined removes a name. */
   readonly env?: Readonly<Record<string, string | undefined>>;
-  /** Milliseconds until it is killed. */
-  readonly timeoutMs?: number;
+  /**
+   * Milliseconds without a byte of output after which it is killed. There is no limit on the whole run: a busy
+   * machine makes a run slow, only one that hangs is silent.
+   */
+  readonly silenceMs?: number;
 }
 
 const running = new Set<ChildProcess>();
@@ -38,11 +44,12 @@ export function runChild(
   args: readonly string[],
   options: ChildOptions = {},
 ): Promise<ChildResult> {
-  const { cwd = root, env = {}, timeoutMs = 600_000 } = options;
+  const { cwd = root, env = {}, silenceMs = 600_000 } = options;
   const started = performance.now();
   return new Promise((resolve) => {
     let output = "";
-    let timedOut = false;
+    let stalled = false;
+    let wasRunning: readonly string[] = [];
     // A process group of its own: when time is up its children go with it.
     const child = spawn(program, args, {
       cwd,
@@ -51,19 +58,29 @@ export function runChild(
       detached: true,
     });
     running.add(child);
-    const timer = setTimeout(() => {
-      timedOut = true;
+    const stall = (): void => {
+      stalled = true;
+      wasRunning = commandsOfGroup(child.pid);
       killGroup(child);
-    }, timeoutMs);
+    };
+    let timer = setTimeout(stall, silenceMs);
+    const heard = (text: string): void => {
+      output += text;
+      clearTimeout(timer);
+      if (!stalled) timer = setTimeout(stall, silenceMs);
+    };
     const done = (code: number | null): void => {
       clearTimeout(timer);
       running.delete(child);
-      if (timedOut) output += `\nkilled: still running after ${Math.round(timeoutMs / 1000)} s\n`;
-      resolve({ code, output, ms: performance.now() - started, timedOut });
+      if (stalled) {
+        output += `\nkilled: no output for ${Math.round(silenceMs / 1000)} s`;
+        output += `${wasRunning.map((command) => `\n- running: ${command}`).join("")}\n`;
+      }
+      resolve({ code, output, ms: performance.now() - started, stalled, wasRunning });
     };
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding("utf8");
-      stream.on("data", (text: string) => output += text);
+      stream.on("data", heard);
     }
     child.on("error", (error) => {
       output += `${program}: ${error.message}\n`;
@@ -85,4 +102,19 @@ function killGroup(child: ChildProcess): void {
   } catch {
     child.kill("SIGKILL");
   }
+}
+
+/** The command lines of all processes in a process group (proc_pid_stat(5)), on Linux. */
+function commandsOfGroup(group: number | undefined): readonly string[] {
+  if (process.platform !== "linux" || group === undefined) return [];
+  return readdirSync("/proc").filter((name) => /^\d+$/.test(name)).flatMap((pid) => {
+    try {
+      // `pid (name) state parent group`; the name may contain anything, a parenthesis too.
+      const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+      if (Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[2]) !== group) return [];
+      return [readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim()];
+    } catch {
+      return [];
+    }
+  });
 }

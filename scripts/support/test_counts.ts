@@ -19,6 +19,41 @@ export function countTests(runner: RunnerName, output: string): TestCounts {
   return runner === "bun" ? countBun(plain) : countDeno(plain);
 }
 
+/** How many names of failed tests are worth a line. */
+const MOST_NAMES = 5;
+
+/**
+ * The names of tests that failed, each once, quoted; at most five, then how many more.
+ *
+ * @param runner null = a program of ours, which prints `FAIL name`
+ */
+export function failedTests(runner: RunnerName | null, output: string): string[] {
+  // deno-lint-ignore no-control-regex -- colours begin with an escape character
+  const plain = output.replace(/\x1b\[[0-9;]*m/g, "");
+  const names = new Set<string>();
+  for (const match of plain.matchAll(failurePattern(runner))) {
+    const name = match[1] ?? "";
+    // Node repeats failures at the end and counts files and groups among them.
+    if (name !== "" && !/_test\.ts$/.test(name)) names.add(name);
+  }
+  const quoted = Array.from(names, (name) => JSON.stringify(name));
+  if (quoted.length <= MOST_NAMES) return quoted;
+  return [...quoted.slice(0, MOST_NAMES), `${quoted.length - MOST_NAMES} more`];
+}
+
+function failurePattern(runner: RunnerName | null): RegExp {
+  switch (runner) {
+    case "node":
+      return /^ *✖ (.+?) \(\d[\d.]*m?s\)/gm;
+    case "bun":
+      return /^\(fail\) (.+?)(?: \[[\d.]+m?s\])?$/gm;
+    case "deno":
+      return /^ *(\S.*?) \.\.\. FAILED(?: \(.*\))?$/gm;
+    case null:
+      return /^FAIL (.+)$/gm;
+  }
+}
+
 /** The spec reporter ends with `ℹ pass 12`. A file in which a name filter matched nothing counts there as a test. */
 function countNode(output: string): TestCounts {
   const filtered = output.match(/^✔ \S+_test\.ts \(/gm)?.length ?? 0;

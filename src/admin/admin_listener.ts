@@ -4,6 +4,7 @@
  */
 
 import type { Address, Runtime, Timer } from "../../runtime/contract.ts";
+import { canonicalIp, isLocalhostName, isLoopback } from "../bytes/ip_address.ts";
 import type { ControlPlane } from "../control/plane.ts";
 import type { Status } from "../control/status.ts";
 import { ACTIONS_PATH, type AdminPlane, answerAction } from "./admin_action.ts";
@@ -93,9 +94,10 @@ export class AdminListener {
    * machine may: so on the loopback the request must be for an address or for localhost.
    */
   #guard(request: HttpRequest): HttpReply | null {
-    if (!isLoopback(this.address)) return null;
+    if (this.address.kind === "unix") return null; // Browsers have no way there.
+    if (!isLoopback(this.address.host)) return null;
     const host = (request.header("host") ?? "").replace(/:\d*$/, "").toLowerCase();
-    if (/^(?:localhost|.*\.localhost|[\d.]+|\[[\da-f:.]+\])$/.test(host)) return null;
+    if (isLocalhostName(host) || canonicalIp(host.replace(/^\[(.*)\]$/, "$1")) !== null) return null;
     return errorReply(
       421,
       "misdirected",
@@ -150,11 +152,6 @@ export class AdminListener {
 
 function text(status: number, body: string): TextReply {
   return { status, contentType: TEXT_TYPE, body };
-}
-
-function isLoopback(address: Address): boolean {
-  if (address.kind === "unix") return false; // Browsers have no way there.
-  return address.host === "localhost" || address.host === "::1" || address.host.startsWith("127.");
 }
 
 /** Nothing but the page's own script and style runs in it, and it sends nothing elsewhere. */

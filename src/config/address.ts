@@ -5,7 +5,7 @@
 
 import type { Address } from "../../runtime/contract.ts";
 import type { ListenConfig } from "./config.ts";
-import { canonicalIp, parseIpv6 } from "./ip_address.ts";
+import { canonicalIp, parseIpv6 } from "../bytes/ip_address.ts";
 import { shown } from "./shown.ts";
 import { fault, mustBe, type Parsed, success, type ValueType } from "./value_type.ts";
 
@@ -178,9 +178,10 @@ function splitHostPort(
   if (/^\d+$/.test(text)) return withPort("", text, scheme);
   if (text.startsWith("[")) {
     const close = text.indexOf("]");
-    const host = canonicalIp(text.slice(1, close));
+    const literal = text.slice(1, close);
+    const host = parseIpv6(literal) === null ? null : canonicalIp(literal);
     const after = text.slice(close + 1);
-    if (close < 0 || host === null || !host.includes(":") || (after !== "" && !after.startsWith(":"))) {
+    if (close < 0 || host === null || (after !== "" && !after.startsWith(":"))) {
       return fault(`must have an IPv6 address in brackets, got ${shown(raw)}`, "[::1]:3000");
     }
     return after === ""

@@ -1,6 +1,7 @@
 /** Rules between several values; each value on its own is valid by then. */
 
 import type { Address } from "../../runtime/contract.ts";
+import { canonicalIp, isLoopback } from "../bytes/ip_address.ts";
 import { printAddress, printListen } from "./address.ts";
 import type { UpstreamConfig } from "./config.ts";
 import { isUsual, type Layer, type Resolved } from "./layer.ts";
@@ -11,7 +12,6 @@ import {
   UPSTREAM_OPTION_PATHS,
   type UpstreamOptionValues,
 } from "./options.ts";
-import { isLoopback } from "./own_address.ts";
 import { formatOrigin, type Origin, type Problem, problemAt } from "./problem.ts";
 import type { UpstreamDraft } from "./upstreams.ts";
 
@@ -126,8 +126,13 @@ function checkUnix(
 function sameListener(a: Address, b: Address): boolean {
   if (a.kind === "unix" || b.kind === "unix") return a.kind === b.kind && printAddress(a) === printAddress(b);
   if (a.port !== b.port || a.port === 0) return false;
-  const any = (host: string) => host === "0.0.0.0" || host === "::";
-  return a.host === b.host || any(a.host) || any(b.host);
+  return a.host === b.host || covers(a.host, b.host) || covers(b.host, a.host);
+}
+
+/** True when the wildcard address `any` covers `host`: each of the two has one family, and a name may have both. */
+function covers(any: string, host: string): boolean {
+  if (any !== "0.0.0.0" && any !== "::") return false;
+  return canonicalIp(host) === null || host.includes(":") === any.includes(":");
 }
 
 /** Rules of one upstream, for what it says itself. */

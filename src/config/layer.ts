@@ -3,7 +3,7 @@
  * over file over default), and the topmost that knows an option gives its value.
  */
 
-import { flagName } from "./option.ts";
+import { ENV_PREFIX, flagName } from "./option.ts";
 import {
   OPTION_BY_ENV,
   OPTION_BY_FLAG,
@@ -15,6 +15,7 @@ import {
   type UpstreamOptionValues,
 } from "./options.ts";
 import { DEFAULT_ORIGIN, type Origin, type Problem, problemAt, problemsOf } from "./problem.ts";
+import { serviceVariables } from "./service_variables.ts";
 import { quoteIfOdd } from "./shown.ts";
 import { suggest } from "./suggest.ts";
 
@@ -50,11 +51,15 @@ export function readFlags(flags: Flags, problems: Problem[]): Layer {
   return layer;
 }
 
-/** Reads every variable that begins with `SLUICE_`. An empty one counts as not set. */
+/**
+ * Reads every variable that begins with `SLUICE_`, but for those that describe a Service of Kubernetes or a link
+ * of Docker. An empty one counts as not set.
+ */
 export function readEnv(env: Readonly<Record<string, string | undefined>>, problems: Problem[]): Layer {
   const layer: Layer = new Map();
+  const foreign = serviceVariables(env, ENV_PREFIX);
   for (const [name, value] of Object.entries(env)) {
-    if (!name.startsWith("SLUICE_") || value === undefined || value === "") continue;
+    if (!name.startsWith(ENV_PREFIX) || value === undefined || value === "" || foreign.has(name)) continue;
     const path = OPTION_BY_ENV.get(name);
     const origin: Origin = { source: "env", name: quoteIfOdd(name), line: null };
     if (path === undefined) {

@@ -54,7 +54,10 @@ export function flagName(path: string): string {
   return "--" + path.replace(/[._]/g, "-");
 }
 
+/** What the name of every option begins with in the environment. */
+export const ENV_PREFIX = "SLUICE_";
+
 /** `queue.size` → `SLUICE_QUEUE_SIZE`. */
 export function envName(path: string): string {
-  return "SLUICE_" + path.replace(/\./g, "_").toUpperCase();
+  return ENV_PREFIX + path.replace(/\./g, "_").toUpperCase();
 }

@@ -22,7 +22,8 @@ export const SERVER_OPTIONS = {
     help: "where to accept clients; repeatable",
     doc:
       "Addresses on which clients are accepted. `:8080` and `8080` mean all IPv4 interfaces, `[::]:8080` all " +
-      "IPv6 ones, port 0 any free port (see `port_file`). `https://:8443` speaks TLS with the certificate of `tls`.",
+      "IPv6 ones, both together every interface (on Deno `[::]` alone takes both families), port 0 any free port (see " +
+      "`port_file`). `https://:8443` speaks TLS with the certificate of `tls`.",
     example: '[":8080", "https://:8443"]',
   },
   "to": {
@@ -95,7 +96,7 @@ export const SERVER_OPTIONS = {
     help: "peers whose Forwarded fields are believed (CIDR)",
     doc:
       "`Forwarded` and `X-Forwarded-*` fields are dropped unless the peer that sent them is in one of these " +
-      "blocks.",
+      "blocks. IPv4 clients are in IPv4 blocks only; `::ffff:10.0.0.0/104` is another way to write `10.0.0.0/8`.",
     example: "[10.0.0.0/8, ::1]",
   },
   "via": {

@@ -3,7 +3,7 @@
 import type { Address } from "../../runtime/contract.ts";
 import { printListen } from "./address.ts";
 import type { EndpointConfig, ListenConfig } from "./config.ts";
-import { canonicalIp } from "./ip_address.ts";
+import { canonicalIp, isLocalhostName, isLoopback } from "../bytes/ip_address.ts";
 import { type Origin, type Problem, problemAt } from "./problem.ts";
 
 /** Reports each endpoint of a list that is one of the listeners. Names are not looked up. */
@@ -35,19 +35,14 @@ function reaches(dialled: Address, bound: Address): boolean {
 
 /** A host with its other names: connecting to "any address" arrives at this machine. */
 function hostsOf(host: string): readonly string[] {
-  if (host === "localhost") return ["localhost", "127.0.0.1", "::1"];
+  if (isLocalhostName(host)) return ["127.0.0.1", "::1"];
   const ip = canonicalIp(host);
   if (ip === "0.0.0.0") return [ip, "127.0.0.1"];
   return ip === "::" ? [ip, "::1"] : [ip ?? host];
 }
 
-/** An address that only this machine can reach. */
-export function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || /^127\.[\d.]+$/.test(host);
-}
-
-/** "::" takes IPv4 connections as well. */
+/** True when a listener on `bound` takes connections to the loopback address `host`: each wildcard has one family. */
 function coversLoopback(bound: string, host: string): boolean {
   const any = canonicalIp(bound);
-  return any === "::" || (any === "0.0.0.0" && host !== "::1");
+  return host.includes(":") ? any === "::" : any === "0.0.0.0";
 }

@@ -3,7 +3,7 @@
 import { Router } from "../front/router.ts";
 import { normalizedPath } from "../http1/target.ts";
 import { isHost } from "./address.ts";
-import { formatIpv6, parseIpv6 } from "./ip_address.ts";
+import { formatIpv6, parseIpv6 } from "../bytes/ip_address.ts";
 import { asMap } from "./mapping.ts";
 import { quoteIfOdd, shown } from "./shown.ts";
 import { suggest } from "./suggest.ts";

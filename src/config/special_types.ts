@@ -2,7 +2,7 @@
 
 import { endpointAddress, isHost, listenAddress, MAX_UNIX_PATH_BYTES, printListen } from "./address.ts";
 import type { EndpointConfig, ListenConfig, RetryCondition, UpstreamConfig } from "./config.ts";
-import { canonicalCidr } from "./ip_address.ts";
+import { canonicalCidr } from "../bytes/ip_address.ts";
 import { asMap } from "./mapping.ts";
 import { quoteIfOdd, shown } from "./shown.ts";
 import { suggest } from "./suggest.ts";

@@ -4,10 +4,10 @@
  * longest configured prefix, not on the number of routes.
  */
 
+import { ipBytes } from "../bytes/ip_address.ts";
 import { normalizedPath } from "../http1/target.ts";
 import { canonicalPath, pathReadings } from "./path_readings.ts";
 import { nodesOf, PathNode } from "./path_tree.ts";
-import { addressBytes } from "./trusted_peers.ts";
 
 /**
  * What of a normalised path is worth a closer look: doubled slashes, parameters, characters that some escape, and
@@ -29,7 +29,7 @@ export interface RouteMatch {
  * its bytes, since it can be written in many ways. `host` is in lower case and has no port.
  */
 export function hostKey(host: string): string {
-  if (host.includes(":")) return "[" + (addressBytes(host.replace(/[[\]]/g, ""))?.join(".") ?? "") + "]";
+  if (host.includes(":")) return "[" + (ipBytes(host.replace(/[[\]]/g, ""))?.join(".") ?? "") + "]";
   return host.length > 1 && host.endsWith(".") ? host.slice(0, -1) : host;
 }
 

@@ -1,6 +1,7 @@
 /** Request targets (RFC 9112 §3.2), hosts and paths. Byte-exact: nothing here changes a target. */
 
 import { BACKSLASH, COLON, DEL, DIGIT_0, DIGIT_9, HEX_VALUE, HOST_NAME, SLASH } from "../bytes/character.ts";
+import { parseIpv6 } from "../bytes/ip_address.ts";
 import type { Fault } from "./fault.ts";
 import { FAULTS } from "./fault.ts";
 import { equalsIgnoringCase } from "./text.ts";
@@ -99,7 +100,7 @@ export function isAuthority(text: string, from: number, to: number): boolean {
   let p = from;
   if (text.charCodeAt(p) === 0x5b && p < to) {
     const end = text.indexOf("]", p);
-    if (end < 0 || end >= to || !isIpv6(text, p + 1, end)) return false;
+    if (end < 0 || end >= to || parseIpv6(text.slice(p + 1, end)) === null) return false;
     p = end + 1;
     if (p < to && text.charCodeAt(p) !== COLON) return false;
   } else {
@@ -137,53 +138,6 @@ function portOf(text: string, from: number, to: number): number {
     port = port * 10 + (code - DIGIT_0);
   }
   return port > 65_535 ? -2 : port;
-}
-
-/** IPv6address of RFC 3986 §3.2.2, IPv4 tail included; no zone (RFC 6874 keeps it off the wire). */
-function isIpv6(text: string, from: number, to: number): boolean {
-  let groups = 0;
-  let compressed = false;
-  let p = from;
-  if (text.startsWith("::", p)) {
-    compressed = true;
-    p += 2;
-    if (p === to) return true;
-  }
-  for (;;) {
-    const start = p;
-    while (p < to && hexValueAt(text, p) !== NO_DIGIT) p++;
-    if (p < to && text[p] === ".") {
-      if (!isIpv4(text.slice(start, to))) return false;
-      groups += 2;
-      break;
-    }
-    if (p === start || p - start > 4) return false;
-    groups++;
-    if (p === to) break;
-    if (text[p] !== ":") return false;
-    p++;
-    if (p < to && text[p] === ":") {
-      if (compressed) return false;
-      compressed = true;
-      p++;
-      if (p === to) break;
-    } else if (p === to) {
-      return false;
-    }
-  }
-  return compressed ? groups < 8 : groups === 8;
-}
-
-function isIpv4(text: string): boolean {
-  const parts = text.split(".");
-  return parts.length === 4 && parts.every((part) => {
-    if (part.length === 0 || part.length > 3 || (part.length > 1 && part[0] === "0")) return false;
-    for (let i = 0; i < part.length; i++) {
-      const code = part.charCodeAt(i);
-      if (code < DIGIT_0 || code > DIGIT_9) return false;
-    }
-    return Number(part) <= 255;
-  });
 }
 
 /**

@@ -55,6 +55,7 @@ const CAPABILITIES: Capabilities = {
   commands: true,
   processGroups: true,
   handover: false,
+  ipv6Only: true,
   epoll: false,
   maxChunkBytes: 65_536,
   ownChunks: false,

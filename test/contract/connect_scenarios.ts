@@ -40,6 +40,41 @@ export const connectScenarios: readonly Scenario[] = [
       await lab.dial(second.address);
     },
   },
+  ...([["0.0.0.0", "::"], ["::", "0.0.0.0"], ["127.0.0.1", "::"], ["::1", "127.0.0.1"]] as const).map(
+    ([first, second]): Scenario => ({
+      name: `${first} and ${second} on one port: each gets its own family`,
+      async run(lab) {
+        const one = await lab.listen({ address: { kind: "tcp", host: first, port: 0 } });
+        const address: Address = { kind: "tcp", host: second, port: one.port };
+        if (!lab.runtime.capabilities.ipv6Only && [first, second].some((host) => host === "::")) {
+          await listenFails(lab, { address }, "address_in_use");
+          return;
+        }
+        const other = await lab.listen({ address });
+        const [four, six] = first.includes(":") ? [other, one] : [one, other];
+        for (const [host, listener] of [["127.0.0.1", four], ["::1", six]] as const) {
+          const client = await lab.dial({ kind: "tcp", host, port: one.port });
+          const server = await listener.accept();
+          assert.equal(server.socket.remoteAddress, host);
+          assert.equal(client.socket.localAddress, host);
+        }
+        assert.deepEqual([four.count, six.count], [1, 1]);
+      },
+    }),
+  ),
+  {
+    name: "a listener on all IPv6 addresses is none of IPv4's",
+    async run(lab) {
+      const host = await lab.listen({ address: { kind: "tcp", host: "::", port: 0 } });
+      const four: Address = { kind: "tcp", host: "127.0.0.1", port: host.port };
+      if (lab.runtime.capabilities.ipv6Only) {
+        assert.equal((await lab.dialFailure(four)).code, "connection_refused");
+        return;
+      }
+      await lab.dial(four);
+      assert.equal((await host.accept()).socket.remoteAddress, "127.0.0.1");
+    },
+  },
   {
     name: "nobody listens",
     async run(lab) {

@@ -314,7 +314,9 @@ function overlap(a: Address, b: Address): boolean {
     return a.kind === "unix" && b.kind === "unix" && a.path === b.path;
   }
   if (a.port !== b.port) return false;
-  return a.host === b.host || isWildcard(a.host) || isWildcard(b.host);
+  if (a.host === b.host) return true;
+  // Each wildcard covers its own family only.
+  return (isWildcard(a.host) || isWildcard(b.host)) && a.host.includes(":") === b.host.includes(":");
 }
 
 function addressKey(address: Address): string {

@@ -61,6 +61,7 @@ const memoryCapabilities: Capabilities = {
   commands: true,
   processGroups: true,
   handover: false,
+  ipv6Only: true,
   epoll: false,
   maxChunkBytes,
   ownChunks: false, // `MemoryNetworkOptions.ownChunks`

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { addressBytes, TrustedPeers } from "../../../src/front/trusted_peers.ts";
+import { TrustedPeers } from "../../../src/front/trusted_peers.ts";
 
 test("blocks end at the bit", () => {
   for (
@@ -44,12 +44,12 @@ test("scoped addresses count without their scope; Unix sockets and garbage are n
   assert.ok(!new TrustedPeers([]).has("127.0.0.1"));
 });
 
-test("bytes of an address", () => {
-  assert.deepEqual(addressBytes("1.2.3.4"), [1, 2, 3, 4]);
-  assert.deepEqual(addressBytes("::"), new Array(16).fill(0));
-  assert.deepEqual(addressBytes("1:2:3:4:5:6:7:8"), [0, 1, 0, 2, 0, 3, 0, 4, 0, 5, 0, 6, 0, 7, 0, 8]);
-  assert.deepEqual(addressBytes("::ffff:1.2.3.4"), [1, 2, 3, 4]);
-  assert.equal(addressBytes("1:2:3:4:5:6:7:8:9"), null);
-  assert.equal(addressBytes("1:2:3:4:5:6:7::8"), null, "a :: stands for something");
-  assert.equal(addressBytes("1.2.3.4::"), null);
+test("a block of IPv4-mapped addresses is the IPv4 block", () => {
+  const peers = new TrustedPeers(["::ffff:10.0.0.0/104"]);
+  for (const inside of ["10.0.0.1", "10.255.255.255", "::ffff:10.1.2.3"]) {
+    assert.ok(peers.has(inside), inside);
+  }
+  for (const outside of ["11.0.0.0", "::1", "::10.0.0.1"]) assert.ok(!peers.has(outside), outside);
+  assert.ok(new TrustedPeers(["::ffff:192.0.2.1"]).has("192.0.2.1"));
+  assert.ok(!new TrustedPeers(["::/64"]).has("10.0.0.1"), "a shorter prefix is one of IPv6 addresses");
 });

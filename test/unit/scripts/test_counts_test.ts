@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { countTests } from "../../../scripts/support/test_counts.ts";
+import { countTests, failedTests } from "../../../scripts/support/test_counts.ts";
 
 test("node: the last summary counts, files without a match do not", () => {
   const output = [
@@ -57,4 +57,15 @@ test("a run that was cut short counts nothing", () => {
     );
     assert.equal(passed, 0);
   }
+});
+
+test("names of failed tests, each once, files and groups of files left out", () => {
+  const node =
+    "✖ a (b) c (1.2ms)\n  ✖ inner (3ms)\n✖ test/unit/x_test.ts (9ms)\n✖ failing tests:\n✖ a (b) c (1.2ms)\n";
+  assert.deepEqual(failedTests("node", node), ['"a (b) c"', '"inner"']);
+  assert.deepEqual(failedTests("bun", "(fail) x > y [1.00ms]\n(pass) z\n"), ['"x > y"']);
+  assert.deepEqual(failedTests("deno", "one ... FAILED (0ms)\ntwo ... ok\n"), ['"one"']);
+  assert.deepEqual(failedTests(null, "ok a\nFAIL b: why\n"), ['"b: why"']);
+  const many = Array.from({ length: 7 }, (_, at) => `(fail) t${at}`).join("\n");
+  assert.deepEqual(failedTests("bun", many).slice(4), ['"t4"', "2 more"]);
 });

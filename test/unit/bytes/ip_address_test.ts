@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { canonicalCidr, canonicalIp } from "../../../src/config/ip_address.ts";
+import { canonicalCidr, canonicalIp, ipBytes, isLoopback } from "../../../src/bytes/ip_address.ts";
 
 test("IP literals in canonical text", () => {
   const cases: readonly (readonly [string, string | null])[] = [
@@ -19,7 +19,9 @@ test("IP literals in canonical text", () => {
     ["2001:DB8:0:0:1:0:0:1", "2001:db8::1:0:0:1"],
     ["2001:db8:0:1:1:1:1:1", "2001:db8:0:1:1:1:1:1"],
     ["1:2:3:4:5:6:7::", "1:2:3:4:5:6:7:0"],
-    ["::ffff:1.2.3.4", "::ffff:102:304"],
+    ["::ffff:1.2.3.4", "1.2.3.4"],
+    ["::FFFF:102:304", "1.2.3.4"],
+    ["::1.2.3.4", "::102:304"],
     ["1:2:3:4:5:6:1.2.3.4", "1:2:3:4:5:6:102:304"],
     ["::1.2.3.4:5", null],
     ["1.2.3.4::", null],
@@ -47,6 +49,10 @@ test("CIDR blocks in canonical text", () => {
     ["::/0", "::/0"],
     ["2001:DB8::/33", "2001:db8::/33"],
     ["::1", "::1/128"],
+    ["::ffff:10.0.0.0/104", "10.0.0.0/8"],
+    ["::ffff:192.0.2.1", "192.0.2.1/32"],
+    ["::ffff:0:0/96", "0.0.0.0/0"],
+    ["::ffff:10.0.0.1/104", "suggests 10.0.0.0/8"],
     ["10.0.0.1/8", "suggests 10.0.0.0/8"],
     ["192.0.2.129/25", "suggests 192.0.2.128/25"],
     ["2001:db8:ffff::/33", "suggests 2001:db8:8000::/33"],
@@ -61,5 +67,36 @@ test("CIDR blocks in canonical text", () => {
   for (const [text, expected] of cases) {
     const result = canonicalCidr(text);
     assert.equal(result.kind === "ok" ? result.text : `suggests ${result.suggestion}`, expected, text);
+  }
+});
+
+test("bytes of an address", () => {
+  assert.deepEqual(ipBytes("1.2.3.4"), [1, 2, 3, 4]);
+  assert.deepEqual(ipBytes("::"), new Array(16).fill(0));
+  assert.deepEqual(ipBytes("1:2:3:4:5:6:7:8"), [0, 1, 0, 2, 0, 3, 0, 4, 0, 5, 0, 6, 0, 7, 0, 8]);
+  assert.deepEqual(ipBytes("::ffff:1.2.3.4"), [1, 2, 3, 4]);
+  assert.deepEqual(ipBytes("fe80::1%eth0"), ipBytes("fe80::1"));
+  assert.equal(ipBytes("1:2:3:4:5:6:7:8:9"), null);
+  assert.equal(ipBytes("1.2.3.4::"), null);
+  assert.equal(ipBytes("01.2.3.4"), null, "octal for some readers");
+});
+
+test("what only this machine can reach", () => {
+  for (
+    const host of [
+      "localhost",
+      "localhost.",
+      "app.localhost",
+      "127.0.0.1",
+      "127.9.9.9",
+      "::1",
+      "0:0::1",
+      "::ffff:127.0.0.1",
+    ]
+  ) {
+    assert.ok(isLoopback(host), host);
+  }
+  for (const host of ["localhost.test", "127.example.com", "128.0.0.1", "::", "0.0.0.0", "::2", "127.1"]) {
+    assert.ok(!isLoopback(host), host);
   }
 });

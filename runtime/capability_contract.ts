@@ -1,0 +1,33 @@
+/** The part of the contract that says what a platform can do. Reached through contract.ts. */
+
+/** What differs by platform. A feature asked for without its capability is refused with a clear error. */
+export interface Capabilities {
+  /** `ListenOptions.reusePort` works. */
+  readonly reusePort: boolean;
+  /** `ListenOptions.backlog` is honoured; otherwise the platform's own value is used. */
+  readonly backlog: boolean;
+  readonly unixSockets: boolean;
+  /** `abort` makes the peer see a reset, not an orderly end. */
+  readonly abortSendsReset: boolean;
+  /** `ServerTls.names` selects a certificate by SNI. */
+  readonly serverNames: boolean;
+  /** `System.startWorker` works, and the kernel spreads connections over processes that share a port. */
+  readonly workers: boolean;
+  /** `System.spawn` works (Deno needs --allow-run). */
+  readonly commands: boolean;
+  /** `SpawnOptions.ownGroup` works; not on Windows. */
+  readonly processGroups: boolean;
+  /** Listening sockets can be given to a process that we start: `Listener.descriptor`, `Runtime.hold`. */
+  readonly handover: boolean;
+  /**
+   * A listener on an IPv6 address takes IPv6 only (IPV6_V6ONLY), so that "0.0.0.0" and "::" can have the same port.
+   * Otherwise "::" takes both families, and a second listener on the port is `address_in_use`.
+   */
+  readonly ipv6Only: boolean;
+  /** `Runtime.useEpoll` works. */
+  readonly epoll: boolean;
+  /** Largest chunk `data` is called with, in bytes. */
+  readonly maxChunkBytes: number;
+  /** Each `data` has an array of its own, which nobody uses again: it may be kept instead of copied. */
+  readonly ownChunks: boolean;
+}
