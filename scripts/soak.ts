@@ -1,0 +1,111 @@
+/**
+ * Changes Sluice thousands of times, then serves for minutes while everything changes, and looks at what is left:
+ *
+ *     npm run soak                                    all of it, over both kinds of sockets: half an hour
+ *     npm run soak -- --only load --seconds 60
+ *     npm run soak -- --help
+ *
+ * Nothing may be lost or sent twice, no limit exceeded, and memory, descriptors and processes must stay what they are. Reads
+ * /proc: Linux only. Exit code 1 when something is wrong, 2 for bad arguments.
+ */
+
+import { join } from "node:path";
+import process from "node:process";
+import { parseArgs } from "node:util";
+import { root } from "./support/child.ts";
+import { CHANGES, soakChanges, soakLoad, type SoakOptions } from "./support/soak_scenes.ts";
+
+const HELP = `bun scripts/soak.ts [options]
+
+  --only PART       changes (${
+  Object.entries(CHANGES).map(([name, times]) => `${times} × ${name}`).join(", ")
+}) or load
+  --seconds N       of load over each kind of sockets                       (default: 600)
+  --share N         of the numbers of changes, 0 to 1                       (default: 1)
+  --sockets KIND    native or epoll                                         (default: both, one after the other)
+  --workers N       (default: 1)
+  --seed N          for the order of what happens under load                (default: by chance)
+  --sluice PATH     executable                                              (default: dist/sluice)
+`;
+
+interface Arguments {
+  readonly parts: readonly string[];
+  readonly kinds: readonly SoakOptions["sockets"][];
+  readonly seconds: number;
+  readonly share: number;
+  readonly workers: number;
+  readonly seed: number;
+  readonly program: string;
+}
+
+/** What was asked for, or text to print instead. @throws Error with what is wrong with the arguments */
+function readArguments(args: readonly string[]): Arguments | string {
+  const text = { type: "string" } as const;
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      only: text,
+      seconds: text,
+      share: text,
+      sockets: text,
+      workers: text,
+      seed: text,
+      sluice: text,
+      help: { type: "boolean", short: "h", default: false },
+    },
+  });
+  if (values.help) return HELP;
+  const number = (
+    name: "seconds" | "share" | "workers" | "seed",
+    otherwise: number,
+    least: number,
+    most: number,
+  ) => {
+    const given = Number(values[name] ?? otherwise);
+    if (!(given >= least && given <= most)) throw new Error(`--${name}: use ${least} to ${most}`);
+    return given;
+  };
+  const { only, sockets } = values;
+  if (only !== undefined && only !== "changes" && only !== "load") throw new Error("--only: changes or load");
+  if (sockets !== undefined && sockets !== "native" && sockets !== "epoll") {
+    throw new Error("--sockets: native or epoll");
+  }
+  return {
+    parts: only === undefined ? ["changes", "load"] : [only],
+    kinds: sockets === undefined ? ["native", "epoll"] : [sockets],
+    seconds: number("seconds", 600, 5, 86_400),
+    share: number("share", 1, 0.001, 1),
+    workers: number("workers", 1, 1, 64),
+    seed: number("seed", Math.floor(Math.random() * 2 ** 31), 0, 2 ** 31),
+    program: values.sluice ?? join(root, "dist/sluice"),
+  };
+}
+
+async function soak({ parts, kinds, seconds, share, workers, seed, program }: Arguments): Promise<boolean> {
+  let well = true;
+  for (const sockets of kinds) {
+    for (const part of parts) {
+      const name = `${part}, ${sockets} sockets`;
+      const options = { program, sockets, workers, seed, say: (line: string) => console.log(`   ${line}`) };
+      try {
+        if (part === "changes") await soakChanges(options, share);
+        else await soakLoad(options, seconds);
+        console.log(`ok ${name}`);
+      } catch (error) {
+        well = false;
+        console.log(`FAIL ${name}, seed ${seed}: ${error instanceof Error ? error.message : String(error)}`);
+      }
+    }
+  }
+  return well;
+}
+
+let asked: Arguments | string;
+try {
+  asked = readArguments(process.argv.slice(2));
+} catch (error) {
+  console.error(`soak: ${error instanceof Error ? error.message : String(error)}`);
+  process.exit(2);
+}
+if (typeof asked === "string") console.log(asked);
+else process.exit(await soak(asked) ? 0 : 1);
