@@ -8,6 +8,7 @@
  */
 
 import type { Capabilities } from "./capability_contract.ts";
+import type { CertificateReader } from "./certificate_contract.ts";
 import type { FileSystem, UnixAccess } from "./file_contract.ts";
 import type {
   ChannelEvents,
@@ -23,6 +24,7 @@ import type { Terminal, TerminalEvents } from "./terminal_contract.ts";
 import type { ClientTls, ServerTls, TlsSession } from "./tls_contract.ts";
 
 export type { Capabilities } from "./capability_contract.ts";
+export type { Certificate, CertificateReader, PrivateKey } from "./certificate_contract.ts";
 export type { FileStatus, FileSystem, UnixAccess } from "./file_contract.ts";
 export * from "./process_contract.ts";
 export type { Terminal, TerminalEvents } from "./terminal_contract.ts";
@@ -306,6 +308,7 @@ export interface TextSink {
 
 /** Everything of a process that is neither socket nor clock. */
 export interface System extends FileSystem {
+  readonly certificates: CertificateReader;
   /** Arguments after the program's name. */
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;

@@ -21,6 +21,14 @@ export function ttyModule(): typeof import("node:tty") {
   return process.getBuiltinModule("node:tty");
 }
 
+export function cryptoModule(): typeof import("node:crypto") {
+  return process.getBuiltinModule("node:crypto");
+}
+
+export function tlsModule(): typeof import("node:tls") {
+  return process.getBuiltinModule("node:tls");
+}
+
 export function childProcessModule(): typeof import("node:child_process") {
   return process.getBuiltinModule("node:child_process");
 }

@@ -8,6 +8,7 @@ import { Buffer } from "node:buffer";
 import process from "node:process";
 import { clearImmediate, clearTimeout, setImmediate, setTimeout } from "node:timers";
 import { type Clock, type SignalName, SocketFailure, type System, type Timer } from "./contract.ts";
+import { certificateReader } from "./certificates.ts";
 import { spawnCommand } from "./command_process.ts";
 import { closeInherited, writeInherited } from "./deno_descriptor.ts";
 import { fileSystem } from "./file_system.ts";
@@ -28,6 +29,7 @@ const DESCRIPTOR_PATIENCE_MS = 1_000;
 export function createSystem(): System {
   return {
     ...fileSystem,
+    certificates: certificateReader,
     args: process.argv.slice(2),
     env: process.env,
     pid: process.pid,

@@ -33,7 +33,11 @@ export const CONTROL_REFERENCE: readonly ControlEntry[] = [
     told: "`generation`, `from`",
   },
   { request: "POST /wait", sent: "`for`* (healthy or idle), `upstream`, `timeout_ms`", told: "" },
-  { request: "POST /reload", sent: "", told: "`generation`, `changes`, `ignored`" },
+  {
+    request: "POST /reload",
+    sent: "",
+    told: "`generation`, `changes`, `ignored`, `warnings` where there are some",
+  },
   { request: "POST /restart", sent: "`upstream`, `timeout_ms`", told: "`pids`" },
   { request: "POST /upgrade", sent: "`binary`, `timeout_ms`", told: "`pid`" },
   {

@@ -13,7 +13,7 @@ import { printListen } from "../config/address.ts";
 import type { Config, ListenConfig } from "../config/config.ts";
 import type { StartFailure } from "../control/messages.ts";
 import type { Front } from "../front/front.ts";
-import { readServerTls } from "./files.ts";
+import { readServerTls } from "./tls_files.ts";
 import type { GivenSocket, Sockets } from "./sockets.ts";
 
 /** A TLS handshake of a client not done by then is dropped. */

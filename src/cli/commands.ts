@@ -78,7 +78,7 @@ export const COMMANDS: readonly Command[] = [
     summary: "say what is wrong with a configuration",
     doc:
       "Reads the configuration as serving would and prints every problem, one a line, on standard error. Also " +
-      "tries to read the certificate files. Exits with 0 or 2.",
+      "reads the certificate files and tries whether they belong together. Exits with 0 or 2.",
     configured: true,
     flags: [JSON_FLAG],
   },

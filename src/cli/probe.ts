@@ -1,8 +1,15 @@
 /** Asks an endpoint itself whether it is ready, outside of all that is served. */
 
-import type { Address, ClientTls, Runtime, System } from "../../runtime/contract.ts";
+import {
+  type Address,
+  type ClientTls,
+  type Runtime,
+  type System,
+  SystemError,
+} from "../../runtime/contract.ts";
 import { ask } from "../admin/http_client.ts";
 import type { Probe } from "../control/changes.ts";
+import type { EndpointSettings } from "../upstream/endpoint.ts";
 import { endpointSettings, NOT_SHARED } from "./world.ts";
 
 /** A single look takes no longer, so that one that hangs is not all there is. */
@@ -11,7 +18,14 @@ const LOOK_MS = 5000;
 export function endpointProbe(runtime: Runtime, system: System): Probe {
   return async (upstream, endpoint, healthPath, timeoutMs) => {
     const one = { ...upstream, endpoints: [endpoint] };
-    const [settings] = await endpointSettings(system, one, NOT_SHARED);
+    let settings: EndpointSettings | undefined;
+    try {
+      [settings] = await endpointSettings(system, one, NOT_SHARED);
+    } catch (error) {
+      // A file of upstream_tls that has changed since it was read.
+      if (!(error instanceof SystemError)) throw error;
+      return error.message;
+    }
     if (settings === undefined) return "no such endpoint";
     const { address, tls } = settings.key;
     const patienceMs = Math.min(timeoutMs, LOOK_MS, upstream.connectTimeoutMs);

@@ -6,7 +6,15 @@ import type { Flags } from "../config/layer.ts";
 import { loadConfig, type Loaded, type Rejected } from "../config/load.ts";
 import { envName, flagName } from "../config/option.ts";
 import { type Origin, type Problem, problemAt } from "../config/problem.ts";
-import { pemFault } from "./files.ts";
+import {
+  readTlsFiles,
+  serverTlsPaths,
+  type TlsFinding,
+  type TlsPaths,
+  tlsRefusal,
+  tlsWarnings,
+  upstreamTlsPaths,
+} from "./tls_files.ts";
 
 /**
  * The effective configuration out of flags, environment and the file they name (`-` is standard input).
@@ -37,35 +45,52 @@ export function configPath(system: System, flags: Flags): string {
   return system.env[envName("config")] ?? "";
 }
 
-/** Tries to read the certificate files that the configuration names, and looks into them. */
-export async function checkFiles(system: System, loaded: Loaded): Promise<readonly Problem[]> {
-  const problems: Problem[] = [];
-  for (const [path, file] of filesOf(loaded.config)) {
-    let wrong: string | null;
-    try {
-      wrong = pemFault(await system.readText(file), path.endsWith("key") ? "key" : "certificate");
-    } catch (error) {
-      wrong = `cannot be read: ${reasonOf(error)}`;
-    }
-    if (wrong !== null) problems.push(problemAt(originOf(loaded, path), path, wrong));
-  }
-  return problems;
+/** What `checkFiles` found. */
+export interface FileFindings {
+  readonly problems: readonly Problem[];
+  readonly warnings: readonly Problem[];
 }
 
-/** Option paths and the files they name; each file once. */
-export function filesOf(config: Config): readonly (readonly [path: string, file: string])[] {
-  const found = new Map<string, string>();
-  const add = (path: string, file: string | null | undefined) => {
-    if (file !== null && file !== undefined && !found.has(file)) found.set(file, path);
-  };
-  add("tls.cert", config.tls?.certFile);
-  add("tls.key", config.tls?.keyFile);
-  for (const { name, tls } of config.upstreams) {
-    add(`upstreams.${name}.upstream_tls.ca`, tls.caFile);
-    add(`upstreams.${name}.upstream_tls.cert`, tls.certFile);
-    add(`upstreams.${name}.upstream_tls.key`, tls.keyFile);
+/**
+ * Reads the certificate files that the configuration names, and looks into them.
+ *
+ * @param now wall-clock milliseconds
+ */
+export async function checkFiles(system: System, loaded: Loaded, now: number): Promise<FileFindings> {
+  const findings: { problems: Problem[]; warnings: Problem[] } = { problems: [], warnings: [] };
+  const seen = new Set<string>();
+  for (const [prefix, paths] of tlsPathsOf(loaded.config)) {
+    // Upstreams share the options of the top level: what is wrong with them is told once.
+    const same = JSON.stringify(paths);
+    if (seen.has(same)) continue;
+    seen.add(same);
+    const files = await readTlsFiles(system, paths);
+    const at = ({ option, words }: TlsFinding) =>
+      problemAt(originOf(loaded, prefix + option), prefix + option, words);
+    findings.problems.push(...files.faults.map(at));
+    if (files.faults.length > 0) continue;
+    const refusal = tlsRefusal(system, files);
+    if (refusal !== null) findings.problems.push(at(refusal));
+    findings.warnings.push(...tlsWarnings(files, now).map(at));
   }
-  return [...found].map(([file, path]) => [path, file]);
+  return findings;
+}
+
+/** Beginnings of option paths, and the files that these options name. */
+function tlsPathsOf(config: Config): readonly (readonly [prefix: string, paths: TlsPaths])[] {
+  const server = serverTlsPaths(config);
+  return [
+    ...(server === null ? [] : [["tls.", server] as const]),
+    ...config.upstreams.map((upstream) =>
+      [`upstreams.${upstream.name}.upstream_tls.`, upstreamTlsPaths(upstream)] as const
+    ),
+  ];
+}
+
+/** Files that the configuration names; each once. */
+export function filesOf(config: Config): readonly string[] {
+  const named = tlsPathsOf(config).flatMap(([, { ca, cert, key }]) => [cert, key, ca]);
+  return [...new Set(named.filter((file) => file !== null))];
 }
 
 function originOf(loaded: Loaded, path: string): Origin {

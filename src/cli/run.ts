@@ -14,7 +14,7 @@ import { commandHelp, generalHelp } from "./help.ts";
 import { manualPage } from "./manual_page.ts";
 import { OutputFailure, print, printError, printProblems, printWarnings } from "./output.ts";
 import { readConfig } from "./read_config.ts";
-import { check, showConfig } from "./show_config.ts";
+import { allFindings, check, showConfig } from "./show_config.ts";
 import { isVerb, runVerb } from "./verbs.ts";
 import { formatVersion, versionInfo } from "./version.ts";
 
@@ -85,7 +85,7 @@ async function runCommand(runtime: Runtime, system: System, serve: Serve): Promi
 
 async function configured(runtime: Runtime, system: System, args: Arguments, serve: Serve): Promise<number> {
   const result = await readConfig(system, args.flags);
-  if (args.command === "check") return await check(system, result, args.own.has("json"));
+  if (args.command === "check") return await check(runtime.clock, system, result, args.own.has("json"));
   if (!result.ok) {
     if (result.nothingToServe && args.command === "serve" && args.flags["config"] === undefined) {
       printError(system, INTRODUCTION);
@@ -95,8 +95,15 @@ async function configured(runtime: Runtime, system: System, args: Arguments, ser
     return EXIT.usage;
   }
   if (args.command === "config") return showConfig(system, result, args.own.has("json"));
-  printWarnings(system, result.warnings);
-  return await serve(runtime, system, result.config, { source: rereadable(system, args.flags, result) });
+  const { problems, warnings } = await allFindings(runtime.clock, system, result);
+  printWarnings(system, warnings);
+  if (problems.length > 0) {
+    printProblems(system, problems.map(formatProblem));
+    return EXIT.usage;
+  }
+  return await serve(runtime, system, result.config, {
+    source: rereadable(runtime.clock, system, args.flags, result),
+  });
 }
 
 function help(system: System, args: Arguments): number {

@@ -23,7 +23,7 @@ import type { Endpoint } from "../upstream/endpoint.ts";
 import type { Upstream } from "../upstream/upstream.ts";
 import { bindAll, type OpenListener } from "./bind_listeners.ts";
 import { roomWarning } from "./descriptor_room.ts";
-import { readServerTls } from "./files.ts";
+import { readServerTls } from "./tls_files.ts";
 import { buildWorld, type BuiltWorld, type Sharing } from "./world.ts";
 
 /** How often upstreams that are not in the configuration any more are looked after. */

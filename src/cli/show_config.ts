@@ -1,12 +1,12 @@
 /** `sluice config` and `sluice check`. */
 
-import type { System } from "../../runtime/contract.ts";
+import type { Clock, System } from "../../runtime/contract.ts";
 import type { Loaded, Rejected } from "../config/load.ts";
 import { printYaml } from "../config/print.ts";
 import { formatOrigin, formatProblem, type Origin, type Problem } from "../config/problem.ts";
 import { EXIT, type ExitCode } from "./exit_code.ts";
 import { print, printProblems, printWarnings } from "./output.ts";
-import { checkFiles } from "./read_config.ts";
+import { checkFiles, type FileFindings } from "./read_config.ts";
 
 /** Prints the effective configuration: YAML with comments, or JSON. */
 export function showConfig(system: System, loaded: Loaded, json: boolean): ExitCode {
@@ -16,9 +16,15 @@ export function showConfig(system: System, loaded: Loaded, json: boolean): ExitC
 }
 
 /** Reports every problem; with `json` as one document on standard output. */
-export async function check(system: System, result: Loaded | Rejected, json: boolean): Promise<ExitCode> {
-  const problems = result.ok ? await checkFiles(system, result) : result.problems;
-  const warnings = result.ok ? result.warnings : [];
+export async function check(
+  clock: Clock,
+  system: System,
+  result: Loaded | Rejected,
+  json: boolean,
+): Promise<ExitCode> {
+  const { problems, warnings } = result.ok
+    ? await allFindings(clock, system, result)
+    : { problems: result.problems, warnings: [] };
   if (json) {
     print(system, document({ ok: problems.length === 0, problems, warnings }));
   } else {
@@ -27,6 +33,12 @@ export async function check(system: System, result: Loaded | Rejected, json: boo
     else if (result.ok) print(system, summary(result));
   }
   return problems.length === 0 ? EXIT.done : EXIT.usage;
+}
+
+/** What is wrong with a configuration that could be read, and with the files that it names. */
+export async function allFindings(clock: Clock, system: System, loaded: Loaded): Promise<FileFindings> {
+  const { problems, warnings } = await checkFiles(system, loaded, clock.wall());
+  return { problems, warnings: [...loaded.warnings, ...warnings] };
 }
 
 function summary({ config }: Loaded): string {

@@ -125,7 +125,8 @@ export async function reload(call: VerbCall): Promise<ExitCode> {
     ? "reloaded: nothing has changed"
     : `reloaded (generation ${count(told, "generation")}):`;
   const ignored = lines("ignored").map((line) => `  only at the next start: ${line}`);
-  call.tell(told, [head, ...changes.map((line) => `  ${line}`), ...ignored].join("\n"));
+  const warnings = lines("warnings").map((line) => `  warning: ${line}`);
+  call.tell(told, [head, ...changes.map((line) => `  ${line}`), ...ignored, ...warnings].join("\n"));
   return EXIT.done;
 }
 

@@ -16,7 +16,7 @@ import { HttpDate } from "../time/http_date.ts";
 import type { Endpoint, EndpointSettings } from "../upstream/endpoint.ts";
 import { Upstream, type UpstreamObserver, type UpstreamSettings } from "../upstream/upstream.ts";
 import { clientsWithin, refusedWithin } from "./descriptor_room.ts";
-import { type PemKind, readPem } from "./files.ts";
+import { upstreamTlsPaths, usableTlsFiles } from "./tls_files.ts";
 
 /** Told what happens while the world serves. */
 export interface WorldObserver extends UpstreamObserver {
@@ -180,13 +180,9 @@ export async function endpointSettings(
   sharing: Sharing,
 ): Promise<EndpointSettings[]> {
   const { tls } = upstream;
-  const read = (file: string | null, option: string, kind: PemKind) =>
-    file === null ? null : readPem(system, `upstream_tls.${option} of ${upstream.name}`, file, kind);
-  const [ca, cert, key] = await Promise.all([
-    read(tls.caFile, "ca", "certificate"),
-    read(tls.certFile, "cert", "certificate"),
-    read(tls.keyFile, "key", "key"),
-  ]);
+  const paths = upstreamTlsPaths(upstream);
+  const named = (option: string) => `upstream_tls.${option} of ${upstream.name}`;
+  const { ca, cert, key } = await usableTlsFiles(system, paths, named);
   return upstream.endpoints.map((endpoint) => {
     const clientTls: ClientTls | null = endpoint.scheme === "http" ? null : {
       serverName: tls.serverName ?? (endpoint.address.kind === "tcp" ? endpoint.address.host : "localhost"),

@@ -55,8 +55,10 @@ export const SERVER_OPTIONS = {
     default: null,
     help: "certificate chain for https:// listeners (PEM)",
     doc:
-      "File with the certificate and its chain in PEM format, for all listeners written `https://…`. A reload reads " +
-      "it anew: who connects then gets the new one.",
+      "File with the certificate and its chain in PEM format, for all listeners written `https://…`: the certificate of " +
+      "`tls.key` first, each issuer after what it has signed. A reload reads it anew: who connects then gets the new " +
+      "one. Files that do not fit keep Sluice from starting (exit code 2) and a reload from counting; a certificate that " +
+      "has expired and a chain with a gap are used, with a warning.",
     example: "/etc/sluice/cert.pem",
   },
   "tls.key": {

@@ -243,7 +243,9 @@ export const UPSTREAM_OPTIONS = {
     type: path(),
     default: null,
     help: "client certificate for https:// endpoints (PEM)",
-    doc: "File with a certificate to show to endpoints; needs `upstream_tls.key`.",
+    doc:
+      "File with a certificate to show to endpoints, and its chain, as in `tls.cert`; needs `upstream_tls.key`. A reload " +
+      "reads it anew, for connections that are opened from then on.",
     example: "/etc/sluice/client.pem",
   },
   "upstream_tls.key": {

@@ -26,8 +26,10 @@ export interface ConfigSource {
   readonly loaded: Loaded;
   /** All sources anew. */
   read(): Promise<Loaded | Rejected>;
-  /** Files that it names and that cannot be used. */
-  check(loaded: Loaded): Promise<readonly Problem[]>;
+  /** What is wrong with the files that it names: `problems` keep them from being used, `warnings` do not. */
+  check(
+    loaded: Loaded,
+  ): Promise<{ readonly problems: readonly Problem[]; readonly warnings: readonly Problem[] }>;
   /** Ports that it wants to listen on and that somebody has; null = none. */
   portInUse(before: Config, after: Config): Promise<string | null>;
 }
@@ -94,7 +96,9 @@ export class Changes {
   async #reload(source: ConfigSource): Promise<Outcome<ReloadDone>> {
     const { controller } = this.#parts;
     const read = await source.read();
-    const problems = read.ok ? await source.check(read) : read.problems;
+    const { problems, warnings } = read.ok
+      ? await source.check(read)
+      : { problems: read.problems, warnings: [] };
     if (!read.ok || problems.length > 0) {
       return refuse(
         "invalid",
@@ -131,7 +135,9 @@ export class Changes {
       ...reread.map((name) => `upstream ${name}: the files of upstream_tls`),
     ];
     if (all.length > 0) this.generation++;
-    return { ok: true, generation: this.generation, changes: all, ignored };
+    const told = [...read.warnings, ...warnings].map(formatProblem);
+    const generation = this.generation;
+    return { ok: true, generation, changes: all, ignored, ...(told.length === 0 ? {} : { warnings: told }) };
   }
 
   #withSwapped(config: Config): Config {

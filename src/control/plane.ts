@@ -58,6 +58,8 @@ export interface ReloadDone {
   readonly changes: readonly string[];
   /** What differs but cannot be changed while running, one line each. */
   readonly ignored: readonly string[];
+  /** What is allowed but probably not meant, or will not work for long, one line each. Left out when there is none. */
+  readonly warnings?: readonly string[];
 }
 
 export interface ControlPlane {

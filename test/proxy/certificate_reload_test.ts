@@ -68,7 +68,7 @@ test("reload: a renewed certificate is used, a broken one changes nothing", asyn
   let made: SluicePlane | null = null;
   const ready = Promise.withResolvers<number>();
   const ended = serve(runtime, system, loaded.config, {
-    source: rereadable(system, flags, loaded),
+    source: rereadable(runtime.clock, system, flags, loaded),
     onPlane: (plane) => (made = plane),
     onReady: ([address]) => ready.resolve(address?.kind === "tcp" ? address.port : 0),
   });

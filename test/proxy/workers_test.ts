@@ -206,8 +206,11 @@ test("workers: what keeps them from starting is said once, with the exit code", 
     writeFileSync(folder.file("key.pem"), "");
     const tls = ["--listen", "https://127.0.0.1:0", "--tls-key", "key.pem", "--tls-cert", "none.pem"];
     const [unreadable, socket] = await Promise.all([run(...tls), run("--listen", "unix:/tmp/never")]);
-    assert.equal(unreadable.code, 1, unreadable.stderr);
-    assert.match(unreadable.stderr, /^sluice: [^\n]*none\.pem[^\n]*\n$/);
+    assert.equal(unreadable.code, 2, unreadable.stderr);
+    assert.match(
+      unreadable.stderr,
+      /^--tls-cert: cannot be read: [^\n]*none\.pem[^\n]*\n--tls-key: has no private key in PEM format\n$/,
+    );
     assert.equal(socket.code, 2, socket.stderr);
     assert.match(socket.stderr, /workers: more than one cannot share a Unix socket/);
   } finally {

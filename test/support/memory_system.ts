@@ -13,6 +13,7 @@ import {
   type TerminalEvents,
   type TextSink,
 } from "../../runtime/contract.ts";
+import { certificateReader } from "../../runtime/certificates.ts";
 import { MemoryCommand } from "./memory_command.ts";
 
 /** Thrown by `MemorySystem.exit`. */
@@ -127,6 +128,7 @@ export class MemorySink implements TextSink {
 }
 
 export class MemorySystem implements System {
+  readonly certificates = certificateReader;
   args: readonly string[];
   env: Readonly<Record<string, string | undefined>>;
   readonly pid: number;

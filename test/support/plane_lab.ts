@@ -113,7 +113,7 @@ export class PlaneLab {
     const loaded = await readConfig(lab.system, FLAGS);
     assert.ok(loaded.ok, loaded.ok ? "" : loaded.problems.map(formatProblem).join("\n"));
     lab.ended = serve(lab.runtime, lab.system, loaded.config, {
-      source: rereadable(lab.system, FLAGS, loaded),
+      source: rereadable(lab.runtime.clock, lab.system, FLAGS, loaded),
       onPlane: (plane) => (lab.plane = plane),
       onReady: (listeners) => {
         lab.ports = listeners.map((address) => address.kind === "tcp" ? address.port : 0);

@@ -4,7 +4,12 @@ import { SystemError } from "../../../runtime/contract.ts";
 import { run, type Serve } from "../../../src/cli/run.ts";
 import type { Config } from "../../../src/config/config.ts";
 import { createMemoryRuntime } from "../../support/memory_runtime.ts";
-import { localhostCertificate, testAuthority } from "../../support/certificates.ts";
+import {
+  expiredCertificate,
+  localhostCertificate,
+  testAuthority,
+  wildcardCertificate,
+} from "../../support/certificates.ts";
 import { MemorySystem, type MemorySystemOptions } from "../../support/memory_system.ts";
 
 interface Outcome {
@@ -133,6 +138,34 @@ test("check reads certificate files", async () => {
       "--upstream-tls-ca: has no certificate in PEM format\n",
   );
   assert.equal((await sluice(args, { files: { c: cert, k: key, ca: testAuthority } })).code, 0);
+});
+
+test("a start with certificate files that do not fit serves nothing, and says what check says", async () => {
+  const args = ["--to", "https://h", "--listen", "https://:1", "--tls-cert", "c", "--tls-key", "k"];
+  const { cert, key } = localhostCertificate;
+  const other = { files: { c: cert, k: wildcardCertificate.key } };
+  const wrong = await sluice(args, other);
+  assert.equal(wrong.stderr, "--tls-key: is not the key of the certificate (CN=localhost)\n");
+  assert.equal(wrong.served, null);
+  const checked = await sluice(["check", ...args], other);
+  assert.deepEqual([wrong.code, checked.code, checked.stderr], [2, 2, wrong.stderr]);
+  const upstream = [...args, "--upstream-tls-cert", "c", "--upstream-tls-key", "u"];
+  const two = await sluice(upstream, { files: { c: cert, k: key, u: wildcardCertificate.key } });
+  assert.match(two.stderr, /\n--upstream-tls-key: is not the key of the certificate \(CN=localhost\)\n$/);
+  assert.equal(two.code, 2);
+});
+
+test("a certificate that is not valid now is served, with a warning", async () => {
+  const args = ["--to", "3000", "--listen", "https://:1", "--tls-cert", "c", "--tls-key", "k"];
+  const { cert, key } = expiredCertificate;
+  const outcome = await sluice(args, { files: { c: cert, k: key } });
+  // The clock of the test stands in 1994.
+  assert.equal(
+    outcome.stderr,
+    "warning: --tls-cert: is not valid before 2024-01-01T00:00:00.000Z (CN=expired)\n",
+  );
+  assert.equal(outcome.code, 0);
+  assert.ok(outcome.served !== null);
 });
 
 test("a flood of problems is cut", async () => {
