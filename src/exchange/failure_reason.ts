@@ -80,6 +80,7 @@ export function faultReason(fault: Fault): ReasonCode {
     case "bad_framing":
     case "bad_chunk":
     case "incomplete_message":
+    case "method_too_long":
       return "http_request_error";
     case "chunk_extension_too_large":
     case "body_too_large":

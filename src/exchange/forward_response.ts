@@ -15,7 +15,7 @@ const HOP_MASK = (1 << Field.connection) | (1 << Field.contentLength) | (1 << Fi
  * Builds the field lines of a final response.
  *
  * @param kind framing of the body that was received. "length" keeps the Content-Length in its place: the
- *   codec accepts only the one form we would write. "none" keeps it too, it then describes what another
+ *   codec has made it the one form we would write. "none" keeps it too, it then describes what another
  *   method or a condition would have given (RFC 9110 §8.6), except for 204
  * @param date value for Date when the origin sent none (RFC 9110 §6.6.1)
  * @param trailers the trailer section will be forwarded, so its announcement is

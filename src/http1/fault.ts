@@ -17,6 +17,7 @@ export type FaultCode =
   | "bad_framing"
   | "bad_chunk"
   | "chunk_extension_too_large"
+  | "method_too_long"
   | "target_too_long"
   | "head_too_large"
   | "too_many_fields"
@@ -44,6 +45,7 @@ const STATUS = {
   bad_framing: 400,
   bad_chunk: 400,
   chunk_extension_too_large: 413,
+  method_too_long: 501,
   target_too_long: 414,
   head_too_large: 431,
   too_many_fields: 431,
@@ -69,6 +71,7 @@ export const FAULTS = Object.freeze({
   headTooLarge: fault("head_too_large", "The head of the message is too large."),
   // Request line
   method: fault("bad_request", "The method is not a token followed by one space."),
+  methodTooLong: fault("method_too_long", "The method is too long."),
   target: fault("bad_request", "The request target is missing or holds a character that is not allowed."),
   targetTooLong: fault("target_too_long", "The request target is too long."),
   version: fault("bad_request", "The request line does not end in an HTTP version."),

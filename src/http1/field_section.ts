@@ -50,6 +50,12 @@ export class FieldSection {
     this.known = known;
     this.repeated = repeated;
   }
+
+  /** Lets the value of the field at `entry` of the table begin later. Only before anybody has been told of it. */
+  cutValue(entry: number, valueStart: number): void {
+    // The cast: nobody else writes to the table, and nobody has read this entry.
+    (this.table as number[])[entry + 2] = valueStart;
+  }
 }
 
 /** Of messages without field lines. */

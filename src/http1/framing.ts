@@ -13,8 +13,8 @@ import { equalsIgnoringCase, isToken, trimOws } from "./text.ts";
 export type BodyKind = "none" | "length" | "chunked" | "close";
 
 const LENGTH_OR_CODING = (1 << Field.contentLength) | (1 << Field.transferEncoding);
-/** 16 digits hold every number up to 2^53 - 1. */
-const MAX_LENGTH_DIGITS = 16;
+/** 20 digits hold every number of 64 bits, also when it is padded with zeros. */
+const MAX_LENGTH_DIGITS = 20;
 const CHUNKED = "chunked";
 const IDENTITY = "identity";
 
@@ -23,7 +23,7 @@ const IDENTITY = "identity";
  *
  * @returns the framing ("none", "length" or "chunked"; never "close", RFC 9112 §6.3 rule 6), or a
  *   fault. Refused although the RFC would allow to repair it: both length and coding (§6.1, §11.2),
- *   equal repeated lengths (§6.3 rule 5), leading zeros in a length (octal to some readers).
+ *   equal repeated lengths (§6.3 rule 5).
  *   Nothing is allocated; one mask test when neither field is present.
  */
 export function requestFraming(head: Head): BodyKind | Fault {
@@ -82,7 +82,10 @@ function lengthFraming(head: Head): BodyKind | Fault {
 const LENGTH_MALFORMED = -1;
 const LENGTH_TOO_LARGE = -2;
 
-/** Value of the first Content-Length line: 0 to 2^53 - 1, or one of the negative constants. */
+/**
+ * Value of the first Content-Length line: 0 to 2^53 - 1, or one of the negative constants. Leading zeros are legal
+ * (1*DIGIT), and octal to some readers: they are cut off the value, so that nobody behind us sees them.
+ */
 function contentLength(head: Head): number {
   const at = head.first(Field.contentLength) * TABLE_STRIDE;
   const text = head.text;
@@ -95,7 +98,11 @@ function contentLength(head: Head): number {
     if (code < DIGIT_0 || code > DIGIT_9) return LENGTH_MALFORMED;
     length = length * 10 + (code - DIGIT_0);
   }
-  if (to - from > 1 && text.charCodeAt(from) === DIGIT_0) return LENGTH_MALFORMED;
+  if (to - from > 1 && text.charCodeAt(from) === DIGIT_0 && to - from <= MAX_LENGTH_DIGITS) {
+    let digits = from + 1;
+    while (digits < to - 1 && text.charCodeAt(digits) === DIGIT_0) digits++;
+    head.section.cutValue(at, digits);
+  }
   if (to - from > MAX_LENGTH_DIGITS || length > Number.MAX_SAFE_INTEGER) return LENGTH_TOO_LARGE;
   return length;
 }

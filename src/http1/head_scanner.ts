@@ -235,6 +235,7 @@ export class HeadScanner {
     if (p === end) return -1;
     if (bytes[p] !== SP || p === from) return this.#fail(lineFault(bytes, p, end, FAULTS.method), p);
     this.#methodEnd = p - from;
+    if (p - from > limits.maxMethodBytes) return this.#fail(FAULTS.methodTooLong, p);
     const targetStart = ++p;
     while (p < end && TARGET[bytes[p] as number] === 1) p++;
     if (p === end) return -1;

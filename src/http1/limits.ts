@@ -3,6 +3,8 @@
 export interface Http1Limits {
   /** Start line, field lines and both empty lines around them, in bytes. */
   readonly maxHeadBytes: number;
+  /** Method of a request, in bytes. No registered one has more than 20. */
+  readonly maxMethodBytes: number;
   /** Request target, in bytes. */
   readonly maxTargetBytes: number;
   /** Field lines of a header section, and again of a trailer section. */
@@ -28,6 +30,7 @@ export interface Http1Limits {
  */
 export const DEFAULT_LIMITS: Http1Limits = Object.freeze({
   maxHeadBytes: 32_768,
+  maxMethodBytes: 64,
   maxTargetBytes: 8_192,
   maxFields: 100,
   maxEmptyLines: 2,

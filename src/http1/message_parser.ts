@@ -1,7 +1,7 @@
 /** One direction of an HTTP/1 connection: bytes in, messages out. No sockets, no clocks, no callbacks. */
 
 import { ByteBuffer } from "../bytes/byte_buffer.ts";
-import { CR, LF, TOKEN } from "../bytes/character.ts";
+import { CR, LF, SP, TOKEN } from "../bytes/character.ts";
 import { ChunkedDecoder } from "./chunked_decoder.ts";
 import type { Fault } from "./fault.ts";
 import { FAULTS } from "./fault.ts";
@@ -262,7 +262,7 @@ export class MessageParser {
       const lineFeed = bytes.indexOf(LF, scanner.faultAt);
       if (lineFeed >= 0 && lineFeed < end) return this.#fail(scanner.fault);
     }
-    if (available >= maxBytes) return this.#fail(tooLarge(kind, scanner.at));
+    if (available >= maxBytes) return this.#fail(this.#tooLarge(kind, scanner.at, bytes, base));
     if (available === 0 && this.#at === this.#to) return this.#absorbed();
     return this.#nextPiece(kind, maxBytes, false);
   }
@@ -306,9 +306,18 @@ export class MessageParser {
       }
       if (result === "fault" && scanner.fault !== null) return this.#fail(scanner.fault);
     }
-    if (length >= maxBytes) return this.#fail(tooLarge(kind, scanner.at));
+    if (length >= maxBytes) return this.#fail(this.#tooLarge(kind, scanner.at, bytes, base));
     if (stored.length === 0) this.#stored = null;
     return this.#absorbed();
+  }
+
+  /** What to call a section that has reached its limit. */
+  #tooLarge(kind: SectionKind, scannedBytes: number, bytes: Uint8Array, base: number): Fault {
+    if (kind === "trailers") return FAULTS.trailersTooLarge;
+    if (kind === "response" || scannedBytes > 0) return FAULTS.headTooLarge;
+    const space = bytes.indexOf(SP, base);
+    const tooLong = space < 0 || space > base + this.#limits.maxMethodBytes;
+    return tooLong ? FAULTS.methodTooLong : FAULTS.targetTooLong;
   }
 
   /** Ends a section of `sectionBytes` at the front of `stored`; borrowed bytes behind it go back. */
@@ -460,7 +469,3 @@ function lastLineEnd(bytes: Uint8Array, from: number, to: number): number {
 }
 
 /** A head whose first line alone is too long has a target that is, whatever its exact limit. */
-function tooLarge(kind: SectionKind, scannedBytes: number): Fault {
-  if (kind === "trailers") return FAULTS.trailersTooLarge;
-  return kind === "request" && scannedBytes === 0 ? FAULTS.targetTooLong : FAULTS.headTooLarge;
-}

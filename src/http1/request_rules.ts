@@ -57,7 +57,7 @@ function hostFault(head: Head): Fault | null {
 function isContentless(head: Head): boolean {
   if (head.has(Field.transferEncoding)) return false;
   if (!head.has(Field.contentLength)) return true;
-  return head.method === "TRACE" && head.joined(Field.contentLength) === "0";
+  return head.method === "TRACE" && /^0{1,20}$/.test(head.joined(Field.contentLength) ?? "");
 }
 
 function rareFault(head: Head): Fault | null {

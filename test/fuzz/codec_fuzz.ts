@@ -31,6 +31,7 @@ import type { Vector } from "../vectors/vector.ts";
 /** Small limits are reached more often than large ones. */
 const SMALL_LIMITS: Http1Limits = {
   maxHeadBytes: 200,
+  maxMethodBytes: 8,
   maxTargetBytes: 20,
   maxFields: 4,
   maxEmptyLines: 1,
@@ -87,6 +88,7 @@ const FRAGMENTS = [
   "Host: b\r\n",
   "Content-Length: 5\r\n",
   "Content-Length: 0\r\n",
+  "Content-Length: 0005\r\n",
   "Transfer-Encoding: chunked\r\n",
   "Transfer-Encoding: gzip, chunked\r\n",
   "Connection: close\r\n",
@@ -291,6 +293,7 @@ function compareForwarded(
     ...DEFAULT_LIMITS,
     maxFields: 200,
     maxHeadBytes: 65_536,
+    maxMethodBytes: 65_536,
     maxTargetBytes: 65_536,
   });
   parser.feed(out);

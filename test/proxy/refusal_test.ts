@@ -36,6 +36,9 @@ const HEADS: readonly Refusal[] = [
   bad("NUL in a value", message(["GET / HTTP/1.1", H, "X: \0"])),
   bad("obs-text in Host", message(["GET / HTTP/1.1", "Host: \xa0a"])),
   bad("obs-text in Connection", message(["GET / HTTP/1.1", H, "Connection: close\xa0"])),
+  bad("method of 65 bytes", message(["M".repeat(65) + " / HTTP/1.1", H]), 501),
+  bad("method of 20,000 bytes", message(["M".repeat(20_000) + " / HTTP/1.1", H]), 501),
+  bad("method that never ends", "M".repeat(40_000), 501),
   bad("method that is no token", message(["G(T / HTTP/1.1", H])),
   bad("two spaces", message(["GET  / HTTP/1.1", H])),
   bad("no version", message(["GET /", H])),
@@ -81,7 +84,7 @@ const FRAMINGS: readonly Refusal[] = [
   bad("list of lengths", message(["POST / HTTP/1.1", H, "Content-Length: 5, 5"], "abcde")),
   bad("length with a sign", message(["POST / HTTP/1.1", H, "Content-Length: +5"], "abcde")),
   bad("length with letters", message(["POST / HTTP/1.1", H, "Content-Length: 0x5"], "abcde")),
-  bad("length with leading zeros", message(["POST / HTTP/1.1", H, "Content-Length: 010"], "abcdefgh")),
+  bad("length of hexadecimal digits", message(["POST / HTTP/1.1", H, "Content-Length: 0x8"], "abcdefgh")),
   bad("empty length", message(["POST / HTTP/1.1", H, "Content-Length:"])),
   bad(
     "length that no number holds",

@@ -17,6 +17,8 @@ test("a body with a length goes up with that length, whatever the method", () =>
       const answer = await client.ask(message([`${method} / HTTP/1.1`, H, "Content-Length: 3"], "abc"));
       assert.equal(answer.text, `${method} 3 abc`);
     }
+    const padded = await client.ask(message(["POST / HTTP/1.1", H, "Content-Length: 0003"], "abc"));
+    assert.equal(padded.text, "POST 3 abc", "written as we would write it");
     const head = await client.ask(message(["HEAD / HTTP/1.1", H, "Content-Length: 3"], "abc"));
     assert.equal(head.field("Content-Length"), "10");
     assert.equal((await client.ask(message(["POST / HTTP/1.1", H, "Content-Length: 0"]))).text, "POST 0 ");

@@ -29,6 +29,23 @@ const CASES: readonly Case[] = [
     body: "abc",
     fields: ["Content-Length: 3"],
   },
+  {
+    name: "length with leading zeros",
+    response: ["HTTP/1.1 200 OK", "Content-Length: 003"],
+    body: "abc",
+    fields: ["Content-Length: 3"],
+  },
+  {
+    name: "HEAD, length with leading zeros",
+    method: "HEAD",
+    response: ["HTTP/1.1 200 OK", "Content-Length: 0000"],
+    fields: ["Content-Length: 0"],
+  },
+  {
+    name: "304, length with leading zeros",
+    response: ["HTTP/1.1 304 NM", "Content-Length:0999"],
+    fields: ["Content-Length: 999"],
+  },
   { name: "length 0", response: ["HTTP/1.1 200 OK", "Content-Length: 0"], fields: ["Content-Length: 0"] },
   {
     name: "chunked",

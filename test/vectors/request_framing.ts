@@ -120,10 +120,25 @@ export const REQUEST_FRAMING: readonly Vector[] = [
   length(" 5\x00", "valueCharacter"),
   length(" 5\x0b", "valueCharacter"),
   // Leading zeros are legal, and octal to some. http-garden server bug 32.
-  length(" 010", "lengthValue"),
-  length(" 00", "lengthValue"),
-  length(" 05", "lengthValue"),
-  length(" 0000000000000000000000005", "lengthValue"),
+  ...[["010", 10], ["00", 0], ["05", 5], ["00000000000000000007", 7]].map(([value, bytes]) =>
+    post(
+      `length ${value}`,
+      `A: b\r\nContent-Length:  ${value}\t\r\n`,
+      "0123456789".slice(0, Number(bytes)),
+      [
+        `head POST / HTTP/1.1 | length ${bytes}`,
+        "field Host: a",
+        "field A: b",
+        `field Content-Length: ${bytes}`,
+        ...(bytes === 0 ? [] : [`content ${"0123456789".slice(0, Number(bytes))}`]),
+        "end",
+      ],
+    )
+  ),
+  length(" 000000000000000000007", "lengthTooLarge"),
+  length(" 0x7", "lengthValue"),
+  length(" 0-7", "lengthValue"),
+  length(" 00 07", "lengthValue"),
   // Numbers are exact up to 2^53 - 1.
   post("largest length", "Content-Length: 9007199254740991\r\n", "x", [
     "head POST / HTTP/1.1 | length 9007199254740991",
@@ -250,6 +265,14 @@ export const REQUEST_FRAMING: readonly Vector[] = [
     "head TRACE / HTTP/1.1 | none",
     "end",
   ]),
+  request(
+    "TRACE that says so with leading zeros",
+    lines("TRACE / HTTP/1.1", "Host: a", "Content-Length: 00", ""),
+    [
+      "head TRACE / HTTP/1.1 | length 0",
+      "end",
+    ],
+  ),
   request("TRACE that says so", lines("TRACE / HTTP/1.1", "Host: a", "Content-Length: 0", ""), [
     "head TRACE / HTTP/1.1 | length 0",
     "end",

@@ -82,9 +82,16 @@ export const REQUEST_LINE: readonly Vector[] = [
   refused("CR inside the method", "GE\rT / HTTP/1.1", "bareCr"),
 
   // RFC 9110 §9.1: the method is a token, case matters, and any token may be a method.
+  accepted("method of 64 bytes", `${"M".repeat(64)} / HTTP/1.1`),
+  refused("method of 65 bytes", `${"M".repeat(65)} / HTTP/1.1`, "methodTooLong"),
+  refused("method of 20,000 bytes", `${"M".repeat(20_000)} / HTTP/1.1`, "methodTooLong"),
+  request("method longer than the head may be", "M".repeat(40_000), ["fault methodTooLong"]),
+  request("small limit, method too long by one", "GETS / HTTP/1.1" + REST, ["fault methodTooLong"], {
+    limits: { maxMethodBytes: 3 },
+  }),
+  request("small limit, longest method", "GET / HTTP/1.1" + REST, GET, { limits: { maxMethodBytes: 3 } }),
   accepted("lower-case method is another method", "get / HTTP/1.1"),
   accepted("method with every kind of tchar", "M!#$%&'*+-.^_`|~09azAZ / HTTP/1.1"),
-  accepted("long method", "M".repeat(300) + " / HTTP/1.1"),
   ...["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "GETX", "PUSH", "HEAT", "PATCX", "DELETX"]
     .map(
       (method) => accepted(`method ${method}`, `${method} / HTTP/1.1`),

@@ -175,7 +175,7 @@ export const RESPONSES: readonly Vector[] = [
     "head HTTP/1.1 205 Reset Content | length 0",
     "end",
   ]),
-  ...["-1", "+5", "5, 5", "5,6", "", "0x5", "5 5", "05", "5;"].map((value) =>
+  ...["-1", "+5", "5, 5", "5,6", "", "0x5", "5 5", "0 5", "5;"].map((value) =>
     response(
       `length ${JSON.stringify(value)}`,
       lines("HTTP/1.1 200 OK", `Content-Length: ${value}`, "") + "hello",
@@ -190,6 +190,23 @@ export const RESPONSES: readonly Vector[] = [
   response("invalid length in a 304", lines("HTTP/1.1 304 x", "Content-Length: x", ""), [
     "fault lengthValue",
   ]),
+  response(
+    "length with leading zeros",
+    lines("HTTP/1.1 200 OK", "Content-Length: 00000000000000000005", "") + "hello",
+    [
+      "head HTTP/1.1 200 OK | length 5",
+      "field Content-Length: 5",
+      "content hello",
+      "end",
+    ],
+  ),
+  response(
+    "length of more digits than are read",
+    lines("HTTP/1.1 200 OK", "Content-Length: 000000000000000000005", ""),
+    [
+      "fault lengthTooLarge",
+    ],
+  ),
   response("length too large", lines("HTTP/1.1 200 OK", "Content-Length: 9007199254740992", ""), [
     "fault lengthTooLarge",
   ]),
