@@ -13,7 +13,7 @@ import { expectsContinue } from "../http1/request_rules.ts";
 /** Fields of the hop, and those we write ourselves (RFC 9110 §7.6.1). */
 const HOP_MASK = (1 << Field.connection) | (1 << Field.contentLength) | (1 << Field.transferEncoding) |
   (1 << Field.keepAlive) | (1 << Field.proxyConnection) | (1 << Field.te) | (1 << Field.trailer) |
-  (1 << Field.upgrade) | (1 << Field.expect) | (1 << Field.http2Settings) | (1 << Field.proxyAuthorization);
+  (1 << Field.upgrade) | (1 << Field.expect) | (1 << Field.neverForwarded) | (1 << Field.proxyAuthorization);
 
 /** Where a request came from, as a stranger claims it. */
 const ORIGIN_MASK = (1 << Field.forwarded) | (1 << Field.xForwardedFor) | (1 << Field.xForwardedProto) |

@@ -6,6 +6,8 @@ import { encodeLatin1 } from "../bytes/latin1.ts";
 /**
  * Ids of known fields, 1 to 30 so that a set of them is an int32 mask (`1 << id`). 0 is any other
  * name. `xForwardedOther` is any other name beginning with "x-forwarded-", and "x-real-ip".
+ * `neverForwarded` is "http2-settings", which offers the client's own hop a protocol that we do not speak, and "proxy",
+ * which CGI hands to programs as HTTP_PROXY: they would take it for their own setting (CVE-2016-5385, httpoxy).
  * `underscored` is an unknown name with an underscore: recipients that map "_" and "-" to one
  * character (CGI, WSGI) would take `Content_Length` for another field.
  */
@@ -30,7 +32,7 @@ export const Field = {
   maxForwards: 17,
   proxyAuthorization: 18,
   proxyAuthenticate: 19,
-  http2Settings: 20,
+  neverForwarded: 20,
   date: 21,
   idempotencyKey: 22,
   secWebSocketKey: 23,
@@ -65,7 +67,7 @@ export const FIELD_NAMES: readonly string[] = [
   "max-forwards",
   "proxy-authorization",
   "proxy-authenticate",
-  "http2-settings",
+  "",
   "date",
   "idempotency-key",
   "sec-websocket-key",
@@ -80,6 +82,7 @@ export const FIELD_NAMES: readonly string[] = [
 
 const FORWARDED_PREFIX = "x-forwarded-";
 const REAL_IP = "x-real-ip";
+const NEVER_FORWARDED = ["http2-settings", "proxy"];
 
 /** Slots of the perfect hash; a unit test proves that no two names share one. */
 export const SLOT_COUNT = 128;
@@ -112,6 +115,7 @@ FIELD_NAMES.forEach((name, id) => {
   if (name !== "") enter(name, id);
 });
 enter(REAL_IP, Field.xForwardedOther);
+for (const name of NEVER_FORWARDED) enter(name, Field.neverForwarded);
 
 const PREFIX_BYTES = bytesOf(FORWARDED_PREFIX);
 const LETTER_X = 0x78;

@@ -86,6 +86,34 @@ test("the order of repeated fields, and bytes above 0x7F, survive both ways", ()
     ]);
   }));
 
+test("Proxy is never forwarded to an endpoint: CGI programs would take it for HTTP_PROXY", () =>
+  withLab("trusted_proxies: [127.0.0.1]", async ({ begin }) => {
+    const { client, peer } = await begin(
+      message(
+        [
+          "POST / HTTP/1.1",
+          "Host: a",
+          "Proxy: http://evil/",
+          "pROXY:x",
+          "Proxy-Status: kept",
+          "Transfer-Encoding: chunked",
+          "Trailer: Proxy",
+        ],
+        "1\r\nx\r\n0\r\nProxy: http://evil/\r\n\r\n",
+      ),
+    );
+    const request = await peer.readRequest();
+    assert.equal(request.text, "x");
+    assert.doesNotMatch(peer.transcript, /^proxy:|evil/im);
+    assert.equal(request.field("Proxy-Status"), "kept");
+    await peer.send(message(["HTTP/1.1 200 OK", "Proxy: x", "Content-Length: 0"]));
+    assert.equal(
+      (await client.readResponse()).field("Proxy"),
+      "x",
+      "of a response nothing is known to take it",
+    );
+  }));
+
 test("path and query are never changed", () =>
   withLab("", async ({ origin, connect }) => {
     origin.auto((request) => request.target);

@@ -17,7 +17,7 @@ test("ids fit an int32 mask and name each field once", () => {
 });
 
 test("no two names share a slot of the hash", () => {
-  const names = [...FIELD_NAMES.filter((name) => name !== ""), "x-real-ip"];
+  const names = [...FIELD_NAMES.filter((name) => name !== ""), "x-real-ip", "http2-settings", "proxy"];
   const slots = names.map((name) =>
     slotOf(name.length, name.charCodeAt(0), name.charCodeAt(name.length - 1))
   );
@@ -49,7 +49,7 @@ test("a name that differs in one character is another", () => {
 });
 
 test("case folding does not confuse other characters with letters or the hyphen", () => {
-  assert.equal(idOf("HTTP2-SETTINGS"), Field.http2Settings);
+  assert.equal(idOf("HTTP2-SETTINGS"), Field.neverForwarded);
   assert.equal(idOf("content_length"), Field.underscored);
 });
 
@@ -59,6 +59,11 @@ test("families of names", () => {
   assert.equal(idOf("x-forwarded-"), Field.xForwardedOther);
   assert.equal(idOf("X-Forwarded-A_B"), Field.xForwardedOther);
   assert.equal(idOf("X-Real-IP"), Field.xForwardedOther);
+  assert.equal(idOf("Proxy"), Field.neverForwarded);
+  assert.equal(idOf("PROXY"), Field.neverForwarded);
+  assert.equal(idOf("Prox"), Field.other);
+  assert.equal(idOf("Proxy2"), Field.other);
+  assert.equal(idOf("Pr0xy"), Field.other);
   assert.equal(idOf("x-forwarded"), Field.other);
   assert.equal(idOf("x-forwardedfor"), Field.other);
   assert.equal(idOf("X_Forwarded_For"), Field.underscored);
