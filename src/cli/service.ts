@@ -61,8 +61,6 @@ export class Service {
   #prepared: Prepared | null = null;
   #retired: readonly Retired[] = [];
   #retiredTimer: Timer | null = null;
-  /** Endpoints being drained, and what calls it off. */
-  readonly #drains = new Map<Endpoint, () => void>();
 
   private constructor(
     runtime: Runtime,
@@ -164,15 +162,15 @@ export class Service {
     if (found === null) return;
     const { upstream, endpoint } = found;
     upstream.withdraw(endpoint);
-    this.#drains.get(endpoint)?.();
-    this.#drains.set(endpoint, this.front.drainEndpoints([endpoint], windowMs));
+    // The newer window counts.
+    this.front.keepEndpoint(endpoint);
+    this.front.drainEndpoints([endpoint], windowMs);
   }
 
   undrain(name: EndpointName): void {
     const found = this.find(name);
     if (found === null) return;
-    this.#drains.get(found.endpoint)?.();
-    this.#drains.delete(found.endpoint);
+    this.front.keepEndpoint(found.endpoint);
     found.upstream.restore(found.endpoint);
   }
 
@@ -269,7 +267,10 @@ export class Service {
     this.front.use(built.world);
     const dropped = built.apply();
     if (dropped.length > 0) this.front.drainEndpoints(dropped, drainMs);
-    this.#forgetDrains();
+    for (const { endpoints } of built.upstreams) {
+      // One that came back while it was drained serves new requests: they are not cut with what it had before.
+      for (const endpoint of endpoints) if (endpoint.enabled) this.front.keepEndpoint(endpoint);
+    }
     const gone = before.upstreams.filter((upstream) => !built.upstreams.includes(upstream));
     this.#retire(gone, drainMs);
     this.watcher.counters.keepOnly(config.upstreams, config.routes);
@@ -277,15 +278,13 @@ export class Service {
     await Promise.all(unused.map(({ listener }) => this.front.unbind(listener)));
   }
 
-  #forgetDrains(): void {
-    const all = new Set(this.upstreams.flatMap(({ endpoints }) => endpoints));
-    for (const endpoint of this.#drains.keys()) if (!all.has(endpoint)) this.#drains.delete(endpoint);
-  }
-
   /** No route leads to them any more: they end when nobody waits and nothing is in flight, or when time is up. */
   #retire(upstreams: readonly Upstream[], drainMs: number): void {
     const until = this.#runtime.clock.now() + drainMs;
-    for (const upstream of upstreams) upstream.resume();
+    for (const upstream of upstreams) {
+      upstream.resume();
+      this.front.drainEndpoints(upstream.endpoints, drainMs);
+    }
     this.#retired = [...this.#retired, ...upstreams.map((upstream) => ({ upstream, until }))];
     this.#checkRetired();
   }
@@ -300,7 +299,11 @@ export class Service {
     this.#retired = this.#retired.filter((each) => !over.includes(each));
     for (const { upstream } of over) {
       upstream.stop();
-      this.front.drainEndpoints(upstream.endpoints, 0);
+      // Nothing is left of it, or time is up this very moment.
+      this.#turn.begin();
+      this.front.cut(new Set(upstream.endpoints));
+      this.#turn.end();
+      for (const endpoint of upstream.endpoints) this.front.keepEndpoint(endpoint);
     }
     if (this.#retired.length === 0) return;
     this.#retiredTimer = this.#runtime.clock.setTimer(RETIRED_CHECK_MS, () => this.#checkRetired(), true);
@@ -317,7 +320,6 @@ export class Service {
   async close(): Promise<void> {
     await this.front.abortAll();
     this.#retiredTimer?.cancel();
-    for (const cancel of this.#drains.values()) cancel();
     for (const upstream of [...this.upstreams, ...this.#retired.map(({ upstream }) => upstream)]) {
       upstream.stop();
     }

@@ -38,6 +38,14 @@ export class Farewell {
     this.#tunnels.length = 0;
   }
 
+  /** These are not told. */
+  spare(tunnels: readonly Tunnel[]): void {
+    for (const tunnel of tunnels) {
+      const at = this.#tunnels.indexOf(tunnel);
+      if (at >= 0) this.#tunnels.splice(at, 1);
+    }
+  }
+
   #tell(): void {
     this.#turn.begin();
     const due = Math.floor((this.#turn.now - this.#beganAt) / this.#gapMs) + 1;

@@ -29,6 +29,7 @@ import { parseAuthority, parseTarget } from "../http1/target.ts";
 import type { Endpoint } from "../upstream/endpoint.ts";
 import type { Tallied } from "../upstream/tally.ts";
 import type { Upstream } from "../upstream/upstream.ts";
+import { EndpointDrains, type Traffic } from "./endpoint_drains.ts";
 import { Farewell } from "./farewell.ts";
 import { hostKey, type RouteMatch, type Router } from "./router.ts";
 import type { TrustedPeers } from "./trusted_peers.ts";
@@ -91,7 +92,7 @@ const DRAIN_IDLE_MS = 1000;
 /** How long an aborted connection may take to tell that it is closed, which it does within the next turn. */
 const CLOSED_MS = 1000;
 
-export class Front implements RequestHandler {
+export class Front implements RequestHandler, Traffic {
   readonly #runtime: Runtime;
   readonly #observer: FrontObserver;
   world: World;
@@ -101,6 +102,7 @@ export class Front implements RequestHandler {
   readonly #refused = new Set<ClientConnection>();
   readonly #tunnels = new Set<Tunnel>();
   #farewell: Farewell | null = null;
+  readonly #drains: EndpointDrains;
   #draining = false;
   #emptied: PromiseWithResolvers<void> | null = null;
   /** Requests that `abortAll` has cut off. */
@@ -110,6 +112,7 @@ export class Front implements RequestHandler {
     this.#runtime = runtime;
     this.world = world;
     this.#observer = observer;
+    this.#drains = new EndpointDrains(runtime.clock, this);
   }
 
   /**
@@ -339,31 +342,26 @@ export class Front implements RequestHandler {
   /**
    * Ends the WebSockets through these endpoints, a few at a time within `windowMs`, and whatever else goes through
    * them when that is over: requests that may be sent again go elsewhere. The endpoints must be out of use.
-   *
-   * @returns calls it off
    */
-  drainEndpoints(endpoints: readonly Endpoint[], windowMs: number): () => void {
-    const { clock } = this.#runtime;
-    const { turn } = this.world.exchange;
-    const tunnels = [...this.#tunnels].filter((tunnel) => endpoints.includes(endpointOf(tunnel)));
-    const farewell = new Farewell(clock, turn, tunnels, windowMs);
-    const timer = clock.setTimer(windowMs, () => {
-      turn.begin();
-      this.#cut(endpoints);
-      turn.end();
-    }, true);
-    return () => {
-      farewell.cancel();
-      timer.cancel();
-    };
+  drainEndpoints(endpoints: readonly Endpoint[], windowMs: number): void {
+    this.#drains.begin(this.world.exchange.turn, endpoints, windowMs);
   }
 
-  #cut(endpoints: readonly Endpoint[]): void {
-    for (const tunnel of this.#tunnels) if (endpoints.includes(endpointOf(tunnel))) tunnel.abort();
+  /** The endpoint may be used again: nothing of it is ended any more. */
+  keepEndpoint(endpoint: Endpoint): void {
+    this.#drains.callOff(endpoint);
+  }
+
+  tunnelsThrough(endpoints: ReadonlySet<Endpoint>): Tunnel[] {
+    return [...this.#tunnels].filter((tunnel) => endpoints.has(endpointOf(tunnel)));
+  }
+
+  cut(endpoints: ReadonlySet<Endpoint>): void {
+    for (const tunnel of this.#tunnels) if (endpoints.has(endpointOf(tunnel))) tunnel.abort();
     for (const { events } of this.#connections) {
       if (!(events instanceof Exchange)) continue;
       const { endpointInUse } = events;
-      if (endpointInUse !== null && endpoints.includes(endpointInUse)) events.endpointWithdrawn();
+      if (endpointInUse !== null && endpoints.has(endpointInUse)) events.endpointWithdrawn();
     }
   }
 
@@ -399,6 +397,7 @@ export class Front implements RequestHandler {
   /** Ends everything now, and settles when every connection has told so: only then its request is logged. */
   async abortAll(): Promise<void> {
     this.#farewell?.cancel();
+    this.#drains.cancel();
     for (const tunnel of this.#tunnels) tunnel.abort();
     for (const client of this.#connections) {
       if (client.owesAnswer) this.dropped++;

@@ -220,3 +220,53 @@ test("swap: waiting requests go to the new endpoints, and a reload does not undo
   ]);
   await lab.stop();
 });
+
+/** An endless answer that has begun. */
+const ENDLESS = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n";
+
+for (const how of ["swap", "drained, then swapped", "reload"] as const) {
+  test(`drain: an endpoint that comes back within the window keeps all it serves (${how})`, async () => {
+    const lab = await PlaneLab.start("to: 3000\ndrain_timeout: 5s");
+    const [old, other] = [await lab.backend(3000), await lab.backend(3001)];
+    const first = await webSocket(lab, old);
+    const second = await webSocket(lab, old);
+    const go = async (port: number) => {
+      lab.yaml = `to: ${port}\ndrain_timeout: 5s`;
+      const done = how === "reload"
+        ? await lab.done(lab.plane.reload())
+        : await lab.done(lab.plane.swap(null, [String(port)], null, 1000, 5000));
+      assert.ok(done.ok, JSON.stringify(done));
+    };
+    if (how === "drained, then swapped") await lab.done(lab.plane.drain("3000", null, 3000, false));
+    await go(3001);
+    other.script = (peer) => peer.say(ENDLESS);
+    const between = lab.ask("/between");
+    await lab.pass(20);
+    await go(3000);
+    old.script = (peer) => peer.say(ENDLESS);
+    const after = lab.ask("/after");
+    await lab.pass(20_000);
+    assert.ok(after.received.includes("abc"));
+    assert.equal(after.end, "", "what was begun after it had come back goes on");
+    assert.equal(first.client.received, CLOSE, "it was told before, and ends when its client answers");
+    assert.deepEqual([second.client.received, second.client.end], ["", ""], "nobody else is told");
+    assert.match(between.end, /^ended/, "the other endpoint was drained in its turn");
+    await lab.stop();
+  });
+}
+
+test("drain: WebSockets of an upstream that a reload takes away are told to go at once", async () => {
+  const lab = await PlaneLab.start(
+    "upstreams: {app: {endpoints: [3000]}}\nroutes: [{to: app}]\ndrain_timeout: 5s",
+  );
+  const { client } = await webSocket(lab, await lab.backend(3000));
+  await lab.backend(3001);
+  lab.yaml = "upstreams: {web: {endpoints: [3001]}}\nroutes: [{to: web}]\ndrain_timeout: 5s";
+  assert.ok((await lab.done(lab.plane.reload())).ok);
+  await lab.pass(100);
+  assert.equal(client.received, CLOSE);
+  assert.equal(client.end, "");
+  await lab.pass(5500);
+  assert.notEqual(client.end, "");
+  await lab.stop();
+});
