@@ -43,22 +43,16 @@ export interface RequestHandler {
   connectionClosed(connection: ClientConnection): void;
 }
 
-/** Longest silence of the client after our last answer; then the connection is closed. */
-const LINGER_MS = 2000;
-/** Longest time to read on after our last answer, for a client that never stops sending (nginx: 30 s too). */
+/** Longest silence of the client after our last answer; then the connection is closed (nginx: 5 s too). */
+const LINGER_MS = 5000;
+/**
+ * Longest time to read on after our last answer (nginx: 30 s too). Time is the only bound: a client that sends all of a large
+ * body before it reads finds the answer only if all of that has been read here. What is read is thrown away, so it costs
+ * no memory, and no more work than the upload that was refused.
+ */
 const LINGER_TOTAL_MS = 30_000;
-/** Bytes read and thrown away after our last answer before the connection is dropped. */
-const LINGER_BYTES = 1024 * 1024;
 /** Bytes of pipelined requests kept while one is being answered; then reading pauses. */
 const PIPELINE_BYTES = 64 * 1024;
-
-/** Reading on after the last answer. */
-interface Lingering {
-  /** Received and thrown away. */
-  bytes: number;
-  /** Monotonic milliseconds after which reading on ends in any case. */
-  readonly until: number;
-}
 
 /** Field lines that say where a connection's requests come from. */
 export interface ForwardedLines {
@@ -95,7 +89,6 @@ export class ClientConnection extends Connection implements ClientStream {
   #bodyPaused = false;
   /** The client has been asked for the request body, or has begun to send it. */
   #bodyExpected = false;
-  #lingering: Lingering | null = null;
   /** No further request is wanted on this connection. */
   #draining = false;
   /** How long it may be idle between requests. */
@@ -106,7 +99,7 @@ export class ClientConnection extends Connection implements ClientStream {
   receivedBytes = 0;
   /** Monotonic milliseconds at which the first byte of the current request was seen. */
   requestBeganAt = 0;
-  /** Monotonic milliseconds since which the connection has been idle. */
+  /** Monotonic milliseconds since which the connection has been idle, or has lingered. */
   idleSince: number;
   #remoteAddress: string | null = null;
   #remotePort = -1;
@@ -174,9 +167,7 @@ export class ClientConnection extends Connection implements ClientStream {
   protected override received(bytes: Uint8Array): void {
     this.receivedBytes += bytes.length;
     if (this.#state === "lingering") {
-      const lingering = this.#lingering;
-      if (lingering !== null && (lingering.bytes += bytes.length) > LINGER_BYTES) this.abort();
-      else if (this.backlogBytes === 0) this.#awaitSilence();
+      if (this.backlogBytes === 0) this.#awaitSilence();
       return;
     }
     if (this.#state === "raw") {
@@ -529,14 +520,14 @@ export class ClientConnection extends Connection implements ClientStream {
     this.#parser?.takeUnread();
     this.#resumeReading();
     this.finish();
-    this.#lingering = { bytes: 0, until: this.turn.now + LINGER_TOTAL_MS };
+    this.idleSince = this.turn.now;
     if (this.backlogBytes > 0) this.#watchSending();
     else this.#awaitSilence();
   }
 
   #awaitSilence(): void {
     const { now } = this.turn;
-    this.setDeadline(Math.min(now + LINGER_MS, Math.max(this.#lingering?.until ?? now, now)));
+    this.setDeadline(Math.min(now + LINGER_MS, Math.max(this.idleSince + LINGER_TOTAL_MS, now)));
   }
 
   sendCut(): void {
