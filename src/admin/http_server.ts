@@ -45,6 +45,7 @@ const SETTINGS: ClientSettings = {
   headTimeoutMs: 10_000,
   bodyIdleTimeoutMs: 10_000,
   keepAliveTimeoutMs: 60_000,
+  servesHalfClosed: true,
   limits: DEFAULT_LIMITS,
 };
 

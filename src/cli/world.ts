@@ -128,6 +128,7 @@ export async function buildWorld(
       headTimeoutMs: server.headTimeoutMs,
       bodyIdleTimeoutMs: server.bodyIdleTimeoutMs,
       keepAliveTimeoutMs: server.keepAliveTimeoutMs,
+      servesHalfClosed: server.clientHalfClose === "finish",
       limits,
     },
     trusted: new TrustedPeers(server.trustedProxies),

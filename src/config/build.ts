@@ -85,6 +85,7 @@ export function buildServer(values: OptionValues): ServerConfig {
     headTimeoutMs: values.head_timeout,
     bodyIdleTimeoutMs: values.body_idle_timeout,
     keepAliveTimeoutMs: values.keep_alive_timeout,
+    clientHalfClose: values.client_half_close,
     drainTimeoutMs: values.drain_timeout,
     maxHeadBytes: values.max_head,
     maxTargetBytes: values.max_target,

@@ -162,6 +162,8 @@ export interface ServerConfig {
   readonly bodyIdleTimeoutMs: number;
   /** How long an idle client connection is kept. */
   readonly keepAliveTimeoutMs: number;
+  /** What a client means that ends its sending side before it has been answered. */
+  readonly clientHalfClose: "abort" | "finish";
   /** How long a graceful stop waits for what is in flight. */
   readonly drainTimeoutMs: number;
   readonly maxHeadBytes: number;

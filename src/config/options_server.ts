@@ -90,6 +90,21 @@ export const SERVER_OPTIONS = {
     doc: "Time without a request after which a client's connection is closed.",
     example: "20s",
   },
+  "client_half_close": {
+    group: "Connections from clients",
+    scope: "server",
+    type: oneOf("abort", "finish"),
+    default: "abort",
+    help: "client ends its sending side: abort or finish",
+    doc:
+      "What becomes of a request whose client closes its sending side (FIN, TLS close_notify) before it has the whole " +
+      "response. TCP does not tell such a client from one that has left. `abort`: it has left, so the request ends with " +
+      "`client_gone`, its connection to the endpoint is closed and its slot is free at once; but a response of known length that " +
+      "has begun is sent to its end. `finish`: the request goes on, for clients that close their sending side and read on, like " +
+      "`nc -N` and many small scripts. A request that is held or queued is given up in both cases. Holds for connections " +
+      "that are accepted from now on.",
+    example: "finish",
+  },
   "trusted_proxies": {
     group: "Connections from clients",
     scope: "server",

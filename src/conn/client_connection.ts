@@ -27,6 +27,8 @@ export interface ClientSettings {
   readonly headTimeoutMs: number;
   readonly bodyIdleTimeoutMs: number;
   readonly keepAliveTimeoutMs: number;
+  /** A client that has ended its sending side is still answered; otherwise it has left. */
+  readonly servesHalfClosed: boolean;
   readonly limits: Http1Limits;
 }
 
@@ -160,6 +162,16 @@ export class ClientConnection extends Connection implements ClientStream {
   /** It has sent its last byte. */
   get peerHasEnded(): boolean {
     return this.#clientEnded;
+  }
+
+  /** It has ended its sending side, and that means that it has left. */
+  get hasLeft(): boolean {
+    return this.#clientEnded && !this.#settings.servesHalfClosed;
+  }
+
+  /** The head of the response was sent, and tells where its body ends. */
+  get responseSized(): boolean {
+    return this.#responseKind === "none" || this.#responseKind === "length" || this.#responseKind === "sized";
   }
 
   // Receiving
@@ -368,7 +380,8 @@ export class ClientConnection extends Connection implements ClientStream {
     } else if (this.#state === "head" || (this.#state === "exchange" && !this.requestDone)) {
       if (!this.#bodyPaused) this.#endOfInput();
     } else if (this.#state === "exchange") {
-      if (this.#unreadBytes === 0) this.#persist = false;
+      // A client that has left is not answered what it has pipelined.
+      if (this.#unreadBytes === 0 || this.hasLeft) this.#persist = false;
       this.events?.clientEnded();
     } else if (this.#state === "raw") {
       this.#raw?.rawEnded();
@@ -507,7 +520,8 @@ export class ClientConnection extends Connection implements ClientStream {
 
   #lastAnswerSent(): void {
     const clean = this.requestDone && this.#unreadBytes === 0;
-    if (clean && (this.#clientEnded || this.#closeExpected)) {
+    // After its FIN nothing comes that could make the kernel send a reset.
+    if (this.#clientEnded || (clean && this.#closeExpected)) {
       this.#endInOrder();
     } else {
       this.#linger();

@@ -70,7 +70,7 @@ export interface ClientStreamEvents {
   clientFault(fault: Fault): void;
   /** The backlog has fallen to the low-water mark. */
   clientWritable(): void;
-  /** The client sent FIN after its request; it may still be reading. */
+  /** The client sent FIN after its request: it has left, or still reads. */
   clientEnded(): void;
   /** The connection is gone. Last event. */
   clientGone(reason: CloseReason): void;

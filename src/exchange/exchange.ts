@@ -43,6 +43,8 @@ export type Phase = "reading" | "waiting" | "sending" | "collecting" | "relaying
 const STORED_REPLY_BYTES = 64 * 1024;
 /** Pause before a request that an endpoint failed while it served others is sent again, doubled each time. */
 const RETRY_PAUSE_MS = 25;
+/** Names the option, for those whose clients only look as if they had left. */
+const HALF_CLOSED = "it closed its sending side (client_half_close: abort)";
 
 export class Exchange extends ExchangeAccount implements ClientStreamEvents, UpstreamStreamEvents, Waiter {
   phase: Phase = "reading";
@@ -311,13 +313,25 @@ export class Exchange extends ExchangeAccount implements ClientStreamEvents, Ups
   }
 
   clientEnded(): void {
-    // Whoever is held or queued and hangs up has left: a place is not kept for a reader that may be gone.
-    // A request that is under way, or as good as that, is finished: a client may close its sending side and
-    // still read, and one that is gone answers our bytes with a reset.
-    if (this.phase !== "waiting" || !this.settings.upstream.pressed) return;
+    if (!this.#endMeansGone()) return;
     this.client.events = null;
     this.client.abort();
-    this.#gone("client_gone", "");
+    this.#gone(
+      "client_gone",
+      this.client.hasLeft ? HALF_CLOSED : "it closed its sending side while it waited",
+    );
+  }
+
+  /**
+   * Whether a client that has closed its sending side is taken for gone. TCP cannot tell it from one that still reads, and a
+   * slot, or a place in the waiting room, is not kept for a reader that may be gone.
+   */
+  #endMeansGone(): boolean {
+    const { client } = this;
+    // Held or queued.
+    if (this.phase === "waiting" && this.settings.upstream.pressed) return true;
+    // A response of known length comes to an end by itself: to a client that is gone, by the reset that answers our bytes.
+    return client.hasLeft && !client.responseSized;
   }
 
   clientGone(reason: CloseReason): void {

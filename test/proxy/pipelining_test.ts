@@ -97,7 +97,7 @@ test("nothing behind a request with Connection: close is read", () =>
   }));
 
 test("a client that has sent its requests and ended gets all its answers", () =>
-  withLab("", async ({ begin }) => {
+  withLab("client_half_close: finish", async ({ begin }) => {
     const { client, peer } = await begin(get("/1") + get("/2") + get("/3"));
     await client.halfClose();
     for (const target of ["/1", "/2", "/3"]) {

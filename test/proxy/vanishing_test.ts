@@ -23,6 +23,8 @@ interface Scene {
   /** What the record says: status and reason. */
   readonly FIN: string;
   readonly reset: string;
+  /** Of a client, after FIN with `client_half_close: finish`, where that differs. */
+  readonly finish?: string;
 }
 
 function leave(wire: Wire, how: How): void {
@@ -37,6 +39,10 @@ async function play(lab: Lab, { request, sent }: Scene): Promise<{ client: RawCl
   if (sent !== "") await peer.send(sent);
   if (sent.includes("\r\n\r\n")) await client.readUntil(sent.slice(sent.indexOf("\r\n\r\n") + 4));
   return { client, peer };
+}
+
+function lengthKnown(response: string): boolean {
+  return /Content-Length|chunked/.test(response);
 }
 
 /** Nothing is held any more, and the next request is served as if nothing had been. */
@@ -58,15 +64,42 @@ async function checkRecovered(lab: Lab): Promise<void> {
 }
 
 const CLIENT_LEAVES: readonly Scene[] = [
-  { name: "awaiting the response", request: GET, sent: "", FIN: "200 ", reset: "0 client_gone" },
+  {
+    name: "awaiting the response",
+    request: GET,
+    sent: "",
+    FIN: "0 client_gone",
+    reset: "0 client_gone",
+    finish: "200 ",
+  },
   {
     name: "within the response's head",
     request: GET,
     sent: "HTTP/1.1 200 OK\r\nX: ",
-    FIN: "200 ",
+    FIN: "0 client_gone",
     reset: "0 client_gone",
+    finish: "200 ",
   },
   { name: "within the response", request: GET, sent: HALF, FIN: "200 ", reset: "200 client_gone" },
+  {
+    name: "within an event stream",
+    request: GET,
+    sent: message(
+      ["HTTP/1.1 200 OK", "Content-Type: text/event-stream", "Transfer-Encoding: chunked"],
+      "3\r\nabc\r\n",
+    ),
+    FIN: "200 client_gone",
+    reset: "200 client_gone",
+    finish: "200 ",
+  },
+  {
+    name: "within a response that ends with its connection",
+    request: GET,
+    sent: message(["HTTP/1.1 200 OK"], "abc"),
+    FIN: "200 client_gone",
+    reset: "200 client_gone",
+    finish: "200 ",
+  },
   { name: "within the request", request: UPLOAD, sent: "", FIN: "400 client_gone", reset: "0 client_gone" },
   { name: "within both", request: UPLOAD, sent: HALF, FIN: "200 client_gone", reset: "200 client_gone" },
 ];
@@ -75,18 +108,21 @@ const REST: Readonly<Record<string, string>> = {
   "awaiting the response": WHOLE,
   "within the response's head": "1\r\nContent-Length: 0\r\n\r\n",
   "within the response": "def",
+  "within an event stream": "0\r\n\r\n",
 };
 
-for (const how of ["FIN", "reset"] as const) {
+for (const [how, setting] of [["FIN", "abort"], ["FIN", "finish"], ["reset", "abort"]] as const) {
   for (const scene of CLIENT_LEAVES) {
-    test(`the client leaves with a ${how} ${scene.name}`, () =>
-      withLab("hold: 0s", async (lab) => {
+    const outcome = setting === "finish" ? scene.finish ?? scene.FIN : scene[how];
+    test(`the client leaves with a ${how} ${scene.name}; client_half_close: ${setting}`, () =>
+      withLab(`hold: 0s\nclient_half_close: ${setting}`, async (lab) => {
         const { client, peer } = await play(lab, scene);
         leave(client, how);
-        const rest = REST[scene.name];
-        if (how === "FIN" && rest !== undefined) {
+        const rest = REST[scene.name] ?? "";
+        if (outcome === "200 ") {
           // It has only ended its own side: it still gets all of the response.
           await peer.send(rest);
+          if (!lengthKnown(scene.sent + rest)) void peer.halfClose();
           await client.readToEnd();
           assert.equal(client.transcript.endsWith(rest.slice(rest.lastIndexOf("\r\n") + 2)), true);
           await client.untilClosed();
@@ -97,11 +133,13 @@ for (const how of ["FIN", "reset"] as const) {
           await peer.readToClose();
         }
         const { status, reason } = await lab.proxy.endedAt(0);
-        assert.equal(`${status} ${reason}`, scene[how]);
+        assert.equal(`${status} ${reason}`, outcome);
         await checkRecovered(lab);
       }));
   }
+}
 
+for (const how of ["FIN", "reset"] as const) {
   test(`the client leaves with a ${how} before its request is whole`, () =>
     withLab("", async (lab) => {
       const client = await lab.connect();

@@ -44,6 +44,7 @@ function stalled(which: "client" | "endpoint") {
       headTimeoutMs: IDLE_MS,
       bodyIdleTimeoutMs: IDLE_MS,
       keepAliveTimeoutMs: IDLE_MS,
+      servesHalfClosed: false,
       limits: DEFAULT_LIMITS,
     },
     { request: (_client, its) => head = its, refused() {}, connectionClosed() {} },

@@ -12,7 +12,8 @@ const SWITCH = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgra
   `Sec-WebSocket-Accept: ${websocketAccept(KEY)}\r\n\r\n`;
 
 test("a client's end from before the switch reaches the endpoint", async () => {
-  const { runtime, origins, dial, proxy } = await memoryLab("to: 3001\n", {}, () => {});
+  const yaml = "to: 3001\nclient_half_close: finish\n";
+  const { runtime, origins, dial, proxy } = await memoryLab(yaml, {}, () => {});
   const client = dial();
   client.say(REQUEST);
   runtime.network.run();
