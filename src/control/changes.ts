@@ -62,7 +62,10 @@ export interface ChangeParts {
 export class Changes {
   readonly #parts: ChangeParts;
   #loaded: Loaded | null;
+  /** A change is under way. */
   #busy = false;
+  /** The reload that follows it; everybody who has asked for one meanwhile gets its result. */
+  #nextReload: PromiseWithResolvers<Outcome<ReloadDone>> | null = null;
   /** By upstream. A swap lasts until the configuration itself names other endpoints. */
   readonly #swapped = new Map<string, CarriedSwap>();
   /** 1 for the configuration of the start. */
@@ -81,9 +84,16 @@ export class Changes {
   }
 
   /** See `ControlPlane.reload`. */
-  async reload(): Promise<Outcome<ReloadDone>> {
-    const { source, events } = this.#parts;
-    if (typeof source === "string") return refuse("not_possible", source);
+  reload(): Promise<Outcome<ReloadDone>> {
+    const { source } = this.#parts;
+    if (typeof source === "string") return Promise.resolve(refuse("not_possible", source));
+    // What the change under way has read may be older than what whoever asks now has written.
+    if (this.#busy) return (this.#nextReload ??= Promise.withResolvers()).promise;
+    return this.#reloadAlone(source);
+  }
+
+  async #reloadAlone(source: ConfigSource): Promise<Outcome<ReloadDone>> {
+    const { events } = this.#parts;
     const outcome = await this.#alone(() => this.#reload(source));
     if (!outcome.ok) {
       events.note({ event: "reload_failed", problems: [...(outcome.problems ?? [outcome.message])] });
@@ -253,6 +263,10 @@ export class Changes {
       return await work();
     } finally {
       this.#busy = false;
+      const next = this.#nextReload;
+      this.#nextReload = null;
+      // In the same step, so that nobody comes between.
+      next?.resolve(this.reload());
     }
   }
 }

@@ -146,7 +146,10 @@ export interface ControlPlane {
     left?: AbortSignal,
   ): Promise<Outcome>;
 
-  /** Reads the configuration anew. Refused as `invalid`, nothing has changed. */
+  /**
+   * Reads the configuration anew. Refused as `invalid`, nothing has changed. While another change is under way it is
+   * done next, once for all who have asked meanwhile.
+   */
   reload(): Promise<Outcome<ReloadDone>>;
 
   /** Starts the command of an upstream (null = of all that have one) anew; requests are held meanwhile. */

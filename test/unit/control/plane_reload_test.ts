@@ -195,3 +195,50 @@ test("reload: is answered when nothing is accepted any more at an address that i
   assert.ok((await lab.done(answer)).ok);
   await lab.stop();
 });
+
+test("reload: one that comes while another change is under way is done next, once for all who asked", async () => {
+  const lab = await PlaneLab.start("to: 3000");
+  await lab.backend(3000);
+  lab.watch();
+  lab.yaml = "to: 3000\nhold: 1s";
+  const first = lab.plane.reload();
+  lab.yaml = "to: 3000\nhold: 2s";
+  const others = [lab.plane.reload(), lab.plane.reload()];
+  // A signal is one of them.
+  lab.system.signal("SIGHUP");
+  const swap = await lab.plane.swap(null, ["3001"], null, 1000, 0);
+  assert.ok(!swap.ok && swap.code === "busy");
+  assert.ok((await lab.done(first)).ok);
+  const [second, third] = await lab.done(Promise.all(others));
+  assert.ok(second?.ok && third?.ok);
+  assert.deepEqual(second, third);
+  const line = /hold: .* -> 2s$/;
+  assert.ok(second.changes.some((change) => line.test(change)) || second.changes.length === 0);
+  const hold = lab.plane.loaded?.config.upstreams[0]?.holdMs;
+  assert.equal(hold, 2000);
+  assert.ok(lab.names().filter((name) => name === "reloaded").length <= 2);
+  await lab.stop();
+});
+
+test("reload: one that comes during a swap sees what the swap has done, and its own problems", async () => {
+  const lab = await PlaneLab.start("to: 3000");
+  await lab.backend(3000);
+  const swap = lab.plane.swap(null, ["3001"], null, 10_000, 0);
+  await lab.pass(50);
+  lab.yaml = "to: 3000\nhold: soon";
+  const reload = lab.plane.reload();
+  let settled = false;
+  void reload.then(() => (settled = true));
+  await lab.pass(500);
+  assert.equal(settled, false, "the new endpoint is not ready yet");
+  await lab.backend(3001);
+  assert.ok((await lab.done(swap)).ok);
+  const refused = await lab.done(reload);
+  assert.ok(!refused.ok && refused.code === "invalid", JSON.stringify(refused));
+  lab.yaml = "to: 3000\nhold: 3s";
+  const done = await lab.done(lab.plane.reload());
+  assert.ok(done.ok);
+  assert.deepEqual(done.changes, ["upstream default: hold: 30s -> 3s"]);
+  assert.equal((await lab.done(lab.plane.status())).upstreams[0]?.endpoints[0]?.name, "127.0.0.1:3001");
+  await lab.stop();
+});
