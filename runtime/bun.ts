@@ -38,6 +38,7 @@ import {
 import { canReleaseProgram, releaseProgram } from "./bun_program_pages.ts";
 import { BunSocket, type Host } from "./bun_socket.ts";
 import { certificateChooser, serverSession, serverTls } from "./bun_tls.ts";
+import { openDatagrams } from "./datagrams.ts";
 import { EpollSockets } from "./epoll.ts";
 import { canEpoll } from "./epoll_calls.ts";
 import { HeldSocket } from "./held_socket.ts";
@@ -98,6 +99,7 @@ export function createBunRuntime(options: RuntimeOptions): Runtime {
     hold: (asked) => epoll !== null && asked.address.kind === "tcp" ? epoll.hold(asked) : hold(asked),
     dial: (asked, events) =>
       epoll !== null && isPlain(asked) ? epoll.dial(asked, events) : new BunDial(asked, events, host),
+    openDatagrams: (asked, events) => openDatagrams(asked, events, onHandlerError),
     resolve: resolveName,
     releaseMemory: () => Bun.gc(true),
     ...(canReleaseProgram() ? { releaseProgram } : {}),

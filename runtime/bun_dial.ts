@@ -1,7 +1,6 @@
-/** Dialling with Bun.connect: addresses in turn, one deadline over everything, cancellation. */
+/** Dialling with Bun.connect: one deadline over connection and handshake, cancellation. */
 import { closeSync, openSync } from "node:fs";
 import type { Dial, DialEvents, DialOptions, SocketError, Timer, TlsSession } from "./contract.ts";
-import { SocketFailure } from "./contract.ts";
 import {
   type BunGlobal,
   type NativeAddress,
@@ -13,8 +12,7 @@ import {
 import { BunSocket, type Host } from "./bun_socket.ts";
 import { clientTls, handshakeFailure, session } from "./bun_tls.ts";
 import { errorDetail, platformCode, socketErrorOf } from "./socket_error.ts";
-import { resolveName } from "./system.ts";
-import { isIpLiteral } from "./lazy_module.ts";
+import { isIpLiteral, NO_LITERAL } from "./lazy_module.ts";
 
 declare const Bun: BunGlobal;
 
@@ -45,8 +43,6 @@ export class BunDial implements Dial, NativeOwner {
   /** Null once the outcome was told or the dial was cancelled. */
   #events: DialEvents | null;
   #timer: Timer | null;
-  /** Addresses still to be tried. */
-  #waiting: readonly string[] = [];
   /** The address being connected to, "" when none is. */
   #connecting = "";
   /** The TCP connection whose TLS handshake is going on. */
@@ -62,23 +58,11 @@ export class BunDial implements Dial, NativeOwner {
     const { address } = options;
     if (address.kind === "unix") this.#connect(address.path, { unix: address.path });
     else if (isIpLiteral(address.host)) this.#connectTcp(address.host, address.port);
-    else this.#lookUp(address.host, address.port);
+    else queueMicrotask(() => this.#fail(NO_LITERAL));
   }
 
   cancel(): void {
     this.#settle();
-  }
-
-  #lookUp(host: string, port: number): void {
-    resolveName(host).then(
-      (addresses) => {
-        const [first, ...others] = addresses;
-        if (this.#events === null || first === undefined) return;
-        this.#waiting = others;
-        this.#connectTcp(first, port);
-      },
-      (error) => this.#fail(error instanceof SocketFailure ? error : socketErrorOf(error, "lookup")),
-    );
   }
 
   #connectTcp(hostname: string, port: number): void {
@@ -117,19 +101,8 @@ export class BunDial implements Dial, NativeOwner {
     }
     this.#connecting = "";
     const failure = this.#inside ? immediateFailure(error, this.#options) : socketErrorOf(error, "dial");
-    if (this.#inside) queueMicrotask(() => this.#tryNext(failure));
-    else this.#tryNext(failure);
-  }
-
-  #tryNext(failure: SocketError): void {
-    const { address } = this.#options;
-    const [next, ...others] = this.#waiting;
-    if (this.#events === null || next === undefined || address.kind === "unix") {
-      this.#fail(failure);
-      return;
-    }
-    this.#waiting = others;
-    this.#connectTcp(next, address.port);
+    if (this.#inside) queueMicrotask(() => this.#fail(failure));
+    else this.#fail(failure);
   }
 
   onOpen(native: NativeSocket): void {
@@ -140,7 +113,10 @@ export class BunDial implements Dial, NativeOwner {
     }
     this.#connecting = "";
     if (this.#options.tls === null) this.#opened(native, null);
-    else this.#native = native;
+    else {
+      this.#native = native;
+      this.#tell(() => this.#events?.connected?.());
+    }
   }
 
   onHandshake(native: NativeSocket, success: boolean, error: unknown): void {
@@ -190,9 +166,12 @@ export class BunDial implements Dial, NativeOwner {
 
   #fail(error: SocketError): void {
     const events = this.#settle();
-    if (events === null) return;
+    if (events !== null) this.#tell(() => events.failed({ code: error.code, detail: error.detail }));
+  }
+
+  #tell(call: () => void): void {
     try {
-      events.failed({ code: error.code, detail: error.detail });
+      call();
     } catch (thrown) {
       this.#host.onHandlerError(thrown);
     }

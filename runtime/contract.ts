@@ -9,6 +9,7 @@
 
 import type { Capabilities } from "./capability_contract.ts";
 import type { CertificateReader } from "./certificate_contract.ts";
+import type { DatagramEvents, DatagramOptions, DatagramSocket } from "./datagram_contract.ts";
 import type { FileSystem, UnixAccess } from "./file_contract.ts";
 import type {
   ChannelEvents,
@@ -25,12 +26,16 @@ import type { ClientTls, ServerTls, TlsSession } from "./tls_contract.ts";
 
 export type { Capabilities } from "./capability_contract.ts";
 export type { Certificate, CertificateReader, PrivateKey } from "./certificate_contract.ts";
+export type { DatagramEvents, DatagramOptions, DatagramSocket } from "./datagram_contract.ts";
 export type { FileStatus, FileSystem, UnixAccess } from "./file_contract.ts";
 export * from "./process_contract.ts";
 export type { Terminal, TerminalEvents } from "./terminal_contract.ts";
 export type { ClientTls, ServerTls, TlsSession } from "./tls_contract.ts";
 
-/** Where a socket listens or dials. `host` is an IP literal without brackets, or a name. */
+/**
+ * Where a socket listens or dials. `host` is an IP literal without brackets. Above the adapters it may be a name as
+ * well: `src/resolve` makes addresses of it.
+ */
 export type Address =
   | { readonly kind: "tcp"; readonly host: string; readonly port: number }
   | { readonly kind: "unix"; readonly path: string };
@@ -41,6 +46,7 @@ export type Address =
  * - `connection_timeout`: the dial deadline passed
  * - `destination_ip_unroutable`: no route, host or network unreachable
  * - `dns_error`: the name did not resolve
+ * - `dns_timeout`: no name server answered in time
  * - `tls_certificate_error`, `tls_protocol_error`: the TLS handshake failed
  * - `connection_terminated`: the peer closed or reset while the handshake was going on
  * - `address_in_use`, `address_not_available`, `permission_denied`: binding failed
@@ -52,6 +58,7 @@ export type SocketErrorCode =
   | "connection_timeout"
   | "destination_ip_unroutable"
   | "dns_error"
+  | "dns_timeout"
   | "tls_certificate_error"
   | "tls_protocol_error"
   | "connection_terminated"
@@ -238,13 +245,15 @@ export const NO_HANDSHAKE_ROOM: SocketError = {
 
 export interface DialOptions {
   readonly address: Address;
-  /** Deadline for look-up, connection and TLS handshake together. Milliseconds, > 0. */
+  /** Deadline for connection and TLS handshake together (and the look-up of a name). Milliseconds, > 0. */
   readonly timeoutMs: number;
   readonly tls: ClientTls | null;
 }
 
-/** Exactly one of the two is called, never inside `dial`, and none after `cancel`. */
+/** Exactly one of `opened` and `failed` is called, never inside `dial`, and nothing after `cancel`. */
 export interface DialEvents {
+  /** TCP is connected and the TLS handshake begins; `opened` or `failed` follows. At most once. */
+  connected?(): void;
   /** The connection is open; the answer receives its events. */
   opened(socket: Socket): SocketEvents;
   failed(error: SocketError): void;
@@ -306,6 +315,16 @@ export interface TextSink {
   flushNow(): void;
 }
 
+/** Paths of the files in which Unix says how names are looked up. Each may be missing. */
+export interface NameFiles {
+  /** hosts(5) */
+  readonly hosts: string;
+  /** resolv.conf(5) */
+  readonly servers: string;
+  /** nsswitch.conf(5) */
+  readonly order: string;
+}
+
 /** Everything of a process that is neither socket nor clock. */
 export interface System extends FileSystem {
   readonly certificates: CertificateReader;
@@ -346,6 +365,8 @@ export interface System extends FileSystem {
   openSink(target: string | 1 | 2, maxBufferedBytes: number, shared?: boolean): Promise<TextSink>;
   /** Calls `handler` at each such signal. Signals the platform lacks are ignored. */
   onSignal(name: SignalName, handler: () => void): void;
+  /** Files that say how names are looked up; null where the platform alone knows. */
+  readonly nameFiles: NameFiles | null;
   /** Sends `text` to the datagram socket named by NOTIFY_SOCKET (sd_notify(3)); false when it could not. */
   notifySupervisor(text: string): Promise<boolean>;
   /** Bytes of resident memory, 0 where unknown. */
@@ -413,9 +434,11 @@ export interface Runtime {
    */
   hold(options: HoldOptions): Promise<Listener>;
   dial(options: DialOptions, events: DialEvents): Dial;
+  openDatagrams(options: DatagramOptions, events: DatagramEvents): DatagramSocket;
   /**
-   * All addresses of a name in the resolver's order, IP literals as they are. Rejects with a
-   * `SocketFailure` of code `dns_error`.
+   * All addresses of a name in the order of the platform's resolver, IP literals as they are. It may keep a thread
+   * that files need busy for a minute, so `src/resolve` asks for few names at a time, and only where it cannot
+   * ask name servers itself. Rejects with a `SocketFailure` of code `dns_error` (there also `dns_timeout`).
    */
   resolve(host: string): Promise<readonly string[]>;
   /** Gives memory that is not in use back to the system, where the platform lets us; takes milliseconds. */

@@ -16,6 +16,9 @@ import {
   type Address,
   type Capabilities,
   type Clock,
+  type DatagramEvents,
+  type DatagramOptions,
+  type DatagramSocket,
   type Dial,
   type DialEvents,
   type DialOptions,
@@ -30,9 +33,11 @@ import {
   type Timer,
   type TlsSession,
 } from "./contract.ts";
+import { openDatagrams } from "./datagrams.ts";
 import { DenoBuffers, DenoSocket, LARGE_BYTES } from "./deno_socket.ts";
 import { secureDialled, ServerHandshakes } from "./deno_tls.ts";
 import type { DenoConn, DenoListener, DenoNamespace } from "./deno_types.ts";
+import { isIpLiteral, NO_LITERAL } from "./lazy_module.ts";
 import { socketErrorOf } from "./socket_error.ts";
 import { canSpawn, HAS_PROCESS_GROUPS } from "./command_process.ts";
 import { createClock, resolveName } from "./system.ts";
@@ -128,6 +133,10 @@ class DenoRuntime implements Runtime {
   /** V8 collects by itself when it is idle. */
   releaseMemory(): void {}
   discard(): void {}
+
+  openDatagrams(options: DatagramOptions, events: DatagramEvents): DatagramSocket {
+    return openDatagrams(options, events, this.onHandlerError);
+  }
 
   resolve(host: string): Promise<readonly string[]> {
     return resolveName(host);
@@ -296,6 +305,10 @@ class DenoDial implements Dial {
       this.#abort.abort();
     });
     const { address } = options;
+    if (address.kind === "tcp" && !isIpLiteral(address.host)) {
+      queueMicrotask(() => this.#fail(NO_LITERAL));
+      return;
+    }
     runtime.deno.connect(
       address.kind === "unix"
         ? { transport: "unix", path: address.path }
@@ -328,6 +341,9 @@ class DenoDial implements Dial {
       this.#opened(conn, null);
     } else {
       this.#conn = conn;
+      this.#runtime.guard(() => this.#events.connected?.());
+      // Whoever is told may have given up.
+      if (this.#done) return;
       secureDialled(conn, tls).then(
         (secured) => this.#opened(secured.conn, secured.session),
         (error: SocketFailure) => this.#fail(error),

@@ -1,13 +1,10 @@
-/** Dialling in the epoll loop: addresses in turn, one deadline over everything, cancellation. */
+/** Dialling in the epoll loop: one deadline, cancellation. */
 import type { Dial, DialEvents, DialOptions, SocketError, Timer } from "./contract.ts";
-import { SocketFailure } from "./contract.ts";
 import { EPOLLIN, EPOLLOUT } from "./epoll_calls.ts";
 import { type EpollHost, failure, isPort } from "./epoll_host.ts";
 import type { Pollable } from "./epoll_loop.ts";
 import { EpollSocket } from "./epoll_socket.ts";
-import { isIpLiteral } from "./lazy_module.ts";
-import { socketErrorOf } from "./socket_error.ts";
-import { resolveName } from "./system.ts";
+import { isIpLiteral, NO_LITERAL } from "./lazy_module.ts";
 
 export class EpollDial implements Dial, Pollable {
   /** Of the socket being connected, -1 when there is none. */
@@ -19,8 +16,6 @@ export class EpollDial implements Dial, Pollable {
   /** Null once the outcome was told or the dial was cancelled. */
   #events: DialEvents | null;
   #timer: Timer | null;
-  /** Addresses still to be tried. */
-  #waiting: readonly string[] = [];
 
   constructor(options: DialOptions, events: DialEvents, host: EpollHost) {
     const { address, timeoutMs } = options;
@@ -32,22 +27,11 @@ export class EpollDial implements Dial, Pollable {
     if (address.kind !== "tcp" || !isPort(address.port)) {
       this.#failLater({ code: "platform_error", detail: "not a TCP address with a port" });
     } else if (isIpLiteral(address.host)) this.#connect(address.host);
-    else this.#lookUp(address.host);
+    else this.#failLater(NO_LITERAL);
   }
 
   cancel(): void {
     this.#settle();
-  }
-
-  #lookUp(host: string): void {
-    resolveName(host).then(
-      ([first, ...others]) => {
-        if (this.#events === null || first === undefined) return;
-        this.#waiting = others;
-        this.#connect(first);
-      },
-      (error) => this.#fail(error instanceof SocketFailure ? error : socketErrorOf(error, "lookup")),
-    );
   }
 
   #connect(host: string): void {
@@ -71,7 +55,7 @@ export class EpollDial implements Dial, Pollable {
     const errno = loop.calls.pendingError(this.fd);
     if (errno !== 0) {
       this.#drop();
-      this.#tryNext(failure(errno, "dial"));
+      this.#fail(failure(errno, "dial"));
       return;
     }
     const socket = new EpollSocket(this.fd, loop, null, onHandlerError);
@@ -86,22 +70,12 @@ export class EpollDial implements Dial, Pollable {
     }
   }
 
-  #tryNext(error: SocketError): void {
-    const [next, ...others] = this.#waiting;
-    if (this.#events === null || next === undefined) {
-      this.#fail(error);
-      return;
-    }
-    this.#waiting = others;
-    this.#connect(next);
-  }
-
   #expire(): void {
     this.#fail({ code: "connection_timeout", detail: `not connected within ${this.#timeoutMs} ms` });
   }
 
   #failLater(error: SocketError): void {
-    this.#host.loop.later(() => this.#tryNext(error));
+    this.#host.loop.later(() => this.#fail(error));
   }
 
   #fail(error: SocketError): void {

@@ -3,10 +3,15 @@
  * good: `node:net` for one function 5 MiB, `node:crypto` 6, `node:child_process` with what it loads 3.
  */
 import process from "node:process";
+import type { SocketError } from "./contract.ts";
 
 /** The module, loaded at the first call. All three platforms have it. */
 export function netModule(): typeof import("node:net") {
   return process.getBuiltinModule("node:net");
+}
+
+export function dgramModule(): typeof import("node:dgram") {
+  return process.getBuiltinModule("node:dgram");
 }
 
 export function dnsModule(): typeof import("node:dns") {
@@ -40,6 +45,9 @@ export function isIpLiteral(host: string): boolean {
   // No name has a colon, so that the platform is asked for what may be IPv6 only.
   return host.includes(":") ? netModule().isIPv6(host) : DOTTED.test(host);
 }
+
+/** What a dial to something else comes to. */
+export const NO_LITERAL: SocketError = { code: "dns_error", detail: "not an IP address" };
 
 /** `bytes` random bytes in hexadecimal digits. */
 export function randomHex(bytes: number): string {

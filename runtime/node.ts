@@ -11,6 +11,9 @@ import {
   type Address,
   type Capabilities,
   type Clock,
+  type DatagramEvents,
+  type DatagramOptions,
+  type DatagramSocket,
   type Dial,
   type DialEvents,
   type DialOptions,
@@ -24,9 +27,11 @@ import {
   SocketFailure,
   type TlsSession,
 } from "./contract.ts";
+import { openDatagrams } from "./datagrams.ts";
 import { HeldSocket } from "./held_socket.ts";
 import { NodeSocket, reset } from "./node_socket.ts";
 import { createTlsServer, secureClient, type TlsServer } from "./node_tls.ts";
+import { NO_LITERAL } from "./lazy_module.ts";
 import { socketErrorOf } from "./socket_error.ts";
 import { canSpawn, HAS_PROCESS_GROUPS } from "./command_process.ts";
 import { createClock, resolveName } from "./system.ts";
@@ -118,6 +123,10 @@ class NodeRuntime implements Runtime {
   /** V8 collects by itself when it is idle. */
   releaseMemory(): void {}
   discard(): void {}
+
+  openDatagrams(options: DatagramOptions, events: DatagramEvents): DatagramSocket {
+    return openDatagrams(options, events, this.#onHandlerError);
+  }
 
   resolve(host: string): Promise<readonly string[]> {
     return resolveName(host);
@@ -265,7 +274,7 @@ class NodeListener implements Listener {
   }
 }
 
-/** One attempt after the other, within one deadline. */
+/** One deadline over connection and handshake. */
 class NodeDial implements Dial {
   readonly #options: DialOptions;
   readonly #events: DialEvents;
@@ -283,14 +292,8 @@ class NodeDial implements Dial {
       this.#fail({ code: "connection_timeout", detail: `not open after ${options.timeoutMs} ms` });
     }, options.timeoutMs);
     const { address } = options;
-    if (address.kind === "unix") this.#connect([address.path]);
-    else if (net.isIP(address.host) !== 0) this.#connect([address.host]);
-    else {
-      resolveName(address.host).then(
-        (hosts) => this.#connect(hosts),
-        (error: unknown) => this.#fail(socketErrorOf(error, "lookup")),
-      );
-    }
+    if (address.kind === "unix" || net.isIP(address.host) !== 0) this.#connect();
+    else queueMicrotask(() => this.#fail(NO_LITERAL));
   }
 
   cancel(): void {
@@ -299,26 +302,20 @@ class NodeDial implements Dial {
     this.#drop();
   }
 
-  /** @param hosts addresses left to be tried, or the path of a Unix socket */
-  #connect(hosts: readonly string[]): void {
-    if (this.#settled) return;
+  #connect(): void {
     const { address } = this.#options;
-    const host = hosts[0] ?? "";
     let transport: net.Socket;
     try {
       transport = address.kind === "unix"
-        ? net.connect({ path: host, allowHalfOpen: true })
-        : net.connect({ host, port: address.port, allowHalfOpen: true, noDelay: true });
+        ? net.connect({ path: address.path, allowHalfOpen: true })
+        : net.connect({ host: address.host, port: address.port, allowHalfOpen: true, noDelay: true });
     } catch (error) {
       // An impossible port or path. Never inside `dial`.
       queueMicrotask(() => this.#fail(socketErrorOf(error, "dial")));
       return;
     }
     this.#transport = transport;
-    const onError = (error: unknown) => {
-      if (hosts.length > 1) this.#connect(hosts.slice(1));
-      else this.#fail(socketErrorOf(error, "dial"));
-    };
+    const onError = (error: unknown) => this.#fail(socketErrorOf(error, "dial"));
     transport.once("error", onError);
     transport.once("connect", () => {
       transport.off("error", onError);
@@ -331,6 +328,9 @@ class NodeDial implements Dial {
   #secure(transport: net.Socket): void {
     // The TLS stream reports them as well.
     transport.on("error", () => {});
+    this.#tell(() => this.#events.connected?.());
+    // Whoever is told may have given up.
+    if (this.#settled) return;
     try {
       // The cast: checked by the caller.
       secureClient(transport, this.#options.tls as NonNullable<DialOptions["tls"]>, {
@@ -353,8 +353,12 @@ class NodeDial implements Dial {
     if (this.#settled) return;
     this.#settle();
     this.#drop();
+    this.#tell(() => this.#events.failed(error));
+  }
+
+  #tell(call: () => void): void {
     try {
-      this.#events.failed(error);
+      call();
     } catch (thrown) {
       this.#onHandlerError(thrown);
     }

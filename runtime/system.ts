@@ -7,7 +7,14 @@ import * as fs from "node:fs";
 import { Buffer } from "node:buffer";
 import process from "node:process";
 import { clearImmediate, clearTimeout, setImmediate, setTimeout } from "node:timers";
-import { type Clock, type SignalName, SocketFailure, type System, type Timer } from "./contract.ts";
+import {
+  type Clock,
+  type NameFiles,
+  type SignalName,
+  SocketFailure,
+  type System,
+  type Timer,
+} from "./contract.ts";
 import { certificateReader } from "./certificates.ts";
 import { spawnCommand } from "./command_process.ts";
 import { closeInherited, writeInherited } from "./deno_descriptor.ts";
@@ -24,6 +31,11 @@ import { dnsModule, isIpLiteral, osModule, randomHex, ttyModule } from "./lazy_m
 const MAX_TIMER_MS = 2_147_483_647;
 /** How long `writeDescriptor` waits for a full pipe, in milliseconds. */
 const DESCRIPTOR_PATIENCE_MS = 1_000;
+
+/** macOS and Windows have such files too, and do not go by them; Android has none. */
+const NAME_FILES: NameFiles | null = ["darwin", "win32", "android"].includes(process.platform)
+  ? null
+  : { hosts: "/etc/hosts", servers: "/etc/resolv.conf", order: "/etc/nsswitch.conf" };
 
 /** The process we are. Reads nothing and opens nothing until it is asked to. */
 export function createSystem(): System {
@@ -45,6 +57,7 @@ export function createSystem(): System {
     onSignal,
     notifySupervisor: (text) => notifySupervisor(process.env.NOTIFY_SOCKET ?? "", text),
     residentBytes,
+    nameFiles: NAME_FILES,
     get descriptorLimit() {
       return descriptorLimit();
     },
@@ -90,7 +103,7 @@ export function createClock(): Clock {
 }
 
 /**
- * All addresses of `host` in the resolver's order (getaddrinfo(3)), IP literals as they are. IPv4 and
+ * All addresses of `host` in the order of the platform's resolver (getaddrinfo(3)), IP literals as they are. IPv4 and
  * IPv6 come as the system's resolver ranks them (RFC 6724), each address once.
  *
  * @throws SocketFailure `dns_error`

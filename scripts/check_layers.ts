@@ -17,6 +17,7 @@ export const layers: readonly string[] = [
   "runtime/contract.ts",
   "src/bytes",
   "src/time",
+  "src/resolve",
   "src/http1",
   "src/conn",
   "src/upstream",

@@ -8,6 +8,7 @@ import type {
   Address,
   Capabilities,
   CloseReason,
+  DatagramSocket,
   Dial,
   DialEvents,
   DialOptions,
@@ -130,6 +131,10 @@ export class DryRuntime implements Runtime {
         if (at >= 0) this.dials.splice(at, 1);
       },
     };
+  }
+
+  openDatagrams(): DatagramSocket {
+    return { send() {}, close() {} };
   }
 
   releaseMemory(): void {}

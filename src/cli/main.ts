@@ -5,6 +5,7 @@
  */
 
 import type { Runtime, System } from "../../runtime/contract.ts";
+import { namedRuntime } from "../resolve/named_runtime.ts";
 import { EXIT } from "./exit_code.ts";
 import { printError } from "./output.ts";
 import { Predecessor } from "./predecessor.ts";
@@ -12,7 +13,8 @@ import { run, type Serve } from "./run.ts";
 import { serve } from "./serve.ts";
 import { serveAsWorker } from "./worker_process.ts";
 
-export async function cli(runtime: Runtime, system: System): Promise<void> {
+export async function cli(platform: Runtime, system: System): Promise<void> {
+  const runtime = namedRuntime(platform, system);
   let code: number;
   let predecessor: Predecessor | null = null;
   try {

@@ -8,6 +8,7 @@ import {
   SystemError,
 } from "../../runtime/contract.ts";
 import { ask } from "../admin/http_client.ts";
+import { derivedRuntime } from "../resolve/derived_runtime.ts";
 import type { Probe } from "../control/changes.ts";
 import type { EndpointSettings } from "../upstream/endpoint.ts";
 import { endpointSettings, NOT_SHARED } from "./world.ts";
@@ -64,16 +65,5 @@ function accepts(
 
 /** Dials as this endpoint is dialled. */
 function withTls(runtime: Runtime, tls: ClientTls | null): Runtime {
-  return {
-    name: runtime.name,
-    version: runtime.version,
-    capabilities: runtime.capabilities,
-    clock: runtime.clock,
-    dial: (options, events) => runtime.dial({ ...options, tls }, events),
-    resolve: (host) => runtime.resolve(host),
-    releaseMemory: () => runtime.releaseMemory(),
-    discard: runtime.discard,
-    hold: (options) => runtime.hold(options),
-    listen: (options, events) => runtime.listen(options, events),
-  };
+  return derivedRuntime(runtime, { dial: (options, events) => runtime.dial({ ...options, tls }, events) });
 }

@@ -13,6 +13,7 @@ import type {
   System,
   UnixAccess,
 } from "../../runtime/contract.ts";
+import { derivedRuntime } from "../resolve/derived_runtime.ts";
 import { PathKeeper } from "./path_keeper.ts";
 
 /** For connections in the queue of a socket whose path was removed, once another one has that path. */
@@ -69,20 +70,7 @@ export class Sockets {
     this.#shared = shared;
     this.#inherited = inherited;
     this.#lent = lent;
-    this.runtime = {
-      name: platform.name,
-      version: platform.version,
-      capabilities: platform.capabilities,
-      clock: platform.clock,
-      useEpoll: () => platform.useEpoll?.() ?? false,
-      dial: (options, events) => platform.dial(options, events),
-      resolve: (host) => platform.resolve(host),
-      releaseMemory: () => platform.releaseMemory(),
-      releaseProgram: () => platform.releaseProgram?.(),
-      discard: platform.discard,
-      hold: (options) => platform.hold(options),
-      listen: (options, events) => this.#listen(options, events),
-    };
+    this.runtime = derivedRuntime(platform, { listen: (options, events) => this.#listen(options, events) });
   }
 
   /** Further sockets are ours. */

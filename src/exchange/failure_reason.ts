@@ -57,6 +57,7 @@ function dialReason(code: SocketErrorCode): ReasonCode {
     case "connection_terminated":
     case "destination_ip_unroutable":
     case "dns_error":
+    case "dns_timeout":
     case "tls_certificate_error":
     case "tls_protocol_error":
     case "resource_exhausted":

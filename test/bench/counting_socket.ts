@@ -90,6 +90,10 @@ export class CountingRuntime implements Runtime {
     return { cancel() {} };
   }
 
+  openDatagrams(): { send(): void; close(): void } {
+    return { send() {}, close() {} };
+  }
+
   releaseMemory(): void {}
   discard(): void {}
 

@@ -1,7 +1,8 @@
 /** The adapter against peers that are not ours, and against a real loopback. */
 import assert from "node:assert/strict";
 import * as fs from "node:fs";
-import { isFailure, tcp } from "./connect_scenarios.ts";
+import { tcp } from "./connect_scenarios.ts";
+import { DatagramPeer } from "./datagram_peer.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { Lab, Scenario } from "./lab.ts";
 import { Pattern, Random } from "./pattern.ts";
@@ -286,13 +287,58 @@ export const peerScenarios: readonly Scenario[] = [
     },
   },
   {
-    name: "dials that are cancelled during the look-up",
+    name: "datagrams: only the peer's arrive, each by itself",
     async run(lab) {
-      const call = lab.startDial({ kind: "tcp", host: "localhost", port: 1 });
-      call.cancel();
-      await assert.rejects(lab.runtime.resolve("no-such-name.invalid"), isFailure("dns_error"));
-      await turns();
-      assert.equal(call.error, null);
+      const peer = await DatagramPeer.open();
+      const stranger = await DatagramPeer.open();
+      const heard: string[] = [];
+      const socket = lab.runtime.openDatagrams({ host: "127.0.0.1", port: peer.port }, {
+        received: (bytes) => heard.push(new TextDecoder().decode(bytes)),
+        failed: ({ detail }) => heard.push(`failed ${detail}`),
+      });
+      socket.send(new TextEncoder().encode("one"));
+      await poll("the first datagram", () => peer.heard.length === 1);
+      await stranger.send("a lie", peer.from);
+      await peer.send("two", peer.from);
+      await peer.send("three", peer.from);
+      await poll("both answers", () => heard.length === 2);
+      assert.deepEqual([peer.heard, heard], [["one"], ["two", "three"]]);
+      socket.close();
+      socket.close();
+      socket.send(new TextEncoder().encode("after the end"));
+      await peer.send("too late", peer.from);
+      await turns(20);
+      assert.deepEqual([peer.heard.length, heard.length], [1, 2]);
+      await peer.close();
+      await stranger.close();
+    },
+  },
+  {
+    name: "datagrams: each socket has a port of its own, and nothing is told inside a call",
+    async run(lab) {
+      const peer = await DatagramPeer.open();
+      const ports = new Set<number>();
+      for (let i = 0; i < 8; i++) {
+        let inside = true;
+        const socket = lab.runtime.openDatagrams({ host: "127.0.0.1", port: peer.port }, {
+          received: () => assert.equal(inside, false),
+          failed: () => assert.equal(inside, false),
+        });
+        socket.send(new Uint8Array([i]));
+        inside = false;
+        await poll("a datagram", () => peer.heard.length === i + 1);
+        ports.add(peer.from);
+        socket.close();
+      }
+      assert.ok(ports.size >= 7, `${ports.size} of 8 ports are different`);
+      await peer.close();
+      const refused = lab.runtime.openDatagrams({ host: "127.0.0.1", port: peer.port }, {
+        received: () => {},
+        failed: ({ code }) => assert.equal(code, "connection_refused"),
+      });
+      refused.send(new Uint8Array([1]));
+      await turns(20);
+      refused.close();
     },
   },
   {

@@ -6,6 +6,7 @@
  */
 import type { Address, Clock, SocketErrorCode } from "../../runtime/contract.ts";
 import { FakeClock } from "./fake_clock.ts";
+import type { DatagramPeer } from "./memory_datagrams.ts";
 import type { MemoryListener } from "./memory_runtime.ts";
 
 /** How large the pieces are that bytes travel and are delivered in. */
@@ -66,6 +67,10 @@ export class MemoryNetwork {
 
   /** Sockets handed to a handler of which `closed` has not been reported: 0 when nothing leaks. */
   openSockets = 0;
+  /** Datagram sockets that have not been closed. */
+  openDatagramSockets = 0;
+  /** Who gets the datagrams sent to "host port"; nobody: they are lost. */
+  readonly datagramPeers = new Map<string, DatagramPeer | "refuses">();
   /** Calls the contract forbids though they are harmless, such as a write before `drained`. */
   readonly misuses: string[] = [];
   /** Steps so far. */
@@ -235,7 +240,7 @@ export class MemoryNetwork {
     else this.#names.set(name.toLowerCase(), addresses);
   }
 
-  /** The addresses of a name, an IP literal itself, or null. */
+  /** What the platform's resolver says: the addresses of a name, an IP literal itself, or null. */
   lookUp(host: string): readonly string[] | null {
     if (isIpLiteral(host)) return [host];
     return this.#names.get(host.toLowerCase()) ?? null;

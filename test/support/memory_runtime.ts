@@ -20,6 +20,9 @@ import type {
   Capabilities,
   ClientTls,
   Clock,
+  DatagramEvents,
+  DatagramOptions,
+  DatagramSocket,
   Dial,
   DialEvents,
   DialOptions,
@@ -33,6 +36,7 @@ import type {
   TlsSession,
 } from "../../runtime/contract.ts";
 import { SocketFailure } from "../../runtime/contract.ts";
+import { MemoryDatagrams } from "./memory_datagrams.ts";
 import { isIpLiteral, MemoryNetwork, type MemoryNetworkOptions, Task } from "./memory_network.ts";
 import { type Ends, lentFiller, maxChunkBytes, MemorySocket } from "./memory_socket.ts";
 
@@ -120,6 +124,10 @@ class InMemoryRuntime implements MemoryRuntime {
 
   dial(options: DialOptions, events: DialEvents): Dial {
     return new MemoryDial(this.network, options, events, this.#onHandlerError);
+  }
+
+  openDatagrams(options: DatagramOptions, events: DatagramEvents): DatagramSocket {
+    return new MemoryDatagrams(this.network, options, events, this.#onHandlerError);
   }
 
   /** Times that memory was to be given back. */
@@ -309,8 +317,6 @@ class MemoryDial implements Dial {
   readonly #onHandlerError: (error: unknown) => void;
   readonly #timer: Timer;
   #done = false;
-  /** Addresses still to be tried. */
-  #addresses: Address[] = [];
   #socket: MemorySocket | null = null;
 
   constructor(
@@ -329,7 +335,7 @@ class MemoryDial implements Dial {
         this.#fail("connection_timeout", "dial deadline passed");
       });
     });
-    this.#later(() => this.#lookUp());
+    this.#later(() => this.#begin());
   }
 
   cancel(): void {
@@ -350,34 +356,19 @@ class MemoryDial implements Dial {
     );
   }
 
-  #lookUp(): void {
+  #begin(): void {
     const { address } = this.#options;
-    if (address.kind === "unix") {
-      this.#addresses = [address];
-    } else {
-      const hosts = this.#network.lookUp(address.host);
-      if (hosts === null) return this.#fail("dns_error", `no such name: ${address.host}`);
-      this.#addresses = hosts.map((host) => ({ kind: "tcp", host, port: address.port }));
+    if (address.kind === "tcp" && !isIpLiteral(address.host)) {
+      return this.#fail("dns_error", "not an IP address");
     }
     const fault = this.#network.faultAt(address);
     if (fault === "blackhole") return;
     if (fault !== null) return this.#fail(fault, "as the test asked for");
-    this.#tryNext("connection_refused");
-  }
-
-  #tryNext(lastError: SocketErrorCode): void {
-    const address = this.#addresses.shift();
-    if (address === undefined) return this.#fail(lastError, "no address accepted the connection");
-    this.#later(() => {
-      const fault = this.#network.faultAt(address);
-      if (fault === "blackhole") return;
-      if (fault !== null) return this.#tryNext(fault);
-      const listener = this.#network.listenerAt(address);
-      if (listener === null) return this.#tryNext("connection_refused");
-      listener.knock({
-        enter: (at) => this.#connect(at, address),
-        refuse: () => this.#later(() => this.#tryNext("connection_refused")),
-      });
+    const listener = this.#network.listenerAt(address);
+    if (listener === null) return this.#fail("connection_refused", "nobody listens there");
+    listener.knock({
+      enter: (at) => this.#connect(at, address),
+      refuse: () => this.#later(() => this.#fail("connection_refused", "nobody listens there")),
     });
   }
 
@@ -397,6 +388,7 @@ class MemoryDial implements Dial {
       this.#later(() => this.#opened(near));
       return;
     }
+    this.#later(() => this.#events.connected?.());
     near.startHandshake((error) => this.#fail(error.code, error.detail));
     if (listener.options.tls === null) near.sendRaw(clientHello);
   }

@@ -5,6 +5,7 @@
 import {
   type CommandEvents,
   type FileStatus,
+  type NameFiles,
   type SignalName,
   type SpawnOptions,
   type System,
@@ -35,6 +36,8 @@ export interface MemorySystemOptions {
   readonly terminals?: readonly number[];
   readonly files?: Readonly<Record<string, string>>;
   readonly stdin?: string;
+  /** Default: none, so that names are the memory network's. */
+  readonly nameFiles?: NameFiles;
 }
 
 /** A terminal of 80 by 24 whose output can be read and whose keys a test presses. */
@@ -150,6 +153,7 @@ export class MemorySystem implements System {
   readonly commands: MemoryCommand[] = [];
   onSpawn: (command: MemoryCommand) => void = () => {};
 
+  readonly nameFiles: NameFiles | null;
   readonly #terminals: readonly number[];
   readonly #stdin: string;
   readonly #handlers = new Map<SignalName, (() => void)[]>();
@@ -161,6 +165,7 @@ export class MemorySystem implements System {
     this.platform = options.platform ?? "linux";
     this.#terminals = options.terminals ?? [];
     this.#stdin = options.stdin ?? "";
+    this.nameFiles = options.nameFiles ?? null;
     for (const [path, text] of Object.entries(options.files ?? {})) this.files.set(path, text);
   }
 

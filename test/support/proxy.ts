@@ -10,6 +10,7 @@ import { formatProblem } from "../../src/config/problem.ts";
 import type { Exchange } from "../../src/exchange/exchange.ts";
 import { Front, type FrontObserver, type LocalAnswer } from "../../src/front/front.ts";
 import type { Tunnel } from "../../src/exchange/tunnel.ts";
+import { namedRuntime } from "../../src/resolve/named_runtime.ts";
 import type { Endpoint } from "../../src/upstream/endpoint.ts";
 import type { Upstream } from "../../src/upstream/upstream.ts";
 import { adapterFactory } from "./adapter.ts";
@@ -64,10 +65,11 @@ export class TestProxy implements WorldObserver, FrontObserver {
   static async start(yaml: string, options: TestProxyOptions = {}): Promise<TestProxy> {
     const loaded = loadConfig({ flags: {}, env: {}, file: { path: "test.yaml", text: yaml } });
     if (!loaded.ok) throw new Error(loaded.problems.map(formatProblem).join("\n"));
-    const runtime = options.runtime ??
-      (await adapterFactory())({ onHandlerError: (error) => handlerErrors.push(error) });
-    const proxy = new TestProxy(runtime);
     const system = options.system ?? new MemorySystem();
+    const platform = options.runtime ??
+      (await adapterFactory())({ onHandlerError: (error) => handlerErrors.push(error) });
+    const runtime = namedRuntime(platform, system);
+    const proxy = new TestProxy(runtime);
     const built = await buildWorld(runtime, system, loaded.config, proxy);
     proxy.upstreams = built.upstreams;
     proxy.front = new Front(runtime, built.world, proxy);

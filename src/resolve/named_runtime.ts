@@ -1,0 +1,42 @@
+/**
+ * The platform with names: whoever dials, listens or resolves through it may name a host, and the platform sees IP
+ * literals only. Upstreams, probes, verbs and listeners all go this way, so that a name means the same everywhere.
+ */
+
+import { type Address, type Runtime, SocketFailure, type System } from "../../runtime/contract.ts";
+import { canonicalIp } from "../bytes/ip_address.ts";
+import { AddressMemory } from "./address_order.ts";
+import { derivedRuntime } from "./derived_runtime.ts";
+import { NameDial } from "./name_dial.ts";
+import { Resolver } from "./resolver.ts";
+
+/** Reads and asks nothing before a name is used. */
+export function namedRuntime(platform: Runtime, system: Pick<System, "readText" | "nameFiles">): Runtime {
+  const parts = { runtime: platform, resolver: new Resolver(platform, system), memory: new AddressMemory() };
+  const { resolver } = parts;
+  return derivedRuntime(platform, {
+    dial(options, events) {
+      const { address } = options;
+      if (!isNamed(address)) return platform.dial(options, events);
+      return new NameDial(parts, options, address.host, address.port, events);
+    },
+    resolve: (host) => resolver.resolve(host),
+    listen: async (options, events) =>
+      await platform.listen({ ...options, address: await bindable(resolver, options.address) }, events),
+    hold: async (options) =>
+      await platform.hold({ ...options, address: await bindable(resolver, options.address) }),
+  });
+}
+
+function isNamed(address: Address): address is Extract<Address, { readonly kind: "tcp" }> {
+  return address.kind === "tcp" && canonicalIp(address.host) === null && !address.host.includes("%");
+}
+
+/** A socket is bound to one address: the first of IPv4 if there is one, as `:8080` is. */
+async function bindable(resolver: Resolver, address: Address): Promise<Address> {
+  if (!isNamed(address)) return address;
+  const addresses = await resolver.resolve(address.host);
+  const host = addresses.find((each) => !each.includes(":")) ?? addresses[0];
+  if (host === undefined) throw new SocketFailure("dns_error", `${address.host} has no address`);
+  return { ...address, host };
+}
