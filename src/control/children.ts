@@ -3,12 +3,13 @@
  * let them go, is anything in flight?) it asks the control plane like anybody else.
  */
 
-import type { CommandExit, SignalName } from "../../runtime/contract.ts";
+import type { CommandExit, SignalName, Timer } from "../../runtime/contract.ts";
 import type { ChildConfig, Config, UpstreamConfig } from "../config/config.ts";
 import type { Logger } from "../observe/logger.ts";
 import { Child, type ChildObserver, type ChildSettings } from "./child.ts";
 import { exitCodeOf, stoppedCodeOf } from "./child_exit.ts";
 import { type Activity, IdleWatch } from "./child_idle.ts";
+import { listenTogether, sameCommand } from "./child_match.ts";
 import { childHost, type ChildMeans } from "./child_process.ts";
 import { restartHeld, stopUnused } from "./child_restart.ts";
 import type { EventBody } from "./event_hub.ts";
@@ -39,6 +40,12 @@ interface Seat {
   busy: boolean;
 }
 
+interface Leaving {
+  readonly seat: Seat;
+  /** Until it is told to stop; null = it has been. */
+  timer: Timer | null;
+}
+
 export class Children {
   readonly #options: ChildrenOptions;
   #config: Config;
@@ -47,7 +54,7 @@ export class Children {
   #gate: ChildGate | null = null;
   #seats: readonly Seat[];
   /** Those that are not in the configuration any more and have not ended yet. */
-  readonly #leaving = new Set<Child>();
+  readonly #leaving = new Map<Child, Leaving>();
   #unwatch: (() => void) | null = null;
   /** Upstreams in whose waiting rooms somebody is, as far as we listen. */
   readonly #held = new Set<string>();
@@ -110,7 +117,7 @@ export class Children {
   }
 
   #all(): Child[] {
-    return [...this.#seats.map(({ child }) => child), ...this.#leaving];
+    return [...this.#seats.map(({ child }) => child), ...this.#leaving.keys()];
   }
 
   #end(): void {
@@ -122,47 +129,67 @@ export class Children {
 
   /**
    * Goes by another configuration, ports filled in: commands that are new are started, those that are not in it are
-   * stopped once requests to them have had time to end, and one that is described differently but listens where the
-   * old one did takes its place, with requests held meanwhile.
+   * stopped once requests to them have had time to end, and one that listens where another one still does takes its
+   * place, with requests held meanwhile. One that comes back before it was told to stop goes on.
    */
   reconfigure(config: Config): void {
     if (this.#stopping) return;
     this.#config = config;
     const before = this.#seats;
     this.#seats = config.upstreams.flatMap((upstream) => {
-      const same = before.find((seat) => seat.upstream.name === upstream.name && isSame(seat, upstream));
+      const isIt = (seat: Seat) =>
+        seat.upstream.name === upstream.name && sameCommand(seat.upstream, upstream);
+      const same = before.find(isIt) ?? this.#returned(isIt);
       return same === undefined ? this.#newSeat(upstream) : [same];
     });
     this.#listen();
-    const fresh = new Set(this.#seats.filter((seat) => !before.includes(seat)));
     for (const old of before) {
       if (this.#seats.includes(old)) continue;
-      const next = [...fresh].find((seat) => listenTogether(seat.upstream, old.upstream));
       old.idle?.stop();
-      this.#leaving.add(old.child);
-      if (next === undefined) {
-        const { drainTimeoutMs } = config.server;
-        this.#options.runtime.clock.setTimer(drainTimeoutMs, () => void this.#dismiss(old.child), true);
-      } else {
-        fresh.delete(next);
-        void this.#replace(old.child, next);
-      }
+      const { drainTimeoutMs } = config.server;
+      const dismiss = () => void this.#dismiss(old.child);
+      const timer = this.#options.runtime.clock.setTimer(drainTimeoutMs, dismiss, true);
+      this.#leaving.set(old.child, { seat: old, timer });
     }
-    for (const seat of fresh) {
-      if (!seat.config.startOnDemand) seat.child.start();
+    for (const seat of this.#seats) {
+      if (before.includes(seat) || seat.child.state !== "stopped") continue;
+      const olds = [...this.#leaving.values()].filter((old) =>
+        listenTogether(seat.upstream, old.seat.upstream)
+      );
+      if (olds.length > 0) void this.#replace(olds.map((old) => old.seat.child), seat);
+      else if (!seat.config.startOnDemand) seat.child.start();
       else void this.#startIfWanted(seat);
     }
   }
 
+  /** A seat that a reload took away, as long as its command has not been told to stop. */
+  #returned(isIt: (seat: Seat) => boolean): Seat | undefined {
+    for (const [child, { seat, timer }] of this.#leaving) {
+      if (timer === null || !isIt(seat)) continue;
+      timer.cancel();
+      this.#leaving.delete(child);
+      if (child.state === "running") seat.idle?.start();
+      return seat;
+    }
+    return undefined;
+  }
+
   async #dismiss(child: Child): Promise<void> {
+    const leaving = this.#leaving.get(child);
+    leaving?.timer?.cancel();
+    if (leaving !== undefined) leaving.timer = null;
     await child.dismiss();
     this.#leaving.delete(child);
   }
 
-  async #replace(old: Child, seat: Seat): Promise<void> {
+  /** @param olds listen where the command of `seat` is to: it starts when all of them are gone */
+  async #replace(olds: readonly Child[], seat: Seat): Promise<void> {
+    const gone = async () => {
+      await Promise.all(olds.map((old) => this.#dismiss(old)));
+    };
     const gate = this.#gate;
-    if (gate === null || old.pid === 0) {
-      await this.#dismiss(old);
+    if (gate === null || olds.every((old) => old.pid === 0)) {
+      await gone();
       if (seat.config.startOnDemand) await this.#startIfWanted(seat);
       else this.#startIfSeated(seat);
       return;
@@ -172,17 +199,10 @@ export class Children {
       const { clock } = this.#options.runtime;
       const drainMs = this.#drainMs(seat);
       const { child, upstream: { name } } = seat;
-      const outcome = await restartHeld(
-        gate,
-        clock,
-        name,
-        () => this.#dismiss(old),
-        child,
-        REPLACE_TIMEOUT_MS,
-        drainMs,
-      );
-      if (!outcome.ok) {
-        this.#options.logger.warn("child_restart", outcome.message, { upstream: seat.upstream.name });
+      const outcome = await restartHeld(gate, clock, name, gone, child, REPLACE_TIMEOUT_MS, drainMs);
+      // Another reload may have taken it away meanwhile.
+      if (!outcome.ok && this.#seats.includes(seat)) {
+        this.#options.logger.warn("child_restart", outcome.message, { upstream: name });
       }
     } finally {
       seat.busy = false;
@@ -381,16 +401,4 @@ export class Children {
   #stoppedWith(how: CommandExit, told: SignalName): void {
     if (this.#stopping) this.#toldCode ||= stoppedCodeOf(how, told);
   }
-}
-
-/** The same command for the same addresses, started and stopped in the same way. */
-function isSame(seat: Seat, upstream: UpstreamConfig): boolean {
-  const described = ({ child, endpoints }: UpstreamConfig) =>
-    JSON.stringify([child, endpoints.map(({ address }) => address)]);
-  return described(seat.upstream) === described(upstream);
-}
-
-/** An endpoint of one is an endpoint of the other. */
-function listenTogether(a: UpstreamConfig, b: UpstreamConfig): boolean {
-  return a.endpoints.some(({ name }) => b.endpoints.some((other) => other.name === name));
 }

@@ -246,3 +246,47 @@ test("children: a reload leaves what is the same, replaces what is another, and 
   assert.deepEqual(lab.asked, ["SIGTERM"]);
   assert.equal(lab.children.any, false);
 });
+
+test("children: a command that comes back before it was told to stop goes on", async () => {
+  const lab = await Lab.open(yamlOf("command: serve"));
+  const [command] = lab.commands;
+  lab.reconfigure(yamlOf("hold: 1m") + "\ndrain_timeout: 3s");
+  await lab.pass(1000);
+  lab.reconfigure(yamlOf("command: serve") + "\ndrain_timeout: 3s");
+  await lab.pass(5000);
+  assert.deepEqual(lab.asked, ["spawn serve"]);
+  assert.deepEqual(lab.children.status().get("app")?.pid, command?.pid);
+  assert.equal(lab.state, "running");
+});
+
+test("children: a command that comes back after it was told to stop starts when that has ended", async () => {
+  const lab = await Lab.open(yamlOf("command: serve"));
+  const [command] = lab.commands;
+  assert.ok(command !== undefined);
+  command.onSignal = () => {};
+  lab.reconfigure(yamlOf("hold: 1m") + "\ndrain_timeout: 1s");
+  await lab.pass(1500);
+  lab.reconfigure(yamlOf("command: serve"));
+  await lab.pass(1000);
+  assert.equal(lab.commands.length, 1, "the port is not free yet");
+  command.end({ signal: "SIGKILL" });
+  await lab.pass(100);
+  assert.equal(lab.commands.length, 2);
+  assert.equal(lab.state, "running");
+});
+
+test("children: of several reloads in a row the last command starts, when all before it have ended", async () => {
+  const lab = await Lab.open(yamlOf("command: serve"));
+  const [command] = lab.commands;
+  assert.ok(command !== undefined);
+  command.onSignal = () => {};
+  for (const name of ["second", "third"]) {
+    lab.reconfigure(yamlOf(`command: ${name}`));
+    await lab.pass(100);
+  }
+  assert.equal(lab.commands.length, 1);
+  command.end({ signal: "SIGKILL" });
+  await lab.pass(100);
+  assert.deepEqual(lab.commands.map(({ options }) => options.command[0]), ["serve", "third"]);
+  assert.equal(lab.state, "running");
+});
