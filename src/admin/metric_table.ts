@@ -344,6 +344,12 @@ export const METRICS: readonly Metric[] = [
     "Connections being opened.",
     ({ dialing }) => dialing,
   ),
+  ofEndpoint(
+    "gauge",
+    "sluice_endpoint_pinned_connections",
+    "Connections that belong to one client each, since it has authenticated on them (NTLM, Kerberos).",
+    ({ pinned }) => pinned,
+  ),
   byCode(
     "sluice_endpoint_requests_total",
     "Requests that the endpoint has answered, by class of the status sent.",

@@ -142,7 +142,7 @@ function endpointTable(upstream: UpstreamStatus, context: PageContext): Html {
 }
 
 function endpointCells(endpoint: EndpointStatus, { nowMs }: PageContext): Piece[] {
-  const { name, weight, state, last_error: error, max_in_flight: max, dialing } = endpoint;
+  const { name, weight, state, last_error: error, max_in_flight: max, dialing, pinned } = endpoint;
   const last = error !== null &&
     markup`<div class="error">last failure ${ago(error.at, nowMs)}: ${error.code}</div>`;
   return [
@@ -151,7 +151,7 @@ function endpointCells(endpoint: EndpointStatus, { nowMs }: PageContext): Piece[
     markup`${endpoint.in_flight}${max > 0 && note(` of ${max}`)}${
       dialing > 0 && note(` + ${dialing} dialling`)
     }`,
-    endpoint.idle,
+    markup`${endpoint.idle}${pinned > 0 && note(` + ${pinned} pinned`)}`,
     countWords(endpoint.answered),
     countWords(endpoint.by_class[5] ?? 0),
     countWords(endpoint.failures),

@@ -72,7 +72,7 @@ export async function explain(
     };
     return { ok: true, explanation };
   }
-  const forwarded = forwarding(upstream, request, seen.retry, sent, endpoint.name, status);
+  const forwarded = forwarding(upstream, request, seen.retry, seen.pinned, sent, endpoint.name, status);
   return { ok: true, explanation: { ...said, outcome: "forwarded", answer: null, forwarded } };
 }
 
@@ -81,12 +81,14 @@ class Seen {
   route: string | null = null;
   upstream: string | null = null;
   retry: RetryPolicy | null = null;
+  pinned = false;
   local: LocalAnswer | null = null;
 
   exchangeDone(exchange: Exchange): void {
     this.route = exchange.route.name;
     this.upstream = exchange.settings.upstream.name;
     this.retry = exchange.retry;
+    this.pinned = exchange.pinned;
   }
   answeredLocally(answer: LocalAnswer): void {
     this.local ??= answer;
@@ -168,6 +170,7 @@ function forwarding(
   upstream: UpstreamConfig,
   request: ExplainRequest,
   policy: RetryPolicy,
+  pinned: boolean,
   sent: string,
   first: string,
   status: Status | null,
@@ -186,6 +189,7 @@ function forwarding(
       first: printAddress(endpoint.address) === first,
     })),
     policy: upstream.policy,
+    pinned,
     request_line: requestLine,
     fields,
     hold: {
@@ -202,7 +206,7 @@ function forwarding(
       replayable,
       request_buffer: upstream.requestBufferBytes,
     },
-    retry: { tries: policy.tries, cases: retryCases(request, policy, replayable, upstream.holdMs) },
+    retry: { tries: policy.tries, cases: retryCases(request, policy, pinned, replayable, upstream.holdMs) },
     timeouts: {
       connect_ms: upstream.connectTimeoutMs,
       first_byte_ms: upstream.firstByteTimeoutMs,
@@ -215,6 +219,7 @@ function forwarding(
 function retryCases(
   request: ExplainRequest,
   policy: RetryPolicy,
+  pinned: boolean,
   replayable: boolean,
   holdMs: number,
 ): ExplainedRetry[] {
@@ -231,6 +236,7 @@ function retryCases(
         replayable,
         attempts: 1,
         timeLeftMs: holdMs,
+        pinned,
         elsewhere: false,
       }, policy);
       return {

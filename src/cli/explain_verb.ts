@@ -141,6 +141,14 @@ function forwardingRows(to: ExplainedForwarding): (readonly [string, readonly st
       ]),
       `with at most ${hold.queue_size - 1} others`,
     ]],
+    ...(to.pinned
+      ? [
+        [
+          "connection",
+          ["one of its own: the client authenticates on it, so that no other client's request is sent there"],
+        ] as const,
+      ]
+      : []),
     ["body", [bodyText(to)]],
     ["sent again", retryLines(to.retry.cases)],
     ["timeouts", [
@@ -165,6 +173,7 @@ function forwardingRows(to: ExplainedForwarding): (readonly [string, readonly st
 const BECAUSE: Readonly<Record<ExplainedRetry["because"], string>> = {
   "": "yes",
   response_begun: "no: the answer has begun",
+  pinned: "no: the client authenticates on that connection",
   exhausted: "no",
   not_idempotent: "no: it may have taken effect already",
   body_not_replayable: "no: the body is gone by then",

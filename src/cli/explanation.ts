@@ -36,6 +36,11 @@ export interface ExplainedForwarding {
     readonly first: boolean;
   }[];
   readonly policy: string;
+  /**
+   * It authenticates its connection (NTLM, Negotiate): that connection serves no other client from then on, and the request is
+   * not sent on another.
+   */
+  readonly pinned: boolean;
   readonly request_line: string;
   /** Field lines as the endpoint gets them. */
   readonly fields: readonly string[];

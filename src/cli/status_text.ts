@@ -81,7 +81,7 @@ function endpointRow(endpoint: EndpointStatus, now: number): string[] {
     endpoint.state,
     age(endpoint.since, now),
     most === 0 ? String(endpoint.in_flight) : `${endpoint.in_flight}/${most}`,
-    String(endpoint.idle),
+    endpoint.pinned === 0 ? String(endpoint.idle) : `${endpoint.idle} + ${endpoint.pinned} pinned`,
     String(endpoint.answered),
     String(endpoint.failures),
     error === null ? "" : `${error.code}, ${age(error.at, now)} ago`,

@@ -54,6 +54,7 @@ export function workerReport(
           inFlight: endpoint.busy,
           idle: endpoint.idle.size,
           dialing: endpoint.dialing,
+          pinned: endpoint.pinned,
           failures: endpoint.failuresTotal,
           lastError: endpoint.lastFailure === null ? null : {
             code: endpoint.lastFailure.code,
@@ -71,5 +72,5 @@ export function workerReport(
 
 function stateOf(endpoint: Endpoint): EndpointReport["state"] {
   if (endpoint.enabled) return endpoint.state;
-  return endpoint.busy === 0 ? "drained" : "draining";
+  return endpoint.busy + endpoint.pinned === 0 ? "drained" : "draining";
 }

@@ -32,6 +32,12 @@ export interface ClientSettings {
   readonly limits: Http1Limits;
 }
 
+/** Something that belongs to a client's connection and ends with it. */
+export interface ClientCompanion {
+  /** No request comes on the connection any more. */
+  clientDone(): void;
+}
+
 /** Who answers requests. May answer inside the call. */
 export interface RequestHandler {
   /** A request head has arrived and is well-formed; `stream.requestDone` tells whether it has no body. */
@@ -93,6 +99,9 @@ export class ClientConnection extends Connection implements ClientStream {
   #bodyExpected = false;
   /** No further request is wanted on this connection. */
   #draining = false;
+  /** The next answer does not end the connection although no further request is wanted: see `keepForHandshake`. */
+  #handshake = false;
+  companion: ClientCompanion | null = null;
   /** How long it may be idle between requests. */
   #idleMs: number;
   /** Requests begun on this connection. */
@@ -291,7 +300,7 @@ export class ClientConnection extends Connection implements ClientStream {
     const parser = this.#neededParser();
     parser.startBody(kind, head.bodyBytes);
     this.#closeExpected = !requestPersists(head);
-    this.#persist = !this.#closeExpected && !this.#draining;
+    this.#persist = !this.#closeExpected;
     if (head.bodyBytes === 0) {
       // No body, or an empty one: complete with its head.
       parser.next();
@@ -406,6 +415,7 @@ export class ClientConnection extends Connection implements ClientStream {
     this.#raw = null;
     if (raw !== null) raw.rawClosed(reason);
     events?.clientGone(reason);
+    this.#companionDone();
     this.#handler.connectionClosed(this);
   }
 
@@ -451,7 +461,8 @@ export class ClientConnection extends Connection implements ClientStream {
   ): void {
     let kind: ResponseBody | "chunked" = body;
     let framing = "";
-    let persist = this.#persist && !close && this.requestDone && !this.#draining;
+    let persist = this.staysOpen && !close && (!this.#draining || this.#handshake);
+    this.#handshake = false;
     if (body === "length") {
       framing = bodyBytes === 0 ? "Content-Length: 0\r\n" : "Content-Length: " + bodyBytes + "\r\n";
     } else if (body === "stream") {
@@ -518,6 +529,36 @@ export class ClientConnection extends Connection implements ClientStream {
     if (this.#state === "waiting" && this.#unreadBytes > 0) this.#advance();
   }
 
+  /** Whether the client would send another request after an answer given now. */
+  get staysOpen(): boolean {
+    return this.#persist && this.requestDone;
+  }
+
+  /**
+   * The answer that is sent next is in the middle of a handshake that cannot go on elsewhere: it does not announce the
+   * end of the connection for want of further requests.
+   */
+  keepForHandshake(): void {
+    this.#handshake = true;
+  }
+
+  /** The answer under way is the last one on this connection. */
+  endAfterAnswer(): void {
+    this.#persist = false;
+  }
+
+  /** Ends the connection without an answer, as an origin does that closes an idle connection: the client may try again. */
+  endUnanswered(): void {
+    this.#persist = false;
+    this.#linger();
+  }
+
+  #companionDone(): void {
+    const { companion } = this;
+    this.companion = null;
+    companion?.clientDone();
+  }
+
   #lastAnswerSent(): void {
     const clean = this.requestDone && this.#unreadBytes === 0;
     // After its FIN nothing comes that could make the kernel send a reset.
@@ -531,6 +572,7 @@ export class ClientConnection extends Connection implements ClientStream {
   #linger(): void {
     this.#state = "lingering";
     this.events = null;
+    this.#companionDone();
     this.#parser?.takeUnread();
     this.#resumeReading();
     this.finish();
@@ -587,6 +629,7 @@ export class ClientConnection extends Connection implements ClientStream {
   /** Sends what is left and closes; what the platform holds may take no longer than our own queue. */
   #endInOrder(): void {
     this.#state = "gone";
+    this.#companionDone();
     this.close();
     this.#watchSending();
   }
@@ -629,6 +672,7 @@ export class ClientConnection extends Connection implements ClientStream {
    */
   switchTo(raw: RawEvents): Uint8Array | null {
     this.#state = "raw";
+    this.#companionDone();
     this.#raw = raw;
     this.events = null;
     this.setDeadline(Infinity);

@@ -34,6 +34,12 @@ export interface UpstreamConnectionOwner {
   busyClosed(connection: UpstreamConnection): void;
 }
 
+/** Whoever a connection is pinned to. */
+export interface PinHolder {
+  /** It ended by itself while no request was under way on it. */
+  pinLost(connection: UpstreamConnection): void;
+}
+
 const chunkHead = new Uint8Array(24);
 
 export class UpstreamConnection extends Connection {
@@ -66,8 +72,8 @@ export class UpstreamConnection extends Connection {
   #bodyIdleMs = 0;
   #acceptedBefore = 0;
   #offeredBefore = 0;
-  /** The one client connection it belongs to; such a connection never serves another client. */
-  pinnedTo: object | null = null;
+  /** What the one client connection has that it belongs to. Once set it stays: it never serves another client. */
+  pinnedTo: PinHolder | null = null;
   /** Monotonic milliseconds at which the current request, as far as it has come, was handed over. */
   sentAt = 0;
   /** Milliseconds that opening it took. Set by the pool's owner. */
@@ -406,6 +412,11 @@ export class UpstreamConnection extends Connection {
     this.#rested = true;
     this.events = null;
     this.idleSince = now;
+    this.setDeadline(deadline);
+  }
+
+  /** It rests until then instead. */
+  restUntil(deadline: number): void {
     this.setDeadline(deadline);
   }
 

@@ -7,7 +7,7 @@ import type { EventHub } from "./event_hub.ts";
 import type { EndpointName } from "./messages.ts";
 import { endpointNamed, refuse } from "./names.ts";
 import type { Outcome } from "./plane.ts";
-import type { Report } from "./report.ts";
+import type { EndpointReport, Report } from "./report.ts";
 
 /** What is cut at the end of the window takes a moment to be gone. */
 const CUT_MS = 2000;
@@ -43,10 +43,13 @@ export class Drains {
     const gone = this.#watch(drain, windowMs);
     if (wait && !await gone) {
       return this.#drained.get(keyOf(name)) === drain
-        ? refuse("timeout", `${name.endpoint} still has requests ${windowMs} ms after it was drained.`)
+        ? refuse(
+          "timeout",
+          `${name.endpoint} still has requests or clients ${windowMs} ms after it was drained.`,
+        )
         : refuse("failed", `${name.endpoint} was put in use again, or drained anew.`);
     }
-    return { ok: true, in_flight: inFlightOf(await this.#controller.report(), name) };
+    return { ok: true, in_flight: endpointReport(await this.#controller.report(), name)?.inFlight ?? 0 };
   }
 
   /** See `ControlPlane.undrain`. */
@@ -91,7 +94,8 @@ export class Drains {
     const over = () => this.#drained.get(keyOf(name)) !== drain;
     let empty = false;
     await until(this.#clock, async () => {
-      empty = inFlightOf(await this.#controller.report(), name) === 0;
+      const report = endpointReport(await this.#controller.report(), name);
+      empty = (report?.inFlight ?? 0) + (report?.pinned ?? 0) === 0;
       return empty || over();
     }, windowMs + CUT_MS);
     if (!empty || over()) return false;
@@ -100,9 +104,9 @@ export class Drains {
   }
 }
 
-function inFlightOf(report: Report, name: EndpointName): number {
+function endpointReport(report: Report, name: EndpointName): EndpointReport | undefined {
   const upstream = report.upstreams.find((each) => each.name === name.upstream);
-  return upstream?.endpoints.find((each) => each.name === name.endpoint)?.inFlight ?? 0;
+  return upstream?.endpoints.find((each) => each.name === name.endpoint);
 }
 
 function keyOf({ upstream, endpoint }: EndpointName): string {

@@ -21,6 +21,7 @@ export interface EndpointReport {
   readonly inFlight: number;
   readonly idle: number;
   readonly dialing: number;
+  readonly pinned: number;
   /** Requests it answered, by class. */
   readonly byClass: readonly number[];
   readonly failures: number;
@@ -147,6 +148,7 @@ export function sumsOnly(report: Report): Report {
         inFlight: 0,
         idle: 0,
         dialing: 0,
+        pinned: 0,
       })),
     })),
   };
@@ -239,6 +241,7 @@ function addEndpoints(a: EndpointReport, b: EndpointReport): EndpointReport {
     inFlight: a.inFlight + b.inFlight,
     idle: a.idle + b.idle,
     dialing: a.dialing + b.dialing,
+    pinned: a.pinned + b.pinned,
     byClass: addCounts(a.byClass, b.byClass),
     failures: a.failures + b.failures,
     lastError: (b.lastError?.at ?? -1) >= (a.lastError?.at ?? -1) ? b.lastError : a.lastError,

@@ -47,6 +47,8 @@ export interface EndpointStatus {
   /** Idle connections in the pool. */
   readonly idle: number;
   readonly dialing: number;
+  /** Connections that belong to one client each, since it has authenticated on them (NTLM, Kerberos). */
+  readonly pinned: number;
   /** 0 = no limit. */
   readonly max_in_flight: number;
   readonly answered: number;

@@ -22,18 +22,26 @@ import type { Endpoint } from "../upstream/endpoint.ts";
 import type { WaitFailure } from "../upstream/upstream.ts";
 import type { Tallied } from "../upstream/tally.ts";
 import type { Waiter } from "../upstream/waiting_room.ts";
-import { mayServeAgain } from "../upstream/after_reply.ts";
-import { acceptsTrailers, hostToSend, type RequestFields, requestFields } from "./forward_request.ts";
+import { afterReply } from "../upstream/after_reply.ts";
+import type { PinUser } from "../upstream/pins.ts";
+import {
+  acceptsTrailers,
+  hostToSend,
+  type RequestFields,
+  requestFields,
+  requestLine,
+} from "./forward_request.ts";
 import { ExchangeAccount } from "./exchange_account.ts";
 import type { ExchangeContext, ExchangeSettings } from "./exchange_settings.ts";
 import { because, closeWords, faultReason, responseReason, waitReason, waitWords } from "./failure_reason.ts";
 import { interimFields, responseFields, switchFields } from "./forward_response.ts";
 import { sendFailure } from "./local_reply.ts";
+import { PinUse } from "./pin_use.ts";
 import { type ReasonCode, REASONS } from "./reason.ts";
 import { type AttemptFailure, decideRetry, type RetryPolicy } from "./retry.ts";
 import { StoredReply } from "./stored_reply.ts";
 import { Tunnel, type TunnelEnd } from "./tunnel.ts";
-import { Upload } from "./upload.ts";
+import { isReadFirst, Upload } from "./upload.ts";
 import { askedUpgrade, switchesAsAsked } from "./upgrade_request.ts";
 import { WaitTime } from "./wait_time.ts";
 
@@ -43,27 +51,25 @@ export type Phase = "reading" | "waiting" | "sending" | "collecting" | "relaying
 const STORED_REPLY_BYTES = 64 * 1024;
 /** Pause before a request that an endpoint failed while it served others is sent again, doubled each time. */
 const RETRY_PAUSE_MS = 25;
+const SESSION_OVER = "the connection that the client was authenticated on has ended";
 /** Names the option, for those whose clients only look as if they had left. */
 const HALF_CLOSED = "it closed its sending side (client_half_close: abort)";
 
-export class Exchange extends ExchangeAccount implements ClientStreamEvents, UpstreamStreamEvents, Waiter {
+export class Exchange extends ExchangeAccount
+  implements ClientStreamEvents, UpstreamStreamEvents, Waiter, PinUser {
   phase: Phase = "reading";
   readonly #target: string;
   readonly #clientHost: string;
   readonly #kind: BodyKind;
   /** Upgrade field value to send, "" when no switch is asked for. */
   readonly #upgrade: string;
-  /** Null when the request came without a body, or complete with an empty one. */
-  #upload: Upload | null = null;
   #connection: UpstreamConnection | null = null;
-  #endpoint: Endpoint | null = null;
   #retryCounted = false;
   #fields: RequestFields | null = null;
   /** The last complete answer that was worth another attempt. */
   #stored: StoredReply | null = null;
   /** One that is being received. */
   #collecting: StoredReply | null = null;
-  #tunnel: Tunnel | null = null;
 
   // Waiter
   arrivedAt = 0;
@@ -76,8 +82,6 @@ export class Exchange extends ExchangeAccount implements ClientStreamEvents, Ups
   inRoom = false;
   roomBefore: Waiter | null = null;
   roomAfter: Waiter | null = null;
-
-  #responseSeen = false;
 
   /**
    * @param target path and query for the request line, byte-exact
@@ -103,24 +107,9 @@ export class Exchange extends ExchangeAccount implements ClientStreamEvents, Ups
     client.events = this;
   }
 
-  /** Bytes of the request body received so far, or what a tunnel got from the client. */
-  get requestBodyBytes(): number {
-    if (this.#tunnel !== null) return this.#tunnel.clientBytes;
-    return this.#upload === null ? 0 : this.#upload.receivedBytes;
-  }
-
-  /** Milliseconds it took to read a body that was needed whole. */
-  get bodyMs(): number {
-    return this.#upload === null ? 0 : this.#upload.readMs;
-  }
-
-  /** The endpoint that has begun to answer; null when none has. */
-  get answeredBy(): Endpoint | null {
-    return this.#responseSeen ? this.#endpoint : null;
-  }
-
-  get upgraded(): boolean {
-    return this.#tunnel !== null;
+  /** Waiter. */
+  get ownConnection(): UpstreamConnection | null {
+    return this.pin === null ? null : this.pin.waitsFor;
   }
 
   /** Waiter: it has had a connection before. */
@@ -134,17 +123,13 @@ export class Exchange extends ExchangeAccount implements ClientStreamEvents, Ups
       this.#ask();
       return;
     }
-    const { requestBufferBytes, slotsLimited } = this.settings;
+    const { requestBufferBytes } = this.settings;
     const expected = this.head.bodyBytes;
-    this.#upload = new Upload(requestBufferBytes, expected <= requestBufferBytes ? expected : -1);
+    this.upload = new Upload(requestBufferBytes, expected <= requestBufferBytes ? expected : -1);
     // A client that waits for 100 sends nothing before a connection is in hand, and is not late.
     if (!expectsContinue(this.head)) {
       this.client.expectBody();
-      // A slow client must not occupy a slot. Of a body whose length is not known, that is worth waiting for the end
-      // only where slots are few: its client may want an answer before.
-      if (this.#kind === "length") {
-        if (expected <= requestBufferBytes) return;
-      } else if (slotsLimited && requestBufferBytes > 0) return;
+      if (isReadFirst(this.#kind, expected, this.settings)) return;
     }
     this.#ask();
   }
@@ -156,14 +141,31 @@ export class Exchange extends ExchangeAccount implements ClientStreamEvents, Ups
     this.phase = "waiting";
     // From here the request is held; a slow upload before takes nothing off its time, and jumps no queue.
     if (this.arrivedAt === 0) this.arrivedAt = this.context.turn.now;
+    if (this.client.companion !== null || this.head.has(Field.authorization)) {
+      const pin = PinUse.of(this.client, upstream, this.context.turn, this.head);
+      if (pin === "lost") {
+        this.pinLost();
+        return;
+      }
+      this.pin = pin;
+      // What cannot be sent again must not meet a pooled connection that is being closed.
+      if (pin !== null && pin.waitsFor === null) this.wantsFresh = true;
+    }
     const connection = upstream.acquire(this);
     if (connection !== null) {
       this.#send(connection);
     } else if (this.inRoom) {
       const now = this.context.turn.now;
       (this.wait ??= new WaitTime()).begin(now, upstream.awayMs(now));
-      if (this.#upload !== null) this.#countKept(this.#upload);
+      if (this.upload !== null) this.#countKept(this.upload);
+      // Last: it may be told that it waits for nothing.
+      this.pin?.waits(this);
     }
+  }
+
+  /** PinUser: nothing was sent. The client may try again, and authenticate anew, on another connection. */
+  pinLost(): void {
+    this.#leaveUnanswered("connection_terminated", SESSION_OVER);
   }
 
   /** A waiting request's body counts against the memory of the room. */
@@ -181,7 +183,7 @@ export class Exchange extends ExchangeAccount implements ClientStreamEvents, Ups
   }
 
   connectionReady(connection: UpstreamConnection, endpoint: Endpoint): void {
-    this.#endpoint = endpoint;
+    this.endpoint = endpoint;
     this.#send(connection);
   }
 
@@ -195,22 +197,23 @@ export class Exchange extends ExchangeAccount implements ClientStreamEvents, Ups
 
   #send(connection: UpstreamConnection): void {
     const { settings, client } = this;
-    const upload = this.#upload;
+    const upload = this.upload;
     this.#waitOver();
     upload?.uncount(settings.upstream);
     const endpoint = connection.owner as Endpoint;
     this.#connection = connection;
-    this.#endpoint = endpoint;
+    this.endpoint = endpoint;
     this.#retryCounted = this.isRetry;
     this.phase = "sending";
     this.attempts++;
     this.endpointName = endpoint.name;
     this.reusedConnection = connection.uses > 0;
     this.connectMs = this.reusedConnection ? 0 : connection.connectMs;
+    this.pin?.sends(connection);
     const fields = this.#fieldsFor(endpoint);
     connection.sendRequest(
       this.head,
-      this.#startLine(),
+      requestLine(this.head, this.#target),
       fields.own,
       fields.added,
       this.#kind,
@@ -231,13 +234,6 @@ export class Exchange extends ExchangeAccount implements ClientStreamEvents, Ups
     else if (kept.length === 0) connection.expectContinue();
   }
 
-  /** The request line: the client's own bytes where they are what we would write. */
-  #startLine(): string {
-    const { head } = this;
-    if (head.minor === 1 && head.target === this.#target) return head.startLine;
-    return head.method + " " + this.#target + " HTTP/1.1\r\n";
-  }
-
   #fieldsFor(endpoint: Endpoint): RequestFields {
     if (this.#fields !== null) return this.#fields;
     const { head } = this;
@@ -254,7 +250,7 @@ export class Exchange extends ExchangeAccount implements ClientStreamEvents, Ups
 
   clientBody(bytes: Uint8Array, from: number, to: number, room: number): void {
     // The cast: `begin` has made one for every request that is not complete with its head.
-    const upload = this.#upload as Upload;
+    const upload = this.upload as Upload;
     upload.receivedBytes += to - from;
     const { maxBodyBytes } = this.context;
     if (maxBodyBytes > 0 && upload.receivedBytes > maxBodyBytes) {
@@ -277,7 +273,7 @@ export class Exchange extends ExchangeAccount implements ClientStreamEvents, Ups
   }
 
   clientEnd(trailers: Head | null): void {
-    const upload = this.#upload as Upload;
+    const upload = this.upload as Upload;
     if (trailers !== null) upload.trailers = encodeTrailers(trailers);
     if (this.phase === "reading") this.#readSoFar(upload);
     else this.#connection?.sendEnd(upload.trailers);
@@ -296,12 +292,9 @@ export class Exchange extends ExchangeAccount implements ClientStreamEvents, Ups
 
   clientFault(fault: Fault): void {
     const code: ReasonCode = fault.code === "incomplete_message" ? "client_gone" : faultReason(fault);
-    this.#dropConnection();
-    if (this.client.responseBegun) {
-      this.#cut(code, fault.detail);
-    } else {
-      this.#fail(code, fault.detail, fault.detail, fault.status);
-    }
+    this.#letGo(false);
+    if (this.client.responseBegun) this.#cut(code, fault.detail);
+    else this.#fail(code, fault.detail, fault.detail, fault.status);
   }
 
   clientWritable(): void {
@@ -350,13 +343,11 @@ export class Exchange extends ExchangeAccount implements ClientStreamEvents, Ups
       this.client.events = null;
       this.client.abort();
       this.#done("client_write_timeout", "");
-    } else if (this.client.responseBegun) {
-      this.#dropConnection();
-      this.#cut("client_timeout", "");
-    } else {
-      this.#dropConnection();
-      this.#fail("client_timeout", "");
+      return;
     }
+    this.#letGo(false);
+    if (this.client.responseBegun) this.#cut("client_timeout", "");
+    else this.#fail("client_timeout", "");
   }
 
   // The endpoint's side
@@ -383,14 +374,14 @@ export class Exchange extends ExchangeAccount implements ClientStreamEvents, Ups
       this.#retryCounted = false;
       this.settings.upstream.retryAnswered();
     }
-    if (this.#responseSeen) return;
-    this.#responseSeen = true;
+    if (this.responseSeen) return;
+    this.responseSeen = true;
     this.firstByteMs = this.context.turn.now - (this.#connection as UpstreamConnection).sentAt;
   }
 
   upstreamHead(head: Head, kind: BodyKind): void {
     this.#sawResponse();
-    const endpoint = this.#endpoint as Endpoint;
+    const endpoint = this.endpoint as Endpoint;
     this.settings.upstream.answered(endpoint, this.reusedConnection || this.#keepAlivePromised());
     const { status } = head;
     if (status >= 502 && status <= 504 && this.#mayRetryStatus(status as 502 | 503 | 504, head, kind)) {
@@ -403,7 +394,7 @@ export class Exchange extends ExchangeAccount implements ClientStreamEvents, Ups
   }
 
   #mayRetryStatus(status: 502 | 503 | 504, head: Head, kind: BodyKind): boolean {
-    if (!this.retry.on.includes(status)) return false;
+    if (this.pinned || !this.retry.on.includes(status)) return false;
     if (kind === "length" && head.bodyBytes > STORED_REPLY_BYTES) return false;
     return this.#decide(status).kind === "again";
   }
@@ -412,13 +403,19 @@ export class Exchange extends ExchangeAccount implements ClientStreamEvents, Ups
     this.phase = "relaying";
     this.status = head.status;
     // It is not sent again, and the answer may last for hours.
-    this.#upload?.kept.forget();
+    this.upload?.kept.forget();
     const trailers = kind === "chunked" && this.client.minor === 1 && acceptsTrailers(this.head);
     const date = head.has(Field.date) ? "" : this.context.date();
-    const fields = responseFields(head, kind, date, trailers);
+    let fields = responseFields(head, kind, date, trailers);
     const body = kind === "none" ? "none" : kind === "length" ? "sized" : "stream";
     const { written } = head.section;
-    this.client.sendHead(head.status, head.reason, fields, body, head.bodyBytes, this.#mustClose(), written);
+    let close = this.#mustClose();
+    const connection = this.#connection;
+    if ((this.pin !== null || head.status === 401 || head.status === 407) && connection !== null) {
+      this.pin ??= PinUse.ofAnswer(this.client, this.settings.upstream, this.context.turn);
+      ({ fields, close } = this.pin.answers(connection, head, fields, body, close));
+    }
+    this.client.sendHead(head.status, head.reason, fields, body, head.bodyBytes, close, written);
   }
 
   upstreamBody(bytes: Uint8Array, from: number, to: number, room: number): void {
@@ -474,7 +471,7 @@ export class Exchange extends ExchangeAccount implements ClientStreamEvents, Ups
 
   /** The endpoint whose connection is in use; null while there is none. */
   get endpointInUse(): Endpoint | null {
-    return this.#connection === null ? null : this.#endpoint;
+    return this.#connection === null ? null : this.endpoint;
   }
 
   /** The endpoint's time is up: the request goes elsewhere if that is allowed, else ends so that the client sees it. */
@@ -484,12 +481,12 @@ export class Exchange extends ExchangeAccount implements ClientStreamEvents, Ups
 
   upstreamTimedOut(what: "head" | "read" | "write"): void {
     if (this.client.responseBegun) {
-      this.#dropConnection();
+      this.#letGo(false);
       this.#cut(what === "write" ? "connection_write_timeout" : "connection_read_timeout", "");
     } else if (what === "head") {
       this.#attemptFailed("timeout", "http_response_timeout", "", "");
     } else {
-      this.#dropConnection();
+      this.#letGo(false);
       this.#fail(what === "write" ? "connection_write_timeout" : "connection_read_timeout", "");
     }
   }
@@ -498,17 +495,18 @@ export class Exchange extends ExchangeAccount implements ClientStreamEvents, Ups
 
   upstreamSwitched(head: Head): void {
     const connection = this.#connection as UpstreamConnection;
-    const endpoint = this.#endpoint as Endpoint;
+    const endpoint = this.endpoint as Endpoint;
     this.#sawResponse();
     this.settings.upstream.answered(endpoint, this.reusedConnection || this.#keepAlivePromised());
     if (!switchesAsAsked(this.head, this.#upgrade, head)) {
-      this.#dropConnection();
+      this.#letGo(false);
       this.#fail("http_upgrade_failed", "the 101 does not fit the request");
       return;
     }
     this.status = 101;
     this.phase = "tunnel";
-    this.#upload?.kept.forget();
+    this.pin?.forget(connection);
+    this.upload?.kept.forget();
     const { client, context } = this;
     client.events = null;
     client.sendSwitch(head.reason, switchFields(head));
@@ -520,7 +518,7 @@ export class Exchange extends ExchangeAccount implements ClientStreamEvents, Ups
       () => context.turn.now,
       (how) => this.#tunnelEnded(tunnel, how),
     );
-    this.#tunnel = tunnel;
+    this.tunnel = tunnel;
     context.tunnelOpened(tunnel);
   }
 
@@ -542,7 +540,7 @@ export class Exchange extends ExchangeAccount implements ClientStreamEvents, Ups
 
   #decide(failure: AttemptFailure) {
     const connection = this.#connection as UpstreamConnection;
-    const upload = this.#upload;
+    const upload = this.upload;
     const now = this.context.turn.now;
     // Bytes of an interim response, or of half a head, are an answer of a kind.
     const policy = this.retry.unanswered && connection.anyResponse
@@ -558,15 +556,16 @@ export class Exchange extends ExchangeAccount implements ClientStreamEvents, Ups
       replayable: upload === null || upload.kept.replayable,
       attempts: this.attempts,
       timeLeftMs: this.settings.upstream.holdLeftMs(this.arrivedAt, this.wait?.queuedMs ?? 0, now),
+      pinned: this.pin !== null && this.pin.boundTo(connection),
       elsewhere: this.attempts < this.settings.upstream.endpoints.length &&
-        this.settings.upstream.hasOther(this.#endpoint as Endpoint),
+        this.settings.upstream.hasOther(this.endpoint as Endpoint),
     }, policy);
   }
 
   /** The attempt ended without a byte of a final response. */
   #attemptFailed(failure: "reset" | "timeout", code: ReasonCode, detail: string, shown: string): void {
     const connection = this.#connection as UpstreamConnection;
-    const endpoint = this.#endpoint as Endpoint;
+    const endpoint = this.endpoint as Endpoint;
     const { upstream } = this.settings;
     const decision = this.#decide(failure);
     if (failure === "reset") {
@@ -574,7 +573,15 @@ export class Exchange extends ExchangeAccount implements ClientStreamEvents, Ups
       else upstream.failed(connection, endpoint, { code: "connection_terminated", detail });
     }
     const sent = connection.requestSeen;
-    this.#dropConnection();
+    // Nobody is known where not a byte was sent: another connection will do.
+    if (decision.kind === "again") this.pin?.forget(connection);
+    else if (
+      decision.because === "pinned" && failure === "reset" && connection.reused && !connection.anyResponse
+    ) {
+      this.#leaveUnanswered(code, detail);
+      return;
+    }
+    this.#letGo(false);
     if (decision.kind === "again") {
       this.wantsFresh = decision.fresh;
       this.isRetry = sent;
@@ -674,6 +681,18 @@ export class Exchange extends ExchangeAccount implements ClientStreamEvents, Ups
     client.nextRequest();
   }
 
+  /**
+   * Closes the client's connection without an answer, as the endpoint has closed the one that belongs to it: clients know
+   * such ends of connections that were idle, and decide themselves what may be sent again.
+   */
+  #leaveUnanswered(code: ReasonCode, detail: string): void {
+    const { client } = this;
+    client.events = null;
+    this.#waitOver();
+    this.#done(code, detail);
+    client.endUnanswered();
+  }
+
   /** The response cannot be completed: the client has to see that. */
   #cut(code: ReasonCode, detail: string): void {
     if (this.phase === "done") return;
@@ -698,10 +717,6 @@ export class Exchange extends ExchangeAccount implements ClientStreamEvents, Ups
 
   // Giving back
 
-  #dropConnection(): void {
-    this.#letGo(false);
-  }
-
   /**
    * Gives back what is held.
    *
@@ -709,18 +724,21 @@ export class Exchange extends ExchangeAccount implements ClientStreamEvents, Ups
    */
   #letGo(complete: boolean): void {
     const { upstream } = this.settings;
-    this.#upload?.uncount(upstream);
+    this.upload?.uncount(upstream);
     if (this.inRoom) upstream.leave(this);
+    this.pin?.leaves();
     const connection = this.#connection;
     if (connection === null) return;
-    const endpoint = this.#endpoint as Endpoint;
+    const endpoint = this.endpoint as Endpoint;
     this.#connection = null;
-    const keep = complete && mayServeAgain(connection);
-    if (!keep) {
+    const fate = afterReply(connection, complete);
+    if (fate === "pin") this.pin?.rests(connection);
+    else if (fate !== "pool") {
+      if (fate === "close_both") this.pin?.ends(connection);
       if (complete && connection.requestDone && !connection.hasExtraBytes) connection.retire();
       else connection.drop();
     }
-    upstream.release(connection, endpoint, keep, this.#retryCounted);
+    upstream.release(connection, endpoint, fate, this.#retryCounted);
     this.#retryCounted = false;
   }
 }

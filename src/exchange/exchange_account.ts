@@ -2,10 +2,14 @@
 
 import type { ClientConnection } from "../conn/client_connection.ts";
 import type { Head } from "../http1/head.ts";
+import type { Endpoint } from "../upstream/endpoint.ts";
 import type { Tallied } from "../upstream/tally.ts";
 import type { ExchangeContext, ExchangeSettings } from "./exchange_settings.ts";
+import type { PinUse } from "./pin_use.ts";
 import type { ReasonCode } from "./reason.ts";
 import type { RetryPolicy } from "./retry.ts";
+import type { Tunnel } from "./tunnel.ts";
+import type { Upload } from "./upload.ts";
 import type { WaitTime } from "./wait_time.ts";
 
 /** Times are milliseconds, those of day on the monotonic clock. */
@@ -25,6 +29,13 @@ export abstract class ExchangeAccount {
   endpointName = "";
   reusedConnection = false;
   responseBodyBytes = 0;
+  /** Null when the request came without a body, or complete with an empty one. */
+  protected upload: Upload | null = null;
+  protected endpoint: Endpoint | null = null;
+  /** Null unless its client has authenticated on a connection, or does so now. */
+  protected pin: PinUse | null = null;
+  protected tunnel: Tunnel | null = null;
+  protected responseSeen = false;
   /** The first byte of the request, and the last of its head. */
   readonly beganAt: number;
   protected readonly headAt: number;
@@ -57,6 +68,31 @@ export abstract class ExchangeAccount {
     this.headMs = this.headAt - this.beganAt;
     this.receivedBefore = client.receivedBytes;
     this.offeredBefore = client.offeredBytes;
+  }
+
+  /** Bytes of the request body received so far, or what a tunnel got from the client. */
+  get requestBodyBytes(): number {
+    if (this.tunnel !== null) return this.tunnel.clientBytes;
+    return this.upload === null ? 0 : this.upload.receivedBytes;
+  }
+
+  /** What it took to read a body that was needed whole. */
+  get bodyMs(): number {
+    return this.upload === null ? 0 : this.upload.readMs;
+  }
+
+  /** The endpoint that has begun to answer; null when none has. */
+  get answeredBy(): Endpoint | null {
+    return this.responseSeen ? this.endpoint : null;
+  }
+
+  get upgraded(): boolean {
+    return this.tunnel !== null;
+  }
+
+  /** Its connection is or was its client's own: see pins.ts. */
+  get pinned(): boolean {
+    return this.pin !== null && this.pin.pinned;
   }
 
   /** Held and queued. */

@@ -43,6 +43,12 @@ export interface RequestFields {
   readonly added: string;
 }
 
+/** The request line: the client's own bytes where they are what we would write. */
+export function requestLine(head: Head, target: string): string {
+  if (head.minor === 1 && head.target === target) return head.startLine;
+  return head.method + " " + target + " HTTP/1.1\r\n";
+}
+
 /**
  * The value of Host to send; null = the client's own line goes on in its place.
  *

@@ -4,7 +4,8 @@
  * Nothing sent: that is no retry, any request may wait for another connection. Bytes sent: only an
  * idempotent request may be repeated without being asked to (RFC 9110 §9.2.2), and only if all of its
  * body is still here. A connection that was reused and closed without a byte of response is the usual
- * occasion, not an extra licence. Once a response has begun, nothing is repeated.
+ * occasion, not an extra licence. Once a response has begun, nothing is repeated. Neither is what authenticates its
+ * connection, or was sent on one that is authenticated: elsewhere it would be a replay, or somebody else's.
  */
 
 /** What went wrong with an attempt; a number is the status that was answered. */
@@ -26,6 +27,8 @@ export interface AttemptFacts {
   readonly sent: boolean;
   /** The connection had served another request before. */
   readonly reused: boolean;
+  /** It must not go on another connection: the client has authenticated on that one. */
+  readonly pinned: boolean;
   /** Part of a response has arrived that was not taken for a failure as a whole. */
   readonly responseBegun: boolean;
   readonly method: string;
@@ -49,7 +52,7 @@ export type RetryDecision =
   | { readonly kind: "again"; readonly fresh: boolean }
   | {
     readonly kind: "no";
-    readonly because: "response_begun" | "exhausted" | "not_idempotent" | "body_not_replayable";
+    readonly because: "response_begun" | "pinned" | "exhausted" | "not_idempotent" | "body_not_replayable";
   };
 
 /** Attempts at a request that was answered with a status on the list, where the policy sets no number. */
@@ -58,6 +61,7 @@ const STATUS_TRIES = 3;
 const AGAIN: RetryDecision = { kind: "again", fresh: false };
 const AGAIN_FRESH: RetryDecision = { kind: "again", fresh: true };
 const RESPONSE_BEGUN: RetryDecision = { kind: "no", because: "response_begun" };
+const PINNED: RetryDecision = { kind: "no", because: "pinned" };
 const EXHAUSTED: RetryDecision = { kind: "no", because: "exhausted" };
 const NOT_IDEMPOTENT: RetryDecision = { kind: "no", because: "not_idempotent" };
 const NOT_REPLAYABLE: RetryDecision = { kind: "no", because: "body_not_replayable" };
@@ -67,6 +71,7 @@ export function decideRetry(facts: AttemptFacts, policy: RetryPolicy): RetryDeci
   const { failure } = facts;
   const answered = typeof failure === "number";
   if (facts.responseBegun) return RESPONSE_BEGUN;
+  if (facts.pinned) return PINNED;
   if (!facts.sent && !answered) {
     // What was handed over and not taken counts as relayed all the same: its copy may be gone.
     if (!facts.replayable) return NOT_REPLAYABLE;

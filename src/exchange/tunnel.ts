@@ -52,7 +52,6 @@ export class Tunnel {
     this.#now = now;
     this.#ended = ended;
     this.#lastTraffic = now();
-    upstream.pinnedTo = client;
     const frames = () => websocket ? new FrameTracker() : null;
     this.#clientSide = new Side(this, client, upstream, "client_reset", frames());
     this.#upstreamSide = new Side(this, upstream, client, "upstream_reset", frames());

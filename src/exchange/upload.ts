@@ -1,7 +1,24 @@
 /** The body of a request on its way: what of it is kept, how much has come, and what follows it. */
 
+import type { BodyKind } from "../http1/framing.ts";
 import type { Upstream } from "../upstream/upstream.ts";
+import type { ExchangeSettings } from "./exchange_settings.ts";
 import { RequestBody } from "./request_body.ts";
+
+/**
+ * Whether a request waits for the end of its body before it asks for a connection: a slow client must not occupy a slot.
+ * Of a body whose length is not known that is worth waiting for only where slots are few: its client may want an answer
+ * before.
+ *
+ * @param expected bytes announced, or -1
+ */
+export function isReadFirst(
+  kind: BodyKind,
+  expected: number,
+  { requestBufferBytes, slotsLimited }: ExchangeSettings,
+): boolean {
+  return kind === "length" ? expected <= requestBufferBytes : slotsLimited && requestBufferBytes > 0;
+}
 
 export class Upload {
   readonly kept: RequestBody;

@@ -27,6 +27,7 @@ import type { Head } from "../http1/head.ts";
 import { maxForwards } from "../http1/request_rules.ts";
 import { parseAuthority, parseTarget } from "../http1/target.ts";
 import type { Endpoint } from "../upstream/endpoint.ts";
+import { Pins } from "../upstream/pins.ts";
 import type { Tallied } from "../upstream/tally.ts";
 import type { Upstream } from "../upstream/upstream.ts";
 import { EndpointDrains, type Traffic } from "./endpoint_drains.ts";
@@ -344,7 +345,12 @@ export class Front implements RequestHandler, Traffic {
    * them when that is over: requests that may be sent again go elsewhere. The endpoints must be out of use.
    */
   drainEndpoints(endpoints: readonly Endpoint[], windowMs: number): void {
-    this.#drains.begin(this.world.exchange.turn, endpoints, windowMs);
+    const { turn } = this.world.exchange;
+    turn.begin();
+    const set = new Set(endpoints);
+    for (const client of this.#connections) Pins.of(client)?.drain(set);
+    turn.end();
+    this.#drains.begin(turn, endpoints, windowMs);
   }
 
   /** The endpoint may be used again: nothing of it is ended any more. */
@@ -358,10 +364,11 @@ export class Front implements RequestHandler, Traffic {
 
   cut(endpoints: ReadonlySet<Endpoint>): void {
     for (const tunnel of this.#tunnels) if (endpoints.has(endpointOf(tunnel))) tunnel.abort();
-    for (const { events } of this.#connections) {
-      if (!(events instanceof Exchange)) continue;
-      const { endpointInUse } = events;
-      if (endpointInUse !== null && endpoints.has(endpointInUse)) events.endpointWithdrawn();
+    for (const client of this.#connections) {
+      const { events } = client;
+      const used = events instanceof Exchange ? events.endpointInUse : null;
+      if (used !== null && endpoints.has(used)) (events as Exchange).endpointWithdrawn();
+      Pins.of(client)?.cut(endpoints);
     }
   }
 

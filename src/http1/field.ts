@@ -4,7 +4,7 @@ import { TOKEN_UNDERSCORE } from "../bytes/character.ts";
 import { encodeLatin1 } from "../bytes/latin1.ts";
 
 /**
- * Ids of known fields, 1 to 30 so that a set of them is an int32 mask (`1 << id`). 0 is any other
+ * Ids of known fields, 1 to 31 so that a set of them is an int32 mask (`1 << id`). 0 is any other
  * name. `xForwardedOther` is any other name beginning with "x-forwarded-", and "x-real-ip".
  * `neverForwarded` is "http2-settings", which offers the client's own hop a protocol that we do not speak, and "proxy",
  * which CGI hands to programs as HTTP_PROXY: they would take it for their own setting (CVE-2016-5385, httpoxy).
@@ -43,6 +43,7 @@ export const Field = {
   referer: 28,
   server: 29,
   underscored: 30,
+  authorization: 31,
 } as const;
 
 /** Lower-case name of each id; "" for the ids that stand for many names. */
@@ -78,6 +79,7 @@ export const FIELD_NAMES: readonly string[] = [
   "referer",
   "server",
   "",
+  "authorization",
 ];
 
 const FORWARDED_PREFIX = "x-forwarded-";

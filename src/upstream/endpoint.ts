@@ -94,6 +94,9 @@ export class Endpoint implements UpstreamConnectionOwner, RampOwner {
   failuresTotal = 0;
   /** Requests answered, for status. */
   answered = 0;
+  /** Connections that belong to one client each, see pins.ts, and those of them on which no request is under way. */
+  pinned = 0;
+  pinnedIdle = 0;
   /** That it is away was heard from another process, which has logged it. */
   awayByHearsay = false;
   /** Belongs to whoever counts. */
@@ -202,7 +205,7 @@ export class Endpoint implements UpstreamConnectionOwner, RampOwner {
 
   /** Connections open or being opened: what a backend that takes N connections counts. */
   get used(): number {
-    return this.#busy + this.#dialing + this.idle.size;
+    return this.#busy + this.#dialing + this.idle.size + this.pinnedIdle;
   }
 
   /**
@@ -300,6 +303,7 @@ export class Endpoint implements UpstreamConnectionOwner, RampOwner {
   idleLost(connection: UpstreamConnection, idleMs: number): void {
     if (idleMs >= 0 && idleMs < SOON_MS) this.keepsAlive = false;
     this.idle.lost(connection, idleMs, connection.idleSince + Math.max(0, idleMs));
+    connection.pinnedTo?.pinLost(connection);
     this.owner.connectionLost(this);
   }
 

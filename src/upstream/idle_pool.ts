@@ -72,17 +72,23 @@ export class IdlePool {
     return null;
   }
 
+  /** How long a connection may rest now: as configured, or shorter if its origin closes it before. Milliseconds. */
+  restMs(connection: UpstreamConnection): number {
+    let restMs = this.settings.idleTimeoutMs;
+    const hint = connection.keepAliveHintMs;
+    if (hint > 0) restMs = Math.min(restMs, Math.max(0, hint - margin(hint)));
+    if (this.#habitMs !== Infinity) restMs = Math.min(restMs, this.#habitMs - margin(this.#habitMs));
+    return restMs;
+  }
+
   /** Takes ownership of a connection whose exchange is complete; closes it when it cannot be kept. */
   put(connection: UpstreamConnection, now: number): void {
-    const { size, idleTimeoutMs, maxAgeMs } = this.settings;
+    const { size, maxAgeMs } = this.settings;
     if (size === 0 || (maxAgeMs > 0 && now - connection.openedAt >= maxAgeMs)) {
       connection.retire();
       return;
     }
-    let keepMs = idleTimeoutMs;
-    const hint = connection.keepAliveHintMs;
-    if (hint > 0) keepMs = Math.min(keepMs, Math.max(0, hint - margin(hint)));
-    if (this.#habitMs !== Infinity) keepMs = Math.min(keepMs, this.#habitMs - margin(this.#habitMs));
+    const keepMs = this.restMs(connection);
     if (keepMs <= 0) {
       connection.retire();
       return;

@@ -14,6 +14,7 @@ import type { Turn } from "../conn/turn.ts";
 import { UpstreamConnection } from "../conn/upstream_connection.ts";
 import { Alarm } from "../time/alarm.ts";
 import { Timed } from "../time/deadline_queue.ts";
+import type { AfterReply } from "./after_reply.ts";
 import { CONNECTED_TO_ITSELF, connectedToItself, isTlsFailure } from "./dial_fault.ts";
 import { DialLoop } from "./dial_loop.ts";
 import { dialPause } from "./dial_pace.ts";
@@ -22,7 +23,7 @@ import { type Endpoint, MOST_PLACES } from "./endpoint.ts";
 import { EndpointSet } from "./endpoint_set.ts";
 import { HoldClock } from "./hold_clock.ts";
 import type { Policy } from "./policy.ts";
-import { type Demand, SlotShare } from "./slot_share.ts";
+import { SlotTalk } from "./slot_talk.ts";
 import type { Tallied, Tally } from "./tally.ts";
 import type { UpstreamObserver, UpstreamSettings, WaitFailure } from "./upstream_settings.ts";
 import { type Waiter, WaitingRoom } from "./waiting_room.ts";
@@ -38,8 +39,6 @@ const RAMP_CHECK_MS = 5;
 const MOST_NEW_DIALS = 256;
 /** Requests that may wait for connections being opened, whatever the size of the queue for slots. */
 const MOST_OPENING = MOST_PLACES;
-/** When so many endpoints share slots that not all is said about them at once: the pause before the rest. */
-const TALK_MS = 1;
 /** A connection that is still open so long after its answer shows that the origin keeps connections. */
 const PROOF_OF_KEEP_ALIVE_MS = 25;
 
@@ -52,14 +51,12 @@ export class Upstream extends Timed implements Tallied {
   #policy: Policy;
   readonly #room = new WaitingRoom();
   /** Null when no slot is shared with another process. */
-  readonly #slots: SlotShare | null;
+  readonly #slots: SlotTalk | null;
   readonly #dialer: Dialer;
   /** Asks for the endpoints that are away. */
   readonly #loop: DialLoop;
   /** Looks at endpoints that are not trusted with more connections. */
   readonly #rampAlarm: Alarm;
-  /** Says what could not be said about slots at once. */
-  readonly #slotAlarm: Alarm;
   #serving = false;
   #serveAgain = false;
   #stopped = false;
@@ -94,10 +91,12 @@ export class Upstream extends Timed implements Tallied {
       failed: (endpoint, error) => this.#dialFailed(endpoint, error),
     });
     this.#rampAlarm = new Alarm(runtime.clock, RAMP_CHECK_MS, () => this.#stepRamps());
-    this.#slotAlarm = new Alarm(runtime.clock, TALK_MS, () => this.#talk());
     this.#policy = settings.policy(this.endpoints);
     const { slotSource } = settings;
-    this.#slots = slotSource === undefined ? null : new SlotShare(slotSource, this.name, this.endpoints);
+    const serve = () => this.#serve();
+    this.#slots = slotSource === undefined
+      ? null
+      : new SlotTalk(runtime.clock, turn, slotSource, this.name, this.endpoints, this.#room, serve);
     this.#room.emptied = () => {
       const since = this.#hold.ends();
       if (since >= 0) this.#observer.released?.(this, this.#turn.now - since);
@@ -172,7 +171,10 @@ export class Upstream extends Timed implements Tallied {
       waiter.waitFailed("shutting_down", "");
       return null;
     }
-    if (this.#room.size === 0 && !waiter.wantsFresh && !waiter.isRetry && !this.#paused) {
+    if (waiter.ownConnection !== null) {
+      const own = this.#takeOwn(waiter.ownConnection, this.#room.size);
+      if (own !== null) return own;
+    } else if (this.#room.size === 0 && !waiter.wantsFresh && !waiter.isRetry && !this.#paused) {
       const endpoint = this.#policy.pick("any");
       if (endpoint !== null) {
         const connection = this.#takeIdle(endpoint, waiter, now);
@@ -215,6 +217,26 @@ export class Upstream extends Timed implements Tallied {
     return connection;
   }
 
+  /**
+   * The connection that belongs to a request, if its endpoint has a slot: it is open, so that neither the endpoint's
+   * health nor whether it gets new requests matters.
+   *
+   * @param older requests that have waited longer, and have a right to a slot that is free
+   */
+  #takeOwn(connection: UpstreamConnection, older: number): UpstreamConnection | null {
+    if (this.#paused) return null;
+    const endpoint = connection.owner as Endpoint;
+    const { slotLimit, taken } = endpoint;
+    if (slotLimit !== Infinity) {
+      // Dials under way count as taken already, and are for the oldest.
+      const others = endpoint.can("dial") ? older - (this.#dialer.dialing - this.#dialer.asking) : 0;
+      if (taken + Math.max(0, others) >= slotLimit) return null;
+    }
+    endpoint.busy++;
+    this.#busy++;
+    return connection;
+  }
+
   /** How many of those in the room only wait for connections to be opened, not for slots or endpoints. */
   #placesAhead(): number {
     return this.#paused ? 0 : Math.min(MOST_OPENING, this.#endpoints.places);
@@ -236,7 +258,7 @@ export class Upstream extends Timed implements Tallied {
   /** The waiter gives up (its client left, say). */
   leave(waiter: Waiter): void {
     this.#room.leave(waiter);
-    if (this.#slots !== null) this.#roomShrank();
+    this.#slots?.roomShrank();
   }
 
   /** A wait that had a connection for `waiter` begins to count as a request in flight. */
@@ -250,19 +272,21 @@ export class Upstream extends Timed implements Tallied {
   /**
    * The exchange is done with a connection.
    *
-   * @param keep the connection may serve another request; false = it is gone or has been dropped
+   * @param fate what becomes of it; unless it may serve again it is gone or has been dropped
    * @param wasRetry `waiter.isRetry` at the time it was assigned, unless `retryAnswered` was called since
    */
-  release(connection: UpstreamConnection, endpoint: Endpoint, keep: boolean, wasRetry: boolean): void {
+  release(connection: UpstreamConnection, endpoint: Endpoint, fate: AfterReply, wasRetry: boolean): void {
     endpoint.busy--;
     this.#busy--;
     if (wasRetry) this.#retrying--;
-    if (endpoint.ramp.limit !== Infinity) this.#released(connection, endpoint, keep);
-    if (keep) {
+    if (endpoint.ramp.limit !== Infinity) {
+      this.#released(connection, endpoint, fate === "pool" || fate === "pin");
+    }
+    if (fate === "pool") {
       if (this.#stopped || !endpoint.enabled) connection.retire();
       else endpoint.rest(connection, this.#turn.now);
     }
-    if (endpoint.recalled > 0) this.#slots?.yieldSlots(endpoint, this.#demand(0));
+    if (endpoint.recalled > 0) this.#slots?.released(endpoint);
     if (this.#room.size > 0) this.#serve();
   }
 
@@ -335,32 +359,49 @@ export class Upstream extends Timed implements Tallied {
     const now = this.#turn.now;
     let waiter = this.#room.oldest;
     let fresh = 0;
+    /** Those passed by for whom no connection lies ready: slots that are free are theirs. */
+    let passed = 0;
+    let noneIdle = false;
     while (waiter !== null) {
       const next: Waiter | null = waiter.roomAfter;
-      if (waiter.wantsFresh && (!waiter.isRetry || this.#retriesAllowed())) {
+      const own: UpstreamConnection | null = waiter.ownConnection;
+      if (own !== null) {
+        if (this.#takeOwn(own, passed) !== null) {
+          this.#assign(waiter, own, own.owner as Endpoint);
+          waiter = this.#room.oldest;
+          fresh = passed = 0;
+          continue;
+        }
+      } else if (waiter.wantsFresh && (!waiter.isRetry || this.#retriesAllowed())) {
         // A slot that has become free is for the oldest, not for those behind who can do with an idle connection.
+        passed++;
         if (++fresh > this.#dialer.dialing - this.#dialer.asking) {
           const endpoint = this.#policy.pick("dial");
           if (endpoint !== null) this.#dial(endpoint);
         }
       } else if (!waiter.wantsFresh && (!waiter.isRetry || this.#retriesAllowed())) {
-        const endpoint = this.#policy.pick("idle");
-        if (endpoint === null) break;
-        const connection = this.#takeIdle(endpoint, waiter, now);
-        if (connection !== null) {
+        const endpoint = noneIdle ? null : this.#policy.pick("idle");
+        if (endpoint === null) {
+          // Only for those with connections of their own it is worth going on.
+          if (this.#room.owners === 0) break;
+          noneIdle = true;
+        }
+        passed++;
+        const connection = endpoint === null ? null : this.#takeIdle(endpoint, waiter, now);
+        if (endpoint !== null && connection !== null) {
           endpoint.busy++;
           this.#busy++;
           this.#assign(waiter, connection, endpoint);
           // What the request does may have changed the room: begin again from the oldest.
           waiter = this.#room.oldest;
-          fresh = 0;
+          fresh = passed = 0;
           continue;
         }
       }
       waiter = next;
     }
-    const { size, retries } = this.#room;
-    const wanted = this.#retriesAllowed() ? size : size - retries;
+    const { size, retries, owners } = this.#room;
+    const wanted = (this.#retriesAllowed() ? size : size - retries) - owners;
     const missing = Math.min(wanted - (this.#dialer.dialing - this.#dialer.asking), MOST_NEW_DIALS);
     for (let left = missing; left > 0; left--) {
       const endpoint = this.#policy.pick("dial");
@@ -372,8 +413,11 @@ export class Upstream extends Timed implements Tallied {
     }
     if (this.#absent.size > 0 && wanted > 0) this.#askForAbsent(now);
     if (this.#slots !== null) {
-      const unserved = Math.min(wanted - (this.#dialer.dialing - this.#dialer.asking), MOST_NEW_DIALS);
-      if (!this.#slots.ask(this.#demand(unserved), now)) this.#slotAlarm.set();
+      const unserved = Math.min(
+        wanted + owners - (this.#dialer.dialing - this.#dialer.asking),
+        MOST_NEW_DIALS,
+      );
+      this.#slots.served(unserved, now);
     }
   }
 
@@ -428,7 +472,7 @@ export class Upstream extends Timed implements Tallied {
       this.#busy++;
       this.#assign(waiter, connection, endpoint);
     }
-    if (this.#slots !== null) this.#roomShrank();
+    this.#slots?.roomShrank();
     if (this.#room.size > 0) this.#serve();
     this.#turn.end();
     return connection;
@@ -437,9 +481,11 @@ export class Upstream extends Timed implements Tallied {
   /** The oldest one that may go now. */
   #nextWaiter(): Waiter | null {
     if (this.#paused) return null;
+    const retries = this.#retriesAllowed();
     let waiter = this.#room.oldest;
-    if (waiter === null || !waiter.isRetry || this.#retriesAllowed()) return waiter;
-    while (waiter !== null && waiter.isRetry) waiter = waiter.roomAfter;
+    while (waiter !== null && (waiter.ownConnection !== null || (waiter.isRetry && !retries))) {
+      waiter = waiter.roomAfter;
+    }
     return waiter;
   }
 
@@ -454,51 +500,24 @@ export class Upstream extends Timed implements Tallied {
     } else if (this.#settings.holdMs === 0 && this.away && this.#dialer.dialing === 0) {
       this.#failAll(error.code, error.detail);
     }
-    if (this.#slots !== null) this.#roomShrank();
+    this.#slots?.roomShrank();
     if (this.#room.size > 0) this.#serve();
     this.#turn.end();
   }
 
   // Slots shared with other processes
 
-  /** @param unserved requests for which there is neither a connection nor a dial */
-  #demand(unserved: number): Demand {
-    const { oldest, size } = this.#room;
-    return { unserved, waiting: size, oldestArrivedAt: oldest === null ? Infinity : oldest.arrivedAt };
-  }
-
-  /** Slots may be free that nobody here waits for any more. */
-  #roomShrank(): void {
-    const slots = this.#slots;
-    if (slots === null) return;
-    const { gave, all } = slots.yieldAll(this.#demand(0));
-    let told = true;
-    if (this.#room.size === 0) told = slots.ask(this.#demand(0), this.#turn.now);
-    else if (gave) this.#serve();
-    if (!all || !told) this.#slotAlarm.set();
-  }
-
-  #talk(): void {
-    this.#turn.begin();
-    this.#roomShrank();
-    if (this.#room.size > 0) this.#serve();
-    this.#turn.end();
-  }
-
   /** More slots of `endpoint` are ours. */
   slotsGranted(endpoint: Endpoint, count: number): void {
     this.#turn.begin();
     this.#slots?.granted(endpoint, count);
-    if (this.#room.size > 0) this.#serve();
-    else this.#roomShrank();
     this.#turn.end();
   }
 
   /** Requests of other processes, of which the oldest has waited for `waitedMs`, want `count` of our slots. */
   slotsRecalled(endpoint: Endpoint, count: number, waitedMs: number): void {
     this.#turn.begin();
-    this.#slots?.recall(endpoint, count, this.#turn.now - waitedMs);
-    this.#roomShrank();
+    this.#slots?.recalled(endpoint, count, waitedMs);
     this.#turn.end();
   }
 
@@ -607,18 +626,18 @@ export class Upstream extends Timed implements Tallied {
       // What the failure has led to may have changed the room.
       waiter = next !== null && next.inRoom ? next : this.#room.oldest;
     }
-    if (this.#slots !== null) this.#roomShrank();
+    this.#slots?.roomShrank();
     this.#watchWaits(now);
     this.#turn.end();
   }
 
   #failAll(failure: WaitFailure, detail: string): void {
     // Whoever enters meanwhile was not there when it failed.
-    for (let count = this.#room.size; count > 0; count--) {
-      const oldest = this.#room.oldest;
-      if (oldest === null) return;
-      this.#room.leave(oldest);
-      oldest.waitFailed(failure, detail);
+    for (const waiter of this.#room.list()) {
+      // Who has a connection does not wait for dials.
+      if (!waiter.inRoom || (waiter.ownConnection !== null && failure !== "shutting_down")) continue;
+      this.#room.leave(waiter);
+      waiter.waitFailed(failure, detail);
     }
   }
 
@@ -715,7 +734,7 @@ export class Upstream extends Timed implements Tallied {
     this.#stopped = true;
     this.#loop.clear();
     this.#rampAlarm.cancel();
-    this.#slotAlarm.cancel();
+    this.#slots?.stop();
     this.#failAll("shutting_down", "");
     for (const endpoint of this.endpoints) endpoint.idle.clear();
     this.#turn.deadlines.remove(this);

@@ -12,6 +12,8 @@ import type { WaitFailure } from "./upstream.ts";
 export interface Waiter extends TimedWait {
   /** Monotonic milliseconds of the request's arrival; decides the order and the deadline. */
   readonly arrivedAt: number;
+  /** The only connection that will do, which waits for it: see pins.ts. Does not change while it is in the room. */
+  readonly ownConnection: UpstreamConnection | null;
   /** Only a newly opened connection will do. */
   readonly wantsFresh: boolean;
   /** Bytes of this request have been sent before. Does not change while it is in the room. */
@@ -34,6 +36,7 @@ export class WaitingRoom {
   #newest: Waiter | null = null;
   #size = 0;
   #retries = 0;
+  #owners = 0;
   /** Called when the last one has left. */
   emptied: () => void = () => {};
 
@@ -44,6 +47,11 @@ export class WaitingRoom {
   /** Those among them that have been sent before. */
   get retries(): number {
     return this.#retries;
+  }
+
+  /** Those that wait for a connection of their own. */
+  get owners(): number {
+    return this.#owners;
   }
 
   get oldest(): Waiter | null {
@@ -57,6 +65,13 @@ export class WaitingRoom {
       waits.push(Math.max(0, now - waiter.arrivedAt));
     }
     return waits;
+  }
+
+  /** All of them, oldest first, as they are now. */
+  list(): Waiter[] {
+    const waiters: Waiter[] = [];
+    for (let waiter = this.#oldest; waiter !== null; waiter = waiter.roomAfter) waiters.push(waiter);
+    return waiters;
   }
 
   /** Constant time for a new arrival. */
@@ -74,6 +89,7 @@ export class WaitingRoom {
     else after.roomBefore = waiter;
     this.#size++;
     if (waiter.isRetry) this.#retries++;
+    if (waiter.ownConnection !== null) this.#owners++;
   }
 
   /** Constant time. Nothing when the waiter is not in the room. */
@@ -89,6 +105,7 @@ export class WaitingRoom {
     waiter.roomBefore = null;
     waiter.roomAfter = null;
     if (waiter.isRetry) this.#retries--;
+    if (waiter.ownConnection !== null) this.#owners--;
     if (--this.#size === 0) this.emptied();
   }
 }

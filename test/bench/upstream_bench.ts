@@ -24,6 +24,7 @@ type PolicyName = keyof typeof POLICIES;
 
 class Asker implements Waiter {
   arrivedAt: number;
+  readonly ownConnection = null;
   wantsFresh = false;
   isRetry = false;
   repeatable = true;
@@ -109,7 +110,7 @@ class Lab {
   }
 
   release(connection: UpstreamConnection, wasRetry = false): void {
-    this.upstream.release(connection, connection.owner as Endpoint, true, wasRetry);
+    this.upstream.release(connection, connection.owner as Endpoint, "pool", wasRetry);
   }
 
   /** Gives each of the first `count` endpoints an idle connection, by switching the others off meanwhile. */

@@ -37,6 +37,7 @@ export function endpointStatus(name: string, more: Partial<EndpointStatus> = {})
     in_flight: 0,
     idle: 0,
     dialing: 0,
+    pinned: 0,
     max_in_flight: 0,
     answered: 0,
     by_class: [0, 0, 0, 0, 0, 0],

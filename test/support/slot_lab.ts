@@ -20,6 +20,7 @@ export class SlotRequest implements Waiter {
   readonly worker: SlotWorker;
   readonly name: string;
   readonly arrivedAt: number;
+  readonly ownConnection = null;
   readonly wantsFresh = false;
   readonly isRetry = false;
   readonly repeatable = true;
@@ -67,7 +68,7 @@ export class SlotRequest implements Waiter {
     this.state = "done";
     upstream.answered(endpoint, connection.uses > 1);
     if (!keep) connection.drop();
-    upstream.release(connection, endpoint, keep, false);
+    upstream.release(connection, endpoint, keep ? "pool" : "close", false);
     turn.end();
   }
 

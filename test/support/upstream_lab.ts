@@ -25,6 +25,7 @@ export class TestWaiter implements Waiter {
   readonly lab: UpstreamLab;
   readonly name: string;
   arrivedAt: number;
+  readonly ownConnection: UpstreamConnection | null = null;
   wantsFresh = false;
   isRetry = false;
   repeatable = true;
@@ -97,7 +98,7 @@ export class TestWaiter implements Waiter {
     assert.ok(connection !== null && endpoint !== null, `${this.name} has a connection`);
     this.connection = null;
     if (!keep) connection.drop();
-    this.lab.upstream.release(connection, endpoint, keep, this.#retryCounted);
+    this.lab.upstream.release(connection, endpoint, keep ? "pool" : "close", this.#retryCounted);
     this.lab.turn.end();
   }
 

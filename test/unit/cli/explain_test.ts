@@ -85,6 +85,16 @@ test("what may be sent again follows the method, the body and the route", async 
   ]);
 });
 
+test("a request that authenticates its connection has it for itself", async () => {
+  const pinned = async (...headers: string[]) =>
+    (await explained(ROUTES, { url: "/app/", headers })).forwarded?.pinned;
+  assert.equal(await pinned(), false);
+  assert.equal(await pinned("Authorization: Basic eDp5"), false);
+  assert.equal(await pinned("Authorization: negotiate YII="), true);
+  const { forwarded } = await explained(ROUTES, { url: "/app/", headers: ["Authorization: NTLM x"] });
+  assert.deepEqual(new Set(forwarded?.retry.cases.map(({ because }) => because)), new Set(["pinned"]));
+});
+
 test("endpoints have the state of the Sluice that runs", async () => {
   const config = configOf("upstreams: {app: {endpoints: [127.0.0.1:3000, 127.0.0.1:3001]}}");
   const request = { method: "GET", url: "/", headers: [], body_bytes: 0 };

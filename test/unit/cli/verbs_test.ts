@@ -380,9 +380,9 @@ listening on 0.0.0.0:8080
 upstream app: paused, 1 in flight, 2 of 100 wait, the oldest for 1s
   paused by an operator for 10s, at most 50s more
   paused by with-pause for 5s, at most 5s more
-  endpoint        state  since  in flight  idle  answered  failures  last error
-  127.0.0.1:3000  up     1h           1/4     3         9         0
-  127.0.0.1:3001  away   30m          0/4     0         0        12  connection_refused, 1s ago
+  endpoint        state  since  in flight          idle  answered  failures  last error
+  127.0.0.1:3000  up     1h           1/4  3 + 2 pinned         9         0
+  127.0.0.1:3001  away   30m          0/4             0         0        12  connection_refused, 1s ago
 
 failures: hold_timeout 1
   2m ago  hold_timeout  503  GET /x  app 127.0.0.1:3001  connection_refused

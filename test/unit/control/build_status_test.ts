@@ -60,6 +60,7 @@ function workerReport(): Report {
         inFlight: 1,
         idle: 2,
         dialing: 1,
+        pinned: 4,
         failures: 9,
         lastError: { code: "connection_refused", detail: "ECONNREFUSED", at: START + 6000 },
         ...answersOf(null),

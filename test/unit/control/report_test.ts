@@ -20,6 +20,7 @@ function endpoint(name: string, state: EndpointReport["state"], since = 0): Endp
     inFlight: 1,
     idle: 2,
     dialing: 3,
+    pinned: 2,
     failures: 4,
     lastError: null,
     ...answersOf(null),
@@ -139,6 +140,7 @@ test("report: of a worker that is gone the sums remain", () => {
     inFlight: 0,
     idle: 0,
     dialing: 0,
+    pinned: 0,
   });
   assert.equal(rest.totals.requests, 3);
   assert.equal(app?.totals.requests, 3);

@@ -21,6 +21,7 @@ const FACTS: AttemptFacts = {
   replayable: true,
   attempts: 1,
   timeLeftMs: 1000,
+  pinned: false,
   elsewhere: false,
 };
 
@@ -163,6 +164,19 @@ test("a failure counts only when the policy lists it", () => {
   assert.equal(decided({ failure: "timeout", reused: true }, { on: ["timeout"] }), "again");
   assert.equal(decided({ failure: "timeout", method: "POST" }, { on: ["timeout"] }), "not_idempotent");
   assert.equal(decided({ failure: "reset" }, { on: ["timeout"] }), "exhausted");
+});
+
+test("what belongs to its connection goes on no other, whatever else is true", () => {
+  const on = ["reset", "timeout", 502] as const;
+  for (const failure of on) {
+    for (const sent of [false, true]) {
+      for (const reused of [false, true]) {
+        const facts = { failure, sent, reused, pinned: true, elsewhere: true, idempotencyKey: true };
+        assert.equal(decided(facts, { on, unanswered: true, tries: 9 }), "pinned");
+      }
+    }
+  }
+  assert.equal(decided({ pinned: true, responseBegun: true }), "response_begun");
 });
 
 test("a status is retried only when listed, three attempts unless the policy has a number", () => {

@@ -16,6 +16,7 @@ test("not a byte was sent, but the body is gone: not again", () => {
     replayable: false,
     attempts: 1,
     timeLeftMs: 1000,
+    pinned: false,
     elsewhere: false,
   } as const;
   const policy = { on: ["reset"], methods: ["PUT"], tries: 0, unanswered: false } as const;

@@ -7,6 +7,7 @@ import { type Waiter, WaitingRoom } from "../../../src/upstream/waiting_room.ts"
 function waiter(arrivedAt: number): Waiter {
   return {
     arrivedAt,
+    ownConnection: null,
     wantsFresh: false,
     isRetry: false,
     repeatable: true,

@@ -1,0 +1,137 @@
+/**
+ * What one exchange has to do with connections that its client has authenticated on (pins.ts): which one it goes on,
+ * and what of the origin's answer may reach the client so that it can go on with a handshake. Exchanges that have
+ * nothing to do with any have no such object.
+ */
+
+import type { ClientConnection } from "../conn/client_connection.ts";
+import type { Turn } from "../conn/turn.ts";
+import type { ResponseBody } from "../conn/stream.ts";
+import type { UpstreamConnection } from "../conn/upstream_connection.ts";
+import {
+  authenticatesConnection,
+  connectionChallenge,
+  withoutConnectionChallenges,
+} from "../http1/connection_auth.ts";
+import type { Head } from "../http1/head.ts";
+import { Pins, type PinUser } from "../upstream/pins.ts";
+import type { Upstream } from "../upstream/upstream.ts";
+
+/** What is changed of an answer. */
+export interface PinnedAnswer {
+  readonly fields: string;
+  /** The client's connection ends with it. */
+  readonly close: boolean;
+}
+
+export class PinUse {
+  readonly #client: ClientConnection;
+  readonly #upstream: Upstream;
+  readonly #pins: Pins;
+  /** The client's own connection, which the request must go on and does not have yet; null = another one, or none. */
+  waitsFor: UpstreamConnection | null;
+  /** Its connection is pinned, or will be before a byte is sent. */
+  pinned: boolean;
+
+  private constructor(client: ClientConnection, upstream: Upstream, turn: Turn, pinned: boolean) {
+    this.#client = client;
+    this.#upstream = upstream;
+    this.#pins = Pins.make(client, turn);
+    this.waitsFor = this.#pins.find(upstream);
+    this.pinned = pinned || this.waitsFor !== null;
+  }
+
+  /**
+   * Looks where a request has to go.
+   *
+   * @returns null = anywhere; "lost" = nowhere: its client believes in a session that has ended
+   */
+  static of(client: ClientConnection, upstream: Upstream, turn: Turn, head: Head): PinUse | "lost" | null {
+    const pins = Pins.of(client);
+    if (pins?.hasLost(upstream) === true) return "lost";
+    const authenticates = authenticatesConnection(head);
+    if (!authenticates && (pins === null || pins.find(upstream) === null)) return null;
+    return new PinUse(client, upstream, turn, authenticates);
+  }
+
+  /** For an exchange whose answer may turn out to be part of a handshake. */
+  static ofAnswer(client: ClientConnection, upstream: Upstream, turn: Turn): PinUse {
+    return new PinUse(client, upstream, turn, false);
+  }
+
+  /** It waits for a slot. */
+  waits(user: PinUser): void {
+    if (this.waitsFor !== null) this.#pins.awaited(this.waitsFor, user);
+  }
+
+  /** It waits no more, and has not got what it waited for. */
+  leaves(): void {
+    const { waitsFor } = this;
+    this.waitsFor = null;
+    if (waitsFor !== null) this.#pins.forsaken(waitsFor);
+  }
+
+  /** The request is about to be sent: from the first byte on nobody else may use the connection. */
+  sends(connection: UpstreamConnection): void {
+    if (connection === this.waitsFor) {
+      this.waitsFor = null;
+      this.#pins.take(connection);
+    } else {
+      this.#pins.pin(connection, this.#upstream);
+    }
+  }
+
+  /** Whether a failed attempt was on a connection on which the client is known, or may be. */
+  boundTo(connection: UpstreamConnection): boolean {
+    return this.pinned && (connection.requestSeen || connection.uses > 1);
+  }
+
+  /**
+   * Sees to a final answer before its head is passed on. A token pins the connection, whatever we have seen before.
+   * An answer in the middle of a handshake keeps the client's connection open, also while we would rather end it; if
+   * it cannot stay open the client does not get the challenge: its next step makes sense on this connection only.
+   *
+   * @param fields complete field lines that are passed on
+   * @param close the client's connection has to end with it in any case
+   */
+  answers(
+    connection: UpstreamConnection,
+    head: Head,
+    fields: string,
+    body: ResponseBody,
+    close: boolean,
+  ): PinnedAnswer {
+    const client = this.#client;
+    const challenge = connectionChallenge(head);
+    if (challenge === "token") {
+      this.pinned = true;
+      this.#pins.pin(connection, this.#upstream);
+    }
+    const ends = close || (this.pinned && !connection.responsePersists);
+    const stays = !ends && client.staysOpen && (body !== "stream" || client.minor === 1);
+    const asks = head.status === 401 || head.status === 407;
+    const handshake = asks && stays && challenge === "token";
+    if (this.pinned) this.#pins.answered(connection, handshake);
+    if (handshake) client.keepForHandshake();
+    // A mere offer can be taken on another connection, but not by who opens one for each request.
+    const useless = asks && !stays &&
+      (challenge === "token" || (challenge === "offered" && client.minor === 0));
+    return { fields: useless ? withoutConnectionChallenges(fields) : fields, close: ends };
+  }
+
+  /** The exchange on a pinned connection is complete, and the connection is kept for its client. */
+  rests(connection: UpstreamConnection): void {
+    this.#pins.rest(connection);
+  }
+
+  /** The connection is a tunnel now, or nothing was sent on it. */
+  forget(connection: UpstreamConnection): void {
+    this.#pins.forget(connection);
+  }
+
+  /** The connection ends, and the client's with it. */
+  ends(connection: UpstreamConnection): void {
+    this.#pins.forget(connection);
+    this.#client.endAfterAnswer();
+  }
+}
