@@ -196,7 +196,9 @@ export const UPSTREAM_OPTIONS = {
     type: duration("0", "7d"),
     default: "1h",
     help: "a connection older than this is not reused; 0 = any",
-    doc: "Lets changes of a name's addresses take effect.",
+    doc:
+      "For machines in between that forget long connections. When a name gets other addresses no connection to the old " +
+      "ones is reused, whatever its age: names are looked at again when their time to live is over, after 30 s at the latest.",
     example: "10m",
   },
   "host_header": {

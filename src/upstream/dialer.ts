@@ -3,6 +3,7 @@
 import type { Runtime, Socket, SocketError, SocketEvents } from "../../runtime/contract.ts";
 import type { Turn } from "../conn/turn.ts";
 import type { Endpoint } from "./endpoint.ts";
+import { NameWatch } from "./name_watch.ts";
 
 /** Told how a dial went, in a turn that it ends; the dial is not counted any more. */
 export interface DialEnd {
@@ -15,6 +16,7 @@ export class Dialer {
   readonly #runtime: Runtime;
   readonly #turn: Turn;
   readonly #end: DialEnd;
+  readonly #names: NameWatch;
   /** Dials under way. */
   dialing = 0;
   /** Those among them that were begun while their endpoint was away: nobody should count on them. */
@@ -24,6 +26,7 @@ export class Dialer {
     this.#runtime = runtime;
     this.#turn = turn;
     this.#end = end;
+    this.#names = new NameWatch(runtime, turn);
   }
 
   dial(endpoint: Endpoint, timeoutMs: number): void {
@@ -39,6 +42,7 @@ export class Dialer {
     this.#runtime.dial({ address, tls, timeoutMs }, {
       opened: (socket) => {
         this.#over(endpoint, asking);
+        this.#names.opened(endpoint, socket.remoteAddress);
         return this.#end.opened(endpoint, socket, began);
       },
       failed: (error) => {

@@ -5,6 +5,7 @@
 
 import type { UpstreamConnection, UpstreamConnectionOwner } from "../conn/upstream_connection.ts";
 import type { SocketError } from "../../runtime/contract.ts";
+import { canonicalIp } from "../bytes/ip_address.ts";
 import { IdlePool, type IdlePoolSettings } from "./idle_pool.ts";
 import { Ramp, type RampOwner } from "./ramp.ts";
 import type { ReuseKey } from "./reuse_key.ts";
@@ -56,6 +57,10 @@ const SOON_MS = 25;
 export class Endpoint implements UpstreamConnectionOwner, RampOwner {
   #settings: EndpointSettings;
   readonly name: string;
+  /** The name that is dialled; null when that is an address. */
+  readonly hostName: string | null;
+  /** Where connections lead that may serve again; null = anywhere. Belongs to `NameWatch`. */
+  addresses: readonly string[] | null = null;
   readonly idle: IdlePool;
   readonly ramp: Ramp = new Ramp(this);
   readonly owner: EndpointOwner;
@@ -105,6 +110,8 @@ export class Endpoint implements UpstreamConnectionOwner, RampOwner {
   constructor(settings: EndpointSettings, owner: EndpointOwner) {
     this.#settings = settings;
     this.name = settings.name;
+    const { address } = settings.key;
+    this.hostName = address.kind === "tcp" && canonicalIp(address.host) === null ? address.host : null;
     this.idle = new IdlePool(settings.pool);
     this.#slotLimit = settings.maxInFlight === 0 ? Infinity : settings.slots ?? settings.maxInFlight;
     this.owner = owner;
@@ -234,8 +241,15 @@ export class Endpoint implements UpstreamConnectionOwner, RampOwner {
 
   /** Takes ownership of a connection that waits for its next request. */
   rest(connection: UpstreamConnection, now: number): void {
-    this.idle.put(connection, now);
+    if (this.addresses?.includes(connection.socket.remoteAddress) === false) connection.retire();
+    else this.idle.put(connection, now);
     if (this.#watched) this.#changed();
+  }
+
+  /** The name means these addresses now: connections to others serve no further request. */
+  movedTo(addresses: readonly string[]): void {
+    this.addresses = addresses;
+    if (this.idle.keepOnly(addresses) > 0) this.#changed();
   }
 
   // Lists

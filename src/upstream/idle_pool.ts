@@ -124,6 +124,16 @@ export class IdlePool {
     this.#connections.shift()?.retire();
   }
 
+  /** Closes those that lead elsewhere than to these addresses. @returns how many */
+  keepOnly(addresses: readonly string[]): number {
+    const leaves = ({ socket }: UpstreamConnection) => !addresses.includes(socket.remoteAddress);
+    const gone = this.#connections.filter(leaves);
+    if (gone.length === 0) return 0;
+    this.#connections.splice(0, Infinity, ...this.#connections.filter((each) => !leaves(each)));
+    for (const connection of gone) connection.retire();
+    return gone.length;
+  }
+
   /** Closes all of them. */
   clear(): void {
     for (const connection of this.#connections.splice(0)) connection.retire();

@@ -10,6 +10,7 @@ import { Turn } from "../../src/conn/turn.ts";
 import type { UpstreamConnection } from "../../src/conn/upstream_connection.ts";
 import { DEFAULT_LIMITS } from "../../src/http1/limits.ts";
 import type { Endpoint, EndpointSettings } from "../../src/upstream/endpoint.ts";
+import { namedRuntime } from "../../src/resolve/named_runtime.ts";
 import {
   Upstream,
   type UpstreamObserver,
@@ -19,6 +20,7 @@ import {
 import type { Waiter } from "../../src/upstream/waiting_room.ts";
 import { createMemoryRuntime, type MemoryListener, type MemoryRuntime } from "./memory_runtime.ts";
 import type { MemoryNetworkOptions } from "./memory_network.ts";
+import type { MemorySystem } from "./memory_system.ts";
 
 /** One request, as the upstream sees it. */
 export class TestWaiter implements Waiter {
@@ -123,22 +125,24 @@ export class TestWaiter implements Waiter {
 }
 
 /** A backend: listens at `port`, keeps what it accepts. */
-class Backend {
+export class Backend {
   readonly lab: UpstreamLab;
   readonly port: number;
+  readonly host: string;
   accepted = 0;
   open = 0;
   mostOpen = 0;
   listener: MemoryListener | null = null;
   closers: (() => void)[] = [];
 
-  constructor(lab: UpstreamLab, port: number) {
+  constructor(lab: UpstreamLab, port: number, host = "127.0.0.1") {
     this.lab = lab;
     this.port = port;
+    this.host = host;
   }
 
   get address() {
-    return { kind: "tcp", host: "127.0.0.1", port: this.port } as const;
+    return { kind: "tcp", host: this.host, port: this.port } as const;
   }
 
   async up(): Promise<void> {
@@ -186,6 +190,9 @@ export interface LabOptions extends Partial<Omit<UpstreamSettings, "endpoints">>
   readonly poolSize?: number;
   readonly network?: MemoryNetworkOptions;
   readonly tls?: boolean;
+  /** Endpoints are dialled by this name, which the files of `system` know. */
+  readonly hostName?: string;
+  readonly system?: MemorySystem;
 }
 
 export class UpstreamLab implements UpstreamObserver {
@@ -208,13 +215,15 @@ export class UpstreamLab implements UpstreamObserver {
     const counting = {
       ...runtime,
       clock: runtime.clock,
+      openDatagrams: (...args: Parameters<typeof runtime.openDatagrams>) => runtime.openDatagrams(...args),
       dial: (...args: Parameters<typeof runtime.dial>) => {
         const { address } = args[0];
         dials.push({ at: runtime.clock.now(), port: address.kind === "tcp" ? address.port : 0 });
         return runtime.dial(...args);
       },
     } as MemoryRuntime;
-    this.upstream = new Upstream(counting, this.turn, {
+    const named = options.system === undefined ? counting : namedRuntime(counting, options.system);
+    this.upstream = new Upstream(named, this.turn, {
       name: "lab",
       policy: (endpoints) => new RoundRobin(endpoints),
       holdMs: 30_000,
@@ -234,7 +243,7 @@ export class UpstreamLab implements UpstreamObserver {
       name: `e${i}`,
       key: {
         scheme: options.tls === true ? "https" : "http",
-        address: backend.address,
+        address: { ...backend.address, host: options.hostName ?? backend.address.host },
         tls: options.tls === true ? { serverName: "backend.test", verify: true, ca: null } : null,
         proxyChain: [],
         credentials: "",
