@@ -77,13 +77,16 @@ export function controlRoutes(plane: ControlPlane): readonly HttpRoute[] {
     post("/swap", (body) => {
       const upstream = body.text("upstream");
       const to = body.texts("to");
-      const health = body.text("health");
+      const path = body.text("health");
+      const host = body.text("health_host");
       const timeoutMs = body.number("timeout_ms", MAX_WAIT_MS, DEFAULT_TIMEOUT_MS);
       const drainMs = body.number("drain_ms", MAX_WAIT_MS, DEFAULT_TIMEOUT_MS);
       return () =>
         to.length === 0
           ? Promise.resolve(invalid(["to: is missing: the addresses of the new endpoints"]))
-          : plane.swap(upstream, to, health, timeoutMs, drainMs);
+          : path === null && host !== null
+          ? Promise.resolve(invalid(["health_host: is for the question of health, which is missing"]))
+          : plane.swap(upstream, to, path === null ? null : { path, host }, timeoutMs, drainMs);
     }),
     post("/wait", (body, { left }) => {
       const upstream = body.text("upstream");

@@ -29,7 +29,7 @@ export const CONTROL_REFERENCE: readonly ControlEntry[] = [
   { request: "POST /undrain", sent: "`endpoint`*, `upstream`", told: "" },
   {
     request: "POST /swap",
-    sent: "`to`*, `upstream`, `health`, `timeout_ms`, `drain_ms`",
+    sent: "`to`*, `upstream`, `health`, `health_host`, `timeout_ms`, `drain_ms`",
     told: "`generation`, `from`",
   },
   { request: "POST /wait", sent: "`for`* (healthy or idle), `upstream`, `timeout_ms`", told: "" },

@@ -21,6 +21,8 @@ export interface HttpQuestion {
   readonly method: "GET" | "POST";
   /** Path and query, as they are sent. */
   readonly target: string;
+  /** Host field: a host with or without a port; default: the address. */
+  readonly host?: string;
   /** "" = none. */
   readonly body: string;
   /** Further fields: valid names and values. */
@@ -247,7 +249,8 @@ const LF = 10;
 
 function requestBytes(address: Address, question: HttpQuestion): Uint8Array {
   const body = new TextEncoder().encode(question.body);
-  const host = address.kind === "unix" ? "sluice" : hostField(address.host, address.port);
+  const host = question.host ??
+    (address.kind === "unix" ? "sluice" : hostField(address.host, address.port));
   const fields = Object.entries(question.headers ?? {}).map(([name, value]) => `${name}: ${value}\r\n`).join(
     "",
   );

@@ -17,7 +17,7 @@ import { endpointSettings, NOT_SHARED } from "./world.ts";
 const LOOK_MS = 5000;
 
 export function endpointProbe(runtime: Runtime, system: System): Probe {
-  return async (upstream, endpoint, healthPath, timeoutMs) => {
+  return async (upstream, endpoint, health, timeoutMs) => {
     const one = { ...upstream, endpoints: [endpoint] };
     let settings: EndpointSettings | undefined;
     try {
@@ -28,19 +28,23 @@ export function endpointProbe(runtime: Runtime, system: System): Probe {
       return error.message;
     }
     if (settings === undefined) return "no such endpoint";
-    const { address, tls } = settings.key;
+    const { key: { address, tls }, hostField } = settings;
     const patienceMs = Math.min(timeoutMs, LOOK_MS, upstream.connectTimeoutMs);
-    if (healthPath === null) return await accepts(runtime, address, tls, patienceMs);
+    if (health === null) return await accepts(runtime, address, tls, patienceMs);
+    const host = health.host ?? hostField;
     const { answer } = ask(withTls(runtime, tls), address, {
       method: "GET",
-      target: healthPath,
+      target: health.path,
+      host,
       body: "",
       timeoutMs: Math.min(timeoutMs, LOOK_MS),
     });
     const answered = await answer;
     if (!answered.ok) return `${answered.code}: ${answered.detail}`;
     const { status } = answered;
-    return status >= 200 && status < 400 ? null : `GET ${healthPath} is answered ${status}`;
+    return status >= 200 && status < 400
+      ? null
+      : `GET ${health.path} with Host ${host} is answered ${status}`;
   };
 }
 

@@ -89,11 +89,15 @@ export async function undrain(call: VerbCall): Promise<ExitCode> {
 export async function swap(call: VerbCall): Promise<ExitCode> {
   const to = (call.args.lists.get("to") ?? []).flatMap((list) => list.split(",")).map((one) => one.trim());
   if (to.length === 0) throw usage("--to ADDRESS is missing: where the new endpoints are");
+  if (call.text("health-host") !== null && call.text("health") === null) {
+    throw usage("--health-host HOST is for --health PATH, which is missing");
+  }
   const timeoutMs = call.timeout(READY_MS);
   const told = await call.ask("POST", "/swap", {
     upstream: call.operand,
     to,
     health: call.text("health"),
+    health_host: call.text("health-host"),
     timeout_ms: timeoutMs,
     drain_ms: call.duration("drain", DRAIN_MS),
   }, timeoutMs + GRACE_MS);

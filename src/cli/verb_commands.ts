@@ -176,16 +176,19 @@ export const VERB_COMMANDS: readonly Command[] = [
   },
   {
     name: "swap",
-    usage: "swap [UPSTREAM] --to ADDRESS... [--health PATH]",
+    usage: "swap [UPSTREAM] --to ADDRESS... [--health PATH [--health-host HOST]]",
     summary: "replace an upstream's endpoints in one step",
     doc:
       "The new endpoints must accept connections (and answer --health with 200 to 399) first; then they take over at " +
       "once, and the old ones drain. If they do not get ready in time it exits with 1 and nothing has changed. It lasts " +
-      "until the configuration itself names other endpoints, or the next start.",
+      "until the configuration itself names other endpoints, or the next start. --health is asked with the Host that requests " +
+      "have: the one that `host_header` names, else the host of the first route that leads there and has one, else the " +
+      "endpoint's address; --health-host says another.",
     configured: false,
     flags: [
       flag("to", "ADDRESS,...", "the new endpoints; repeatable", { many: true }),
       flag("health", "PATH", "what they must answer with 200 to 399"),
+      flag("health-host", "HOST", "Host to ask that with  (default: see above)"),
       flag("drain", "DURATION", "time for what is open to the old ones  (default 30s)"),
       ...common("time for the new ones to get ready  (default 30s)"),
     ],

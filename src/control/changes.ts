@@ -14,7 +14,8 @@ import type { Drains } from "./drains.ts";
 import type { EventHub } from "./event_hub.ts";
 import { refuse, upstreamNamed } from "./names.ts";
 import type { Pauses } from "./pauses.ts";
-import type { Outcome, ReloadDone } from "./plane.ts";
+import type { HealthQuestion, Outcome, ReloadDone } from "./plane.ts";
+import { parseAuthority } from "../http1/target.ts";
 
 const ENDPOINTS = endpointsType();
 /** Between two looks at an endpoint that is to become ready. */
@@ -35,14 +36,14 @@ export interface ConfigSource {
 }
 
 /**
- * Whether an endpoint is ready: it accepts a connection and, with a path, answers GET with 200 to 399.
+ * Whether an endpoint is ready: it accepts a connection and, with a question, answers GET with 200 to 399.
  *
  * @returns null when it is, else why not
  */
 export type Probe = (
   upstream: UpstreamConfig,
   endpoint: EndpointConfig,
-  healthPath: string | null,
+  health: HealthQuestion | null,
   timeoutMs: number,
 ) => Promise<string | null>;
 
@@ -172,7 +173,7 @@ export class Changes {
   async swap(
     upstream: string | null,
     addresses: readonly string[],
-    healthPath: string | null,
+    health: HealthQuestion | null,
     timeoutMs: number,
     drainMs: number,
   ): Promise<Outcome<{ readonly generation: number; readonly from: readonly string[] }>> {
@@ -181,8 +182,11 @@ export class Changes {
     if (!named.ok) return named;
     const parsed = parseEndpoints(controller.config, addresses);
     if (!parsed.ok) return parsed;
-    if (healthPath !== null && !/^\/[\x21-\x7e]*$/.test(healthPath)) {
-      return refuse("invalid", `${healthPath} is no path: it must begin with / and have no space.`);
+    if (health !== null && !/^\/[\x21-\x7e]*$/.test(health.path)) {
+      return refuse("invalid", `${health.path} is no path: it must begin with / and have no space.`);
+    }
+    if (health !== null && health.host !== null && parseAuthority(health.host) === null) {
+      return refuse("invalid", `${health.host} is no host, with or without a port.`);
     }
     const name = named.upstream;
     return await this.#alone(async () => {
@@ -193,7 +197,7 @@ export class Changes {
       );
       const from = old.endpoints.map((endpoint) => endpoint.name);
       if (sameValue(wanted, old.endpoints)) return { ok: true, generation: this.generation, from };
-      const unready = await this.#untilReady(old, wanted, healthPath, timeoutMs);
+      const unready = await this.#untilReady(old, wanted, health, timeoutMs);
       if (unready.length > 0) {
         return refuse(
           "unhealthy",
@@ -218,14 +222,17 @@ export class Changes {
   async #untilReady(
     upstream: UpstreamConfig,
     endpoints: readonly EndpointConfig[],
-    healthPath: string | null,
+    health: HealthQuestion | null,
     timeoutMs: number,
   ): Promise<readonly string[]> {
-    const { clock, probe } = this.#parts;
+    const { clock, probe, controller } = this.#parts;
+    const question = health === null
+      ? null
+      : { path: health.path, host: health.host ?? requestHost(controller.config, upstream) };
     const end = clock.now() + timeoutMs;
     const lines = await Promise.all(endpoints.map(async (endpoint) => {
       for (;;) {
-        const wrong = await probe(upstream, endpoint, healthPath, Math.max(1, end - clock.now()));
+        const wrong = await probe(upstream, endpoint, question, Math.max(1, end - clock.now()));
         if (wrong === null) return null;
         if (clock.now() + PROBE_PAUSE_MS >= end) return `${endpoint.name}: ${wrong}`;
         await sleep(clock, PROBE_PAUSE_MS);
@@ -269,6 +276,16 @@ export class Changes {
       next?.resolve(this.reload());
     }
   }
+}
+
+/** Host that requests have when they leave for an upstream, as far as the configuration tells; else null. */
+function requestHost({ routes }: Config, { name, hostHeader }: UpstreamConfig): string | null {
+  if (hostHeader.kind === "fixed") return hostHeader.value;
+  if (hostHeader.kind === "endpoint") return null;
+  const leading = routes.find(({ host, target }) =>
+    target.kind === "upstream" && target.upstream === name && host !== null && !host.startsWith("*")
+  );
+  return leading?.host ?? null;
 }
 
 function ofName(config: Config, name: string): UpstreamConfig | undefined {

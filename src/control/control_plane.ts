@@ -14,7 +14,15 @@ import type { EventHub } from "./event_hub.ts";
 import { refuse, upstreamNamed, upstreamsNamed } from "./names.ts";
 import type { PauseOwner } from "./pause_owner.ts";
 import { Pauses } from "./pauses.ts";
-import type { ControlPlane, ExplainRequest, Outcome, Quiet, ReloadDone, Resumed } from "./plane.ts";
+import type {
+  ControlPlane,
+  ExplainRequest,
+  HealthQuestion,
+  Outcome,
+  Quiet,
+  ReloadDone,
+  Resumed,
+} from "./plane.ts";
 import type { ChildStatus, Status } from "./status.ts";
 
 /** How long a status waits for workers that do not answer; then it has what they told last. */
@@ -164,7 +172,7 @@ export class SluicePlane implements ControlPlane {
   swap(
     upstream: string | null,
     addresses: readonly string[],
-    healthPath: string | null,
+    health: HealthQuestion | null,
     timeoutMs: number,
     drainMs: number,
   ): Promise<Outcome<{ readonly generation: number; readonly from: readonly string[] }>> {
@@ -172,7 +180,7 @@ export class SluicePlane implements ControlPlane {
     if (named.ok && this.extensions.children().has(named.upstream)) {
       return notPossible(`Sluice runs the command of ${named.upstream} itself: restart it instead.`);
     }
-    return this.#changes.swap(upstream, addresses, healthPath, timeoutMs, drainMs);
+    return this.#changes.swap(upstream, addresses, health, timeoutMs, drainMs);
   }
 
   async wait(

@@ -62,6 +62,14 @@ export interface ReloadDone {
   readonly warnings?: readonly string[];
 }
 
+/** What a new endpoint is asked before it takes over. */
+export interface HealthQuestion {
+  /** Answered with 200 to 399. */
+  readonly path: string;
+  /** Host field; null = what requests of the upstream have, as far as that is known, else the endpoint's address. */
+  readonly host: string | null;
+}
+
 export interface ControlPlane {
   status(): Promise<Status>;
 
@@ -119,7 +127,7 @@ export interface ControlPlane {
 
   /**
    * Replaces all endpoints of an upstream in one step: the new ones must accept connections (and answer
-   * `healthPath` with 200 to 399), then they take over, then the old ones drain. It lasts until the configuration
+   * `health` with 200 to 399), then they take over, then the old ones drain. It lasts until the configuration
    * itself names other endpoints.
    *
    * @param addresses as `--to` takes them
@@ -128,7 +136,7 @@ export interface ControlPlane {
   swap(
     upstream: string | null,
     addresses: readonly string[],
-    healthPath: string | null,
+    health: HealthQuestion | null,
     timeoutMs: number,
     drainMs: number,
   ): Promise<Outcome<{ readonly generation: number; readonly from: readonly string[] }>>;

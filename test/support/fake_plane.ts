@@ -4,6 +4,7 @@ import type { ControlEvent } from "../../src/control/event.ts";
 import type {
   ControlPlane,
   ExplainRequest,
+  HealthQuestion,
   Outcome,
   Quiet,
   ReloadDone,
@@ -86,12 +87,12 @@ export class FakePlane implements ControlPlane {
   swap(
     upstream: string | null,
     addresses: readonly string[],
-    healthPath: string | null,
+    health: HealthQuestion | null,
     timeoutMs: number,
     drainMs: number,
   ) {
     const told = { generation: 2, from: ["127.0.0.1:3000"] };
-    return this.#did("swap", [upstream, addresses, healthPath, timeoutMs, drainMs], told);
+    return this.#did("swap", [upstream, addresses, health, timeoutMs, drainMs], told);
   }
 
   wait(

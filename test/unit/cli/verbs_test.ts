@@ -38,7 +38,12 @@ const CALLS: readonly (readonly [args: string[], asked: unknown[] | null, stdout
   ],
   [
     ["swap", "app", "--to", "3001", "--health", "/up", "--timeout", "2s", "--drain", "1s"],
-    ["swap", "app", ["3001"], "/up", 2000, 1000],
+    ["swap", "app", ["3001"], { path: "/up", host: null }, 2000, 1000],
+    /^swapped app: 3001/,
+  ],
+  [
+    ["swap", "app", "--to", "3001", "--health", "/up", "--health-host", "www.example.com"],
+    ["swap", "app", ["3001"], { path: "/up", host: "www.example.com" }, 30_000, 30_000],
     /^swapped app: 3001/,
   ],
   [["wait", "app", "--healthy"], ["wait", "app", "healthy", 30_000], /^app: healthy\n$/],
@@ -121,6 +126,10 @@ test("wrong words are exit code 2, and nothing is asked, whether a Sluice runs o
       [["drain", "a", "b"], /unexpected argument: b/],
       [["status", "app"], /unexpected argument: app/],
       [["swap"], /--to ADDRESS is missing/],
+      [
+        ["swap", "--to", "1", "--health-host", "a"],
+        /--health-host HOST is for --health PATH, which is missing/,
+      ],
       [["wait"], /one of --healthy and --idle/],
       [["wait", "--healthy", "--idle"], /one of --healthy and --idle/],
       [["pause", "--lease", "5"], /--lease: needs a unit.*did you mean 5s/],

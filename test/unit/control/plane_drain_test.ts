@@ -160,6 +160,53 @@ test("stop: WebSockets are told to go, and Sluice ends as soon as they have", as
   assert.equal(await lab.done(lab.ended, 3000), 0);
 });
 
+const hosts: readonly (readonly [what: string, yaml: string, asked: string | null, host: string])[] = [
+  ["the endpoint's, when nothing tells", "to: 3000", null, "127.0.0.1:3001"],
+  ["the one of host_header", "to: 3000\nhost_header: app.internal:8080", null, "app.internal:8080"],
+  ["the endpoint's, when requests have it", "to: 3000\nhost_header: endpoint", null, "127.0.0.1:3001"],
+  [
+    "that of the first route that has one",
+    "upstreams: {app: {endpoints: [3000]}, b: {endpoints: [3002]}}\nroutes:\n" +
+    '  - {match: {host: b.test}, to: b}\n  - {match: {host: "*.test"}, to: app}\n  - {match: {host: a.test}, to: app}',
+    null,
+    "a.test",
+  ],
+  ["the one that was asked for", "to: 3000\nhost_header: app.internal", "www.example.com", "www.example.com"],
+];
+
+for (const [what, yaml, asked, host] of hosts) {
+  test(`swap: the Host of the question of health is ${what}`, async () => {
+    const lab = await PlaneLab.start(yaml);
+    const fresh = await lab.backend(3001);
+    const heard: (string | undefined)[] = [];
+    // As frameworks do that serve known hosts only.
+    fresh.script = (peer, head) => {
+      heard.push(/^Host: (.*)\r$/m.exec(head)?.[1]);
+      const status = heard.at(-1) === host ? "200 OK" : "400 Bad Request";
+      peer.say(`HTTP/1.1 ${status}\r\nContent-Length: 0\r\n\r\n`);
+    };
+    const upstream = yaml.includes("app:") ? "app" : null;
+    const outcome = await lab.done(lab.plane.swap(upstream, ["3001"], { path: "/up", host: asked }, 1000, 0));
+    assert.deepEqual(heard, [host]);
+    assert.ok(outcome.ok);
+    await lab.stop();
+  });
+}
+
+test("swap: a question of health that cannot be asked, and one that is answered with a refusal", async () => {
+  const lab = await PlaneLab.start("to: 3000");
+  const fresh = await lab.backend(3001);
+  fresh.script = (peer) => peer.say("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+  const refused = await lab.done(lab.plane.swap(null, ["3001"], { path: "/up", host: "a.test" }, 300, 0));
+  assert.ok(!refused.ok);
+  assert.deepEqual(refused.problems, ["127.0.0.1:3001: GET /up with Host a.test is answered 400"]);
+  for (const host of ["a b", "a\r\nX: y", "", "a/b", "a:b"]) {
+    const outcome = await lab.done(lab.plane.swap(null, ["3001"], { path: "/up", host }, 300, 0));
+    assert.ok(!outcome.ok && outcome.code === "invalid", JSON.stringify(host));
+  }
+  await lab.stop();
+});
+
 test("swap: the new endpoints take over in one step, what the old ones have ends in time", async () => {
   const lab = await PlaneLab.start("to: 3000");
   const old = await lab.backend(3000);
@@ -168,12 +215,12 @@ test("swap: the new endpoints take over in one step, what the old ones have ends
   await lab.pass(10);
   const tunnel = await webSocket(lab, old);
   lab.watch();
-  const unhealthy = await lab.done(lab.plane.swap(null, ["3001"], "/up", 1000, 5000));
+  const unhealthy = await lab.done(lab.plane.swap(null, ["3001"], { path: "/up", host: null }, 1000, 5000));
   assert.ok(!unhealthy.ok && unhealthy.code === "unhealthy", JSON.stringify(unhealthy));
   assert.match(unhealthy.problems?.[0] ?? "", /^127\.0\.0\.1:3001: /);
   const fresh = await lab.backend(3001);
   fresh.script = (peer) => peer.say("HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n");
-  const swapped = lab.plane.swap("default", ["3001"], "/up", 10_000, 5000);
+  const swapped = lab.plane.swap("default", ["3001"], { path: "/up", host: null }, 10_000, 5000);
   await lab.pass(1000);
   lab.ask("/still-old");
   await lab.pass(10);
