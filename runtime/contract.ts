@@ -17,6 +17,7 @@ import type {
   CommandProcess,
   MessageChannel,
   SignalName,
+  SocketOwner,
   SpawnOptions,
   WorkerProcess,
   WorkerProcessEvents,
@@ -367,6 +368,8 @@ export interface System extends FileSystem {
   onSignal(name: SignalName, handler: () => void): void;
   /** Files that say how names are looked up; null where the platform alone knows. */
   readonly nameFiles: NameFiles | null;
+  /** Who listens there; null when nobody does, or the platform does not tell (all but Linux). For messages: it may be over. */
+  listenerAt(address: Address): Promise<SocketOwner | null>;
   /** Sends `text` to the datagram socket named by NOTIFY_SOCKET (sd_notify(3)); false when it could not. */
   notifySupervisor(text: string): Promise<boolean>;
   /** Bytes of resident memory, 0 where unknown. */

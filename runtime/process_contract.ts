@@ -2,6 +2,16 @@
 
 export type SignalName = "SIGTERM" | "SIGINT" | "SIGHUP" | "SIGUSR1" | "SIGUSR2" | "SIGQUIT";
 
+/** A process that has a listening socket, as far as we may see it. */
+export interface SocketOwner {
+  /** Null when it belongs to another user and we may not look into it. */
+  readonly pid: number | null;
+  /** Name of its program, "" when not known. */
+  readonly program: string;
+  /** Number of the user whose socket it is; null when not known. */
+  readonly user: number | null;
+}
+
 /** Messages to another process of this program: whole, in order, each a value that JSON can hold. */
 export interface MessageChannel {
   /** Never throws and never blocks. Nothing happens once the other side has gone. */

@@ -21,6 +21,7 @@ import { closeInherited, writeInherited } from "./deno_descriptor.ts";
 import { fileSystem } from "./file_system.ts";
 import { keepInspectorClosed } from "./deno_inspector.ts";
 import { errorDetail } from "./socket_error.ts";
+import { listenerAt } from "./socket_owner.ts";
 import { notifySupervisor } from "./supervisor.ts";
 import { openTerminal } from "./terminal.ts";
 import { openTextSink, sleep, systemError } from "./text_sink.ts";
@@ -55,6 +56,7 @@ export function createSystem(): System {
     readStdin,
     openSink: async (target, maxBufferedBytes, shared) => openTextSink(target, maxBufferedBytes, shared),
     onSignal,
+    listenerAt,
     notifySupervisor: (text) => notifySupervisor(process.env.NOTIFY_SOCKET ?? "", text),
     residentBytes,
     nameFiles: NAME_FILES,

@@ -5,7 +5,7 @@ import { dialPause } from "../upstream/dial_pace.ts";
 
 /** Longest time of one dial, in milliseconds. */
 const DIAL_MS = 1_000;
-const NO_EVENTS: SocketEvents = { data() {}, drained() {}, ended() {}, closed() {} };
+export const NO_EVENTS: SocketEvents = { data() {}, drained() {}, ended() {}, closed() {} };
 
 /**
  * Dials each of the addresses again and again, often at first and then four times a second, until a connection
@@ -33,7 +33,7 @@ export function untilAccepting(
         dials.delete(dial);
         socket.close();
         if (over) return NO_EVENTS;
-        if (isOwn(socket)) {
+        if (dialledOneself(socket)) {
           askLater(address);
         } else {
           end();
@@ -61,7 +61,7 @@ export function untilAccepting(
 }
 
 /** A connection to oneself, which a dial to a free port can come to (RFC 9293 §3.5). */
-function isOwn(socket: Socket): boolean {
+export function dialledOneself(socket: Socket): boolean {
   return socket.localPort !== 0 && socket.localPort === socket.remotePort &&
     socket.localAddress === socket.remoteAddress;
 }

@@ -9,6 +9,7 @@
 
 import type { Clock, CommandExit, CommandProcess, SignalName, Timer } from "../../runtime/contract.ts";
 import { restartPause } from "./restart_pause.ts";
+import { notStarted } from "./child_exit.ts";
 import type { ChildStatus } from "./status.ts";
 
 /** A command that lived for so long is well: its next end counts as the first one. Milliseconds. */
@@ -33,6 +34,13 @@ export interface ChildHost {
   random(): number;
   /** Starts the command in a group of its own. One that cannot be started is told by `exited`. */
   spawn(exited: (how: CommandExit) => void): CommandProcess;
+  /**
+   * Looks whether the command can listen where it is to, before anything is started.
+   *
+   * @param looked called once: null = it can, else who listens there
+   * @returns gives up
+   */
+  look(looked: (taken: string | null) => void): () => void;
   /** Calls `accepted` once connections are accepted. @returns gives up */
   untilAccepting(accepted: () => void): () => void;
 }
@@ -140,6 +148,7 @@ export class Child {
     if (command === null) {
       this.#failures = 0;
       this.#enter("stopped");
+      this.#settle();
       return Promise.resolve();
     }
     this.#enter("stopping");
@@ -182,6 +191,21 @@ export class Child {
     this.#clearTimer();
     this.#startedAt = this.#host.clock.now();
     this.#enter("starting");
+    let looking = true;
+    const giveUp = this.#host.look((taken) => {
+      looking = false;
+      this.#stopProbe = () => {};
+      if (taken === null) this.#spawn();
+      else this.#ended(0, notStarted(taken), true);
+    });
+    if (!looking) return;
+    this.#stopProbe = () => {
+      giveUp();
+      this.#stopProbe = () => {};
+    };
+  }
+
+  #spawn(): void {
     const command = this.#host.spawn((how) => {
       if (this.#command === command) this.#exited(command, how);
     });
@@ -201,22 +225,32 @@ export class Child {
   }
 
   #exited(command: CommandProcess, how: CommandExit): void {
-    this.#lastExit = howItEnded(how);
     this.#stopProbe();
     if (this.#state === "stopping") {
+      this.#lastExit = howItEnded(how);
       this.#observer.childStopped(command.pid, how);
       this.#awaitGroup(command, () => this.#gone());
       return;
     }
-    const lived = this.#host.clock.now() - this.#startedAt;
-    this.#failures = lived >= QUICK_MS ? 1 : this.#failures + 1;
     this.#endOthers(command);
     this.#command = null;
-    const again = this.#observer.childEnded(command.pid, how, this.#lastExit);
+    this.#ended(command.pid, how);
+  }
+
+  /**
+   * It ended by itself, or could not be started (`pid` 0).
+   *
+   * @param taken somebody has its address: it is tried again for as long as that is so, since nothing is wrong with it
+   */
+  #ended(pid: number, how: CommandExit, taken = false): void {
+    this.#lastExit = howItEnded(how);
+    const lived = this.#host.clock.now() - this.#startedAt;
+    this.#failures = lived >= QUICK_MS ? 1 : this.#failures + 1;
+    const again = this.#observer.childEnded(pid, how, this.#lastExit);
     if (!again) {
       this.#enter("stopped");
-    } else if (this.settings.maxFailures > 0 && this.#failures >= this.settings.maxFailures) {
-      this.#giveUp(command.pid);
+    } else if (!taken && this.settings.maxFailures > 0 && this.#failures >= this.settings.maxFailures) {
+      this.#giveUp(pid);
     } else {
       const pauseMs = restartPause(this.#failures, this.#host.random());
       this.#nextStartMs = this.#host.clock.wall() + pauseMs;
@@ -225,7 +259,7 @@ export class Child {
         this.#restarts++;
         this.#launch();
       });
-      this.#observer.childWaits(command.pid, this.#lastExit, pauseMs);
+      this.#observer.childWaits(pid, this.#lastExit, pauseMs);
     }
     this.#settle();
   }

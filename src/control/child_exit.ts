@@ -41,3 +41,15 @@ export function signalledCode(signal: string): number {
 export function stoppedCodeOf(how: CommandExit, told: SignalName): number {
   return how.signal === told ? 0 : exitCodeOf(how);
 }
+
+const NOT_TRIED = "not started: ";
+
+/** Why a command ended of which nothing was started. */
+export function notStarted(why: string): CommandExit {
+  return { code: null, signal: "", failure: NOT_TRIED + why };
+}
+
+/** `ended: exit code 1`, or `not started: …`: what goes on after "command". */
+export function endWords(why: string): string {
+  return why.startsWith(NOT_TRIED) ? why : `ended: ${why}`;
+}

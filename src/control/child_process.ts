@@ -11,8 +11,10 @@ import type {
 } from "../../runtime/contract.ts";
 import type { ChildConfig, UpstreamConfig } from "../config/config.ts";
 import { escapeJson } from "../observe/escape.ts";
+import type { Logger } from "../observe/logger.ts";
 import { isoTime } from "../observe/log_time.ts";
 import { untilAccepting } from "./accept_probe.ts";
+import { lookBeforeStart, type StartLook } from "./start_look.ts";
 import type { ChildHost } from "./child.ts";
 import { ChildOutput, type LineFormat, prefixed } from "./child_output.ts";
 
@@ -27,6 +29,7 @@ const OURS_ONLY: Readonly<Record<string, undefined>> = {
 };
 
 export interface ChildMeans {
+  readonly logger: Logger;
   readonly runtime: Runtime;
   readonly system: System;
   /** Sluice's standard output and error. */
@@ -49,11 +52,22 @@ export function childHost(
 ): ChildHost {
   const { runtime, system } = means;
   const addresses: readonly Address[] = upstream.endpoints.map(({ address }) => address);
+  /** Where nobody listened when it was started: only there is it the command that accepts. */
+  let its = addresses;
+  const looked = ({ free, taken }: StartLook): string | null => {
+    if (free.length === 0) return taken.join(", ");
+    its = free;
+    for (const line of taken) {
+      means.logger.warn("child_address", `${upstream.name}: ${line}`, { upstream: upstream.name });
+    }
+    return null;
+  };
   return {
     clock: runtime.clock,
     random: Math.random,
     spawn: (exited) => spawned(means, upstream.name, child, port, exited, system),
-    untilAccepting: (accepted) => untilAccepting(runtime, addresses, accepted),
+    look: (done) => lookBeforeStart(runtime, system, addresses, (look) => done(looked(look))),
+    untilAccepting: (accepted) => untilAccepting(runtime, its, accepted),
   };
 }
 

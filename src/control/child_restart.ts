@@ -2,6 +2,7 @@
 
 import type { Clock } from "../../runtime/contract.ts";
 import type { Child } from "./child.ts";
+import { endWords } from "./child_exit.ts";
 import type { Activity } from "./child_idle.ts";
 import type { ChildGate } from "./children.ts";
 import type { Outcome, Refusal } from "./plane.ts";
@@ -38,12 +39,18 @@ export async function restartHeld(
     }
     if (child.state !== "running") {
       const { last_exit: why } = child.status();
-      return { ok: false, code: "failed", message: `The command of ${name} ended at its start: ${why}.` };
+      return { ok: false, code: "failed", message: `The command of ${name} ${atStart(why)}.` };
     }
     return { ok: true };
   } finally {
     await release();
   }
+}
+
+/** `ended at its start: exit code 1`, or `not started: …` as a part of a sentence. */
+function atStart(why: string): string {
+  const words = endWords(why);
+  return words.startsWith("ended") ? `ended at its start: ${why}` : `was ${words}`;
 }
 
 /** @returns what undoes it, or why it could not be done */

@@ -5,9 +5,8 @@
 
 import type { CommandExit, SignalName, Timer } from "../../runtime/contract.ts";
 import type { ChildConfig, Config, UpstreamConfig } from "../config/config.ts";
-import type { Logger } from "../observe/logger.ts";
 import { Child, type ChildObserver, type ChildSettings } from "./child.ts";
-import { exitCodeOf, stoppedCodeOf } from "./child_exit.ts";
+import { endWords, exitCodeOf, stoppedCodeOf } from "./child_exit.ts";
 import { type Activity, IdleWatch } from "./child_idle.ts";
 import { listenTogether, sameCommand } from "./child_match.ts";
 import { childHost, type ChildMeans } from "./child_process.ts";
@@ -21,7 +20,6 @@ import type { ChildStatus } from "./status.ts";
 export type ChildGate = Pick<ControlPlane, "status" | "watch" | "pause" | "resume" | "drain" | "undrain">;
 
 export interface ChildrenOptions extends ChildMeans {
-  readonly logger: Logger;
   /** Events for whoever watches. */
   readonly publish: (event: EventBody) => void;
   /** The port that was chosen for an upstream; null = none was. */
@@ -377,7 +375,7 @@ export class Children {
         return !this.#endsWith(upstream, how, why);
       },
       childWaits: (pid, why, pauseMs) => {
-        const message = `${upstream}: command ended: ${why}; it is started again in ${
+        const message = `${upstream}: command ${endWords(why)}; it is started again in ${
           Math.round(pauseMs)
         } ms`;
         logger.warn("child_ended", message, { upstream, pid });
@@ -394,7 +392,7 @@ export class Children {
     if (!this.#exitWithChild) return false;
     this.#ownCode ??= exitCodeOf(how);
     this.#stopping = true;
-    this.#ended.resolve(`the command of ${upstream} ended: ${why}`);
+    this.#ended.resolve(`the command of ${upstream} ${endWords(why)}`);
     return true;
   }
 

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import process from "node:process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -210,6 +211,26 @@ test(
       await scene.sluice.stop();
     }),
 );
+
+test("child: a stranger at its port is named, and is not taken for the command", options, async () => {
+  const stranger = createServer((socket) => socket.on("error", () => {}).end());
+  const port = await new Promise<number>((resolve) => {
+    stranger.listen(0, "127.0.0.1", () => resolve((stranger.address() as AddressInfo).port));
+  });
+  await scene(["--to", String(port)], [...backend, String(port)], async (scene) => {
+    const taken = `not started: 127\\.0\\.0\\.1:${port} is taken by process ${process.pid} \\(.+\\)`;
+    await scene.sluice.said(new RegExp(`default: command ${taken}; it is started again in`));
+    assert.deepEqual(scene.backends, []);
+    const { code, stderr } = await scene.verb("restart");
+    assert.equal(code, 1);
+    assert.match(stderr, new RegExp(`The command of default was ${taken}`));
+    assert.match((await scene.child()).last_exit, new RegExp(taken));
+    await new Promise((resolve) => stranger.close(resolve));
+    await scene.sluice.said(/\| listening as/);
+    assert.ok(await scene.get() > 0);
+    await scene.sluice.stop();
+  });
+});
 
 test(
   "child: a program that is not there is said by name",

@@ -7,6 +7,7 @@ import {
   type FileStatus,
   type NameFiles,
   type SignalName,
+  type SocketOwner,
   type SpawnOptions,
   type System,
   SystemError,
@@ -132,6 +133,8 @@ export class MemorySink implements TextSink {
 
 export class MemorySystem implements System {
   readonly certificates = certificateReader;
+  /** Answer of `listenerAt`, whatever the address. */
+  owner: SocketOwner | null = null;
   args: readonly string[];
   env: Readonly<Record<string, string | undefined>>;
   readonly pid: number;
@@ -292,6 +295,11 @@ export class MemorySystem implements System {
     const handlers = this.#handlers.get(name) ?? [];
     handlers.push(handler);
     this.#handlers.set(name, handlers);
+  }
+
+  // deno-lint-ignore require-await -- the contract wants a promise
+  async listenerAt(): Promise<SocketOwner | null> {
+    return this.owner;
   }
 
   async notifySupervisor(text: string): Promise<boolean> {

@@ -16,7 +16,12 @@ class ChildLab {
   again = true;
   /** The next command cannot be started. */
   failure = "";
+  /** Who has its address. */
+  taken: string | null = null;
+  /** A look takes until `look` is called. */
+  looksLater = false;
   #accepted: (() => void) | null = null;
+  #looked: ((taken: string | null) => void) | null = null;
 
   constructor(settings: Partial<ChildSettings> = {}) {
     this.child = new Child(
@@ -31,6 +36,11 @@ class ChildLab {
         clock: this.clock,
         random: () => 0,
         spawn: (exited) => this.#spawn(exited),
+        look: (looked) => {
+          if (this.looksLater) this.#looked = looked;
+          else looked(this.taken);
+          return () => (this.#looked = null);
+        },
         untilAccepting: (accepted) => {
           this.#accepted = accepted;
           return () => (this.#accepted = null);
@@ -76,6 +86,17 @@ class ChildLab {
   /** Somebody is asking whether it accepts. */
   get probing(): boolean {
     return this.#accepted !== null;
+  }
+
+  get looking(): boolean {
+    return this.#looked !== null;
+  }
+
+  look(): void {
+    const looked = this.#looked;
+    assert.ok(looked !== null, "nobody looks");
+    this.#looked = null;
+    looked(this.taken);
   }
 
   accept(): void {
@@ -301,4 +322,42 @@ test("exit codes are those of a shell", () => {
   assert.equal(stoppedCodeOf(how({ signal: "SIGTERM" }), "SIGTERM"), 0);
   assert.equal(stoppedCodeOf(how({ signal: "SIGKILL" }), "SIGTERM"), 137);
   assert.equal(stoppedCodeOf(how({ code: 3 }), "SIGTERM"), 3);
+});
+
+test("a child whose address is taken is not started, is tried again, and is never given up", () => {
+  const lab = new ChildLab({ maxFailures: 2 });
+  lab.taken = "127.0.0.1:3000 is taken by process 7 (other)";
+  lab.child.start();
+  assert.equal(lab.commands.length, 0);
+  assert.equal(lab.child.state, "waiting");
+  const why = `not started: ${lab.taken}`;
+  assert.deepEqual(lab.takeTold(), [`ended 0: ${why}`, "waits 0: 100"]);
+  assert.equal(lab.child.status().last_exit, why);
+  for (let tries = 0; tries < 20; tries++) lab.clock.advance(10_000);
+  assert.equal(lab.child.state, "waiting");
+  lab.taken = null;
+  lab.clock.advance(10_000);
+  assert.equal(lab.commands.length, 1);
+  assert.equal(lab.child.state, "starting");
+  lab.accept();
+  assert.equal(lab.child.state, "running");
+});
+
+test("a child that is told to end while it is looked whether its address is free is not started", async () => {
+  const lab = new ChildLab();
+  lab.looksLater = true;
+  lab.child.start();
+  assert.equal(lab.child.state, "starting");
+  assert.equal(lab.child.status().pid, null);
+  let settled = false;
+  void lab.child.settled().then(() => (settled = true));
+  await lab.child.stop();
+  await microtasks();
+  assert.deepEqual([lab.child.state, lab.looking, settled], ["stopped", false, true]);
+  lab.child.start();
+  lab.look();
+  assert.equal(lab.commands.length, 1);
+  lab.looksLater = false;
+  lab.last.end({ code: 1 });
+  assert.equal(lab.child.state, "waiting");
 });

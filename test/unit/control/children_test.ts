@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { Listener } from "../../../runtime/contract.ts";
 import type { UpstreamConfig } from "../../../src/config/config.ts";
 import { loadConfig } from "../../../src/config/load.ts";
 import { type ChildGate, Children } from "../../../src/control/children.ts";
@@ -21,7 +22,7 @@ function configOf(yaml: string) {
   return loaded.config;
 }
 
-/** Commands that pretend, whose port accepts from the start, and a control plane that remembers. */
+/** Commands that pretend, whose port accepts while one runs, and a control plane that remembers. */
 class Lab implements ChildGate {
   readonly clock = new FakeClock();
   readonly system = new MemorySystem();
@@ -31,6 +32,8 @@ class Lab implements ChildGate {
   readonly children: Children;
   waiting = 0;
   requests = 0;
+  /** Commands listen on port 3000. */
+  listens = true;
   /** Called with each request for a status, before it is answered. */
   onStatus = () => {};
   #upstreams: readonly UpstreamConfig[];
@@ -38,16 +41,6 @@ class Lab implements ChildGate {
 
   static async open(yaml: string): Promise<Lab> {
     const lab = new Lab(yaml);
-    await lab.runtime.listen({
-      address: { kind: "tcp", host: "127.0.0.1", port: 3000 },
-      backlog: 1,
-      reusePort: false,
-      tls: null,
-      handshakeTimeoutMs: 1,
-    }, {
-      accepted: () => ({ data() {}, drained() {}, ended() {}, closed() {} }),
-      acceptFailed() {},
-    });
     lab.children.start(lab);
     await lab.settle();
     return lab;
@@ -58,10 +51,17 @@ class Lab implements ChildGate {
     this.#upstreams = config.upstreams;
     this.system.onSpawn = (command) => {
       this.asked.push(`spawn ${command.options.command.join(" ")}`);
-      const end = command.onSignal;
+      const signalled = command.onSignal;
       command.onSignal = (name) => {
         this.asked.push(name);
-        end(name);
+        signalled(name);
+      };
+      if (!this.listens) return;
+      const listening = this.listen();
+      const end = command.end.bind(command);
+      command.end = (how) => {
+        void listening.then((listener) => listener.close());
+        end(how);
       };
     };
     const sink = new MemorySink(2, 1_000_000, () => {});
@@ -75,6 +75,19 @@ class Lab implements ChildGate {
       publish: () => {},
       portOf: () => null,
     }, config);
+  }
+
+  listen(port = 3000): Promise<Listener> {
+    return this.runtime.listen({
+      address: { kind: "tcp", host: "127.0.0.1", port },
+      backlog: 1,
+      reusePort: false,
+      tls: null,
+      handshakeTimeoutMs: 1,
+    }, {
+      accepted: () => ({ data() {}, drained() {}, ended() {}, closed() {} }),
+      acceptFailed() {},
+    });
   }
 
   reconfigure(yaml: string): void {
@@ -99,7 +112,11 @@ class Lab implements ChildGate {
   }
 
   async settle(): Promise<void> {
-    for (let turns = 0; turns < 5; turns++) await turn();
+    for (let turns = 0; turns < 20; turns++) {
+      // Whoever asks whether a command accepts does so again after a millisecond.
+      this.clock.advance(1);
+      await turn();
+    }
   }
 
   async pass(ms: number): Promise<void> {
@@ -289,4 +306,64 @@ test("children: of several reloads in a row the last command starts, when all be
   await lab.pass(100);
   assert.deepEqual(lab.commands.map(({ options }) => options.command[0]), ["serve", "third"]);
   assert.equal(lab.state, "running");
+});
+
+const TAKEN = "127.0.0.1:3000 is taken by process 4242 (other)";
+const owner = { pid: 4242, program: "other", user: 0 };
+
+test("children: a command at whose address somebody else listens is not started, and a restart says who it is", async () => {
+  const lab = await Lab.open(yamlOf("command: serve, start_on_demand: true"));
+  lab.system.owner = owner;
+  const stranger = await lab.listen();
+  const restarting = lab.children.restart("app", 60_000);
+  await lab.pass(1_500);
+  const outcome = await restarting;
+  assert.ok(!outcome.ok && outcome.code === "failed");
+  assert.equal(outcome.message, `The command of app was not started: ${TAKEN}.`);
+  assert.equal(lab.commands.length, 0);
+  assert.match(lab.state, /^(?:waiting|starting)$/);
+  await stranger.close();
+  await lab.pass(1_500);
+  assert.deepEqual([lab.state, lab.commands.length], ["running", 1]);
+});
+
+test("children: one whose address is taken between its end and its next start waits until that is over", async () => {
+  const lab = await Lab.open(yamlOf("command: serve"));
+  lab.system.owner = owner;
+  lab.commands[0]?.end({ code: 1 });
+  await lab.settle();
+  const stranger = await lab.listen();
+  await lab.pass(5_000);
+  assert.match(lab.state, /^(?:waiting|starting)$/);
+  assert.equal(lab.commands.length, 1);
+  assert.equal(lab.children.status().get("app")?.last_exit, `not started: ${TAKEN}`);
+  await stranger.close();
+  await lab.pass(15_000);
+  assert.deepEqual([lab.state, lab.commands.length], ["running", 2]);
+});
+
+test("children: an address that is free within a second was not taken, and its command runs once it accepts itself", async () => {
+  const lab = await Lab.open(yamlOf("command: serve, start_on_demand: true"));
+  const before = await lab.listen();
+  lab.tell("held");
+  await lab.pass(500);
+  assert.deepEqual([lab.state, lab.commands.length], ["starting", 0]);
+  await before.close();
+  await lab.pass(200);
+  assert.deepEqual([lab.state, lab.commands.length], ["running", 1]);
+});
+
+test("children: an endpoint that answers before the command does is not its readiness", async () => {
+  const lab = await Lab.open(
+    yamlOf("command: serve, start_on_demand: true").replace("[3000]", "[3000, 3001]"),
+  );
+  const other = await lab.listen(3001);
+  lab.listens = false;
+  lab.tell("held");
+  await lab.pass(1_500);
+  assert.deepEqual([lab.state, lab.commands.length], ["starting", 1]);
+  const own = await lab.listen();
+  await lab.pass(500);
+  assert.equal(lab.state, "running");
+  await Promise.all([own.close(), other.close()]);
 });
