@@ -44,6 +44,7 @@ import { canEpoll } from "./epoll_calls.ts";
 import { HeldSocket } from "./held_socket.ts";
 import { errorDetail, platformCode, socketErrorOf } from "./socket_error.ts";
 import { canSpawn, HAS_PROCESS_GROUPS } from "./command_process.ts";
+import { canReapOrphans } from "./orphans.ts";
 import { createClock, resolveName } from "./system.ts";
 import { bindUnixPath, OwnPath } from "./unix_path.ts";
 import { canStartWorkers } from "./worker_process.ts";
@@ -59,6 +60,7 @@ const CAPABILITIES = {
   commands: canSpawn(),
   processGroups: HAS_PROCESS_GROUPS,
   ipv6Only: true,
+  reapsOrphans: canReapOrphans(),
   epoll: canEpoll(),
   maxChunkBytes: 512 * 1024,
 } as const;

@@ -17,6 +17,8 @@ export interface Capabilities {
   readonly commands: boolean;
   /** `SpawnOptions.ownGroup` works; not on Windows. */
   readonly processGroups: boolean;
+  /** `System.reapOrphans` works: Bun on Linux, and Deno with --allow-ffi. */
+  readonly reapsOrphans: boolean;
   /** Listening sockets can be given to a process that we start: `Listener.descriptor`, `Runtime.hold`. */
   readonly handover: boolean;
   /**

@@ -19,6 +19,8 @@ import {
 import { errorDetail } from "./socket_error.ts";
 import { systemError } from "./text_sink.ts";
 import { childProcessModule } from "./lazy_module.ts";
+import { isOurs } from "./orphans.ts";
+import { ProcessGroup } from "./process_group.ts";
 
 export const HAS_PROCESS_GROUPS: boolean = process.platform !== "win32";
 
@@ -60,6 +62,7 @@ class NodeCommand implements CommandProcess {
   readonly #ownGroup: boolean;
   /** Outputs that we read. */
   readonly #outputs: Readable[] = [];
+  #group: ProcessGroup | null = null;
   #guard: ChildProcess | null = null;
   #exited = false;
 
@@ -77,6 +80,7 @@ class NodeCommand implements CommandProcess {
       if (this.pid === 0) this.#failed(options, error);
     });
     if (this.pid === 0) return;
+    if (options.ownGroup) this.#group = new ProcessGroup(this.pid);
     if (options.stdout === "events") this.#read(1, child.stdout);
     if (options.stderr === "events") this.#read(2, child.stderr);
     child.on("exit", (code, signal) => {
@@ -94,7 +98,7 @@ class NodeCommand implements CommandProcess {
 
   alive(): boolean {
     if (!this.#ownGroup) return !this.#exited && this.pid !== 0;
-    const alive = this.pid !== 0 && send(-this.pid, 0);
+    const alive = this.#group !== null && this.#group.alive();
     // Its number may be given to others now.
     if (!alive) this.#dismissGuard();
     return alive;
@@ -151,7 +155,9 @@ function started(options: SpawnOptions): ChildProcess | Error {
     ...(options.folder === null ? {} : { cwd: options.folder }),
   };
   try {
-    return childProcessModule().spawn(program, args, nodeOptions);
+    const child = childProcessModule().spawn(program, args, nodeOptions);
+    isOurs(child);
+    return child;
   } catch (error) {
     return systemError(error);
   }
@@ -188,6 +194,7 @@ function startGuard(group: number, graceS: number): ChildProcess | null {
       detached: true,
       cwd: "/",
     });
+    isOurs(guard);
     // Without a shell there is no guard; the command runs all the same.
     guard.on("error", () => {});
     guard.stdin?.on("error", () => {});
@@ -199,7 +206,7 @@ function startGuard(group: number, graceS: number): ChildProcess | null {
 }
 
 /** @returns false when there is no such process or group */
-function send(pid: number, signal: SignalName | "SIGKILL" | 0): boolean {
+function send(pid: number, signal: SignalName | "SIGKILL"): boolean {
   try {
     return process.kill(pid, signal);
   } catch (error) {

@@ -364,6 +364,12 @@ export interface System extends FileSystem {
    * @throws SystemError
    */
   openSink(target: string | 1 | 2, maxBufferedBytes: number, shared?: boolean): Promise<TextSink>;
+  /**
+   * Waits, from now on, for processes whose own parents have ended and whose parent we are: process 1 of a container
+   * fills the table of processes otherwise. Only with `Capabilities.reapsOrphans`.
+   * @returns false when it cannot be done after all
+   */
+  reapOrphans(): boolean;
   /** Calls `handler` at each such signal. Signals the platform lacks are ignored. */
   onSignal(name: SignalName, handler: () => void): void;
   /** Files that say how names are looked up; null where the platform alone knows. */

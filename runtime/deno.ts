@@ -40,6 +40,7 @@ import type { DenoConn, DenoListener, DenoNamespace } from "./deno_types.ts";
 import { isIpLiteral, NO_LITERAL } from "./lazy_module.ts";
 import { socketErrorOf } from "./socket_error.ts";
 import { canSpawn, HAS_PROCESS_GROUPS } from "./command_process.ts";
+import { canReapOrphans } from "./orphans.ts";
 import { createClock, resolveName } from "./system.ts";
 import { bindUnixPath, type OwnPath } from "./unix_path.ts";
 import { canStartWorkers } from "./worker_process.ts";
@@ -80,6 +81,7 @@ class DenoRuntime implements Runtime {
       workers: canStartWorkers(),
       commands: canSpawn(),
       processGroups: HAS_PROCESS_GROUPS,
+      reapsOrphans: canReapOrphans(),
       handover: false,
       ipv6Only: false,
       epoll: false,

@@ -34,6 +34,7 @@ import { createTlsServer, secureClient, type TlsServer } from "./node_tls.ts";
 import { NO_LITERAL } from "./lazy_module.ts";
 import { socketErrorOf } from "./socket_error.ts";
 import { canSpawn, HAS_PROCESS_GROUPS } from "./command_process.ts";
+import { canReapOrphans } from "./orphans.ts";
 import { createClock, resolveName } from "./system.ts";
 import { bindUnixPath, OwnPath } from "./unix_path.ts";
 import { canStartWorkers } from "./worker_process.ts";
@@ -57,6 +58,7 @@ class NodeRuntime implements Runtime {
     workers: canReusePort() && canStartWorkers(),
     commands: canSpawn(),
     processGroups: HAS_PROCESS_GROUPS,
+    reapsOrphans: canReapOrphans(),
     handover: process.platform !== "win32" && createHandle !== undefined,
     ipv6Only: true,
     epoll: false,

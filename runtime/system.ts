@@ -20,6 +20,7 @@ import { spawnCommand } from "./command_process.ts";
 import { closeInherited, writeInherited } from "./deno_descriptor.ts";
 import { fileSystem } from "./file_system.ts";
 import { keepInspectorClosed } from "./deno_inspector.ts";
+import { reapOrphans } from "./orphans.ts";
 import { errorDetail } from "./socket_error.ts";
 import { listenerAt } from "./socket_owner.ts";
 import { notifySupervisor } from "./supervisor.ts";
@@ -57,6 +58,7 @@ export function createSystem(): System {
     openSink: async (target, maxBufferedBytes, shared) => openTextSink(target, maxBufferedBytes, shared),
     onSignal,
     listenerAt,
+    reapOrphans,
     notifySupervisor: (text) => notifySupervisor(process.env.NOTIFY_SOCKET ?? "", text),
     residentBytes,
     nameFiles: NAME_FILES,

@@ -3,12 +3,13 @@
  * one on all three runtimes, inside executables too (JSON lines over a socket pair).
  */
 import type { ChildProcess } from "node:child_process";
-import { statSync } from "node:fs";
+import { readlinkSync, statSync } from "node:fs";
 import process from "node:process";
 import { setImmediate } from "node:timers";
 import type { ChannelEvents, MessageChannel, WorkerProcess, WorkerProcessEvents } from "./contract.ts";
 import { systemError } from "./text_sink.ts";
 import { childProcessModule } from "./lazy_module.ts";
+import { isOurs } from "./orphans.ts";
 
 /**
  * In the environment of a process that we start: the channel is ours, and not that of a Node program which
@@ -36,6 +37,8 @@ interface DenoGlobal {
 const deno = (globalThis as { readonly Deno?: DenoGlobal }).Deno;
 const bun = (globalThis as { readonly Bun?: { readonly main: string } }).Bun;
 
+/** Where relative paths lead nowhere, as in a folder that is gone: nothing can be made in it. */
+const BARREN_FOLDER = process.platform === "linux" ? "/proc" : "/";
 /** What we run, whatever has become of its name. */
 const KEPT_FILE = "/proc/self/exe";
 
@@ -118,7 +121,9 @@ function start(
     child = childProcessModule().spawn(program, args, {
       env,
       stdio: ["ignore", "inherit", "inherit", "ipc", ...descriptors],
+      ...(folderIsGone() ? { cwd: BARREN_FOLDER } : {}),
     });
+    isOurs(child);
   } catch (error) {
     throw systemError(error);
   }
@@ -146,6 +151,19 @@ function start(
       if (!gone) child.kill("SIGKILL");
     },
   };
+}
+
+/**
+ * Our working directory was removed, as that of an old release is. Bun and Node do not start in such a one, and what
+ * runs there has no use for it: no relative path leads anywhere.
+ */
+function folderIsGone(): boolean {
+  try {
+    if (process.platform === "linux") return readlinkSync("/proc/self/cwd").endsWith(" (deleted)");
+    return !statSync(process.cwd()).isDirectory();
+  } catch {
+    return true;
+  }
 }
 
 /** What to start to get another process of this program. */

@@ -95,6 +95,11 @@ export async function serve(
   }
   if (typeof commands === "string") return fail(system, EXIT.failed, commands);
   const { children, config } = commands;
+  if (system.pid === 1 && !(runtime.capabilities.reapsOrphans && system.reapOrphans())) {
+    const why =
+      `${runtime.name} cannot wait for what is orphaned in this container: start it with an init (docker run --init)`;
+    logger.warn("sluice", `process 1: ${why}`);
+  }
   const { predecessor } = hooks;
   const sockets = new Sockets(
     runtime,

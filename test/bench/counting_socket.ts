@@ -54,6 +54,7 @@ const CAPABILITIES: Capabilities = {
   workers: false,
   commands: true,
   processGroups: true,
+  reapsOrphans: true,
   handover: false,
   ipv6Only: true,
   epoll: false,

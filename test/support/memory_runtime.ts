@@ -64,6 +64,7 @@ const memoryCapabilities: Capabilities = {
   workers: false,
   commands: true,
   processGroups: true,
+  reapsOrphans: true,
   handover: false,
   ipv6Only: true,
   epoll: false,

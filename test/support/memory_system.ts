@@ -291,6 +291,14 @@ export class MemorySystem implements System {
     return sink;
   }
 
+  /** Whether `reapOrphans` was called. */
+  reaps = false;
+
+  reapOrphans(): boolean {
+    this.reaps = true;
+    return true;
+  }
+
   onSignal(name: SignalName, handler: () => void): void {
     const handlers = this.#handlers.get(name) ?? [];
     handlers.push(handler);
