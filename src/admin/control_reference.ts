@@ -61,5 +61,6 @@ export const REFUSAL_MEANINGS: Readonly<Record<RefusalCode, string>> = {
   unhealthy: "new endpoints did not become ready",
   timeout: "the condition did not come true in time; what was done stays done",
   busy: "another operation of this kind is under way",
+  replaced: "another process has taken the place of this one: connect again to ask that",
   failed: "anything else",
 };

@@ -16,6 +16,7 @@ export const REFUSALS: Readonly<Record<RefusalCode, RefusalMeaning>> = {
   unhealthy: { status: 502, exit: 1 },
   timeout: { status: 504, exit: 4 },
   busy: { status: 409, exit: 1 },
+  replaced: { status: 409, exit: 1 },
   failed: { status: 500, exit: 1 },
 };
 

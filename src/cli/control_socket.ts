@@ -10,7 +10,7 @@ import {
 } from "../../runtime/contract.ts";
 import { ask } from "../admin/http_client.ts";
 import { errorReply, type HttpReply, type HttpRequest, type HttpRoute } from "../admin/http_message.ts";
-import { HttpServer } from "../admin/http_server.ts";
+import { HttpServer, type HttpServerOptions } from "../admin/http_server.ts";
 import { authorization, controlFile, readControlAddress } from "./control_address.ts";
 import { controlName, foundSockets, ownFolder } from "./control_path.ts";
 import { PathKeeper } from "./path_keeper.ts";
@@ -24,6 +24,8 @@ export interface ControlOptions {
   /** The addresses really bound. */
   readonly listeners: readonly Address[];
   readonly routes: readonly HttpRoute[];
+  /** Asked before a route is: answers when it must not be. */
+  readonly refuse?: () => HttpReply | null;
   /** A bug in a route. */
   readonly onError: (error: unknown) => void;
   /** Take the path over from a Sluice that answers there: it hands its place to us. */
@@ -217,10 +219,11 @@ async function bindLoopback(
     sameText(request.header("authorization") ?? "", wanted)
       ? null
       : errorReply(403, "forbidden", "The secret of the control file is missing.");
+  const { refuse } = options;
   const server = await HttpServer.start(runtime, {
     address: { kind: "tcp", host: "127.0.0.1", port: 0 },
     ...serving(options),
-    guard,
+    guard: (request) => guard(request) ?? refuse?.() ?? null,
   });
   try {
     const { address } = server;
@@ -234,8 +237,10 @@ async function bindLoopback(
   }
 }
 
-function serving({ routes, onError }: ControlOptions): Pick<ControlOptions, "routes" | "onError"> {
-  return { routes, onError };
+function serving(
+  { routes, onError, refuse }: ControlOptions,
+): Pick<HttpServerOptions, "routes" | "onError" | "guard"> {
+  return { routes, onError, ...(refuse === undefined ? {} : { guard: refuse }) };
 }
 
 /** In a time that does not tell where they differ. */

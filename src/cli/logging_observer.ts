@@ -33,6 +33,10 @@ export class LoggingObserver implements ControllerObserver {
     this.#events.fromWorker(index, event, before);
   }
 
+  participantGone(index: number): void {
+    this.#events.workerGone(index);
+  }
+
   workerConfused(index: number, what: string): void {
     this.#logger.error("worker_confused", `worker ${index + 1} ${what}`, { worker: index + 1 });
   }

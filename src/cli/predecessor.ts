@@ -1,9 +1,11 @@
 /** The Sluice whose place this process takes, as long as that takes. */
 
 import type { Carried } from "../control/carried.ts";
+import { LINEAGE_PROTOCOL, type ToElder, type ToHeir } from "../control/lineage_messages.ts";
+import type { LimitedEndpoint } from "../control/slot_ledger.ts";
 import { type Address, type MessageChannel, type System, SystemError } from "../../runtime/contract.ts";
 import type { GivenSocket } from "./sockets.ts";
-import { SUCCESSION_PROTOCOL, type ToPredecessor, type ToSuccessor } from "./succession.ts";
+import { SUCCESSION_PROTOCOL, type ToPredecessor, type ToSuccessor, type Yours } from "./succession.ts";
 import { versionText } from "./version.ts";
 
 export class Predecessor {
@@ -13,6 +15,10 @@ export class Predecessor {
   readonly listening: readonly Address[];
   /** What we go on with. */
   readonly carried: Carried;
+  /** 0 when it has not told. */
+  readonly pid: number;
+  /** It drains as we say, and this is what it has; null when it drains alone. */
+  readonly limits: readonly LimitedEndpoint[] | null;
   /** Keeps what goes to standard error, so that the predecessor can say why we failed. */
   readonly system: System;
   readonly #link: Link;
@@ -25,12 +31,21 @@ export class Predecessor {
   static async meet(system: System): Promise<Predecessor | null> {
     const link = new Link(system);
     if (!link.connected) return null;
-    link.send({ type: "hello", protocol: SUCCESSION_PROTOCOL, version: versionText(), pid: system.pid });
+    link.send({
+      type: "hello",
+      protocol: SUCCESSION_PROTOCOL,
+      version: versionText(),
+      pid: system.pid,
+      lineage: LINEAGE_PROTOCOL,
+    });
     return new Predecessor(system, link, await link.taken);
   }
 
-  private constructor(system: System, link: Link, { sockets, listening, carried }: Taken) {
+  private constructor(system: System, link: Link, taken: Taken) {
+    const { sockets, listening, carried, pid = 0, lineage, limits = [] } = taken;
     const said: string[] = [];
+    this.pid = pid;
+    this.limits = lineage === LINEAGE_PROTOCOL ? limits : null;
     this.#link = link;
     this.#said = said;
     this.sockets = sockets;
@@ -51,7 +66,7 @@ export class Predecessor {
   }
 
   /** We serve. Resolves when everything else is ours as well, with what we go on with by then. */
-  ready(): Promise<Carried> {
+  ready(): Promise<Yours> {
     this.#link.send({ type: "ready" });
     return this.#link.yours;
   }
@@ -60,6 +75,16 @@ export class Predecessor {
   mine(): void {
     this.#link.settled = true;
     this.#link.send({ type: "mine" });
+  }
+
+  /** Tells it what it is to do while it drains. */
+  lead(message: ToElder): void {
+    this.#link.send({ type: "heir", message });
+  }
+
+  /** Told what it says while it drains. */
+  set onElder(told: (message: ToHeir) => void) {
+    this.#link.onElder = told;
   }
 
   /** Resolves when the predecessor's process has ended. */
@@ -88,9 +113,10 @@ class Link {
   /** The predecessor does not decide about us any more. */
   settled = false;
   onQuiet: (upstreams: readonly string[]) => void = () => {};
+  onElder: (message: ToHeir) => void = () => {};
   readonly #channel: MessageChannel | null;
   readonly #taken = Promise.withResolvers<Taken>();
-  readonly #yours = Promise.withResolvers<Carried>();
+  readonly #yours = Promise.withResolvers<Yours>();
   readonly #gone = Promise.withResolvers<void>();
 
   constructor(system: System) {
@@ -99,7 +125,8 @@ class Link {
         // The cast: both are Sluice, and `hello` has said which protocol we speak.
         const heard = message as ToSuccessor;
         if (heard.type === "take") this.#taken.resolve(heard);
-        else if (heard.type === "yours") this.#yours.resolve(heard.carried);
+        else if (heard.type === "yours") this.#yours.resolve(heard);
+        else if (heard.type === "elder") this.onElder(heard.message);
         else if (heard.type === "quiet") this.onQuiet(heard.upstreams);
       },
       closed: () => {
@@ -117,7 +144,7 @@ class Link {
     return this.#taken.promise;
   }
 
-  get yours(): Promise<Carried> {
+  get yours(): Promise<Yours> {
     return this.#yours.promise;
   }
 

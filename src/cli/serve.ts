@@ -14,23 +14,27 @@ import {
 import { listenKeys, printAddress, printListen } from "../config/address.ts";
 import type { Config, ListenConfig } from "../config/config.ts";
 import { SluicePlane } from "../control/control_plane.ts";
+import { sleep } from "../control/conditions.ts";
 import { Controller } from "../control/controller.ts";
 import { type EventBody, EventHub } from "../control/event_hub.ts";
+import { Gate, gatedPlane, replacedText } from "../control/gated_plane.ts";
+import { limitedEndpoints } from "../control/limits.ts";
 import type { StartFailure } from "../control/messages.ts";
 import type { StartWorker } from "../control/worker_link.ts";
-import { type Logger } from "../observe/logger.ts";
+import type { Logger } from "../observe/logger.ts";
 import { openLogger } from "../observe/watcher.ts";
 import { findFault, findPortInUse, keepSockets } from "./bind_listeners.ts";
 import type { RereadableConfig } from "./config_source.ts";
 import { FileWatch } from "./config_watch.ts";
+import { Inheritance, leaveTo } from "./changing_hands.ts";
 import { ChildCommands } from "./child_commands.ts";
 import { controlRoutes } from "../admin/control_api.ts";
+import { errorReply } from "../admin/http_message.ts";
 import { ControlSocket } from "./control_socket.ts";
 import { explain } from "./explain.ts";
 import { logEvent, logReload } from "./control_log.ts";
 import { EXIT, type ExitCode } from "./exit_code.ts";
 import { named } from "./files.ts";
-import { HeldLimits, tellQuiet } from "./handed_limits.ts";
 import { localWorker } from "./local_worker.ts";
 import { LoggingObserver } from "./logging_observer.ts";
 import { printError } from "./output.ts";
@@ -40,7 +44,8 @@ import type { Predecessor } from "./predecessor.ts";
 import { endpointProbe } from "./probe.ts";
 import { type GivenSocket, Sockets } from "./sockets.ts";
 import { releaseStartMemory } from "./start_memory.ts";
-import { stopSignals } from "./stop_signals.ts";
+import { StopSignals } from "./stop_signals.ts";
+import type { Successor } from "./successor.ts";
 import { unixAccess } from "./unix_access.ts";
 import { Upgrade } from "./upgrade.ts";
 import { versionInfo } from "./version.ts";
@@ -64,6 +69,10 @@ export interface ServeHooks {
 const UPGRADE_TIMEOUT_MS = 30_000;
 /** What answers of the control socket get to go out in the end. */
 const CONTROL_PATIENCE_MS = 1000;
+/** What they get when another Sluice has taken our place: waits go on for as long as we drain. */
+const REPLACED_PATIENCE_MS = 24 * 3_600_000;
+/** For the last figures that the Sluice in our place gets of us. */
+const FAREWELL_MS = 500;
 
 export async function serve(
   runtime: Runtime,
@@ -143,7 +152,7 @@ export async function serve(
   const carried = predecessor?.carried ?? NOTHING_CARRIED;
   const serving = withSwapped(config, carried.swapped);
   const controller = new Controller(runtime.clock, serving, count, start, observer);
-  const stopping = stopSignals(system);
+  const stopping = new StopSignals(system);
   const { source: read = "This configuration was not read from anywhere." } = hooks;
   const source = typeof read === "string" ? read : commands.source(read);
   const plane = new SluicePlane({
@@ -165,18 +174,28 @@ export async function serve(
     },
     stop: (now) => stopping.ask(now),
   });
-  await plane.inherit(carried);
-  if (predecessor !== undefined) {
-    const limits = new HeldLimits(controller.config, plane.pauses);
-    predecessor.onQuiet = (upstreams) => limits.release(upstreams);
-    void predecessor.gone.then(() => limits.release(null));
-  }
+  const gate = new Gate();
+  const verbs = gatedPlane(plane, gate);
+  const inheritance = predecessor === undefined
+    ? null
+    : await Inheritance.begin(predecessor, controller, plane, gate);
+  /** Asked for while an upgrade was being tried; done afterwards by whoever serves then. */
+  const postponed = { reload: false };
   // Who fails has logged why.
-  system.onSignal("SIGUSR1", async () => {
+  const reopen = async () => {
     if ((await plane.reopenLogs()).ok) logger.info("reopened", "log files opened anew");
-  });
+  };
+  system.onSignal("SIGUSR1", () => void reopen());
   hooks.onPlane?.(plane);
   const reload = async () => {
+    if (gate.heir !== 0) {
+      logger.error("reload_failed", replacedText(gate.heir));
+      return;
+    }
+    if (gate.trial) {
+      postponed.reload = true;
+      return;
+    }
     const outcome = await plane.reload();
     if (outcome.ok) logReload(logger, outcome);
     else if (outcome.problems === undefined) logger.error("reload_failed", outcome.message);
@@ -186,7 +205,7 @@ export async function serve(
   plane.extensions.restart = (upstream, timeoutMs) => children.restart(upstream, timeoutMs);
   plane.extensions.explain = async (request) =>
     explain(runtime, system, controller.config, request, await plane.status());
-  const adminOpened = await openAdmin(sockets.runtime, system, config.admin, plane, (error) => {
+  const adminOpened = await openAdmin(sockets.runtime, system, config.admin, verbs, (error) => {
     logger.error("admin", `a bug: ${stackOf(error)}`);
   });
   if (!adminOpened.ok) return fail(system, adminOpened.code, adminOpened.message);
@@ -200,7 +219,8 @@ export async function serve(
     const opened = await ControlSocket.open(runtime, system, {
       control: config.process.control,
       listeners,
-      routes: controlRoutes(plane),
+      routes: controlRoutes(verbs),
+      refuse: () => gate.heir === 0 ? null : errorReply(409, "replaced", replacedText(gate.heir)),
       onError: (error) => logger.error("control", `a bug: ${stackOf(error)}`),
       takeOver,
       access: controlAccess,
@@ -214,6 +234,9 @@ export async function serve(
     return null;
   };
   let watch: FileWatch | null = null;
+  let successor: Successor | null = null;
+  /** How often log files had been opened anew when the last upgrade began. */
+  let reopened = 0;
   const started = await Promise.race([controller.start(), stopping.first]);
   if (typeof started === "object") {
     if (!started.ok) {
@@ -229,11 +252,12 @@ export async function serve(
       await files.remove();
       return fail(system, code, message);
     };
-    if (predecessor !== undefined) {
+    if (predecessor !== undefined && inheritance !== null) {
       const ended = Promise.race([stopping.first, controller.ended]).then(() => null);
-      const now = await Promise.race([predecessor.ready(), ended]);
-      if (now === null) return await giveUp(EXIT.failed, "ended before it took over");
-      await plane.inheritPauses(now);
+      const yours = await Promise.race([predecessor.ready(), ended]);
+      if (yours === null) return await giveUp(EXIT.failed, "ended before it took over");
+      await inheritance.take(yours);
+      postponed.reload = yours.reload === true;
     }
     // Before anybody knows our process id: by default these signals end a process.
     system.onSignal("SIGHUP", () => void reload());
@@ -242,23 +266,44 @@ export async function serve(
         children.any
           ? "the command that Sluice runs cannot be handed over: restart Sluice, or run the command outside of it"
           : null,
+      busy: () => plane.changing ? "a reload or a swap is under way" : null,
+      limits: () => limitedEndpoints(controller.config),
+      trying: (over) => {
+        gate.trial = true;
+        reopened = plane.reopened;
+        controller.try(over);
+      },
       listening: () => controller.addresses,
       carried: () => plane.carried(),
+      yours: () => {
+        gate.shut();
+        return { carried: plane.carried(), reopen: plane.reopened > reopened, ...postponed };
+      },
       started: (pid) => events.note({ event: "upgrading", pid }),
-      replaced: (pid, quiet) => {
+      replaced: async (pid, heir) => {
         // They speak of the other process now.
         files.forget();
         void system.notifySupervisor(`MAINPID=${pid}\n`);
         events.note({ event: "upgraded", pid });
+        successor = heir;
+        leaveTo(heir, runtime.clock, controller, plane, () => stopping.ask(true));
+        gate.replaced(pid);
         stopping.replaced(`process ${pid} serves now`);
-        void tellQuiet(runtime.clock, controller, quiet);
+        // Clients connect again, to the other one; what is being waited for here is waited for on.
+        for (const control of controls) void control.close(REPLACED_PATIENCE_MS);
+        await controller.closed;
       },
       failed: async ({ message, problems }, hadNames) => {
         events.note({ event: "upgrade_failed", detail: [message, ...problems ?? []].join("; ") });
-        if (!hadNames) return;
-        await files.writeAgain();
-        const why = await openControl(addresses, true);
-        if (why !== null) logger.error("control", why);
+        if (hadNames) {
+          await files.writeAgain();
+          const why = await openControl(addresses, true);
+          if (why !== null) logger.error("control", why);
+        }
+        gate.trial = false;
+        gate.open();
+        if (postponed.reload) void reload();
+        postponed.reload = false;
       },
     });
     plane.extensions.upgrade = (binary, timeoutMs) => upgrade.run(binary, timeoutMs);
@@ -279,7 +324,7 @@ export async function serve(
     } catch (error) {
       return await giveUp(EXIT.failed, error instanceof Error ? error.message : String(error));
     }
-    predecessor?.mine();
+    inheritance?.settle();
     await sockets.closeUnused();
     const where = started.addresses
       .map((address, index) => printListen({ address, tls: config.listen[index]?.tls === true }))
@@ -291,6 +336,8 @@ export async function serve(
       watch = new FileWatch(runtime.clock, system, () => source.files(plane.loaded ?? source.loaded), reload);
     }
     children.start(plane);
+    if (postponed.reload) void reload();
+    postponed.reload = false;
     // The worker that is in this process does it itself.
     if (count > 1) releaseStartMemory(runtime);
     hooks.onReady?.(started.addresses);
@@ -299,7 +346,7 @@ export async function serve(
   const signal = await Promise.race([stopping.first, children.ended, controller.ended]);
   watch?.end();
   if (typeof signal === "string") {
-    if (!stopping.isReplaced()) void system.notifySupervisor("STOPPING=1");
+    if (!stopping.isReplaced) void system.notifySupervisor("STOPPING=1");
     // The other process answers there; what we say of ourselves would be taken for what it says.
     else void admin?.close(ADMIN_PATIENCE_MS);
     events.note({ event: "stopping" });
@@ -324,11 +371,18 @@ export async function serve(
   await admin?.close(ADMIN_PATIENCE_MS);
   await files.remove();
   await commands.flush();
+  if (successor !== null) await farewell(runtime, controller, successor);
   if (failure === null) logger.info("sluice", "stopped");
   await logger.flush();
   if (failure !== null) return failed(system, failure);
   // The end of the drain time was to be expected; whoever cannot wait for it has to know what that has cost.
   return lost > 0 && hurry !== null && !config.process.exitWithChild ? EXIT.failed : children.exitCode;
+}
+
+/** The Sluice in our place learns what we have counted to the end. */
+async function farewell({ clock }: Runtime, controller: Controller, successor: Successor): Promise<void> {
+  const told = controller.lineage.farewell().then(() => successor.flush());
+  await Promise.race([told, sleep(clock, FAREWELL_MS)]);
 }
 
 /** How many workers there will be, or why not as many as were asked for. */

@@ -59,6 +59,8 @@ export class Service {
   #tls: ServerTls | null = null;
   #listeners: readonly OpenListener[] = [];
   #prepared: Prepared | null = null;
+  /** Listeners are closed, or are about to be. */
+  #ending = false;
   #retired: readonly Retired[] = [];
   #retiredTimer: Timer | null = null;
 
@@ -119,6 +121,11 @@ export class Service {
 
   get upstreams(): readonly Upstream[] {
     return this.#built.upstreams;
+  }
+
+  /** Upstreams that are not in the configuration any more and still have requests. */
+  get retired(): readonly Upstream[] {
+    return this.#retired.map(({ upstream }) => upstream);
   }
 
   /** Where each listener of the configuration is bound. */
@@ -225,7 +232,7 @@ export class Service {
    * @returns why it cannot be used
    */
   async #certify(tls: ServerTls | null): Promise<string | null> {
-    if (tls === null || sameTls(tls, this.#tls)) return null;
+    if (tls === null || this.#ending || sameTls(tls, this.#tls)) return null;
     try {
       for (const open of this.#listeners) if (open.tls) await open.listener.certify(tls);
       return null;
@@ -311,9 +318,13 @@ export class Service {
 
   // The end
 
-  /** Stops accepting, and lets what is in flight end within the drain time. */
-  drainAll(): Promise<void> {
-    return this.front.drain(this.#config.server.drainTimeoutMs);
+  /**
+   * Stops accepting, and lets what is in flight end within the drain time.
+   * @param closed called when nothing is accepted any more
+   */
+  drainAll(closed: () => void): Promise<void> {
+    this.#ending = true;
+    return this.front.drain(this.#config.server.drainTimeoutMs, closed);
   }
 
   /** Ends everything now. */

@@ -34,11 +34,19 @@ export function statusText(status: Status): string {
     `${roughDuration(status.uptime_ms)}, generation ${status.generation}`,
     `listening on ${status.listeners.join(", ")}`,
     traffic.join(", "),
+    ...(status.predecessor == null ? [] : [predecessorLine(status.predecessor)]),
     ...(status.workers.length > 1 ? ["", ...workerLines(status.workers)] : []),
     ...status.upstreams.flatMap((upstream) => ["", ...upstreamLines(upstream, now)]),
     ...failureLines(status, now),
   ];
   return lines.map((line) => printable(line) + "\n").join("");
+}
+
+function predecessorLine(
+  { pid, connections, in_flight: inFlight, waiting }: NonNullable<Status["predecessor"]>,
+): string {
+  return `process ${pid}, which was replaced, still has ${count(connections, "connection")}, ` +
+    `${inFlight} in flight, ${waiting} waiting (counted in all sums)`;
 }
 
 function workerLines(workers: readonly WorkerStatus[]): string[] {

@@ -2,53 +2,59 @@
 
 import type { System } from "../../runtime/contract.ts";
 
-export interface StopSignals {
-  readonly first: Promise<string>;
-  readonly second: Promise<void>;
-  /** What the second was, null while there is none. */
-  readonly hurry: string | null;
-  /** Somebody asks without a signal. */
-  ask(now: boolean): void;
-  /** Another process has taken our place. */
-  replaced(why: string): void;
-  isReplaced(): boolean;
-}
+export class StopSignals {
+  readonly #first = Promise.withResolvers<string>();
+  readonly #second = Promise.withResolvers<void>();
+  #count = 0;
+  #hurry: string | null = null;
+  #replaced = false;
 
-export function stopSignals(system: System): StopSignals {
-  const first = Promise.withResolvers<string>();
-  const second = Promise.withResolvers<void>();
-  let count = 0;
-  let hurry: string | null = null;
-  const now = (what: string) => {
-    hurry ??= what;
-    second.resolve();
-  };
-  for (const name of ["SIGTERM", "SIGINT"] as const) {
-    system.onSignal(name, () => {
-      count++;
-      if (count === 1) first.resolve(name);
-      else now(`${name} while stopping`);
-    });
+  constructor(system: System) {
+    for (const name of ["SIGTERM", "SIGINT"] as const) {
+      system.onSignal(name, () => {
+        this.#count++;
+        // After an upgrade the first one finds us draining, and asks for nothing else.
+        if (this.#count === 1) this.#first.resolve(name);
+        else this.#now(`${name} while stopping`);
+      });
+    }
   }
-  const ask = (atOnce: boolean) => {
-    count++;
-    first.resolve("stop");
-    if (atOnce) now("stop --now");
-  };
-  let gone = false;
-  const replaced = (why: string) => {
-    gone = true;
-    count++;
-    first.resolve(why);
-  };
-  return {
-    first: first.promise,
-    second: second.promise,
-    get hurry() {
-      return hurry;
-    },
-    ask,
-    replaced,
-    isReplaced: () => gone,
-  };
+
+  /** Why it is to end; gracefully. */
+  get first(): Promise<string> {
+    return this.#first.promise;
+  }
+
+  /** It is to end at once. */
+  get second(): Promise<void> {
+    return this.#second.promise;
+  }
+
+  /** What the second was, null while there is none. */
+  get hurry(): string | null {
+    return this.#hurry;
+  }
+
+  /** Another process has taken our place. */
+  get isReplaced(): boolean {
+    return this.#replaced;
+  }
+
+  /** Somebody asks without a signal. */
+  ask(now: boolean): void {
+    this.#count++;
+    this.#first.resolve("stop");
+    if (now) this.#now("stop --now");
+  }
+
+  /** Another process takes our place. Nobody has asked us to stop: that may still come, and is then the first time. */
+  replaced(why: string): void {
+    this.#replaced = true;
+    this.#first.resolve(why);
+  }
+
+  #now(what: string): void {
+    this.#hurry ??= what;
+    this.#second.resolve();
+  }
 }

@@ -7,10 +7,15 @@
  * Until `ready` the new one is on trial: it has read the configuration and the files, and its workers serve
  * beside the old ones, from the same sockets. With `yours` it takes over the names: pid file, port file, control
  * socket, the supervisor's attention. Whatever goes wrong up to `mine` ends the new one, and the old one has lost nothing.
+ *
+ * After `mine` the old one drains as the new one says, when both have told the same `lineage`: then `elder` and `heir`
+ * carry the messages of control/lineage_messages.ts. Otherwise it drains alone, and tells when it is `quiet`.
  */
 
 import type { Address } from "../../runtime/contract.ts";
 import type { Carried } from "../control/carried.ts";
+import type { ToElder, ToHeir } from "../control/lineage_messages.ts";
+import type { LimitedEndpoint } from "../control/slot_ledger.ts";
 import type { GivenSocket } from "./sockets.ts";
 
 /** Raised when a message changes its meaning. Fields that the other side does not know are no change. */
@@ -24,11 +29,26 @@ export type ToSuccessor =
     /** All that it listens on: workers may share ports (SO_REUSEPORT) of which the parent has no socket. */
     readonly listening: readonly Address[];
     readonly carried: Carried;
+    readonly pid?: number;
+    /** Which protocol the old one speaks while it drains. */
+    readonly lineage?: number;
+    /** Endpoints with a limit: all slots are the old one's until it gives them back. */
+    readonly limits?: readonly LimitedEndpoint[];
   }
-  /** With what has changed since: pauses. */
-  | { readonly type: "yours"; readonly carried: Carried }
+  | Yours
+  | { readonly type: "elder"; readonly message: ToHeir }
   /** Nothing of the old one is on its way to these upstreams any more. */
   | { readonly type: "quiet"; readonly upstreams: readonly string[] };
+
+/** What has changed since `take`. */
+export interface Yours {
+  readonly type: "yours";
+  readonly carried: Carried;
+  /** Log files are to be opened anew: they may have been moved away after the new one had opened them. */
+  readonly reopen?: boolean;
+  /** The configuration is to be read anew, for the same reason. */
+  readonly reload?: boolean;
+}
 
 export type ToPredecessor =
   | {
@@ -36,8 +56,11 @@ export type ToPredecessor =
     readonly protocol: number;
     readonly version: string;
     readonly pid: number;
+    /** Which protocol the new one speaks while the old one drains. */
+    readonly lineage?: number;
   }
   | { readonly type: "ready" }
   | { readonly type: "mine" }
+  | { readonly type: "heir"; readonly message: ToElder }
   /** It is about to end, and this is why; for people. */
   | { readonly type: "failed"; readonly lines: readonly string[] };

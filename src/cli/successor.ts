@@ -1,6 +1,8 @@
 /** The process that is to take our place: started, watched, and believed only when it serves. */
 
 import type { Carried } from "../control/carried.ts";
+import { LINEAGE_PROTOCOL, type ToElder, type ToHeir } from "../control/lineage_messages.ts";
+import type { LimitedEndpoint } from "../control/slot_ledger.ts";
 import {
   type Address,
   type Clock,
@@ -11,7 +13,7 @@ import {
 } from "../../runtime/contract.ts";
 import type { Outcome, Refusal, RefusalCode } from "../control/plane.ts";
 import type { GivenSocket } from "./sockets.ts";
-import { SUCCESSION_PROTOCOL, type ToPredecessor, type ToSuccessor } from "./succession.ts";
+import { SUCCESSION_PROTOCOL, type ToPredecessor, type ToSuccessor, type Yours } from "./succession.ts";
 
 export interface SuccessorOptions {
   /** Its file; null = our own, or what has replaced it. */
@@ -20,6 +22,11 @@ export interface SuccessorOptions {
   readonly listening: readonly Address[];
   /** What it goes on with; asked for when it is told. */
   readonly carried: () => Carried;
+  /** The same when it takes over the names. Afterwards nothing changes here unless it fails. */
+  readonly yours: () => Omit<Yours, "type">;
+  readonly pid: number;
+  /** Endpoints with a limit. */
+  readonly limits: readonly LimitedEndpoint[];
   /** From the start of the process to `mine`. Milliseconds. */
   readonly timeoutMs: number;
 }
@@ -34,6 +41,12 @@ export class Successor {
   #why: readonly string[] = [];
   /** The names have been given to it: pid file, port file, control socket. */
   hadNames = false;
+  /** It leads us while we drain. */
+  leads = false;
+  /** What it has said as our heir before anybody listened. */
+  #early: ToElder[] = [];
+  #heirSays: ((message: ToElder) => void) | null = null;
+  readonly #gone = Promise.withResolvers<void>();
 
   constructor(clock: Clock, options: SuccessorOptions) {
     this.#clock = clock;
@@ -72,15 +85,43 @@ export class Successor {
     this.#send({ type: "quiet", upstreams });
   }
 
+  /** Tells it what concerns it while we drain. */
+  tell(message: ToHeir): void {
+    this.#send({ type: "elder", message });
+  }
+
+  /** @param heard told what it says while we drain, from the first word */
+  listen(heard: (message: ToElder) => void): void {
+    this.#heirSays = heard;
+    for (const message of this.#early.splice(0)) heard(message);
+  }
+
+  /** Resolves when all that it was told is on its way. */
+  async flush(): Promise<void> {
+    await this.#child?.channel.flush();
+  }
+
+  /** Resolves when its process has ended. */
+  get gone(): Promise<void> {
+    return this.#gone.promise;
+  }
+
   /** Calls it off: it ends, and we stay. */
   cancel(why: string): void {
     this.#fail("failed", why);
   }
 
   #heard(message: unknown): void {
-    if (this.#phase === "over" || typeof message !== "object" || message === null) return;
+    if (typeof message !== "object" || message === null) return;
     // The cast: whatever it is that was started, `type` decides what is believed.
     const heard = message as ToPredecessor;
+    // It follows at once on `mine`.
+    if (heard.type === "heir" && this.leads) {
+      if (this.#heirSays !== null) this.#heirSays(heard.message);
+      else if (this.hadNames) this.#early.push(heard.message);
+      return;
+    }
+    if (this.#phase === "over") return;
     switch (heard.type) {
       case "hello":
         if (heard.protocol !== SUCCESSION_PROTOCOL) {
@@ -90,6 +131,7 @@ export class Successor {
           );
         } else if (this.#phase === "starting") {
           this.#phase = "trial";
+          this.leads = heard.lineage === LINEAGE_PROTOCOL;
           const sockets = this.#options.sockets
             .map((socket, at) => ({ ...socket, descriptor: FIRST_GIVEN_DESCRIPTOR + at }));
           this.#send({
@@ -97,6 +139,9 @@ export class Successor {
             sockets,
             listening: this.#options.listening,
             carried: this.#options.carried(),
+            pid: this.#options.pid,
+            lineage: LINEAGE_PROTOCOL,
+            limits: this.#options.limits,
           });
         }
         return;
@@ -104,7 +149,7 @@ export class Successor {
         if (this.#phase !== "trial") return;
         this.#phase = "taking_over";
         this.hadNames = true;
-        this.#send({ type: "yours", carried: this.#options.carried() });
+        this.#send({ type: "yours", ...this.#options.yours() });
         return;
       case "mine":
         if (this.#phase === "taking_over") this.#settle({ ok: true, pid: this.#child?.pid ?? 0 });
@@ -115,6 +160,7 @@ export class Successor {
   }
 
   #exited({ code, signal, detail }: { code: number | null; signal: string; detail: string }): void {
+    this.#gone.resolve();
     if (this.#child?.pid === 0 || detail !== "") {
       this.#fail("failed", `the new program cannot be started: ${detail}`);
       return;

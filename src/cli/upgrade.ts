@@ -3,26 +3,36 @@
 import type { Carried } from "../control/carried.ts";
 import type { Address, Clock, System } from "../../runtime/contract.ts";
 import type { Outcome, Refusal } from "../control/plane.ts";
+import type { LimitedEndpoint } from "../control/slot_ledger.ts";
 import type { GivenSocket, Sockets } from "./sockets.ts";
+import type { Yours } from "./succession.ts";
 import { Successor } from "./successor.ts";
 
 /** What an upgrade does to the Sluice that it is asked of. */
 export interface UpgradeHost {
   /** Why there can be no upgrade as things are; null = there can. */
   impossible(): string | null;
+  /** What has to end first; null = nothing. */
+  busy(): string | null;
+  /** Endpoints with a limit. */
+  limits(): readonly LimitedEndpoint[];
+  /** A new process is about to be tried; `over` settles when it has our place, or is gone. */
+  trying(over: Promise<unknown>): void;
   /** All that is listened on, also by workers alone. */
   listening(): readonly Address[];
   /** What the new process goes on with. */
   carried(): Carried;
+  /** The same once more. Whatever is asked of us afterwards waits until it is certain who is in charge. */
+  yours(): Omit<Yours, "type">;
   /** A new process has been started. */
   started(pid: number): void;
   /**
    * It serves, and the names are its own. From now on everything here ends, gracefully.
-   * @param quiet to be told upstreams to which nothing is on its way any more
+   * @returns resolves when no connection is accepted here any more
    */
-  replaced(pid: number, quiet: (upstreams: readonly string[]) => void): void;
+  replaced(pid: number, successor: Successor): Promise<void>;
   /**
-   * It does not, and we serve on.
+   * It does not, and we serve on. Resolves when all is as it was.
    * @param hadNames they were its own, or about to be: they must be taken back
    */
   failed(refusal: Refusal, hadNames: boolean): Promise<void>;
@@ -54,6 +64,8 @@ export class Upgrade {
     if (this.#successor !== null) return refusal("busy", "an upgrade is under way");
     const impossible = this.#host.impossible();
     if (impossible !== null) return refusal("not_possible", impossible);
+    const busy = this.#host.busy();
+    if (busy !== null) return refusal("busy", busy);
     const { runtime } = this.#sockets;
     if (!runtime.capabilities.handover) {
       const where = `${runtime.name} on ${this.#system.platform}`;
@@ -77,18 +89,27 @@ export class Upgrade {
       timeoutMs,
       listening: this.#host.listening(),
       carried: () => this.#host.carried(),
+      yours: () => this.#host.yours(),
+      pid: this.#system.pid,
+      limits: this.#host.limits(),
     });
     this.#successor = successor;
-    const outcome = await successor.run(this.#system, (pid) => this.#host.started(pid));
-    this.#successor = null;
-    if (outcome.ok) {
-      this.#over = true;
-      this.#sockets.gaveAway();
-      this.#host.replaced(outcome.pid, (upstreams) => successor.quiet(upstreams));
-    } else {
-      await this.#host.failed(outcome, successor.hadNames);
+    const trial = Promise.withResolvers<void>();
+    this.#host.trying(trial.promise);
+    try {
+      const outcome = await successor.run(this.#system, (pid) => this.#host.started(pid));
+      this.#successor = null;
+      if (outcome.ok) {
+        this.#over = true;
+        this.#sockets.gaveAway();
+        await this.#host.replaced(outcome.pid, successor);
+      } else {
+        await this.#host.failed(outcome, successor.hadNames);
+      }
+      return outcome;
+    } finally {
+      trial.resolve();
     }
-    return outcome;
   }
 
   /** We are about to end by ourselves. */

@@ -231,7 +231,6 @@ export class Worker {
   }
 
   #sharing(place: WorkerPlace, slots: StartMessage["slots"]): Sharing {
-    if (place.count === 1) return { slots: null, upstream: {} };
     const source: SlotSource = {
       want: (upstream, endpoint, count, waitedMs) =>
         this.#send({ type: "want", upstream, endpoint: endpoint.name, count, waitedMs }),
@@ -241,7 +240,7 @@ export class Worker {
     const ours = new Map(slots.map((held) => [`${held.upstream}\n${held.endpoint}`, held.count]));
     return {
       slots: (upstream, endpoint) => ours.get(`${upstream}\n${endpoint}`) ?? 0,
-      upstream: { slotSource: source, retryLeast: retryLeast(place) },
+      upstream: { slotSource: source, ...(place.count === 1 ? {} : { retryLeast: retryLeast(place) }) },
     };
   }
 
@@ -278,7 +277,8 @@ export class Worker {
   async #end(): Promise<void> {
     if (this.#service !== null) {
       await Promise.race([this.#acceptQueued(), this.#now.promise]);
-      await Promise.race([this.#service.drainAll(), this.#now.promise]);
+      const closed = () => this.#send({ type: "closed" });
+      await Promise.race([this.#service.drainAll(closed), this.#now.promise]);
       await this.#service.close();
     }
     this.#send({ type: "stopped", report: this.#report(), dropped: this.#service?.front.dropped ?? 0 });

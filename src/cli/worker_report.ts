@@ -8,6 +8,7 @@ import {
   reasonsOf,
   type Report,
   totalsOf,
+  type UpstreamReport,
 } from "../control/report.ts";
 import type { Front } from "../front/front.ts";
 import type { Watcher } from "../observe/watcher.ts";
@@ -24,9 +25,10 @@ export function workerReport(
     readonly watcher: Watcher;
     readonly front: Front;
     readonly upstreams: readonly Upstream[];
+    readonly retired: readonly Upstream[];
   },
 ): Report {
-  const { config, watcher, front, upstreams } = service;
+  const { config, watcher, front, upstreams, retired } = service;
   const { counters } = watcher;
   const now = clock.now();
   /** What was `at` on the monotonic clock, by the one on the wall. */
@@ -37,36 +39,73 @@ export function workerReport(
     residentBytes: system.residentBytes(),
     totals: totalsOf(counters.all),
     reasons: reasonsOf(counters.all),
-    upstreams: upstreams.map((upstream) => {
-      const tally = counters.upstream(upstream.name);
-      return {
-        name: upstream.name,
-        waiting: upstream.waiting,
-        waitsMs: upstream.waits(now, MOST_TOLD),
-        inFlight: upstream.inFlight,
-        tunnels: front.tunnelsOf(upstream),
-        totals: totalsOf(tally),
-        reasons: reasonsOf(tally),
-        endpoints: upstream.endpoints.map((endpoint): EndpointReport => ({
-          name: endpoint.name,
-          state: stateOf(endpoint),
-          since: wall(endpoint.stateSince),
-          inFlight: endpoint.busy,
-          idle: endpoint.idle.size,
-          dialing: endpoint.dialing,
-          pinned: endpoint.pinned,
-          failures: endpoint.failuresTotal,
-          lastError: endpoint.lastFailure === null ? null : {
-            code: endpoint.lastFailure.code,
-            detail: endpoint.lastFailure.detail,
-            at: wall(endpoint.lastFailureAt),
-          },
-          ...answersOf(counters.endpoint(upstream.name, endpoint.name)),
-        })),
-      };
-    }),
+    upstreams: withRetired(
+      retired,
+      front,
+      upstreams.map((upstream): UpstreamReport => {
+        const tally = counters.upstream(upstream.name);
+        return {
+          name: upstream.name,
+          waiting: upstream.waiting,
+          waitsMs: upstream.waits(now, MOST_TOLD),
+          inFlight: upstream.inFlight,
+          tunnels: front.tunnelsOf(upstream),
+          totals: totalsOf(tally),
+          reasons: reasonsOf(tally),
+          endpoints: upstream.endpoints.map((endpoint): EndpointReport => ({
+            name: endpoint.name,
+            state: stateOf(endpoint),
+            since: wall(endpoint.stateSince),
+            inFlight: endpoint.busy,
+            idle: endpoint.idle.size,
+            dialing: endpoint.dialing,
+            pinned: endpoint.pinned,
+            failures: endpoint.failuresTotal,
+            lastError: endpoint.lastFailure === null ? null : {
+              code: endpoint.lastFailure.code,
+              detail: endpoint.lastFailure.detail,
+              at: wall(endpoint.lastFailureAt),
+            },
+            ...answersOf(counters.endpoint(upstream.name, endpoint.name)),
+          })),
+        };
+      }),
+    ),
     routes: config.routes.map(({ name }) => ({ name, totals: totalsOf(counters.route(name)) })),
     failures: watcher.failures.list(),
+  };
+}
+
+/** An upstream that is not in the configuration any more may have the name of one that is. Its sums are forgotten. */
+function withRetired(
+  retired: readonly Upstream[],
+  front: Front,
+  reports: readonly UpstreamReport[],
+): readonly UpstreamReport[] {
+  return retired.reduce<readonly UpstreamReport[]>((all, upstream) => {
+    const { name, waiting, inFlight } = upstream;
+    const same = all.find((each) => each.name === name);
+    const known = same ?? emptyUpstream(name);
+    const sum = {
+      ...known,
+      waiting: known.waiting + waiting,
+      inFlight: known.inFlight + inFlight,
+      tunnels: known.tunnels + front.tunnelsOf(upstream),
+    };
+    return same === undefined ? [...all, sum] : all.map((each) => each === same ? sum : each);
+  }, reports);
+}
+
+function emptyUpstream(name: string): UpstreamReport {
+  return {
+    name,
+    waiting: 0,
+    waitsMs: [],
+    inFlight: 0,
+    tunnels: 0,
+    totals: totalsOf(null),
+    reasons: {},
+    endpoints: [],
   };
 }
 

@@ -49,6 +49,8 @@ export interface Known {
   readonly residentBytes: number;
   /** By index. */
   readonly workers: readonly KnownWorker[];
+  /** The process whose place we have taken, while it drains, and what it told last. */
+  readonly elder: { readonly pid: number; readonly report: Report } | null;
   /** Sums of workers that are gone. */
   readonly gone: Report;
   /** By upstream. */
@@ -57,8 +59,10 @@ export interface Known {
 }
 
 export function buildStatus(known: Known): Status {
-  const { config, workers } = known;
-  const sum = workers.reduce((all, { report }) => addReports(all, report), known.gone);
+  const { config, workers, elder } = known;
+  // What the workers say of an endpoint is newer than what the process before us says.
+  const before = elder === null ? known.gone : addReports(known.gone, elder.report);
+  const sum = workers.reduce((all, { report }) => addReports(all, report), before);
   const upstreams = new Map(sum.upstreams.map((upstream) => [upstream.name, upstream]));
   const routes = new Map(sum.routes.map((route) => [route.name, route]));
   const inOneProcess = workers.some(({ pid }) => pid === known.pid);
@@ -91,6 +95,12 @@ export function buildStatus(known: Known): Status {
       resident_bytes: report.residentBytes,
       restarts,
     })),
+    predecessor: elder === null ? null : {
+      pid: elder.pid,
+      connections: elder.report.connections,
+      in_flight: elder.report.upstreams.reduce((all, { inFlight }) => all + inFlight, 0),
+      waiting: elder.report.upstreams.reduce((all, { waiting }) => all + waiting, 0),
+    },
     upstreams: config.upstreams.map((upstream) =>
       upstreamStatus(known, upstream, upstreams.get(upstream.name) ?? null)
     ),

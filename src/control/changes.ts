@@ -9,7 +9,8 @@ import { DEFAULT_ORIGIN, formatProblem, type Problem } from "../config/problem.t
 import { endpoints as endpointsType } from "../config/special_types.ts";
 import { sleep } from "./conditions.ts";
 import { configChanges, sameValue } from "./config_changes.ts";
-import type { Changed, Controller } from "./controller.ts";
+import type { Changed } from "./config_rollout.ts";
+import type { Controller } from "./controller.ts";
 import type { Drains } from "./drains.ts";
 import type { EventHub } from "./event_hub.ts";
 import { refuse, upstreamNamed } from "./names.ts";
@@ -78,6 +79,10 @@ export class Changes {
     this.#parts = parts;
     this.#loaded = typeof parts.source === "string" ? null : parts.source.loaded;
     this.loadedAt = parts.clock.wall();
+  }
+
+  get busy(): boolean {
+    return this.#busy;
   }
 
   get loaded(): Loaded | null {

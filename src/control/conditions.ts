@@ -69,12 +69,15 @@ export function within<T>(
   });
 }
 
-/** What is under way in some upstreams. Tunnels live for as long as they like, and count as nothing here. */
-export function quietOf(report: Report, upstreams: readonly string[]): Quiet {
+/**
+ * What is under way in some upstreams (null = in all, those included that are no longer in the configuration and still
+ * have requests). Tunnels live for as long as they like, and count as nothing here.
+ */
+export function quietOf(report: Report, upstreams: readonly string[] | null): Quiet {
   let inFlight = 0;
   let waiting = 0;
   for (const upstream of report.upstreams) {
-    if (!upstreams.includes(upstream.name)) continue;
+    if (upstreams?.includes(upstream.name) === false) continue;
     inFlight += upstream.inFlight - upstream.tunnels;
     waiting += upstream.waiting;
   }

@@ -63,6 +63,7 @@ export class SluicePlane implements ControlPlane {
   readonly #changes: Changes;
   readonly #startedAt: number;
   readonly #began: number;
+  #reopened = 0;
   readonly extensions: Extensions = {
     restart: () => notPossible("No upstream has a command to restart."),
     upgrade: () => notPossible("This Sluice cannot replace itself."),
@@ -106,9 +107,14 @@ export class SluicePlane implements ControlPlane {
     return this.pauses.inherit(paused);
   }
 
-  /** What may have changed there since. */
-  inheritPauses({ paused }: Carried): Promise<void> {
-    return this.pauses.inherit(paused);
+  /** What may have changed there since. Resolves when it is so here. */
+  async takeOver({ paused, drained }: Carried): Promise<void> {
+    await Promise.all([this.pauses.inherit(paused), this.#drains.takeOver(drained)]);
+  }
+
+  /** A reload or a swap is under way. */
+  get changing(): boolean {
+    return this.#changes.busy;
   }
 
   async status(): Promise<Status> {
@@ -127,6 +133,7 @@ export class SluicePlane implements ControlPlane {
       addresses: controller.addresses,
       residentBytes: residentBytes(),
       workers: controller.workers,
+      elder: controller.lineage.elder,
       gone: controller.gone,
       paused: this.pauses.status(),
       children: this.extensions.children(),
@@ -195,7 +202,7 @@ export class SluicePlane implements ControlPlane {
     let quiet: Quiet = { in_flight: 0, waiting: 0 };
     const look = what === "idle"
       ? async () => {
-        quiet = quietOf(await controller.report(), named.upstreams);
+        quiet = quietOf(await controller.report(), upstream === null ? null : named.upstreams);
         return quiet.in_flight + quiet.waiting === 0;
       }
       : async () => {
@@ -263,7 +270,13 @@ export class SluicePlane implements ControlPlane {
     return this.extensions.explain(request);
   }
 
+  /** How often log files were to be opened anew. */
+  get reopened(): number {
+    return this.#reopened;
+  }
+
   async reopenLogs(): Promise<Outcome> {
+    this.#reopened++;
     const results = await this.#parts.controller.order({ order: "reopen" });
     const problems = results.flatMap((result) => result.ok ? [] : [result.failure.message]);
     if (problems.length === 0) return { ok: true };

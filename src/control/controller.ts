@@ -2,16 +2,20 @@
  * Starts the workers, watches and replaces them, hands out slots among them, adds up what they count, and
  * ends them together. It has no socket and no route: whatever happens here, requests are served on.
  *
- * One worker that never ends by itself, in the same process, is the ordinary case and no special one.
+ * One worker that never ends by itself, in the same process, is the ordinary case and no special one. During an upgrade
+ * there are participants that are no workers: see lineage.ts.
  */
 
 import type { Address, Clock, Timer } from "../../runtime/contract.ts";
-import { listenKeys } from "../config/address.ts";
 import type { Config } from "../config/config.ts";
 import type { KnownWorker } from "./build_status.ts";
+import { type Changed, ConfigRollout, type RolloutHost } from "./config_rollout.ts";
+import { limitedEndpoints } from "./limits.ts";
+import { Lineage, type LineageHost } from "./lineage.ts";
+import { ELDER } from "./lineage_messages.ts";
 import {
+  type CommonOrder,
   type EndpointName,
-  type Order,
   type OrderResult,
   PROTOCOL,
   type Standing,
@@ -19,12 +23,11 @@ import {
   type ToController,
   type WorkerEvent,
 } from "./messages.ts";
-import { OrderBook } from "./order_book.ts";
-import { addReports, emptyReport, keepNames, type Report, sumsOnly } from "./report.ts";
+import { Participants } from "./participants.ts";
+import { type Report, unanswered } from "./report.ts";
 import { restartPause } from "./restart_pause.ts";
-import { RollCall } from "./roll_call.ts";
 import { newSeat, type Seat } from "./seat.ts";
-import { type LimitedEndpoint, SlotLedger } from "./slot_ledger.ts";
+import { SlotLedger } from "./slot_ledger.ts";
 import type { StartWorker, WorkerExit, WorkerLink } from "./worker_link.ts";
 
 /** A worker that has served for so long is well: its next end counts as the first one. */
@@ -44,8 +47,10 @@ export interface ControllerObserver {
   workerBack(index: number, pid: number): void;
   /** A worker did what only a bug can do. */
   workerConfused(index: number, what: string): void;
-  /** Something happened in a worker; told while it is watched. `before`: it is not new. */
+  /** Something happened in a participant; told while it is watched. `before`: it is not new. */
   workerEvent(index: number, event: WorkerEvent, before: boolean): void;
+  /** A participant that is no worker is gone. */
+  participantGone(index: number): void;
 }
 
 /** What became of the start: all workers listen on the same addresses, or why they do not. */
@@ -53,38 +58,27 @@ export type Started =
   | { readonly ok: true; readonly addresses: readonly Address[] }
   | { readonly ok: false; readonly failure: StartFailure };
 
-/** What became of a change of configuration. */
-export type Changed =
-  | {
-    readonly ok: true;
-    /** Clients get another certificate. */
-    readonly certificate: boolean;
-    /** Upstreams that were there before and are others now. */
-    readonly upstreams: readonly string[];
-  }
-  /** Nothing has changed. */
-  | { readonly ok: false; readonly message: string };
-
 export class Controller {
   readonly #clock: Clock;
-  #config: Config;
+  readonly #rollout: ConfigRollout;
   readonly #startWorker: StartWorker;
   readonly #observer: ControllerObserver;
   readonly #seats: Seat[];
+  readonly #participants: Participants;
   readonly #ledger: SlotLedger;
-  #addresses: readonly Address[] | null = null;
+  /** The processes before and after this one. */
+  readonly lineage: Lineage;
   #serial = 0;
   #phase: "starting" | "serving" | "stopping" = "starting";
-  /** Sums of workers that are gone. */
-  #gone: Report = emptyReport();
-  readonly #calls = new RollCall();
-  readonly #orders = new OrderBook();
   #standing: Standing = { paused: [], drained: [], watched: false };
-  /** The configuration is being changed: no worker starts meanwhile. */
-  #changing = false;
   #killTimer: Timer | null = null;
+  /** The process before us has had all the time there is: we do not wait for its end. */
+  #elderAbandoned = false;
+  /** An upgrade is being tried: what is ordered meanwhile is done when the other process knows of it as well. */
+  #trial: Promise<unknown> | null = null;
   #dropped = 0;
   readonly #started = Promise.withResolvers<Started>();
+  readonly #closed = Promise.withResolvers<void>();
   readonly #ended = Promise.withResolvers<StartFailure | null>();
   #failure: StartFailure | null = null;
 
@@ -96,15 +90,66 @@ export class Controller {
     observer: ControllerObserver,
   ) {
     this.#clock = clock;
-    this.#config = config;
     this.#startWorker = startWorker;
     this.#observer = observer;
     this.#seats = Array.from({ length: workers }, (_, index) => newSeat(index));
+    this.#participants = new Participants(this.#seats, () => this.lineage);
+    this.#rollout = new ConfigRollout(this.#rolloutHost(), config);
     this.#ledger = new SlotLedger(limitedEndpoints(config), workers, () => clock.now(), {
-      grant: (worker, slots) => this.#seats[worker]?.link?.send({ type: "grant", ...slots }),
-      recall: (worker, wanted) => this.#seats[worker]?.link?.send({ type: "recall", ...wanted }),
+      grant: (holder, slots) => {
+        if (this.lineage.grant(holder, slots)) return;
+        this.#seats[holder]?.link?.send({ type: "grant", ...slots });
+      },
+      recall: (holder, wanted) => {
+        if (this.lineage.recall(holder, wanted)) return;
+        this.#seats[holder]?.link?.send({ type: "recall", ...wanted });
+      },
     });
+    this.lineage = new Lineage(this.#lineageHost());
   }
+
+  #lineageHost(): LineageHost {
+    const standing = () => this.#standing;
+    return {
+      ledger: this.#ledger,
+      participants: this.#participants,
+      get standing() {
+        return standing();
+      },
+      stand: (stands) => this.stand(stands),
+      limits: () => limitedEndpoints(this.config),
+      follow: (order) => this.#rollout.follow(order),
+      event: (participant, event, before) => this.#observer.workerEvent(participant, event, before),
+      elderGone: (counted) => {
+        this.#participants.elderLeft(counted, this.config);
+        this.#ledger.spread(this.#participants.ableIndexes);
+        this.#observer.participantGone(ELDER);
+        if (this.#phase === "stopping") this.#checkEnded();
+      },
+      hurry: () => this.onHurry(),
+      left: (token) => this.onLeft(token),
+    };
+  }
+
+  #rolloutHost(): RolloutHost {
+    const phase = () => this.#phase;
+    return {
+      participants: this.#participants,
+      get phase() {
+        return phase();
+      },
+      committed: () => {
+        this.#participants.keepOnly(this.config);
+        this.#ledger.reconfigure(limitedEndpoints(this.config), this.#participants.ableIndexes);
+      },
+      over: () => this.#begin(),
+    };
+  }
+
+  /** The process that has taken our place wants us to end now. */
+  onHurry: () => void = () => this.abort();
+  /** Whoever asked the process before us for the pause with this token has left. */
+  onLeft: (token: string) => void = () => {};
 
   /** Resolves when all workers listen, or when they cannot. To be called once. */
   start(): Promise<Started> {
@@ -112,7 +157,15 @@ export class Controller {
     return this.#started.promise;
   }
 
-  /** Resolves when no worker is left: null after a stop, or why all had to be given up. */
+  /** Resolves when no worker accepts a connection any more, because all have been told to stop. */
+  get closed(): Promise<void> {
+    return this.#closed.promise;
+  }
+
+  /**
+   * Resolves when no worker is left, nor, unless time is up, the process before us: null after a stop, or why all had to be
+   * given up.
+   */
   get ended(): Promise<StartFailure | null> {
     return this.#ended.promise;
   }
@@ -132,12 +185,12 @@ export class Controller {
   }
 
   get config(): Config {
-    return this.#config;
+    return this.#rollout.config;
   }
 
   /** What is bound, in the order of the configuration; empty before. */
   get addresses(): readonly Address[] {
-    return this.#addresses ?? [];
+    return this.#rollout.addresses ?? [];
   }
 
   get standing(): Standing {
@@ -162,7 +215,7 @@ export class Controller {
 
   /** Sums of workers that are gone. */
   get gone(): Report {
-    return this.#gone;
+    return this.#participants.gone;
   }
 
   /** Slots of an endpoint, for status and tests. */
@@ -170,39 +223,39 @@ export class Controller {
     return this.#ledger.heldOf(name);
   }
 
-  /** Sums over all workers, those included that are gone (but for what a killed one had not told). */
+  /**
+   * Sums over all participants, those included that are gone (but for what a killed one had not told). They are those
+   * of the whole Sluice: during an upgrade both processes have the same.
+   */
   report(): Promise<Report> {
-    for (const { link } of this.#seats) link?.send({ type: "report" });
-    return this.#answers();
+    return this.lineage.report();
+  }
+
+  /** Orders given until then are answered when `over` has settled. */
+  try(over: Promise<unknown>): void {
+    this.#trial = over;
+    const end = () => {
+      if (this.#trial === over) this.#trial = null;
+    };
+    void over.then(end, end);
   }
 
   /**
-   * Has all workers carry out an order.
+   * Has all participants carry out an order.
    *
    * @param standing what stands from now on: workers that start later are told at their start
    * @returns their answers; who is gone before it answered has none
    */
-  order(order: Order, standing: Partial<Standing> = {}): Promise<readonly OrderResult[]> {
+  async order(order: CommonOrder, standing: Partial<Standing> = {}): Promise<readonly OrderResult[]> {
     this.stand(standing);
-    return this.#issue(order, this.#seats);
+    const results = await this.#participants.order(order);
+    if (this.#trial !== null) await this.#trial;
+    return results;
   }
 
   /** What stands from now on; the workers know. */
   stand(standing: Partial<Standing>): void {
     this.#standing = { ...this.#standing, ...standing };
-  }
-
-  #issue(order: Order, seats: readonly Seat[]): Promise<readonly OrderResult[]> {
-    // One that starts has been told what to start with, and does what comes later afterwards.
-    const able = seats.filter(({ link, state }) =>
-      link !== null && (state === "started" || state === "listening")
-    );
-    return this.#orders.issue(
-      able.map(({ index }) => index),
-      (id) => {
-        for (const { link } of able) link?.send({ type: "order", id, order });
-      },
-    );
   }
 
   /**
@@ -212,59 +265,20 @@ export class Controller {
    *
    * @param drainMs for what endpoints and upstreams that are not used any more still have
    */
-  async change(
-    config: Config,
-    drainMs: number,
-  ): Promise<Changed> {
-    if (this.#changing) return { ok: false, message: "the configuration is being changed already" };
-    if (this.#phase !== "serving") return { ok: false, message: `Sluice is ${this.#phase}` };
-    this.#changing = true;
-    const bound = new Map(listenKeys(this.#config.listen).map((key, at) => [key, this.#addresses?.[at]]));
-    const listen = listenKeys(config.listen).map((key) => bound.get(key) ?? null);
-    try {
-      const prepared = await this.#prepare(config, listen);
-      const failed = prepared.find((result) => !result.ok);
-      if (failed !== undefined || this.phase !== "serving") {
-        await this.#issue({ order: "rollback" }, this.#seats);
-        return { ok: false, message: failed?.ok === false ? failed.failure.message : "Sluice is stopping" };
-      }
-      // From here on a worker that is replaced has the new one.
-      this.#config = config;
-      this.#addresses = addressesOf(prepared) ?? this.#addresses;
-      this.#gone = keepNames(this.#gone, config.upstreams, config.routes);
-      const committed = this.#issue({ order: "commit", drainMs }, this.#seats);
-      const serving = this.#seats.filter(({ state }) => state === "started" || state === "listening");
-      this.#ledger.reconfigure(limitedEndpoints(config), serving.map(({ index }) => index));
-      await committed;
-      const first = prepared.find((result) => result.ok);
-      return { ok: true, certificate: first?.certificate ?? false, upstreams: first?.upstreams ?? [] };
-    } finally {
-      this.#changing = false;
-      this.#begin();
-    }
-  }
-
-  /** The first worker finds out where to listen, where that is open; the others follow. */
-  async #prepare(config: Config, listen: readonly (Address | null)[]): Promise<readonly OrderResult[]> {
-    const able = this.#seats.filter(({ state }) => state === "started" || state === "listening");
-    const first = able.find(({ state }) => state === "listening");
-    if (first === undefined) return [{ ok: false, failure: { kind: "system", message: "no worker serves" } }];
-    const results = await this.#issue({ order: "prepare", config, listen }, [first]);
-    const addresses = addressesOf(results);
-    if (addresses === null) return results.length > 0 ? results : this.#prepare(config, listen);
-    const others = able.filter((seat) => seat !== first);
-    const more = await this.#issue({ order: "prepare", config, listen: addresses }, others);
-    return [...results, ...more];
+  change(config: Config, drainMs: number): Promise<Changed> {
+    return this.#rollout.change(config, drainMs);
   }
 
   /** Lets all workers end gracefully. Resolves at once with what they were doing. */
   stop(): Promise<Report> {
-    this.#stopAll("stop", this.#config.server.drainTimeoutMs + STOP_GRACE_MS);
-    return this.#answers();
+    this.#stopAll("stop", this.#rollout.config.server.drainTimeoutMs + STOP_GRACE_MS);
+    this.lineage.ask();
+    return this.#participants.answers();
   }
 
   /** Ends all workers now. */
   abort(): void {
+    this.lineage.abort();
     this.#stopAll("abort", ABORT_GRACE_MS);
   }
 
@@ -275,11 +289,23 @@ export class Controller {
       seat.timer = null;
       seat.link?.send({ type });
     }
-    this.#killTimer?.cancel();
-    this.#killTimer = this.#clock.setTimer(patienceMs, () => {
+    this.#after(patienceMs, () => {
       for (const { link } of this.#seats) link?.kill();
-    }, true);
+      // Whoever has taken our place counts on us for the process before us, which has a drain time of its own.
+      if (type === "stop" && this.lineage.led) return;
+      this.lineage.abort();
+      this.#after(type === "abort" ? 0 : ABORT_GRACE_MS, () => {
+        this.#elderAbandoned = true;
+        this.#checkEnded();
+      });
+    });
+    this.#checkClosed();
     this.#checkEnded();
+  }
+
+  #after(ms: number, act: () => void): void {
+    this.#killTimer?.cancel();
+    this.#killTimer = this.#clock.setTimer(ms, act, true);
   }
 
   // Life of a worker
@@ -325,10 +351,11 @@ export class Controller {
         else link.send({ type: "abort" });
         return;
       case "done":
-        this.#orders.done(seat.index, message.id, message.result);
+        this.#participants.orders.done(seat.index, message.id, message.result);
         return;
       case "event":
         this.#observer.workerEvent(seat.index, message.event, message.before);
+        this.lineage.event(message.event, message.before);
         return;
       case "want":
         this.#ledger.want(seat.index, message);
@@ -340,14 +367,21 @@ export class Controller {
         return;
       case "away":
         for (const other of this.#seats) if (other !== seat) other.link?.send(message);
+        this.lineage.away(message);
+        return;
+      case "closed":
+        seat.accepts = false;
+        this.#checkClosed();
         return;
       case "stopped":
         seat.state = "stopped";
+        seat.accepts = false;
+        this.#checkClosed();
         if (this.#phase === "stopping") this.#dropped += message.dropped;
-        this.#reported(seat, message.report);
+        this.#participants.reported(seat, message.report);
         return;
       case "report":
-        this.#reported(seat, message.report);
+        this.#participants.reported(seat, message.report);
         return;
       default:
         message satisfies never;
@@ -356,8 +390,8 @@ export class Controller {
 
   /** The first worker finds out what there is to listen on, the others follow. */
   #begin(): void {
-    if (this.#changing) return;
-    const first = this.#addresses === null;
+    if (this.#rollout.changing) return;
+    const first = this.#rollout.addresses === null;
     if (first && this.#seats.some(({ state }) => state === "started")) return;
     for (const seat of this.#seats) {
       if (seat.state !== "ready" || seat.link === null) continue;
@@ -366,8 +400,8 @@ export class Controller {
       seat.link.send({
         type: "start",
         place: { index, serial, count: this.#seats.length },
-        config: this.#config,
-        listen: this.#addresses,
+        config: this.#rollout.config,
+        listen: this.#rollout.addresses,
         slots: this.#ledger.join(index),
         standing: this.#standing,
       });
@@ -377,11 +411,12 @@ export class Controller {
 
   #listening(seat: Seat, link: WorkerLink, addresses: readonly Address[]): void {
     seat.state = "listening";
+    seat.accepts = true;
     seat.startFailures = 0;
     seat.listeningSince = this.#clock.now();
     if (this.#phase === "serving") this.#observer.workerBack(seat.index, link.pid);
-    if (this.#addresses === null) {
-      this.#addresses = addresses;
+    if (this.#rollout.addresses === null) {
+      this.#rollout.addresses = addresses;
       this.#begin();
     }
     if (this.#phase !== "starting" || this.#seats.some(({ state }) => state !== "listening")) return;
@@ -395,11 +430,10 @@ export class Controller {
     if (this.#phase === "stopping" && before !== "stopped") this.#dropped += unanswered(seat.report);
     seat.link = null;
     seat.state = "new";
+    seat.accepts = false;
+    this.#checkClosed();
     this.#ledger.leave(seat.index);
-    this.#gone = addReports(this.#gone, sumsOnly(seat.report));
-    seat.report = emptyReport();
-    this.#orders.gone(seat.index);
-    this.#calls.answered(seat.index);
+    this.#participants.left(seat);
     if (this.#phase === "stopping") {
       this.#checkEnded();
       return;
@@ -439,41 +473,15 @@ export class Controller {
     if (starting) void this.#ended.promise.then(() => this.#started.resolve({ ok: false, failure }));
   }
 
+  #checkClosed(): void {
+    if (this.#phase === "stopping" && !this.#seats.some(({ accepts }) => accepts)) this.#closed.resolve();
+  }
+
   #checkEnded(): void {
     if (this.#seats.some(({ link }) => link !== null)) return;
+    if (this.lineage.elder !== null && !this.#elderAbandoned) return;
     this.#killTimer?.cancel();
     this.#killTimer = null;
     this.#ended.resolve(this.#failure);
   }
-
-  // Reports
-
-  async #answers(): Promise<Report> {
-    // One that does not serve yet has nothing to tell.
-    await this.#calls.all(this.#seats.filter(({ state }) => state === "listening").map(({ index }) => index));
-    return this.#seats.reduce((all, { report }) => addReports(all, report), this.#gone);
-  }
-
-  #reported(seat: Seat, report: Report): void {
-    seat.report = report;
-    this.#calls.answered(seat.index);
-  }
-}
-
-/** Requests that a worker had not answered when it told. */
-function unanswered({ upstreams }: Report): number {
-  return upstreams.reduce((sum, { waiting, inFlight, tunnels }) => sum + waiting + inFlight - tunnels, 0);
-}
-
-function addressesOf(results: readonly OrderResult[]): readonly Address[] | null {
-  for (const result of results) if (result.ok && result.addresses !== undefined) return result.addresses;
-  return null;
-}
-
-function limitedEndpoints(config: Config): LimitedEndpoint[] {
-  return config.upstreams.flatMap(({ name, maxInFlight, endpoints }) =>
-    maxInFlight === 0
-      ? []
-      : endpoints.map((endpoint) => ({ upstream: name, endpoint: endpoint.name, max: maxInFlight }))
-  );
 }

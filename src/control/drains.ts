@@ -11,6 +11,8 @@ import type { EndpointReport, Report } from "./report.ts";
 
 /** What is cut at the end of the window takes a moment to be gone. */
 const CUT_MS = 2000;
+/** How long what another Sluice has put out of use may go on here. */
+const INHERITED_MS = 30_000;
 
 export class Drains {
   readonly #clock: Clock;
@@ -82,6 +84,23 @@ export class Drains {
       this.#drained.set(keyOf(name), { name });
     }
     this.#controller.stand({ drained: this.#all() });
+  }
+
+  /** What is out of use by now: goes over to it. Resolves when it is so in all workers. */
+  async takeOver(drained: readonly EndpointName[]): Promise<void> {
+    const wanted = new Set(drained.map(keyOf));
+    const over = this.#all().filter((name) => !wanted.has(keyOf(name)));
+    const begun = drained.filter((name) =>
+      !this.#drained.has(keyOf(name)) &&
+      endpointNamed(this.#controller.config, name.endpoint, name.upstream).ok
+    );
+    for (const name of over) this.#drained.delete(keyOf(name));
+    for (const name of begun) this.#drained.set(keyOf(name), { name });
+    this.#controller.stand({ drained: this.#all() });
+    await Promise.all([
+      ...over.map((name) => this.#controller.order({ order: "undrain", ...name })),
+      ...begun.map((name) => this.#controller.order({ order: "drain", windowMs: INHERITED_MS, ...name })),
+    ]);
   }
 
   #all(): readonly EndpointName[] {

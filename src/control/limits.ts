@@ -5,6 +5,7 @@
 
 import type { Config } from "../config/config.ts";
 import type { WorkerPlace } from "./messages.ts";
+import type { LimitedEndpoint } from "./slot_ledger.ts";
 
 /** Retries that are always allowed, over all workers; at least one in each, or it could never retry. */
 const RETRY_LEAST = 3;
@@ -34,4 +35,13 @@ export function shareConfig(config: Config, place: WorkerPlace): Config {
 
 export function retryLeast(place: WorkerPlace): number {
   return Math.max(1, shareOf(RETRY_LEAST, place));
+}
+
+/** Endpoints with `max_in_flight`. */
+export function limitedEndpoints(config: Config): LimitedEndpoint[] {
+  return config.upstreams.flatMap(({ name, maxInFlight, endpoints }) =>
+    maxInFlight === 0
+      ? []
+      : endpoints.map((endpoint) => ({ upstream: name, endpoint: endpoint.name, max: maxInFlight }))
+  );
 }

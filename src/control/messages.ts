@@ -2,7 +2,7 @@
  * What the controller and its workers tell each other: JSON values over a channel that keeps their order.
  * With one worker the channel is a pair of functions in one process, else it joins two processes.
  *
- *     worker      hello            listening              done, report, want, give, away, event …   stopped
+ *     worker      hello            listening              done, report, want, give, away, event …   closed, stopped
  *     controller         start …             order, grant, recall, away, report, stop, abort
  *
  * Upstreams and endpoints go by their names in the configuration.
@@ -81,6 +81,9 @@ export type Order =
   | { readonly order: "commit"; readonly drainMs: number }
   | { readonly order: "rollback" };
 
+/** Orders that are not about the configuration: participants that are no workers carry them out as well. */
+export type CommonOrder = Exclude<Order, { readonly order: "prepare" | "commit" | "rollback" }>;
+
 export type OrderResult =
   | {
     readonly ok: true;
@@ -141,6 +144,8 @@ export type ToController =
   | { readonly type: "away" } & AwayHint
   /** The answer to `report` and, before it begins, to `stop`. */
   | { readonly type: "report"; readonly report: Report }
+  /** It has been told to stop, and accepts no connection any more. */
+  | { readonly type: "closed" }
   /** Nothing is open any more; the process ends. `dropped`: requests that were cut off. */
   | { readonly type: "stopped"; readonly report: Report; readonly dropped: number };
 

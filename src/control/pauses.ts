@@ -39,6 +39,8 @@ export class Pauses {
   readonly #pauses = new Map<string, Pause>();
   /** Tokens of pauses that another Sluice has told us of. */
   #inherited: ReadonlySet<string> = new Set();
+  /** Another Sluice goes on with all of them, and says what ends. */
+  #handedOver = false;
 
   constructor(clock: Clock, controller: Controller, events: EventHub) {
     this.#clock = clock;
@@ -66,7 +68,7 @@ export class Pauses {
     await told;
     let quiet: Quiet = { in_flight: 0, waiting: 0 };
     const look = async () => {
-      quiet = quietOf(await this.#controller.report(), upstreams);
+      quiet = quietOf(await this.#controller.report(), upstream === null ? null : upstreams);
       return quiet.in_flight === 0 || !this.#pauses.has(token);
     };
     const idle = await until(this.#clock, look, waitIdleMs, left);
@@ -134,7 +136,7 @@ export class Pauses {
     const held = this.status();
     return {
       ok: true,
-      ...quietOf(await this.#controller.report(), named.upstreams),
+      ...quietOf(await this.#controller.report(), only),
       ended: due.length,
       still_paused: named.upstreams.flatMap((name) =>
         (held.get(name)?.owners ?? []).map((each) => ({ upstream: name, ...each }))
@@ -153,6 +155,10 @@ export class Pauses {
     because: "asked" | "lease_ended" = "asked",
   ): Promise<void> {
     if (this.#pauses.get(pause.token) !== pause) return;
+    if (this.#handedOver) {
+      this.#controller.lineage.resume(pause.token);
+      return;
+    }
     const over = [...pause.upstreams].filter((name) => upstreams?.includes(name) ?? true);
     if (over.length === 0) return;
     pause.all = false;
@@ -253,6 +259,23 @@ export class Pauses {
       ...over.length > 0 ? [this.#controller.order({ order: "resume", upstreams: over })] : [],
       ...began.length > 0 ? [this.#controller.order({ order: "pause", upstreams: began })] : [],
     ]);
+  }
+
+  /** Another Sluice goes on with what was `carried`. Leases end there. */
+  handOver(): void {
+    this.#handedOver = true;
+    for (const pause of this.#pauses.values()) pause.timer?.cancel();
+  }
+
+  /** That Sluice is gone: what is left to us ends with its lease, as far as we know of that. */
+  takeBack(): void {
+    this.#handedOver = false;
+    for (const pause of this.#pauses.values()) {
+      this.#lease(
+        pause,
+        pause.leaseUntil === null ? null : Math.max(0, pause.leaseUntil - this.#clock.wall()),
+      );
+    }
   }
 
   #forget(pause: Pause): void {

@@ -16,6 +16,7 @@ import type { OwnedPause, Status } from "./status.ts";
  * - `unhealthy`: new endpoints did not become ready
  * - `timeout`: the condition did not come true in time; what was done (a pause, say) stays done
  * - `busy`: another operation of this kind is under way
+ * - `replaced`: another process has taken the place of this one; connect again to ask that
  * - `failed`: anything else
  */
 export type RefusalCode =
@@ -26,6 +27,7 @@ export type RefusalCode =
   | "unhealthy"
   | "timeout"
   | "busy"
+  | "replaced"
   | "failed";
 
 export interface Refusal {

@@ -129,6 +129,11 @@ export function addReports(a: Report, b: Report): Report {
   };
 }
 
+/** Requests that were not answered yet. */
+export function unanswered({ upstreams }: Report): number {
+  return upstreams.reduce((sum, { waiting, inFlight, tunnels }) => sum + waiting + inFlight - tunnels, 0);
+}
+
 /** What remains of a worker that is gone: its sums, but nothing that was open. */
 export function sumsOnly(report: Report): Report {
   return {

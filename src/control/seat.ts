@@ -12,6 +12,8 @@ export interface Seat {
   /** - `new`: nothing heard; `ready`: waits for its start; `started`: binds; `listening`; `stopped`: is about to end. */
   state: "new" | "ready" | "started" | "listening" | "stopped";
   listeningSince: number;
+  /** It may accept connections. */
+  accepts: boolean;
   /** Ends in a row, and those of them before it listened. */
   failures: number;
   startFailures: number;
@@ -30,6 +32,7 @@ export function newSeat(index: number): Seat {
     serial: 0,
     state: "new",
     listeningSince: 0,
+    accepts: false,
     failures: 0,
     startFailures: 0,
     why: "",

@@ -6,6 +6,11 @@
  * First come, first served: a free slot goes to the worker whose oldest request has waited longest. While
  * none is free the other holders are told that somebody waits, and for how long (`recall`); they give
  * what is free at once, and later whatever their own requests do not deserve more (`SlotShare`).
+ *
+ * During an upgrade there are two ledgers, each of which is one more holder of slots for the other: in the ledger of
+ * the new process the old one holds what it has not given back (`expect`, `wake`); in that of the old process the new
+ * one is the `superior`, which holds whatever was given back, wants all that lies free, and decides about limits.
+ * The `recall` of one ledger is the `want` of the other, the `grant` of one is the `give` of the other.
  */
 
 import type { EndpointName, Slots, Wanted } from "./messages.ts";
@@ -16,7 +21,7 @@ export interface LimitedEndpoint extends EndpointName {
   readonly max: number;
 }
 
-/** Tells a worker. Must not call back. */
+/** Tells a holder. Must not call back. */
 export interface SlotSender {
   grant(worker: number, slots: Slots): void;
   recall(worker: number, wanted: Wanted): void;
@@ -24,10 +29,12 @@ export interface SlotSender {
 
 /** A holder is told anew when the oldest request elsewhere is another one by more than this. */
 const NEWS_MS = 10;
+/** Wanted by a superior: more than there will ever be. */
+const ALL = Number.MAX_SAFE_INTEGER;
 
 interface Asked {
   count: number;
-  /** Monotonic milliseconds of the oldest request's arrival. */
+  /** Monotonic milliseconds of the oldest request's arrival; Infinity = no request waits. */
   since: number;
 }
 
@@ -46,6 +53,10 @@ export class SlotLedger {
   readonly #now: () => number;
   readonly #send: SlotSender;
   readonly #accounts = new Map<string, Account>();
+  /** Holders that are told nothing so far. */
+  readonly #asleep = new Set<number>();
+  /** The holder whose ledger decides about limits; null = this one does. */
+  #superior: number | null = null;
 
   /**
    * @param workers how many share
@@ -60,15 +71,66 @@ export class SlotLedger {
     this.#workers = workers;
     this.#now = now;
     this.#send = send;
-    for (const name of endpoints) {
-      const account = { name, free: name.max, held: new Map(), wants: new Map(), recalled: new Map() };
-      this.#accounts.set(keyOf(name), account);
+    for (const name of endpoints) this.#accounts.set(keyOf(name), newAccount(name));
+  }
+
+  // Another ledger
+
+  /** Before anybody joins: `holder` has all slots of these limits, and hears nothing before `wake`. */
+  expect(holder: number, endpoints: readonly LimitedEndpoint[]): void {
+    this.#asleep.add(holder);
+    for (const endpoint of endpoints) {
+      const account = this.#accounts.get(keyOf(endpoint));
+      if (account !== undefined) take(account, holder, endpoint.max);
     }
   }
 
+  /** It hears what others want from now on. */
+  wake(holder: number): void {
+    this.#asleep.delete(holder);
+    for (const account of this.#accounts.values()) this.#settle(account);
+  }
+
+  /** `holder` hands out the slots of these endpoints from now on: it gets what lies free, and all that comes back. */
+  submit(holder: number, names: readonly EndpointName[]): void {
+    this.#superior = holder;
+    for (const name of names) {
+      const account = this.#accounts.get(keyOf(name));
+      if (account === undefined) continue;
+      account.wants.set(holder, { count: ALL, since: Infinity });
+      this.#settle(account);
+    }
+  }
+
+  /** The superior's oldest request has waited so long; a count of 0: none waits. What lies free is its own either way. */
+  press(wanted: Wanted): void {
+    const account = this.#accounts.get(keyOf(wanted));
+    if (account === undefined || this.#superior === null) return;
+    // What the superior was told is old by now: without some leeway both ledgers could pass a slot to and fro.
+    const since = wanted.count > 0 ? this.#now() - wanted.waitedMs + NEWS_MS : Infinity;
+    account.wants.set(this.#superior, { count: ALL, since });
+    this.#settle(account);
+  }
+
+  /** The superior grants slots: they are for those who want them here. */
+  regain(slots: Slots): void {
+    const account = this.#accounts.get(keyOf(slots));
+    if (account === undefined || this.#superior === null) return;
+    const want = account.wants.get(this.#superior);
+    account.wants.delete(this.#superior);
+    put(account, this.#superior, slots.count);
+    this.#settle(account);
+    if (want === undefined) return;
+    account.wants.set(this.#superior, want);
+    this.#settle(account);
+  }
+
+  // Limits
+
   /**
    * Limits are others now. Those of names that stay are kept to as soon as what is above them has been given
-   * back; the holders are told to. Slots of new names are granted to `workers`, which know of them already.
+   * back; the holders are told to. Slots of new names are granted to `workers`, which know of them already, or are
+   * the superior's.
    */
   reconfigure(endpoints: readonly LimitedEndpoint[], workers: readonly number[]): void {
     const before = new Map(this.#accounts);
@@ -76,22 +138,38 @@ export class SlotLedger {
     for (const name of endpoints) {
       const known = before.get(keyOf(name));
       if (known !== undefined) {
-        known.free += name.max - known.name.max;
+        const more = name.max - known.name.max;
+        if (this.#superior === null) known.free += more;
+        else known.held.set(this.#superior, (known.held.get(this.#superior) ?? 0) + more);
         known.name = name;
         this.#accounts.set(keyOf(name), known);
         this.#settle(known);
         continue;
       }
-      const account = { name, free: name.max, held: new Map(), wants: new Map(), recalled: new Map() };
+      const account = newAccount(name);
       this.#accounts.set(keyOf(name), account);
-      for (const worker of workers) {
-        const count = this.#fairShare(account);
-        if (count === 0) continue;
-        take(account, worker, count);
-        this.#send.grant(worker, { upstream: name.upstream, endpoint: name.endpoint, count });
+      if (this.#superior === null) this.#spread(account, workers);
+      else {
+        take(account, this.#superior, name.max);
+        account.wants.set(this.#superior, { count: ALL, since: Infinity });
       }
     }
   }
+
+  /** Gives each its part of what is free. */
+  spread(workers: readonly number[]): void {
+    for (const account of this.#accounts.values()) this.#spread(account, workers);
+  }
+
+  #spread(account: Account, workers: readonly number[]): void {
+    for (const worker of workers) {
+      const held = account.held.get(worker) ?? 0;
+      const count = Math.min(account.free, this.#fairShare(account) - held);
+      if (count > 0) this.#grant(account, worker, count);
+    }
+  }
+
+  // Holders
 
   /** A worker begins: its part of what is free, to be told with its start. */
   join(worker: number): Slots[] {
@@ -129,16 +207,14 @@ export class SlotLedger {
     if (account === undefined) return true;
     const held = account.held.get(worker) ?? 0;
     if (!(slots.count > 0) || slots.count > held) return false;
-    account.held.set(worker, held - slots.count);
-    account.free += slots.count;
-    const recalled = account.recalled.get(worker);
-    if (recalled !== undefined) recalled.count = Math.max(0, recalled.count - slots.count);
+    put(account, worker, slots.count);
     this.#settle(account);
     return true;
   }
 
-  /** The worker's process is gone, and with it every connection it had. */
+  /** The holder's process is gone, and with it every connection it had. */
   leave(worker: number): void {
+    if (worker === this.#superior) this.#superior = null;
     for (const account of this.#accounts.values()) {
       account.free += account.held.get(worker) ?? 0;
       account.held.delete(worker);
@@ -160,25 +236,31 @@ export class SlotLedger {
   }
 
   #grantOldest(account: Account): void {
-    let oldest = -1;
+    let oldest: number | null = null;
     let asked: Asked = { count: 0, since: Infinity };
     for (const [worker, want] of account.wants) {
-      if (want.since < asked.since || oldest < 0) {
+      if (oldest === null || want.since < asked.since) {
         oldest = worker;
         asked = want;
       }
     }
+    if (oldest === null) return;
     // Behind its oldest request stand younger ones, which others may precede: so not all at once.
     const count = Math.min(asked.count, Math.max(1, Math.floor(account.free / account.wants.size)));
     asked.count -= count;
     if (asked.count === 0) account.wants.delete(oldest);
-    take(account, oldest, count);
+    this.#grant(account, oldest, count);
+  }
+
+  #grant(account: Account, holder: number, count: number): void {
+    take(account, holder, count);
     const { upstream, endpoint } = account.name;
-    this.#send.grant(oldest, { upstream, endpoint, count });
+    this.#send.grant(holder, { upstream, endpoint, count });
   }
 
   /** Tells a holder what others wait for, if that is news. */
   #tell(account: Account, worker: number, held: number): void {
+    if (this.#asleep.has(worker)) return;
     // What is held above the limit comes back before anything else.
     let count = Math.max(0, -account.free);
     let since = count > 0 ? 0 : Infinity;
@@ -187,10 +269,11 @@ export class SlotLedger {
       count += want.count;
       since = Math.min(since, want.since);
     }
-    count = Math.min(count, held);
+    count = Math.max(0, Math.min(count, held));
     const told = account.recalled.get(worker);
     const before = told?.count ?? 0;
-    if (count === before && (count === 0 || Math.abs((told?.since ?? 0) - since) <= NEWS_MS)) return;
+    if (count === before && (count === 0 || told?.since === since)) return;
+    if (count === before && Math.abs((told?.since ?? 0) - since) <= NEWS_MS) return;
     if (count === 0) account.recalled.delete(worker);
     else account.recalled.set(worker, { count, since });
     const { upstream, endpoint } = account.name;
@@ -199,9 +282,19 @@ export class SlotLedger {
   }
 }
 
-function take(account: Account, worker: number, count: number): void {
+function newAccount(name: LimitedEndpoint): Account {
+  return { name, free: name.max, held: new Map(), wants: new Map(), recalled: new Map() };
+}
+
+function take(account: Account, holder: number, count: number): void {
   account.free -= count;
-  account.held.set(worker, (account.held.get(worker) ?? 0) + count);
+  account.held.set(holder, (account.held.get(holder) ?? 0) + count);
+}
+
+function put(account: Account, holder: number, count: number): void {
+  take(account, holder, -count);
+  const recalled = account.recalled.get(holder);
+  if (recalled !== undefined) recalled.count = Math.max(0, recalled.count - count);
 }
 
 function keyOf({ upstream, endpoint }: EndpointName): string {

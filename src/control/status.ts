@@ -132,6 +132,14 @@ export interface WorkerStatus {
   readonly restarts: number;
 }
 
+/** The process whose place this one has taken, while it drains. All sums have its requests. */
+export interface PredecessorStatus {
+  readonly pid: number;
+  readonly connections: number;
+  readonly in_flight: number;
+  readonly waiting: number;
+}
+
 /** A request that failed, or a pause of trouble that was over: the newest of them, newest first. */
 export interface RecentFailure {
   readonly at: string;
@@ -165,6 +173,8 @@ export interface Status {
   /** Failed requests by reason; every reason is there. */
   readonly reasons: Readonly<Record<ReasonCode, number>>;
   readonly workers: readonly WorkerStatus[];
+  /** Null when there is none. */
+  readonly predecessor: PredecessorStatus | null;
   readonly upstreams: readonly UpstreamStatus[];
   readonly routes: readonly RouteStatus[];
   readonly recent_failures: readonly RecentFailure[];

@@ -377,10 +377,12 @@ export class Front implements RequestHandler, Traffic {
   /**
    * Stops accepting, lets what is in flight end, and aborts what is left after `timeoutMs`. Responses in
    * progress announce `Connection: close`, WebSockets are asked to end.
+   *
+   * @param closed called when nothing is accepted any more
    */
-  async drain(timeoutMs: number): Promise<void> {
+  async drain(timeoutMs: number, closed: () => void = () => {}): Promise<void> {
     this.#draining = true;
-    const closing = Promise.all(Array.from(this.#listeners, (listener) => listener.close()));
+    const closing = Promise.all(Array.from(this.#listeners, (listener) => listener.close())).then(closed);
     const { turn } = this.world.exchange;
     turn.begin();
     for (const client of this.#connections) client.drain(turn.now, DRAIN_IDLE_MS);

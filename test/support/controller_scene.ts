@@ -122,6 +122,10 @@ export class ControllerScene implements ControllerObserver {
     this.events.push(`${index} back`);
   }
 
+  participantGone(index: number): void {
+    this.events.push(`${index} gone`);
+  }
+
   workerConfused(index: number, what: string): void {
     this.events.push(`${index} confused: ${what}`);
   }

@@ -184,6 +184,7 @@ export function sampleStatus(more: Partial<Status> = {}): Status {
     latency_bounds_ms: [],
     reasons: REASONS,
     workers: [],
+    predecessor: null,
     upstreams: [{
       name: "app",
       state: "paused",

@@ -108,6 +108,7 @@ export function sampleStatus(more: Partial<Status> = {}): Status {
         restarts: 0,
       },
     ],
+    predecessor: null,
     upstreams: [upstreamStatus("app")],
     routes: [{ name: "/", upstream: "app", totals: totals(1234) }],
     recent_failures: [],

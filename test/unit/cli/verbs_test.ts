@@ -96,6 +96,7 @@ test("refusals have the exit code of the table, and say why on standard error", 
       unhealthy: 1,
       timeout: 4,
       busy: 1,
+      replaced: 1,
       failed: 1,
     };
     for (const code of Object.keys(REFUSALS) as RefusalCode[]) {

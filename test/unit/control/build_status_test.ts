@@ -29,6 +29,7 @@ function known(yaml: string, more: Partial<Known> = {}): Known {
     addresses: [{ kind: "tcp", host: "127.0.0.1", port: 4711 }],
     residentBytes: 50,
     workers: [],
+    elder: null,
     gone: emptyReport(),
     paused: new Map(),
     children: new Map(),

@@ -191,11 +191,11 @@ test("owners: what the other Sluice has resumed since is resumed, and no pause o
     paused: [{ ...entry, token: "a" }, { ...entry, token: "b", owner: "with_pause" }],
   }));
   const { pause } = lab.plane.pauses.begin("upgrade", ["default"], null);
-  await lab.done(lab.plane.inheritPauses({ swapped: [], drained: [], paused: [{ ...entry, token: "a" }] }));
+  await lab.done(lab.plane.takeOver({ swapped: [], drained: [], paused: [{ ...entry, token: "a" }] }));
   const owners = async () =>
     (await lab.done(lab.plane.status())).upstreams[0]?.paused?.owners.map(({ owner }) => owner);
   assert.deepEqual(await owners(), ["upgrade", "operator"]);
-  await lab.done(lab.plane.inheritPauses({ swapped: [], drained: [], paused: [] }));
+  await lab.done(lab.plane.takeOver({ swapped: [], drained: [], paused: [] }));
   assert.deepEqual(await owners(), ["upgrade"]);
   const client = lab.ask("/held");
   await lab.pass(100);
