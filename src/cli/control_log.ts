@@ -32,9 +32,10 @@ export function logEvent(logger: Logger, event: EventBody): void {
     case "undrained":
       logger.info(event.event, event.endpoint, { upstream: event.upstream, endpoint: event.endpoint });
       return;
-    case "swapped": {
+    case "swapped":
+    case "readdressed": {
       const { upstream, from, to } = event;
-      logger.info("swapped", `${upstream}: ${from.join(", ")} -> ${to.join(", ")}`, { upstream });
+      logger.info(event.event, `${upstream}: ${from.join(", ")} -> ${to.join(", ")}`, { upstream });
       return;
     }
     case "reloaded":

@@ -16,6 +16,7 @@ import type { Config, ListenConfig } from "../config/config.ts";
 import { SluicePlane } from "../control/control_plane.ts";
 import { sleep } from "../control/conditions.ts";
 import { Controller } from "../control/controller.ts";
+import { EachAddress } from "../control/each_address.ts";
 import { type EventBody, EventHub } from "../control/event_hub.ts";
 import { Gate, gatedPlane, replacedText } from "../control/gated_plane.ts";
 import { limitedEndpoints } from "../control/limits.ts";
@@ -65,6 +66,8 @@ export interface ServeHooks {
   readonly predecessor?: Predecessor;
 }
 
+/** How long the start waits for names whose addresses are endpoints; they may come later. */
+const NAMES_PATIENCE_MS = 1000;
 /** What a new process gets to be ready when nobody says how long. */
 const UPGRADE_TIMEOUT_MS = 30_000;
 /** What answers of the control socket get to go out in the end. */
@@ -150,7 +153,10 @@ export async function serve(
   events.noted = (event) => logEvent(logger, event);
   const observer = new LoggingObserver(logger, events);
   const carried = predecessor?.carried ?? NOTHING_CARRIED;
-  const serving = withSwapped(config, carried.swapped);
+  const addresses = new EachAddress(runtime);
+  const written = withSwapped(config, carried.swapped);
+  await addresses.learn(written, NAMES_PATIENCE_MS);
+  const serving = addresses.expand(written);
   const controller = new Controller(runtime.clock, serving, count, start, observer);
   const stopping = new StopSignals(system);
   const { source: read = "This configuration was not read from anywhere." } = hooks;
@@ -168,6 +174,7 @@ export async function serve(
       portInUse: (before, after) => newPortInUse(sockets, count, before, after),
     },
     probe: endpointProbe(runtime, system),
+    addresses,
     changed: (config) => {
       children.reconfigure(config);
       return dropSockets(sockets, kept, config.listen);
@@ -336,6 +343,7 @@ export async function serve(
       watch = new FileWatch(runtime.clock, system, () => source.files(plane.loaded ?? source.loaded), reload);
     }
     children.start(plane);
+    plane.followNames();
     if (postponed.reload) void reload();
     postponed.reload = false;
     // The worker that is in this process does it itself.

@@ -186,7 +186,7 @@ export async function endpointSettings(
   const { ca, cert, key } = await usableTlsFiles(system, paths, named);
   return upstream.endpoints.map((endpoint) => {
     const clientTls: ClientTls | null = endpoint.scheme === "http" ? null : {
-      serverName: tls.serverName ?? (endpoint.address.kind === "tcp" ? endpoint.address.host : "localhost"),
+      serverName: tls.serverName ?? serverNameOf(endpoint),
       verify: tls.verify,
       ca,
       ...(cert !== null && key !== null ? { cert, key } : {}),
@@ -213,8 +213,15 @@ export async function endpointSettings(
   });
 }
 
+/** The name, also where one of its addresses is dialled. */
+function serverNameOf({ address, written }: EndpointConfig): string {
+  const { address: named } = written ?? { address };
+  return named.kind === "tcp" ? named.host : "localhost";
+}
+
 /** Host of the endpoint as a URL would have it: the scheme's own port is left out. */
-function hostField({ address, scheme }: EndpointConfig): string {
+function hostField(endpoint: EndpointConfig): string {
+  const { address, scheme } = endpoint.written ?? endpoint;
   if (address.kind === "unix") return "localhost";
   const host = address.host.includes(":") ? `[${address.host}]` : address.host;
   return address.port === (scheme === "https" ? 443 : 80) ? host : `${host}:${address.port}`;

@@ -32,6 +32,7 @@ export function buildUpstream(
   return {
     name,
     endpoints,
+    eachAddress: values.each_address,
     policy: values.policy,
     holdMs: values.hold,
     holdIntervalMs: values.hold_interval,

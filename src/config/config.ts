@@ -52,6 +52,8 @@ export interface EndpointConfig {
    * until a port has been chosen.
    */
   readonly name: string;
+  /** As the configuration has it, where `address` is one of those that its name has (`eachAddress`). */
+  readonly written?: EndpointConfig;
 }
 
 /** The command that an upstream's endpoints are. */
@@ -77,6 +79,8 @@ export type PolicyName = "round_robin" | "least_conn" | "random";
 export interface UpstreamConfig {
   readonly name: string;
   readonly endpoints: readonly EndpointConfig[];
+  /** Each address of an endpoint's name is an endpoint of its own. */
+  readonly eachAddress: boolean;
   readonly policy: PolicyName;
   /** How long a request may wait while no endpoint can be reached. 0 = not at all. */
   readonly holdMs: number;

@@ -91,6 +91,18 @@ export const UPSTREAM_OPTIONS = {
       "fewest requests in flight.",
     example: "least_conn",
   },
+  "each_address": {
+    group: "Choosing and retrying",
+    scope: "upstream",
+    type: boolean(),
+    default: "false",
+    help: "each address of a name is an endpoint",
+    doc:
+      "With `true` the addresses of an endpoint's name become endpoints of their own, which `policy` chooses among, and " +
+      "follow the name as it changes. With `false` a name is one endpoint, and each connection is opened to the first of its " +
+      "addresses that answers. TLS and `host_header: endpoint` name the host in either case.",
+    example: "true",
+  },
   "retry.mode": {
     group: "Choosing and retrying",
     scope: "upstream",

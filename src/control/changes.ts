@@ -12,6 +12,7 @@ import { configChanges, sameValue } from "./config_changes.ts";
 import type { Changed } from "./config_rollout.ts";
 import type { Controller } from "./controller.ts";
 import type { Drains } from "./drains.ts";
+import { asWritten, type EachAddress } from "./each_address.ts";
 import type { EventHub } from "./event_hub.ts";
 import { refuse, upstreamNamed } from "./names.ts";
 import type { Pauses } from "./pauses.ts";
@@ -19,6 +20,8 @@ import type { HealthQuestion, Outcome, ReloadDone } from "./plane.ts";
 import { parseAuthority } from "../http1/target.ts";
 
 const ENDPOINTS = endpointsType();
+/** How long a change waits for names; one that is not resolved by then is one endpoint, until it is. */
+const NAMES_PATIENCE_MS = 1000;
 /** Between two looks at an endpoint that is to become ready. */
 const PROBE_PAUSE_MS = 100;
 
@@ -57,6 +60,7 @@ export interface ChangeParts {
   /** Or why the configuration cannot be read anew. */
   readonly source: ConfigSource | string;
   readonly probe: Probe;
+  readonly addresses: EachAddress;
   /** The configuration is another one now, and `config_loaded` is now. */
   readonly changed: (config: Config) => void | Promise<void>;
 }
@@ -68,6 +72,10 @@ export class Changes {
   #busy = false;
   /** The reload that follows it; everybody who has asked for one meanwhile gets its result. */
   #nextReload: PromiseWithResolvers<Outcome<ReloadDone>> | null = null;
+  /** Names have got other addresses, and the change that makes of it is under way. */
+  #following: Promise<unknown> | null = null;
+  /** Why that was not possible the last time. */
+  #unreadable = "";
   /** By upstream. A swap lasts until the configuration itself names other endpoints. */
   readonly #swapped = new Map<string, CarriedSwap>();
   /** 1 for the configuration of the start. */
@@ -110,7 +118,7 @@ export class Changes {
   }
 
   async #reload(source: ConfigSource): Promise<Outcome<ReloadDone>> {
-    const { controller } = this.#parts;
+    const { addresses, controller } = this.#parts;
     const read = await source.read();
     const { problems, warnings } = read.ok
       ? await source.check(read)
@@ -123,7 +131,9 @@ export class Changes {
       );
     }
     const before = this.#loaded as Loaded;
-    const config = this.#withSwapped(read.config);
+    const written = this.#withSwapped(read.config);
+    await addresses.learn(written, NAMES_PATIENCE_MS);
+    const config = addresses.expand(written);
     const inUse = await source.portInUse(controller.config, config);
     if (inUse !== null) {
       return refuse("invalid", "The configuration cannot be used; nothing has changed.", [inUse]);
@@ -170,7 +180,9 @@ export class Changes {
     const { config } = this.#parts.controller;
     for (const swap of swapped) {
       const upstream = config.upstreams.find(({ name }) => name === swap.upstream);
-      if (sameValue(upstream?.endpoints, swap.instead)) this.#swapped.set(swap.upstream, swap);
+      if (sameValue(asWritten(upstream?.endpoints ?? []), swap.instead)) {
+        this.#swapped.set(swap.upstream, swap);
+      }
     }
   }
 
@@ -182,7 +194,7 @@ export class Changes {
     timeoutMs: number,
     drainMs: number,
   ): Promise<Outcome<{ readonly generation: number; readonly from: readonly string[] }>> {
-    const { controller, events } = this.#parts;
+    const { addresses: names, controller, events } = this.#parts;
     const named = upstreamNamed(controller.config, upstream);
     if (!named.ok) return named;
     const parsed = parseEndpoints(controller.config, addresses);
@@ -194,15 +206,21 @@ export class Changes {
       return refuse("invalid", `${health.host} is no host, with or without a port.`);
     }
     const name = named.upstream;
+    // Nobody has asked for that change, so nobody is refused for its sake.
+    await this.#following;
     return await this.#alone(async () => {
       const old = controller.config.upstreams.find((each) => each.name === name) as UpstreamConfig;
       // Whatever is known of an endpoint that stays stays so.
+      const before = asWritten(old.endpoints);
       const wanted = parsed.endpoints.map((endpoint) =>
-        old.endpoints.find((each) => each.name === endpoint.name) ?? endpoint
+        before.find((each) => each.name === endpoint.name) ?? endpoint
       );
-      const from = old.endpoints.map((endpoint) => endpoint.name);
-      if (sameValue(wanted, old.endpoints)) return { ok: true, generation: this.generation, from };
-      const unready = await this.#untilReady(old, wanted, health, timeoutMs);
+      const from = before.map((endpoint) => endpoint.name);
+      if (sameValue(wanted, before)) return { ok: true, generation: this.generation, from };
+      const swapped = { ...old, endpoints: wanted };
+      await names.learn({ upstreams: [swapped] }, NAMES_PATIENCE_MS);
+      const upstream = names.expandUpstream(swapped);
+      const unready = await this.#untilReady(old, upstream.endpoints, health, timeoutMs);
       if (unready.length > 0) {
         return refuse(
           "unhealthy",
@@ -211,16 +229,54 @@ export class Changes {
         );
       }
       const { config } = controller;
-      const upstreams = config.upstreams.map((each) => each === old ? { ...old, endpoints: wanted } : each);
+      const upstreams = config.upstreams.map((each) => each === old ? upstream : each);
       const done = await this.#apply({ ...config, upstreams }, drainMs);
       if (!done.ok) return done;
-      const configured = this.#swapped.get(name)?.configured ?? old.endpoints;
+      const configured = this.#swapped.get(name)?.configured ?? before;
       if (sameValue(configured, wanted)) this.#swapped.delete(name);
       else this.#swapped.set(name, { upstream: name, configured, instead: wanted });
       this.generation++;
       events.note({ event: "swapped", upstream: name, from, to: wanted.map((endpoint) => endpoint.name) });
       return { ok: true, generation: this.generation, from };
     });
+  }
+
+  /**
+   * Goes over to the addresses that names have by now, where these are endpoints. Not while another change is under
+   * way: the next look will do.
+   */
+  async followNames(): Promise<void> {
+    const { addresses, controller } = this.#parts;
+    await addresses.learn(controller.config, NAMES_PATIENCE_MS);
+    if (this.#busy || this.#following !== null || controller.phase !== "serving") return;
+    const config = addresses.expand(controller.config);
+    if (sameValue(config.upstreams, controller.config.upstreams)) return;
+    const change = this.#alone(() => this.#readdress(config));
+    this.#following = change;
+    try {
+      const outcome = await change;
+      const why = outcome.ok ? "" : (outcome.problems ?? [outcome.message]).join("; ");
+      // It is tried again each time, and told of once.
+      if (why !== "" && why !== this.#unreadable) {
+        this.#parts.events.note({ event: "reload_failed", problems: [`new addresses of names: ${why}`] });
+      }
+      this.#unreadable = why;
+    } finally {
+      this.#following = null;
+    }
+  }
+
+  async #readdress(config: Config): Promise<Outcome> {
+    const { controller, events } = this.#parts;
+    const before = controller.config;
+    const done = await this.#apply(config, config.server.drainTimeoutMs);
+    if (!done.ok) return done;
+    for (const { name, endpoints } of config.upstreams) {
+      const from = ofName(before, name)?.endpoints.map((each) => each.name) ?? [];
+      const to = endpoints.map((each) => each.name);
+      if (!sameValue(from, to)) events.note({ event: "readdressed", upstream: name, from, to });
+    }
+    return { ok: true };
   }
 
   /** @returns what is not ready when time is up, a line each */

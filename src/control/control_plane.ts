@@ -4,12 +4,14 @@ import type { Carried } from "./carried.ts";
 import type { Clock } from "../../runtime/contract.ts";
 import type { Config } from "../config/config.ts";
 import type { Loaded } from "../config/load.ts";
+import { Alarm } from "../time/alarm.ts";
 import { buildStatus } from "./build_status.ts";
 import { type ChangeParts, Changes, type Probe } from "./changes.ts";
 import { quietOf, until, within } from "./conditions.ts";
 import type { Controller } from "./controller.ts";
 import { Drains } from "./drains.ts";
 import type { ControlEvent } from "./event.ts";
+import type { EachAddress } from "./each_address.ts";
 import type { EventHub } from "./event_hub.ts";
 import { refuse, upstreamNamed, upstreamsNamed } from "./names.ts";
 import type { PauseOwner } from "./pause_owner.ts";
@@ -27,6 +29,8 @@ import type { ChildStatus, Status } from "./status.ts";
 
 /** How long a status waits for workers that do not answer; then it has what they told last. */
 const STATUS_PATIENCE_MS = 2000;
+/** How often the names are looked at whose addresses are endpoints; the resolver keeps what it knows. */
+const FOLLOW_MS = 1000;
 /** For one dial that asks whether an endpoint can be reached. */
 const PROBE_TIMEOUT_MS = 2000;
 
@@ -49,6 +53,7 @@ export interface PlaneParts {
   readonly residentBytes: () => number;
   readonly source: ChangeParts["source"];
   readonly probe: Probe;
+  readonly addresses: EachAddress;
   /** The configuration is another one now. */
   readonly changed?: (config: Config) => void | Promise<void>;
   /** Begins to end. Not to be done before the call has returned. */
@@ -64,6 +69,7 @@ export class SluicePlane implements ControlPlane {
   readonly #startedAt: number;
   readonly #began: number;
   #reopened = 0;
+  readonly #follow: Alarm;
   readonly extensions: Extensions = {
     restart: () => notPossible("No upstream has a command to restart."),
     upgrade: () => notPossible("This Sluice cannot replace itself."),
@@ -74,6 +80,9 @@ export class SluicePlane implements ControlPlane {
   constructor(parts: PlaneParts) {
     this.#parts = parts;
     const { clock, controller, events } = parts;
+    this.#follow = new Alarm(clock, FOLLOW_MS, () => {
+      void this.#changes.followNames().then(() => this.followNames());
+    });
     this.#startedAt = clock.wall();
     this.#began = clock.now();
     this.pauses = new Pauses(clock, controller, events);
@@ -86,7 +95,11 @@ export class SluicePlane implements ControlPlane {
       drains: this.#drains,
       source: parts.source,
       probe: parts.probe,
-      changed: (config) => parts.changed?.(config),
+      addresses: parts.addresses,
+      changed: (config) => {
+        this.followNames();
+        return parts.changed?.(config);
+      },
     });
     events.onWatched = (watched) => void controller.order({ order: "watch", watched }, { watched });
   }
@@ -241,6 +254,13 @@ export class SluicePlane implements ControlPlane {
 
   reload(): Promise<Outcome<ReloadDone>> {
     return this.#changes.reload();
+  }
+
+  /** From now on, as long as it serves, endpoints follow the addresses of their names where that is wished for. */
+  followNames(): void {
+    const { controller } = this.#parts;
+    const wished = controller.config.upstreams.some(({ eachAddress }) => eachAddress);
+    if (wished && controller.phase === "serving") this.#follow.set();
   }
 
   /** What serves now was made of this; null when it was not read from anywhere. */

@@ -33,7 +33,8 @@ export type ControlEvent =
   } & OfUpstream
   | { readonly event: "draining" | "drained" | "undrained" } & OfEndpoint
   | {
-    readonly event: "swapped";
+    /** `readdressed`: names have other addresses now (`each_address`). */
+    readonly event: "swapped" | "readdressed";
     readonly from: readonly string[];
     readonly to: readonly string[];
   } & OfUpstream
@@ -76,6 +77,7 @@ export const EVENT_NAMES: readonly EventName[] = [
   "drained",
   "undrained",
   "swapped",
+  "readdressed",
   "reloaded",
   "reload_failed",
   "upgrading",

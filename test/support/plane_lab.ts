@@ -33,14 +33,17 @@ export class PlaneBackend {
   /** Answers instead of the usual one. */
   script: ((peer: Peer, head: string) => void) | null = null;
 
-  constructor(lab: PlaneLab, port: number) {
+  readonly host: string;
+
+  constructor(lab: PlaneLab, port: number, host = "127.0.0.1") {
     this.#lab = lab;
     this.port = port;
+    this.host = host;
   }
 
   async up(): Promise<this> {
     this.#listener = await this.#lab.runtime.listen({
-      address: { kind: "tcp", host: "127.0.0.1", port: this.port },
+      address: { kind: "tcp", host: this.host, port: this.port },
       backlog: 511,
       reusePort: false,
       tls: null,
@@ -99,6 +102,7 @@ export class PlaneLab {
   readonly runtime: MemoryRuntime = createMemoryRuntime({ clock: this.clock });
   readonly system: MemorySystem;
   readonly events: ControlEvent[] = [];
+  readonly #backends: PlaneBackend[] = [];
   plane!: SluicePlane; // set by `start`
   ports: readonly number[] = [];
   ended: Promise<number> = Promise.resolve(0);
@@ -107,9 +111,16 @@ export class PlaneLab {
     this.system = new MemorySystem({ files: { [FILE]: yaml } });
   }
 
-  /** @param yaml configuration; listens on port 0 unless it says otherwise */
-  static async start(yaml: string): Promise<PlaneLab> {
+  /**
+   * @param yaml configuration; listens on port 0 unless it says otherwise
+   * @param names with their addresses
+   */
+  static async start(
+    yaml: string,
+    names: Readonly<Record<string, readonly string[]>> = {},
+  ): Promise<PlaneLab> {
     const lab = new PlaneLab(yaml.includes("listen:") ? yaml : `listen: "127.0.0.1:0"\n${yaml}`);
+    for (const [name, addresses] of Object.entries(names)) lab.runtime.network.setName(name, addresses);
     const loaded = await readConfig(lab.system, FLAGS);
     assert.ok(loaded.ok, loaded.ok ? "" : loaded.problems.map(formatProblem).join("\n"));
     lab.ended = serve(lab.runtime, lab.system, loaded.config, {
@@ -140,8 +151,15 @@ export class PlaneLab {
     return this.events.map(({ event }) => event);
   }
 
-  backend(port: number): Promise<PlaneBackend> {
-    return new PlaneBackend(this, port).up();
+  backend(port: number, host?: string): Promise<PlaneBackend> {
+    const backend = new PlaneBackend(this, port, host);
+    this.#backends.push(backend);
+    return backend.up();
+  }
+
+  /** Hosts of the backends that have had requests. */
+  reached(): string[] {
+    return this.#backends.filter(({ asked }) => asked.length > 0).map(({ host }) => host);
   }
 
   /** A client that is connected. */
