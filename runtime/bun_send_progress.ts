@@ -14,10 +14,13 @@ const TCP_INFO = 11;
 /** In `struct tcp_info` of Linux: how often the oldest byte was sent again (u8), and milliseconds since bytes were sent (u32). */
 const RETRANSMITS_AT = 2;
 const LAST_DATA_SENT_AT = 44;
-const INFO_BYTES = 104;
+/** And bytes that the peer has acknowledged (u64, since Linux 4.1). */
+const BYTES_ACKED_AT = 120;
+const INFO_BYTES = 128;
 
 let loaded: Asking | null | undefined;
 const info = new Uint8Array(new ArrayBuffer(INFO_BYTES));
+const view = new DataView(info.buffer);
 const infoLength = new Uint32Array(new ArrayBuffer(4));
 
 /**
@@ -26,12 +29,25 @@ const infoLength = new Uint32Array(new ArrayBuffer(4));
  *   peer does not even acknowledge
  */
 export function sentAgoMs(fd: number): number {
+  if (ask(fd) < LAST_DATA_SENT_AT + 4 || info[RETRANSMITS_AT] !== 0) return Infinity;
+  return view.getUint32(LAST_DATA_SENT_AT, true);
+}
+
+/**
+ * @param fd of an open socket, negative when it is not open any more
+ * @returns bytes that the peer has acknowledged; -1 where that is not known
+ */
+export function ackedBytes(fd: number): number {
+  return ask(fd) < BYTES_ACKED_AT + 8 ? -1 : Number(view.getBigUint64(BYTES_ACKED_AT, true));
+}
+
+/** Asks for `info`. @returns how many bytes of it are known */
+function ask(fd: number): number {
   if (loaded === undefined) loaded = load();
-  if (loaded === null || fd < 0) return Infinity;
+  if (loaded === null || fd < 0) return 0;
   infoLength[0] = INFO_BYTES;
-  if (loaded.getsockopt(fd, IPPROTO_TCP, TCP_INFO, info, infoLength) < 0) return Infinity;
-  if ((infoLength[0] ?? 0) < LAST_DATA_SENT_AT + 4 || info[RETRANSMITS_AT] !== 0) return Infinity;
-  return new DataView(info.buffer).getUint32(LAST_DATA_SENT_AT, true);
+  if (loaded.getsockopt(fd, IPPROTO_TCP, TCP_INFO, info, infoLength) < 0) return 0;
+  return infoLength[0] ?? 0;
 }
 
 function load(): Asking | null {

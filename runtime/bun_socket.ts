@@ -2,7 +2,7 @@
 import type { Clock, CloseReason, Socket, SocketEvents, TlsSession } from "./contract.ts";
 import type { NativeOwner, NativeSocket } from "./bun_native.ts";
 import { sendHeld } from "./bun_send_held.ts";
-import { sentAgoMs } from "./bun_send_progress.ts";
+import { ackedBytes, sentAgoMs } from "./bun_send_progress.ts";
 import { plainAddress } from "./plain_address.ts";
 import { ABORTED, closeReasonOf, FINISHED, platformCode } from "./socket_error.ts";
 
@@ -112,6 +112,10 @@ export class BunSocket implements Socket, NativeOwner {
 
   sentAgoMs(): number {
     return this.#gone() ? Infinity : sentAgoMs(this.#native.fd);
+  }
+
+  ackedBytes(): number {
+    return this.#gone() ? -1 : ackedBytes(this.#native.fd);
   }
 
   pause(): void {

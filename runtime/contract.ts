@@ -147,6 +147,12 @@ export interface Socket {
   sentAgoMs?(): number;
 
   /**
+   * Bytes of ours that the peer has acknowledged so far, those of TLS included; -1 when that is not known. Missing where
+   * the platform cannot tell.
+   */
+  ackedBytes?(): number;
+
+  /**
    * No `data` and no `ended` until `resume`. Takes effect at once, also inside `data`. Idempotent.
    * While paused a reset may be reported by `closed`; a FIN is noticed only after `resume`.
    */

@@ -1,5 +1,5 @@
 /** An open TCP socket in the epoll loop. What `write` takes the kernel has: nothing is queued here. */
-import { sentAgoMs } from "./bun_send_progress.ts";
+import { ackedBytes, sentAgoMs } from "./bun_send_progress.ts";
 import type { CloseReason, Socket, SocketEvents } from "./contract.ts";
 import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, ERRNO, errnoError, type Peer } from "./epoll_calls.ts";
 import { type EpollLoop, MAX_CHUNK_BYTES, type Pollable } from "./epoll_loop.ts";
@@ -101,6 +101,10 @@ export class EpollSocket implements Socket, Pollable {
 
   sentAgoMs(): number {
     return this.#gone() ? Infinity : sentAgoMs(this.fd);
+  }
+
+  ackedBytes(): number {
+    return this.#gone() ? -1 : ackedBytes(this.fd);
   }
 
   pause(): void {

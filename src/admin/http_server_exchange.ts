@@ -107,6 +107,10 @@ export class HttpServerExchange implements ClientStreamEvents {
     this.#left.abort();
   }
 
+  get leastRate(): number {
+    return 0;
+  }
+
   clientTimedOut(what: "read" | "write"): void {
     if (what === "write" || this.#state !== "body") this.#client.abort();
     else this.reply(errorReply(408, "bad_request", "The request did not arrive in time."));

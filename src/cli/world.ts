@@ -235,6 +235,7 @@ function exchangeSettings(upstream: Upstream, config: UpstreamConfig): ExchangeS
     firstByteTimeoutMs: config.firstByteTimeoutMs,
     bodyIdleTimeoutMs: config.bodyIdleTimeoutMs,
     tunnelIdleTimeoutMs: config.tunnelIdleTimeoutMs,
+    bodyRate: config.bodyRate,
     hostHeader: config.hostHeader,
   };
 }

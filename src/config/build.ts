@@ -13,6 +13,9 @@ import type {
 } from "./config.ts";
 import type { OptionValues, UpstreamOptionValues } from "./options.ts";
 
+/** `body_rate: auto` where slots are limited: as in Kestrel (240 B/s); no usable link is slower. Bytes a second. */
+const SLOT_BODY_RATE = 240;
+
 /** The `retry.*` options as one value. `off` is one attempt after no failure at all. */
 export function buildRetry(values: UpstreamOptionValues): RetryConfig {
   const off = values["retry.mode"] === "off";
@@ -47,6 +50,7 @@ export function buildUpstream(
     connectTimeoutMs: values.connect_timeout,
     firstByteTimeoutMs: values.first_byte_timeout,
     bodyIdleTimeoutMs: values.body_idle_timeout,
+    bodyRate: values.body_rate ?? (values.max_in_flight > 0 ? SLOT_BODY_RATE : 0),
     tunnelIdleTimeoutMs: values.tunnel_idle_timeout,
     pool: {
       size: values["pool.size"],

@@ -104,6 +104,8 @@ export interface UpstreamConfig {
   readonly firstByteTimeoutMs: number;
   /** Longest pause within a body, either direction. */
   readonly bodyIdleTimeoutMs: number;
+  /** Bytes a second that a client must send of its request body, or take of the response; 0 = any. */
+  readonly bodyRate: number;
   /** Longest silence of an upgraded connection. */
   readonly tunnelIdleTimeoutMs: number;
   readonly pool: {

@@ -1,7 +1,7 @@
 /** Options about endpoints: how requests are held, chosen for, retried and sent. */
 
 import type { OptionTable } from "./option.ts";
-import { duration, durationOrAuto, size } from "./quantity.ts";
+import { duration, durationOrAuto, size, sizeOrAuto } from "./quantity.ts";
 import { hostHeader, methods, retryConditions, serverName } from "./special_types.ts";
 import { boolean, count, oneOf, path } from "./value_type.ts";
 
@@ -52,7 +52,10 @@ export const UPSTREAM_OPTIONS = {
     type: size("0", "64GiB"),
     default: "64MiB",
     help: "most bytes of bodies of waiting requests",
-    doc: "Bodies are read ahead up to `request_buffer` each; this bounds all of them together.",
+    doc:
+      "Bodies are read ahead up to `request_buffer` each; this bounds all of them together. Those that are still being read may " +
+      "fill half of it; beyond that, bodies are streamed as larger ones are. What it leaves holds copies of bodies that were sent, for " +
+      "sending them again.",
     example: "256MiB",
   },
   "queue.timeout": {
@@ -174,6 +177,19 @@ export const UPSTREAM_OPTIONS = {
       "An idle timer: a body may take as long as it likes while bytes arrive. The value at the top level also " +
       "holds on the client's side.",
     example: "10s",
+  },
+  "body_rate": {
+    group: "Holding and queueing",
+    scope: "upstream",
+    type: sizeOrAuto("0", "1GiB"),
+    default: "auto",
+    help: "least bytes a second from and to a client; 0 = any",
+    doc:
+      "A client that sends a request body, or takes a response, more slowly than that holds up others where slots are few. " +
+      "It is measured over spans of the top level's `body_idle_timeout`: with 240 B and 60 s, 14,400 bytes must move in every 60 s in which " +
+      "Sluice waits for the client. A request that is too slow gets 408 `client_timeout`, a response ends with " +
+      "`client_write_timeout`. `auto` is 240 B with `max_in_flight`, else 0.",
+    example: "1KiB",
   },
   "tunnel_idle_timeout": {
     group: "Connections to endpoints",

@@ -123,9 +123,17 @@ export function size(min: string, max: string): ValueType<number> {
 
 /** A duration, or `auto`, which is null. */
 export function durationOrAuto(min: string, max: string): ValueType<number | null> {
-  const inner = duration(min, max);
+  return orAuto("duration", duration(min, max));
+}
+
+/** A size, or `auto`, which is null. */
+export function sizeOrAuto(min: string, max: string): ValueType<number | null> {
+  return orAuto("size", size(min, max));
+}
+
+function orAuto(name: string, inner: ValueType<number>): ValueType<number | null> {
   return {
-    name: "duration | auto",
+    name: `${name} | auto`,
     accepts: `${inner.accepts}, or auto`,
     many: false,
     parse: (raw) => raw === "auto" ? success(null) : inner.parse(raw),

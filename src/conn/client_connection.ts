@@ -19,6 +19,7 @@ import { requestPersists } from "../http1/persistence.ts";
 import { checkRequest } from "../http1/request_rules.ts";
 import type { WrittenHead } from "../http1/written_head.ts";
 import { Connection, HIGH_WATER_BYTES, LOW_WATER_BYTES } from "./connection.ts";
+import { Pace, type Way } from "./pace.ts";
 import type { Turn } from "./turn.ts";
 import type { ClientStream, ClientStreamEvents, RawEvents, ResponseBody } from "./stream.ts";
 
@@ -97,6 +98,8 @@ export class ClientConnection extends Connection implements ClientStream {
   #bodyPaused = false;
   /** The client has been asked for the request body, or has begun to send it. */
   #bodyExpected = false;
+  /** Of the current exchange; null while it need not be watched. */
+  #pace: Pace | null = null;
   /** No further request is wanted on this connection. */
   #draining = false;
   /** The next answer does not end the connection although no further request is wanted: see `keepForHandshake`. */
@@ -312,7 +315,7 @@ export class ClientConnection extends Connection implements ClientStream {
 
   #requestEnded(): void {
     this.requestDone = true;
-    if (this.backlogBytes === 0) this.setDeadline(Infinity);
+    if (this.backlogBytes === 0) this.#expectNothing();
     this.events?.clientEnd(this.#parser?.trailers ?? null);
   }
 
@@ -341,7 +344,31 @@ export class ClientConnection extends Connection implements ClientStream {
   /** The body's idle deadline rests while we are the ones who do not read, or the client waits for a 100. */
   #restartBodyDeadline(): void {
     if (this.#bodyPaused || !this.#bodyExpected || this.backlogBytes > 0) return;
-    this.setDeadline(this.turn.now + this.#settings.bodyIdleTimeoutMs);
+    this.setDeadline(this.#deadlineOf("read"));
+  }
+
+  /** When the next bytes have to have moved at the latest. */
+  #deadlineOf(way: Way): number {
+    const { now } = this.turn;
+    const { bodyIdleTimeoutMs } = this.#settings;
+    const rate = this.events === null ? 0 : this.events.leastRate;
+    if (rate === 0) return now + bodyIdleTimeoutMs;
+    const least = Math.ceil(rate * bodyIdleTimeoutMs / 1000);
+    this.#pace ??= new Pace();
+    return this.#pace.endOfSpan(way, now, this.#moved(way), least, bodyIdleTimeoutMs);
+  }
+
+  #moved(way: Way): number {
+    if (way === "read") return this.receivedBytes;
+    // What the kernel has taken says little: it may hold megabytes.
+    const acked = this.socket.ackedBytes?.() ?? -1;
+    return acked < 0 ? this.acceptedBytes : acked;
+  }
+
+  /** Nothing is expected of the client. */
+  #expectNothing(): void {
+    this.#pace?.stop();
+    this.setDeadline(Infinity);
   }
 
   /**
@@ -356,7 +383,7 @@ export class ClientConnection extends Connection implements ClientStream {
   pauseBody(): void {
     if (this.#bodyPaused || this.requestDone || this.#state !== "exchange") return;
     this.#bodyPaused = true;
-    if (this.backlogBytes === 0) this.setDeadline(Infinity);
+    if (this.backlogBytes === 0) this.#expectNothing();
     this.#pauseReading();
   }
 
@@ -421,8 +448,8 @@ export class ClientConnection extends Connection implements ClientStream {
 
   protected override timedOut(): void {
     // A tunnel has deadlines of its own, and that of a head is the client's to keep.
-    const sending = this.#state !== "raw" && this.#state !== "head";
-    if (sending && this.takesSlowly(this.#settings.bodyIdleTimeoutMs)) return;
+    const sending = this.#state !== "raw" && this.#state !== "head" && this.backlogBytes > 0;
+    if (sending && this.#takesEnough()) return;
     if (this.#state === "waiting") {
       // Not a byte of a request: end in order, without an answer.
       if (this.backlogBytes > 0) this.abort();
@@ -431,7 +458,7 @@ export class ClientConnection extends Connection implements ClientStream {
       this.#faulted(FAULTS.requestTimeout);
     } else if (this.#state === "exchange") {
       if (this.events === null) this.abort();
-      else this.events.clientTimedOut(this.backlogBytes > 0 ? "write" : "read");
+      else this.events.clientTimedOut(sending ? "write" : "read", this.#movedTooLittle(sending));
     } else if (this.#state === "raw") {
       this.#raw?.rawTimedOut();
     } else if (this.#state === "lingering" && this.backlogBytes === 0) {
@@ -440,6 +467,19 @@ export class ClientConnection extends Connection implements ClientStream {
     } else {
       this.abort();
     }
+  }
+
+  /** Of a deadline that has passed: the client takes our bytes all the same, and the deadline is another now. */
+  #takesEnough(): boolean {
+    if (this.#pace === null) return this.takesSlowly(this.#settings.bodyIdleTimeoutMs);
+    const at = this.#deadlineOf("write");
+    if (at <= this.turn.now) return false;
+    this.setDeadline(at);
+    return true;
+  }
+
+  #movedTooLittle(sending: boolean): boolean {
+    return this.#pace !== null && this.#pace.movedBefore(this.#moved(sending ? "write" : "read"));
   }
 
   // Sending
@@ -504,6 +544,7 @@ export class ClientConnection extends Connection implements ClientStream {
       else this.sendText("0\r\n" + trailers + "\r\n");
     }
     this.events = null;
+    this.#pace = null;
     if (!this.#persist) {
       this.#lastAnswerSent();
       return;
@@ -573,6 +614,7 @@ export class ClientConnection extends Connection implements ClientStream {
     this.#state = "lingering";
     this.events = null;
     this.#companionDone();
+    this.#pace = null;
     this.#parser?.takeUnread();
     this.#resumeReading();
     this.finish();
@@ -604,7 +646,7 @@ export class ClientConnection extends Connection implements ClientStream {
     else if (this.#state === "lingering") this.#awaitSilence();
     else if (this.#state === "waiting") this.#rest();
     else if (this.#state !== "exchange") return;
-    else if (this.requestDone || this.#bodyPaused) this.setDeadline(Infinity);
+    else if (this.requestDone || this.#bodyPaused) this.#expectNothing();
     else this.#restartBodyDeadline();
     if (backlogBytes > LOW_WATER_BYTES) return;
     if (this.#state === "waiting") {
@@ -617,7 +659,7 @@ export class ClientConnection extends Connection implements ClientStream {
 
   /** The client does not read: it has the idle time to take the next bytes. */
   #watchSending(): void {
-    this.setDeadline(this.turn.now + this.#settings.bodyIdleTimeoutMs);
+    this.setDeadline(this.#deadlineOf("write"));
   }
 
   /** Nothing is expected of the client, but to take what it has not taken of an earlier answer. */

@@ -64,6 +64,8 @@ export interface ClientStream {
 
 /** What a client does during an exchange. */
 export interface ClientStreamEvents {
+  /** Bytes a second that the client must send of the body, or take of the response; 0 = any. */
+  readonly leastRate: number;
   clientBody(bytes: Uint8Array, from: number, to: number, room: number): void;
   clientEnd(trailers: Head | null): void;
   /** The rest of the request cannot be understood, or ended early. */
@@ -74,8 +76,12 @@ export interface ClientStreamEvents {
   clientEnded(): void;
   /** The connection is gone. Last event. */
   clientGone(reason: CloseReason): void;
-  /** The client paused for too long while sending ("read") or while reading ("write"). */
-  clientTimedOut(what: "read" | "write"): void;
+  /**
+   * The client paused for too long while sending ("read") or while reading ("write").
+   *
+   * @param slow it did not pause, but was slower than `leastRate`
+   */
+  clientTimedOut(what: "read" | "write", slow: boolean): void;
 }
 
 /** What an endpoint does during an exchange. */

@@ -241,13 +241,14 @@ export class UpstreamConnection extends Connection {
     this.#advancing = true;
     const parser = this.#neededParser();
     while (this.#state === "busy") {
-      if (this.responseDone || this.#readPaused) {
+      if (this.responseDone) {
         parser.suspend();
         break;
       }
+      // Also while paused: what has been received takes memory here or there, and the end of the response may be in it.
       const event = parser.next();
       if (event === "more") {
-        if (this.#responseHead) this.setDeadline(this.turn.now + this.#bodyIdleMs);
+        if (this.#responseHead && !this.#readPaused) this.setDeadline(this.turn.now + this.#bodyIdleMs);
         break;
       }
       if (event === "head") this.#headArrived(parser.head as Head);
@@ -304,6 +305,8 @@ export class UpstreamConnection extends Connection {
     if (!this.#responseHead) return; // an interim response
     this.responseDone = true;
     this.setDeadline(Infinity);
+    // Its end has come all the same, and whoever uses the connection next has to hear of more.
+    if (this.#readPaused) this.#resumeReading();
     // Bytes after the end are seen by whoever asks `hasExtraBytes` in the event.
     this.events?.upstreamEnd(this.#parser?.trailers ?? null);
   }
@@ -324,12 +327,14 @@ export class UpstreamConnection extends Connection {
 
   resumeBody(): void {
     if (!this.#readPaused) return;
-    this.#readPaused = false;
     if (this.#state !== "busy") return;
-    this.socket.resume();
+    this.#resumeReading();
     this.setDeadline(this.turn.now + (this.#responseHead ? this.#bodyIdleMs : this.#firstByteMs));
-    // Also without unread bytes: the end of the body may be all that is left to tell.
-    this.#advance();
+  }
+
+  #resumeReading(): void {
+    this.#readPaused = false;
+    this.socket.resume();
   }
 
   protected override peerEnded(): void {
@@ -446,10 +451,7 @@ export class UpstreamConnection extends Connection {
     this.events = null;
     this.setDeadline(Infinity);
     const early = this.#parser?.takeUnread() ?? null;
-    if (this.#readPaused) {
-      this.#readPaused = false;
-      this.socket.resume();
-    }
+    if (this.#readPaused) this.#resumeReading();
     return early;
   }
 }

@@ -32,6 +32,7 @@ import {
   requestLine,
 } from "./forward_request.ts";
 import { ExchangeAccount } from "./exchange_account.ts";
+import { goneBecause } from "./client_end.ts";
 import type { ExchangeContext, ExchangeSettings } from "./exchange_settings.ts";
 import { because, closeWords, faultReason, responseReason, waitReason, waitWords } from "./failure_reason.ts";
 import { interimFields, responseFields, switchFields } from "./forward_response.ts";
@@ -52,8 +53,6 @@ const STORED_REPLY_BYTES = 64 * 1024;
 /** Pause before a request that an endpoint failed while it served others is sent again, doubled each time. */
 const RETRY_PAUSE_MS = 25;
 const SESSION_OVER = "the connection that the client was authenticated on has ended";
-/** Names the option, for those whose clients only look as if they had left. */
-const HALF_CLOSED = "it closed its sending side (client_half_close: abort)";
 
 export class Exchange extends ExchangeAccount
   implements ClientStreamEvents, UpstreamStreamEvents, Waiter, PinUser {
@@ -115,6 +114,10 @@ export class Exchange extends ExchangeAccount
   /** Waiter: it has had a connection before. */
   get admitted(): boolean {
     return this.attempts > 0;
+  }
+
+  get leastRate(): number {
+    return this.settings.bodyRate;
   }
 
   /** Begins. May end inside the call. */
@@ -199,7 +202,6 @@ export class Exchange extends ExchangeAccount
     const { settings, client } = this;
     const upload = this.upload;
     this.#waitOver();
-    upload?.uncount(settings.upstream);
     const endpoint = connection.owner as Endpoint;
     this.#connection = connection;
     this.endpoint = endpoint;
@@ -223,15 +225,17 @@ export class Exchange extends ExchangeAccount
     );
     if (upload === null) return;
     const { kept } = upload;
+    const waitsFor100 = expectsContinue(this.head) && kept.length === 0;
     if (kept.length > 0) connection.sendBody(kept.bytes, 0, kept.length);
+    if (!client.requestDone) kept.sent();
+    upload.countSent(settings.upstream);
     if (client.requestDone) {
       connection.sendEnd(upload.trailers);
       return;
     }
-    kept.sent();
     client.resumeBody();
     if (!expectsContinue(this.head)) client.expectBody();
-    else if (kept.length === 0) connection.expectContinue();
+    else if (waitsFor100) connection.expectContinue();
   }
 
   #fieldsFor(endpoint: Endpoint): RequestFields {
@@ -262,14 +266,21 @@ export class Exchange extends ExchangeAccount
       if (this.phase === "done") return;
       upload.kept.append(bytes, from, to);
       if (this.phase === "waiting") this.#countKept(upload);
-      // It is not a small one.
-      else if (upload.kept.full && this.#kind === "chunked") this.#readSoFar(upload);
+      else if (upload.receivedBytes !== this.head.bodyBytes && this.#readEnough(upload)) {
+        this.#readSoFar(upload);
+      }
       if (this.#phaseIs("waiting") && upload.kept.full) this.client.pauseBody();
       return;
     }
     upload.kept.retain(bytes, from, to);
+    upload.countSent(this.settings.upstream);
     connection.sendBody(bytes, from, to, room);
     if (connection.backlogBytes > HIGH_WATER_BYTES) this.client.pauseBody();
+  }
+
+  /** There is no room to read more of the body ahead, or it is not a small one. */
+  #readEnough(upload: Upload): boolean {
+    return !upload.countRead(this.settings.upstream) || (upload.kept.full && this.#kind === "chunked");
   }
 
   clientEnd(trailers: Head | null): void {
@@ -306,25 +317,11 @@ export class Exchange extends ExchangeAccount
   }
 
   clientEnded(): void {
-    if (!this.#endMeansGone()) return;
+    const why = goneBecause(this.client, this.phase === "waiting" && this.settings.upstream.pressed);
+    if (why === null) return;
     this.client.events = null;
     this.client.abort();
-    this.#gone(
-      "client_gone",
-      this.client.hasLeft ? HALF_CLOSED : "it closed its sending side while it waited",
-    );
-  }
-
-  /**
-   * Whether a client that has closed its sending side is taken for gone. TCP cannot tell it from one that still reads, and a
-   * slot, or a place in the waiting room, is not kept for a reader that may be gone.
-   */
-  #endMeansGone(): boolean {
-    const { client } = this;
-    // Held or queued.
-    if (this.phase === "waiting" && this.settings.upstream.pressed) return true;
-    // A response of known length comes to an end by itself: to a client that is gone, by the reset that answers our bytes.
-    return client.hasLeft && !client.responseSized;
+    this.#gone("client_gone", why);
   }
 
   clientGone(reason: CloseReason): void {
@@ -338,16 +335,15 @@ export class Exchange extends ExchangeAccount
     this.#done(code, detail);
   }
 
-  clientTimedOut(what: "read" | "write"): void {
+  clientTimedOut(what: "read" | "write", slow: boolean): void {
+    const detail = slow ? "slower than body_rate" : "";
     if (what === "write") {
       this.client.events = null;
       this.client.abort();
-      this.#done("client_write_timeout", "");
+      this.#done("client_write_timeout", detail);
       return;
     }
-    this.#letGo(false);
-    if (this.client.responseBegun) this.#cut("client_timeout", "");
-    else this.#fail("client_timeout", "");
+    this.#fail("client_timeout", detail);
   }
 
   // The endpoint's side
@@ -403,7 +399,7 @@ export class Exchange extends ExchangeAccount
     this.phase = "relaying";
     this.status = head.status;
     // It is not sent again, and the answer may last for hours.
-    this.upload?.kept.forget();
+    this.upload?.forget(this.settings.upstream);
     const trailers = kind === "chunked" && this.client.minor === 1 && acceptsTrailers(this.head);
     const date = head.has(Field.date) ? "" : this.context.date();
     let fields = responseFields(head, kind, date, trailers);
@@ -506,7 +502,7 @@ export class Exchange extends ExchangeAccount
     this.status = 101;
     this.phase = "tunnel";
     this.pin?.forget(connection);
-    this.upload?.kept.forget();
+    this.upload?.forget(this.settings.upstream);
     const { client, context } = this;
     client.events = null;
     client.sendSwitch(head.reason, switchFields(head));

@@ -15,6 +15,8 @@ export interface ExchangeSettings {
   readonly firstByteTimeoutMs: number;
   readonly bodyIdleTimeoutMs: number;
   readonly tunnelIdleTimeoutMs: number;
+  /** Bytes a second at least, from and to a client; 0 = any. */
+  readonly bodyRate: number;
   readonly hostHeader: HostHeader;
 }
 

@@ -28,8 +28,9 @@ export class Upload {
   trailers = "";
   /** Milliseconds it took, where all of it was read before the request went on. */
   readMs = 0;
-  /** Bytes that count against the upstream's memory now. */
+  /** Bytes that count against the upstream's memory now: as `buffered`, or as `copied`. */
   #counted = 0;
+  #copy = false;
 
   /**
    * @param limit bytes that are kept at most
@@ -40,19 +41,44 @@ export class Upload {
   }
 
   /**
-   * What is kept while the request waits counts against the upstream's memory.
+   * What is kept before the request has a connection counts against the upstream's memory.
    *
    * @returns whether there is room for it
    */
   count(upstream: Upstream): boolean {
+    if (this.#copy) this.uncount(upstream);
     upstream.bufferedBytes += this.kept.length - this.#counted;
     this.#counted = this.kept.length;
     return upstream.bufferedBytes <= upstream.settings.queueBytes;
   }
 
-  /** The request does not wait any more. */
+  /** The same, of a body that is being read ahead: half of the memory is for requests that wait. */
+  countRead(upstream: Upstream): boolean {
+    this.count(upstream);
+    return 2 * upstream.bufferedBytes <= upstream.settings.queueBytes;
+  }
+
+  /** What is kept has been sent. The copy stays, for sending it again, if there is room for it. */
+  countSent(upstream: Upstream): void {
+    if (!this.#copy) this.uncount(upstream);
+    this.#copy = true;
+    upstream.copiedBytes += this.kept.length - this.#counted;
+    this.#counted = this.kept.length;
+    if (this.#counted === 0) return;
+    if (upstream.bufferedBytes + upstream.copiedBytes > upstream.settings.queueBytes) this.forget(upstream);
+  }
+
+  /** It will not be sent again. */
+  forget(upstream: Upstream): void {
+    this.kept.forget();
+    this.uncount(upstream);
+  }
+
+  /** Nothing is kept any more that counts. */
   uncount(upstream: Upstream): void {
-    upstream.bufferedBytes -= this.#counted;
+    if (this.#copy) upstream.copiedBytes -= this.#counted;
+    else upstream.bufferedBytes -= this.#counted;
     this.#counted = 0;
+    this.#copy = false;
   }
 }

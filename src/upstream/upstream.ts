@@ -67,8 +67,10 @@ export class Upstream extends Timed implements Tallied {
   #busy = 0;
   #retrying = 0;
   readonly #hold = new HoldClock();
-  /** Bytes of request bodies that waiting requests hold. */
+  /** Bytes of request bodies kept by requests that wait, or will when they have been read. */
   bufferedBytes = 0;
+  /** Bytes of copies of request bodies that were sent. */
+  copiedBytes = 0;
   /** Belongs to whoever counts. */
   tally: Tally | null = null;
 

@@ -134,6 +134,28 @@ export const socketScenarios: readonly Scenario[] = [
     },
   },
   {
+    name: "ackedBytes, where there is one, counts what the peer has, not what the kernel holds for it",
+    async run(lab) {
+      const { client, server } = await lab.pair({}, {}, { server: (end) => end.pause() });
+      const { socket } = client;
+      if (socket.ackedBytes === undefined) return;
+      const before = socket.ackedBytes();
+      assert.ok(before >= 0, "known");
+      const pattern = expectPattern(server, 7);
+      await client.saturate(pattern);
+      const stalled = socket.ackedBytes() - before;
+      assert.ok(
+        stalled < client.sentBytes,
+        `${stalled} of ${client.sentBytes} with a peer that does not read`,
+      );
+      server.resume();
+      await server.whenReceived(client.sentBytes);
+      while (socket.ackedBytes() - before < client.sentBytes) await turns();
+      client.abort();
+      assert.equal(socket.ackedBytes(), -1);
+    },
+  },
+  {
     name: "drained may write at once, until all is sent",
     async run(lab) {
       const { client, server } = await lab.pair();

@@ -243,3 +243,26 @@ test("an early response may be followed by the rest of the body, which is then r
     await next.send(message(["GET /next HTTP/1.1", H]));
     assert.equal((await peer.readRequest()).target, "/next");
   }));
+
+test("queue.bytes bounds bodies that are read ahead as well; more of them are streamed", () =>
+  withLab("request_buffer: 64KiB\nqueue: {bytes: 256KiB}", async ({ origin, connect, proxy }) => {
+    origin.auto((request) => `${request.bodyBytes}`);
+    const head = message(["POST /up HTTP/1.1", H, "Content-Length: 65536"]);
+    const upstream = proxy.upstream();
+    const clients = await Promise.all(Array.from({ length: 20 }, () => connect()));
+    for (const [index, client] of clients.entries()) {
+      await client.send(head);
+      await client.send(patterned(65_000));
+      await proxy.until("it to be read, or streamed", () => {
+        const read = Math.min(2, index + 1);
+        return upstream.bufferedBytes === read * 65_000 && upstream.inFlight === index + 1 - read;
+      });
+      assert.ok(upstream.copiedBytes + upstream.bufferedBytes <= 256 * 1024);
+    }
+    for (const client of clients) {
+      await client.send(new Uint8Array(536));
+      assert.equal((await client.readResponse()).text, "65536");
+    }
+    assert.equal(upstream.bufferedBytes, 0);
+    assert.equal(upstream.copiedBytes, 0);
+  }));

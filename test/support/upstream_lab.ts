@@ -305,6 +305,7 @@ export class UpstreamLab implements UpstreamObserver {
     assert.equal(this.upstream.waiting, 0, "nobody waits");
     assert.equal(this.upstream.inFlight, 0, "nothing is in flight");
     assert.equal(this.upstream.bufferedBytes, 0, "nothing is buffered");
+    assert.equal(this.upstream.copiedBytes, 0, "no copy is kept");
     for (const endpoint of this.upstream.endpoints) {
       assert.equal(endpoint.busy, 0, `${endpoint.name} is not busy`);
       assert.equal(endpoint.dialing, 0, `${endpoint.name} is not being dialled`);

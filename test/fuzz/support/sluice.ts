@@ -111,7 +111,7 @@ export class FuzzedSluice implements WorldObserver, FrontObserver {
       }
     }
     if (busy !== upstream.inFlight) throw new Finding(`${upstream.inFlight} in flight, ${busy} on endpoints`);
-    if (upstream.waiting < 0 || upstream.bufferedBytes < 0) {
+    if (upstream.waiting < 0 || upstream.bufferedBytes < 0 || upstream.copiedBytes < 0) {
       throw new Finding(`${upstream.waiting} waiting, ${upstream.bufferedBytes} bytes buffered`);
     }
     for (const connection of this.#connections) {
@@ -132,6 +132,7 @@ export class FuzzedSluice implements WorldObserver, FrontObserver {
       inFlight: upstream.inFlight,
       waiting: upstream.waiting,
       bufferedBytes: upstream.bufferedBytes,
+      copiedBytes: upstream.copiedBytes,
       dialing: upstream.endpoints.reduce((sum, { dialing }) => sum + dialing, 0),
       idle: upstream.endpoints.reduce((sum, { idle }) => sum + idle.size, 0),
       deadlines: turn.deadlines.size,

@@ -55,7 +55,7 @@ function stalled(which: "client" | "endpoint") {
   const timedOut = (what: string): void => void told.push(what);
   socket.room = 10;
   if (which === "client") {
-    client.events = { clientTimedOut: timedOut } as unknown as ClientStreamEvents;
+    client.events = { leastRate: 0, clientTimedOut: timedOut } as unknown as ClientStreamEvents;
     client.sendHead(200, "OK", "", "length", BODY_BYTES, false);
     turn.end();
     client.sendBody(new Uint8Array(BODY_BYTES), 0, BODY_BYTES);
