@@ -34,7 +34,8 @@ export const SERVER_OPTIONS = {
     help: "endpoints that get all requests; repeatable",
     doc:
       "Short for an upstream named `default` with these endpoints, and a route that sends everything to it " +
-      "which no other route takes.",
+      "which no other route takes. Names are looked up as /etc/hosts, /etc/resolv.conf and /etc/nsswitch.conf say (macOS and " +
+      "Windows: by the system), and again when their time to live is over, after 30 s at the latest.",
     example: "3000",
   },
   "config": {

@@ -14,6 +14,7 @@ import { Resolver } from "./resolver.ts";
 export function namedRuntime(platform: Runtime, system: Pick<System, "readText" | "nameFiles">): Runtime {
   const parts = { runtime: platform, resolver: new Resolver(platform, system), memory: new AddressMemory() };
   const { resolver } = parts;
+  const isNamed = nameTest();
   return derivedRuntime(platform, {
     dial(options, events) {
       const { address } = options;
@@ -21,20 +22,41 @@ export function namedRuntime(platform: Runtime, system: Pick<System, "readText" 
       return new NameDial(parts, options, address.host, address.port, events);
     },
     resolve: (host) => resolver.resolve(host),
-    listen: async (options, events) =>
-      await platform.listen({ ...options, address: await bindable(resolver, options.address) }, events),
-    hold: async (options) =>
-      await platform.hold({ ...options, address: await bindable(resolver, options.address) }),
+    async listen(options, events) {
+      const { address } = options;
+      if (!isNamed(address)) return await platform.listen(options, events);
+      return await platform.listen({ ...options, address: await bindable(resolver, address) }, events);
+    },
+    async hold(options) {
+      const { address } = options;
+      if (!isNamed(address)) return await platform.hold(options);
+      return await platform.hold({ ...options, address: await bindable(resolver, address) });
+    },
   });
 }
 
-function isNamed(address: Address): address is Extract<Address, { readonly kind: "tcp" }> {
-  return address.kind === "tcp" && canonicalIp(address.host) === null && !address.host.includes("%");
+type TcpAddress = Extract<Address, { readonly kind: "tcp" }>;
+
+/** Hosts that are known to be literals or not: a dial is made for each connection, and the hosts are few. */
+const MOST_REMEMBERED = 1024;
+
+function nameTest(): (address: Address) => address is TcpAddress {
+  const known = new Map<string, boolean>();
+  return (address): address is TcpAddress => {
+    if (address.kind === "unix") return false;
+    const { host } = address;
+    let named = known.get(host);
+    if (named === undefined) {
+      named = canonicalIp(host) === null && !host.includes("%");
+      if (known.size >= MOST_REMEMBERED) known.clear();
+      known.set(host, named);
+    }
+    return named;
+  };
 }
 
 /** A socket is bound to one address: the first of IPv4 if there is one, as `:8080` is. */
-async function bindable(resolver: Resolver, address: Address): Promise<Address> {
-  if (!isNamed(address)) return address;
+async function bindable(resolver: Resolver, address: TcpAddress): Promise<Address> {
   const addresses = await resolver.resolve(address.host);
   const host = addresses.find((each) => !each.includes(":")) ?? addresses[0];
   if (host === undefined) throw new SocketFailure("dns_error", `${address.host} has no address`);

@@ -36,9 +36,10 @@ class Scene extends NameLab {
     this.platform.network.fail({ kind: "tcp", host, port: 80 }, "destination_ip_unroutable");
   }
 
-  dial(tls: ClientTls | null = null, host = "app.test") {
+  dial(tls: ClientTls | null = null, timeoutMs = TIMEOUT_MS) {
+    const host = "app.test";
     const outcome = { address: "", error: null as SocketError | null, at: -1, cancel: () => {} };
-    const dial = this.runtime.dial({ address: { kind: "tcp", host, port: 80 }, timeoutMs: TIMEOUT_MS, tls }, {
+    const dial = this.runtime.dial({ address: { kind: "tcp", host, port: 80 }, timeoutMs, tls }, {
       opened: (socket) => {
         outcome.address = socket.remoteAddress;
         outcome.at = this.now;
@@ -54,9 +55,9 @@ class Scene extends NameLab {
   }
 
   /** The outcome of a dial, and how long it took. */
-  async dialled(tls: ClientTls | null = null): Promise<string> {
+  async dialled(tls: ClientTls | null = null, timeoutMs = TIMEOUT_MS): Promise<string> {
     const began = this.now;
-    const outcome = this.dial(tls);
+    const outcome = this.dial(tls, timeoutMs);
     for (let i = 0; outcome.at < 0 && i < 1000; i++) {
       await this.settle();
       if (outcome.at < 0) this.platform.network.advance(10);
@@ -81,6 +82,14 @@ test("an address that does not answer: the next one after 250 ms, and it is reme
   assert.equal(await scene.dialled(), "10.0.0.2 after 0");
   await scene.advance(30_000);
   assert.equal(await scene.dialled(), "10.0.0.2 after 250", "after a while it may be well again");
+});
+
+test("little time: the addresses get their turn within it", async () => {
+  const scene = new Scene();
+  scene.script = addresses(["10.0.0.1", "10.0.0.2"]);
+  scene.silent("10.0.0.1");
+  await scene.up("10.0.0.2");
+  assert.equal(await scene.dialled(null, 90), "10.0.0.2 after 30");
 });
 
 test("an address that refuses, or has no route: the next one at once", async () => {
