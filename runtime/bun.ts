@@ -61,6 +61,7 @@ const CAPABILITIES = {
   processGroups: HAS_PROCESS_GROUPS,
   ipv6Only: true,
   reapsOrphans: canReapOrphans(),
+  tlsEnd: true,
   epoll: canEpoll(),
   maxChunkBytes: 512 * 1024,
 } as const;

@@ -1,6 +1,6 @@
 /** Dialling with Bun.connect: one deadline over connection and handshake, cancellation. */
 import { closeSync, openSync } from "node:fs";
-import type { Dial, DialEvents, DialOptions, SocketError, Timer, TlsSession } from "./contract.ts";
+import type { ClientTls, Dial, DialEvents, DialOptions, SocketError, Timer, TlsSession } from "./contract.ts";
 import {
   type BunGlobal,
   type NativeAddress,
@@ -10,6 +10,7 @@ import {
   OWNER_HANDLERS,
 } from "./bun_native.ts";
 import { BunSocket, type Host } from "./bun_socket.ts";
+import { BunTlsSocket, RawSide } from "./bun_tls_socket.ts";
 import { clientTls, handshakeFailure, session } from "./bun_tls.ts";
 import { errorDetail, platformCode, socketErrorOf } from "./socket_error.ts";
 import { isIpLiteral, NO_LITERAL } from "./lazy_module.ts";
@@ -31,6 +32,12 @@ const HANDLERS: NativeHandlers = {
   ...OWNER_HANDLERS,
   open: (native) => (native.data as BunDial).onOpen(native),
   connectError: (native, error) => (native.data as BunDial).onConnectError(error),
+};
+
+/** The same for what begins TLS on an open connection. */
+const TLS_HANDLERS: NativeHandlers = {
+  ...OWNER_HANDLERS,
+  open() {},
   handshake(native, success, error) {
     // A server that asks for renegotiation makes it fire again, on an open socket.
     if (native.data instanceof BunDial) native.data.onHandshake(native, success, error);
@@ -47,6 +54,8 @@ export class BunDial implements Dial, NativeOwner {
   #connecting = "";
   /** The TCP connection whose TLS handshake is going on. */
   #native: NativeSocket | null = null;
+  /** What watches the records below TLS. */
+  #raw: RawSide | null = null;
   /** Bun.connect is on the stack. */
   #inside = false;
 
@@ -75,18 +84,12 @@ export class BunDial implements Dial, NativeOwner {
       queueMicrotask(() => this.#fail({ code: "resource_exhausted", detail }));
       return;
     }
-    const { tls } = this.#options;
-    const base = { allowHalfOpen: true, data: this, socket: HANDLERS } as const;
     this.#connecting = name;
     this.#inside = true;
     try {
-      if (tls === null) Bun.connect({ ...address, ...base });
-      else {
-        const host = "hostname" in address ? address.hostname : "";
-        Bun.connect({ ...address, ...base, tls: clientTls(tls, host) });
-      }
+      Bun.connect({ ...address, allowHalfOpen: true, data: this, socket: HANDLERS });
     } catch (error) {
-      // A port or a certificate that Bun does not accept.
+      // A port that Bun does not accept.
       this.#connecting = "";
       queueMicrotask(() => this.#fail(socketErrorOf(error, "dial")));
     } finally {
@@ -112,11 +115,27 @@ export class BunDial implements Dial, NativeOwner {
       return;
     }
     this.#connecting = "";
-    if (this.#options.tls === null) this.#opened(native, null);
-    else {
-      this.#native = native;
-      this.#tell(() => this.#events?.connected?.());
+    const { tls } = this.#options;
+    if (tls === null) this.#opened(native, null);
+    else this.#secure(native, tls);
+  }
+
+  #secure(native: NativeSocket, tls: ClientTls): void {
+    const { address } = this.#options;
+    const options = clientTls(tls, address.kind === "tcp" ? address.host : "");
+    const raw = new RawSide();
+    try {
+      this.#raw = raw;
+      native.data = raw;
+      const [, secured] = native.upgradeTLS({ data: this, tls: options, socket: TLS_HANDLERS });
+      this.#native = secured;
+    } catch (error) {
+      // A certificate that Bun does not accept.
+      native.terminate();
+      this.#fail(socketErrorOf(error, "dial"));
+      return;
     }
+    this.#tell(() => this.#events?.connected?.());
   }
 
   onHandshake(native: NativeSocket, success: boolean, error: unknown): void {
@@ -149,7 +168,9 @@ export class BunDial implements Dial, NativeOwner {
 
   #opened(native: NativeSocket, tls: TlsSession | null): void {
     this.#native = null;
-    const socket = new BunSocket(native, this.#host, tls);
+    const socket = tls === null || this.#raw === null
+      ? new BunSocket(native, this.#host, tls)
+      : new BunTlsSocket(native, this.#host, tls, this.#raw.records);
     const events = this.#settle();
     if (events === null) return;
     try {

@@ -37,6 +37,15 @@ export interface NativeSocket {
   shutdown(): void;
   close(): void;
   terminate(): void;
+  /**
+   * Begins the handshake of a client on an open connection. Events of the answer's second socket are those of TLS; the
+   * handlers of the connection itself go on to get `data`, records as they came, each time before what is in them.
+   */
+  upgradeTLS(options: {
+    readonly data: NativeOwner;
+    readonly tls: NativeTls;
+    readonly socket: NativeHandlers;
+  }): readonly [raw: NativeSocket, secured: NativeSocket];
 }
 
 /** Hangs on `data` of a native socket and receives its events. */

@@ -11,6 +11,8 @@ export interface Capabilities {
   readonly abortSendsReset: boolean;
   /** `ServerTls.names` selects a certificate by SNI. */
   readonly serverNames: boolean;
+  /** `Socket.endedShort` is known for connections that we have dialled. */
+  readonly tlsEnd: boolean;
   /** `System.startWorker` works, and the kernel spreads connections over processes that share a port. */
   readonly workers: boolean;
   /** `System.spawn` works (Deno needs --allow-run). */

@@ -126,6 +126,11 @@ export interface Socket {
   readonly localPort: number;
   /** Null when the connection is not TLS. */
   readonly tls: TlsSession | null;
+  /**
+   * After `ended`: the connection below TLS has ended without close_notify, so bytes may be missing (RFC 8446 §6.1).
+   * Never true for plain connections, and missing where the platform cannot tell; see `capabilities.tlsEnd`.
+   */
+  readonly endedShort?: boolean;
 
   /**
    * Offers `bytes[from, to)`. The bytes are lent for the call: the adapter copies what its platform

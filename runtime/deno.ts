@@ -84,6 +84,7 @@ class DenoRuntime implements Runtime {
       reapsOrphans: canReapOrphans(),
       handover: false,
       ipv6Only: false,
+      tlsEnd: true,
       epoll: false,
       maxChunkBytes: LARGE_BYTES,
       ownChunks: false,

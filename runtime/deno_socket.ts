@@ -153,6 +153,10 @@ export class DenoSocket implements Socket {
     }
   }
 
+  get endedShort(): boolean {
+    return this.#conn.endedShort ?? false;
+  }
+
   /** Hands the socket over to the handler that `hand` answers, and begins to read. */
   open(hand: (socket: Socket) => SocketEvents): void {
     try {

@@ -20,6 +20,7 @@ import { type ClientTls, type ServerTls, SocketFailure, type TlsSession } from "
 import type { DenoConn, DenoNetAddr } from "./deno_types.ts";
 import { chooseByName, secureClient, sessionOf } from "./node_tls.ts";
 import { socketErrorOf } from "./socket_error.ts";
+import { TlsRecords } from "./tls_records.ts";
 
 /** One read of records: as large as a record can be (RFC 8446 §5.2), rounded down. */
 const WIRE_BYTES = 16 * 1024;
@@ -103,6 +104,7 @@ class Wire extends Duplex {
   onHungUp: (error: unknown) => void = () => {};
   /** Nothing leaves any more: node:tls may still hold bytes whose memory is no longer ours. */
   dead = false;
+  readonly records = new TlsRecords();
   readonly #conn: DenoConn;
   readonly #buffer = new Uint8Array(WIRE_BYTES);
   #asked = false;
@@ -125,6 +127,7 @@ class Wire extends Duplex {
     this.#conn.read(this.#buffer).then((count) => {
       this.#reading = false;
       if (count === null) this.onHungUp(null);
+      else this.records.received(this.#buffer.subarray(0, count));
       this.push(count === null ? null : Buffer.from(this.#buffer.subarray(0, count)));
     }, (error: unknown) => {
       this.#reading = false;
@@ -195,6 +198,7 @@ class TlsLink implements DenoConn {
     this.#onFailure = () => {};
     this.#wire.wanted = () => this.#read !== null;
     stream.on("data", (bytes: Uint8Array) => {
+      this.#wire.records.told(bytes.length);
       this.#held.push(bytes);
       this.#serve();
     });
@@ -203,6 +207,10 @@ class TlsLink implements DenoConn {
       this.#serve();
     });
     return this;
+  }
+
+  get endedShort(): boolean {
+    return this.#ended && !this.#wire.records.closedInOrder;
   }
 
   setNoDelay(noDelay: boolean): void {

@@ -22,6 +22,8 @@ export interface DenoConn {
   setNoDelay?(noDelay: boolean): void;
   readonly localAddr: DenoNetAddr;
   readonly remoteAddr: DenoNetAddr;
+  /** Of the links of deno_tls.ts only: the stream has ended below TLS, without close_notify. */
+  readonly endedShort?: boolean;
 }
 
 export interface DenoListener {

@@ -61,6 +61,7 @@ class NodeRuntime implements Runtime {
     reapsOrphans: canReapOrphans(),
     handover: process.platform !== "win32" && createHandle !== undefined,
     ipv6Only: true,
+    tlsEnd: false,
     epoll: false,
     maxChunkBytes: MAX_CHUNK_BYTES,
     ownChunks: true,

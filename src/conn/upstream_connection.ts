@@ -347,7 +347,7 @@ export class UpstreamConnection extends Connection {
       return;
     }
     if (this.#state !== "busy" || this.responseDone) return;
-    this.#neededParser().endOfInput();
+    this.#neededParser().endOfInput(this.socket.endedShort === true);
     this.#advance();
     if (this.#state !== "busy" || this.responseDone) return;
     // Ended where no response was under way: the same as a connection closed without an answer.

@@ -72,6 +72,8 @@ export class MessageParser {
   /** A CR was read that can only begin an empty line. */
   #pendingCr = false;
   #ended = false;
+  /** The end was not the peer's own: it ends no body. */
+  #cut = false;
   #decoder: ChunkedDecoder | null = null;
   #remainingBytes = 0;
 
@@ -132,9 +134,15 @@ export class MessageParser {
     this.#to = bytes.length;
   }
 
-  /** The peer has sent its last byte. `next` then tells what that means. */
-  endOfInput(): void {
+  /**
+   * No further byte will come. `next` then tells what that means.
+   *
+   * @param cut the peer has not said that it ends (TLS without close_notify): a body to the end of the connection is
+   *   incomplete then (RFC 9112 §9.8)
+   */
+  endOfInput(cut = false): void {
     this.#ended = true;
+    this.#cut = cut;
   }
 
   /** Copies the unread lent bytes inside, so that their owner may reuse them. */
@@ -354,7 +362,7 @@ export class MessageParser {
     const from = stored === null ? this.#at : stored.from;
     const available = (stored === null ? this.#to : stored.to) - from;
     if (available === 0) {
-      if (this.#ended && this.#state === "close") return this.#endMessage();
+      if (this.#ended && !this.#cut && this.#state === "close") return this.#endMessage();
       return this.#absorbed();
     }
     const taken = available < wanted ? available : wanted;

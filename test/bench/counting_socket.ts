@@ -57,6 +57,7 @@ const CAPABILITIES: Capabilities = {
   reapsOrphans: true,
   handover: false,
   ipv6Only: true,
+  tlsEnd: true,
   epoll: false,
   maxChunkBytes: 65_536,
   ownChunks: false,

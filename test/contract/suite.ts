@@ -8,6 +8,7 @@ import { connectScenarios } from "./connect_scenarios.ts";
 import { misuseScenarios } from "./misuse_scenarios.ts";
 import { peerScenarios } from "./peer_scenarios.ts";
 import { socketScenarios } from "./socket_scenarios.ts";
+import { tlsEndScenarios } from "./tls_end_scenarios.ts";
 import { tlsScenarios } from "./tls_scenarios.ts";
 import { unixScenarios } from "./unix_scenarios.ts";
 
@@ -20,7 +21,7 @@ const SCENARIOS = {
   sockets: [...connectScenarios, ...socketScenarios, ...misuseScenarios],
   peers: peerScenarios,
   unix: unixScenarios,
-  tls: tlsScenarios,
+  tls: [...tlsScenarios, ...tlsEndScenarios],
 } as const satisfies Record<ScenarioGroup, readonly Scenario[]>;
 
 /** Registers the tests of the groups that `harness` can run. */

@@ -184,7 +184,7 @@ function makeCase(
       role,
       limits,
       methods: vector.methods ?? [random.pick(["GET", "HEAD", "CONNECT"])],
-      ended: random.next(2) === 0,
+      ended: random.pick([false, false, true, "cut"] as const),
       suspend: false,
     },
   };
@@ -231,7 +231,7 @@ function checkCase(fuzzCase: FuzzCase, random: Random): string[] {
 function checkForwarding(bytes: Uint8Array, options: ReplayOptions): void {
   const parser = new MessageParser(options.role, options.limits);
   parser.feed(bytes);
-  if (options.ended) parser.endOfInput();
+  if (options.ended !== false) parser.endOfInput(options.ended === "cut");
   for (;;) {
     if (parser.next() !== "head") return;
     const head = parser.head as Head;

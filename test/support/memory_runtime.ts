@@ -67,6 +67,7 @@ const memoryCapabilities: Capabilities = {
   reapsOrphans: true,
   handover: false,
   ipv6Only: true,
+  tlsEnd: true,
   epoll: false,
   maxChunkBytes,
   ownChunks: false, // `MemoryNetworkOptions.ownChunks`

@@ -13,7 +13,7 @@ export interface ReplayOptions {
   readonly role: "request" | "response";
   readonly limits: Http1Limits;
   readonly methods: readonly string[];
-  readonly ended: boolean;
+  readonly ended: boolean | "cut";
   /** Suspend after every event, so that everything goes through the kept bytes. */
   readonly suspend: boolean;
 }
@@ -104,8 +104,8 @@ export function replay(pieces: readonly Uint8Array[], options: ReplayOptions): s
     }
     lent.fill(0xee);
   }
-  if (options.ended) {
-    parser.endOfInput();
+  if (options.ended !== false) {
+    parser.endOfInput(options.ended === "cut");
     if (!drain()) return transcript;
   }
   endContent();

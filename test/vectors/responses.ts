@@ -263,6 +263,35 @@ export const RESPONSES: readonly Vector[] = [
     "head HTTP/1.1 200 OK | close",
     "content HTTP/1.1 200 OK\r\n\r\n",
   ]),
+  // RFC 9112 §9.8: the end of TLS below, without close_notify.
+  response("to the end of the connection, which is not the peer's", "HTTP/1.1 200 OK\r\n\r\nhello", [
+    "head HTTP/1.1 200 OK | close",
+    "content hello",
+    "fault incomplete",
+  ], { ended: "cut" }),
+  response("empty, to an end that is not the peer's", "HTTP/1.0 200 OK\r\n\r\n", [
+    "head HTTP/1.0 200 OK | close",
+    "fault incomplete",
+  ], { ended: "cut" }),
+  response(
+    "identity, to an end that is not the peer's",
+    lines("HTTP/1.1 200 OK", "Transfer-Encoding: identity", ""),
+    [
+      "head HTTP/1.1 200 OK | close",
+      "fault incomplete",
+    ],
+    { ended: "cut" },
+  ),
+  response(
+    "length, then an end that is not the peer's",
+    lines("HTTP/1.1 200 OK", "Content-Length: 5", "") + "hello",
+    [
+      "head HTTP/1.1 200 OK | length 5",
+      "content hello",
+      "end",
+    ],
+    { ended: "cut" },
+  ),
   response("cut before its length", lines("HTTP/1.1 200 OK", "Content-Length: 5", "") + "hell", [
     "head HTTP/1.1 200 OK | length 5",
     "content hell",

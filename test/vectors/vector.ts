@@ -14,8 +14,8 @@ export interface Vector {
   readonly methods?: readonly string[];
   /** What the peer sends, one character per byte. */
   readonly bytes: string;
-  /** The peer ends its side after the bytes. */
-  readonly ended?: boolean;
+  /** The peer ends its side after the bytes; "cut": the connection ends, and the peer has not said so. */
+  readonly ended?: boolean | "cut";
   /** The bytes end within a further message, so that others cannot follow. */
   readonly cut?: boolean;
   /**

@@ -57,7 +57,9 @@ function checkEverySplit(vector: Vector): void {
 /** The same with another message behind it, in one piece and with the split between them. */
 function checkFollowed(vector: Vector): void {
   const last = vector.expect.at(-1) ?? "";
-  if (vector.ended === true || vector.cut === true || !(last === "end" || last.startsWith("fault "))) return;
+  if (
+    (vector.ended ?? false) !== false || vector.cut === true || !(last === "end" || last.startsWith("fault "))
+  ) return;
   const following = FOLLOWING[vector.role];
   const expect = last === "end" ? [...vector.expect, ...following.expect] : vector.expect;
   check(vector, [bytesOf(vector.bytes + following.bytes)], expect, "followed");
