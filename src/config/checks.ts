@@ -3,7 +3,7 @@
 import type { Address } from "../../runtime/contract.ts";
 import { canonicalIp, isLoopback } from "../bytes/ip_address.ts";
 import { printAddress, printListen } from "./address.ts";
-import type { EndpointConfig, UpstreamConfig } from "./config.ts";
+import type { UpstreamConfig } from "./config.ts";
 import { isUsual, type Layer, type Resolved } from "./layer.ts";
 import { flagName } from "./option.ts";
 import {
@@ -153,10 +153,6 @@ export function checkUpstream(
     const message = "has no effect: no endpoint of this upstream begins with https://";
     warnings.push(problemAt(draft.origin, `${prefix}upstream_tls`, message));
   }
-  if (draft.options.has("each_address") && upstream.eachAddress && !upstream.endpoints.some(isNamed)) {
-    const message = "has no effect: no endpoint of this upstream is a name";
-    warnings.push(problemAt(origin("each_address"), `${prefix}each_address`, message));
-  }
   for (const path of UPSTREAM_OPTION_PATHS) {
     const given = draft.options.get(path);
     const over = top.originOf(path);
@@ -166,10 +162,6 @@ export function checkUpstream(
     })`;
     warnings.push(problemAt(over, path, message));
   }
-}
-
-function isNamed({ address }: EndpointConfig): boolean {
-  return address.kind === "tcp" && canonicalIp(address.host) === null;
 }
 
 function checkClientCertificate(

@@ -5,6 +5,7 @@
 
 import { buildAdmin, buildLog, buildProcess, buildServer, buildTls, buildUpstream } from "./build.ts";
 import { checkCommands } from "./check_commands.ts";
+import { checkNames } from "./check_names.ts";
 import { checkTop, checkUpstream, type Findings } from "./checks.ts";
 import { buildRoutes, DEFAULT_UPSTREAM } from "./build_routes.ts";
 import type { Config, RouteConfig, UpstreamConfig } from "./config.ts";
@@ -96,6 +97,7 @@ export function loadConfig(sources: Sources): Loaded | Rejected {
   checkOwnAddresses(top, drafts, routes, file, problems);
   const builtRoutes = buildRoutes({ routes, drafts, upstreams, valuesOf, top }, problems);
   checkCommands([...upstreams.values()], top, drafts, findings);
+  checkNames([...upstreams.values()], top, drafts, findings);
   const empty = drafts.size === 0 && !routes.given && top.values.to === null;
   if (empty && problems.length === 0) {
     return { ok: false, problems: [nothingToServe(file)], nothingToServe: true };

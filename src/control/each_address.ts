@@ -4,8 +4,8 @@
  */
 
 import { type Clock, type Runtime, SocketFailure } from "../../runtime/contract.ts";
-import { canonicalIp } from "../bytes/ip_address.ts";
 import { printAddress } from "../config/address.ts";
+import { isNamed } from "../config/check_names.ts";
 import type { Config, EndpointConfig, UpstreamConfig } from "../config/config.ts";
 import { sleep } from "./conditions.ts";
 
@@ -61,7 +61,7 @@ export class EachAddress {
 
   #endpointsOf(written: EndpointConfig): readonly EndpointConfig[] {
     const { address, scheme } = written;
-    const addresses = address.kind === "tcp" && isName(written) ? this.#known.get(address.host) : undefined;
+    const addresses = address.kind === "tcp" && isNamed(written) ? this.#known.get(address.host) : undefined;
     if (address.kind !== "tcp" || addresses === undefined) return [written];
     // In an order of its own: servers turn theirs with each answer.
     return [...addresses].sort().map((host): EndpointConfig => {
@@ -88,10 +88,7 @@ export function asWritten(endpoints: readonly EndpointConfig[]): readonly Endpoi
 }
 
 function namesOf({ endpoints }: UpstreamConfig): readonly string[] {
-  return asWritten(endpoints).filter(isName).map(({ address }) => address.kind === "tcp" ? address.host : "");
-}
-
-/** Whether it is dialled by name. */
-export function isName({ address }: EndpointConfig): boolean {
-  return address.kind === "tcp" && canonicalIp(address.host) === null;
+  return asWritten(endpoints).filter(isNamed).map(({ address }) =>
+    address.kind === "tcp" ? address.host : ""
+  );
 }

@@ -130,8 +130,10 @@ class DnsStream implements SocketEvents {
   readonly #socket: Socket;
   readonly #heard: (message: Uint8Array | null) => void;
   #unsent: Uint8Array = new Uint8Array();
-  /** What has come of a message and of its length. */
-  #got: Uint8Array = new Uint8Array();
+  /** The message that is coming, or its length; full when `#filled` bytes have come. */
+  #coming: Uint8Array = new Uint8Array(LENGTH_BYTES);
+  #filled = 0;
+  #isLength = true;
   #open = true;
 
   constructor(socket: Socket, heard: (message: Uint8Array | null) => void) {
@@ -159,18 +161,23 @@ class DnsStream implements SocketEvents {
   }
 
   data(bytes: Uint8Array): void {
-    // A message has 65,535 bytes at most, so that a server that sends without end is not kept up with.
-    const joined = new Uint8Array(this.#got.length + bytes.length);
-    joined.set(this.#got);
-    joined.set(bytes, this.#got.length);
-    this.#got = joined;
-    while (this.#open && this.#got.length >= LENGTH_BYTES) {
-      const end = LENGTH_BYTES + ((this.#got[0] as number) << 8 | (this.#got[1] as number));
-      if (this.#got.length < end) return;
-      const message = this.#got.subarray(LENGTH_BYTES, end);
-      this.#got = this.#got.slice(end);
-      this.#heard(message);
+    for (let at = 0; at < bytes.length && this.#open;) {
+      const taken = Math.min(bytes.length - at, this.#coming.length - this.#filled);
+      this.#coming.set(bytes.subarray(at, at + taken), this.#filled);
+      this.#filled += taken;
+      at += taken;
+      if (this.#filled === this.#coming.length) this.#full();
     }
+  }
+
+  #full(): void {
+    const full = this.#coming;
+    const size = this.#isLength ? (full[0] as number) << 8 | (full[1] as number) : 0;
+    this.#isLength = size === 0;
+    this.#coming = new Uint8Array(size === 0 ? LENGTH_BYTES : size);
+    this.#filled = 0;
+    // An empty message is one, too short to answer anything.
+    if (this.#isLength) this.#heard(full);
   }
 
   ended(): void {

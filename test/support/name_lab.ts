@@ -1,6 +1,6 @@
 /** A resolver on the in-memory network, with files and a scripted name server, and a clock that the test moves. */
 
-import type { Runtime, SocketError, SocketEvents } from "../../runtime/contract.ts";
+import type { Runtime, Socket, SocketError, SocketEvents } from "../../runtime/contract.ts";
 import { namedRuntime } from "../../src/resolve/named_runtime.ts";
 import { answerTo, framed, readQuestion, type WireAnswer, type WireQuestion } from "./dns_wire.ts";
 import { createMemoryRuntime, type MemoryRuntime } from "./memory_runtime.ts";
@@ -40,8 +40,11 @@ export class NameLab {
     });
   }
 
-  /** The same over TCP. */
-  async serveTcp(host = "192.0.2.53"): Promise<void> {
+  /** The same over TCP. @param send how an answer goes out, its length in front */
+  async serveTcp(
+    host = "192.0.2.53",
+    send = (socket: Socket, message: Uint8Array): unknown => socket.write(message, 0, message.length),
+  ): Promise<void> {
     await this.platform.listen({
       address: { kind: "tcp", host, port: 53 },
       backlog: 10,
@@ -53,8 +56,7 @@ export class NameLab {
         data: (bytes) => {
           const script: Script = (question, tcp) => this.script(question, tcp);
           for (const message of this.#answers(bytes.slice(2), true, script)) {
-            const all = framed(message);
-            socket.write(all, 0, all.length);
+            send(socket, framed(message));
           }
         },
         drained() {},

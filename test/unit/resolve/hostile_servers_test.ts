@@ -69,6 +69,21 @@ test("TCP that is refused, closes early or babbles is a failure of that server",
   assert.equal(await lab.resolve("app.test"), "dns_error", "babble");
 });
 
+test("TCP byte by byte, and a message that never becomes whole", async () => {
+  const lab = new NameLab({ "/resolv.conf": "nameserver 192.0.2.53\noptions attempts:1 timeout:2" });
+  lab.script = (question, tcp) => tcp ? right(question, tcp) : { truncated: true };
+  await lab.serveTcp("192.0.2.53", (socket, message) => {
+    for (let at = 0; at < message.length; at++) socket.write(message, at, at + 1);
+  });
+  assert.equal(await lab.resolve("app.test"), "10.0.0.1");
+  const endless = new NameLab({ "/resolv.conf": "nameserver 192.0.2.53\noptions attempts:1 timeout:2" });
+  endless.script = lab.script;
+  await endless.serveTcp("192.0.2.53", (socket) => socket.write(new Uint8Array(4000).fill(0xff), 0, 4000));
+  const began = endless.now;
+  assert.equal(await endless.resolve("app.test"), "dns_timeout");
+  assert.equal(endless.now - began, 2000);
+});
+
 test("aliases: followed to the address, with the shortest time to live", async () => {
   const lab = new NameLab();
   lab.script = ({ name, type }) => ({
