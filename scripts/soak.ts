@@ -13,14 +13,19 @@ import { join } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { root } from "./support/child.ts";
-import { CHANGES, soakChanges, soakLoad, type SoakOptions } from "./support/soak_scenes.ts";
+import { CHANGES, soakChanges } from "./support/soak_changes.ts";
+import { soakOperators } from "./support/soak_operators.ts";
+import type { SoakOptions } from "./support/soak_scene.ts";
+import { soakServing } from "./support/soak_serving.ts";
 
 const HELP = `bun scripts/soak.ts [options]
 
   --only PART       changes (${
   Object.entries(CHANGES).map(([name, times]) => `${times} × ${name}`).join(", ")
-}) or load
+}),
+                    load, or operators (two at once, under load)
   --seconds N       of load over each kind of sockets                       (default: 600)
+  --rounds N        of each operator                                        (default: 200)
   --share N         of the numbers of changes, 0 to 1                       (default: 1)
   --sockets KIND    native or epoll                                         (default: both, one after the other)
   --workers N       (default: 1)
@@ -28,11 +33,14 @@ const HELP = `bun scripts/soak.ts [options]
   --sluice PATH     executable                                              (default: dist/sluice)
 `;
 
+const PARTS: readonly string[] = ["changes", "load", "operators"];
+
 interface Arguments {
   readonly parts: readonly string[];
   readonly kinds: readonly SoakOptions["sockets"][];
   readonly seconds: number;
   readonly share: number;
+  readonly rounds: number;
   readonly workers: number;
   readonly seed: number;
   readonly program: string;
@@ -47,6 +55,7 @@ function readArguments(args: readonly string[]): Arguments | string {
       only: text,
       seconds: text,
       share: text,
+      rounds: text,
       sockets: text,
       workers: text,
       seed: text,
@@ -56,7 +65,7 @@ function readArguments(args: readonly string[]): Arguments | string {
   });
   if (values.help) return HELP;
   const number = (
-    name: "seconds" | "share" | "workers" | "seed",
+    name: "seconds" | "share" | "rounds" | "workers" | "seed",
     otherwise: number,
     least: number,
     most: number,
@@ -66,22 +75,25 @@ function readArguments(args: readonly string[]): Arguments | string {
     return given;
   };
   const { only, sockets } = values;
-  if (only !== undefined && only !== "changes" && only !== "load") throw new Error("--only: changes or load");
+  if (only !== undefined && !PARTS.includes(only)) throw new Error(`--only: ${PARTS.join(", ")}`);
   if (sockets !== undefined && sockets !== "native" && sockets !== "epoll") {
     throw new Error("--sockets: native or epoll");
   }
   return {
-    parts: only === undefined ? ["changes", "load"] : [only],
+    parts: only === undefined ? PARTS : [only],
     kinds: sockets === undefined ? ["native", "epoll"] : [sockets],
     seconds: number("seconds", 600, 5, 86_400),
     share: number("share", 1, 0.001, 1),
+    rounds: number("rounds", 200, 1, 100_000),
     workers: number("workers", 1, 1, 64),
     seed: number("seed", Math.floor(Math.random() * 2 ** 31), 0, 2 ** 31),
     program: values.sluice ?? join(root, "dist/sluice"),
   };
 }
 
-async function soak({ parts, kinds, seconds, share, workers, seed, program }: Arguments): Promise<boolean> {
+async function soak(
+  { parts, kinds, seconds, share, rounds, workers, seed, program }: Arguments,
+): Promise<boolean> {
   let well = true;
   for (const sockets of kinds) {
     for (const part of parts) {
@@ -89,8 +101,9 @@ async function soak({ parts, kinds, seconds, share, workers, seed, program }: Ar
       const options = { program, sockets, workers, seed, say: (line: string) => console.log(`   ${line}`) };
       try {
         if (part === "changes") await soakChanges(options, share);
-        else await soakLoad(options, seconds);
-        console.log(`ok ${name}`);
+        else if (part === "load") await soakServing(options, seconds);
+        else await soakOperators(options, rounds);
+        console.log(`ok ${name}, seed ${seed}`);
       } catch (error) {
         well = false;
         console.log(`FAIL ${name}, seed ${seed}: ${error instanceof Error ? error.message : String(error)}`);

@@ -51,6 +51,12 @@ export class SoakLoad {
     ];
   }
 
+  /** What has gone well, in one line. */
+  get summary(): string {
+    const { answered, confirmed, echoes, killed } = this;
+    return `${answered} requests, ${confirmed.length} of them POST, ${echoes} echoes, ${killed} cut by kills`;
+  }
+
   /** To be called right before an application is killed. */
   noteKill(): void {
     this.#kills.push(performance.now());

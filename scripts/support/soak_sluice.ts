@@ -101,7 +101,7 @@ export class SoakSluice {
         answer.on("end", () => resolve({ status: answer.statusCode ?? 0, text }));
         answer.on("error", reject);
       });
-      asking.on("error", reject);
+      asking.on("error", (error) => reject(new Error(`${path} ${body}: ${error.message}`)));
       asking.end(body);
     });
   }
@@ -113,6 +113,7 @@ export interface Status {
     readonly name: string;
     readonly in_flight: number;
     readonly waiting: number;
+    readonly paused: object | null;
     readonly totals: { readonly requests: number };
   }[];
 }
