@@ -10,13 +10,13 @@ import type { Status } from "../control/status.ts";
 import { ACTIONS_PATH, type AdminPlane, answerAction } from "./admin_action.ts";
 import { History, SAMPLE_MS } from "./history.ts";
 import { errorReply, type HttpReply, type HttpRequest, JSON_TYPE, type TextReply } from "./http_message.ts";
-import { HttpServer } from "./http_server.ts";
+import { connectionLimits, HttpServer, type HttpServerOptions } from "./http_server.ts";
 import { renderPage } from "./page.ts";
 import { PAGE_SCRIPT } from "./page_script.ts";
 import { PAGE_STYLE } from "./page_style.ts";
 import { METRICS_TYPE, renderMetrics } from "./render_metrics.ts";
 
-export interface AdminOptions {
+export interface AdminOptions extends Pick<HttpServerOptions, "maxConnections" | "maxRefused"> {
   readonly address: Address;
   /** What actions need; null = there are none. */
   readonly token: string | null;
@@ -50,6 +50,7 @@ export class AdminListener {
     listener.#pageHeaders = await pageHeaders();
     listener.#server = await HttpServer.start(runtime, {
       address: options.address,
+      ...connectionLimits(options),
       guard: (request) => listener.#guard(request),
       onError: options.onError,
       maxBodyBytes: MAX_FORM_BYTES,

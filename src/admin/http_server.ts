@@ -31,6 +31,8 @@ export interface HttpServerOptions {
   readonly onError: (error: unknown) => void;
   /** Further clients are answered 503. */
   readonly maxConnections?: number;
+  /** Connections beyond the limit that are answered at a time; further ones are dropped without a word. */
+  readonly maxRefused?: number;
   /** Longest request body; longer ones are answered 413. */
   readonly maxBodyBytes?: number;
 }
@@ -39,7 +41,6 @@ export interface HttpServerOptions {
 const LEAVE_AFTER_MS = 1_000;
 const MAX_CONNECTIONS = 256;
 const MAX_BODY_BYTES = 1024 * 1024;
-/** Connections beyond the limit that are answered at a time; further ones are dropped without a word. */
 const MOST_REFUSED = 16;
 const SETTINGS: ClientSettings = {
   headTimeoutMs: 10_000,
@@ -48,6 +49,16 @@ const SETTINGS: ClientSettings = {
   servesHalfClosed: true,
   limits: DEFAULT_LIMITS,
 };
+
+/** Those that are given. */
+export function connectionLimits(
+  { maxConnections, maxRefused }: Pick<HttpServerOptions, "maxConnections" | "maxRefused">,
+): Pick<HttpServerOptions, "maxConnections" | "maxRefused"> {
+  return {
+    ...(maxConnections === undefined ? {} : { maxConnections }),
+    ...(maxRefused === undefined ? {} : { maxRefused }),
+  };
+}
 
 export class HttpServer implements RequestHandler {
   readonly #clock: Clock;
@@ -122,7 +133,7 @@ export class HttpServer implements RequestHandler {
       client.drain(turn.now, 0);
     } else if (this.#connections.size - this.#refused.size > most) {
       this.#refused.add(client);
-      if (this.#refused.size > MOST_REFUSED) {
+      if (this.#refused.size > (this.#options.maxRefused ?? MOST_REFUSED)) {
         client.abort();
       } else {
         client.answerUnasked();

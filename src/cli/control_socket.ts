@@ -13,6 +13,7 @@ import { errorReply, type HttpReply, type HttpRequest, type HttpRoute } from "..
 import { HttpServer, type HttpServerOptions } from "../admin/http_server.ts";
 import { authorization, controlFile, readControlAddress } from "./control_address.ts";
 import { controlName, foundSockets, ownFolder } from "./control_path.ts";
+import { roomAside } from "./descriptor_room.ts";
 import { PathKeeper } from "./path_keeper.ts";
 
 /** How long a socket that is there already may take to accept us. */
@@ -168,7 +169,7 @@ async function bindUnix(
     system,
     path,
     access,
-    (address) => HttpServer.start(runtime, { address, ...serving(options) }),
+    (address) => HttpServer.start(runtime, { address, ...serving(system, options) }),
     (started) => started.abort(),
   );
   const again = () => inPrivate(system, path, access, (address) => server.moveTo(runtime, address), () => {});
@@ -222,7 +223,7 @@ async function bindLoopback(
   const { refuse } = options;
   const server = await HttpServer.start(runtime, {
     address: { kind: "tcp", host: "127.0.0.1", port: 0 },
-    ...serving(options),
+    ...serving(system, options),
     guard: (request) => guard(request) ?? refuse?.() ?? null,
   });
   try {
@@ -238,9 +239,11 @@ async function bindLoopback(
 }
 
 function serving(
+  system: System,
   { routes, onError, refuse }: ControlOptions,
-): Pick<HttpServerOptions, "routes" | "onError" | "guard"> {
-  return { routes, onError, ...(refuse === undefined ? {} : { guard: refuse }) };
+): Omit<HttpServerOptions, "address"> {
+  const limits = roomAside(system.descriptorLimit);
+  return { routes, onError, ...limits, ...(refuse === undefined ? {} : { guard: refuse }) };
 }
 
 /** In a time that does not tell where they differ. */

@@ -6,6 +6,7 @@ import { AdminListener } from "../admin/admin_listener.ts";
 import { printAddress } from "../config/address.ts";
 import type { AdminConfig } from "../config/config.ts";
 import type { ControlPlane } from "../control/plane.ts";
+import { roomAside } from "./descriptor_room.ts";
 import { EXIT, type ExitCode } from "./exit_code.ts";
 import { named } from "./files.ts";
 
@@ -25,7 +26,9 @@ export async function openAdmin(
   const { address, actions, tokenFile } = config;
   try {
     const token = actions && tokenFile !== null ? await readToken(system, tokenFile) : null;
-    return { ok: true, admin: await AdminListener.start(runtime, { address, token, plane, onError }) };
+    const room = roomAside(system.descriptorLimit);
+    const admin = await AdminListener.start(runtime, { address, token, plane, onError, ...room });
+    return { ok: true, admin };
   } catch (error) {
     if (error instanceof SocketFailure) {
       const message = `admin: cannot listen on ${printAddress(address)}: ${error.message}`;

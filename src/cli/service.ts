@@ -22,7 +22,7 @@ import type { Watcher } from "../observe/watcher.ts";
 import type { Endpoint } from "../upstream/endpoint.ts";
 import type { Upstream } from "../upstream/upstream.ts";
 import { bindAll, type OpenListener } from "./bind_listeners.ts";
-import { roomWarning } from "./descriptor_room.ts";
+import { filesAside, roomWarning } from "./descriptor_room.ts";
 import { readServerTls } from "./tls_files.ts";
 import { buildWorld, type BuiltWorld, type Sharing } from "./world.ts";
 
@@ -110,8 +110,10 @@ export class Service {
   }
 
   /** Fewer clients may be let in than the configuration says. */
-  #tellRoom({ server }: Config): void {
-    const warning = roomWarning(server.maxConnections, this.#system.descriptorLimit);
+  #tellRoom(config: Config): void {
+    const { descriptorLimit } = this.#system;
+    const aside = filesAside(descriptorLimit, config, this.#sharing.slots === null);
+    const warning = roomWarning(config.server.maxConnections, descriptorLimit, aside);
     if (warning !== "") this.watcher.log("warn", warning);
   }
 

@@ -15,7 +15,7 @@ import { DEFAULT_LIMITS, sharedLimits } from "../http1/limits.ts";
 import { HttpDate } from "../time/http_date.ts";
 import type { Endpoint, EndpointSettings } from "../upstream/endpoint.ts";
 import { Upstream, type UpstreamObserver, type UpstreamSettings } from "../upstream/upstream.ts";
-import { clientsWithin, refusedWithin } from "./descriptor_room.ts";
+import { clientsWithin, filesAside, refusedWithin } from "./descriptor_room.ts";
 import { upstreamTlsPaths, usableTlsFiles } from "./tls_files.ts";
 
 /** Told what happens while the world serves. */
@@ -133,7 +133,13 @@ export async function buildWorld(
     },
     trusted: new TrustedPeers(server.trustedProxies),
     rejectUnderscored: server.underscoreFields === "reject",
-    maxConnections: Math.min(server.maxConnections, clientsWithin(system.descriptorLimit)),
+    maxConnections: Math.min(
+      server.maxConnections,
+      clientsWithin(
+        system.descriptorLimit,
+        filesAside(system.descriptorLimit, config, sharing.slots === null),
+      ),
+    ),
     maxRefused: refusedWithin(system.descriptorLimit),
   };
   return new BuiltWorld(world, upstreams, changed);
