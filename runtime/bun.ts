@@ -37,7 +37,8 @@ import {
 } from "./bun_native.ts";
 import { canReleaseProgram, releaseProgram } from "./bun_program_pages.ts";
 import { BunSocket, type Host } from "./bun_socket.ts";
-import { certificateChooser, serverSession, serverTls } from "./bun_tls.ts";
+import { sendDirectly } from "./bun_send_held.ts";
+import { certificateChooser, isPlainHttp, serverSession, serverTls } from "./bun_tls.ts";
 import { openDatagrams } from "./datagrams.ts";
 import { EpollSockets } from "./epoll.ts";
 import { canEpoll } from "./epoll_calls.ts";
@@ -62,6 +63,7 @@ const CAPABILITIES = {
   ipv6Only: true,
   reapsOrphans: canReapOrphans(),
   tlsEnd: true,
+  plainAnswer: process.platform === "linux",
   epoll: canEpoll(),
   maxChunkBytes: 512 * 1024,
 } as const;
@@ -311,11 +313,22 @@ class Handshake implements NativeOwner {
   onHandshake(success: boolean, error: unknown): void {
     if (this.#settled) return;
     if (!success) {
+      if (isPlainHttp(error)) this.#answerPlain();
       this.#fail(socketErrorOf(error, "handshake"));
       return;
     }
     this.#settle();
     accept(new BunSocket(this.#native, this.#host, serverSession(this.#native)), this.#events);
+  }
+
+  /** Below TLS, which would make a record of it. BoringSSL has sent no alert for this. */
+  #answerPlain(): void {
+    try {
+      const answer = this.#events.answerPlain?.();
+      if (answer !== undefined) sendDirectly(this.#native.fd, answer, answer.length);
+    } catch (thrown) {
+      this.#host.onHandlerError(thrown);
+    }
   }
 
   onClose(error: unknown): void {

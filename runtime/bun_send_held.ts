@@ -1,5 +1,5 @@
 /**
- * send(2) with MSG_MORE on Bun, which does not offer it: the kernel keeps the bytes until more follows. With a FIN
+ * send(2) on Bun: past TLS, and with MSG_MORE, which does not offer it: the kernel keeps the bytes until more follows. With a FIN
  * right behind them both leave in one packet, and the peer acknowledges one packet instead of two.
  */
 import process from "node:process";
@@ -9,8 +9,9 @@ interface Sending {
   send(fd: number, bytes: Uint8Array, length: number, flags: number): number;
 }
 
-/** Linux: MSG_DONTWAIT, MSG_NOSIGNAL and MSG_MORE. */
-const FLAGS = 0x40 | 0x4000 | 0x8000;
+/** Linux: MSG_DONTWAIT and MSG_NOSIGNAL. */
+const FLAGS = 0x40 | 0x4000;
+const MSG_MORE = 0x8000;
 
 let loaded: Sending["send"] | null | undefined;
 
@@ -21,9 +22,18 @@ let loaded: Sending["send"] | null | undefined;
  * @returns bytes taken; 0 when none was, or where this cannot be done
  */
 export function sendHeld(fd: number, bytes: Uint8Array, length: number): number {
+  return send(fd, bytes, length, FLAGS | MSG_MORE);
+}
+
+/** The same, at once. */
+export function sendDirectly(fd: number, bytes: Uint8Array, length: number): number {
+  return send(fd, bytes, length, FLAGS);
+}
+
+function send(fd: number, bytes: Uint8Array, length: number, flags: number): number {
   if (loaded === undefined) loaded = load();
   if (loaded === null || fd < 0) return 0;
-  const taken = loaded(fd, bytes, length, FLAGS);
+  const taken = loaded(fd, bytes, length, flags);
   return taken < 0 ? 0 : taken;
 }
 

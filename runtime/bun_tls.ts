@@ -82,6 +82,11 @@ export function handshakeFailure(
   return failure.code === "tls_certificate_error" && !tls.verify ? null : failure;
 }
 
+/** Whether a handshake failed because the client sent an HTTP request: BoringSSL knows GET, HEAD, POST and PUT. */
+export function isPlainHttp(error: unknown): boolean {
+  return error instanceof Error && error.message.endsWith(":HTTP_REQUEST");
+}
+
 /** RFC 7301 §3.1: each name behind a byte with its length. */
 function alpnWire(protocols: readonly string[]): ArrayBuffer {
   const parts = protocols.map((protocol) => new TextEncoder().encode(protocol));

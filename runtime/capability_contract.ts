@@ -11,6 +11,11 @@ export interface Capabilities {
   readonly abortSendsReset: boolean;
   /** `ServerTls.names` selects a certificate by SNI. */
   readonly serverNames: boolean;
+  /**
+   * HTTP where TLS was expected is recognised, GET, HEAD, POST and PUT at least: `AcceptEvents.answerPlain` is asked,
+   * then the connection ends and `acceptFailed` tells of it.
+   */
+  readonly plainAnswer: boolean;
   /** `Socket.endedShort` is known for connections that we have dialled. */
   readonly tlsEnd: boolean;
   /** `System.startWorker` works, and the kernel spreads connections over processes that share a port. */

@@ -247,6 +247,8 @@ export interface AcceptEvents {
   acceptFailed(error: SocketError): void;
   /** How many TLS handshakes may be under way; asked for each client. One more fails at once. Default: any number. */
   handshakeRoom?(): number;
+  /** What a client is sent that speaks HTTP where TLS was expected; see `capabilities.plainAnswer`. Default: nothing. */
+  answerPlain?(): Uint8Array;
 }
 
 /** What a client is told of that finds no room for its handshake. */

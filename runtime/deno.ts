@@ -85,6 +85,7 @@ class DenoRuntime implements Runtime {
       handover: false,
       ipv6Only: false,
       tlsEnd: true,
+      plainAnswer: true,
       epoll: false,
       maxChunkBytes: LARGE_BYTES,
       ownChunks: false,
@@ -271,7 +272,8 @@ class AcceptLoop implements Listener {
     const timer = this.#runtime.clock.setTimer(this.#handshakeTimeoutMs, () => {
       failed({ code: "connection_timeout", detail: "TLS handshake timed out" });
     });
-    handshakes.secure(conn).then((secured) => {
+    const answer = () => this.#events.answerPlain?.() ?? null;
+    handshakes.secure(conn, answer).then((secured) => {
       if (done) return;
       settled();
       this.#accepted(secured.conn, secured.session);

@@ -22,6 +22,10 @@ import { chooseByName, secureClient, sessionOf } from "./node_tls.ts";
 import { socketErrorOf } from "./socket_error.ts";
 import { TlsRecords } from "./tls_records.ts";
 
+const LETTER_A = 0x41;
+const LETTER_Z = 0x5a;
+const NOTHING = new Uint8Array(0);
+
 /** One read of records: as large as a record can be (RFC 8446 §5.2), rounded down. */
 const WIRE_BYTES = 16 * 1024;
 
@@ -65,11 +69,24 @@ export class ServerHandshakes {
     };
   }
 
-  /** Shakes hands with a client. @throws SocketFailure */
-  secure(conn: DenoConn): Promise<SecuredConn> {
+  /**
+   * Shakes hands with a client.
+   *
+   * @param answerPlain what one is sent that speaks HTTP instead; null = nothing
+   * @throws SocketFailure
+   */
+  secure(conn: DenoConn, answerPlain: () => Uint8Array | null): Promise<SecuredConn> {
     const wire = new Wire(conn);
     return new Promise((resolve, reject) => {
       const fail = (error: unknown) => reject(handshakeFailure(error));
+      wire.onFirst = (byte) => {
+        // No handshake begins with a letter, and every method does.
+        if (byte < LETTER_A || byte > LETTER_Z) return true;
+        const answer = answerPlain() ?? NOTHING;
+        const failed = () => fail(new SocketFailure("tls_protocol_error", "HTTP where TLS was expected"));
+        writeAll(conn, answer).then(() => conn.closeWrite()).then(failed, failed);
+        return false;
+      };
       const stream = new tls.TLSSocket(wire as unknown as NetSocket, this.#options);
       stream.allowHalfOpen = true;
       const link = new TlsLink(conn, wire, stream, fail);
@@ -98,6 +115,8 @@ function handshakeFailure(error: unknown): SocketFailure {
 class Wire extends Duplex {
   /** Bytes are wanted; during the handshake they always are. */
   wanted: () => boolean = () => true;
+  /** Whether what begins with this byte is for node:tls; asked once. */
+  onFirst: ((byte: number) => boolean) | null = null;
   /** All that was written has left. */
   onIdle: () => void = () => {};
   /** The peer has ended (null) or reset the connection. */
@@ -126,6 +145,9 @@ class Wire extends Duplex {
     this.#asked = false;
     this.#conn.read(this.#buffer).then((count) => {
       this.#reading = false;
+      const { onFirst } = this;
+      this.onFirst = null;
+      if (count !== null && onFirst !== null && !onFirst(this.#buffer[0] as number)) return;
       if (count === null) this.onHungUp(null);
       else this.records.received(this.#buffer.subarray(0, count));
       this.push(count === null ? null : Buffer.from(this.#buffer.subarray(0, count)));
@@ -137,15 +159,15 @@ class Wire extends Duplex {
 
   override _write(bytes: Uint8Array, _encoding: string, done: (error?: Error) => void): void {
     if (this.dead) return done();
-    this.#writeAll(bytes).then(() => {
+    writeAll(this.#conn, bytes).then(() => {
       done();
       if (this.writableLength === 0) this.onIdle();
     }, done);
   }
+}
 
-  async #writeAll(bytes: Uint8Array): Promise<void> {
-    for (let at = 0; at < bytes.length;) at += await this.#conn.write(bytes.subarray(at));
-  }
+async function writeAll(conn: DenoConn, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length;) at += await conn.write(bytes.subarray(at));
 }
 
 interface Waiting<T> {

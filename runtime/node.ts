@@ -62,6 +62,7 @@ class NodeRuntime implements Runtime {
     handover: process.platform !== "win32" && createHandle !== undefined,
     ipv6Only: true,
     tlsEnd: false,
+    plainAnswer: true,
     epoll: false,
     maxChunkBytes: MAX_CHUNK_BYTES,
     ownChunks: true,
@@ -144,6 +145,7 @@ class NodeRuntime implements Runtime {
         secured: accept,
         failed: (error) => this.#acceptFailed(events, error),
         room: () => events.handshakeRoom?.() ?? Infinity,
+        plain: () => events.answerPlain?.() ?? null,
       });
     }
     const server = net.createServer({ allowHalfOpen: true, noDelay: true });

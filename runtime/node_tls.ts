@@ -18,6 +18,8 @@ export interface TlsAcceptEvents {
   failed(error: SocketError): void;
   /** How many handshakes may be under way. */
   room(): number;
+  /** What a client is sent that speaks HTTP; null = nothing. */
+  plain(): Uint8Array | null;
 }
 
 export type TlsServer = tls.Server;
@@ -55,8 +57,12 @@ export function createTlsServer(options: ListenOptions, own: ServerTls, events: 
     events.secured(stream, transport, sessionOf(stream, stream.servername || ""));
   });
   server.on("tlsClientError", (error, stream) => {
+    const transport = (stream as TlsStream)._parent;
+    // OpenSSL knows GET, HEAD, POST and PUT, and sends no alert for them.
+    const plain = (error as { code?: unknown }).code === "ERR_SSL_HTTP_REQUEST" ? events.plain() : null;
     // After a handshake that took too long node leaves the connection to us.
-    stream.destroy();
+    if (plain === null || transport === undefined) stream.destroy();
+    else transport.end(plain, () => stream.destroy());
     events.failed(socketErrorOf(error, "handshake"));
   });
   return server;

@@ -30,6 +30,23 @@ export interface FailureReply {
  * caller goes on with `client.nextRequest()`.
  */
 export function sendFailure(client: ClientStream, reply: FailureReply): void {
+  const { status, bodiless, close } = reply;
+  const { fields, body } = failureParts(reply);
+  sendText(client, status, statusPhrase(status), fields, body, bodiless, close);
+}
+
+/** The same as bytes, for a client that has no connection of ours; the connection is closed after it. */
+export function failureMessage(reply: FailureReply): Uint8Array {
+  const { status } = reply;
+  const { fields, body } = failureParts(reply);
+  const text = `HTTP/1.1 ${status} ${statusPhrase(status)}\r\n${fields}Content-Length: ${body.length}\r\n` +
+    `Connection: close\r\n\r\n${body}`;
+  const bytes = new Uint8Array(text.length);
+  encodeLatin1(text, bytes, 0);
+  return bytes;
+}
+
+function failureParts(reply: FailureReply): { readonly fields: string; readonly body: string } {
   const { reason, status } = reply;
   const phrase = statusPhrase(status);
   const meaning = REASONS[reason];
@@ -39,7 +56,7 @@ export function sendFailure(client: ClientStream, reply: FailureReply): void {
     "Cache-Control: no-store\r\n" +
     "Proxy-Status: " + proxyStatus(reply.via, reason, reply.detail) + "\r\n" +
     (meaning.retryAfter ? "Retry-After: " + RETRY_AFTER_S + "\r\n" : "") + reply.fields;
-  sendText(client, status, phrase, fields, body, reply.bodiless, reply.close);
+  return { fields, body };
 }
 
 /** Sends a small text body. `body` is Latin-1 or UTF-8 bytes as Latin-1. */

@@ -17,7 +17,7 @@ import { ClientConnection, type ClientSettings, type RequestHandler } from "../c
 import { Exchange } from "../exchange/exchange.ts";
 import type { ExchangeContext, ExchangeSettings } from "../exchange/exchange_settings.ts";
 import { faultReason } from "../exchange/failure_reason.ts";
-import { sendFailure, sendText } from "../exchange/local_reply.ts";
+import { failureMessage, sendFailure, sendText } from "../exchange/local_reply.ts";
 import { type ReasonCode, REASONS } from "../exchange/reason.ts";
 import type { RetryPolicy } from "../exchange/retry.ts";
 import type { Tunnel } from "../exchange/tunnel.ts";
@@ -145,6 +145,7 @@ export class Front implements RequestHandler, Traffic {
         const { maxConnections, maxRefused } = this.world;
         return Math.max(maxRefused, maxConnections - this.#connections.size + this.#refused.size);
       },
+      answerPlain: () => plainAnswer(this.world.exchange),
     };
     const listener = await this.#runtime.listen(options, events);
     this.#listeners.add(listener);
@@ -414,6 +415,20 @@ export class Front implements RequestHandler, Traffic {
     }
     await this.#untilEmpty(CLOSED_MS);
   }
+}
+
+/** For a client that speaks HTTP to a port of TLS. */
+function plainAnswer({ forward, date }: ExchangeContext): Uint8Array {
+  return failureMessage({
+    reason: "http_request_error",
+    status: 400,
+    via: forward.via,
+    detail: "This port speaks TLS: the address has to begin with https://.",
+    date: date(),
+    bodiless: false,
+    fields: "",
+    close: true,
+  });
 }
 
 function endpointOf(tunnel: Tunnel): Endpoint {

@@ -58,6 +58,7 @@ const CAPABILITIES: Capabilities = {
   handover: false,
   ipv6Only: true,
   tlsEnd: true,
+  plainAnswer: true,
   epoll: false,
   maxChunkBytes: 65_536,
   ownChunks: false,

@@ -197,6 +197,8 @@ export class Host extends Waiting implements AcceptEvents {
   /** Set by `Lab.listen`. */
   declare listener: Listener;
   readonly failures: SocketError[] = [];
+  /** What clients are sent that speak HTTP instead of TLS. */
+  plainAnswer = "";
   /** Called inside `accepted`, before it returns. */
   prepare: (endpoint: Endpoint) => void = () => {};
   /** TLS handshakes that may be under way. */
@@ -250,6 +252,10 @@ export class Host extends Waiting implements AcceptEvents {
 
   handshakeRoom(): number {
     return this.room;
+  }
+
+  answerPlain(): Uint8Array {
+    return new TextEncoder().encode(this.plainAnswer);
   }
 
   acceptFailed(error: SocketError): void {

@@ -357,6 +357,23 @@ export const tlsScenarios: readonly Scenario[] = [
     },
   },
   {
+    name: "HTTP where TLS was expected is answered, and the listener lives on",
+    async run(lab) {
+      const host = await lab.listen({ tls: LOCALHOST });
+      host.plainAnswer = "HTTP/1.1 400 This is TLS\r\n\r\n";
+      for (const method of ["GET", "HEAD", "POST", "PUT"]) {
+        const peer = await rawConnect(lab, host.port);
+        peer.say(`${method} / HTTP/1.1\r\nHost: a\r\n\r\n`);
+        const error = await host.acceptFailure();
+        assert.equal(error.code, "tls_protocol_error", error.detail);
+        await peer.until("the drop", () => peer.endedSeen || peer.gone !== "");
+        assert.equal(peer.text, lab.runtime.capabilities.plainAnswer ? host.plainAnswer : "", method);
+      }
+      await lab.dial(host.address, { tls: TRUSTING });
+      await host.accept();
+    },
+  },
+  {
     name: "a handshake that takes too long is dropped",
     async run(lab) {
       const host = await lab.listen({ tls: LOCALHOST, handshakeTimeoutMs: 100 });

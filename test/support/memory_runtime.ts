@@ -68,6 +68,7 @@ const memoryCapabilities: Capabilities = {
   handover: false,
   ipv6Only: true,
   tlsEnd: true,
+  plainAnswer: true,
   epoll: false,
   maxChunkBytes,
   ownChunks: false, // `MemoryNetworkOptions.ownChunks`
