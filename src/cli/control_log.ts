@@ -20,7 +20,7 @@ export function logEvent(logger: Logger, event: EventBody): void {
     case "resumed":
     case "pause_ended": {
       const { upstream, owner } = event;
-      const why = event.because === "asked" ? "" : ": the lease has ended";
+      const why = { asked: "", lease_ended: ": the lease has ended", removed: ": it is gone" }[event.because];
       const what = event.event === "resumed"
         ? `requests go on${why}`
         : `no more held by ${OWNER_WORDS[owner]}${why}; requests wait for another pause to end`;

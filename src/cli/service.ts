@@ -13,7 +13,7 @@ import {
   SystemError,
   type Timer,
 } from "../../runtime/contract.ts";
-import { listenKeys } from "../config/address.ts";
+import { listenKeys, printAddress } from "../config/address.ts";
 import type { Config } from "../config/config.ts";
 import { Turn } from "../conn/turn.ts";
 import type { Change, EndpointName, OrderResult, Standing } from "../control/messages.ts";
@@ -42,8 +42,9 @@ interface Prepared {
 /** An upstream that no route leads to any more. */
 interface Retired {
   readonly upstream: Upstream;
-  /** Monotonic milliseconds. */
-  readonly until: number;
+  readonly drainMs: number;
+  /** Monotonic milliseconds; Infinity = it does not drain yet, since somebody waits. */
+  until: number;
 }
 
 export class Service {
@@ -61,7 +62,7 @@ export class Service {
   #prepared: Prepared | null = null;
   /** Listeners are closed, or are about to be. */
   #ending = false;
-  #retired: readonly Retired[] = [];
+  #retired: Retired[] = [];
   #retiredTimer: Timer | null = null;
 
   private constructor(
@@ -160,10 +161,12 @@ export class Service {
 
   pause(names: readonly string[]): void {
     for (const upstream of this.upstreams) if (names.includes(upstream.name)) upstream.pause();
+    this.#holdRetired();
   }
 
   resume(names: readonly string[]): void {
     for (const upstream of this.upstreams) if (names.includes(upstream.name)) upstream.resume();
+    this.#holdRetired();
   }
 
   drain(name: EndpointName, windowMs: number): void {
@@ -197,6 +200,7 @@ export class Service {
         { ...this.#sharing, slots: this.#sharing.slots === null ? null : () => 0 },
         this.#turn,
         this.#built,
+        this.#retired.map(({ upstream }) => upstream),
       );
       const tls = await readServerTls(this.#system, config);
       const kept = new Map(this.#listeners.map((open) => [open.key, open]));
@@ -260,9 +264,10 @@ export class Service {
    * the same keep everything.
    *
    * @param drainMs for requests and tunnels of endpoints and upstreams that are not in use any more
+   * @param standing what is paused and drained from now on
    * @returns resolves when nothing is accepted where the new configuration does not listen. All else is done inside the call
    */
-  async commit(drainMs: number): Promise<void> {
+  async commit(drainMs: number, standing: Pick<Standing, "paused" | "drained">): Promise<void> {
     const prepared = this.#prepared;
     if (prepared === null) return;
     this.#prepared = null;
@@ -281,20 +286,49 @@ export class Service {
       for (const endpoint of endpoints) if (endpoint.enabled) this.front.keepEndpoint(endpoint);
     }
     const gone = before.upstreams.filter((upstream) => !built.upstreams.includes(upstream));
+    this.#retired = this.#retired.filter(({ upstream }) => {
+      const back = built.upstreams.includes(upstream);
+      if (back) upstream.comeBack();
+      return !back;
+    });
+    this.#standAnew(standing);
     this.#retire(gone, drainMs);
+    this.#holdRetired();
     this.watcher.counters.keepOnly(config.upstreams, config.routes);
     const unused = open.filter((each) => !listeners.includes(each));
     await Promise.all(unused.map(({ listener }) => this.front.unbind(listener)));
   }
 
-  /** No route leads to them any more: they end when nobody waits and nothing is in flight, or when time is up. */
-  #retire(upstreams: readonly Upstream[], drainMs: number): void {
-    const until = this.#runtime.clock.now() + drainMs;
-    for (const upstream of upstreams) {
-      upstream.resume();
-      this.front.drainEndpoints(upstream.endpoints, drainMs);
+  #standAnew({ paused, drained }: Pick<Standing, "paused" | "drained">): void {
+    for (const upstream of this.upstreams) {
+      if (paused.includes(upstream.name)) upstream.pause();
+      else upstream.resume();
+      for (const endpoint of upstream.endpoints) {
+        const out = drained.some((name) =>
+          name.upstream === upstream.name && name.endpoint === endpoint.name
+        );
+        if (!out) upstream.restore(endpoint);
+        else if (endpoint.enabled) upstream.withdraw(endpoint);
+      }
     }
-    this.#retired = [...this.#retired, ...upstreams.map((upstream) => ({ upstream, until }))];
+  }
+
+  /** What waits in upstreams that are gone waits for the end of a pause as long as the same backend is paused. */
+  #holdRetired(): void {
+    if (this.#retired.length === 0) return;
+    const held = new Set(this.upstreams.filter(({ paused }) => paused).flatMap((each) => addressesOf(each)));
+    for (const { upstream } of this.#retired) {
+      if (addressesOf(upstream).some((address) => held.has(address))) upstream.pause();
+      else upstream.resume();
+    }
+  }
+
+  /**
+   * No route leads to them any more. What waits in them goes on to wait, and has an end of its own; when nobody does they
+   * drain, and end when nothing is in flight or time is up.
+   */
+  #retire(upstreams: readonly Upstream[], drainMs: number): void {
+    for (const upstream of upstreams) this.#retired.push({ upstream, drainMs, until: Infinity });
     this.#checkRetired();
   }
 
@@ -302,18 +336,24 @@ export class Service {
     this.#retiredTimer?.cancel();
     this.#retiredTimer = null;
     const now = this.#runtime.clock.now();
-    const over = this.#retired.filter(({ upstream, until }) =>
-      now >= until || upstream.waiting + upstream.inFlight === 0
-    );
-    this.#retired = this.#retired.filter((each) => !over.includes(each));
-    for (const { upstream } of over) {
+    this.#retired = this.#retired.filter((retired) => {
+      const { upstream, drainMs } = retired;
+      // One that is about to come back is left alone until it is clear whether it does.
+      if (upstream.waiting > 0 || this.#prepared?.built.upstreams.includes(upstream) === true) return true;
+      upstream.retire();
+      if (upstream.inFlight > 0 && now < retired.until) {
+        if (retired.until === Infinity) this.front.drainEndpoints(upstream.endpoints, drainMs);
+        retired.until = Math.min(retired.until, now + drainMs);
+        return true;
+      }
       upstream.stop();
       // Nothing is left of it, or time is up this very moment.
       this.#turn.begin();
       this.front.cut(new Set(upstream.endpoints));
       this.#turn.end();
       for (const endpoint of upstream.endpoints) this.front.keepEndpoint(endpoint);
-    }
+      return false;
+    });
     if (this.#retired.length === 0) return;
     this.#retiredTimer = this.#runtime.clock.setTimer(RETIRED_CHECK_MS, () => this.#checkRetired(), true);
   }
@@ -338,6 +378,10 @@ export class Service {
     }
     await this.watcher.close();
   }
+}
+
+function addressesOf({ endpoints }: Upstream): string[] {
+  return endpoints.map(({ settings }) => printAddress(settings.key.address));
 }
 
 function sameTls(a: ServerTls | null, b: ServerTls | null): boolean {

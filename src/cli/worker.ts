@@ -181,7 +181,7 @@ export class Worker {
         this.#tap?.watch(order.watched, service.upstreams);
         break;
       case "commit":
-        void service.commit(order.drainMs).then(() => done({ ok: true }));
+        void service.commit(order.drainMs, order).then(() => done({ ok: true }));
         return;
       case "reopen":
         void this.reopen().then(done);

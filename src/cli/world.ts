@@ -3,6 +3,7 @@
 import type { ClientTls, Runtime, System } from "../../runtime/contract.ts";
 import { POLICIES } from "../balance/policies.ts";
 import type { Config, EndpointConfig, RouteConfig, ServerConfig, UpstreamConfig } from "../config/config.ts";
+import { type Addressed, renamed } from "../config/renamed.ts";
 import { Turn } from "../conn/turn.ts";
 import type { Exchange } from "../exchange/exchange.ts";
 import type { ExchangeContext, ExchangeSettings } from "../exchange/exchange_settings.ts";
@@ -76,7 +77,8 @@ interface WantedSettings {
  * Builds everything but the listeners; opens nothing, and changes nothing of what serves.
  *
  * @param turn the process's; default: a new one
- * @param before what serves now: upstreams of the same name go on
+ * @param before what serves now: upstreams of the same name, or of the same addresses, go on
+ * @param retired what no route leads to any more: upstreams that are not there otherwise, and of the same addresses, go on
  * @throws SystemError when a file of `upstream_tls` cannot be read or used
  */
 export async function buildWorld(
@@ -87,6 +89,7 @@ export async function buildWorld(
   sharing: Sharing = NOT_SHARED,
   turn: Turn = new Turn(runtime),
   before: BuiltWorld | null = null,
+  retired: readonly Upstream[] = [],
 ): Promise<BuiltWorld> {
   const { server } = config;
   const limits = sharedLimits({
@@ -99,6 +102,7 @@ export async function buildWorld(
   const settings = new Map<string, ExchangeSettings>();
   const upstreams: Upstream[] = [];
   const changed: WantedSettings[] = [];
+  const same = sameUpstreams(before?.upstreams ?? [], retired, config.upstreams);
   for (const upstream of config.upstreams) {
     const wanted: UpstreamSettings = {
       name: upstream.name,
@@ -113,7 +117,7 @@ export async function buildWorld(
       limits: upstreamLimits,
       ...sharing.upstream,
     };
-    const known = before?.upstreams.find(({ name }) => name === upstream.name);
+    const known = same.get(upstream.name);
     const built = known ?? new Upstream(runtime, turn, wanted, observer);
     if (known !== undefined && !sameSettings(known.settings, wanted)) {
       changed.push({ upstream: known, settings: wanted });
@@ -170,6 +174,29 @@ function exchangeContext(
     exchangeDone: (done) => observer.exchangeDone(done),
     tunnelOpened: (tunnel) => observer.tunnelOpened(tunnel),
     tunnelClosed: (tunnel) => observer.tunnelClosed(tunnel),
+  };
+}
+
+/** By name what goes on as it. */
+function sameUpstreams(
+  serving: readonly Upstream[],
+  retired: readonly Upstream[],
+  after: readonly UpstreamConfig[],
+): ReadonlyMap<string, Upstream> {
+  const same = new Map(serving.map((upstream) => [upstream.name, upstream]));
+  for (const [name, { upstream }] of renamed(serving.map(addressed), after)) same.set(name, upstream);
+  const others = after.filter(({ name }) => !same.has(name));
+  // A name that was taken away and put back is found by its addresses as well.
+  const left = retired.map((upstream, at) => ({ ...addressed(upstream), name: `\n${at}` }));
+  for (const [name, { upstream }] of renamed(left, others)) same.set(name, upstream);
+  return same;
+}
+
+function addressed(upstream: Upstream): Addressed & { readonly upstream: Upstream } {
+  return {
+    upstream,
+    name: upstream.name,
+    endpoints: upstream.endpoints.map(({ settings }) => ({ address: settings.key.address })),
   };
 }
 

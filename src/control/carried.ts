@@ -3,7 +3,7 @@
  * goes on with it. JSON values; part of the succession's protocol.
  */
 
-import type { Config, EndpointConfig } from "../config/config.ts";
+import type { Config, EndpointConfig, UpstreamConfig } from "../config/config.ts";
 import { sameValue } from "./config_changes.ts";
 import type { EndpointName } from "./messages.ts";
 import type { PauseOwner } from "./pause_owner.ts";
@@ -41,9 +41,20 @@ export const NOTHING_CARRIED: Carried = { swapped: [], paused: [], drained: [] }
 export function withSwapped(config: Config, swapped: readonly CarriedSwap[]): Config {
   if (swapped.length === 0) return config;
   const upstreams = config.upstreams.map((upstream) => {
-    const swap = swapped.find((each) => each.upstream === upstream.name);
-    if (swap === undefined || !sameValue(upstream.endpoints, swap.configured)) return upstream;
-    return { ...upstream, endpoints: swap.instead };
+    const swap = swapOf(upstream, config, swapped);
+    return swap === undefined ? upstream : { ...upstream, endpoints: swap.instead };
   });
   return { ...config, upstreams };
+}
+
+/** The swap of an upstream of `config`, which may have had another name when it was swapped. */
+export function swapOf(
+  upstream: UpstreamConfig,
+  config: Config,
+  swapped: readonly CarriedSwap[],
+): CarriedSwap | undefined {
+  return swapped.find((each) =>
+    sameValue(upstream.endpoints, each.configured) &&
+    (each.upstream === upstream.name || !config.upstreams.some(({ name }) => name === each.upstream))
+  );
 }

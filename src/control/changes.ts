@@ -1,6 +1,6 @@
 /** Other configurations while serving: read anew, or with the endpoints of one upstream swapped. One at a time. */
 
-import { type CarriedSwap, withSwapped } from "./carried.ts";
+import { type CarriedSwap, swapOf, withSwapped } from "./carried.ts";
 import type { Clock } from "../../runtime/contract.ts";
 import type { Config, EndpointConfig, UpstreamConfig } from "../config/config.ts";
 import type { Loaded, Rejected } from "../config/load.ts";
@@ -146,11 +146,11 @@ export class Changes {
     const done = await this.#apply(config, config.server.drainTimeoutMs);
     if (!done.ok) return done;
     this.#loaded = read;
-    for (const [name, swapped] of this.#swapped) {
-      const upstream = read.config.upstreams.find((each) => each.name === name);
-      if (upstream === undefined || !sameValue(upstream.endpoints, swapped.configured)) {
-        this.#swapped.delete(name);
-      }
+    const swapped = this.carried();
+    this.#swapped.clear();
+    for (const upstream of read.config.upstreams) {
+      const swap = swapOf(upstream, read.config, swapped);
+      if (swap !== undefined) this.#swapped.set(upstream.name, { ...swap, upstream: upstream.name });
     }
     const reread = done.upstreams.filter((name) =>
       sameValue([ofName(serving, name), serving.server], [ofName(config, name), config.server])
@@ -306,19 +306,16 @@ export class Changes {
     config: Config,
     drainMs: number,
   ): Promise<Outcome<Pick<Extract<Changed, { ok: true }>, "certificate" | "upstreams">>> {
-    const { controller, pauses, drains, clock, changed } = this.#parts;
-    const done = await controller.change(config, drainMs);
+    const { controller, pauses, drains, events, clock, changed } = this.#parts;
+    const before = controller.config;
+    const done = await controller.change(config, drainMs, () => ({
+      paused: pauses.follow(before, config),
+      drained: drains.follow(before, config),
+    }));
     if (!done.ok) {
       return refuse("failed", "The configuration cannot be used; nothing has changed.", [done.message]);
     }
-    controller.stand({
-      paused: pauses.keepOnly(config.upstreams.map(({ name }) => name)),
-      drained: drains.keepOnly(
-        config.upstreams.flatMap(({ name, endpoints }) =>
-          endpoints.map((endpoint) => ({ upstream: name, endpoint: endpoint.name }))
-        ),
-      ),
-    });
+    events.keepOnly(config.upstreams.map(({ name }) => name));
     this.loadedAt = clock.wall();
     await changed(config);
     return done;

@@ -5,7 +5,7 @@ import { listenKeys } from "../config/address.ts";
 import type { Config } from "../config/config.ts";
 import { sameValue } from "./config_changes.ts";
 import type { ElderOrder, Followed } from "./lineage_messages.ts";
-import type { OrderResult } from "./messages.ts";
+import type { OrderResult, Standing } from "./messages.ts";
 import type { Participants } from "./participants.ts";
 
 /** What became of a change of configuration. */
@@ -20,12 +20,17 @@ export type Changed =
   /** Nothing has changed. */
   | { readonly ok: false; readonly message: string };
 
+/** What belongs to upstreams and endpoints, and so to a configuration. */
+type Stands = Pick<Standing, "paused" | "drained">;
+
 /** What it needs of the controller. */
 export interface RolloutHost {
   readonly participants: Participants;
   readonly phase: "starting" | "serving" | "stopping";
-  /** `config` is what serves; the workers have been told. */
-  committed(): void;
+  readonly standing: Standing;
+  stand(standing: Partial<Standing>): void;
+  /** `config` is what serves, in the place of `before`; the workers have been told. */
+  committed(before: Config): void;
   /** Workers may start again. */
   over(): void;
 }
@@ -52,12 +57,12 @@ export class ConfigRollout {
   }
 
   /** See `Controller.change`. */
-  async change(config: Config, drainMs: number): Promise<Changed> {
+  async change(config: Config, drainMs: number, standing: () => Stands): Promise<Changed> {
     const { phase } = this.#host;
     if (this.#changing) return { ok: false, message: "the configuration is being changed already" };
     if (phase !== "serving") return { ok: false, message: `Sluice is ${phase}` };
     const before = this.#config;
-    const changed = await this.#change(config, drainMs);
+    const changed = await this.#change(config, drainMs, standing);
     if (changed.ok) await this.#host.participants.lead(followed(before, config), drainMs);
     return changed;
   }
@@ -75,12 +80,12 @@ export class ConfigRollout {
     };
     const changed: Changed = this.#changing || sameValue(config, this.#config)
       ? { ok: true, certificate: false, upstreams: [] }
-      : await this.#change(config, drainMs);
+      : await this.#change(config, drainMs, () => this.#host.standing);
     await told;
     return changed.ok ? { ok: true } : { ok: false, failure: { kind: "system", message: changed.message } };
   }
 
-  async #change(config: Config, drainMs: number): Promise<Changed> {
+  async #change(config: Config, drainMs: number, standing: () => Stands): Promise<Changed> {
     const host = this.#host;
     const { phase, participants } = host;
     const { seats } = participants;
@@ -95,10 +100,13 @@ export class ConfigRollout {
         return { ok: false, message: failed?.ok === false ? failed.failure.message : "Sluice is stopping" };
       }
       // From here on a worker that is replaced has the new one.
+      const before = this.#config;
       this.#config = config;
+      const { paused, drained } = standing();
+      host.stand({ paused, drained });
       this.addresses = addressesOf(prepared) ?? this.addresses;
-      const committed = participants.issue({ order: "commit", drainMs }, seats);
-      host.committed();
+      const committed = participants.issue({ order: "commit", drainMs, paused, drained }, seats);
+      host.committed(before);
       await committed;
       const first = prepared.find((result) => result.ok);
       return { ok: true, certificate: first?.certificate ?? false, upstreams: first?.upstreams ?? [] };

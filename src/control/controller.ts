@@ -8,9 +8,10 @@
 
 import type { Address, Clock, Timer } from "../../runtime/contract.ts";
 import type { Config } from "../config/config.ts";
+import { formerNames } from "../config/renamed.ts";
 import type { KnownWorker } from "./build_status.ts";
 import { type Changed, ConfigRollout, type RolloutHost } from "./config_rollout.ts";
-import { limitedEndpoints } from "./limits.ts";
+import { endpointLimits, limitedEndpoints } from "./limits.ts";
 import { Lineage, type LineageHost } from "./lineage.ts";
 import { ELDER } from "./lineage_messages.ts";
 import {
@@ -95,7 +96,7 @@ export class Controller {
     this.#seats = Array.from({ length: workers }, (_, index) => newSeat(index));
     this.#participants = new Participants(this.#seats, () => this.lineage);
     this.#rollout = new ConfigRollout(this.#rolloutHost(), config);
-    this.#ledger = new SlotLedger(limitedEndpoints(config), workers, () => clock.now(), {
+    this.#ledger = new SlotLedger(endpointLimits(config), workers, () => clock.now(), {
       grant: (holder, slots) => {
         if (this.lineage.grant(holder, slots)) return;
         this.#seats[holder]?.link?.send({ type: "grant", ...slots });
@@ -133,14 +134,20 @@ export class Controller {
 
   #rolloutHost(): RolloutHost {
     const phase = () => this.#phase;
+    const standing = () => this.#standing;
     return {
       participants: this.#participants,
       get phase() {
         return phase();
       },
-      committed: () => {
+      get standing() {
+        return standing();
+      },
+      stand: (stands) => this.stand(stands),
+      committed: (before) => {
         this.#participants.keepOnly(this.config);
-        this.#ledger.reconfigure(limitedEndpoints(this.config), this.#participants.ableIndexes);
+        const was = formerNames(before.upstreams, this.config.upstreams);
+        this.#ledger.reconfigure(endpointLimits(this.config), this.#participants.ableIndexes, was);
       },
       over: () => this.#begin(),
     };
@@ -264,9 +271,14 @@ export class Controller {
    * Listeners that are written the same in both stay as they are.
    *
    * @param drainMs for what endpoints and upstreams that are not used any more still have
+   * @param standing called when nothing can fail any more: what is paused and drained from now on
    */
-  change(config: Config, drainMs: number): Promise<Changed> {
-    return this.#rollout.change(config, drainMs);
+  change(
+    config: Config,
+    drainMs: number,
+    standing: () => Pick<Standing, "paused" | "drained"> = () => this.#standing,
+  ): Promise<Changed> {
+    return this.#rollout.change(config, drainMs, standing);
   }
 
   /** Lets all workers end gracefully. Resolves at once with what they were doing. */

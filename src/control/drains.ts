@@ -1,6 +1,9 @@
 /** Endpoints that are taken out of use on purpose, one by one. */
 
 import type { Clock } from "../../runtime/contract.ts";
+import { printAddress } from "../config/address.ts";
+import type { Config } from "../config/config.ts";
+import { formerNames } from "../config/renamed.ts";
 import { until } from "./conditions.ts";
 import type { Controller } from "./controller.ts";
 import type { EventHub } from "./event_hub.ts";
@@ -14,12 +17,17 @@ const CUT_MS = 2000;
 /** How long what another Sluice has put out of use may go on here. */
 const INHERITED_MS = 30_000;
 
+interface Drain {
+  /** A reload may change it. */
+  name: EndpointName;
+}
+
 export class Drains {
   readonly #clock: Clock;
   readonly #controller: Controller;
   readonly #events: EventHub;
   /** Counts drains of an endpoint, by its names: an undrain or another drain ends the watch over the one before. */
-  readonly #drained = new Map<string, { readonly name: EndpointName }>();
+  readonly #drained = new Map<string, Drain>();
 
   constructor(clock: Clock, controller: Controller, events: EventHub) {
     this.#clock = clock;
@@ -37,21 +45,24 @@ export class Drains {
     const named = endpointNamed(this.#controller.config, endpoint, upstream);
     if (!named.ok) return named;
     const name = named.found;
-    const drain = { name };
+    const drain: Drain = { name };
     const before = this.#drained.has(keyOf(name));
     this.#drained.set(keyOf(name), drain);
     if (!before) this.#events.note({ event: "draining", ...name });
     await this.#controller.order({ order: "drain", windowMs, ...name }, { drained: this.#all() });
     const gone = this.#watch(drain, windowMs);
     if (wait && !await gone) {
-      return this.#drained.get(keyOf(name)) === drain
+      return this.#drained.get(keyOf(drain.name)) === drain
         ? refuse(
           "timeout",
           `${name.endpoint} still has requests or clients ${windowMs} ms after it was drained.`,
         )
         : refuse("failed", `${name.endpoint} was put in use again, or drained anew.`);
     }
-    return { ok: true, in_flight: endpointReport(await this.#controller.report(), name)?.inFlight ?? 0 };
+    return {
+      ok: true,
+      in_flight: endpointReport(await this.#controller.report(), drain.name)?.inFlight ?? 0,
+    };
   }
 
   /** See `ControlPlane.undrain`. */
@@ -65,10 +76,30 @@ export class Drains {
     return { ok: true };
   }
 
-  /** Forgets endpoints that are not in the configuration any more. @returns those that stay */
-  keepOnly(names: readonly EndpointName[]): readonly EndpointName[] {
-    const kept = new Set(names.map(keyOf));
-    for (const key of this.#drained.keys()) if (!kept.has(key)) this.#drained.delete(key);
+  /**
+   * Goes over to another configuration. What is drained is an address: it stays so when it is reached in another way or
+   * its upstream has another name. Forgets what is not in the configuration any more.
+   *
+   * @returns what is drained from now on
+   */
+  follow(before: Config, after: Config): readonly EndpointName[] {
+    const old = endpointsOf(before);
+    const names = new Set(endpointsOf(after).map(keyOf));
+    const upstreams = new Map(
+      Array.from(formerNames(before.upstreams, after.upstreams), ([now, was]) => [was, now]),
+    );
+    for (const [key, drain] of [...this.#drained]) {
+      if (names.has(key)) continue;
+      this.#drained.delete(key);
+      const { upstream } = drain.name;
+      const address = old.find((each) => keyOf(each) === key)?.address;
+      const now = endpointsOf(after).find((each) =>
+        each.upstream === (upstreams.get(upstream) ?? upstream) && each.address === address
+      );
+      if (now === undefined) continue;
+      drain.name = { upstream: now.upstream, endpoint: now.endpoint };
+      this.#drained.set(keyOf(drain.name), drain);
+    }
     return this.#all();
   }
 
@@ -108,17 +139,16 @@ export class Drains {
   }
 
   /** @returns true when nothing of it is open any more; false when it was undrained, or time is up */
-  async #watch(drain: { readonly name: EndpointName }, windowMs: number): Promise<boolean> {
-    const { name } = drain;
-    const over = () => this.#drained.get(keyOf(name)) !== drain;
+  async #watch(drain: Drain, windowMs: number): Promise<boolean> {
+    const over = () => this.#drained.get(keyOf(drain.name)) !== drain;
     let empty = false;
     await until(this.#clock, async () => {
-      const report = endpointReport(await this.#controller.report(), name);
+      const report = endpointReport(await this.#controller.report(), drain.name);
       empty = (report?.inFlight ?? 0) + (report?.pinned ?? 0) === 0;
       return empty || over();
     }, windowMs + CUT_MS);
     if (!empty || over()) return false;
-    this.#events.note({ event: "drained", ...name });
+    this.#events.note({ event: "drained", ...drain.name });
     return true;
   }
 }
@@ -126,6 +156,16 @@ export class Drains {
 function endpointReport(report: Report, name: EndpointName): EndpointReport | undefined {
   const upstream = report.upstreams.find((each) => each.name === name.upstream);
   return upstream?.endpoints.find((each) => each.name === name.endpoint);
+}
+
+function endpointsOf({ upstreams }: Config): (EndpointName & { readonly address: string })[] {
+  return upstreams.flatMap(({ name, endpoints }) =>
+    endpoints.map((endpoint) => ({
+      upstream: name,
+      endpoint: endpoint.name,
+      address: printAddress(endpoint.address),
+    }))
+  );
 }
 
 function keyOf({ upstream, endpoint }: EndpointName): string {

@@ -27,7 +27,8 @@ export type ControlEvent =
   /** `resumed`: nobody holds its requests any more. `pause_ended`: another pause still does. */
   | {
     readonly event: "resumed" | "pause_ended";
-    readonly because: "asked" | "lease_ended";
+    /** `removed`: a reload took the upstream away, or gave it another name, which a `paused` event tells. */
+    readonly because: "asked" | "lease_ended" | "removed";
     /** Of the pause that has ended. */
     readonly owner: PauseOwner;
   } & OfUpstream

@@ -88,6 +88,14 @@ export class EventHub {
     }
   }
 
+  /** Other upstreams are not there any more: nothing ends what has begun in them. */
+  keepOnly(upstreams: readonly string[]): void {
+    for (const name of this.#shared.keys()) {
+      const [upstream = ""] = name.split("\n");
+      if (!upstreams.includes(upstream)) this.#shared.delete(name);
+    }
+  }
+
   /** A worker is gone: nothing is so in it any more. */
   workerGone(worker: number): void {
     for (const [name, { workers }] of this.#shared) {

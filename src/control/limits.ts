@@ -3,6 +3,7 @@
  * not a multiple of it. `max_in_flight` is not among them: its slots move to where they are needed.
  */
 
+import { printAddress } from "../config/address.ts";
 import type { Config } from "../config/config.ts";
 import type { WorkerPlace } from "./messages.ts";
 import type { LimitedEndpoint } from "./slot_ledger.ts";
@@ -37,11 +38,21 @@ export function retryLeast(place: WorkerPlace): number {
   return Math.max(1, shareOf(RETRY_LEAST, place));
 }
 
-/** Endpoints with `max_in_flight`. */
-export function limitedEndpoints(config: Config): LimitedEndpoint[] {
+/** All endpoints with their `max_in_flight`, 0 = none. */
+export function endpointLimits(config: Config): LimitedEndpoint[] {
   return config.upstreams.flatMap(({ name, maxInFlight, endpoints }) =>
-    maxInFlight === 0
-      ? []
-      : endpoints.map((endpoint) => ({ upstream: name, endpoint: endpoint.name, max: maxInFlight }))
+    endpoints.map((endpoint) => ({
+      upstream: name,
+      endpoint: endpoint.name,
+      max: maxInFlight,
+      address: printAddress(endpoint.address),
+    }))
+  );
+}
+
+/** Those that have one. */
+export function limitedEndpoints(config: Config): LimitedEndpoint[] {
+  return endpointLimits(config).flatMap(({ upstream, endpoint, max }) =>
+    max > 0 ? [{ upstream, endpoint, max }] : []
   );
 }

@@ -75,10 +75,11 @@ export type Order =
   /** Makes ready for another configuration whatever can fail. */
   | { readonly order: "prepare" } & Change
   /**
-   * Goes over to it, and stops accepting where it does not listen any more. Slots of endpoints that were not there, or
-   * had no limit, are granted afterwards.
+   * Goes over to it, and stops accepting where it does not listen any more. In the same step it goes over to what stands
+   * from then on: what is paused or drained under another name, or reached in another way, lets no request through. Slots
+   * of endpoints that were not there, or had no limit, are granted afterwards.
    */
-  | { readonly order: "commit"; readonly drainMs: number }
+  | { readonly order: "commit"; readonly drainMs: number } & Pick<Standing, "paused" | "drained">
   | { readonly order: "rollback" };
 
 /** Orders that are not about the configuration: participants that are no workers carry them out as well. */

@@ -6,6 +6,8 @@
 
 import type { CarriedPause } from "./carried.ts";
 import type { Clock, Timer } from "../../runtime/contract.ts";
+import type { Config } from "../config/config.ts";
+import { addressesOf } from "../config/renamed.ts";
 import { quietOf, until } from "./conditions.ts";
 import type { Controller } from "./controller.ts";
 import type { EventHub } from "./event_hub.ts";
@@ -213,11 +215,37 @@ export class Pauses {
     );
   }
 
-  /** Forgets pauses of upstreams that are not in the configuration any more. @returns those that stay */
-  keepOnly(upstreams: readonly string[]): readonly string[] {
-    for (const pause of this.#pauses.values()) {
-      for (const name of pause.upstreams) if (!upstreams.includes(name)) pause.upstreams.delete(name);
+  /**
+   * Goes over to another configuration. A pause is of a backend, whatever its name is: an upstream that takes over an
+   * address of one that is paused is paused as well, by the same pauses. A pause of all is one of those that are new.
+   * One of an upstream that is gone, with all its addresses, is over.
+   *
+   * @returns names of the upstreams that are paused from now on
+   */
+  follow(before: Config, after: Config): readonly string[] {
+    const names = after.upstreams.map(({ name }) => name);
+    const old = new Map(before.upstreams.map((upstream) => [upstream.name, addressesOf(upstream)]));
+    for (const pause of [...this.#pauses.values()]) {
+      const held = new Set([...pause.upstreams].flatMap((name) => [...old.get(name) ?? []]));
+      const gone = [...pause.upstreams].filter((name) => !names.includes(name));
+      for (const upstream of after.upstreams) {
+        const { name } = upstream;
+        if (pause.upstreams.has(name)) continue;
+        const taken = [...addressesOf(upstream)].some((address) =>
+          held.has(address) && old.get(name)?.has(address) !== true
+        );
+        if (!taken && !(pause.all && !old.has(name))) continue;
+        pause.upstreams.add(name);
+        const leaseMs = pause.leaseUntil === null ? null : Math.max(0, pause.leaseUntil - this.#clock.wall());
+        this.#events.note({ event: "paused", upstream: name, lease_ms: leaseMs, owner: pause.owner });
+      }
+      for (const name of gone) pause.upstreams.delete(name);
       if (pause.upstreams.size === 0) this.#forget(pause);
+      const still = this.paused();
+      for (const upstream of gone) {
+        const event = still.includes(upstream) ? "pause_ended" : "resumed";
+        this.#events.note({ event, upstream, because: "removed", owner: pause.owner });
+      }
     }
     return this.paused();
   }

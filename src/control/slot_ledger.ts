@@ -15,10 +15,12 @@
 
 import type { EndpointName, Slots, Wanted } from "./messages.ts";
 
-/** An endpoint with a limit. */
+/** An endpoint, and its limit. */
 export interface LimitedEndpoint extends EndpointName {
-  /** Requests at a time, > 0. */
+  /** Requests at a time, 0 = any number: then there is nothing to account for. */
   readonly max: number;
+  /** Where it is, in words. Default: nowhere else. */
+  readonly address?: string;
 }
 
 /** Tells a holder. Must not call back. */
@@ -46,6 +48,8 @@ interface Account {
   readonly wants: Map<number, Asked>;
   /** What holders were last told. */
   readonly recalled: Map<number, Asked>;
+  /** It is not in the configuration any more: what comes back from it goes to this one, which has its address. */
+  heir: Account | null;
 }
 
 export class SlotLedger {
@@ -53,6 +57,8 @@ export class SlotLedger {
   readonly #now: () => number;
   readonly #send: SlotSender;
   readonly #accounts = new Map<string, Account>();
+  /** Those that had another name before the last change, by that. */
+  readonly #former = new Map<string, Account>();
   /** Holders that are told nothing so far. */
   readonly #asleep = new Set<number>();
   /** The holder whose ledger decides about limits; null = this one does. */
@@ -71,7 +77,7 @@ export class SlotLedger {
     this.#workers = workers;
     this.#now = now;
     this.#send = send;
-    for (const name of endpoints) this.#accounts.set(keyOf(name), newAccount(name));
+    for (const name of endpoints) if (name.max > 0) this.#accounts.set(keyOf(name), newAccount(name));
   }
 
   // Another ledger
@@ -130,30 +136,98 @@ export class SlotLedger {
   /**
    * Limits are others now. Those of names that stay are kept to as soon as what is above them has been given
    * back; the holders are told to. Slots of new names are granted to `workers`, which know of them already, or are
-   * the superior's.
+   * the superior's. What is still held of a name that is gone counts against an endpoint of the same address, and
+   * against the name should it return.
+   *
+   * @param renamed what upstreams were called before, by their names now: their endpoints keep what is held
    */
-  reconfigure(endpoints: readonly LimitedEndpoint[], workers: readonly number[]): void {
+  reconfigure(
+    endpoints: readonly LimitedEndpoint[],
+    workers: readonly number[],
+    renamed: ReadonlyMap<string, string> = new Map(),
+  ): void {
     const before = new Map(this.#accounts);
     this.#accounts.clear();
+    this.#former.clear();
+    /** Those that were not there before. */
+    const fresh: Account[] = [];
+    const returned: Account[] = [];
     for (const name of endpoints) {
-      const known = before.get(keyOf(name));
-      if (known !== undefined) {
-        const more = name.max - known.name.max;
-        if (this.#superior === null) known.free += more;
-        else known.held.set(this.#superior, (known.held.get(this.#superior) ?? 0) + more);
-        known.name = name;
-        this.#accounts.set(keyOf(name), known);
-        this.#settle(known);
+      const former = keyOf({ ...name, upstream: renamed.get(name.upstream) ?? name.upstream });
+      const known = before.get(former);
+      before.delete(former);
+      if (name.max === 0) {
+        known?.wants.clear();
         continue;
       }
-      const account = newAccount(name);
+      const account = known ?? newAccount(name);
       this.#accounts.set(keyOf(name), account);
+      if (known === undefined) {
+        fresh.push(account);
+        continue;
+      }
+      // Workers may have given slots by that name before they heard of the new one.
+      if (former !== keyOf(name)) this.#former.set(former, account);
+      if (account.name.max === 0) returned.push(account);
+      this.#raise(account, name.max - account.name.max);
+      account.name = name;
+      if (account.heir !== null) account.heir.free += heldBy(account);
+      account.heir = null;
+    }
+    for (const [key, account] of before) this.#abandon(key, account, [...fresh, ...returned]);
+    for (const account of this.#accounts.values()) if (!fresh.includes(account)) this.#settle(account);
+    for (const account of fresh) {
       if (this.#superior === null) this.#spread(account, workers);
       else {
-        take(account, this.#superior, name.max);
+        take(account, this.#superior, account.name.max);
         account.wants.set(this.#superior, { count: ALL, since: Infinity });
       }
     }
+  }
+
+  #raise(account: Account, more: number): void {
+    if (this.#superior === null) account.free += more;
+    else account.held.set(this.#superior, (account.held.get(this.#superior) ?? 0) + more);
+  }
+
+  /** An account is not in the configuration any more. As long as slots of it are held they are missing elsewhere. */
+  #abandon(key: string, account: Account, taking: readonly Account[]): void {
+    const { address, max } = account.name;
+    const held = heldBy(account);
+    // Something may still come back to it from others of its address, and is for nobody.
+    account.wants.clear();
+    // A superior decides about limits, and counts what we hold itself.
+    if (held === 0 || this.#superior !== null) return;
+    const namesake = this.#accounts.get(key);
+    if (namesake !== undefined) {
+      // Another one has been given its name: what comes back from either comes by that.
+      if (account.heir !== null) account.heir.free += held;
+      namesake.free -= held;
+      for (const [worker, count] of account.held) {
+        namesake.held.set(worker, (namesake.held.get(worker) ?? 0) + count);
+      }
+      return;
+    }
+    account.free -= max;
+    account.name = { ...account.name, max: 0 };
+    const heir = address === undefined ? undefined : taking.find(({ name }) => name.address === address);
+    if (heir !== undefined) {
+      if (account.heir !== null) account.heir.free += held;
+      account.heir = heir;
+      heir.free -= held;
+    }
+    this.#accounts.set(key, account);
+  }
+
+  /** Slots have come back; those of an account that is abandoned go on to its heir. */
+  #put(account: Account, holder: number, count: number): void {
+    put(account, holder, count);
+    if (account.name.max > 0) return;
+    if (account.heir !== null) {
+      account.heir.free += count;
+      this.#settle(account.heir);
+    }
+    if (heldBy(account) === 0) this.#accounts.delete(keyOf(account.name));
   }
 
   /** Gives each its part of what is free. */
@@ -193,7 +267,7 @@ export class SlotLedger {
 
   /** Replaces what the worker wanted before. */
   want(worker: number, wanted: Wanted): void {
-    const account = this.#accounts.get(keyOf(wanted));
+    const account = this.#accounts.get(keyOf(wanted)) ?? this.#former.get(keyOf(wanted));
     if (account === undefined) return;
     if (wanted.count <= 0) account.wants.delete(worker);
     else account.wants.set(worker, { count: wanted.count, since: this.#now() - wanted.waitedMs });
@@ -202,12 +276,12 @@ export class SlotLedger {
 
   /** @returns false when the worker gave what it did not have: a bug, and nothing was booked */
   give(worker: number, slots: Slots): boolean {
-    const account = this.#accounts.get(keyOf(slots));
+    const account = this.#accounts.get(keyOf(slots)) ?? this.#former.get(keyOf(slots));
     // It was sent before its endpoint had gone from the configuration.
     if (account === undefined) return true;
     const held = account.held.get(worker) ?? 0;
     if (!(slots.count > 0) || slots.count > held) return false;
-    put(account, worker, slots.count);
+    this.#put(account, worker, slots.count);
     this.#settle(account);
     return true;
   }
@@ -215,8 +289,8 @@ export class SlotLedger {
   /** The holder's process is gone, and with it every connection it had. */
   leave(worker: number): void {
     if (worker === this.#superior) this.#superior = null;
-    for (const account of this.#accounts.values()) {
-      account.free += account.held.get(worker) ?? 0;
+    for (const account of [...this.#accounts.values()]) {
+      this.#put(account, worker, account.held.get(worker) ?? 0);
       account.held.delete(worker);
       account.wants.delete(worker);
       account.recalled.delete(worker);
@@ -283,7 +357,11 @@ export class SlotLedger {
 }
 
 function newAccount(name: LimitedEndpoint): Account {
-  return { name, free: name.max, held: new Map(), wants: new Map(), recalled: new Map() };
+  return { name, free: name.max, held: new Map(), wants: new Map(), recalled: new Map(), heir: null };
+}
+
+function heldBy({ held }: Account): number {
+  return [...held.values()].reduce((sum, count) => sum + count, 0);
 }
 
 function take(account: Account, holder: number, count: number): void {

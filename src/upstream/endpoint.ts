@@ -77,6 +77,8 @@ export class Endpoint implements UpstreamConnectionOwner, RampOwner {
   #leftOutOf: Listing[] = [];
   /** Requests that come and go may matter to somebody: its places are counted, or a list has left it out. */
   #watched = false;
+  /** Gets its slots when it does not use them any more; null = it is in use. */
+  #free: ((count: number) => void) | null = null;
   /** Monotonic milliseconds: since when it is in this state. */
   stateSince = 0;
   /** Monotonic milliseconds: when it went away. */
@@ -125,6 +127,7 @@ export class Endpoint implements UpstreamConnectionOwner, RampOwner {
   set busy(count: number) {
     this.#busy = count;
     if (this.#watched) this.#changed();
+    if (this.#free !== null) this.#slotsFreed(this.#free);
   }
 
   /** Dials under way; each holds a slot. */
@@ -135,6 +138,7 @@ export class Endpoint implements UpstreamConnectionOwner, RampOwner {
   set dialing(count: number) {
     this.#dialing = count;
     if (this.#watched) this.#changed();
+    if (this.#free !== null) this.#slotsFreed(this.#free);
   }
 
   /** Requests at a time at this moment: `maxInFlight`, or our share of it; Infinity = no limit. */
@@ -165,6 +169,13 @@ export class Endpoint implements UpstreamConnectionOwner, RampOwner {
   set enabled(enabled: boolean) {
     this.#enabled = enabled;
     this.#changed();
+  }
+
+  /** It is not in use from now on: no new request, no idle connection. */
+  putOut(now: number): void {
+    this.enabled = false;
+    this.stateSince = now;
+    this.idle.clear();
   }
 
   get state(): EndpointState {
@@ -203,6 +214,31 @@ export class Endpoint implements UpstreamConnectionOwner, RampOwner {
       this.slotLimit = settings.slots ?? settings.maxInFlight;
     }
     this.#changed();
+  }
+
+  // Slots of one that is out of use
+
+  /**
+   * It takes no request any more, or (null) does so again. Slots that it does not use go to `free`, now and whenever a
+   * request ends.
+   */
+  leave(free: ((count: number) => void) | null): void {
+    this.#free = free;
+    if (free !== null) this.#slotsFreed(free);
+  }
+
+  /** More slots come from one that is out of use. */
+  gain(count: number): void {
+    this.slotLimit += count;
+    if (this.#free !== null) this.#slotsFreed(this.#free);
+    else this.owner.connectionLost(this);
+  }
+
+  #slotsFreed(free: (count: number) => void): void {
+    const count = this.#slotLimit - this.taken;
+    if (count <= 0 || this.#slotLimit === Infinity) return;
+    this.slotLimit = this.taken;
+    free(count);
   }
 
   /** Requests and dials: what counts against its limit. */

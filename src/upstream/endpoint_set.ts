@@ -124,9 +124,14 @@ export class EndpointSet implements EndpointOwner {
    * Goes by other settings. An endpoint of the same name and reuse key is the same: it keeps its connections, its
    * health and its counts, whatever else is said of it.
    *
+   * @param give told of slots that are given back, where other processes share them
    * @returns those that were in use and are not any more
    */
-  reconfigure(settings: readonly EndpointSettings[], now: number): readonly Endpoint[] {
+  reconfigure(
+    settings: readonly EndpointSettings[],
+    now: number,
+    give: ((endpoint: Endpoint, count: number) => void) | null,
+  ): readonly Endpoint[] {
     const before = byIdentity(this.all);
     const replaced = byIdentity(this.#replaced);
     const all = settings.map((wanted) => {
@@ -137,7 +142,7 @@ export class EndpointSet implements EndpointOwner {
     });
     const used = new Set(all);
     const dropped = this.all.filter((endpoint) => !used.has(endpoint));
-    passSlotsOn(dropped, all);
+    if (give !== null) passSlotsOn(dropped, all, give);
     for (const endpoint of dropped) endpoint.begin(false);
     this.all = all;
     this.#replaced = [...this.#replaced, ...dropped].filter((endpoint) =>
@@ -151,7 +156,9 @@ export class EndpointSet implements EndpointOwner {
     const back = replaced.get(identityOf(wanted));
     if (back === undefined) return this.#new(wanted, now);
     back.apply(wanted);
-    back.slotLimit = wanted.maxInFlight === 0 ? Infinity : wanted.slots ?? wanted.maxInFlight;
+    back.leave(null);
+    // Where they are shared it has kept those that it uses.
+    if (wanted.slots === undefined) back.slotLimit = wanted.maxInFlight === 0 ? Infinity : wanted.maxInFlight;
     back.enabled = true;
     // Its sums may have been forgotten meanwhile.
     back.tally = null;
@@ -177,13 +184,20 @@ function byIdentity(endpoints: readonly Endpoint[]): ReadonlyMap<string, Endpoin
   return new Map(endpoints.map((endpoint) => [identityOf(endpoint.settings), endpoint]));
 }
 
-/** Where slots are shared they go by the endpoint's name: whoever takes its place has them. */
-function passSlotsOn(dropped: readonly Endpoint[], all: readonly Endpoint[]): void {
+/** Slots go by the endpoint's name: whoever takes its place has them when they are not used any more. */
+function passSlotsOn(
+  dropped: readonly Endpoint[],
+  all: readonly Endpoint[],
+  give: (endpoint: Endpoint, count: number) => void,
+): void {
   const heirs = byName(all);
-  for (const { name, settings, slotLimit, recalled } of dropped) {
-    const heir = heirs.get(name);
-    if (heir?.settings.slots === undefined || settings.maxInFlight === 0) continue;
-    heir.slotLimit = slotLimit;
-    heir.recalled = recalled;
+  for (const endpoint of dropped) {
+    const heir = heirs.get(endpoint.name);
+    if (endpoint.settings.maxInFlight === 0) continue;
+    if (heir === undefined) endpoint.leave((count) => give(endpoint, count));
+    else if (heir.settings.maxInFlight > 0) {
+      heir.recalled = endpoint.recalled;
+      endpoint.leave((count) => heir.gain(count));
+    }
   }
 }

@@ -57,7 +57,7 @@ interface Talk {
 
 export class SlotShare {
   readonly #source: SlotSource;
-  readonly #upstream: string;
+  #upstream: string;
   #talks = new Map<Endpoint, Talk>();
   /** Those of endpoints for which more is asked; looked at in turn. */
   #asking: Talk[] = [];
@@ -73,6 +73,16 @@ export class SlotShare {
     this.#source = source;
     this.#upstream = upstream;
     this.share(endpoints);
+  }
+
+  /** The upstream has another name. */
+  rename(upstream: string): void {
+    this.#upstream = upstream;
+  }
+
+  /** Slots of an endpoint that is not among those that are shared any more go back. */
+  give(endpoint: Endpoint, count: number): void {
+    this.#source.give(this.#upstream, endpoint, count);
   }
 
   /** These are shared from now on, as far as they have a limit; what was said of those that stay still counts. */

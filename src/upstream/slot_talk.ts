@@ -86,6 +86,16 @@ export class SlotTalk {
     this.#share.share(endpoints);
   }
 
+  /** The upstream has another name. */
+  rename(upstream: string): void {
+    this.#share.rename(upstream);
+  }
+
+  /** Slots of an endpoint that is out of use are given back. */
+  give(endpoint: Endpoint, count: number): void {
+    this.#share.give(endpoint, count);
+  }
+
   stop(): void {
     this.#alarm.cancel();
   }

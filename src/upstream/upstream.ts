@@ -43,7 +43,6 @@ const MOST_OPENING = MOST_PLACES;
 const PROOF_OF_KEEP_ALIVE_MS = 25;
 
 export class Upstream extends Timed implements Tallied {
-  readonly name: string;
   #settings: UpstreamSettings;
   readonly #endpoints: EndpointSet;
   readonly #turn: Turn;
@@ -83,7 +82,6 @@ export class Upstream extends Timed implements Tallied {
     super();
     this.#turn = turn;
     this.#settings = settings;
-    this.name = settings.name;
     this.#observer = observer;
     this.#endpoints = new EndpointSet(settings.endpoints, runtime.clock.now(), () => this.#connectionLost());
     this.#absent = this.#endpoints.absent;
@@ -103,6 +101,11 @@ export class Upstream extends Timed implements Tallied {
       const since = this.#hold.ends();
       if (since >= 0) this.#observer.released?.(this, this.#turn.now - since);
     };
+  }
+
+  /** A reload may change it. */
+  get name(): string {
+    return this.#settings.name;
   }
 
   get settings(): UpstreamSettings {
@@ -600,34 +603,18 @@ export class Upstream extends Timed implements Tallied {
     return this.#hold.endOfWait(waiter, now, this.#settings, this.#absent.size > 0);
   }
 
-  /** Sets the deadline to the end of the wait that is over first. */
   #watchWaits(now: number): void {
-    let first = Infinity;
-    for (let waiter = this.#room.oldest; waiter !== null; waiter = waiter.roomAfter) {
-      first = Math.min(first, this.#endOfWait(waiter, now));
-      // Only those that have come back may have more time left than whoever arrived after them.
-      if (waiter.enteredAt === waiter.arrivedAt) break;
-    }
-    this.#turn.deadlines.set(this, first);
+    this.#turn.deadlines.set(this, this.#room.firstEnd((waiter) => this.#endOfWait(waiter, now)));
   }
 
   override expired(): void {
     this.#turn.begin();
     const { now } = this.#turn;
-    for (let waiter = this.#room.oldest; waiter !== null;) {
-      const next: Waiter | null = waiter.roomAfter;
-      if (this.#endOfWait(waiter, now) > now) {
-        if (waiter.enteredAt === waiter.arrivedAt) break;
-        waiter = next;
-        continue;
-      }
-      this.#room.leave(waiter);
+    this.#room.endDue((waiter) => this.#endOfWait(waiter, now) <= now, (waiter) => {
       if (this.#paused) waiter.waitFailed("hold_timeout", "requests are held on purpose: paused");
       else if (this.away) waiter.waitFailed("hold_timeout", this.#endpoints.lastFailure);
       else waiter.waitFailed("queue_timeout", `${this.#busy} requests in flight, ${this.#room.size} waiting`);
-      // What the failure has led to may have changed the room.
-      waiter = next !== null && next.inRoom ? next : this.#room.oldest;
-    }
+    });
     this.#slots?.roomShrank();
     this.#watchWaits(now);
     this.#turn.end();
@@ -672,7 +659,7 @@ export class Upstream extends Timed implements Tallied {
   /** No new request for `endpoint`, no idle connection to it. What it serves goes on. */
   withdraw(endpoint: Endpoint): void {
     this.#turn.begin();
-    this.#putOut(endpoint);
+    endpoint.putOut(this.#turn.now);
     this.#changed();
   }
 
@@ -687,12 +674,6 @@ export class Upstream extends Timed implements Tallied {
     this.#changed();
   }
 
-  #putOut(endpoint: Endpoint): void {
-    endpoint.enabled = false;
-    endpoint.stateSince = this.#turn.now;
-    endpoint.idle.clear();
-  }
-
   /**
    * Goes by other settings from now on; the waiting room stays as it is, and so do endpoints that are the same.
    *
@@ -700,13 +681,38 @@ export class Upstream extends Timed implements Tallied {
    */
   reconfigure(settings: UpstreamSettings): readonly Endpoint[] {
     this.#turn.begin();
+    if (settings.name !== this.name) this.#rename(settings);
     this.#settings = settings;
-    const dropped = this.#endpoints.reconfigure(settings.endpoints, this.#turn.now);
-    for (const endpoint of dropped) this.#putOut(endpoint);
+    const slots = this.#slots;
+    const give = slots === null ? null : (endpoint: Endpoint, count: number) => slots.give(endpoint, count);
+    const dropped = this.#endpoints.reconfigure(settings.endpoints, this.#turn.now, give);
+    for (const endpoint of dropped) endpoint.putOut(this.#turn.now);
     this.#policy = settings.policy(this.endpoints);
     this.#slots?.share(this.endpoints);
     this.#changed();
     return dropped;
+  }
+
+  /** No route leads here any more, and nobody waits: slots that are not used are given away. */
+  retire(): void {
+    for (const endpoint of this.endpoints) endpoint.leave((count) => this.#slots?.give(endpoint, count));
+  }
+
+  /** A route leads here again. */
+  comeBack(): void {
+    for (const endpoint of this.endpoints) endpoint.leave(null);
+  }
+
+  /** What is told or counted from now on goes by the other name. */
+  #rename(settings: UpstreamSettings): void {
+    const since = this.#hold.ends();
+    if (since >= 0) this.#observer.released?.(this, this.#turn.now - since);
+    this.#settings = settings;
+    this.tally = null;
+    for (const endpoint of this.endpoints) endpoint.tally = null;
+    this.#slots?.rename(settings.name);
+    const held = this.#room.size > 0 && this.#hold.begins(this.#turn.now);
+    if (held) this.#observer.held?.(this, this.#room.size);
   }
 
   /** Endpoints, or what may be done with them, are others now. Ends the turn. */

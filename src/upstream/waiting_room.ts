@@ -74,6 +74,31 @@ export class WaitingRoom {
     return waiters;
   }
 
+  /** When the wait that ends first does; Infinity when nobody waits. */
+  firstEnd(endOf: (waiter: Waiter) => number): number {
+    let first = Infinity;
+    for (let waiter = this.#oldest; waiter !== null; waiter = waiter.roomAfter) {
+      first = Math.min(first, endOf(waiter));
+      if (!cameBack(waiter)) break;
+    }
+    return first;
+  }
+
+  /** Lets those leave whose wait is over, oldest first. @param failed told of each when it has left */
+  endDue(isDue: (waiter: Waiter) => boolean, failed: (waiter: Waiter) => void): void {
+    for (let waiter = this.#oldest; waiter !== null;) {
+      const next: Waiter | null = waiter.roomAfter;
+      const due = isDue(waiter);
+      if (!due && !cameBack(waiter)) return;
+      if (due) {
+        this.leave(waiter);
+        failed(waiter);
+      }
+      // What a failure has led to may have changed the room.
+      waiter = next === null || next.inRoom ? next : this.#oldest;
+    }
+  }
+
   /** Constant time for a new arrival. */
   enter(waiter: Waiter): void {
     let after = this.#oldest;
@@ -108,4 +133,9 @@ export class WaitingRoom {
     if (waiter.ownConnection !== null) this.#owners--;
     if (--this.#size === 0) this.emptied();
   }
+}
+
+/** Only who has come back may have more time left than those who arrived later. */
+function cameBack({ enteredAt, arrivedAt }: Waiter): boolean {
+  return enteredAt !== arrivedAt;
 }

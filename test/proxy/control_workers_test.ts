@@ -101,6 +101,8 @@ test("control: a swap and a reload are done by all workers, and a bad file by no
     assert.equal(bad.code, 2, bad.stderr);
     assert.match(bad.stderr, /sluice\.yaml:2:.*hold/);
 
+    const back = await verb("swap", "--to", first.address);
+    assert.equal(back.code, 0, back.stderr);
     config(
       `upstreams: {app: {endpoints: ["${first.address}"], max_in_flight: 1}}\n` +
         `routes: [{to: app}, {match: {path: /b}, to: "${second.address}"}]\n`,
