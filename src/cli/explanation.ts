@@ -72,6 +72,8 @@ export interface ExplainedForwarding {
   readonly retry: {
     /** Attempts in all; 0 = as long as it may be held. */
     readonly tries: number;
+    /** Those that may end without an answer; 0 = any number. */
+    readonly unanswered_tries: number;
     readonly cases: readonly ExplainedRetry[];
   };
   readonly timeouts: {

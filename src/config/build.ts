@@ -23,6 +23,7 @@ export function buildRetry(values: UpstreamOptionValues): RetryConfig {
     on: off ? [] : values["retry.on"],
     methods: values["retry.methods"],
     tries: off ? 1 : values["retry.tries"],
+    unansweredTries: values["retry.unanswered_tries"],
     unanswered: values["retry.mode"] === "unanswered",
   };
 }

@@ -186,7 +186,7 @@ function checkRetry(
   warnings: Problem[],
 ): void {
   if (values["retry.mode"] !== "off") return;
-  for (const path of ["retry.on", "retry.methods", "retry.tries"] as const) {
+  for (const path of ["retry.on", "retry.methods", "retry.tries", "retry.unanswered_tries"] as const) {
     if (isUsual(path, values[path])) continue;
     warnings.push(problemAt(origin(path), prefix + path, "has no effect while retry.mode is off"));
   }

@@ -27,6 +27,8 @@ export interface RetryConfig {
   readonly methods: readonly string[];
   /** Attempts in all, the first included; 1 = never retry. 0 = until `hold` ends. */
   readonly tries: number;
+  /** Attempts that may be sent and end without an answer; 0 = any number. */
+  readonly unansweredTries: number;
   /** Any method may be retried as long as no byte of a response has arrived. */
   readonly unanswered: boolean;
 }

@@ -149,6 +149,18 @@ export const UPSTREAM_OPTIONS = {
     doc: "The first attempt included, so that 1 never retries.",
     example: "3",
   },
+  "retry.unanswered_tries": {
+    group: "Choosing and retrying",
+    scope: "upstream",
+    type: count(0, 100),
+    default: "3",
+    help: "attempts that may end without an answer; 0 = any",
+    doc:
+      "Bounds what one request can do that crashes whoever gets it: after so many attempts that were sent and ended without an " +
+      "answer it is answered with 502 or 504. From the second one on, other requests that wait go first. Not counted are attempts " +
+      "on pooled connections, which may have been closed already, and those at a port that just drops all connections.",
+    example: "5",
+  },
   "connect_timeout": {
     group: "Connections to endpoints",
     scope: "upstream",

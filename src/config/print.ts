@@ -93,7 +93,8 @@ function printRetry(retry: RetryConfig): string {
   const off = retry.tries === 1 && retry.on.length === 0;
   const mode = off ? "off" : retry.unanswered ? "unanswered" : "idempotent";
   const on = off ? "" : `, on: [${retry.on.join(", ")}]`;
-  return `{mode: ${mode}${on}, methods: ${printValue(retry.methods)}, tries: ${retry.tries}}`;
+  return `{mode: ${mode}${on}, methods: ${printValue(retry.methods)}, tries: ${retry.tries}, ` +
+    `unanswered_tries: ${retry.unansweredTries}}`;
 }
 
 function printValue(value: string | readonly string[]): string {

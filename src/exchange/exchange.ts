@@ -34,9 +34,11 @@ import {
 import { ExchangeAccount } from "./exchange_account.ts";
 import { goneBecause } from "./client_end.ts";
 import type { ExchangeContext, ExchangeSettings } from "./exchange_settings.ts";
-import { because, closeWords, faultReason, responseReason, waitReason, waitWords } from "./failure_reason.ts";
+import { because, closeWords, faultReason, refusalReason } from "./failure_reason.ts";
+import { responseReason, tunnelReason, waitReason, waitWords } from "./failure_reason.ts";
 import { interimFields, responseFields, switchFields } from "./forward_response.ts";
 import { sendFailure } from "./local_reply.ts";
+import { Losses } from "./losses.ts";
 import { PinUse } from "./pin_use.ts";
 import { type ReasonCode, REASONS } from "./reason.ts";
 import { type AttemptFailure, decideRetry, type RetryPolicy } from "./retry.ts";
@@ -53,6 +55,8 @@ const STORED_REPLY_BYTES = 64 * 1024;
 /** Pause before a request that an endpoint failed while it served others is sent again, doubled each time. */
 const RETRY_PAUSE_MS = 25;
 const SESSION_OVER = "the connection that the client was authenticated on has ended";
+/** A request of which so many attempts have ended without an answer lets others go first: one is a restart's doing. */
+const SUSPECT = 2;
 
 export class Exchange extends ExchangeAccount
   implements ClientStreamEvents, UpstreamStreamEvents, Waiter, PinUser {
@@ -62,8 +66,9 @@ export class Exchange extends ExchangeAccount
   readonly #kind: BodyKind;
   /** Upgrade field value to send, "" when no switch is asked for. */
   readonly #upgrade: string;
-  #connection: UpstreamConnection | null = null;
   #retryCounted = false;
+  /** Null while no attempt was sent and ended without an answer. */
+  #losses: Losses | null = null;
   #fields: RequestFields | null = null;
   /** The last complete answer that was worth another attempt. */
   #stored: StoredReply | null = null;
@@ -74,13 +79,8 @@ export class Exchange extends ExchangeAccount
   arrivedAt = 0;
   wantsFresh = false;
   isRetry = false;
+  goesLast = false;
   readonly repeatable: boolean;
-  enteredAt = -1;
-  heldAtEntry = 0;
-  outage = 0;
-  inRoom = false;
-  roomBefore: Waiter | null = null;
-  roomAfter: Waiter | null = null;
 
   /**
    * @param target path and query for the request line, byte-exact
@@ -203,7 +203,7 @@ export class Exchange extends ExchangeAccount
     const upload = this.upload;
     this.#waitOver();
     const endpoint = connection.owner as Endpoint;
-    this.#connection = connection;
+    this.connection = connection;
     this.endpoint = endpoint;
     this.#retryCounted = this.isRetry;
     this.phase = "sending";
@@ -240,8 +240,7 @@ export class Exchange extends ExchangeAccount
 
   #fieldsFor(endpoint: Endpoint): RequestFields {
     if (this.#fields !== null) return this.#fields;
-    const { head } = this;
-    const { hostHeader } = this.settings;
+    const { head, settings: { hostHeader } } = this;
     const clientHost = this.#clientHost;
     const host = hostToSend(hostHeader, head, this.#target, clientHost, endpoint.hostField);
     const fields = requestFields(head, this.client, this.context.forward, host, clientHost, this.#upgrade);
@@ -261,7 +260,7 @@ export class Exchange extends ExchangeAccount
       this.#fail("request_too_large", "");
       return;
     }
-    const connection = this.#connection;
+    const connection = this.connection;
     if (connection === null) {
       if (this.phase === "done") return;
       upload.kept.append(bytes, from, to);
@@ -269,7 +268,8 @@ export class Exchange extends ExchangeAccount
       else if (upload.receivedBytes !== this.head.bodyBytes && this.#readEnough(upload)) {
         this.#readSoFar(upload);
       }
-      if (this.#phaseIs("waiting") && upload.kept.full) this.client.pauseBody();
+      // The cast: the compiler takes the phase to be what it was.
+      if ((this.phase as Phase) === "waiting" && upload.kept.full) this.client.pauseBody();
       return;
     }
     upload.kept.retain(bytes, from, to);
@@ -287,18 +287,13 @@ export class Exchange extends ExchangeAccount
     const upload = this.upload as Upload;
     if (trailers !== null) upload.trailers = encodeTrailers(trailers);
     if (this.phase === "reading") this.#readSoFar(upload);
-    else this.#connection?.sendEnd(upload.trailers);
+    else this.connection?.sendEnd(upload.trailers);
   }
 
   /** What had to be here before the request goes on is here. */
   #readSoFar(upload: Upload): void {
     upload.readMs = this.context.turn.now - this.headAt;
     this.#ask();
-  }
-
-  /** A method, because the compiler cannot know what else changes it. */
-  #phaseIs(phase: Phase): boolean {
-    return this.phase === phase;
   }
 
   clientFault(fault: Fault): void {
@@ -309,7 +304,7 @@ export class Exchange extends ExchangeAccount
   }
 
   clientWritable(): void {
-    this.#connection?.resumeBody();
+    this.connection?.resumeBody();
   }
 
   upstreamWritable(): void {
@@ -356,11 +351,7 @@ export class Exchange extends ExchangeAccount
       this.client.expectBody();
     }
     this.client.sendInterim(head.status, head.reason, interimFields(head));
-    if (this.client.backlogBytes > HIGH_WATER_BYTES) this.#connection?.pauseBody();
-  }
-
-  #keepAlivePromised(): boolean {
-    return this.#connection?.keepAlivePromised === true;
+    if (this.client.backlogBytes > HIGH_WATER_BYTES) this.connection?.pauseBody();
   }
 
   #sawResponse(): void {
@@ -372,13 +363,20 @@ export class Exchange extends ExchangeAccount
     }
     if (this.responseSeen) return;
     this.responseSeen = true;
-    this.firstByteMs = this.context.turn.now - (this.#connection as UpstreamConnection).sentAt;
+    this.firstByteMs = this.context.turn.now - (this.connection as UpstreamConnection).sentAt;
+  }
+
+  /** A final response has begun, or a protocol switch. */
+  #answered(connection: UpstreamConnection): void {
+    this.#sawResponse();
+    this.settings.upstream.answered(
+      this.endpoint as Endpoint,
+      this.reusedConnection || connection.keepAlivePromised,
+    );
   }
 
   upstreamHead(head: Head, kind: BodyKind): void {
-    this.#sawResponse();
-    const endpoint = this.endpoint as Endpoint;
-    this.settings.upstream.answered(endpoint, this.reusedConnection || this.#keepAlivePromised());
+    this.#answered(this.connection as UpstreamConnection);
     const { status } = head;
     if (status >= 502 && status <= 504 && this.#mayRetryStatus(status as 502 | 503 | 504, head, kind)) {
       this.#collecting = new StoredReply(head, kind);
@@ -406,7 +404,7 @@ export class Exchange extends ExchangeAccount
     const body = kind === "none" ? "none" : kind === "length" ? "sized" : "stream";
     const { written } = head.section;
     let close = this.#mustClose();
-    const connection = this.#connection;
+    const connection = this.connection;
     if ((this.pin !== null || head.status === 401 || head.status === 407) && connection !== null) {
       this.pin ??= PinUse.ofAnswer(this.client, this.settings.upstream, this.context.turn);
       ({ fields, close } = this.pin.answers(connection, head, fields, body, close));
@@ -433,7 +431,7 @@ export class Exchange extends ExchangeAccount
   #relayBody(bytes: Uint8Array, from: number, to: number, room: number): void {
     this.responseBodyBytes += to - from;
     this.client.sendBody(bytes, from, to, room);
-    if (this.client.backlogBytes > HIGH_WATER_BYTES) this.#connection?.pauseBody();
+    if (this.client.backlogBytes > HIGH_WATER_BYTES) this.connection?.pauseBody();
   }
 
   upstreamEnd(trailers: Head | null): void {
@@ -458,16 +456,16 @@ export class Exchange extends ExchangeAccount
   }
 
   upstreamGone(reason: CloseReason): void {
-    const begun = this.#connection?.responseBegun === true;
+    const begun = this.connection?.responseBegun === true;
     const { detail } = reason;
     if (this.client.responseBegun) this.#cut("http_response_incomplete", detail);
     else if (begun) this.#fail("http_response_incomplete", detail, closeWords(reason));
-    else this.#attemptFailed("reset", "connection_terminated", detail, closeWords(reason));
-  }
-
-  /** The endpoint whose connection is in use; null while there is none. */
-  get endpointInUse(): Endpoint | null {
-    return this.#connection === null ? null : this.endpoint;
+    else {
+      // A pooled connection may have been closed already, and an endpoint that was drained is our own doing.
+      const blame = this.connection?.reused === false && reason.code !== "aborted";
+      if (blame) this.#noteLoss(false);
+      this.#attemptFailed("reset", "connection_terminated", detail, closeWords(reason));
+    }
   }
 
   /** The endpoint's time is up: the request goes elsewhere if that is allowed, else ends so that the client sees it. */
@@ -480,6 +478,7 @@ export class Exchange extends ExchangeAccount
       this.#letGo(false);
       this.#cut(what === "write" ? "connection_write_timeout" : "connection_read_timeout", "");
     } else if (what === "head") {
+      this.#noteLoss(true);
       this.#attemptFailed("timeout", "http_response_timeout", "", "");
     } else {
       this.#letGo(false);
@@ -490,10 +489,8 @@ export class Exchange extends ExchangeAccount
   // Switching protocols
 
   upstreamSwitched(head: Head): void {
-    const connection = this.#connection as UpstreamConnection;
-    const endpoint = this.endpoint as Endpoint;
-    this.#sawResponse();
-    this.settings.upstream.answered(endpoint, this.reusedConnection || this.#keepAlivePromised());
+    const connection = this.connection as UpstreamConnection;
+    this.#answered(connection);
     if (!switchesAsAsked(this.head, this.#upgrade, head)) {
       this.#letGo(false);
       this.#fail("http_upgrade_failed", "the 101 does not fit the request");
@@ -506,14 +503,10 @@ export class Exchange extends ExchangeAccount
     const { client, context } = this;
     client.events = null;
     client.sendSwitch(head.reason, switchFields(head));
-    const tunnel = new Tunnel(
-      client,
-      connection,
-      this.settings.tunnelIdleTimeoutMs,
-      this.#upgrade.toLowerCase() === "websocket",
-      () => context.turn.now,
-      (how) => this.#tunnelEnded(tunnel, how),
-    );
+    const websocket = this.#upgrade.toLowerCase() === "websocket";
+    const ended = (how: TunnelEnd) => this.#tunnelEnded(tunnel, how);
+    const { tunnelIdleTimeoutMs } = this.settings;
+    const tunnel = new Tunnel(client, connection, tunnelIdleTimeoutMs, websocket, context.turn, ended);
     this.tunnel = tunnel;
     context.tunnelOpened(tunnel);
   }
@@ -521,10 +514,7 @@ export class Exchange extends ExchangeAccount
   #tunnelEnded(tunnel: Tunnel, how: TunnelEnd): void {
     this.responseBodyBytes = tunnel.upstreamBytes;
     this.context.tunnelClosed(tunnel);
-    if (how === "idle") this.reason = "connection_read_timeout";
-    else if (how === "upstream_reset") this.reason = "connection_terminated";
-    else if (how === "aborted") this.reason = "shutting_down";
-    this.#done(this.reason, how === "finished" ? "" : how);
+    this.#done(tunnelReason(how), how === "finished" ? "" : how);
   }
 
   /** What a client sent early, expecting a tunnel, must not be read as its next request. */
@@ -535,32 +525,36 @@ export class Exchange extends ExchangeAccount
   // Failing and trying again
 
   #decide(failure: AttemptFailure) {
-    const connection = this.#connection as UpstreamConnection;
+    const connection = this.connection as UpstreamConnection;
     const upload = this.upload;
     const now = this.context.turn.now;
-    // Bytes of an interim response, or of half a head, are an answer of a kind.
-    const policy = this.retry.unanswered && connection.anyResponse
-      ? { ...this.retry, unanswered: false }
-      : this.retry;
     return decideRetry({
       failure,
       sent: connection.requestSeen,
       reused: connection.reused,
+      anyResponse: connection.anyResponse,
       responseBegun: typeof failure !== "number" && connection.responseBegun,
       method: this.head.method,
       idempotencyKey: this.head.has(Field.idempotencyKey),
       replayable: upload === null || upload.kept.replayable,
       attempts: this.attempts,
+      lost: this.#losses?.count ?? 0,
       timeLeftMs: this.settings.upstream.holdLeftMs(this.arrivedAt, this.wait?.queuedMs ?? 0, now),
       pinned: this.pin !== null && this.pin.boundTo(connection),
       elsewhere: this.attempts < this.settings.upstream.endpoints.length &&
         this.settings.upstream.hasOther(this.endpoint as Endpoint),
-    }, policy);
+    }, this.retry);
+  }
+
+  /** See losses.ts. */
+  #noteLoss(certain: boolean): void {
+    if (this.connection?.requestSeen !== true) return;
+    (this.#losses ??= new Losses()).note(this.endpoint as Endpoint, certain);
   }
 
   /** The attempt ended without a byte of a final response. */
   #attemptFailed(failure: "reset" | "timeout", code: ReasonCode, detail: string, shown: string): void {
-    const connection = this.#connection as UpstreamConnection;
+    const connection = this.connection as UpstreamConnection;
     const endpoint = this.endpoint as Endpoint;
     const { upstream } = this.settings;
     const decision = this.#decide(failure);
@@ -579,17 +573,22 @@ export class Exchange extends ExchangeAccount
     }
     this.#letGo(false);
     if (decision.kind === "again") {
-      this.wantsFresh = decision.fresh;
+      // One that may be the cause must not do the same to pooled connections.
+      this.wantsFresh = decision.fresh || (failure === "reset" && this.#losses !== null);
       this.isRetry = sent;
+      this.goesLast = this.#losses !== null && this.#losses.all >= SUSPECT;
       // An endpoint that answers others, but not this request, is not asked as fast as it can fail.
       if (sent && this.attempts > 1 && endpoint.state !== "away") this.#askLater();
       else this.#ask();
       return;
     }
     if (this.#stored !== null) this.#relayStored();
-    else if (decision.because === "not_idempotent" || decision.because === "body_not_replayable") {
-      this.#fail(decision.because, because(code, detail), because(code, shown));
-    } else this.#fail(code, detail, shown);
+    else {
+      const told = refusalReason(decision.because, code);
+      const lost = this.#losses?.count ?? 0;
+      const why = told !== code ? code : lost > 1 ? `sent ${lost} times without an answer` : "";
+      this.#fail(told, because(why, detail), because(why, shown));
+    }
   }
 
   /** A retryable status was answered, and its body is complete. */
@@ -723,10 +722,10 @@ export class Exchange extends ExchangeAccount
     this.upload?.uncount(upstream);
     if (this.inRoom) upstream.leave(this);
     this.pin?.leaves();
-    const connection = this.#connection;
+    const connection = this.connection;
     if (connection === null) return;
     const endpoint = this.endpoint as Endpoint;
-    this.#connection = null;
+    this.connection = null;
     const fate = afterReply(connection, complete);
     if (fate === "pin") this.pin?.rests(connection);
     else if (fate !== "pool") {

@@ -1,8 +1,10 @@
 /** What is told of an exchange once it has ended: to the access log, the counters and whoever watches. */
 
 import type { ClientConnection } from "../conn/client_connection.ts";
+import type { UpstreamConnection } from "../conn/upstream_connection.ts";
 import type { Head } from "../http1/head.ts";
 import type { Endpoint } from "../upstream/endpoint.ts";
+import { RoomPlace } from "../upstream/waiting_room.ts";
 import type { Tallied } from "../upstream/tally.ts";
 import type { ExchangeContext, ExchangeSettings } from "./exchange_settings.ts";
 import type { PinUse } from "./pin_use.ts";
@@ -13,7 +15,7 @@ import type { Upload } from "./upload.ts";
 import type { WaitTime } from "./wait_time.ts";
 
 /** Times are milliseconds, those of day on the monotonic clock. */
-export abstract class ExchangeAccount {
+export abstract class ExchangeAccount extends RoomPlace {
   readonly context: ExchangeContext;
   readonly settings: ExchangeSettings;
   readonly retry: RetryPolicy;
@@ -31,6 +33,8 @@ export abstract class ExchangeAccount {
   responseBodyBytes = 0;
   /** Null when the request came without a body, or complete with an empty one. */
   protected upload: Upload | null = null;
+  /** While it is in use. */
+  protected connection: UpstreamConnection | null = null;
   protected endpoint: Endpoint | null = null;
   /** Null unless its client has authenticated on a connection, or does so now. */
   protected pin: PinUse | null = null;
@@ -57,6 +61,7 @@ export abstract class ExchangeAccount {
     head: Head,
     route: Tallied,
   ) {
+    super();
     this.context = context;
     this.settings = settings;
     this.retry = retry;
@@ -84,6 +89,11 @@ export abstract class ExchangeAccount {
   /** The endpoint that has begun to answer; null when none has. */
   get answeredBy(): Endpoint | null {
     return this.responseSeen ? this.endpoint : null;
+  }
+
+  /** The endpoint whose connection is in use; null while there is none. */
+  get endpointInUse(): Endpoint | null {
+    return this.connection === null ? null : this.endpoint;
   }
 
   get upgraded(): boolean {

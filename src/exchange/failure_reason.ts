@@ -4,6 +4,8 @@ import type { CloseReason, SocketErrorCode } from "../../runtime/contract.ts";
 import type { Fault } from "../http1/fault.ts";
 import type { WaitFailure } from "../upstream/upstream.ts";
 import type { ReasonCode } from "./reason.ts";
+import type { RetryRefusal } from "./retry.ts";
+import type { TunnelEnd } from "./tunnel.ts";
 
 /** What a wait without a connection means for the request. */
 export function waitReason(failure: WaitFailure): ReasonCode {
@@ -123,7 +125,29 @@ export function responseReason(fault: Fault): ReasonCode {
   }
 }
 
-/** The failure behind a refusal to try again. */
-export function because(code: ReasonCode, detail: string): string {
-  return detail === "" ? code : code + ": " + detail;
+/** What the end of a tunnel means; "" when all is well. */
+export function tunnelReason(how: TunnelEnd): ReasonCode | "" {
+  switch (how) {
+    case "idle":
+      return "connection_read_timeout";
+    case "upstream_reset":
+      return "connection_terminated";
+    case "aborted":
+      return "shutting_down";
+    case "client_reset":
+    case "finished":
+      return "";
+    default:
+      return how satisfies never;
+  }
+}
+
+/** The reason of a request that is not sent again: why not, where that says more than the failure itself. */
+export function refusalReason(refusal: RetryRefusal, failure: ReasonCode): ReasonCode {
+  return refusal === "not_idempotent" || refusal === "body_not_replayable" ? refusal : failure;
+}
+
+/** The detail with what is behind it; either may be "". */
+export function because(behind: string, detail: string): string {
+  return behind === "" || detail === "" ? behind + detail : behind + ": " + detail;
 }

@@ -17,6 +17,8 @@ export interface RetryPolicy {
   readonly methods: readonly string[];
   /** Attempts in all, the first included; 0 = as long as the request may be held. */
   readonly tries: number;
+  /** Attempts that may be sent and end without an answer; 0 = any number. */
+  readonly unansweredTries: number;
   /** Any method may be sent again while not a byte of a response has arrived. */
   readonly unanswered: boolean;
 }
@@ -29,6 +31,8 @@ export interface AttemptFacts {
   readonly reused: boolean;
   /** It must not go on another connection: the client has authenticated on that one. */
   readonly pinned: boolean;
+  /** Bytes of one have, be it of an interim response or of half a head: that is an answer of a kind. */
+  readonly anyResponse: boolean;
   /** Part of a response has arrived that was not taken for a failure as a whole. */
   readonly responseBegun: boolean;
   readonly method: string;
@@ -38,6 +42,8 @@ export interface AttemptFacts {
   readonly replayable: boolean;
   /** Attempts made so far, this one included; >= 1. */
   readonly attempts: number;
+  /** Those of them that were sent and ended without an answer, this one included; see losses.ts. */
+  readonly lost: number;
   /** Milliseconds that are left of the request's hold time. */
   readonly timeLeftMs: number;
   /** An endpoint that has not been tried yet can take the request without any holding. */
@@ -50,10 +56,14 @@ export interface AttemptFacts {
  */
 export type RetryDecision =
   | { readonly kind: "again"; readonly fresh: boolean }
-  | {
-    readonly kind: "no";
-    readonly because: "response_begun" | "pinned" | "exhausted" | "not_idempotent" | "body_not_replayable";
-  };
+  | { readonly kind: "no"; readonly because: RetryRefusal };
+
+export type RetryRefusal =
+  | "response_begun"
+  | "pinned"
+  | "exhausted"
+  | "not_idempotent"
+  | "body_not_replayable";
 
 /** Attempts at a request that was answered with a status on the list, where the policy sets no number. */
 const STATUS_TRIES = 3;
@@ -79,11 +89,13 @@ export function decideRetry(facts: AttemptFacts, policy: RetryPolicy): RetryDeci
   }
   if (!policy.on.includes(failure)) return EXHAUSTED;
   const repeatable = policy.methods.includes(facts.method) || facts.idempotencyKey ||
-    (policy.unanswered && !answered);
+    (policy.unanswered && !answered && !facts.anyResponse);
   if (!repeatable) return NOT_IDEMPOTENT;
   if (!facts.replayable) return NOT_REPLAYABLE;
   const tries = policy.tries > 0 ? policy.tries : answered ? STATUS_TRIES : Infinity;
   if (facts.attempts >= tries) return EXHAUSTED;
+  // Whoever got it may have died of it.
+  if (policy.unansweredTries > 0 && facts.lost >= policy.unansweredTries) return EXHAUSTED;
   // A pooled connection that had died says nothing about the endpoint: one new one, hold time or not.
   if (facts.reused && failure === "reset") return AGAIN_FRESH;
   return facts.timeLeftMs > 0 || facts.elsewhere ? AGAIN : EXHAUSTED;

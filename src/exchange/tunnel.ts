@@ -11,6 +11,7 @@ import type { CloseReason } from "../../runtime/contract.ts";
 import type { ClientConnection } from "../conn/client_connection.ts";
 import { HIGH_WATER_BYTES, LOW_WATER_BYTES } from "../conn/connection.ts";
 import type { RawEvents } from "../conn/stream.ts";
+import type { Turn } from "../conn/turn.ts";
 import type { UpstreamConnection } from "../conn/upstream_connection.ts";
 import { closeFrame, FrameTracker } from "../http1/websocket_frames.ts";
 
@@ -21,7 +22,7 @@ export class Tunnel {
   readonly client: ClientConnection;
   readonly upstream: UpstreamConnection;
   readonly #idleMs: number;
-  readonly #now: () => number;
+  readonly #turn: Turn;
   readonly #ended: (how: TunnelEnd) => void;
   readonly #clientSide: Side;
   readonly #upstreamSide: Side;
@@ -43,15 +44,15 @@ export class Tunnel {
     upstream: UpstreamConnection,
     idleMs: number,
     websocket: boolean,
-    now: () => number,
+    turn: Turn,
     ended: (how: TunnelEnd) => void,
   ) {
     this.client = client;
     this.upstream = upstream;
     this.#idleMs = idleMs;
-    this.#now = now;
+    this.#turn = turn;
     this.#ended = ended;
-    this.#lastTraffic = now();
+    this.#lastTraffic = turn.now;
     const frames = () => websocket ? new FrameTracker() : null;
     this.#clientSide = new Side(this, client, upstream, "client_reset", frames());
     this.#upstreamSide = new Side(this, upstream, client, "upstream_reset", frames());
@@ -66,7 +67,7 @@ export class Tunnel {
 
   /** Bytes have come from one side, or (0) gone out to it. */
   moved(from: Reset, bytes: number): void {
-    this.#lastTraffic = this.#now();
+    this.#lastTraffic = this.#turn.now;
     if (from === "client_reset") this.clientBytes += bytes;
     else this.upstreamBytes += bytes;
   }
@@ -82,7 +83,7 @@ export class Tunnel {
    * moves it when it comes up.
    */
   timedOut(on: ClientConnection | UpstreamConnection): void {
-    const now = this.#now();
+    const now = this.#turn.now;
     if (now - this.#lastTraffic < this.#idleMs) on.rawDeadline(this.#lastTraffic + this.#idleMs);
     else this.#tearDown("idle");
   }
@@ -127,7 +128,7 @@ export class Tunnel {
     if (reason.code !== "finished") this.#tearDown(this.#upstreamSide.saidClose ? "finished" : how);
     if (this.#open === 0) this.#ended(this.#how);
     // What is left may be bytes that the endpoint does not take.
-    else if (how === "client_reset") this.upstream.rawDeadline(this.#now() + this.#idleMs);
+    else if (how === "client_reset") this.upstream.rawDeadline(this.#turn.now + this.#idleMs);
   }
 }
 

@@ -24,3 +24,17 @@ export function dialPause(awayMs: number, fixedMs: number | null, random: number
   const pause = Math.min(LONGEST_MS, Math.max(SHORTEST_MS, awayMs * SHARE));
   return awayMs < JITTER_AFTER_MS ? pause : pause * (1 - JITTER / 2 + JITTER * random);
 }
+
+/** Longest pause for want of answers alone. */
+const LONGEST_DROP_MS = 50;
+
+/**
+ * The least pause before an endpoint is asked again that takes connections and drops them: it doubles, because each of
+ * them costs a request, and perhaps a process that dies of it, not just a refused dial.
+ *
+ * @param drops how many in a row, >= 1
+ * @returns milliseconds
+ */
+export function dropPause(drops: number): number {
+  return Math.min(LONGEST_DROP_MS, 2 ** Math.min(drops - 1, 6));
+}

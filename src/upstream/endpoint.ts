@@ -54,6 +54,9 @@ export interface EndpointOwner {
 /** An idle connection that ends so soon after its answer was not meant to be kept, in milliseconds. */
 const SOON_MS = 25;
 
+/** A connection that is still open so long after its answer shows that the origin keeps connections. */
+const PROOF_OF_KEEP_ALIVE_MS = 25;
+
 export class Endpoint implements UpstreamConnectionOwner, RampOwner {
   #settings: EndpointSettings;
   readonly name: string;
@@ -99,6 +102,10 @@ export class Endpoint implements UpstreamConnectionOwner, RampOwner {
   failures = 0;
   /** The same since the start, for status. */
   failuresTotal = 0;
+  /** Dials that failed. */
+  refusals = 0;
+  /** New connections that ended without an answer, since it has answered last. */
+  drops = 0;
   /** Requests answered, for status. */
   answered = 0;
   /** Connections that belong to one client each, see pins.ts, and those of them on which no request is under way. */
@@ -273,6 +280,18 @@ export class Endpoint implements UpstreamConnectionOwner, RampOwner {
   /** One more connection may not be opened for no other reason than that it is not trusted with more. */
   get heldBack(): boolean {
     return this.#enabled && this.#state !== "away" && !this.ramp.allows(this.#busy + this.#dialing);
+  }
+
+  /**
+   * An idle connection for the next request, or null.
+   *
+   * @param repeatable the request may be sent again if the connection turns out to be closed
+   */
+  takeIdle(repeatable: boolean, now: number): UpstreamConnection | null {
+    if (repeatable || this.keepsAlive) return this.idle.take(now);
+    const connection = this.idle.takeRested(now, PROOF_OF_KEEP_ALIVE_MS);
+    if (connection !== null && connection.uses > 0) this.keepsAlive = true;
+    return connection;
   }
 
   /** Takes ownership of a connection that waits for its next request. */

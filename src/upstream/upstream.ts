@@ -17,7 +17,7 @@ import { Timed } from "../time/deadline_queue.ts";
 import type { AfterReply } from "./after_reply.ts";
 import { CONNECTED_TO_ITSELF, connectedToItself, isTlsFailure } from "./dial_fault.ts";
 import { DialLoop } from "./dial_loop.ts";
-import { dialPause } from "./dial_pace.ts";
+import { dialPause, dropPause } from "./dial_pace.ts";
 import { Dialer } from "./dialer.ts";
 import { type Endpoint, MOST_PLACES } from "./endpoint.ts";
 import { EndpointSet } from "./endpoint_set.ts";
@@ -39,8 +39,6 @@ const RAMP_CHECK_MS = 5;
 const MOST_NEW_DIALS = 256;
 /** Requests that may wait for connections being opened, whatever the size of the queue for slots. */
 const MOST_OPENING = MOST_PLACES;
-/** A connection that is still open so long after its answer shows that the origin keeps connections. */
-const PROOF_OF_KEEP_ALIVE_MS = 25;
 
 export class Upstream extends Timed implements Tallied {
   #settings: UpstreamSettings;
@@ -182,7 +180,7 @@ export class Upstream extends Timed implements Tallied {
     } else if (this.#room.size === 0 && !waiter.wantsFresh && !waiter.isRetry && !this.#paused) {
       const endpoint = this.#policy.pick("any");
       if (endpoint !== null) {
-        const connection = this.#takeIdle(endpoint, waiter, now);
+        const connection = endpoint.takeIdle(waiter.repeatable, now);
         if (connection !== null) {
           endpoint.busy++;
           this.#busy++;
@@ -212,14 +210,6 @@ export class Upstream extends Timed implements Tallied {
     this.#enter(waiter, now);
     this.#serve();
     return null;
-  }
-
-  /** An idle connection that `waiter` may use. */
-  #takeIdle(endpoint: Endpoint, waiter: Waiter, now: number): UpstreamConnection | null {
-    if (waiter.repeatable || endpoint.keepsAlive) return endpoint.idle.take(now);
-    const connection = endpoint.idle.takeRested(now, PROOF_OF_KEEP_ALIVE_MS);
-    if (connection !== null && connection.uses > 0) endpoint.keepsAlive = true;
-    return connection;
   }
 
   /**
@@ -308,6 +298,7 @@ export class Upstream extends Timed implements Tallied {
    */
   answered(endpoint: Endpoint, keeps: boolean): void {
     endpoint.answered++;
+    endpoint.drops = 0;
     if (keeps) endpoint.keepsAlive = true;
     if (endpoint.state === "up" && endpoint.failures === 0) return;
     if (endpoint.state === "trial") {
@@ -327,7 +318,8 @@ export class Upstream extends Timed implements Tallied {
    */
   failed(connection: UpstreamConnection, endpoint: Endpoint, error: SocketError): void {
     if (endpoint.answered !== connection.endpointAnswers || !endpoint.enabled) return;
-    this.#markAway(endpoint, error);
+    endpoint.drops++;
+    this.#markAway(endpoint, error, dropPause(endpoint.drops));
   }
 
   /** A pooled connection died without an answer: the others of that endpoint are suspect. */
@@ -392,7 +384,7 @@ export class Upstream extends Timed implements Tallied {
           noneIdle = true;
         }
         passed++;
-        const connection = endpoint === null ? null : this.#takeIdle(endpoint, waiter, now);
+        const connection = endpoint === null ? null : endpoint.takeIdle(waiter.repeatable, now);
         if (endpoint !== null && connection !== null) {
           endpoint.busy++;
           this.#busy++;
@@ -496,6 +488,7 @@ export class Upstream extends Timed implements Tallied {
 
   #dialFailed(endpoint: Endpoint, error: SocketError): void {
     if (this.#stopped) return;
+    endpoint.refusals++;
     if (endpoint.enabled) this.#markAway(endpoint, error);
     if (this.#paused) {
       // Whoever waits now does not wait for this dial.
@@ -543,7 +536,8 @@ export class Upstream extends Timed implements Tallied {
 
   // Health as seen in passing
 
-  #markAway(endpoint: Endpoint, error: SocketError): void {
+  /** @param leastPauseMs before it is asked again, unless the pause is fixed */
+  #markAway(endpoint: Endpoint, error: SocketError, leastPauseMs = 0): void {
     const now = this.#turn.now;
     this.#endpoints.noteFailure(endpoint, error, now);
     if (endpoint.state !== "away") {
@@ -560,8 +554,9 @@ export class Upstream extends Timed implements Tallied {
       }
     }
     endpoint.ramp.restart();
-    endpoint.nextDialAt = now +
-      dialPause(now - endpoint.loopSince, this.#settings.holdIntervalMs, Math.random());
+    const { holdIntervalMs } = this.#settings;
+    const pauseMs = dialPause(now - endpoint.loopSince, holdIntervalMs, Math.random());
+    endpoint.nextDialAt = now + (holdIntervalMs === null ? Math.max(pauseMs, leastPauseMs) : pauseMs);
     this.#loop.schedule(endpoint);
   }
 

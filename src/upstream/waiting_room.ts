@@ -1,6 +1,6 @@
 /**
  * Requests that wait for a connection, oldest first. A request that comes back for a retry takes the
- * place its arrival gives it.
+ * place its arrival gives it, unless it has gone wrong too often: such ones stand behind all others, in the same order.
  */
 
 import type { UpstreamConnection } from "../conn/upstream_connection.ts";
@@ -8,8 +8,18 @@ import type { Endpoint } from "./endpoint.ts";
 import type { TimedWait } from "./hold_clock.ts";
 import type { WaitFailure } from "./upstream.ts";
 
-/** A request in the room. The links belong to the room. */
-export interface Waiter extends TimedWait {
+/** Where a request is in the room, and how long: belongs to the room and its clock. */
+export abstract class RoomPlace implements TimedWait {
+  enteredAt = -1;
+  heldAtEntry = 0;
+  outage = 0;
+  inRoom = false;
+  roomBefore: Waiter | null = null;
+  roomAfter: Waiter | null = null;
+}
+
+/** A request in the room. */
+export interface Waiter extends RoomPlace {
   /** Monotonic milliseconds of the request's arrival; decides the order and the deadline. */
   readonly arrivedAt: number;
   /** The only connection that will do, which waits for it: see pins.ts. Does not change while it is in the room. */
@@ -18,13 +28,12 @@ export interface Waiter extends TimedWait {
   readonly wantsFresh: boolean;
   /** Bytes of this request have been sent before. Does not change while it is in the room. */
   readonly isRetry: boolean;
+  /** It goes after all that do not. Does not change while it is in the room. */
+  readonly goesLast: boolean;
   /** It may be sent again if a connection closes without an answer. */
   readonly repeatable: boolean;
   /** It has had a connection before: it is not turned away for want of room. */
   readonly admitted: boolean;
-  inRoom: boolean;
-  roomBefore: Waiter | null;
-  roomAfter: Waiter | null;
   /** A connection is in hand; the waiter has left the room. */
   connectionReady(connection: UpstreamConnection, endpoint: Endpoint): void;
   /** The wait is over without one; the waiter has left the room. */
@@ -34,6 +43,8 @@ export interface Waiter extends TimedWait {
 export class WaitingRoom {
   #oldest: Waiter | null = null;
   #newest: Waiter | null = null;
+  /** The oldest of those that go last. */
+  #rear: Waiter | null = null;
   #size = 0;
   #retries = 0;
   #owners = 0;
@@ -54,56 +65,88 @@ export class WaitingRoom {
     return this.#owners;
   }
 
+  /** Who goes first. */
   get oldest(): Waiter | null {
     return this.#oldest;
+  }
+
+  /** Who goes first of those that go last. */
+  get rear(): Waiter | null {
+    return this.#rear;
   }
 
   /** How long the oldest ones have waited, oldest first; at most so many. Milliseconds. */
   waits(now: number, most: number): number[] {
     const waits: number[] = [];
-    for (let waiter = this.#oldest; waiter !== null && waits.length < most; waiter = waiter.roomAfter) {
+    for (
+      let waiter = this.#oldest;
+      waiter !== this.#rear && waits.length < most;
+      waiter = waiter?.roomAfter ?? null
+    ) {
+      if (waiter !== null) waits.push(Math.max(0, now - waiter.arrivedAt));
+    }
+    for (
+      let waiter = this.#rear, left = most;
+      waiter !== null && left > 0;
+      waiter = waiter.roomAfter, left--
+    ) {
       waits.push(Math.max(0, now - waiter.arrivedAt));
     }
-    return waits;
+    return this.#rear === null ? waits : waits.sort((one, other) => other - one).slice(0, most);
   }
 
-  /** All of them, oldest first, as they are now. */
+  /** All of them as they are now, in their order. */
   list(): Waiter[] {
     const waiters: Waiter[] = [];
     for (let waiter = this.#oldest; waiter !== null; waiter = waiter.roomAfter) waiters.push(waiter);
     return waiters;
   }
 
-  /** When the wait that ends first does; Infinity when nobody waits. */
+  /**
+   * When the wait that ends first does; Infinity when nobody waits. Of those that have entered but once the order is that
+   * of their arrival, so that the first of them is enough.
+   */
   firstEnd(endOf: (waiter: Waiter) => number): number {
     let first = Infinity;
     for (let waiter = this.#oldest; waiter !== null; waiter = waiter.roomAfter) {
       first = Math.min(first, endOf(waiter));
       if (!cameBack(waiter)) break;
     }
+    for (let waiter = this.#rear; waiter !== null; waiter = waiter.roomAfter) {
+      first = Math.min(first, endOf(waiter));
+    }
     return first;
   }
 
-  /** Lets those leave whose wait is over, oldest first. @param failed told of each when it has left */
+  /** Lets those leave whose wait is over, in their order. @param failed told of each when it has left */
   endDue(isDue: (waiter: Waiter) => boolean, failed: (waiter: Waiter) => void): void {
-    for (let waiter = this.#oldest; waiter !== null;) {
-      const next: Waiter | null = waiter.roomAfter;
-      const due = isDue(waiter);
-      if (!due && !cameBack(waiter)) return;
-      if (due) {
-        this.leave(waiter);
-        failed(waiter);
-      }
-      // What a failure has led to may have changed the room.
-      waiter = next === null || next.inRoom ? next : this.#oldest;
+    const due: Waiter[] = [];
+    for (let waiter = this.#oldest; waiter !== null && waiter !== this.#rear; waiter = waiter.roomAfter) {
+      if (isDue(waiter)) due.push(waiter);
+      else if (!cameBack(waiter)) break;
+    }
+    for (let waiter = this.#rear; waiter !== null; waiter = waiter.roomAfter) {
+      if (isDue(waiter)) due.push(waiter);
+    }
+    for (const waiter of due) {
+      // What another failure has led to may have changed the room.
+      if (!waiter.inRoom || !isDue(waiter)) continue;
+      this.leave(waiter);
+      failed(waiter);
     }
   }
 
   /** Constant time for a new arrival. */
   enter(waiter: Waiter): void {
-    let after = this.#oldest;
-    if (this.#newest !== null && this.#newest.arrivedAt <= waiter.arrivedAt) after = null;
-    else while (after !== null && after.arrivedAt <= waiter.arrivedAt) after = after.roomAfter;
+    const rear = this.#rear;
+    const end = waiter.goesLast ? null : rear;
+    const last = end === null ? this.#newest : end.roomBefore;
+    let after = end;
+    if (last !== null && !precedes(last, waiter)) {
+      after = waiter.goesLast ? rear : this.#oldest;
+      while (after !== null && precedes(after, waiter)) after = after.roomAfter;
+    }
+    if (waiter.goesLast && after === rear) this.#rear = waiter;
     const before = after === null ? this.#newest : after.roomBefore;
     waiter.inRoom = true;
     waiter.roomBefore = before;
@@ -122,6 +165,7 @@ export class WaitingRoom {
     if (!waiter.inRoom) return;
     const before = waiter.roomBefore;
     const after = waiter.roomAfter;
+    if (waiter === this.#rear) this.#rear = after;
     if (before === null) this.#oldest = after;
     else before.roomAfter = after;
     if (after === null) this.#newest = before;
@@ -138,4 +182,8 @@ export class WaitingRoom {
 /** Only who has come back may have more time left than those who arrived later. */
 function cameBack({ enteredAt, arrivedAt }: Waiter): boolean {
   return enteredAt !== arrivedAt;
+}
+
+function precedes(one: Waiter, other: Waiter): boolean {
+  return one.goesLast === other.goesLast ? one.arrivedAt <= other.arrivedAt : other.goesLast;
 }

@@ -25,6 +25,7 @@ type PolicyName = keyof typeof POLICIES;
 class Asker implements Waiter {
   arrivedAt: number;
   readonly ownConnection = null;
+  readonly goesLast = false;
   wantsFresh = false;
   isRetry = false;
   repeatable = true;

@@ -80,6 +80,7 @@ function randomConfig(random: Random, calm: boolean, endpoints: number): Config 
     ]),
     methods: upstream.retry.methods,
     tries: calm ? 0 : random.pick([0, 0, 1, 2, 3]),
+    unansweredTries: calm ? 0 : random.pick([0, 0, 1, 3]),
     unanswered: !calm && random.once(6),
   };
   const timeout = (): number => calm ? 30_000 : random.pick([100, 1000, 8000]);

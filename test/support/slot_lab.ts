@@ -21,6 +21,7 @@ export class SlotRequest implements Waiter {
   readonly name: string;
   readonly arrivedAt: number;
   readonly ownConnection = null;
+  readonly goesLast = false;
   readonly wantsFresh = false;
   readonly isRetry = false;
   readonly repeatable = true;

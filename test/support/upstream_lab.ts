@@ -30,6 +30,7 @@ export class TestWaiter implements Waiter {
   readonly ownConnection: UpstreamConnection | null = null;
   wantsFresh = false;
   isRetry = false;
+  goesLast = false;
   repeatable = true;
   admitted = false;
   enteredAt = -1;

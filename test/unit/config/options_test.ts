@@ -28,7 +28,7 @@ test("every option is in a group and has its texts", () => {
     assert.match(option.doc, /^[`A-Z0-9].*\.$/s, path);
     assert.equal(isUpstreamOption(path), option.scope === "upstream", path);
   }
-  assert.equal(RETRY_OPTION_PATHS.length, 4);
+  assert.equal(RETRY_OPTION_PATHS.length, 5);
 });
 
 test("names of flags and variables follow from the path", () => {

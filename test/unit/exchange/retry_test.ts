@@ -8,6 +8,7 @@ const DEFAULT: RetryPolicy = {
   on: ["reset"],
   methods: ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"],
   tries: 0,
+  unansweredTries: 3,
   unanswered: false,
 };
 
@@ -15,11 +16,13 @@ const FACTS: AttemptFacts = {
   failure: "reset",
   sent: true,
   reused: false,
+  anyResponse: false,
   responseBegun: false,
   method: "GET",
   idempotencyKey: false,
   replayable: true,
   attempts: 1,
+  lost: 1,
   timeLeftMs: 1000,
   pinned: false,
   elsewhere: false,
@@ -164,6 +167,17 @@ test("a failure counts only when the policy lists it", () => {
   assert.equal(decided({ failure: "timeout", reused: true }, { on: ["timeout"] }), "again");
   assert.equal(decided({ failure: "timeout", method: "POST" }, { on: ["timeout"] }), "not_idempotent");
   assert.equal(decided({ failure: "reset" }, { on: ["timeout"] }), "exhausted");
+});
+
+test("attempts without an answer are bounded, beside all attempts", () => {
+  assert.equal(decided({ lost: 2 }), "again");
+  assert.equal(decided({ lost: 3 }), "exhausted");
+  assert.equal(decided({ lost: 3, reused: true }), "exhausted");
+  assert.equal(decided({ lost: 3 }, { unansweredTries: 0 }), "again");
+  assert.equal(decided({ lost: 1, attempts: 2 }, { unansweredTries: 9, tries: 2 }), "exhausted");
+  assert.equal(decided({ lost: 3, failure: "timeout" }, { on: ["timeout"] }), "exhausted");
+  // One that was not sent has done no harm, however the others ended.
+  assert.equal(decided({ lost: 3, sent: false }), "again");
 });
 
 test("what belongs to its connection goes on no other, whatever else is true", () => {

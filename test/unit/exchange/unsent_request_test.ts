@@ -10,16 +10,24 @@ test("not a byte was sent, but the body is gone: not again", () => {
     failure: "reset",
     sent: false,
     reused: true,
+    anyResponse: false,
     responseBegun: false,
     method: "PUT",
     idempotencyKey: false,
     replayable: false,
     attempts: 1,
+    lost: 0,
     timeLeftMs: 1000,
     pinned: false,
     elsewhere: false,
   } as const;
-  const policy = { on: ["reset"], methods: ["PUT"], tries: 0, unanswered: false } as const;
+  const policy = {
+    on: ["reset"],
+    methods: ["PUT"],
+    tries: 0,
+    unansweredTries: 3,
+    unanswered: false,
+  } as const;
   assert.deepEqual(decideRetry(facts, policy), { kind: "no", because: "body_not_replayable" });
 });
 
