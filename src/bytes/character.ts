@@ -53,6 +53,9 @@ export const FIELD_VALUE: Uint8Array = tableOf([[HTAB, HTAB], [SP, DEL - 1], [DE
 export const TARGET: Uint8Array = tableOf([[SP + 1, DEL - 1]]);
 TARGET[0x23] = TARGET[BACKSLASH] = 0;
 
+/** The same and all bytes above 0x7F. */
+export const RAW_TARGET: Uint8Array = TARGET.slice().fill(1, DEL + 1);
+
 /** Value of a hexadecimal digit, 255 when it is none. */
 export const HEX_VALUE: Uint8Array = new Uint8Array(256).fill(255);
 for (let value = 0; value < 16; value++) {

@@ -97,6 +97,7 @@ export async function buildWorld(
     maxHeadBytes: server.maxHeadBytes,
     maxTargetBytes: server.maxTargetBytes,
     maxFields: server.maxFields,
+    lenientTargets: server.lenientTarget,
   });
   const upstreamLimits = sharedLimits({ ...limits, lenientResponses: server.lenientUpstream });
   const settings = new Map<string, ExchangeSettings>();

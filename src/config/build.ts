@@ -102,6 +102,7 @@ export function buildServer(values: OptionValues): ServerConfig {
     via: values.via,
     underscoreFields: values.underscore_fields,
     upgrades: values.upgrades,
+    lenientTarget: values.lenient_target,
     lenientUpstream: values.lenient_upstream,
     backlog: values.backlog,
   };

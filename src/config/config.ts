@@ -190,6 +190,7 @@ export interface ServerConfig {
   /** Upgrade tokens let through, lower case. */
   readonly upgrades: readonly string[];
   /** Accept malformed field lines of responses where they have one meaning, and send them on clean. */
+  readonly lenientTarget: boolean;
   readonly lenientUpstream: boolean;
   /** Kernel accept queue. */
   readonly backlog: number;

@@ -147,6 +147,18 @@ export const SERVER_OPTIONS = {
     doc: "Other values of `Upgrade` are removed. An empty list allows none.",
     example: "[]",
   },
+  "lenient_target": {
+    group: "Connections from clients",
+    scope: "server",
+    type: boolean(),
+    default: "false",
+    help: "accept targets with raw UTF-8, and escape it",
+    doc:
+      "Bytes above 0x7F in a request's target, which some clients send unescaped, are escaped (`/é` becomes " +
+      "`/%C3%A9`) instead of being answered with 400. Nothing else of the target changes. Routes, logs and endpoints " +
+      "see the escaped one.",
+    example: "true",
+  },
   "lenient_upstream": {
     group: "Connections to endpoints",
     scope: "server",
@@ -155,7 +167,8 @@ export const SERVER_OPTIONS = {
     help: "accept slightly malformed responses",
     doc:
       "Field lines of responses with a space before the colon, folded over several lines, or ended by a bare " +
-      "line feed are repaired instead of being answered with 502.",
+      "line feed are repaired instead of being answered with 502, and so are a `Content-Length` that is repeated " +
+      "with the same value and `Transfer-Encoding: chunked, chunked`.",
     example: "true",
   },
   "backlog": {

@@ -14,7 +14,7 @@ export { TABLE_STRIDE };
 export class Head {
   /** May be that of other messages, too. */
   readonly section: FieldSection;
-  /** Latin-1 of the start line as received, with its CRLF; "" in a response or a trailer section. */
+  /** Latin-1 of the start line as received (lenient targets: escaped), with its CRLF; "" in a response or a trailer section. */
   readonly startLine: string;
   /** Octets received, the final empty line included. */
   readonly bytes: number;

@@ -1,6 +1,6 @@
 /** Strict scan of a start line and field lines (RFC 9112 §2-§5): one pass, no copy. */
 
-import { COLON, CR, FIELD_VALUE, HTAB, LF, SP, TARGET, TOKEN } from "../bytes/character.ts";
+import { COLON, CR, DEL, FIELD_VALUE, HTAB, LF, RAW_TARGET, SP, TARGET, TOKEN } from "../bytes/character.ts";
 import { decodeLatin1 } from "../bytes/latin1.ts";
 import type { Fault } from "./fault.ts";
 import { FAULTS } from "./fault.ts";
@@ -58,6 +58,8 @@ export class HeadScanner {
   #minor: 0 | 1 = 1;
   #methodEnd = 0;
   #targetEnd = 0;
+  /** Bytes of the target that have to be escaped. */
+  #rawBytes = 0;
   #status = 0;
   #reasonEnd = 0;
   #textEnd = 0;
@@ -197,6 +199,11 @@ export class HeadScanner {
       const text = decodeLatin1(bytes, base, base + this.#fieldsAt);
       const method = internedMethod(bytes, base, this.#methodEnd, text);
       const target = text.slice(this.#methodEnd + 1, this.#targetEnd);
+      if (this.#rawBytes > 0) {
+        const escaped = escapeRaw(target);
+        const line = method + " " + escaped + text.slice(this.#targetEnd);
+        return new Head(section, line, this.at, this.#minor, method, escaped, 0, "");
+      }
       lineMemo.offer(bytes, base, text, method, target);
       return new Head(section, text, this.at, this.#minor, method, target, 0, "");
     }
@@ -237,7 +244,8 @@ export class HeadScanner {
     this.#methodEnd = p - from;
     if (p - from > limits.maxMethodBytes) return this.#fail(FAULTS.methodTooLong, p);
     const targetStart = ++p;
-    while (p < end && TARGET[bytes[p] as number] === 1) p++;
+    const allowed = limits.lenientTargets ? RAW_TARGET : TARGET;
+    while (p < end && allowed[bytes[p] as number] === 1) p++;
     if (p === end) return -1;
     if (bytes[p] !== SP || p === targetStart) {
       // A line that ends here is HTTP/0.9.
@@ -245,7 +253,10 @@ export class HeadScanner {
       return this.#fail(lineFault(bytes, p, end, fault), p);
     }
     this.#targetEnd = p - from;
-    if (p - targetStart > limits.maxTargetBytes) return this.#fail(FAULTS.targetTooLong, p);
+    this.#rawBytes = limits.lenientTargets ? countRaw(bytes, targetStart, p) : 0;
+    if (p - targetStart + 2 * this.#rawBytes > limits.maxTargetBytes) {
+      return this.#fail(FAULTS.targetTooLong, p);
+    }
     p++;
     if (p + 10 > end) return this.#shortVersion(bytes, p, end);
     const minor = bytes[p + 7] as number;
@@ -316,6 +327,18 @@ export class HeadScanner {
 
 /** `HTTP/1.1 200`. */
 const STATUS_LINE_BYTES = 12;
+
+/** How many of the bytes are above 0x7F. */
+function countRaw(bytes: Uint8Array, from: number, to: number): number {
+  let count = 0;
+  for (let i = from; i < to; i++) if ((bytes[i] as number) > DEL) count++;
+  return count;
+}
+
+/** Latin-1 text with the bytes above 0x7F as escapes. */
+function escapeRaw(text: string): string {
+  return text.replace(/[\x80-\xff]/g, (char) => "%" + char.charCodeAt(0).toString(16).toUpperCase());
+}
 
 /** The usual methods as constants, so that `===` compares pointers and no string is made. */
 function internedMethod(bytes: Uint8Array, from: number, length: number, text: string): string {

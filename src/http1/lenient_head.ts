@@ -4,6 +4,52 @@
  */
 
 import { COLON, CR, HTAB, LF, SP, TOKEN } from "../bytes/character.ts";
+import { decodeLatin1, encodeLatin1 } from "../bytes/latin1.ts";
+import { Field } from "./field.ts";
+import type { Head } from "./head.ts";
+import { trimOws } from "./text.ts";
+
+/** Whether framing fields say the same more than once, which `mergeFraming` makes one. */
+export function repeatsFraming(head: Head): boolean {
+  return repeats(head, Field.contentLength) || repeats(head, Field.transferEncoding);
+}
+
+function repeats(head: Head, id: number): boolean {
+  return head.has(id) && (head.isRepeated(id) || (head.valueOf(id) ?? "").includes(","));
+}
+
+/**
+ * Copies a clean head with one Content-Length where there are several of the same digits, as lines or in a list
+ * (RFC 9110 §8.6), and with one `chunked` where Transfer-Encoding has that alone, but several times. All else is left
+ * as it is, and so refused.
+ */
+export function mergeFraming(clean: Uint8Array): Uint8Array {
+  let lines = decodeLatin1(clean, 0, clean.length).split("\r\n");
+  lines = mergeField(lines, "content-length", /^[0-9]+$/);
+  lines = mergeField(lines, "transfer-encoding", /^chunked$/);
+  const text = lines.join("\r\n");
+  const bytes = new Uint8Array(text.length);
+  encodeLatin1(text, bytes, 0);
+  return bytes;
+}
+
+/** The first of a field's lines has the value that all have, and the others are gone; or nothing changes. */
+function mergeField(lines: readonly string[], lowerCaseName: string, accepted: RegExp): string[] {
+  const isOne = (line: string, index: number) =>
+    index > 0 && line.slice(0, line.indexOf(":")).toLowerCase() === lowerCaseName;
+  const values = lines.filter(isOne)
+    .flatMap((line) => line.slice(lowerCaseName.length + 1).toLowerCase().split(","))
+    .map((value) => trimOws(value));
+  const [value = ""] = values;
+  if (values.length < 2 || !accepted.test(value) || values.some((other) => other !== value)) {
+    return [...lines];
+  }
+  const first = lines.findIndex(isOne);
+  return lines.flatMap((line, index) => {
+    if (index === first) return [`${line.slice(0, lowerCaseName.length)}: ${value}`];
+    return isOne(line, index) ? [] : [line];
+  });
+}
 
 /**
  * Finds the end of a head whose lines may end in a bare LF.

@@ -19,9 +19,16 @@ export interface Http1Limits {
   readonly maxTrailerBytes: number;
   /**
    * Responses only: read a bare LF as a line end, drop whitespace before a colon and unfold obs-fold
-   * (RFC 9112 §2.2, §5.1, §5.2 allow a recipient to). The head is rewritten clean before it is parsed.
+   * (RFC 9112 §2.2, §5.1, §5.2 allow a recipient to), take repeated equal lengths for one (RFC 9110 §8.6), and
+   * `chunked, chunked` for `chunked` (§6.1 forbids to encode twice, and nobody does). The head is rewritten clean
+   * before it is parsed.
    */
   readonly lenientResponses: boolean;
+  /**
+   * Requests only: bytes above 0x7F in a target are read as their escapes, `%C3` for 0xC3. Browsers and RFC 3986 want
+   * them escaped, and a target that holds them unescaped is refused otherwise. `maxTargetBytes` counts escapes.
+   */
+  readonly lenientTargets: boolean;
 }
 
 /**
@@ -38,6 +45,7 @@ export const DEFAULT_LIMITS: Http1Limits = Object.freeze({
   maxChunkExtensionBytes: 16_384,
   maxTrailerBytes: 8_192,
   lenientResponses: false,
+  lenientTargets: false,
 });
 
 const KNOWN_LIMITS = 8;

@@ -9,7 +9,7 @@ import type { BodyKind } from "./framing.ts";
 import type { Head } from "./head.ts";
 import type { ScanResult, SectionKind } from "./head_scanner.ts";
 import { HeadScanner } from "./head_scanner.ts";
-import { cleanHead, findLenientEnd } from "./lenient_head.ts";
+import { cleanHead, findLenientEnd, mergeFraming, repeatsFraming } from "./lenient_head.ts";
 import type { Http1Limits } from "./limits.ts";
 import { PrefixMemo } from "./prefix_memo.ts";
 import { WrittenHead } from "./written_head.ts";
@@ -294,11 +294,19 @@ export class MessageParser {
     if (lenient) {
       const end = findLenientEnd(bytes, base, base + this.#searchedBytes, base + length);
       if (end >= 0) {
-        const cleaned = cleanHead(bytes, base, end);
+        let cleaned = cleanHead(bytes, base, end);
         if (scanner.scan(cleaned, 0, cleaned.length, this.#limits) !== "done") {
           return this.#fail(scanner.fault ?? FAULTS.statusLine);
         }
         this.#giveBack(stored, borrowed, end - base);
+        const head = scanner.take(cleaned, 0);
+        if (!repeatsFraming(head)) {
+          this.#scanner = null;
+          return this.#headComplete(head);
+        }
+        cleaned = mergeFraming(cleaned);
+        scanner.begin(kind);
+        scanner.scan(cleaned, 0, cleaned.length, this.#limits);
         return this.#finishSection(scanner, cleaned, 0);
       }
       // The end is recognised from at most three bytes: LF CR LF.

@@ -39,6 +39,7 @@ const SMALL_LIMITS: Http1Limits = {
   maxChunkExtensionBytes: 16,
   maxTrailerBytes: 40,
   lenientResponses: false,
+  lenientTargets: false,
 };
 
 const SPLITS_PER_CASE = 4;
@@ -99,6 +100,9 @@ const FRAGMENTS = [
   " folded\r\n",
   "A :b\r\n",
   "chunked",
+  "chunked, chunked",
+  "5, 5",
+  "\xc3\xa9",
   "identity",
   ";a=b",
   ';a="b"',
@@ -177,7 +181,8 @@ function makeCase(
   let bytes = vector.bytes;
   for (let i = random.next(6); i > 0; i--) bytes = mutate(bytes, random, corpus);
   const base = random.next(3) === 0 ? SMALL_LIMITS : { ...DEFAULT_LIMITS, ...vector.limits };
-  const limits = role === "response" && random.next(4) === 0 ? { ...base, lenientResponses: true } : base;
+  const lenient = random.next(4) === 0;
+  const limits = { ...base, lenientResponses: lenient, lenientTargets: lenient };
   return {
     bytes: bytes.slice(0, 4096),
     options: {

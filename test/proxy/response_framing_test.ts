@@ -234,3 +234,19 @@ test("lenient_upstream repairs what it may, and sends it on clean", () =>
     assert.match(answer.field("Y") ?? "", /^2 +3$/);
     assert.equal(answer.text, "a");
   }));
+
+test("lenient_upstream: framing that is said twice is sent on once", () =>
+  withLab("lenient_upstream: true", async ({ begin }) => {
+    const { client, peer } = await begin(request("GET"));
+    await peer.readRequest();
+    await peer.send("HTTP/1.1 200 OK\r\nContent-Length: 3, 3\r\nX: 1\r\ncontent-length: 3\r\n\r\nabc");
+    const length = await client.readResponse();
+    assert.deepEqual(length.all("Content-Length"), ["3"]);
+    assert.equal(length.text, "abc");
+    await client.send(request("GET"));
+    await peer.readRequest();
+    await peer.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, chunked\r\n\r\n1\r\na\r\n0\r\n\r\n");
+    const chunked = await client.readResponse();
+    assert.deepEqual(chunked.all("Transfer-Encoding"), ["chunked"]);
+    assert.equal(chunked.text, "a");
+  }));

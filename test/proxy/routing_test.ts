@@ -218,6 +218,28 @@ test("escapes of ordinary characters are seen through, and forwarded as they cam
     }
   }));
 
+test("lenient_target: raw UTF-8 is escaped, and routed as what it then is", () =>
+  withLab(
+    "lenient_target: true\nroutes: [{match: {path: /café}, respond: café}, {match: {path: /b}, respond: b}, {to: ORIGIN}]",
+    async ({ connect, origin, proxy }) => {
+      origin.auto((request) => request.target);
+      const client = await connect();
+      for (let times = 0; times < 3; times++) {
+        assert.equal((await client.ask(get("/caf\xc3\xa9/x", "a"))).text, "caf\xc3\xa9");
+        assert.equal((await client.ask(get("/x\xc3\xa9?q=\xe2\x82\xac", "a"))).text, "/x%C3%A9?q=%E2%82%AC");
+        assert.equal((await client.ask(get("/%c3\xa9/%7e", "a"))).text, "/%c3%A9/%7e");
+      }
+      assert.equal(proxy.ended[1]?.target, "/x%C3%A9?q=%E2%82%AC");
+      // Overlong UTF-8 is no way around a route either.
+      assert.equal((await client.ask(get("/x/\xc0\xae\xc0\xae/b", "a"))).status, 400);
+    },
+  ));
+
+test("raw UTF-8 in a target is refused without lenient_target", () =>
+  withLab("", async ({ connect }) => {
+    assert.equal((await (await connect()).ask(get("/caf\xc3\xa9", "a"))).status, 400);
+  }));
+
 const ESCAPED = `
 upstreams: {app: {endpoints: [ORIGIN]}}
 routes:

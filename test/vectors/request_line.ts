@@ -4,6 +4,7 @@ import type { Vector } from "./vector.ts";
 import { lines, request } from "./vector.ts";
 
 const REST = "\r\nHost: a\r\n\r\n";
+const LENIENT = { limits: { lenientTargets: true } };
 const GET = ["head GET / HTTP/1.1 | none", "end"];
 
 function accepted(name: string, line: string): Vector {
@@ -163,6 +164,33 @@ export const REQUEST_LINE: readonly Vector[] = [
   refused("fragment in the target", "GET /a#b HTTP/1.1", "target"),
   refused("backslash in the target", "GET /a\\b HTTP/1.1", "target"),
   refused("non-ASCII in the target", "GET /\xe9 HTTP/1.1", "target"),
+  ...([
+    ["/\xc3\xa9", "/%C3%A9"],
+    ["/\xff\x80?\xa0=%c3", "/%FF%80?%A0=%c3"],
+    ["/a|b\xe2\x82\xac/../c", "/a|b%E2%82%AC/../c"],
+    ["http://a/\xc3\xa9", "http://a/%C3%A9"],
+  ] as const).map(([sent, read]) =>
+    request(`lenient target ${JSON.stringify(sent)}`, `GET ${sent} HTTP/1.1${REST}`, [
+      `head GET ${read} HTTP/1.1 | none`,
+      "end",
+    ], LENIENT)
+  ),
+  ...["/a\x7f", "/a\x01", "/a\\b", "/a#b", "/a\tb"].map((sent) =>
+    request(`lenient target, but not ${JSON.stringify(sent)}`, `GET ${sent} HTTP/1.1${REST}`, [
+      "fault target",
+    ], LENIENT)
+  ),
+  request("lenient target, but not in an authority", "GET http://\xc3\xa9/ HTTP/1.1" + REST, [
+    "fault targetAuthority",
+  ], LENIENT),
+  request("lenient target whose escapes are as long as allowed", "GET /\xc3\xa9 HTTP/1.1" + REST, [
+    "head GET /%C3%A9 HTTP/1.1 | none",
+    "end",
+  ], { limits: { lenientTargets: true, maxTargetBytes: 7 } }),
+  request("lenient target whose escapes are too long", "GET /\xc3\xa9 HTTP/1.1" + REST, [
+    "fault targetTooLong",
+  ], { limits: { lenientTargets: true, maxTargetBytes: 6 } }),
+  request("lenient targets, and not a lenient method", "G\xc9T / HTTP/1.1" + REST, ["fault method"], LENIENT),
   refused("UTF-8 in the target", "GET /\xc3\xa9 HTTP/1.1", "target"),
   refused("NUL in the target", "GET /\x00 HTTP/1.1", "target"),
   refused("DEL in the target", "GET /\x7f HTTP/1.1", "target"),

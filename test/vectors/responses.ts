@@ -367,6 +367,67 @@ export const RESPONSES: readonly Vector[] = [
     ],
     LENIENT,
   ),
+  ...[
+    ["in a list", "Content-Length: 2, 2"],
+    ["three in a list", "Content-Length:2 ,\t2,2 "],
+    ["in two lines", "content-length: 2\r\nB: c\r\nContent-Length: 2"],
+    ["folded", "Content-Length: 2,\r\n 2"],
+    ["in a list and a line", "Content-Length: 2,2\r\nContent-Length: 2"],
+  ].map(([name, field]) =>
+    response(`lenient: equal lengths ${name}`, `HTTP/1.1 200 OK\r\nA: b\r\n${field}\r\n\r\nhi`, [
+      "head HTTP/1.1 200 OK | length 2",
+      "content hi",
+      "end",
+    ], LENIENT)
+  ),
+  response(
+    "lenient: equal lengths leave one field where the first was",
+    "HTTP/1.1 200 OK\r\nA: b\r\ncontent-LENGTH: 2\r\nC: d\r\nContent-Length: 2, 2\r\nE: f\r\n\r\nhi",
+    [
+      "head HTTP/1.1 200 OK | length 2",
+      "field A: b",
+      "field content-LENGTH: 2",
+      "field C: d",
+      "field E: f",
+      "content hi",
+      "end",
+    ],
+    LENIENT,
+  ),
+  ...[
+    ["lengthValue", "Content-Length: 2, 3"],
+    ["lengthValue", "Content-Length: 2,"],
+    ["lengthValue", "Content-Length: ,2"],
+    ["lengthValue", "Content-Length: x, x"],
+    ["lengthValue", "Content-Length: +2, +2"],
+    ["manyLengths", "Content-Length: 2\r\nContent-Length: 3"],
+    ["manyLengths", "Content-Length: 2\r\nContent-Length: 2, 3"],
+    ["manyLengths", "Content-Length: 2\r\nContent-Length: 02"],
+    ["lengthAndCoding", "Content-Length: 2, 2\r\nTransfer-Encoding: chunked"],
+    ["codingValue", "Transfer-Encoding: chunked, gzip"],
+    ["codingValue", "Transfer-Encoding: chunked, chunked;x"],
+    ["codingValue", "Transfer-Encoding: gzip, chunked, chunked"],
+    ["codingValue", "Transfer-Encoding: chunked,"],
+    ["codingValue", "Transfer-Encoding: identity, identity"],
+    ["manyCodings", "Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked"],
+  ].map(([fault, fields]) =>
+    response(`lenient, but not ${JSON.stringify(fields)}`, `HTTP/1.1 200 OK\r\n${fields}\r\n\r\nhi`, [
+      `fault ${fault}`,
+    ], LENIENT)
+  ),
+  ...[
+    "Transfer-Encoding: chunked, Chunked",
+    "Transfer-Encoding: chunked\r\nA: b\r\ntransfer-encoding: CHUNKED",
+  ].map((
+    fields,
+  ) =>
+    response(
+      `lenient: ${JSON.stringify(fields)}`,
+      `HTTP/1.1 200 OK\r\n${fields}\r\n\r\n2\r\nhi\r\n0\r\n\r\n`,
+      ["head HTTP/1.1 200 OK | chunked", "content hi", "end"],
+      LENIENT,
+    )
+  ),
   response("lenient: folding", "HTTP/1.1 200 OK\r\nA: b\r\n  c\r\n\td\r\nContent-Length: 2\r\n\r\nhi", [
     "head HTTP/1.1 200 OK | length 2",
     "field A: b   c \td",
