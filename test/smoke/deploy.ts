@@ -1,5 +1,6 @@
 /**
- * Runs examples/deploy.sh against a Sluice that serves, under load, and then reloads two hundred times:
+ * Runs examples/deploy.sh against a Sluice that serves, under load, reloads two hundred times, and lets two operators change
+ * another Sluice at once:
  *
  *     bun test/smoke/deploy.ts dist/sluice
  *
@@ -12,6 +13,7 @@ import { existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } fro
 import { resolve } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { soakOperators } from "../../scripts/support/soak_operators.ts";
 import { freePort } from "../support/free_port.ts";
 import { childrenOf, untilGone } from "../support/processes.ts";
 import { DeployLoad } from "./deploy_load.ts";
@@ -20,6 +22,8 @@ import { runToEnd, ScratchFolder, Serving } from "./program.ts";
 const WEB_SOCKETS = 100;
 const RELOADS = 200;
 const COMMAND_RESTARTS = 5;
+/** `npm run soak -- --only operators` has more of them. */
+const OPERATOR_ROUNDS = 12;
 /** Reloads before memory is looked at, and how much more it may be after all. */
 const WARM_UP_RELOADS = 50;
 const MOST_GROWTH_KIB = 32 * 1024;
@@ -165,6 +169,14 @@ try {
     return `${grown} KiB, ${after.descriptors - before.descriptors} descriptors more`;
   });
   await load.stop();
+  const seed = Number(process.env["SLUICE_TEST_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
+  await check(`two operators at once, ${OPERATOR_ROUNDS} rounds each, seed ${seed}`, async () => {
+    const sockets = process.env["SLUICE_SOCKETS"] === "epoll" ? "epoll" : "native";
+    const told: string[] = [];
+    const say = (line: string) => void told.push(line);
+    await soakOperators({ program: sluice, sockets, workers: 1, seed, say }, OPERATOR_ROUNDS);
+    return told.join("; ");
+  });
   await check("a command of Sluice's own, restarted under load", async () => {
     const app = [process.execPath, `${root}test/support/deploy_program.ts`, "supervised"];
     const own = await Serving.start(
