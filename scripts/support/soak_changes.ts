@@ -41,7 +41,7 @@ export function soakChanges(options: SoakOptions, share: number): Promise<void> 
         await get(port);
       }
       const after = await settled(sluice, port);
-      compare(`${name}, ${times} times`, before as Resources, after, options.say);
+      compare(`${name}, ${times} times`, before as Resources, after, 10, options.say);
     }
   });
 }

@@ -63,6 +63,6 @@ export function soakServing(options: SoakOptions, seconds: number): Promise<void
     await assertWell(load, scene, LIMIT);
     say(`${[...done].map(([name, times]) => `${times} × ${name}`).join(", ")}`);
     say(load.summary);
-    if (before !== null) compare("under load", before, under, say);
+    if (before !== null) compare("under load", before, under, LIMIT, say);
   });
 }

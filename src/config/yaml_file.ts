@@ -7,6 +7,7 @@
 import { parse } from "@std/yaml";
 import { keyLines, type LineOf } from "./key_lines.ts";
 import { asMap, type Mapping } from "./mapping.ts";
+import { withOwnStrings } from "./own_strings.ts";
 import { type Origin, type Problem, problemAt } from "./problem.ts";
 import { shown } from "./shown.ts";
 import { yamlHazard } from "./yaml_guard.ts";
@@ -42,7 +43,7 @@ export function readYaml(path: string, text: string): YamlFile | Problem {
   if (hazard !== null) return problemAt({ ...whole, line: hazard.line }, "", hazard.message);
   let value: unknown;
   try {
-    value = parse(text, PARSE_OPTIONS);
+    value = withOwnStrings(parse(text, PARSE_OPTIONS));
   } catch (error) {
     return syntaxProblem(whole, text, error);
   }
