@@ -60,6 +60,7 @@ export function workerReport(
             idle: endpoint.idle.size,
             dialing: endpoint.dialing,
             pinned: endpoint.pinned,
+            sentAt: endpoint.sentAt < 0 ? null : wall(endpoint.sentAt),
             failures: endpoint.failuresTotal,
             lastError: endpoint.lastFailure === null ? null : {
               code: endpoint.lastFailure.code,

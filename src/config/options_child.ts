@@ -96,6 +96,7 @@ export const CHILD_OPTIONS = {
     help: "quick ends in a row before it is given up; 0 = never",
     doc:
       "A quick end is one within 10 s of the start. After each the pause before the next start doubles, from 100 ms to 10 s. " +
+      "One that follows a request sent to the command does not count towards giving it up. " +
       "A command that was given up is started again by `sluice restart`.",
     example: "3",
   },

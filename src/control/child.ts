@@ -41,6 +41,8 @@ export interface ChildHost {
    * @returns gives up
    */
   look(looked: (taken: string | null) => void): () => void;
+  /** Whether a request has been sent to it since then (wall-clock milliseconds), as far as is known. */
+  used(since: number): boolean | Promise<boolean>;
   /** Calls `accepted` once connections are accepted. @returns gives up */
   untilAccepting(accepted: () => void): () => void;
 }
@@ -71,11 +73,17 @@ export class Child {
   #sinceMs: number;
   #command: CommandProcess | null = null;
   #startedAt = 0;
+  #startedWallMs = 0;
   #stopProbe: () => void = () => {};
   #timer: Timer | null = null;
   #nextStartMs: number | null = null;
-  /** Quick ends in a row. */
+  /** Quick ends in a row: the pauses before the next start grow with them. */
   #failures = 0;
+  /**
+   * Those of them that followed no request. Others may be the doing of a request that crashes whoever gets it, and a
+   * command is not given up for that.
+   */
+  #unprovoked = 0;
   #restarts = 0;
   #lastExit = "";
   /** Wanted again as soon as it has stopped. */
@@ -123,7 +131,7 @@ export class Child {
         this.#startAgain = true;
         return;
       case "given_up":
-        this.#failures = 0;
+        this.#forget();
         this.#launch();
         return;
       case "stopped":
@@ -146,7 +154,7 @@ export class Child {
     this.#stopProbe();
     this.#clearTimer();
     if (command === null) {
-      this.#failures = 0;
+      this.#forget();
       this.#enter("stopped");
       this.#settle();
       return Promise.resolve();
@@ -190,6 +198,7 @@ export class Child {
   #launch(): void {
     this.#clearTimer();
     this.#startedAt = this.#host.clock.now();
+    this.#startedWallMs = this.#host.clock.wall();
     this.#enter("starting");
     let looking = true;
     const giveUp = this.#host.look((taken) => {
@@ -249,24 +258,39 @@ export class Child {
     const again = this.#observer.childEnded(pid, how, this.#lastExit);
     if (!again) {
       this.#enter("stopped");
-    } else if (!taken && this.settings.maxFailures > 0 && this.#failures >= this.settings.maxFailures) {
-      this.#giveUp(pid);
     } else {
+      if (lived >= QUICK_MS) this.#unprovoked = 0;
       const pauseMs = restartPause(this.#failures, this.#host.random());
-      this.#nextStartMs = this.#host.clock.wall() + pauseMs;
-      this.#enter("waiting");
-      this.#timer = this.#host.clock.setTimer(pauseMs, () => {
-        this.#restarts++;
-        this.#launch();
-      });
-      this.#observer.childWaits(pid, this.#lastExit, pauseMs);
+      this.#wait(pauseMs);
+      const timer = this.#timer;
+      const judged = (provoked: boolean): void => {
+        if (!provoked && !taken) this.#unprovoked++;
+        // Meanwhile it may have been told to start or to stop.
+        if (this.#timer !== timer) return;
+        const { maxFailures } = this.settings;
+        if (!taken && maxFailures > 0 && this.#unprovoked >= maxFailures) this.#giveUp(pid);
+        else this.#observer.childWaits(pid, this.#lastExit, pauseMs);
+      };
+      const used = this.#host.used(this.#startedWallMs);
+      if (typeof used === "boolean") judged(used);
+      else void used.then(judged, () => judged(false));
     }
     this.#settle();
   }
 
+  #wait(pauseMs: number): void {
+    this.#nextStartMs = this.#host.clock.wall() + pauseMs;
+    this.#enter("waiting");
+    this.#timer = this.#host.clock.setTimer(pauseMs, () => {
+      this.#restarts++;
+      this.#launch();
+    });
+  }
+
   #giveUp(pid: number): void {
+    this.#clearTimer();
     this.#enter("given_up");
-    const times = this.#failures === 1 ? "once" : `${this.#failures} times in a row`;
+    const times = this.#unprovoked === 1 ? "once" : `${this.#unprovoked} times`;
     this.#observer.childGivenUp(
       pid,
       `ended ${times} within ${QUICK_MS / 1000} s of its start: ${this.#lastExit}`,
@@ -304,7 +328,7 @@ export class Child {
   #gone(): void {
     this.#clearTimer();
     this.#command = null;
-    this.#failures = 0;
+    this.#forget();
     this.#enter("stopped");
     for (const resolve of this.#whenStopped.splice(0)) resolve();
     if (this.#startAgain) {
@@ -313,6 +337,12 @@ export class Child {
     } else {
       this.#settle();
     }
+  }
+
+  /** What was before counts no more. */
+  #forget(): void {
+    this.#failures = 0;
+    this.#unprovoked = 0;
   }
 
   #settle(): void {

@@ -49,6 +49,7 @@ export function childHost(
   upstream: UpstreamConfig,
   child: ChildConfig,
   port: number | null,
+  used: (since: number) => boolean | Promise<boolean>,
 ): ChildHost {
   const { runtime, system } = means;
   const addresses: readonly Address[] = upstream.endpoints.map(({ address }) => address);
@@ -67,6 +68,7 @@ export function childHost(
     random: Math.random,
     spawn: (exited) => spawned(means, upstream.name, child, port, exited, system),
     look: (done) => lookBeforeStart(runtime, system, addresses, (look) => done(looked(look))),
+    used,
     untilAccepting: (accepted) => untilAccepting(runtime, its, accepted),
   };
 }

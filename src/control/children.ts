@@ -14,7 +14,7 @@ import { restartHeld, stopUnused } from "./child_restart.ts";
 import type { EventBody } from "./event_hub.ts";
 import { refuse, upstreamsNamed } from "./names.ts";
 import type { ControlPlane, Outcome } from "./plane.ts";
-import type { ChildStatus } from "./status.ts";
+import type { ChildStatus, UpstreamStatus } from "./status.ts";
 
 /** What is asked of the control plane. */
 export type ChildGate = Pick<ControlPlane, "status" | "watch" | "pause" | "resume" | "drain" | "undrain">;
@@ -266,7 +266,14 @@ export class Children {
       stopTimeoutMs: config.stopTimeoutMs,
       maxFailures: config.maxFailures,
     };
-    const host = childHost(this.#options, upstream, config, this.#options.portOf(upstream.name));
+    const port = this.#options.portOf(upstream.name);
+    const host = childHost(
+      this.#options,
+      upstream,
+      config,
+      port,
+      (since) => this.#used(upstream.name, since),
+    );
     const child: Child = new Child(settings, host, this.#observer(upstream.name, config, () => seat));
     const idle = config.stopWhenIdleMs === 0
       ? null
@@ -310,9 +317,19 @@ export class Children {
     if (seat?.child.state === "stopped" && !seat.busy) this.#startIfSeated(seat);
   }
 
-  async #activity(upstream: string): Promise<Activity> {
+  async #upstream(named: string): Promise<UpstreamStatus | undefined> {
     const status = await this.#gate?.status();
-    const found = status?.upstreams.find(({ name }) => name === upstream);
+    return status?.upstreams.find(({ name }) => name === named);
+  }
+
+  /** Whether a request has been sent to the command since then. Wall-clock milliseconds. */
+  async #used(upstream: string, since: number): Promise<boolean> {
+    const found = await this.#upstream(upstream);
+    return found?.endpoints.some(({ last_request: at }) => at !== null && Date.parse(at) >= since) === true;
+  }
+
+  async #activity(upstream: string): Promise<Activity> {
+    const found = await this.#upstream(upstream);
     return {
       inFlight: found?.in_flight ?? 0,
       waiting: found?.waiting ?? 0,

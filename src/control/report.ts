@@ -22,6 +22,8 @@ export interface EndpointReport {
   readonly idle: number;
   readonly dialing: number;
   readonly pinned: number;
+  /** When a request was last sent to it; null = never. */
+  readonly sentAt: number | null;
   /** Requests it answered, by class. */
   readonly byClass: readonly number[];
   readonly failures: number;
@@ -247,6 +249,7 @@ function addEndpoints(a: EndpointReport, b: EndpointReport): EndpointReport {
     idle: a.idle + b.idle,
     dialing: a.dialing + b.dialing,
     pinned: a.pinned + b.pinned,
+    sentAt: a.sentAt === null || b.sentAt === null ? a.sentAt ?? b.sentAt : Math.max(a.sentAt, b.sentAt),
     byClass: addCounts(a.byClass, b.byClass),
     failures: a.failures + b.failures,
     lastError: (b.lastError?.at ?? -1) >= (a.lastError?.at ?? -1) ? b.lastError : a.lastError,

@@ -51,6 +51,8 @@ export interface EndpointStatus {
   readonly pinned: number;
   /** 0 = no limit. */
   readonly max_in_flight: number;
+  /** When a request was last sent to it. */
+  readonly last_request: string | null;
   readonly answered: number;
   /** Those by first digit of the status the client got. */
   readonly by_class: readonly number[];

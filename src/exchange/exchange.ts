@@ -209,6 +209,7 @@ export class Exchange extends ExchangeAccount
     this.phase = "sending";
     this.attempts++;
     this.endpointName = endpoint.name;
+    endpoint.sentAt = this.context.turn.now;
     this.reusedConnection = connection.uses > 0;
     this.connectMs = this.reusedConnection ? 0 : connection.connectMs;
     this.pin?.sends(connection);

@@ -102,6 +102,8 @@ export class Endpoint implements UpstreamConnectionOwner, RampOwner {
   failures = 0;
   /** The same since the start, for status. */
   failuresTotal = 0;
+  /** When a request was last sent to it; -1 = never. */
+  sentAt = -1;
   /** Dials that failed. */
   refusals = 0;
   /** New connections that ended without an answer, since it has answered last. */

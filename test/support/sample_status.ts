@@ -38,6 +38,7 @@ export function endpointStatus(name: string, more: Partial<EndpointStatus> = {})
     idle: 0,
     dialing: 0,
     pinned: 0,
+    last_request: null,
     max_in_flight: 0,
     answered: 0,
     by_class: [0, 0, 0, 0, 0, 0],

@@ -62,6 +62,7 @@ function workerReport(): Report {
         idle: 2,
         dialing: 1,
         pinned: 4,
+        sentAt: null,
         failures: 9,
         lastError: { code: "connection_refused", detail: "ECONNREFUSED", at: START + 6000 },
         ...answersOf(null),

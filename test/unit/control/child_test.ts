@@ -18,6 +18,8 @@ class ChildLab {
   failure = "";
   /** Who has its address. */
   taken: string | null = null;
+  /** Requests have been sent to the command. */
+  used: boolean | Promise<boolean> = false;
   /** A look takes until `look` is called. */
   looksLater = false;
   #accepted: (() => void) | null = null;
@@ -41,6 +43,7 @@ class ChildLab {
           else looked(this.taken);
           return () => (this.#looked = null);
         },
+        used: () => this.used,
         untilAccepting: (accepted) => {
           this.#accepted = accepted;
           return () => (this.#accepted = null);
@@ -134,6 +137,73 @@ test("a child is started, runs when it accepts, and says so", () => {
   assert.equal(lab.commands.length, 1, "it is there already");
 });
 
+test("ends that follow requests do not count towards giving it up, but make the pauses longer", async () => {
+  const lab = new ChildLab();
+  lab.used = true;
+  lab.child.start();
+  const pauses = [100, 200, 400, 800, 1600, 3200, 6400, 10_000, 10_000];
+  for (const pauseMs of pauses) {
+    lab.accept();
+    lab.takeTold();
+    lab.last.end({ code: 3 });
+    assert.equal(lab.child.state, "waiting");
+    const [ended, waits] = lab.takeTold();
+    assert.match(ended ?? "", /^ended \d+: exit code 3$/);
+    assert.match(waits ?? "", new RegExp(`^waits \\d+: ${pauseMs}$`));
+    lab.clock.advance(pauseMs);
+  }
+  // Now it ends by itself: three times in all, whatever lies between.
+  for (const used of [false, true, false, true]) {
+    lab.used = used;
+    lab.last.end({ code: 4 });
+    assert.equal(lab.child.state, "waiting");
+    lab.clock.advance(10_000);
+  }
+  // It may take a moment until it is known.
+  const known = Promise.withResolvers<boolean>();
+  lab.used = known.promise;
+  lab.last.end({ code: 5 });
+  assert.equal(lab.child.state, "waiting");
+  known.resolve(false);
+  await microtasks();
+  assert.equal(lab.child.state, "given_up");
+  assert.equal(lab.child.status().next_start, null);
+  assert.match(
+    lab.takeTold().at(-1) ?? "",
+    /^given up \d+: ended 3 times within 10 s of its start: exit code 5$/,
+  );
+  // From the beginning.
+  lab.used = false;
+  lab.child.start();
+  lab.last.end({ code: 6 });
+  assert.equal(lab.child.state, "waiting");
+});
+
+test("a start or a stop comes before it is known what an end was due to", async () => {
+  for (const act of ["start", "stop"] as const) {
+    const lab = new ChildLab({ maxFailures: 1 });
+    const known = Promise.withResolvers<boolean>();
+    lab.used = known.promise;
+    lab.child.start();
+    lab.last.end({ code: 1 });
+    if (act === "start") lab.child.start();
+    else await lab.child.stop();
+    known.resolve(false);
+    await microtasks();
+    assert.equal(lab.child.state, act === "start" ? "starting" : "stopped");
+    assert.equal(lab.told.some((told) => /given up|waits/.test(told)), false);
+  }
+});
+
+test("an end of which it does not become known what it was due to is followed by a start", () => {
+  const lab = new ChildLab({ maxFailures: 1 });
+  lab.used = new Promise(() => {});
+  lab.child.start();
+  lab.last.end({ code: 1 });
+  lab.clock.advance(100);
+  assert.equal(lab.child.state, "starting");
+});
+
 test("quick ends: pauses that double, then it is given up; a start tries again", async () => {
   const lab = new ChildLab();
   lab.child.start();
@@ -162,7 +232,7 @@ test("quick ends: pauses that double, then it is given up; a start tries again",
     "waits 2: 200",
     "started 3",
     "ended 3: exit code 3",
-    "given up 3: ended 3 times in a row within 10 s of its start: exit code 3",
+    "given up 3: ended 3 times within 10 s of its start: exit code 3",
   ]);
   assert.equal(lab.child.status().restarts, 2);
   lab.clock.advance(100_000);

@@ -32,6 +32,8 @@ class Lab implements ChildGate {
   readonly children: Children;
   waiting = 0;
   requests = 0;
+  /** When a request was last sent to the command. */
+  lastRequest: string | null = null;
   /** Commands listen on port 3000. */
   listens = true;
   /** Called with each request for a status, before it is answered. */
@@ -146,6 +148,7 @@ class Lab implements ChildGate {
         ...(like.endpoints[0] as UpstreamStatus["endpoints"][number]),
         name: endpoint.name,
         state: "up",
+        last_request: this.lastRequest,
       })),
     }));
     return { ...sample, upstreams };
@@ -366,4 +369,26 @@ test("children: an endpoint that answers before the command does is not its read
   await lab.pass(500);
   assert.equal(lab.state, "running");
   await Promise.all([own.close(), other.close()]);
+});
+
+test("children: a command is given up for its own ends only", async () => {
+  const lab = await Lab.open(yamlOf("command: serve, child: {max_failures: 2}"));
+  const end = async (): Promise<void> => {
+    lab.commands.at(-1)?.end({ code: 3 });
+    await lab.settle();
+  };
+  for (let ends = 0; ends < 4; ends++) {
+    lab.lastRequest = new Date(lab.clock.wall()).toISOString();
+    await end();
+    assert.equal(lab.state, "waiting");
+    await lab.pass(1000);
+    assert.equal(lab.state, "running");
+  }
+  // That request was sent to the one before.
+  await end();
+  assert.equal(lab.state, "waiting");
+  await lab.pass(2000);
+  await end();
+  assert.equal(lab.state, "given_up");
+  await lab.children.stop();
 });

@@ -21,6 +21,7 @@ function endpoint(name: string, state: EndpointReport["state"], since = 0): Endp
     idle: 2,
     dialing: 3,
     pinned: 2,
+    sentAt: 7,
     failures: 4,
     lastError: null,
     ...answersOf(null),
@@ -141,6 +142,7 @@ test("report: of a worker that is gone the sums remain", () => {
     idle: 0,
     dialing: 0,
     pinned: 0,
+    sentAt: 7,
   });
   assert.equal(rest.totals.requests, 3);
   assert.equal(app?.totals.requests, 3);
