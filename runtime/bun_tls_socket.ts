@@ -10,6 +10,8 @@ export class RawSide implements NativeOwner {
 
   onData(bytes: Uint8Array): void {
     this.records.received(bytes);
+    // A copy that nobody else has, up to 512 KiB: freed at once instead of by the collector.
+    (bytes.buffer as ArrayBuffer).transfer(0);
   }
   onDrain(): void {}
   onEnd(): void {}
