@@ -167,8 +167,11 @@ function outcomeReply(outcome: Outcome<object>): HttpReply {
   return jsonReply(200, told);
 }
 
-function refusalReply({ code, message, problems }: Refusal): HttpReply {
+export function refusalReply({ code, message, problems }: Refusal): HttpReply {
   const { status } = REFUSALS[code];
-  if (problems === undefined) return errorReply(status, code, message);
-  return jsonReply(status, { error: code, message, problems });
+  const reply = problems === undefined
+    ? errorReply(status, code, message)
+    : jsonReply(status, { error: code, message, problems });
+  // Whoever asks again is to connect again: another process listens there now.
+  return code === "replaced" ? { ...reply, close: true } : reply;
 }

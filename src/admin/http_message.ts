@@ -24,6 +24,8 @@ interface Reply {
   readonly contentType: string;
   /** Further fields: valid names and values, no framing. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** The connection ends with the answer. */
+  readonly close?: boolean;
 }
 
 export interface TextReply extends Reply {

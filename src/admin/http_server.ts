@@ -208,13 +208,15 @@ export class HttpServer implements RequestHandler {
   /**
    * Stops accepting, ends streams, lets answers in progress go out for at most `patienceMs`, and drops the rest
    * but the streams that last until this process ends.
+   *
+   * @param gapMs how long a connection must have been idle before it is closed: its client may be asking just now
    */
-  async close(patienceMs: number): Promise<void> {
+  async close(patienceMs: number, gapMs = 0): Promise<void> {
     this.#closing = true;
     const closed = this.#listener?.close();
     this.#turn.begin();
     for (const exchange of this.#exchanges.values()) exchange.endStream();
-    for (const client of [...this.#connections]) client.drain(this.#turn.now, 0);
+    for (const client of [...this.#connections]) client.drain(this.#turn.now, gapMs);
     this.#turn.end();
     if (this.#busy > 0) {
       let timer: Timer | null = null;

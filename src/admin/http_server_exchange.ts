@@ -127,7 +127,7 @@ export class HttpServerExchange implements ClientStreamEvents {
     const fields = "Date: " + this.#date.text() + "\r\nContent-Type: " + contentType +
       "\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n" +
       Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`).join("");
-    const close = !client.requestDone || this.#head === null;
+    const close = reply.close === true || !client.requestDone || this.#head === null;
     const bodiless = this.#head?.method === "HEAD";
     if ("body" in reply) {
       const body = UTF8.encode(reply.body);

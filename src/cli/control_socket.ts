@@ -96,10 +96,10 @@ export class ControlSocket {
   }
 
   /** Removes the path, unless another has taken it, lets answers under way go out, and closes. */
-  async close(patienceMs: number): Promise<void> {
+  async close(patienceMs: number, gapMs = 0): Promise<void> {
     this.#release();
     await this.#removePath();
-    await this.#server.close(patienceMs);
+    await this.#server.close(patienceMs, gapMs);
   }
 
   /** Drops all clients, those that wait for the end of this process too. */

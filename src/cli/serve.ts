@@ -18,7 +18,7 @@ import { sleep } from "../control/conditions.ts";
 import { Controller } from "../control/controller.ts";
 import { EachAddress } from "../control/each_address.ts";
 import { type EventBody, EventHub } from "../control/event_hub.ts";
-import { Gate, gatedPlane, replacedText } from "../control/gated_plane.ts";
+import { Gate, gatedPlane } from "../control/gated_plane.ts";
 import { limitedEndpoints } from "../control/limits.ts";
 import type { StartFailure } from "../control/messages.ts";
 import type { StartWorker } from "../control/worker_link.ts";
@@ -29,8 +29,7 @@ import type { RereadableConfig } from "./config_source.ts";
 import { FileWatch } from "./config_watch.ts";
 import { Inheritance, leaveTo } from "./changing_hands.ts";
 import { ChildCommands } from "./child_commands.ts";
-import { controlRoutes } from "../admin/control_api.ts";
-import { errorReply } from "../admin/http_message.ts";
+import { controlRoutes, refusalReply } from "../admin/control_api.ts";
 import { ControlSocket } from "./control_socket.ts";
 import { explain } from "./explain.ts";
 import { logEvent, logReload } from "./control_log.ts";
@@ -72,6 +71,10 @@ const NAMES_PATIENCE_MS = 1000;
 const UPGRADE_TIMEOUT_MS = 30_000;
 /** What answers of the control socket get to go out in the end. */
 const CONTROL_PATIENCE_MS = 1000;
+/** A client that has just connected may be asking: it is told of the Sluice in our place. */
+const ASKING_MS = 300;
+/** For verbs that are as good as done; what takes longer is to be asked of the Sluice in our place. */
+const VERB_PATIENCE_MS = 500;
 /** What they get when another Sluice has taken our place: waits go on for as long as we drain. */
 const REPLACED_PATIENCE_MS = 24 * 3_600_000;
 /** For the last figures that the Sluice in our place gets of us. */
@@ -159,6 +162,9 @@ export async function serve(
   const serving = addresses.expand(written);
   const controller = new Controller(runtime.clock, serving, count, start, observer);
   const stopping = new StopSignals(system);
+  stopping.onPatience = (name) => {
+    logger.info("sluice", `${name}: what is left here is being let end already; a second one ends it`);
+  };
   const { source: read = "This configuration was not read from anywhere." } = hooks;
   const source = typeof read === "string" ? read : commands.source(read);
   const plane = new SluicePlane({
@@ -195,12 +201,13 @@ export async function serve(
   system.onSignal("SIGUSR1", () => void reopen());
   hooks.onPlane?.(plane);
   const reload = async () => {
-    if (gate.heir !== 0) {
-      logger.error("reload_failed", replacedText(gate.heir));
-      return;
-    }
     if (gate.trial) {
       postponed.reload = true;
+      return;
+    }
+    const refused = await gate.pass();
+    if (refused !== null) {
+      logger.error("reload_failed", refused.message);
       return;
     }
     const outcome = await plane.reload();
@@ -227,7 +234,7 @@ export async function serve(
       control: config.process.control,
       listeners,
       routes: controlRoutes(verbs),
-      refuse: () => gate.heir === 0 ? null : errorReply(409, "replaced", replacedText(gate.heir)),
+      refuse: () => gate.heir === 0 ? null : refusalReply(gate.refusal),
       onError: (error) => logger.error("control", `a bug: ${stackOf(error)}`),
       takeOver,
       access: controlAccess,
@@ -297,7 +304,7 @@ export async function serve(
         gate.replaced(pid);
         stopping.replaced(`process ${pid} serves now`);
         // Clients connect again, to the other one; what is being waited for here is waited for on.
-        for (const control of controls) void control.close(REPLACED_PATIENCE_MS);
+        for (const control of controls) void control.close(REPLACED_PATIENCE_MS, ASKING_MS);
         await controller.closed;
       },
       failed: async ({ message, problems }, hadNames) => {
@@ -315,7 +322,7 @@ export async function serve(
     });
     plane.extensions.upgrade = (binary, timeoutMs) => upgrade.run(binary, timeoutMs);
     system.onSignal("SIGUSR2", async () => {
-      const outcome = await upgrade.run(null, UPGRADE_TIMEOUT_MS);
+      const outcome = await gate.pass() ?? await upgrade.run(null, UPGRADE_TIMEOUT_MS);
       // Nothing has been tried, so no event tells.
       if (!outcome.ok && outcome.code !== "failed" && outcome.code !== "timeout") {
         logger.error("upgrade_failed", `upgrade: ${outcome.message}`);
@@ -375,7 +382,12 @@ export async function serve(
   // No request needs them any more.
   void stopping.second.then(() => children.kill());
   await children.stop();
-  for (const control of controls) await control.close(CONTROL_PATIENCE_MS);
+  const replaced = gate.heir !== 0;
+  if (replaced) {
+    await Promise.race([gate.idle, sleep(runtime.clock, VERB_PATIENCE_MS)]);
+    gate.end();
+  }
+  for (const control of controls) await control.close(CONTROL_PATIENCE_MS, replaced ? ASKING_MS : 0);
   await admin?.close(ADMIN_PATIENCE_MS);
   await files.remove();
   await commands.flush();

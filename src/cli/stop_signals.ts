@@ -8,14 +8,17 @@ export class StopSignals {
   #count = 0;
   #hurry: string | null = null;
   #replaced = false;
+  /** The first signal has come while another process had our place already. */
+  onPatience: (name: string) => void = () => {};
 
   constructor(system: System) {
     for (const name of ["SIGTERM", "SIGINT"] as const) {
       system.onSignal(name, () => {
         this.#count++;
         // After an upgrade the first one finds us draining, and asks for nothing else.
-        if (this.#count === 1) this.#first.resolve(name);
-        else this.#now(`${name} while stopping`);
+        if (this.#count > 1) this.#now(`${name} while stopping`);
+        else if (this.#replaced) this.onPatience(name);
+        else this.#first.resolve(name);
       });
     }
   }

@@ -14,6 +14,9 @@ export const ANSWER_MS = 10_000;
 /** What an answer may come later than what it waits for. */
 export const GRACE_MS = 5_000;
 
+/** A verb is asked again of the process that has taken the place of the one that was asked; that many times in all. */
+const MOST_TIMES_ASKED = 5;
+
 /** A verb cannot go on; what is wrong has to be said. */
 export class VerbFailure extends Error {
   readonly exit: ExitCode;
@@ -86,7 +89,25 @@ export class VerbCall {
    */
   async ask(method: "GET" | "POST", path: string, body: object, timeoutMs: number | null): Promise<Told> {
     const question = { method, target: path, body: method === "GET" ? "" : JSON.stringify(body), timeoutMs };
-    return this.read(await (await this.begin(question)).answer);
+    return await this.insist(async () => this.read(await (await this.begin(question)).answer));
+  }
+
+  /** Asks again when the process that was asked has been replaced by an upgrade meanwhile. */
+  async insist<T>(act: () => Promise<T>): Promise<T> {
+    for (let times = 1;; times++) {
+      try {
+        return await act();
+      } catch (error) {
+        const replaced = error instanceof VerbFailure && error.code === "replaced";
+        if (!replaced || times === MOST_TIMES_ASKED) throw error;
+        this.forget();
+      }
+    }
+  }
+
+  /** Whoever was asked is not to be asked again: the next question finds out anew who is there. */
+  forget(): void {
+    this.#control = null;
   }
 
   /** Asks; the answer is left to the caller. @throws VerbFailure when there is no Sluice to ask */

@@ -1,6 +1,7 @@
 /** `sluice watch`: events as they happen. */
 
 import { SystemError } from "../../runtime/contract.ts";
+import type { HttpAnswer } from "../admin/http_client.ts";
 import { EVENT_NAMES, type EventName } from "../control/event.ts";
 import { suggest } from "../config/suggest.ts";
 import { quoteIfOdd } from "../config/shown.ts";
@@ -10,31 +11,39 @@ import { noAnswer, objectOf, usage, type VerbCall, VerbFailure } from "./verb_ca
 export async function watch(call: VerbCall): Promise<ExitCode> {
   const until = (call.args.lists.get("until") ?? []).flatMap((list) => list.split(",")).map(eventName);
   const timeoutMs = call.timeout(null);
+  const { clock } = call.runtime;
+  const end = timeoutMs === null ? null : clock.now() + timeoutMs;
   let met = false;
+  /** Another process has taken the place of the one that is watched, and goes on with the events. */
+  let upgraded = false;
   let unread: SystemError | null = null;
   let stopping = false;
-  const asking = await call.begin({
-    method: "GET",
-    target: "/events",
-    body: "",
-    timeoutMs,
-    line: (text) => {
-      const event = objectOf(text)?.["event"];
-      if (typeof event !== "string") return true;
-      try {
-        // The line as it came: whoever reads it gets what the control socket says.
-        call.system.writeDescriptor(1, text + "\n");
-      } catch (error) {
-        if (!(error instanceof SystemError)) throw error;
-        unread = error;
-        return false;
-      }
-      if (event === "stopping") stopping = true;
-      met = until.some((name) => name === event);
-      return !met;
-    },
-  });
-  const answer = await asking.answer;
+  const line = (text: string): boolean => {
+    const event = objectOf(text)?.["event"];
+    if (typeof event !== "string") return true;
+    try {
+      // The line as it came: whoever reads it gets what the control socket says.
+      call.system.writeDescriptor(1, text + "\n");
+    } catch (error) {
+      if (!(error instanceof SystemError)) throw error;
+      unread = error;
+      return false;
+    }
+    upgraded ||= event === "upgraded";
+    if (event === "stopping" && !upgraded) stopping = true;
+    met = until.some((name) => name === event);
+    return !met;
+  };
+  const ask = async (): Promise<HttpAnswer> => {
+    upgraded = false;
+    const leftMs = end === null ? null : Math.max(1, end - clock.now());
+    const question = { method: "GET", target: "/events", body: "", timeoutMs: leftMs, line } as const;
+    const answer = await (await call.begin(question)).answer;
+    if (!upgraded || met || unread !== null || !answer.ok || answer.status !== 200) return answer;
+    call.forget();
+    return await ask();
+  };
+  const answer = await ask();
   if (unread !== null) return unreadExit(unread);
   if (met) return EXIT.done;
   if (answer.ok && answer.status !== 200) call.read(answer);

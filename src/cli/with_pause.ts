@@ -27,23 +27,26 @@ export async function withPause(call: VerbCall): Promise<number> {
   const answerMs = call.timeout(ANSWER_MS);
   const signals = new Signals(system.onSignal);
 
-  const pausing = await call.begin({
-    method: "POST",
-    target: "/pause",
-    body: JSON.stringify({
-      upstream,
-      wait_idle_ms: waitIdleMs,
-      lease_ms: leaseMs + waitIdleMs,
-      owner: "with_pause",
-    }),
-    timeoutMs: waitIdleMs + answerMs,
+  const paused = await call.insist(async () => {
+    const pausing = await call.begin({
+      method: "POST",
+      target: "/pause",
+      body: JSON.stringify({
+        upstream,
+        wait_idle_ms: waitIdleMs,
+        lease_ms: leaseMs + waitIdleMs,
+        owner: "with_pause",
+      }),
+      timeoutMs: waitIdleMs + answerMs,
+    });
+    // Told to stop while it waits: Sluice resumes when we leave.
+    signals.whenFirst = () => pausing.cancel();
+    if (signals.any !== "") pausing.cancel();
+    const answer = await pausing.answer;
+    return !answer.ok && signals.any !== "" ? null : call.read(answer);
   });
-  // Told to stop while it waits: Sluice resumes when we leave.
-  signals.whenFirst = () => pausing.cancel();
-  if (signals.any !== "") pausing.cancel();
-  const answer = await pausing.answer;
-  if (!answer.ok && signals.any !== "") return signalledCode(signals.any);
-  const { token } = call.read(answer);
+  if (paused === null) return signalledCode(signals.any);
+  const { token } = paused;
   if (typeof token !== "string") throw garbage(call.control.path, "a pause without a token");
   const stopRenewing = renewing(call, token, leaseMs);
   const exit: CommandExit = signals.any

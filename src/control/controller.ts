@@ -123,7 +123,6 @@ export class Controller {
       event: (participant, event, before) => this.#observer.workerEvent(participant, event, before),
       elderGone: (counted) => {
         this.#participants.elderLeft(counted, this.config);
-        this.#ledger.spread(this.#participants.ableIndexes);
         this.#observer.participantGone(ELDER);
         if (this.#phase === "stopping") this.#checkEnded();
       },

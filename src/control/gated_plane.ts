@@ -11,6 +11,10 @@ export class Gate {
   #shut: PromiseWithResolvers<void> | null = null;
   #trial = false;
   #heir = 0;
+  readonly #ending = new AbortController();
+  /** Verbs that are being carried out. */
+  #under = 0;
+  #idle: PromiseWithResolvers<void> | null = null;
 
   /** Another process is on trial: it has read its configuration, so ours must stay what it is. */
   set trial(under: boolean) {
@@ -40,13 +44,51 @@ export class Gate {
   /** Another process is in charge from now on. */
   replaced(pid: number): void {
     this.#heir = pid;
+    this.#trial = false;
     this.open();
+  }
+
+  /** Aborted when this process, which was replaced, is about to end: what is waited for here can be waited for there. */
+  get ending(): AbortSignal {
+    return this.#ending.signal;
+  }
+
+  /** It is. */
+  end(): void {
+    this.#ending.abort();
+  }
+
+  /** Resolves when no verb is being carried out. */
+  get idle(): Promise<void> {
+    if (this.#under === 0) return Promise.resolve();
+    return (this.#idle ??= Promise.withResolvers()).promise;
+  }
+
+  /** Carries out a verb. */
+  async through<T>(act: () => Promise<T>): Promise<T> {
+    this.#under++;
+    try {
+      return await act();
+    } finally {
+      if (--this.#under === 0) {
+        this.#idle?.resolve();
+        this.#idle = null;
+      }
+    }
+  }
+
+  /** What verbs are told by a process that has been replaced. */
+  get refusal(): Refusal {
+    return refuse(
+      "replaced",
+      `This process was replaced by process ${this.#heir}: connect again to ask that one.`,
+    );
   }
 
   /** Why we are not in charge. Null = we are; resolves when that is certain. */
   async pass(): Promise<Refusal | null> {
     while (this.#shut !== null) await this.#shut.promise;
-    return this.#heir === 0 ? null : refuse("replaced", replacedText(this.#heir));
+    return this.#heir === 0 ? null : this.refusal;
   }
 
   /** The same for what changes the configuration. */
@@ -59,26 +101,41 @@ export class Gate {
   }
 }
 
-export function replacedText(pid: number): string {
-  return `This process was replaced by process ${pid}: connect again to ask that one.`;
-}
-
 /** The verbs of `plane` behind a gate. What only looks passes. */
 export function gatedPlane(plane: ControlPlane, gate: Gate): ControlPlane {
   const pass = async <T>(act: () => Promise<Outcome<T>>): Promise<Outcome<T>> =>
-    await gate.pass() ?? await act();
+    await gate.pass() ?? await gate.through(act);
   const change = async <T>(act: () => Promise<Outcome<T>>): Promise<Outcome<T>> =>
-    await gate.passChange() ?? await act();
+    await gate.passChange() ?? await gate.through(act);
+  /** What waits in a process that ends before that is over is to be asked of the other one. */
+  const lasting = <T>(
+    left: AbortSignal | undefined,
+    act: (left: AbortSignal) => Promise<Outcome<T>>,
+  ): Promise<Outcome<T>> =>
+    pass(async () => {
+      const { ending } = gate;
+      const over = new AbortController();
+      const end = () => over.abort();
+      const signals = left === undefined ? [ending] : [left, ending];
+      // Not AbortSignal.any, nor a race with a promise that lasts: each verb would leave something behind.
+      for (const signal of signals) signal.addEventListener("abort", end);
+      if (signals.some(({ aborted }) => aborted)) end();
+      const outcome = await act(over.signal);
+      for (const signal of signals) signal.removeEventListener("abort", end);
+      return outcome.ok || !ending.aborted || left?.aborted === true ? outcome : gate.refusal;
+    });
   return {
     status: () => plane.status(),
     watch: (heard) => plane.watch(heard),
-    pause: (...args) => pass(() => plane.pause(...args)),
+    pause: (upstream, waitIdleMs, leaseMs, left, owner) =>
+      lasting(left, (either) => plane.pause(upstream, waitIdleMs, leaseMs, either, owner)),
     resume: (...args) => pass(() => plane.resume(...args)),
     renew: (...args) => pass(() => plane.renew(...args)),
-    drain: (...args) => pass(() => plane.drain(...args)),
+    drain: (...args) => lasting(undefined, (over) => unless(over, plane.drain(...args), gate)),
     undrain: (...args) => pass(() => plane.undrain(...args)),
     swap: (...args) => change(() => plane.swap(...args)),
-    wait: (...args) => pass(() => plane.wait(...args)),
+    wait: (upstream, what, timeoutMs, left) =>
+      lasting(left, (either) => plane.wait(upstream, what, timeoutMs, either)),
     reload: () => change(() => plane.reload()),
     restart: (...args) => change(() => plane.restart(...args)),
     upgrade: (...args) => pass(() => plane.upgrade(...args)),
@@ -86,4 +143,12 @@ export function gatedPlane(plane: ControlPlane, gate: Gate): ControlPlane {
     explain: (request: ExplainRequest) => plane.explain(request),
     reopenLogs: () => pass(() => plane.reopenLogs()),
   };
+}
+
+/** The outcome of a verb that cannot be called off, or the refusal when it is not to be waited for any more. */
+function unless<T>(over: AbortSignal, outcome: Promise<Outcome<T>>, gate: Gate): Promise<Outcome<T>> {
+  return new Promise((done, failed) => {
+    over.addEventListener("abort", () => done(gate.refusal));
+    outcome.then(done, failed);
+  });
 }

@@ -59,6 +59,8 @@ export class SlotLedger {
   readonly #accounts = new Map<string, Account>();
   /** Those that had another name before the last change, by that. */
   readonly #former = new Map<string, Account>();
+  /** Workers that share. */
+  readonly #joined = new Set<number>();
   /** Holders that are told nothing so far. */
   readonly #asleep = new Set<number>();
   /** The holder whose ledger decides about limits; null = this one does. */
@@ -231,11 +233,7 @@ export class SlotLedger {
   }
 
   /** Gives each its part of what is free. */
-  spread(workers: readonly number[]): void {
-    for (const account of this.#accounts.values()) this.#spread(account, workers);
-  }
-
-  #spread(account: Account, workers: readonly number[]): void {
+  #spread(account: Account, workers: Iterable<number> = this.#joined): void {
     for (const worker of workers) {
       const held = account.held.get(worker) ?? 0;
       const count = Math.min(account.free, this.#fairShare(account) - held);
@@ -247,6 +245,7 @@ export class SlotLedger {
 
   /** A worker begins: its part of what is free, to be told with its start. */
   join(worker: number): Slots[] {
+    this.#joined.add(worker);
     const slots: Slots[] = [];
     for (const account of this.#accounts.values()) {
       const count = account.wants.size > 0
@@ -283,18 +282,22 @@ export class SlotLedger {
     if (!(slots.count > 0) || slots.count > held) return false;
     this.#put(account, worker, slots.count);
     this.#settle(account);
+    // Another process does not get back what it has given unless it asks: so those who do not ask have their part.
+    if (worker < 0) this.#spread(account);
     return true;
   }
 
-  /** The holder's process is gone, and with it every connection it had. */
+  /** The holder's process is gone, and with it every connection it had. What was another process's is dealt out. */
   leave(worker: number): void {
     if (worker === this.#superior) this.#superior = null;
+    this.#joined.delete(worker);
     for (const account of [...this.#accounts.values()]) {
       this.#put(account, worker, account.held.get(worker) ?? 0);
       account.held.delete(worker);
       account.wants.delete(worker);
       account.recalled.delete(worker);
       this.#settle(account);
+      if (worker < 0) this.#spread(account);
     }
   }
 

@@ -21,6 +21,8 @@ import type { UpstreamSettings } from "./upstream_settings.ts";
 
 /** Least time for which a paused upstream holds a request, however short `hold` is. Milliseconds. */
 const LEAST_MS = 30_000;
+/** With `queue.timeout: 0`: for a slot that another process has, and gives as soon as it is free. */
+const HANDOVER_MS = 1000;
 
 export type HoldState = "open" | "away" | "paused";
 
@@ -102,8 +104,9 @@ export class HoldClock {
    * once the order is that of their arrival.
    *
    * @param asking an endpoint that is away may be dialled; otherwise all of them are drained
+   * @param handover without a time for queueing it waits for a slot of another process
    */
-  endOfWait(wait: TimedWait, now: number, limits: Limits, asking: boolean): number {
+  endOfWait(wait: TimedWait, now: number, limits: Limits, asking: boolean, handover = false): number {
     const { holdMs, queueTimeoutMs } = limits;
     const leastMs = Math.max(holdMs, LEAST_MS);
     switch (this.state) {
@@ -114,7 +117,7 @@ export class HoldClock {
         return now + mostMs - this.#outageOf(wait, now);
       }
       case "open": {
-        const mostMs = queueTimeoutMs === 0 ? leastMs : queueTimeoutMs;
+        const mostMs = queueTimeoutMs > 0 ? queueTimeoutMs : handover ? HANDOVER_MS : leastMs;
         return wait.enteredAt + mostMs + this.totalMs(now) - wait.heldAtEntry;
       }
     }

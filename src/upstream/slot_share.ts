@@ -142,6 +142,23 @@ export class SlotShare {
     return true;
   }
 
+  /** Slots that other processes have of endpoints that can be used, counted up to `most`. */
+  elsewhere(most: number): number {
+    let count = 0;
+    for (const { endpoint } of this.#asking) {
+      if (count >= most) return most;
+      count += usable(endpoint, most);
+    }
+    const full = this.#full;
+    for (let index = 0; index < full.size && count < most;) {
+      const { size } = full;
+      const endpoint = full.look(index);
+      if (endpoint !== null) count += usable(endpoint, most);
+      if (full.size === size) index++;
+    }
+    return Math.min(count, most);
+  }
+
   #want(talk: Talk, count: number, demand: Demand, now: number): void {
     this.#setAsked(talk, count);
     talk.askedArrivedAt = demand.oldestArrivedAt;

@@ -54,6 +54,11 @@ export class SlotTalk {
     if (!this.#share.ask(this.#demand(unserved), now)) this.#alarm.set();
   }
 
+  /** Slots that other processes have and may give, counted up to `most`. */
+  elsewhere(most: number): number {
+    return this.#share.elsewhere(most);
+  }
+
   /** A request to `endpoint` has ended: others may wait for its slot. */
   released(endpoint: Endpoint): void {
     this.#share.yieldSlots(endpoint, this.#demand(0));

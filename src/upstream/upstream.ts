@@ -197,7 +197,8 @@ export class Upstream extends Timed implements Tallied {
     }
     const { queueSize, queueTimeoutMs } = this.#settings;
     if (!waiter.admitted && (this.#room.size >= queueSize || queueTimeoutMs === 0)) {
-      const blocked = this.#room.size - this.#placesAhead();
+      const ahead = this.#placesAhead();
+      const blocked = this.#room.size - ahead - (this.#slots?.elsewhere(MOST_OPENING - ahead) ?? 0);
       if (blocked >= queueSize) {
         waiter.waitFailed("queue_full", `${this.#room.size} requests are waiting`);
         return null;
@@ -595,7 +596,8 @@ export class Upstream extends Timed implements Tallied {
   // Deadlines
 
   #endOfWait(waiter: Waiter, now: number): number {
-    return this.#hold.endOfWait(waiter, now, this.#settings, this.#absent.size > 0);
+    const handover = this.#settings.queueTimeoutMs === 0 && this.#slots !== null && this.#placesAhead() === 0;
+    return this.#hold.endOfWait(waiter, now, this.#settings, this.#absent.size > 0, handover);
   }
 
   #watchWaits(now: number): void {

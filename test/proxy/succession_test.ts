@@ -1,92 +1,12 @@
 /** One Sluice takes the place of another, as processes: sockets, files, connections that are open, failures. */
 
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { test } from "node:test";
-import { type Command, runToEnd, ScratchFolder, Serving } from "../smoke/program.ts";
-import { childrenOf, ownProgram, until, untilGone } from "../support/processes.ts";
+import { childrenOf, until, untilGone } from "../support/processes.ts";
 import { askOnce, RawClient } from "../support/raw_client.ts";
 import { ScriptedOrigin } from "../support/scripted_origin.ts";
-
-/** Deno cannot give sockets away: there an upgrade is refused. */
-const handover = !("Deno" in globalThis);
-const able = { skip: handover ? false : "listening sockets cannot be handed over with Deno" };
-
-function get(target: string): string {
-  return `GET ${target} HTTP/1.1\r\nHost: succession.test\r\n\r\n`;
-}
-
-interface Scene {
-  readonly folder: ScratchFolder;
-  readonly sluice: Serving;
-  readonly origin: ScriptedOrigin;
-  /** Of the process that serves. */
-  pid(): number;
-  /** Asks for an upgrade and waits until it has taken place. */
-  upgrade(): Promise<void>;
-  /** Asks the Sluice that serves. @returns what is printed */
-  verb(...words: string[]): Promise<string>;
-  /** Replaces the program's file: what is started next is this. */
-  replaceProgram(source: string): void;
-}
-
-async function scene(args: readonly string[], act: (scene: Scene) => Promise<void>): Promise<void> {
-  const folder = new ScratchFolder();
-  const origin = (await ScriptedOrigin.listen()).auto(({ target }) => target);
-  const [program, ...before] = ownProgram();
-  const entry = before.pop() ?? "";
-  // A file of our own that stands for the program.
-  const own = folder.file("program.ts");
-  writeFileSync(own, `await import(${JSON.stringify(entry)});\n`);
-  // Deno would look for packages beside that.
-  const command: Command = [program, ...before, handover ? own : entry];
-  const pidFile = folder.file("pid");
-  const pid = () => Number(readFileSync(pidFile, "latin1"));
-  let sluice: Serving | null = null;
-  try {
-    sluice = await Serving.start(command, [
-      "--to",
-      origin.address,
-      "--pid-file",
-      pidFile,
-      "--control",
-      folder.file("control"),
-      ...args,
-    ], folder);
-    await act({
-      folder,
-      sluice,
-      origin,
-      pid,
-      async upgrade() {
-        const old = pid();
-        process.kill(old, "SIGUSR2");
-        await until("a successor", () => pid() !== old);
-      },
-      async verb(...words) {
-        const { code, stdout, stderr } = await runToEnd(
-          command,
-          [...words, "--control", folder.file("control")],
-          folder.path,
-        );
-        assert.equal(code, 0, stderr);
-        return stdout;
-      },
-      replaceProgram: (source) => writeFileSync(own, source),
-    });
-  } finally {
-    for (const last of existsSync(pidFile) ? [pid()] : []) {
-      try {
-        process.kill(last, "SIGKILL");
-      } catch {
-        // It has ended without a chance to remove its file.
-      }
-    }
-    sluice?.kill();
-    await origin.close();
-    folder.remove();
-  }
-}
+import { able, get, handover, scene } from "../support/succession_scene.ts";
 
 /** Requests one after the other, on one connection as long as that lives or on one each. Counts those answered. */
 async function load(port: number, keepAlive: boolean, go: () => boolean): Promise<number> {

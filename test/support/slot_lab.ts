@@ -1,12 +1,14 @@
 /**
  * Several workers that share the slots of one upstream, in one process: real upstreams on one in-memory
- * network, a real ledger, and between them channels whose messages move one at a time when a test says so.
+ * network, a real ledger, and between them channels whose messages move one at a time when a test says so. A lab may
+ * take the place of another one, which drains: then there are two ledgers, with channels between them.
  */
 
 import assert from "node:assert/strict";
 import { RoundRobin } from "../../src/balance/round_robin.ts";
 import { Turn } from "../../src/conn/turn.ts";
 import type { UpstreamConnection } from "../../src/conn/upstream_connection.ts";
+import { ELDER, HEIR } from "../../src/control/lineage_messages.ts";
 import { SlotLedger } from "../../src/control/slot_ledger.ts";
 import { DEFAULT_LIMITS } from "../../src/http1/limits.ts";
 import type { Endpoint } from "../../src/upstream/endpoint.ts";
@@ -110,9 +112,9 @@ export class SlotWorker {
       policy: (endpoints) => new RoundRobin(endpoints),
       holdMs: 600_000,
       holdIntervalMs: null,
-      queueSize: 1000,
+      queueSize: lab.queueSize,
       queueBytes: 1 << 20,
-      queueTimeoutMs: 600_000,
+      queueTimeoutMs: lab.queueTimeoutMs,
       connectTimeoutMs: 200,
       limits: DEFAULT_LIMITS,
       slotSource: {
@@ -162,9 +164,20 @@ export class SlotWorker {
   }
 }
 
+export interface SlotLabOptions {
+  readonly workers: number;
+  readonly max: number;
+  readonly endpoints?: number;
+  readonly seed?: number;
+  readonly queueSize?: number;
+  readonly queueTimeoutMs?: number;
+}
+
 export class SlotLab {
   readonly network: MemoryNetwork;
   readonly max: number;
+  readonly queueSize: number;
+  readonly queueTimeoutMs: number;
   readonly ports: readonly number[];
   readonly ledger: SlotLedger;
   workers: SlotWorker[] = [];
@@ -173,14 +186,26 @@ export class SlotLab {
   /** Names of requests in the order in which they were served. */
   readonly order: string[] = [];
   messages = 0;
+  /** The lab whose place this one takes, and the one that takes its own. */
+  readonly before: SlotLab | null;
+  after: SlotLab | null = null;
+  toElder: (() => void)[] = [];
+  toHeir: (() => void)[] = [];
   readonly #runtime;
   readonly #listeners = new Map<number, MemoryListener>();
   readonly #connections = new Set<() => void>();
 
-  constructor(options: { workers: number; max: number; endpoints?: number; seed?: number }) {
-    this.network = new MemoryNetwork(options.seed === undefined ? {} : { seed: options.seed });
+  constructor(
+    options: SlotLabOptions,
+    before: SlotLab | null = null,
+  ) {
+    this.before = before;
+    this.network = before?.network ??
+      new MemoryNetwork(options.seed === undefined ? {} : { seed: options.seed });
     this.#runtime = createMemoryRuntime({ network: this.network });
     this.max = options.max;
+    this.queueSize = options.queueSize ?? 1000;
+    this.queueTimeoutMs = options.queueTimeoutMs ?? 600_000;
     this.ports = Array.from({ length: options.endpoints ?? 1 }, (_, i) => 3000 + i);
     const names = this.ports.map((port) => ({
       upstream: UPSTREAM,
@@ -188,15 +213,49 @@ export class SlotLab {
       max: this.max,
     }));
     this.ledger = new SlotLedger(names, options.workers, () => this.network.clock.now(), {
-      grant: (index, { endpoint, count }) =>
-        this.#tell(index, (worker) => worker.upstream.slotsGranted(worker.endpoint(endpoint), count)),
-      recall: (index, { endpoint, count, waitedMs }) =>
-        this.#tell(
-          index,
-          (worker) => worker.upstream.slotsRecalled(worker.endpoint(endpoint), count, waitedMs),
-        ),
+      grant: (index, slots) => {
+        const { endpoint, count } = slots;
+        if (index === ELDER) this.toElder.push(() => this.before?.ledger.regain(slots));
+        else if (index === HEIR) {
+          this.toHeir.push(() => {
+            assert.ok(this.after?.ledger.give(ELDER, slots) !== false, `${count} slots that it has`);
+          });
+        } else this.#tell(index, (worker) => worker.upstream.slotsGranted(worker.endpoint(endpoint), count));
+      },
+      recall: (index, wanted) => {
+        const { endpoint, count, waitedMs } = wanted;
+        if (index === ELDER) this.toElder.push(() => this.before?.ledger.press(wanted));
+        else if (index === HEIR) this.toHeir.push(() => this.after?.ledger.want(ELDER, wanted));
+        else {
+          this.#tell(
+            index,
+            (worker) => worker.upstream.slotsRecalled(worker.endpoint(endpoint), count, waitedMs),
+          );
+        }
+      },
     });
+    if (before !== null) this.ledger.expect(ELDER, names);
     for (let index = 0; index < options.workers; index++) this.workers.push(new SlotWorker(this, index));
+  }
+
+  /** The place is ours: the lab before drains. */
+  succeed(): void {
+    const { before } = this;
+    assert.ok(before !== null);
+    before.after = this;
+    const names = this.ports.map((port) => ({ upstream: UPSTREAM, endpoint: `e${port}` }));
+    this.toElder.push(() => before.ledger.submit(HEIR, names));
+    this.ledger.wake(ELDER);
+  }
+
+  /** All its workers are gone, and so is its process; what it had said has arrived or never will. */
+  gone(): void {
+    const { after } = this;
+    assert.ok(after !== null);
+    this.toHeir = [];
+    after.toElder = [];
+    this.after = null;
+    after.ledger.leave(ELDER);
   }
 
   #tell(index: number, act: (worker: SlotWorker) => void): void {
@@ -261,7 +320,8 @@ export class SlotLab {
   /** Every channel on which a message waits. */
   get channels(): (() => void)[][] {
     return [...this.workers, ...this.corpses].filter((worker, at, all) => all.indexOf(worker) === at)
-      .flatMap((worker) => [worker.toController, worker.toWorker]).filter((channel) => channel.length > 0);
+      .flatMap((worker) => [worker.toController, worker.toWorker])
+      .concat([this.toElder, this.toHeir]).filter((channel) => channel.length > 0);
   }
 
   deliver(channel: (() => void)[]): void {

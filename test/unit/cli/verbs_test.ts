@@ -120,6 +120,20 @@ test("refusals have the exit code of the table, and say why on standard error", 
     }
   }));
 
+test("a process that has been replaced is not asked again, the one in its place is", () =>
+  Lab.use(async (lab) => {
+    await lab.open(8080);
+    lab.plane.answers.reload = { ok: false, code: "replaced", message: "Process 7 serves." };
+    const reload = lab.plane.reload.bind(lab.plane);
+    let times = 0;
+    lab.plane.reload = () => {
+      if (++times === 2) delete lab.plane.answers.reload;
+      return reload();
+    };
+    assert.equal((await lab.sluice("reload")).code, 0);
+    assert.equal(times, 2);
+  }));
+
 test("wrong words are exit code 2, and nothing is asked, whether a Sluice runs or not", () =>
   Lab.use(async (lab) => {
     const cases: readonly (readonly [string[], RegExp])[] = [

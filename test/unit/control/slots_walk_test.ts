@@ -244,3 +244,35 @@ test("slots: of many endpoints all are asked in the end, and taken back, though 
   assert.equal(first.served.length, 397, "nobody else wants these slots any more");
   assert.equal(lab.messages, before);
 });
+
+test("slots: without a queue a request waits for a slot that another process has, and for no other", async () => {
+  const lab = new SlotLab({ workers: 2, max: 1, queueSize: 0 });
+  await lab.up(3000);
+  const [first, second] = lab.workers;
+  const a = first?.arrive("a");
+  lab.settle();
+  assert.equal(a?.state, "served", "neither had it at first");
+  const b = second?.arrive("b");
+  const c = second?.arrive("c");
+  const d = first?.arrive("d");
+  lab.settle();
+  assert.deepEqual([b?.state, c?.state, d?.state], ["waiting", "failed", "failed"]);
+  a?.answered(true);
+  lab.settle();
+  assert.equal(b?.state, "served");
+});
+
+test("slots: without time for queueing a slot is waited for a second", async () => {
+  const lab = new SlotLab({ workers: 2, max: 1, queueTimeoutMs: 0 });
+  await lab.up(3000);
+  const [first, second] = lab.workers;
+  const a = first?.arrive("a");
+  lab.settle();
+  assert.equal(a?.state, "served");
+  const b = second?.arrive("b");
+  lab.settle();
+  lab.advance(900);
+  assert.equal(b?.state, "waiting");
+  lab.advance(200);
+  assert.equal(b?.state, "failed");
+});
