@@ -36,6 +36,7 @@ import {
   type SocketOptions,
 } from "./bun_native.ts";
 import { canReleaseProgram, releaseProgram } from "./bun_program_pages.ts";
+import { canWatchEnds, EndWatch } from "./bun_end_watch.ts";
 import { BunSocket, type Host } from "./bun_socket.ts";
 import { sendDirectly } from "./bun_send_held.ts";
 import { certificateChooser, isPlainHttp, serverSession, serverTls } from "./bun_tls.ts";
@@ -72,7 +73,7 @@ const CAPABILITIES = {
 export function createBunRuntime(options: RuntimeOptions): Runtime {
   const { onHandlerError } = options;
   const clock = createClock();
-  const host: Host = { clock, onHandlerError };
+  const host: Host = { clock, onHandlerError, ends: new EndWatch(clock) };
   let epoll: EpollSockets | null = null;
   const capabilities: Capabilities = {
     ...CAPABILITIES,
@@ -81,6 +82,9 @@ export function createBunRuntime(options: RuntimeOptions): Runtime {
     },
     get handover() {
       return duplicator() !== null;
+    },
+    get endWhilePaused() {
+      return canWatchEnds();
     },
     get ownChunks() {
       return epoll === null;

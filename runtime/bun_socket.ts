@@ -1,5 +1,6 @@
 /** An open socket over one of Bun's. The byte path has no closure and no allocation of ours. */
 import type { Clock, CloseReason, Socket, SocketEvents, TlsSession } from "./contract.ts";
+import type { EndWatch, Pausable } from "./bun_end_watch.ts";
 import type { NativeOwner, NativeSocket } from "./bun_native.ts";
 import { sendHeld } from "./bun_send_held.ts";
 import { ackedBytes, sentAgoMs } from "./bun_send_progress.ts";
@@ -10,6 +11,7 @@ import { ABORTED, closeReasonOf, FINISHED, platformCode } from "./socket_error.t
 export interface Host {
   readonly clock: Clock;
   readonly onHandlerError: (error: unknown) => void;
+  readonly ends: EndWatch;
 }
 
 // Bits of `BunSocket.#flags`.
@@ -28,6 +30,10 @@ const GONE = 32;
 const HOLDING = 64;
 /** The kernel keeps what was written last until the FIN follows. */
 const LAST_HELD = 128;
+/** In the list of `Host.ends`. */
+const WATCHED = 256;
+/** `endAhead` was told during this pause. */
+const TOLD_AHEAD = 512;
 /** Data cannot be passed on as it comes. */
 const QUIET = PAUSED | ENDED | CLOSING | GONE | HOLDING;
 
@@ -46,7 +52,7 @@ interface Held {
   closed: boolean;
 }
 
-export class BunSocket implements Socket, NativeOwner {
+export class BunSocket implements Socket, NativeOwner, Pausable {
   events: SocketEvents = NOBODY;
   readonly tls: TlsSession | null;
   readonly #native: NativeSocket;
@@ -123,11 +129,33 @@ export class BunSocket implements Socket, NativeOwner {
     this.#flags |= PAUSED;
     this.#native.pause();
     if (this.#broken !== null) this.#tearDown(this.#broken);
+    else if ((this.#flags & WATCHED) === 0) {
+      this.#flags |= WATCHED;
+      this.#host.ends.add(this);
+    }
+  }
+
+  get pausedDescriptor(): number {
+    return (this.#flags & (PAUSED | ENDED | CLOSING | GONE)) === PAUSED ? this.#native.fd : -1;
+  }
+
+  unwatched(): void {
+    this.#flags &= ~WATCHED;
+  }
+
+  foundEnd(reset: boolean): void {
+    if ((this.#flags & TOLD_AHEAD) !== 0) return;
+    this.#flags |= TOLD_AHEAD;
+    try {
+      this.events.endAhead?.(reset && (this.#flags & FINISHED_OURS) === 0);
+    } catch (error) {
+      this.threw(error);
+    }
   }
 
   resume(): void {
     if ((this.#flags & (PAUSED | GONE)) !== PAUSED) return;
-    this.#flags &= ~PAUSED;
+    this.#flags &= ~(PAUSED | TOLD_AHEAD);
     this.#native.resume();
     if ((this.#flags & HOLDING) !== 0) queueMicrotask(() => this.#release());
   }

@@ -9,6 +9,8 @@ export interface Capabilities {
   readonly unixSockets: boolean;
   /** `abort` makes the peer see a reset, not an orderly end. */
   readonly abortSendsReset: boolean;
+  /** `SocketEvents.endAhead` tells of every end. */
+  readonly endWhilePaused: boolean;
   /** `ServerTls.names` selects a certificate by SNI. */
   readonly serverNames: boolean;
   /**

@@ -107,6 +107,14 @@ export interface SocketEvents {
   drained(): void;
   /** The peer has finished sending (FIN or TLS close_notify). At most once. Our side stays open. */
   ended(): void;
+  /**
+   * While paused: the peer has ended, behind bytes that may be unread. They, and then `ended` or `closed`, come after
+   * `resume` as always. At most once a pause. With `capabilities.endWhilePaused` within a second, else seldom; never while
+   * a FIN waits in the peer's kernel until ours has room for the bytes before it.
+   *
+   * @param reset the peer is gone in both directions as far as is known, not just at its end of sending
+   */
+  endAhead?(reset: boolean): void;
   /** The socket is gone. Exactly once, always last. */
   closed(reason: CloseReason): void;
 }
@@ -159,7 +167,8 @@ export interface Socket {
 
   /**
    * No `data` and no `ended` until `resume`. Takes effect at once, also inside `data`. Idempotent.
-   * While paused a reset may be reported by `closed`; a FIN is noticed only after `resume`.
+   * While paused a reset may be reported by `closed`, which then comes without the bytes that were unread; see
+   * `SocketEvents.endAhead` as well.
    */
   pause(): void;
   resume(): void;

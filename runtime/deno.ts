@@ -76,6 +76,8 @@ class DenoRuntime implements Runtime {
       reusePort: this.deno.listenDatagram !== undefined && this.deno.build.os !== "windows",
       backlog: true,
       unixSockets: this.deno.build.os !== "windows",
+      // The platform stops looking at a socket that nobody reads, and its descriptor cannot be asked.
+      endWhilePaused: false,
       abortSendsReset: false,
       serverNames: true,
       workers: canStartWorkers(),

@@ -204,6 +204,7 @@ export class DenoSocket implements Socket {
       this.#releaseReadBuffer();
     } else if (this.#paused) {
       this.#held = count;
+      if (count === null) this.#guard(() => this.events.endAhead?.(false));
     } else {
       this.#deliver(count);
     }

@@ -11,6 +11,8 @@ export const EPOLLIN = 0x1;
 export const EPOLLOUT = 0x4;
 export const EPOLLERR = 0x8;
 export const EPOLLHUP = 0x10;
+/** The peer sends nothing more. */
+export const EPOLLRDHUP = 0x2000;
 
 /** Numbers of errno(3) that decide something here; the same on x86-64 and ARM64. */
 export const ERRNO = {

@@ -30,7 +30,7 @@ export interface Pollable {
   readonly fd: number;
   /** Tells its events from those of an earlier owner of the same descriptor. Set by `add`. */
   tag: number;
-  /** @param events of epoll(7): EPOLLIN, EPOLLOUT, EPOLLERR, EPOLLHUP */
+  /** @param events of epoll(7): EPOLLIN, EPOLLOUT, EPOLLERR, EPOLLHUP, EPOLLRDHUP */
   onReady(events: number): void;
 }
 

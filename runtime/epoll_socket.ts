@@ -1,7 +1,16 @@
 /** An open TCP socket in the epoll loop. What `write` takes the kernel has: nothing is queued here. */
 import { ackedBytes, sentAgoMs } from "./bun_send_progress.ts";
 import type { CloseReason, Socket, SocketEvents } from "./contract.ts";
-import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, ERRNO, errnoError, type Peer } from "./epoll_calls.ts";
+import {
+  EPOLLERR,
+  EPOLLHUP,
+  EPOLLIN,
+  EPOLLOUT,
+  EPOLLRDHUP,
+  ERRNO,
+  errnoError,
+  type Peer,
+} from "./epoll_calls.ts";
 import { type EpollLoop, MAX_CHUNK_BYTES, type Pollable } from "./epoll_loop.ts";
 import { ABORTED, closeReasonOf, FINISHED } from "./socket_error.ts";
 
@@ -19,6 +28,8 @@ const GONE = 16;
 const DETACHED = 32;
 /** The kernel keeps what was written last until the FIN follows. */
 const LAST_HELD = 64;
+/** `endAhead` was told during this pause. */
+const TOLD_AHEAD = 128;
 
 /** What is received at once from a peer that has been paused: whoever gets the bytes is slow, and must keep them. */
 const SLOW_CHUNK_BYTES = 64 * 1024;
@@ -117,7 +128,7 @@ export class EpollSocket implements Socket, Pollable {
 
   resume(): void {
     if ((this.#flags & (PAUSED | GONE)) !== PAUSED) return;
-    this.#flags &= ~PAUSED;
+    this.#flags &= ~(PAUSED | TOLD_AHEAD);
     this.#watch();
   }
 
@@ -143,7 +154,7 @@ export class EpollSocket implements Socket, Pollable {
   }
 
   onReady(events: number): void {
-    if ((events & (EPOLLIN | EPOLLERR | EPOLLHUP)) !== 0) {
+    if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLERR | EPOLLHUP)) !== 0) {
       if ((this.#flags & PAUSED) !== 0) this.#readyWhilePaused(events);
       else if ((this.#flags & ENDED) !== 0) this.#failed(events);
       else this.#receive(events);
@@ -214,7 +225,8 @@ export class EpollSocket implements Socket, Pollable {
   /** What can be read waits for `resume`. A reset with nothing before it is told at once. */
   #readyWhilePaused(events: number): void {
     if ((events & (EPOLLERR | EPOLLHUP)) === 0) {
-      this.#watch();
+      if ((events & EPOLLRDHUP) !== 0) this.#tellAhead(false);
+      if (!this.#gone()) this.#watch();
       return;
     }
     const { calls } = this.#loop;
@@ -226,6 +238,17 @@ export class EpollSocket implements Socket, Pollable {
     } else {
       this.#flags |= DETACHED;
       this.#loop.detach(this);
+      this.#tellAhead((this.#flags & FINISHED_OURS) === 0);
+    }
+  }
+
+  #tellAhead(reset: boolean): void {
+    if ((this.#flags & (ENDED | TOLD_AHEAD)) !== 0) return;
+    this.#flags |= TOLD_AHEAD;
+    try {
+      this.events.endAhead?.(reset);
+    } catch (error) {
+      this.threw(error);
     }
   }
 
@@ -242,7 +265,8 @@ export class EpollSocket implements Socket, Pollable {
   /** Has the loop watch what is wanted now. */
   #watch(): void {
     const flags = this.#flags;
-    const wanted = ((flags & (PAUSED | ENDED)) === 0 ? EPOLLIN : 0) |
+    const reading = (flags & PAUSED) === 0 ? EPOLLIN : (flags & TOLD_AHEAD) === 0 ? EPOLLRDHUP : 0;
+    const wanted = ((flags & ENDED) === 0 ? reading : 0) |
       ((flags & WANTS_DRAIN) === 0 ? 0 : EPOLLOUT);
     if ((flags & DETACHED) !== 0) {
       // While it is paused there is nothing that it could be told.

@@ -53,6 +53,8 @@ class NodeRuntime implements Runtime {
     reusePort: canReusePort(),
     backlog: true,
     unixSockets: process.platform !== "win32",
+    // The platform stops looking at a socket that nobody reads, and its descriptor cannot be asked.
+    endWhilePaused: false,
     abortSendsReset: true,
     serverNames: true,
     workers: canReusePort() && canStartWorkers(),

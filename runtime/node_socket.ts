@@ -161,8 +161,17 @@ export class NodeSocket implements Socket {
 
   /** A stream whose buffer is empty tells its end even when it is paused. */
   streamEnded(): void {
-    if (this.#paused) this.#endHeld = true;
-    else this.#deliverEnd();
+    if (!this.#paused) {
+      this.#deliverEnd();
+      return;
+    }
+    this.#endHeld = true;
+    if (this.#phase >= CLOSING) return;
+    try {
+      this.events.endAhead?.(false);
+    } catch (error) {
+      this.#threw(error);
+    }
   }
 
   streamFailed(error: unknown): void {

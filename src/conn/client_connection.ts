@@ -19,7 +19,7 @@ import { requestPersists } from "../http1/persistence.ts";
 import { checkRequest } from "../http1/request_rules.ts";
 import type { WrittenHead } from "../http1/written_head.ts";
 import { Connection, HIGH_WATER_BYTES, LOW_WATER_BYTES } from "./connection.ts";
-import { Pace, type Way } from "./pace.ts";
+import { movedBytes, Pace, type Way } from "./pace.ts";
 import type { Turn } from "./turn.ts";
 import type { ClientStream, ClientStreamEvents, RawEvents, ResponseBody } from "./stream.ts";
 
@@ -93,6 +93,8 @@ export class ClientConnection extends Connection implements ClientStream {
   /** How the body of the response is framed; null until its head has been sent. */
   #responseKind: ResponseBody | "chunked" | null = null;
   #clientEnded = false;
+  /** The client has ended, as is known although its last bytes are unread. */
+  #endAhead = false;
   #advancing = false;
   #readPaused = false;
   #bodyPaused = false;
@@ -178,7 +180,7 @@ export class ClientConnection extends Connection implements ClientStream {
 
   /** It has ended its sending side, and that means that it has left. */
   get hasLeft(): boolean {
-    return this.#clientEnded && !this.#settings.servesHalfClosed;
+    return (this.#clientEnded || this.#endAhead) && !this.#settings.servesHalfClosed;
   }
 
   /** The head of the response was sent, and tells where its body ends. */
@@ -355,14 +357,7 @@ export class ClientConnection extends Connection implements ClientStream {
     if (rate === 0) return now + bodyIdleTimeoutMs;
     const least = Math.ceil(rate * bodyIdleTimeoutMs / 1000);
     this.#pace ??= new Pace();
-    return this.#pace.endOfSpan(way, now, this.#moved(way), least, bodyIdleTimeoutMs);
-  }
-
-  #moved(way: Way): number {
-    if (way === "read") return this.receivedBytes;
-    // What the kernel has taken says little: it may hold megabytes.
-    const acked = this.socket.ackedBytes?.() ?? -1;
-    return acked < 0 ? this.acceptedBytes : acked;
+    return this.#pace.endOfSpan(way, now, movedBytes(way, this), least, bodyIdleTimeoutMs);
   }
 
   /** Nothing is expected of the client. */
@@ -407,6 +402,27 @@ export class ClientConnection extends Connection implements ClientStream {
     if (!this.#readPaused) return;
     this.#readPaused = false;
     this.socket.resume();
+  }
+
+  protected override peerEndAhead(reset: boolean): void {
+    if (this.#state === "raw") {
+      if (reset) this.#raw?.rawBroken();
+      return;
+    }
+    // Idle or at its end: what it has not taken yet has a deadline of its own.
+    if (this.#state !== "exchange") return;
+    this.#endAhead = true;
+    if (this.hasLeft) this.#persist = false;
+    if (reset) this.#lost();
+    else this.events?.clientEnded();
+  }
+
+  /** The client can neither send nor receive, although its socket, which is paused, does not say so. */
+  #lost(): void {
+    const events = this.events;
+    this.events = null;
+    this.abort();
+    events?.clientGone({ code: "reset", detail: "the client has reset the connection" });
   }
 
   protected override peerEnded(): void {
@@ -458,7 +474,10 @@ export class ClientConnection extends Connection implements ClientStream {
       this.#faulted(FAULTS.requestTimeout);
     } else if (this.#state === "exchange") {
       if (this.events === null) this.abort();
-      else this.events.clientTimedOut(sending ? "write" : "read", this.#movedTooLittle(sending));
+      else {
+        const way = sending ? "write" : "read";
+        this.events.clientTimedOut(way, this.#pace?.movedBefore(movedBytes(way, this)) === true);
+      }
     } else if (this.#state === "raw") {
       this.#raw?.rawTimedOut();
     } else if (this.#state === "lingering" && this.backlogBytes === 0) {
@@ -476,10 +495,6 @@ export class ClientConnection extends Connection implements ClientStream {
     if (at <= this.turn.now) return false;
     this.setDeadline(at);
     return true;
-  }
-
-  #movedTooLittle(sending: boolean): boolean {
-    return this.#pace !== null && this.#pace.movedBefore(this.#moved(sending ? "write" : "read"));
   }
 
   // Sending

@@ -40,6 +40,8 @@ export abstract class Connection extends Timed implements SocketEvents, OutputOw
   protected abstract received(bytes: Uint8Array): void;
   /** The peer has finished sending. */
   protected abstract peerEnded(): void;
+  /** While we do not read: the peer has ended, behind bytes that may be unread, or (`reset`) is gone. */
+  protected abstract peerEndAhead(reset: boolean): void;
   /** The socket is gone; last event. */
   protected abstract gone(reason: CloseReason): void;
   /** The deadline passed. */
@@ -200,6 +202,12 @@ export abstract class Connection extends Timed implements SocketEvents, OutputOw
   ended(): void {
     this.turn.begin();
     this.peerEnded();
+    this.turn.end();
+  }
+
+  endAhead(reset: boolean): void {
+    this.turn.begin();
+    this.peerEndAhead(reset);
     this.turn.end();
   }
 

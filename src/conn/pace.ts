@@ -3,7 +3,25 @@
  * have, and the next one begins; time in which nothing is expected of the client belongs to none.
  */
 
+import type { Socket } from "../../runtime/contract.ts";
+
 export type Way = "read" | "write";
+
+/** What a pace is taken of. */
+interface Paced {
+  readonly socket: Socket;
+  readonly receivedBytes: number;
+  /** Bytes that the socket has taken. */
+  readonly acceptedBytes: number;
+}
+
+/** Bytes that came from the client, or that it has. */
+export function movedBytes(way: Way, { socket, receivedBytes, acceptedBytes }: Paced): number {
+  if (way === "read") return receivedBytes;
+  // What the kernel has taken says little: it may hold megabytes.
+  const acked = socket.ackedBytes?.() ?? -1;
+  return acked < 0 ? acceptedBytes : acked;
+}
 
 export class Pace {
   /** Null between spans. */

@@ -107,6 +107,8 @@ export interface RawEvents {
   rawData(bytes: Uint8Array): void;
   /** FIN: the peer sends nothing more. */
   rawEnded(): void;
+  /** The peer is gone while it is not read from; bytes that it had sent before may be unread. */
+  rawBroken(): void;
   /** The connection is gone; last event. */
   rawClosed(reason: CloseReason): void;
   /** Unsent bytes have gone out. */

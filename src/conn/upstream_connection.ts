@@ -357,6 +357,11 @@ export class UpstreamConnection extends Connection {
     events?.upstreamGone({ code: "finished", detail: "the endpoint ended the connection" });
   }
 
+  protected override peerEndAhead(reset: boolean): void {
+    // A response is passed on as far as it has come, however slowly its client reads.
+    if (reset && this.#state === "raw") this.#raw?.rawBroken();
+  }
+
   protected override gone(reason: CloseReason): void {
     const before = this.#state;
     this.#state = "gone";

@@ -121,6 +121,11 @@ export class Tunnel {
     this.upstream.abort();
   }
 
+  /** One side is gone, as is known before its connection tells. */
+  broken(how: Reset): void {
+    this.#tearDown(this.#upstreamSide.saidClose ? "finished" : how);
+  }
+
   /** One connection is gone. */
   sideClosed(reason: CloseReason, how: Reset): void {
     this.#open--;
@@ -200,6 +205,11 @@ class Side implements RawEvents {
   rawEnded(): void {
     this.#tunnel.sideEnded(this.#reset);
     this.#other.finish();
+  }
+
+  rawBroken(): void {
+    // The other side is slow, and may stay so: what is unread would keep a tunnel of which one side is gone.
+    this.#tunnel.broken(this.#reset);
   }
 
   rawClosed(reason: CloseReason): void {

@@ -50,6 +50,7 @@ const CAPABILITIES: Capabilities = {
   backlog: true,
   unixSockets: true,
   abortSendsReset: true,
+  endWhilePaused: false,
   serverNames: true,
   workers: false,
   commands: true,

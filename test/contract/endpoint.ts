@@ -21,6 +21,8 @@ export class Endpoint extends Waiting implements SocketEvents {
   endedSeen = false;
   closedWith: CloseReason | null = null;
   paused = false;
+  /** What `endAhead` told during this pause. */
+  ahead: "no" | "end" | "reset" = "no";
   /** Times `drained` came. */
   drains = 0;
   /** Pattern that the arriving bytes must be; null keeps the first bytes for `text`. */
@@ -31,6 +33,7 @@ export class Endpoint extends Waiting implements SocketEvents {
   onData: (bytes: Uint8Array) => void = () => {};
   onDrained: () => void = () => {};
   onEnded: () => void = () => {};
+  onEndAhead: () => void = () => {};
   onClosed: () => void = () => {};
   readonly #watch: Watch;
   readonly #name: string;
@@ -77,6 +80,7 @@ export class Endpoint extends Waiting implements SocketEvents {
 
   resume(): void {
     this.paused = false;
+    this.ahead = "no";
     this.#watch.call("resume", () => this.socket.resume());
   }
 
@@ -202,6 +206,20 @@ export class Endpoint extends Waiting implements SocketEvents {
       this.#awaitsDrain = false;
       this.drains++;
       this.onDrained();
+    } finally {
+      this.leave();
+    }
+  }
+
+  endAhead(reset: boolean): void {
+    this.enter("endAhead");
+    try {
+      if (!this.paused) this.#wrong("endAhead without a pause");
+      if (this.ahead !== "no") this.#wrong("endAhead twice");
+      if (this.endedSeen) this.#wrong("endAhead after ended");
+      if (this.#closeCalled || this.#abortCalled) this.#wrong("endAhead after close or abort");
+      this.ahead = reset ? "reset" : "end";
+      this.onEndAhead();
     } finally {
       this.leave();
     }

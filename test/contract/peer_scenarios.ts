@@ -193,6 +193,72 @@ export const peerScenarios: readonly Scenario[] = [
     },
   },
   {
+    name:
+      "a FIN behind unread bytes is told of during a pause, as the capability says, and again during the next one",
+    async run(lab) {
+      const { ours, peer } = await serverSide(lab, (end) => end.pause());
+      peer.say("unread");
+      peer.finish();
+      for (let round = 0; round < 2 && lab.runtime.capabilities.endWhilePaused; round++) {
+        await ours.until("the end to be told", () => ours.ahead !== "no");
+        assert.equal(ours.ahead, "end");
+        ours.say("we can still answer");
+        await peer.whenReceived(19 * (round + 1));
+        ours.resume();
+        ours.pause();
+      }
+      ours.resume();
+      await ours.whenEnded();
+      assert.equal(ours.text, "unread");
+      ours.finish();
+      await ours.whenClosed("finished");
+    },
+  },
+  {
+    name: "a FIN with nothing unread is told of during a pause, as the capability says",
+    async run(lab) {
+      const { ours, peer } = await serverSide(lab);
+      peer.say("read");
+      await ours.whenReceived(4);
+      ours.pause();
+      peer.finish();
+      if (lab.runtime.capabilities.endWhilePaused) {
+        await ours.until("the end to be told", () => ours.ahead !== "no");
+        assert.equal(ours.ahead, "end");
+      }
+      ours.resume();
+      await ours.whenEnded();
+    },
+  },
+  {
+    name: "a reset behind unread bytes is told of during a pause, as the capability says",
+    async run(lab) {
+      const { ours, peer } = await serverSide(lab, (end) => end.pause());
+      peer.say("unread");
+      await turns();
+      peer.reset();
+      if (lab.runtime.capabilities.endWhilePaused) {
+        await ours.until("the reset to be told", () => ours.ahead !== "no" || ours.closedWith !== null);
+        if (ours.closedWith === null) assert.equal(ours.ahead, "reset");
+      }
+      if (ours.closedWith === null) ours.resume();
+      await ours.whenClosed("reset");
+    },
+  },
+  {
+    name: "abort inside of endAhead is the end, and so is close",
+    async run(lab) {
+      if (!lab.runtime.capabilities.endWhilePaused) return;
+      for (const how of ["abort", "close"] as const) {
+        const { ours, peer } = await serverSide(lab, (end) => end.pause());
+        ours.onEndAhead = () => ours[how]();
+        peer.say("unread");
+        peer.finish();
+        await ours.whenClosed(how === "abort" ? "aborted" : "finished");
+      }
+    },
+  },
+  {
     name: "abort reaches a raw peer as the capability says",
     async run(lab) {
       const { ours, peer } = await serverSide(lab);

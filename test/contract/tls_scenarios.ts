@@ -119,6 +119,24 @@ export const tlsScenarios: readonly Scenario[] = [
     },
   },
   {
+    name: "an end behind unread records is told of during a pause, as the capability says",
+    async run(lab) {
+      const { client, server } = await lab.pair({ tls: LOCALHOST }, { tls: TRUSTING });
+      client.say("read");
+      await server.whenReceived(4);
+      server.pause();
+      client.say("unread");
+      client.finish();
+      if (lab.runtime.capabilities.endWhilePaused) {
+        await server.until("the end to be told", () => server.ahead !== "no");
+        assert.equal(server.ahead, "end");
+      }
+      server.resume();
+      await server.whenEnded();
+      assert.equal(server.text, "readunread");
+    },
+  },
+  {
     name: "after the peer's close_notify we still send 4 MiB, and after ours we still receive",
     async run(lab) {
       const { client, server } = await lab.pair({ tls: LOCALHOST }, { tls: TRUSTING });

@@ -52,6 +52,24 @@ export const unixScenarios: readonly Scenario[] = [
     },
   },
   {
+    name: "an end behind unread bytes of a Unix socket is told of during a pause, as the capability says",
+    async run(lab) {
+      if (!await capable(lab)) return;
+      const { client, server } = await lab.pair({ address: freshPath(lab) }, {}, {
+        server: (end) => end.pause(),
+      });
+      client.say("unread");
+      client.finish();
+      if (lab.runtime.capabilities.endWhilePaused) {
+        await server.until("the end to be told", () => server.ahead !== "no");
+        assert.equal(server.ahead, "end");
+      }
+      server.resume();
+      await server.whenEnded();
+      assert.equal(server.text, "unread");
+    },
+  },
+  {
     name: "abort of a Unix socket ends the connection at once",
     async run(lab) {
       if (!await capable(lab)) return;

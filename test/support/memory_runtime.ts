@@ -60,6 +60,7 @@ const memoryCapabilities: Capabilities = {
   backlog: true,
   unixSockets: true,
   abortSendsReset: true,
+  endWhilePaused: true,
   serverNames: true,
   workers: false,
   commands: true,

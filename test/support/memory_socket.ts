@@ -113,6 +113,8 @@ export class MemorySocket implements Socket {
   #finSent = false;
   #finReceived = false;
   #endedReported = false;
+  /** `endAhead` was told during this pause. */
+  #aheadReported = false;
   /** `close` was called. */
   #closing = false;
   #resetToSend = false;
@@ -125,6 +127,7 @@ export class MemorySocket implements Socket {
 
   readonly #carryTask = new Task(() => this.#carry());
   readonly #deliverTask = new Task(() => this.#deliver());
+  readonly #aheadTask = new Task(() => this.#reportAhead());
   readonly #drainTask = new Task(() => this.#reportDrained());
   readonly #closeTask = new Task(() => this.#reportClosed());
 
@@ -167,11 +170,13 @@ export class MemorySocket implements Socket {
 
   pause(): void {
     this.#paused = true;
+    this.#network.schedule(this.#aheadTask);
   }
 
   resume(): void {
     if (!this.#paused) return;
     this.#paused = false;
+    this.#aheadReported = false;
     this.#network.schedule(this.#deliverTask);
   }
 
@@ -293,6 +298,7 @@ export class MemorySocket implements Socket {
     this.#finSent = true;
     peer.#finReceived = true;
     this.#network.schedule(peer.#deliverTask);
+    this.#network.schedule(peer.#aheadTask);
   }
 
   #takeReset(): boolean {
@@ -338,6 +344,15 @@ export class MemorySocket implements Socket {
     this.#handshakeFailed = null;
     this.abort();
     this.#guard(() => failed(error));
+    return true;
+  }
+
+  /** Tells a handler that does not read of the end that has come. */
+  #reportAhead(): boolean {
+    if (!this.#paused || !this.#finReceived || this.#aheadReported || this.#endedReported) return false;
+    if (this.#stage !== "open" || this.#gone || this.#closing || this.#resetReceived) return false;
+    this.#aheadReported = true;
+    this.#guard(() => this.events.endAhead?.(false));
     return true;
   }
 
