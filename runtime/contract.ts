@@ -9,6 +9,7 @@
 
 import type { Capabilities } from "./capability_contract.ts";
 import type { CertificateReader } from "./certificate_contract.ts";
+import type { Clock } from "./clock_contract.ts";
 import type { DatagramEvents, DatagramOptions, DatagramSocket } from "./datagram_contract.ts";
 import type { FileSystem, UnixAccess } from "./file_contract.ts";
 import type {
@@ -27,6 +28,7 @@ import type { ClientTls, ServerTls, TlsSession } from "./tls_contract.ts";
 
 export type { Capabilities } from "./capability_contract.ts";
 export type { Certificate, CertificateReader, PrivateKey } from "./certificate_contract.ts";
+export type { Clock, Timer } from "./clock_contract.ts";
 export type { DatagramEvents, DatagramOptions, DatagramSocket } from "./datagram_contract.ts";
 export type { FileStatus, FileSystem, UnixAccess } from "./file_contract.ts";
 export * from "./process_contract.ts";
@@ -285,23 +287,6 @@ export interface DialEvents {
 export interface Dial {
   /** Gives up. A connection that opens all the same is dropped unseen. Idempotent. */
   cancel(): void;
-}
-
-/** A timer that was set; see `Clock.setTimer`. */
-export interface Timer {
-  cancel(): void;
-}
-
-export interface Clock {
-  /** Monotonic milliseconds, fractions included. */
-  now(): number;
-  /** Wall-clock milliseconds since 1970. For dates in messages and logs only. */
-  wall(): number;
-  /**
-   * Calls `fire` once after `ms` (0 = next turn of the loop).
-   * @param background true when the timer alone must not keep the process alive
-   */
-  setTimer(ms: number, fire: () => void, background?: boolean): Timer;
 }
 
 /** A failed file or process operation. `code` is the POSIX name ("ENOENT", "EACCES", …) or "". */
