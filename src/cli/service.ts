@@ -341,7 +341,7 @@ export class Service {
       // One that is about to come back is left alone until it is clear whether it does.
       if (upstream.waiting > 0 || this.#prepared?.built.upstreams.includes(upstream) === true) return true;
       upstream.retire();
-      if (upstream.inFlight > 0 && now < retired.until) {
+      if (upstream.inFlight + upstream.pinned > 0 && now < retired.until) {
         if (retired.until === Infinity) this.front.drainEndpoints(upstream.endpoints, drainMs);
         retired.until = Math.min(retired.until, now + drainMs);
         return true;

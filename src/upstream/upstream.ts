@@ -135,6 +135,11 @@ export class Upstream extends Timed implements Tallied {
     return this.#busy;
   }
 
+  /** Connections that belong to one client each: see pins.ts. */
+  get pinned(): number {
+    return this.endpoints.reduce((sum, { pinned }) => sum + pinned, 0);
+  }
+
   /** No endpoint can be reached as far as we know, or may be used. */
   get away(): boolean {
     return this.#endpoints.away;
