@@ -290,7 +290,7 @@ export class Child {
   #giveUp(pid: number): void {
     this.#clearTimer();
     this.#enter("given_up");
-    const times = this.#unprovoked === 1 ? "once" : `${this.#unprovoked} times`;
+    const times = this.#unprovoked === 1 ? "once" : `${this.#unprovoked} times in a row`;
     this.#observer.childGivenUp(
       pid,
       `ended ${times} within ${QUICK_MS / 1000} s of its start: ${this.#lastExit}`,

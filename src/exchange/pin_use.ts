@@ -27,7 +27,9 @@ export interface PinnedAnswer {
 export class PinUse {
   readonly #client: ClientConnection;
   readonly #upstream: Upstream;
-  readonly #pins: Pins;
+  readonly #turn: Turn;
+  /** Null while the client has none. */
+  #pins: Pins | null;
   /** The client's own connection, which the request must go on and does not have yet; null = another one, or none. */
   waitsFor: UpstreamConnection | null;
   /** Its connection is pinned, or will be before a byte is sent. */
@@ -36,8 +38,9 @@ export class PinUse {
   private constructor(client: ClientConnection, upstream: Upstream, turn: Turn, pinned: boolean) {
     this.#client = client;
     this.#upstream = upstream;
-    this.#pins = Pins.make(client, turn);
-    this.waitsFor = this.#pins.find(upstream);
+    this.#turn = turn;
+    this.#pins = Pins.of(client);
+    this.waitsFor = this.#pins === null ? null : this.#pins.find(upstream);
     this.pinned = pinned || this.waitsFor !== null;
   }
 
@@ -61,24 +64,30 @@ export class PinUse {
 
   /** It waits for a slot. */
   waits(user: PinUser): void {
-    if (this.waitsFor !== null) this.#pins.awaited(this.waitsFor, user);
+    if (this.waitsFor !== null) this.#pins?.awaited(this.waitsFor, user);
   }
 
   /** It waits no more, and has not got what it waited for. */
   leaves(): void {
     const { waitsFor } = this;
     this.waitsFor = null;
-    if (waitsFor !== null) this.#pins.forsaken(waitsFor);
+    if (waitsFor !== null) this.#pins?.forsaken(waitsFor);
   }
 
   /** The request is about to be sent: from the first byte on nobody else may use the connection. */
   sends(connection: UpstreamConnection): void {
     if (connection === this.waitsFor) {
       this.waitsFor = null;
-      this.#pins.take(connection);
+      this.#pins?.take(connection);
     } else {
-      this.#pins.pin(connection, this.#upstream);
+      this.#setAside(connection);
     }
+  }
+
+  #setAside(connection: UpstreamConnection): void {
+    this.pinned = true;
+    this.#pins ??= Pins.make(this.#client, this.#turn);
+    this.#pins.pin(connection, this.#upstream);
   }
 
   /** Whether a failed attempt was on a connection on which the client is known, or may be. */
@@ -103,15 +112,12 @@ export class PinUse {
   ): PinnedAnswer {
     const client = this.#client;
     const challenge = connectionChallenge(head);
-    if (challenge === "token") {
-      this.pinned = true;
-      this.#pins.pin(connection, this.#upstream);
-    }
+    if (challenge === "token") this.#setAside(connection);
     const ends = close || (this.pinned && !connection.responsePersists);
     const stays = !ends && client.staysOpen && (body !== "stream" || client.minor === 1);
     const asks = head.status === 401 || head.status === 407;
     const handshake = asks && stays && challenge === "token";
-    if (this.pinned) this.#pins.answered(connection, handshake);
+    if (this.pinned) this.#pins?.answered(connection, handshake);
     if (handshake) client.keepForHandshake();
     // A mere offer can be taken on another connection, but not by who opens one for each request.
     const useless = asks && !stays &&
@@ -121,17 +127,17 @@ export class PinUse {
 
   /** The exchange on a pinned connection is complete, and the connection is kept for its client. */
   rests(connection: UpstreamConnection): void {
-    this.#pins.rest(connection);
+    this.#pins?.rest(connection);
   }
 
   /** The connection is a tunnel now, or nothing was sent on it. */
   forget(connection: UpstreamConnection): void {
-    this.#pins.forget(connection);
+    this.#pins?.forget(connection);
   }
 
   /** The connection ends, and the client's with it. */
   ends(connection: UpstreamConnection): void {
-    this.#pins.forget(connection);
+    this.#pins?.forget(connection);
     this.#client.endAfterAnswer();
   }
 }

@@ -170,7 +170,7 @@ test("ends that follow requests do not count towards giving it up, but make the 
   assert.equal(lab.child.status().next_start, null);
   assert.match(
     lab.takeTold().at(-1) ?? "",
-    /^given up \d+: ended 3 times within 10 s of its start: exit code 5$/,
+    /^given up \d+: ended 3 times in a row within 10 s of its start: exit code 5$/,
   );
   // From the beginning.
   lab.used = false;
@@ -232,7 +232,7 @@ test("quick ends: pauses that double, then it is given up; a start tries again",
     "waits 2: 200",
     "started 3",
     "ended 3: exit code 3",
-    "given up 3: ended 3 times within 10 s of its start: exit code 3",
+    "given up 3: ended 3 times in a row within 10 s of its start: exit code 3",
   ]);
   assert.equal(lab.child.status().restarts, 2);
   lab.clock.advance(100_000);
