@@ -23,6 +23,7 @@ import { type Endpoint, MOST_PLACES } from "./endpoint.ts";
 import { EndpointSet } from "./endpoint_set.ts";
 import { HoldClock } from "./hold_clock.ts";
 import type { Policy } from "./policy.ts";
+import { RetryBudget } from "./retry_budget.ts";
 import { SlotTalk } from "./slot_talk.ts";
 import type { Tallied, Tally } from "./tally.ts";
 import type { UpstreamObserver, UpstreamSettings, WaitFailure } from "./upstream_settings.ts";
@@ -30,9 +31,6 @@ import { type Waiter, WaitingRoom } from "./waiting_room.ts";
 
 export type { UpstreamObserver, UpstreamSettings, WaitFailure } from "./upstream_settings.ts";
 
-/** Share of the requests in flight that may be retries, and their least number. Others wait, none fails. */
-const RETRY_SHARE = 0.2;
-const RETRY_LEAST = 3;
 /** While requests wait, endpoints that are not trusted with more connections are looked at this often. */
 const RAMP_CHECK_MS = 5;
 /** New dials begun in one go at most, on top of those under way. */
@@ -62,7 +60,7 @@ export class Upstream extends Timed implements Tallied {
   readonly #absent: Set<Endpoint>;
   /** Requests in flight on all endpoints. */
   #busy = 0;
-  #retrying = 0;
+  readonly #retries = new RetryBudget();
   readonly #hold = new HoldClock();
   /** Bytes of request bodies kept by requests that wait, or will when they have been read. */
   bufferedBytes = 0;
@@ -266,7 +264,7 @@ export class Upstream extends Timed implements Tallied {
   #assign(waiter: Waiter, connection: UpstreamConnection, endpoint: Endpoint): void {
     this.#hold.leave(waiter, this.#turn.now);
     this.#room.leave(waiter);
-    if (waiter.isRetry) this.#retrying++;
+    if (waiter.isRetry) this.#retries.taken++;
     waiter.connectionReady(connection, endpoint);
   }
 
@@ -279,7 +277,7 @@ export class Upstream extends Timed implements Tallied {
   release(connection: UpstreamConnection, endpoint: Endpoint, fate: AfterReply, wasRetry: boolean): void {
     endpoint.busy--;
     this.#busy--;
-    if (wasRetry) this.#retrying--;
+    if (wasRetry) this.#retries.taken--;
     if (endpoint.ramp.limit !== Infinity) {
       this.#released(connection, endpoint, fate === "pool" || fate === "pin");
     }
@@ -293,7 +291,7 @@ export class Upstream extends Timed implements Tallied {
 
   /** The answer to a retry has begun: what remains of it takes no part of the budget. */
   retryAnswered(): void {
-    this.#retrying--;
+    this.#retries.taken--;
     if (this.#room.retries > 0) this.#serve();
   }
 
@@ -425,8 +423,7 @@ export class Upstream extends Timed implements Tallied {
   }
 
   #retriesAllowed(): boolean {
-    const least = this.#settings.retryLeast ?? RETRY_LEAST;
-    return this.#retrying < Math.max(least, Math.floor(this.#busy * RETRY_SHARE));
+    return this.#retries.allows(this.#busy, this.#settings.retryLeast);
   }
 
   // Dialing
