@@ -154,6 +154,7 @@ routes: [{to: app}]
       const times = backends.reduce((sum, { seen }) => sum + (seen.get(`/${at}`) ?? 0), 0);
       assert.equal(times, 1, `request ${at} was sent ${times} times`);
     }
+    assert.doesNotMatch(lab.system.stderr, /worker_confused/);
     await lab.pass(10_000);
     const status = await lab.done(lab.plane.status());
     const left = status.upstreams.map(({ paused, waiting, in_flight, endpoints }) => ({
