@@ -170,7 +170,14 @@ export class SlotLedger {
       }
       // Workers may have given slots by that name before they heard of the new one.
       if (former !== keyOf(name)) this.#former.set(former, account);
-      if (account.name.max === 0) returned.push(account);
+      if (account.name.max === 0) {
+        returned.push(account);
+        // The superior has all of it but what has not come back from requests that were under way when it went.
+        if (this.#superior !== null) {
+          take(account, this.#superior, -heldBy(account));
+          account.wants.set(this.#superior, { count: ALL, since: Infinity });
+        }
+      }
       this.#raise(account, name.max - account.name.max);
       account.name = name;
       if (account.heir !== null) account.heir.free += heldBy(account);
@@ -198,8 +205,11 @@ export class SlotLedger {
     const held = heldBy(account);
     // Something may still come back to it from others of its address, and is for nobody.
     account.wants.clear();
-    // A superior decides about limits, and counts what we hold itself.
-    if (held === 0 || this.#superior !== null) return;
+    if (this.#superior !== null) {
+      this.#abandonFor(this.#superior, key, account);
+      return;
+    }
+    if (held === 0) return;
     const namesake = this.#accounts.get(key);
     if (namesake !== undefined) {
       // Another one has been given its name: what comes back from either comes by that.
@@ -221,10 +231,31 @@ export class SlotLedger {
     this.#accounts.set(key, account);
   }
 
+  /** The same where a superior decides about limits: it counts what workers here hold, and gets it when it comes back. */
+  #abandonFor(superior: number, key: string, account: Account): void {
+    account.held.delete(superior);
+    const held = heldBy(account);
+    if (held === 0) return;
+    const namesake = this.#accounts.get(key);
+    if (namesake === undefined) {
+      account.free = -held;
+      account.name = { ...account.name, max: 0 };
+      account.heir = null;
+      this.#accounts.set(key, account);
+      return;
+    }
+    for (const [worker, count] of account.held) take(namesake, worker, count);
+    take(namesake, superior, -held);
+  }
+
   /** Slots have come back; those of an account that is abandoned go on to its heir. */
   #put(account: Account, holder: number, count: number): void {
     put(account, holder, count);
     if (account.name.max > 0) return;
+    if (this.#superior !== null && holder !== this.#superior && count > 0) {
+      const { upstream, endpoint } = account.name;
+      this.#send.grant(this.#superior, { upstream, endpoint, count });
+    }
     if (account.heir !== null) {
       account.heir.free += count;
       this.#settle(account.heir);

@@ -66,6 +66,45 @@ test("ledger: a limit that is lifted and set again begins anew", () => {
   assert.deepEqual(slotsOf(ledger, app), [0, 1, 1]);
 });
 
+const SUPERIOR = -2;
+
+/** What a superior has got of what both workers held, which were given to it one by one. */
+function ledgerUnder(superior: number) {
+  const { ledger, granted } = ledgerOf(app);
+  ledger.submit(superior, [app]);
+  return { ledger, granted };
+}
+
+test("ledger: with a superior, what comes back from an endpoint that was taken away is the superior's", () => {
+  const { ledger, granted } = ledgerUnder(SUPERIOR);
+  ledger.reconfigure([], WORKERS);
+  assert.equal(ledger.give(0, { ...app, count: 1 }), true);
+  assert.equal(ledger.give(1, { ...app, count: 1 }), true);
+  assert.deepEqual(granted, [`${SUPERIOR} app 1`, `${SUPERIOR} app 1`]);
+});
+
+test("ledger: with a superior, an endpoint that returns is still held by who has not given it back", () => {
+  const { ledger, granted } = ledgerUnder(SUPERIOR);
+  ledger.give(1, { ...app, count: 1 });
+  ledger.reconfigure([], WORKERS);
+  ledger.reconfigure([app], WORKERS);
+  assert.deepEqual(slotsOf(ledger, app), [0, 1, 0]);
+  assert.equal(ledger.heldOf(app).held.get(SUPERIOR), 1);
+  assert.equal(ledger.give(0, { ...app, count: 1 }), true);
+  assert.deepEqual(granted, [`${SUPERIOR} app 1`, `${SUPERIOR} app 1`]);
+  assert.equal(ledger.heldOf(app).held.get(SUPERIOR), 2);
+});
+
+test("ledger: what an endpoint of before still holds is free when the superior is gone", () => {
+  const { ledger } = ledgerUnder(SUPERIOR);
+  ledger.reconfigure([], WORKERS);
+  ledger.leave(SUPERIOR);
+  ledger.reconfigure([app], WORKERS);
+  assert.deepEqual(slotsOf(ledger, app), [0, 1, 1]);
+  ledger.give(0, { ...app, count: 1 });
+  assert.deepEqual(slotsOf(ledger, app), [1, 0, 1]);
+});
+
 test("ledger: any changes in any order leave no more granted than the limit, and none lost", () => {
   // What the workers really hold, by name: they give it back some time.
   for (let seed = 1; seed <= 300; seed++) {
