@@ -51,8 +51,9 @@ export class EndWatch {
 
   /** To be called once, until `unwatched`. */
   add(socket: Pausable): void {
+    if (polling() === null) return;
     this.#watched.push(socket);
-    if (this.#waiting || polling() === null) return;
+    if (this.#waiting) return;
     this.#waiting = true;
     this.#clock.setTimer(LOOK_MS, this.#look, true);
   }
