@@ -4,10 +4,11 @@
  */
 
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { hasEpoll } from "../support/epoll.ts";
-import { childrenOf, until, untilGone } from "../support/processes.ts";
+import { childrenOf, ownProgram, until, untilGone } from "../support/processes.ts";
 import { askOnce, RawClient } from "../support/raw_client.ts";
 import { ScriptedOrigin } from "../support/scripted_origin.ts";
 import { able, get, type Scene, scene } from "../support/succession_scene.ts";
@@ -382,5 +383,41 @@ test(
       assert.notEqual(told.pid, old);
       assert.equal(told.upstreams[0].endpoints[0].state, "drained");
       assert.notEqual(told.upstreams[0].paused, null);
+    }),
+);
+
+test(
+  "succession: watch goes on at the new process",
+  able,
+  () =>
+    scene([], async ({ folder, upgrade, control }) => {
+      const [program, ...first] = ownProgram();
+      const args = [...first, "watch", "--until", "draining", "--control", folder.file("control")];
+      const watch = spawn(program, args, { cwd: folder.path, stdio: ["ignore", "pipe", "inherit"] });
+      let seen = "";
+      watch.stdout.on("data", (bytes) => seen += String(bytes));
+      const ended = new Promise((over) => watch.once("exit", over));
+      /** Asks again and again, until the event has been seen. */
+      const askUntil = async (what: string, path: string, event: string) => {
+        const again = setInterval(() => void control(path, {}).catch(() => {}), 50);
+        try {
+          await until(what, () => seen.includes(`"event":"${event}"`));
+        } finally {
+          clearInterval(again);
+        }
+      };
+      try {
+        await askUntil("an event of the old process", "/pause", "paused");
+        await upgrade();
+        await control("/resume", {});
+        seen = "";
+        await askUntil("an event of the new process", "/pause", "paused");
+        const { told } = await control("/status");
+        const endpoint = told.upstreams[0].endpoints[0].name;
+        assert.equal((await control("/drain", { endpoint, window_ms: 0 })).status, 200);
+        assert.equal(await within(ended, "the end of watch"), 0);
+      } finally {
+        watch.kill("SIGKILL");
+      }
     }),
 );
