@@ -12,8 +12,9 @@ import { assertWell, rest, type Scene, type SoakOptions, withScene } from "./soa
 const LIMIT = 6;
 const CLIENTS = { gets: 5, posts: 4, streams: 2, webSockets: 2 };
 const UPGRADE_MS = 60_000;
-/** Longer than the drain time. */
-const UPGRADE_HOLD_MS = 15_000;
+/** Longer than all pauses that may follow each other without a gap. */
+const DRAIN_SECONDS = 20;
+const UPGRADE_HOLD_MS = 1000 * DRAIN_SECONDS + 5000;
 
 const AGAIN_MS = 50;
 
@@ -110,7 +111,7 @@ interface Paused {
 
 /** @param rounds of each operator */
 export function soakOperators(options: SoakOptions, rounds: number): Promise<void> {
-  return withScene(options, LIMIT, async (scene) => {
+  return withScene(options, LIMIT, DRAIN_SECONDS, async (scene) => {
     const load = new SoakLoad(scene.port, CLIENTS);
     const done = new Map<string, number>();
     const operators = [0, 1].map((nth) => new Operator(scene, new Random(options.seed + nth)));

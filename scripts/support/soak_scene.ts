@@ -33,10 +33,14 @@ export interface Scene {
   write(generation: number): void;
 }
 
-/** @param limit of requests in flight to each application */
+/**
+ * @param limit of requests in flight to each application
+ * @param drainSeconds what a Sluice that is replaced gets to end: requests that are held for longer there are cut
+ */
 export async function withScene(
   options: SoakOptions,
   limit: number,
+  drainSeconds: number,
   body: (scene: Scene) => Promise<void>,
 ): Promise<void> {
   const folder = new ScratchFolder();
@@ -61,7 +65,7 @@ export async function withScene(
     );
     writeFileSync(
       file,
-      `drain_timeout: 3s
+      `drain_timeout: ${drainSeconds}s
 listen: ["127.0.0.1:${port}", "https://127.0.0.1:${secure}"]
 tls: {cert: ${folder.file("cert.pem")}, key: ${folder.file("key.pem")}}
 queue: {size: ${1000 + generation}}

@@ -7,10 +7,11 @@ import { assertWell, compare, rest, type SoakOptions, withScene } from "./soak_s
 import type { Resources } from "./soak_sluice.ts";
 
 const LIMIT = 30;
+const DRAIN_SECONDS = 3;
 
 /** @param seconds of load */
 export function soakServing(options: SoakOptions, seconds: number): Promise<void> {
-  return withScene(options, LIMIT, async (scene) => {
+  return withScene(options, LIMIT, DRAIN_SECONDS, async (scene) => {
     const { sluice, port, backends, write } = scene;
     const { say } = options;
     const random = new Random(options.seed);
