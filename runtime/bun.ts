@@ -12,7 +12,6 @@ import type {
   AcceptEvents,
   Address,
   Capabilities,
-  DialOptions,
   HoldOptions,
   Listener,
   ListenOptions,
@@ -43,6 +42,7 @@ import { certificateChooser, isPlainHttp, serverSession, serverTls } from "./bun
 import { openDatagrams } from "./datagrams.ts";
 import { EpollSockets } from "./epoll.ts";
 import { canEpoll } from "./epoll_calls.ts";
+import type { Fitting } from "./epoll_loop.ts";
 import { HeldSocket } from "./held_socket.ts";
 import { errorDetail, platformCode, socketErrorOf } from "./socket_error.ts";
 import { canSpawn, HAS_PROCESS_GROUPS } from "./command_process.ts";
@@ -69,9 +69,14 @@ const CAPABILITIES = {
   maxChunkBytes: 512 * 1024,
 } as const;
 
+export interface BunOptions extends RuntimeOptions {
+  /** What sockets over epoll are made with, for tests. */
+  readonly fitting?: Fitting;
+}
+
 /** @param options `onHandlerError` serves all sockets, listeners and dials of the runtime */
-export function createBunRuntime(options: RuntimeOptions): Runtime {
-  const { onHandlerError } = options;
+export function createBunRuntime(options: BunOptions): Runtime {
+  const { onHandlerError, fitting } = options;
   const clock = createClock();
   const host: Host = { clock, onHandlerError, ends: new EndWatch(clock) };
   let epoll: EpollSockets | null = null;
@@ -100,14 +105,18 @@ export function createBunRuntime(options: RuntimeOptions): Runtime {
       setTimer: (ms, fire, background = false) => (epoll ?? clock).setTimer(ms, fire, background),
     },
     useEpoll() {
-      epoll ??= EpollSockets.open(onHandlerError);
-      return epoll !== null;
+      if (epoll !== null) return null;
+      const opened = EpollSockets.open(onHandlerError, fitting);
+      if (typeof opened === "string") return opened;
+      epoll = opened;
+      return null;
     },
+    // TLS is Bun's.
     listen: (asked, events) =>
-      epoll !== null && isPlain(asked) ? epoll.listen(asked, events) : listen(asked, events, host),
-    hold: (asked) => epoll !== null && asked.address.kind === "tcp" ? epoll.hold(asked) : hold(asked),
+      epoll !== null && asked.tls === null ? epoll.listen(asked, events) : listen(asked, events, host),
+    hold: (asked) => epoll !== null ? epoll.hold(asked) : hold(asked),
     dial: (asked, events) =>
-      epoll !== null && isPlain(asked) ? epoll.dial(asked, events) : new BunDial(asked, events, host),
+      epoll !== null && asked.tls === null ? epoll.dial(asked, events) : new BunDial(asked, events, host),
     openDatagrams: (asked, events) => openDatagrams(asked, events, onHandlerError),
     resolve: resolveName,
     releaseMemory: () => Bun.gc(true),
@@ -115,11 +124,6 @@ export function createBunRuntime(options: RuntimeOptions): Runtime {
     // Detaching frees at once; the collector would find 512 KiB arrays by the dozen.
     discard: (bytes) => void (bytes.buffer as ArrayBuffer).transfer(0),
   } satisfies Runtime;
-}
-
-/** What epoll.ts can do. */
-function isPlain({ address, tls }: Pick<ListenOptions | DialOptions, "address" | "tls">): boolean {
-  return address.kind === "tcp" && tls === null;
 }
 
 async function listen(options: ListenOptions, events: AcceptEvents, host: Host): Promise<Listener> {

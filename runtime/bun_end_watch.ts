@@ -6,6 +6,7 @@
 import process from "node:process";
 import type { Clock } from "./contract.ts";
 import { openLibc } from "./bun_libc.ts";
+import { KernelMemory } from "./kernel_memory.ts";
 
 /** How often paused sockets are looked at. Milliseconds. */
 const LOOK_MS = 250;
@@ -19,7 +20,7 @@ const POLLFD_BYTES = 8;
 const FOUND_AT = 6;
 
 interface Polling {
-  poll(fds: Uint8Array, count: number, timeoutMs: number): number;
+  poll(fds: number, count: number, timeoutMs: number): number;
 }
 
 /** A socket that may be paused. */
@@ -33,6 +34,7 @@ export interface Pausable {
 }
 
 let loaded: Polling | null | undefined;
+let memory: KernelMemory | null = null;
 
 /** Whether the end of a peer is noticed here. */
 export function canWatchEnds(): boolean {
@@ -89,7 +91,9 @@ export class EndWatch {
       view.setInt32(index * POLLFD_BYTES, socket.pausedDescriptor, true);
       view.setUint32(index * POLLFD_BYTES + 4, POLLRDHUP, true);
     }
-    if ((polling()?.poll(this.#fds, count, 0) ?? 0) <= 0) return [];
+    memory ??= new KernelMemory();
+    const fdsAt = memory.lent(this.#fds, 0, count * POLLFD_BYTES);
+    if ((polling()?.poll(fdsAt, count, 0) ?? 0) <= 0) return [];
     const ended: (readonly [Pausable, number])[] = [];
     let kept = 0;
     for (let index = 0; index < count; index++) {
@@ -107,6 +111,6 @@ function polling(): Polling | null {
   if (loaded !== undefined) return loaded;
   loaded = process.platform !== "linux"
     ? null
-    : openLibc<Polling>({ poll: { args: ["buffer", "i32", "i32"], returns: "i32" } });
+    : openLibc<Polling>({ poll: { args: ["ptr", "usize", "i32"], returns: "i32" } });
   return loaded;
 }

@@ -4,9 +4,10 @@
  */
 import process from "node:process";
 import { openLibc } from "./bun_libc.ts";
+import { KernelMemory } from "./kernel_memory.ts";
 
 interface Sending {
-  send(fd: number, bytes: Uint8Array, length: number, flags: number): number;
+  send(fd: number, address: number, length: number, flags: number): number;
 }
 
 /** Linux: MSG_DONTWAIT and MSG_NOSIGNAL. */
@@ -14,6 +15,7 @@ const FLAGS = 0x40 | 0x4000;
 const MSG_MORE = 0x8000;
 
 let loaded: Sending["send"] | null | undefined;
+let memory: KernelMemory | null = null;
 
 /**
  * Sends the first `length` bytes to a TCP socket; the kernel keeps what it took for 200 ms at most.
@@ -32,8 +34,9 @@ export function sendDirectly(fd: number, bytes: Uint8Array, length: number): num
 
 function send(fd: number, bytes: Uint8Array, length: number, flags: number): number {
   if (loaded === undefined) loaded = load();
-  if (loaded === null || fd < 0) return 0;
-  const taken = loaded(fd, bytes, length, flags);
+  if (loaded === null || fd < 0 || length === 0) return 0;
+  memory ??= new KernelMemory();
+  const taken = loaded(fd, memory.lent(bytes, 0, length), length, flags);
   return taken < 0 ? 0 : taken;
 }
 

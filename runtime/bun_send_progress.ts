@@ -4,9 +4,10 @@
  */
 import process from "node:process";
 import { openLibc } from "./bun_libc.ts";
+import { type KeptBytes, KernelMemory, viewOf } from "./kernel_memory.ts";
 
 interface Asking {
-  getsockopt(fd: number, level: number, name: number, value: Uint8Array, length: Uint32Array): number;
+  getsockopt(fd: number, level: number, name: number, value: number, length: number): number;
 }
 
 const IPPROTO_TCP = 6;
@@ -18,10 +19,16 @@ const LAST_DATA_SENT_AT = 44;
 const BYTES_ACKED_AT = 120;
 const INFO_BYTES = 128;
 
-let loaded: Asking | null | undefined;
-const info = new Uint8Array(new ArrayBuffer(INFO_BYTES));
-const view = new DataView(info.buffer);
-const infoLength = new Uint32Array(new ArrayBuffer(4));
+/** The call, `struct tcp_info` for it to fill, and its length. */
+interface Asked {
+  readonly libc: Asking;
+  readonly info: KeptBytes;
+  readonly view: DataView;
+  readonly length: KeptBytes;
+  readonly lengthView: DataView;
+}
+
+let loaded: Asked | null | undefined;
 
 /**
  * @param fd of an open socket, negative when it is not open any more
@@ -29,7 +36,8 @@ const infoLength = new Uint32Array(new ArrayBuffer(4));
  *   peer does not even acknowledge
  */
 export function sentAgoMs(fd: number): number {
-  if (ask(fd) < LAST_DATA_SENT_AT + 4 || info[RETRANSMITS_AT] !== 0) return Infinity;
+  const view = ask(fd, LAST_DATA_SENT_AT + 4);
+  if (view === null || view.getUint8(RETRANSMITS_AT) !== 0) return Infinity;
   return view.getUint32(LAST_DATA_SENT_AT, true);
 }
 
@@ -38,21 +46,29 @@ export function sentAgoMs(fd: number): number {
  * @returns bytes that the peer has acknowledged; -1 where that is not known
  */
 export function ackedBytes(fd: number): number {
-  return ask(fd) < BYTES_ACKED_AT + 8 ? -1 : Number(view.getBigUint64(BYTES_ACKED_AT, true));
+  const view = ask(fd, BYTES_ACKED_AT + 8);
+  return view === null ? -1 : Number(view.getBigUint64(BYTES_ACKED_AT, true));
 }
 
-/** Asks for `info`. @returns how many bytes of it are known */
-function ask(fd: number): number {
+/** `struct tcp_info`; null where less than `least` bytes of it are known. */
+function ask(fd: number, least: number): DataView | null {
   if (loaded === undefined) loaded = load();
-  if (loaded === null || fd < 0) return 0;
-  infoLength[0] = INFO_BYTES;
-  if (loaded.getsockopt(fd, IPPROTO_TCP, TCP_INFO, info, infoLength) < 0) return 0;
-  return infoLength[0] ?? 0;
+  if (loaded === null || fd < 0) return null;
+  const { libc, info, view, length, lengthView } = loaded;
+  lengthView.setUint32(0, INFO_BYTES, true);
+  const infoAt = info.at(0, INFO_BYTES);
+  if (libc.getsockopt(fd, IPPROTO_TCP, TCP_INFO, infoAt, length.at(0, 4)) < 0) return null;
+  return lengthView.getUint32(0, true) < least ? null : view;
 }
 
-function load(): Asking | null {
+function load(): Asked | null {
   if (process.platform !== "linux") return null;
-  return openLibc<Asking>({
-    getsockopt: { args: ["i32", "i32", "i32", "buffer", "buffer"], returns: "i32" },
+  const libc = openLibc<Asking>({
+    getsockopt: { args: ["i32", "i32", "i32", "ptr", "ptr"], returns: "i32" },
   });
+  if (libc === null) return null;
+  const memory = new KernelMemory();
+  const info = memory.keep(INFO_BYTES);
+  const length = memory.keep(4);
+  return { libc, info, view: viewOf(info.bytes), length, lengthView: viewOf(length.bytes) };
 }

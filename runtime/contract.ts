@@ -434,13 +434,13 @@ export interface Runtime {
   readonly capabilities: Capabilities;
   readonly clock: Clock;
   /**
-   * Plain TCP that is opened from now on, and timers, go over system calls of our own, faster than what the
-   * platform offers. To be called before anything else is done with the runtime; again, it changes nothing. Absent
-   * without `capabilities.epoll`.
+   * TCP and Unix sockets without TLS that are opened from now on, and timers, go over system calls of our own, faster
+   * than what the platform offers. These are tried first. To be called before anything else is done with the runtime;
+   * again, it changes nothing. Absent without `capabilities.epoll`.
    *
-   * @returns false, and nothing has changed, when that cannot be after all
+   * @returns null; or why that cannot be after all, and then nothing has changed
    */
-  useEpoll?(): boolean;
+  useEpoll?(): string | null;
   /** Rejects with a `SocketFailure` when the address cannot be bound or an option is not supported. */
   listen(options: ListenOptions, events: AcceptEvents): Promise<Listener>;
   /**

@@ -1,6 +1,6 @@
 /**
- * Sockets for Bun on Linux over system calls that we make ourselves, with an event loop of our own beside Bun's; chosen
- * with `--sockets epoll`. Plain TCP only: TLS, Unix sockets, names and the rest of the platform stay with Bun's.
+ * Sockets for Bun on Linux over system calls that we make ourselves, with an event loop of our own beside Bun's: what
+ * `sockets: auto` chooses where it can. TCP and Unix sockets without TLS; TLS and the rest of the platform stay with Bun's.
  *
  * What it gains stands in docs/performance.md. What it costs: that no memory is touched which is not ours rests on
  * epoll_calls.ts, and that Bun's loop goes on beside ours on epoll_loop.ts.
@@ -18,7 +18,7 @@ import type {
 import { EpollDial } from "./epoll_dial.ts";
 import type { EpollHost } from "./epoll_host.ts";
 import { bindSocket, EpollListener } from "./epoll_listener.ts";
-import { type EpollLoop, openEpollLoop } from "./epoll_loop.ts";
+import { type EpollLoop, type Fitting, openEpollLoop } from "./epoll_loop.ts";
 import { HeldSocket } from "./held_socket.ts";
 import { HeapTimer } from "./timer_heap.ts";
 
@@ -31,10 +31,10 @@ export class EpollSockets implements EpollHost {
     this.onHandlerError = onHandlerError;
   }
 
-  /** @returns null where it cannot be had */
-  static open(onHandlerError: (error: unknown) => void): EpollSockets | null {
-    const loop = openEpollLoop();
-    return loop === null ? null : new EpollSockets(loop, onHandlerError);
+  /** @returns why it cannot be had */
+  static open(onHandlerError: (error: unknown) => void, fitting?: Fitting): EpollSockets | string {
+    const loop = openEpollLoop(fitting);
+    return typeof loop === "string" ? loop : new EpollSockets(loop, onHandlerError);
   }
 
   async listen(options: ListenOptions, events: AcceptEvents): Promise<Listener> {

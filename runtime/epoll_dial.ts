@@ -1,6 +1,6 @@
 /** Dialling in the epoll loop: one deadline, cancellation. */
 import type { Dial, DialEvents, DialOptions, SocketError, Timer } from "./contract.ts";
-import { EPOLLIN, EPOLLOUT } from "./epoll_calls.ts";
+import { EPOLLHUP, EPOLLIN, EPOLLOUT } from "./epoll_numbers.ts";
 import { type EpollHost, failure, isPort } from "./epoll_host.ts";
 import type { Pollable } from "./epoll_loop.ts";
 import { EpollSocket } from "./epoll_socket.ts";
@@ -11,7 +11,6 @@ export class EpollDial implements Dial, Pollable {
   fd = -1;
   tag = 0;
   readonly #timeoutMs: number;
-  readonly #port: number;
   readonly #host: EpollHost;
   /** Null once the outcome was told or the dial was cancelled. */
   #events: DialEvents | null;
@@ -20,13 +19,14 @@ export class EpollDial implements Dial, Pollable {
   constructor(options: DialOptions, events: DialEvents, host: EpollHost) {
     const { address, timeoutMs } = options;
     this.#timeoutMs = timeoutMs;
-    this.#port = address.kind === "tcp" ? address.port : -1;
     this.#host = host;
     this.#events = events;
     this.#timer = host.setTimer(timeoutMs, () => this.#expire(), false);
-    if (address.kind !== "tcp" || !isPort(address.port)) {
-      this.#failLater({ code: "platform_error", detail: "not a TCP address with a port" });
-    } else if (isIpLiteral(address.host)) this.#connect(address.host);
+    const { calls } = host.loop;
+    if (address.kind === "unix") this.#connect(calls.connectUnix(address.path));
+    else if (!isPort(address.port)) {
+      this.#failLater({ code: "platform_error", detail: `${address.port} is not a port` });
+    } else if (isIpLiteral(address.host)) this.#connect(calls.connect(address.host, address.port));
     else this.#failLater(NO_LITERAL);
   }
 
@@ -34,9 +34,9 @@ export class EpollDial implements Dial, Pollable {
     this.#settle();
   }
 
-  #connect(host: string): void {
+  /** @param fd of a socket being connected; below zero, why there is none */
+  #connect(fd: number): void {
     const { loop } = this.#host;
-    const fd = loop.calls.connect(host, this.#port);
     if (fd < 0) {
       this.#failLater(failure(-fd, "dial"));
       return;
@@ -50,16 +50,21 @@ export class EpollDial implements Dial, Pollable {
   }
 
   /** Connected, or not. */
-  onReady(): void {
+  onReady(ready: number): void {
     const { loop, onHandlerError } = this.#host;
-    const errno = loop.calls.pendingError(this.fd);
+    let errno = loop.calls.pendingError(this.fd);
+    // connect(2) was interrupted before it began: such a socket hangs up without an error. So does one whose peer has
+    // accepted and gone (Unix), but that one has a peer.
+    if (errno === 0 && (ready & EPOLLHUP) !== 0 && loop.calls.remoteOf(this.fd) === null) {
+      errno = loop.calls.errno;
+    }
+    const socket = new EpollSocket(this.fd, loop, null, onHandlerError);
+    if (errno === 0 && loop.hand(this, socket, EPOLLIN) < 0) errno = loop.calls.errno;
     if (errno !== 0) {
       this.#drop();
       this.#fail(failure(errno, "dial"));
       return;
     }
-    const socket = new EpollSocket(this.fd, loop, null, onHandlerError);
-    loop.hand(this, socket, EPOLLIN);
     this.fd = -1;
     const events = this.#settle();
     if (events === null) return;

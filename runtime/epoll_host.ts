@@ -1,7 +1,7 @@
 /** What the parts of the epoll adapter share. */
 import type { Timer } from "./contract.ts";
 import { SocketFailure } from "./contract.ts";
-import { errnoError } from "./epoll_calls.ts";
+import { errnoError } from "./epoll_numbers.ts";
 import type { EpollLoop } from "./epoll_loop.ts";
 import { socketErrorOf } from "./socket_error.ts";
 

@@ -1,12 +1,14 @@
-/** A TCP listener in the epoll loop. */
+/** A listener in the epoll loop, of TCP or of a Unix socket. */
 import type { AcceptEvents, Address, HoldOptions, Listener, Timer } from "./contract.ts";
 import { SocketFailure } from "./contract.ts";
-import { EPOLLIN, ERRNO, errnoError, type SystemCalls } from "./epoll_calls.ts";
+import type { SystemCalls } from "./epoll_calls.ts";
+import { EPOLLIN, ERRNO, errnoError } from "./epoll_numbers.ts";
 import { type EpollHost, failure, isPort } from "./epoll_host.ts";
 import type { Pollable } from "./epoll_loop.ts";
 import { EpollSocket } from "./epoll_socket.ts";
 import { socketErrorOf } from "./socket_error.ts";
 import { resolveName } from "./system.ts";
+import { bindUnixPath, OwnPath } from "./unix_path.ts";
 
 /** Connections accepted for one event, so that those which are open get their turn. */
 const MAX_ACCEPTED = 64;
@@ -16,21 +18,41 @@ const PAUSE_MS = 100;
 export interface BoundSocket {
   readonly fd: number;
   readonly address: Address;
+  /** Of a Unix socket. */
+  readonly path: OwnPath | null;
 }
 
 /** A socket that listens, and is not in the loop yet. @throws SocketFailure */
 export async function bindSocket(options: HoldOptions, calls: SystemCalls): Promise<BoundSocket> {
   const { address, backlog, reusePort, inherited } = options;
-  if (address.kind !== "tcp") throw new SocketFailure("platform_error", "not a TCP address");
   if (inherited !== undefined) {
-    calls.adopt(inherited);
-    return { fd: inherited, address };
+    if (calls.adopt(inherited) < 0) throw failure(calls.errno, "bind");
+    return { fd: inherited, address, path: address.kind === "unix" ? new OwnPath(address.path) : null };
+  }
+  if (address.kind === "unix") {
+    const bind = (name: string): number => opened(calls.openUnixListener(name, backlog));
+    const { bound, path } = await bindUnixPath(
+      address.path,
+      options.access,
+      bind,
+      (fd) => calls.close(fd),
+    );
+    return { fd: bound, address, path };
   }
   const [host = ""] = await resolveName(address.host);
   if (!isPort(address.port)) throw new SocketFailure("platform_error", `${address.port} is not a port`);
-  const fd = calls.openListener(host, address.port, backlog, reusePort);
+  const fd = opened(calls.openListener(host, address.port, backlog, reusePort));
+  const bound = calls.localOf(fd);
+  if (bound !== null) return { fd, address: { kind: "tcp", host, port: bound.port }, path: null };
+  const { errno } = calls;
+  calls.close(fd);
+  throw failure(errno, "bind");
+}
+
+/** @throws SocketFailure for what is below zero */
+function opened(fd: number): number {
   if (fd < 0) throw failure(-fd, "bind");
-  return { fd, address: { kind: "tcp", host, port: calls.localOf(fd).port } };
+  return fd;
 }
 
 export class EpollListener implements Listener, Pollable {
@@ -39,6 +61,7 @@ export class EpollListener implements Listener, Pollable {
   tag = 0;
   readonly #host: EpollHost;
   readonly #events: AcceptEvents;
+  readonly #path: OwnPath | null;
   #open = true;
   #pause: Timer | null = null;
 
@@ -46,12 +69,14 @@ export class EpollListener implements Listener, Pollable {
   constructor(bound: BoundSocket, events: AcceptEvents, host: EpollHost) {
     this.address = bound.address;
     this.fd = bound.fd;
+    this.#path = bound.path;
     this.#host = host;
     this.#events = events;
     const { loop } = host;
     if (loop.add(this, EPOLLIN) < 0) {
       const { errno } = loop.calls;
       loop.calls.close(this.fd);
+      this.#path?.remove();
       throw failure(errno, "bind");
     }
   }
@@ -116,6 +141,7 @@ export class EpollListener implements Listener, Pollable {
   }
 
   close(): Promise<void> {
+    if (this.#open) this.#path?.remove();
     return this.leave();
   }
 

@@ -10,7 +10,11 @@
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import process from "node:process";
 import { clearTimeout, setImmediate, setTimeout } from "node:timers";
-import { EPOLLIN, openSystemCalls, type SystemCalls } from "./epoll_calls.ts";
+import { canEpoll, type EpollParts, SystemCalls } from "./epoll_calls.ts";
+import { openSocketLibc } from "./epoll_libc.ts";
+import { EPOLLIN, errnoName, LAYOUTS } from "./epoll_numbers.ts";
+import { selfCheck } from "./epoll_self_check.ts";
+import { type KeptBytes, KernelMemory } from "./kernel_memory.ts";
 import { TimerHeap } from "./timer_heap.ts";
 
 /** How long a turn may go on while there is always something to do. */
@@ -38,8 +42,7 @@ export class EpollLoop {
   readonly calls: SystemCalls;
   readonly timers = new TimerHeap();
   /** What is received lies here during one event. */
-  readonly buffer = new Uint8Array(new ArrayBuffer(MAX_CHUNK_BYTES));
-  readonly bufferAddress: number;
+  readonly buffer: KeptBytes;
   readonly #views: (Uint8Array | null)[] = new Array(KEPT_VIEWS).fill(null);
   readonly #epoll: number;
   /** Bun's epoll descriptor, which is watched in ours. */
@@ -53,18 +56,25 @@ export class EpollLoop {
   #scheduled = false;
   #nap: ReturnType<typeof setTimeout> | null = null;
 
-  constructor(calls: SystemCalls, epoll: number, bun: number, drainMicrotasks: () => void) {
+  constructor(
+    calls: SystemCalls,
+    buffer: KeptBytes,
+    epoll: number,
+    bun: number,
+    drainMicrotasks: () => void,
+  ) {
     this.calls = calls;
+    this.buffer = buffer;
     this.#epoll = epoll;
     this.#bun = bun;
     this.#drainMicrotasks = drainMicrotasks;
-    this.bufferAddress = calls.addressOf(this.buffer);
   }
 
   /** The first `length` bytes of `buffer`. */
   received(length: number): Uint8Array {
-    if (length >= KEPT_VIEWS) return this.buffer.subarray(0, length);
-    return this.#views[length] ??= this.buffer.subarray(0, length);
+    const { bytes } = this.buffer;
+    if (length >= KEPT_VIEWS) return bytes.subarray(0, length);
+    return this.#views[length] ??= bytes.subarray(0, length);
   }
 
   /** @returns 0, or below zero when the kernel refuses; then nothing has changed */
@@ -78,16 +88,24 @@ export class EpollLoop {
     return done;
   }
 
-  /** What is watched from now on. */
-  change(pollable: Pollable, events: number): void {
-    this.calls.change(this.#epoll, pollable.fd, events, pollable.tag);
+  /**
+   * What is watched from now on.
+   * @returns 0, or below zero when the kernel refuses; then it is watched as before
+   */
+  change(pollable: Pollable, events: number): number {
+    return this.calls.change(this.#epoll, pollable.fd, events, pollable.tag);
   }
 
-  /** Another owner of the same descriptor, which is watched already. */
-  hand(from: Pollable, to: Pollable, events: number): void {
+  /**
+   * Another owner of the same descriptor, which is watched already.
+   * @returns 0, or below zero when the kernel refuses; then nothing has changed
+   */
+  hand(from: Pollable, to: Pollable, events: number): number {
+    const done = this.change(from, events);
+    if (done < 0) return done;
     to.tag = from.tag;
     this.#owners[to.fd] = to;
-    this.change(to, events);
+    return done;
   }
 
   /** Even EPOLLERR and EPOLLHUP are not told any more, until `attach`. */
@@ -142,6 +160,7 @@ export class EpollLoop {
     try {
       this.#run();
     } finally {
+      this.calls.memory.turnOver();
       this.#scheduled = false;
       if (this.#references > 0 || this.#later.length > 0) this.#schedule();
       else this.#rest();
@@ -173,6 +192,8 @@ export class EpollLoop {
       const owner = this.#owners[fd];
       if (owner !== undefined && owner.tag === calls.tagAt(index)) owner.onReady(calls.eventAt(index));
       else if (fd === this.#bun) bun = true;
+      // Of a descriptor that was closed while a process being started had a copy of it, or whose close(2) failed.
+      else if (owner === undefined) calls.unwatch(this.#epoll, fd);
     }
     return bun;
   }
@@ -218,23 +239,51 @@ export class EpollLoop {
 
 let opened: EpollLoop | null = null;
 
-/** The loop of the process. Null where Bun's is not found, or epoll cannot be had. */
-export function openEpollLoop(): EpollLoop | null {
-  return opened ??= open();
+/** The parts of a loop that is to be opened, as a test wants them. */
+export type Fitting = (parts: EpollParts) => EpollParts;
+
+/**
+ * The loop of the process.
+ *
+ * @param fitting for the first loop of the process only
+ * @returns why there cannot be one: no Bun, another processor, system calls that are not as expected
+ */
+export function openEpollLoop(fitting: Fitting = (parts) => parts): EpollLoop | string {
+  if (opened !== null) return opened;
+  try {
+    const loop = open(fitting);
+    if (typeof loop !== "string") opened = loop;
+    return loop;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
 }
 
-function open(): EpollLoop | null {
-  const calls = openSystemCalls();
+function open(fitting: Fitting): EpollLoop | string {
+  const layout = LAYOUTS[process.arch];
   const jsc = process.getBuiltinModule?.("bun:jsc" as "node:fs") as unknown as
     | { drainMicrotasks(): void }
     | undefined;
-  if (calls === null || jsc === undefined) return null;
+  if (!canEpoll() || layout === undefined || jsc === undefined) {
+    return `nothing is known of ${process.platform} on ${process.arch}`;
+  }
+  const libc = openSocketLibc();
+  if (libc === null) return "libc cannot be called";
+  const parts = fitting({ libc, memory: new KernelMemory(), layout });
+  const calls = new SystemCalls(parts);
+  const buffer = parts.memory.keep(MAX_CHUNK_BYTES);
+  const wrong = selfCheck(calls, buffer);
+  if (wrong !== null) return wrong;
   const bun = bunEpoll();
-  const epoll = bun === null ? -1 : calls.openEpoll();
-  if (bun === null || epoll < 0) return null;
-  if (calls.watch(epoll, bun, EPOLLIN, 0) >= 0) return new EpollLoop(calls, epoll, bun, jsc.drainMicrotasks);
+  if (bun === null) return "the event loop of Bun was not found in /proc/self/fd";
+  const epoll = calls.openEpoll();
+  if (epoll < 0) return `epoll_create1: ${errnoName(calls.errno)}`;
+  if (calls.watch(epoll, bun, EPOLLIN, 0) >= 0) {
+    return new EpollLoop(calls, buffer, epoll, bun, jsc.drainMicrotasks);
+  }
+  const why = errnoName(calls.errno);
   calls.close(epoll);
-  return null;
+  return `the event loop of Bun cannot be watched: ${why}`;
 }
 
 /**

@@ -1,16 +1,8 @@
-/** An open TCP socket in the epoll loop. What `write` takes the kernel has: nothing is queued here. */
+/** An open socket in the epoll loop, of TCP or a Unix socket. What `write` takes the kernel has: nothing is queued here. */
 import { ackedBytes, sentAgoMs } from "./bun_send_progress.ts";
 import type { CloseReason, Socket, SocketEvents } from "./contract.ts";
-import {
-  EPOLLERR,
-  EPOLLHUP,
-  EPOLLIN,
-  EPOLLOUT,
-  EPOLLRDHUP,
-  ERRNO,
-  errnoError,
-  type Peer,
-} from "./epoll_calls.ts";
+import { NOWHERE, type Peer } from "./epoll_address.ts";
+import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP, ERRNO, errnoError } from "./epoll_numbers.ts";
 import { type EpollLoop, MAX_CHUNK_BYTES, type Pollable } from "./epoll_loop.ts";
 import { ABORTED, closeReasonOf, FINISHED } from "./socket_error.ts";
 
@@ -98,16 +90,24 @@ export class EpollSocket implements Socket, Pollable {
 
   #shortWrite(taken: number, errno: number): number {
     if (taken < 0 && errno !== ERRNO.EAGAIN && errno !== ERRNO.EINTR && errno !== ERRNO.ENOBUFS) {
-      const reason = reasonOf(errno);
-      this.#broken ??= reason;
-      // When the peer has reset, what it sent before is still delivered, and then `closed`. Of any other failure
-      // the loop may never hear.
-      if ((this.#flags & PAUSED) !== 0 || reason.code !== "reset") this.#tearDown(this.#broken);
+      this.#cannotSend(errno);
       return 0;
     }
     this.#flags |= WANTS_DRAIN;
     this.#watch();
     return Math.max(0, taken);
+  }
+
+  /**
+   * When the peer has reset, what it sent before is still delivered, and then `closed`, as the loop tells: if there
+   * is something to receive, an end or an error included. Of any other failure the loop may never hear.
+   */
+  #cannotSend(errno: number): void {
+    const reason = this.#broken ??= reasonOf(errno);
+    const { calls } = this.#loop;
+    const told = (this.#flags & (PAUSED | ENDED)) === 0 && reason.code === "reset" &&
+      (calls.peek(this.fd) >= 0 || calls.errno !== ERRNO.EAGAIN);
+    if (!told) this.#tearDown(reason);
   }
 
   sentAgoMs(): number {
@@ -137,8 +137,9 @@ export class EpollSocket implements Socket, Pollable {
     this.#flags = (this.#flags | FINISHED_OURS) & ~WANTS_DRAIN;
     if ((this.#flags & ENDED) !== 0) this.#tearDown(this.#broken ?? FINISHED);
     else {
-      this.#loop.calls.shutdown(this.fd);
-      this.#watch();
+      const { calls } = this.#loop;
+      if (calls.shutdown(this.fd) < 0) this.#cannotSend(calls.errno);
+      else this.#watch();
     }
   }
 
@@ -174,7 +175,7 @@ export class EpollSocket implements Socket, Pollable {
   #receive(events: number): void {
     const loop = this.#loop;
     const { calls } = loop;
-    const length = calls.recv(this.fd, loop.bufferAddress, this.#chunkBytes);
+    const length = calls.recv(this.fd, loop.buffer, this.#chunkBytes);
     if (length > 0) {
       if (length === this.#chunkBytes && length < MAX_CHUNK_BYTES) this.#chunkBytes = 2 * length;
       try {
@@ -276,7 +277,8 @@ export class EpollSocket implements Socket, Pollable {
       if (this.#loop.attach(this, wanted) < 0) this.#tearDown(reasonOf(this.#loop.calls.errno));
     } else if (wanted !== this.#watched) {
       this.#watched = wanted;
-      this.#loop.change(this, wanted);
+      // What is not watched would never be told.
+      if (this.#loop.change(this, wanted) < 0) this.#tearDown(reasonOf(this.#loop.calls.errno));
     }
   }
 
@@ -295,8 +297,9 @@ export class EpollSocket implements Socket, Pollable {
   #release(reason: CloseReason): void {
     this.#flags |= GONE;
     this.#loop.remove(this);
-    if (reason === ABORTED) this.#loop.calls.reset(this.fd);
-    else this.#loop.calls.close(this.fd);
+    // An end in order would make what was cut look complete.
+    if (reason === FINISHED) this.#loop.calls.close(this.fd);
+    else this.#loop.calls.reset(this.fd);
   }
 
   #tellClosed(reason: CloseReason): void {
@@ -315,16 +318,14 @@ export class EpollSocket implements Socket, Pollable {
   /** Not known of a connection that we opened, until it is asked for. */
   #peer(): Peer {
     if (this.#gone()) return this.#remote ?? NOWHERE;
-    return this.#remote ??= this.#loop.calls.remoteOf(this.fd);
+    return this.#remote ??= this.#loop.calls.remoteOf(this.fd) ?? NOWHERE;
   }
 
   #own(): Peer {
     if (this.#gone()) return this.#local ?? NOWHERE;
-    return this.#local ??= this.#loop.calls.localOf(this.fd);
+    return this.#local ??= this.#loop.calls.localOf(this.fd) ?? NOWHERE;
   }
 }
-
-const NOWHERE: Peer = { address: "", port: 0 };
 
 function reasonOf(errno: number): CloseReason {
   return closeReasonOf(errnoError(errno));

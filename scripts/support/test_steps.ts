@@ -41,10 +41,12 @@ const silenceMs = 180_000;
 /** The executable that the build step makes and the smoke step tries. */
 const executable = join(root, "dist", process.platform === "win32" ? "sluice.exe" : "sluice");
 
-/** Where `--sockets epoll` works. */
+/** Where `sockets: auto`, the default, is epoll on Bun: both kinds of sockets are tried. */
 const canEpoll = process.platform === "linux";
-/** For the executable; each option has a name in the environment. */
-const OVER_EPOLL = { SLUICE_SOCKETS: "epoll" };
+/** For programs that tests start; each option has a name in the environment. */
+const OVER_NATIVE = { SLUICE_SOCKETS: "native" };
+/** For runtimes inside of tests as well, which are native unless told otherwise. */
+const OVER_EPOLL = { SLUICE_SOCKETS: "epoll", SLUICE_TEST_SOCKETS: "epoll" };
 
 /** @param grep regular expression that names of tests must match; "" = all */
 export function allSteps(grep: string): Step[] {
@@ -54,12 +56,12 @@ export function allSteps(grep: string): Step[] {
     check("format", tool("deno"), ["fmt", "--check"]),
     check("layers", tool("bun"), ["scripts/check_layers.ts"]),
     buildStep(),
-    ...runtimes.flatMap((runtime) => suites.map((suite) => suiteStep(suite, runtime, grep))),
-    ...(canEpoll ? [overEpoll(suiteStep("proxy", "bun", grep, { SLUICE_TEST_SOCKETS: "epoll" }))] : []),
+    ...runtimes.flatMap((runtime) => suites.map((suite) => suiteStep(suite, runtime, grep, OVER_NATIVE))),
+    ...(canEpoll ? [overEpoll(suiteStep("proxy", "bun", grep, OVER_EPOLL))] : []),
     ...filesBelow("test/fuzz", "_fuzz.ts").map(fuzzStep),
     smokeStep(null),
     deployStep(),
-    ...(canEpoll ? [smokeStep(null, OVER_EPOLL), deployStep(OVER_EPOLL)].map(overEpoll) : []),
+    ...(canEpoll ? [smokeStep(null, OVER_NATIVE), deployStep(OVER_NATIVE)].map(overNative) : []),
     ...runtimes.map((runtime) => smokeStep(runtime)),
   ];
 }
@@ -75,7 +77,7 @@ function check(name: string, program: string, args: readonly string[]): Step {
 
 function buildStep(): Step {
   const args = ["scripts/build.ts", "--no-try"];
-  return plain("build", ["build", "smoke", "deploy", "epoll"], null, () => {
+  return plain("build", ["build", "smoke", "deploy", "native"], null, () => {
     return runChild(tool("bun"), args, { silenceMs, env: plainEnv });
   });
 }
@@ -159,6 +161,11 @@ function suiteStep(
 /** The same step with sockets over epoll(7). */
 function overEpoll(step: Step): Step {
   return { ...step, name: `${step.name}, epoll`, groups: [...step.groups, "epoll"] };
+}
+
+/** The same step with sockets of the platform. */
+function overNative(step: Step): Step {
+  return { ...step, name: `${step.name}, native`, groups: [...step.groups, "native"] };
 }
 
 function testArguments(runtime: RunnerName, grep: string, files: readonly string[]): string[] {

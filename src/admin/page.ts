@@ -3,6 +3,7 @@
  * JavaScript it stays up to date (page_script.ts).
  */
 
+import { socketsSummary } from "../control/chosen_sockets.ts";
 import type { RecentFailure, Status, UpstreamStatus } from "../control/status.ts";
 import { type ReasonCode, REASONS } from "../exchange/reason.ts";
 import { percentile } from "./flow.ts";
@@ -90,6 +91,7 @@ function facts(status: Status): Html {
     ["Up", durationWords(status.uptime_ms)],
     ["Configuration", `generation ${status.generation}`],
     ["Version", `${status.version} on ${status.runtime}`],
+    ["Sockets", socketsSummary(status.workers) || "none yet"],
   ];
   return markup`<dl class="meta">${
     rows.map(([term, value]) => markup`<div><dt>${term}</dt><dd>${value}</dd></div>\n`)

@@ -14,6 +14,7 @@ import {
 import { listenKeys, printAddress, printListen } from "../config/address.ts";
 import type { Config, ListenConfig } from "../config/config.ts";
 import { SluicePlane } from "../control/control_plane.ts";
+import { socketsWords } from "../control/chosen_sockets.ts";
 import { sleep } from "../control/conditions.ts";
 import { Controller } from "../control/controller.ts";
 import { EachAddress } from "../control/each_address.ts";
@@ -30,6 +31,7 @@ import { FileWatch } from "./config_watch.ts";
 import { Inheritance, leaveTo } from "./changing_hands.ts";
 import { ChildCommands } from "./child_commands.ts";
 import { controlRoutes, refusalReply } from "../admin/control_api.ts";
+import { chooseSockets } from "./choose_sockets.ts";
 import { ControlSocket } from "./control_socket.ts";
 import { explain } from "./explain.ts";
 import { logEvent, logReload } from "./control_log.ts";
@@ -88,14 +90,8 @@ export async function serve(
 ): Promise<number> {
   const count = workerCount(runtime, system, given);
   if (typeof count === "string") return fail(system, EXIT.usage, count);
-  if (given.process.sockets === "epoll" && !runtime.capabilities.epoll) {
-    const here = `${runtime.name} on ${system.platform}`;
-    return fail(
-      system,
-      EXIT.usage,
-      `--sockets epoll: needs the executable (or Bun) on Linux, this is ${here}`,
-    );
-  }
+  const chosen = chooseSockets(runtime, system, given);
+  if (typeof chosen === "string") return fail(system, EXIT.usage, chosen);
   const events = new EventHub(runtime.clock);
   let logger: Logger;
   let commands: ChildCommands | string;
@@ -109,6 +105,7 @@ export async function serve(
     return fail(system, EXIT.failed, error.message);
   }
   if (typeof commands === "string") return fail(system, EXIT.failed, commands);
+  logger.debug("sockets", `sockets: ${socketsWords(chosen)}`);
   const { children, config } = commands;
   if (system.pid === 1 && !(runtime.capabilities.reapsOrphans && system.reapOrphans())) {
     const why =

@@ -1,5 +1,6 @@
 /** `sluice status` for people: one screen. */
 
+import { socketsSummary } from "../control/chosen_sockets.ts";
 import type {
   ChildStatus,
   EndpointStatus,
@@ -34,12 +35,19 @@ export function statusText(status: Status): string {
     `${roughDuration(status.uptime_ms)}, generation ${status.generation}`,
     `listening on ${status.listeners.join(", ")}`,
     traffic.join(", "),
+    ...socketsLine(status.workers),
     ...(status.predecessor == null ? [] : [predecessorLine(status.predecessor)]),
     ...(status.workers.length > 1 ? ["", ...workerLines(status.workers)] : []),
     ...status.upstreams.flatMap((upstream) => ["", ...upstreamLines(upstream, now)]),
     ...failureLines(status, now),
   ];
   return lines.map((line) => printable(line) + "\n").join("");
+}
+
+/** A Sluice of an earlier version does not tell. */
+function socketsLine(workers: readonly WorkerStatus[]): string[] {
+  const summary = socketsSummary(workers);
+  return summary === "" ? [] : [`sockets: ${summary}`];
 }
 
 function predecessorLine(

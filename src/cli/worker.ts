@@ -4,6 +4,7 @@
  */
 
 import { type Runtime, type SocketError, type System, SystemError } from "../../runtime/contract.ts";
+import { type ChosenSockets, socketsWords } from "../control/chosen_sockets.ts";
 import { retryLeast, shareConfig } from "../control/limits.ts";
 import {
   type AwayHint,
@@ -20,6 +21,7 @@ import { Watcher } from "../observe/watcher.ts";
 import type { Endpoint } from "../upstream/endpoint.ts";
 import type { SlotSource } from "../upstream/slot_share.ts";
 import type { Upstream } from "../upstream/upstream.ts";
+import { chooseSockets } from "./choose_sockets.ts";
 import { EventTap } from "./event_tap.ts";
 import { named } from "./files.ts";
 import { Service } from "./service.ts";
@@ -45,6 +47,7 @@ export class Worker {
   /** Messages that came while it was starting. */
   #early: ToWorker[] = [];
   #tap: EventTap | null = null;
+  #sockets: ChosenSockets = { kind: "native", reason: "" };
 
   /** @param logger of the controller, in whose process we are; null = in a process of our own */
   constructor(
@@ -141,7 +144,7 @@ export class Worker {
     }
     if (bound.ok) {
       this.#phase = "serving";
-      this.#send({ type: "listening", addresses: bound.addresses ?? [] });
+      this.#send({ type: "listening", addresses: bound.addresses ?? [], sockets: this.#sockets });
       releaseStartMemory(this.#runtime);
     } else {
       this.#phase = "failed";
@@ -196,12 +199,9 @@ export class Worker {
     const shared = place.count > 1;
     const ours = shareConfig(config, place);
     this.#place = place;
-    if (config.process.sockets === "epoll" && this.#runtime.useEpoll?.() !== true) {
-      return {
-        ok: false,
-        failure: { kind: "system", message: "sockets: epoll cannot be had in this process" },
-      };
-    }
+    const chosen = chooseSockets(this.#runtime, this.#system, config);
+    if (typeof chosen === "string") return { ok: false, failure: { kind: "system", message: chosen } };
+    this.#sockets = chosen;
     try {
       const tap = new EventTap(this.#runtime.clock, this.#send);
       this.#tap = tap;
@@ -218,6 +218,7 @@ export class Worker {
               : {}),
           }),
       );
+      if (this.#logger === null) watcher.log("debug", `sockets: ${socketsWords(chosen)}`);
       const sharing = this.#sharing(place, slots);
       const service = await Service.open(this.#runtime, this.#system, watcher, ours, sharing, shared);
       this.#service = service;

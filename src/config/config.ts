@@ -209,8 +209,8 @@ export interface UnixNames {
 export interface ProcessConfig {
   /** Processes that serve, >= 1; null = one per processor. */
   readonly workers: number | null;
-  /** Who makes the system calls for plain TCP: the platform, or we ourselves. */
-  readonly sockets: "native" | "epoll";
+  /** Who makes the system calls of sockets: the platform, or we ourselves; `auto`: we, where that can be. */
+  readonly sockets: "auto" | "native" | "epoll";
   /** Path of the control socket, "off" = none, null = a path derived from the first port. */
   readonly control: string | null;
   readonly controlAccess: UnixNames;

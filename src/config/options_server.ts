@@ -284,15 +284,16 @@ export const SERVER_OPTIONS = {
   "sockets": {
     group: "Process",
     scope: "process",
-    type: oneOf("native", "epoll"),
-    default: "native",
-    help: "native, or epoll: faster plain TCP on Linux",
+    type: oneOf("auto", "native", "epoll"),
+    default: "auto",
+    help: "epoll (faster, Linux), native, or auto: epoll if possible",
     doc:
-      "`native` sockets are those of the platform that Sluice is built upon. With `epoll` Sluice makes the system calls " +
-      "for plain TCP itself: less CPU time per request, above all with many connections, and less memory for slow clients, " +
-      "at the price of a second event loop in the process. TLS and Unix sockets are as before. Needs the executable " +
-      "(or Bun) on Linux, x86-64 or ARM64.",
-    example: "epoll",
+      "With `epoll` Sluice makes the system calls for TCP and Unix sockets itself: less CPU time per request, above all with " +
+      "many connections, and less memory for slow clients. TLS is as before. Needs the executable (or Bun) on Linux, x86-64 " +
+      "or ARM64. `native` sockets are those of the platform that Sluice is built upon. `auto` tries the system calls at the " +
+      "start, in less than a millisecond, and takes `epoll` when all of them do what they should, else `native`; " +
+      "`sluice status` tells which, and why.",
+    example: "native",
   },
   "watch": {
     group: "Process",

@@ -5,6 +5,7 @@ import { printListen } from "../config/address.ts";
 import type { Config, UpstreamConfig } from "../config/config.ts";
 import { REASON_CODES, type ReasonCode } from "../exchange/reason.ts";
 import { LATENCY_BUCKETS_MS } from "../upstream/tally.ts";
+import type { ChosenSockets } from "./chosen_sockets.ts";
 import {
   addReports,
   answersOf,
@@ -30,6 +31,7 @@ export interface KnownWorker {
   readonly restarts: number;
   /** What it told last. */
   readonly report: Report;
+  readonly sockets: ChosenSockets | null;
 }
 
 export interface Known {
@@ -87,13 +89,14 @@ export function buildStatus(known: Known): Status {
       ReasonCode,
       number
     >,
-    workers: workers.map(({ pid, state, restarts, report }, index) => ({
+    workers: workers.map(({ pid, state, restarts, report, sockets }, index) => ({
       worker: index + 1,
       pid,
       state,
       connections: report.connections,
       resident_bytes: report.residentBytes,
       restarts,
+      sockets,
     })),
     predecessor: elder === null ? null : {
       pid: elder.pid,

@@ -27,7 +27,7 @@ import {
 import { Participants } from "./participants.ts";
 import { type Report, unanswered } from "./report.ts";
 import { restartPause } from "./restart_pause.ts";
-import { newSeat, type Seat } from "./seat.ts";
+import { newSeat, type Seat, seatListens } from "./seat.ts";
 import { SlotLedger } from "./slot_ledger.ts";
 import type { StartWorker, WorkerExit, WorkerLink } from "./worker_link.ts";
 
@@ -205,7 +205,7 @@ export class Controller {
 
   /** Workers by index, with what they told last. */
   get workers(): readonly KnownWorker[] {
-    return this.#seats.map(({ link, state, restarts, report }) => ({
+    return this.#seats.map(({ link, state, restarts, report, sockets }) => ({
       pid: link === null || link.pid === 0 ? null : link.pid,
       state: link === null
         ? "ended"
@@ -216,6 +216,7 @@ export class Controller {
         : "starting",
       restarts,
       report,
+      sockets: link === null ? null : sockets,
     }));
   }
 
@@ -354,6 +355,7 @@ export class Controller {
         this.#begin();
         return;
       case "listening":
+        seatListens(seat, this.#clock.now(), message.sockets);
         this.#listening(seat, link, message.addresses);
         return;
       case "failed":
@@ -421,10 +423,6 @@ export class Controller {
   }
 
   #listening(seat: Seat, link: WorkerLink, addresses: readonly Address[]): void {
-    seat.state = "listening";
-    seat.accepts = true;
-    seat.startFailures = 0;
-    seat.listeningSince = this.#clock.now();
     if (this.#phase === "serving") this.#observer.workerBack(seat.index, link.pid);
     if (this.#rollout.addresses === null) {
       this.#rollout.addresses = addresses;

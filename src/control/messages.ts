@@ -11,6 +11,7 @@
 import type { Address } from "../../runtime/contract.ts";
 import type { Config } from "../config/config.ts";
 import type { ReasonCode } from "../exchange/reason.ts";
+import type { ChosenSockets } from "./chosen_sockets.ts";
 import type { Report } from "./report.ts";
 
 /** Both sides are the same program, unless its file was replaced meanwhile: then this tells. */
@@ -134,7 +135,7 @@ export type ToWorker =
 
 export type ToController =
   | { readonly type: "hello"; readonly protocol: number; readonly pid: number }
-  | { readonly type: "listening"; readonly addresses: readonly Address[] }
+  | { readonly type: "listening"; readonly addresses: readonly Address[]; readonly sockets: ChosenSockets }
   /** It cannot serve, and waits to be ended. */
   | { readonly type: "failed"; readonly failure: StartFailure }
   | { readonly type: "done"; readonly id: number; readonly result: OrderResult }

@@ -1,6 +1,7 @@
 /** The place of one worker, whichever process has it. */
 
 import type { Timer } from "../../runtime/contract.ts";
+import type { ChosenSockets } from "./chosen_sockets.ts";
 import { emptyReport, type Report } from "./report.ts";
 import type { WorkerLink } from "./worker_link.ts";
 
@@ -12,6 +13,8 @@ export interface Seat {
   /** - `new`: nothing heard; `ready`: waits for its start; `started`: binds; `listening`; `stopped`: is about to end. */
   state: "new" | "ready" | "started" | "listening" | "stopped";
   listeningSince: number;
+  /** Null before it listens. */
+  sockets: ChosenSockets | null;
   /** It may accept connections. */
   accepts: boolean;
   /** Ends in a row, and those of them before it listened. */
@@ -32,6 +35,7 @@ export function newSeat(index: number): Seat {
     serial: 0,
     state: "new",
     listeningSince: 0,
+    sockets: null,
     accepts: false,
     failures: 0,
     startFailures: 0,
@@ -40,4 +44,13 @@ export function newSeat(index: number): Seat {
     timer: null,
     restarts: 0,
   };
+}
+
+/** Its worker has begun to listen, over these sockets. */
+export function seatListens(seat: Seat, nowMs: number, sockets: ChosenSockets): void {
+  seat.state = "listening";
+  seat.accepts = true;
+  seat.startFailures = 0;
+  seat.listeningSince = nowMs;
+  seat.sockets = sockets;
 }

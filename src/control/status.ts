@@ -7,6 +7,7 @@
  */
 
 import type { ReasonCode } from "../exchange/reason.ts";
+import type { ChosenSockets } from "./chosen_sockets.ts";
 import type { PauseOwner } from "./pause_owner.ts";
 import { LATENCY_BUCKETS_MS } from "../upstream/tally.ts";
 
@@ -132,6 +133,8 @@ export interface WorkerStatus {
   readonly connections: number;
   readonly resident_bytes: number;
   readonly restarts: number;
+  /** What `sockets` has come to in it; null before it serves. */
+  readonly sockets: ChosenSockets | null;
 }
 
 /** The process whose place this one has taken, while it drains. All sums have its requests. */

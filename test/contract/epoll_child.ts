@@ -6,6 +6,7 @@ import { closeSync, openSync } from "node:fs";
 import process from "node:process";
 import type { Listener, Runtime, Socket, SocketEvents } from "../../runtime/contract.ts";
 import { EpollSockets } from "../../runtime/epoll.ts";
+import type { EpollLoop } from "../../runtime/epoll_loop.ts";
 import { adapterFactory } from "../support/adapter.ts";
 import { OPTIONS } from "../support/listen_options.ts";
 
@@ -17,8 +18,16 @@ const runtime = make({ onHandlerError: (error) => onHandlerError(error) });
 
 /** A runtime with sockets over epoll. */
 function overEpoll(): Runtime {
-  if (runtime.useEpoll?.() !== true) throw new Error("no sockets over epoll");
+  const why = runtime.useEpoll?.();
+  if (why !== null) throw new Error(`no sockets over epoll: ${why}`);
   return runtime;
+}
+
+/** The same that the runtime uses. */
+function loopOfProcess(): EpollLoop {
+  const opened = EpollSockets.open(() => {});
+  if (typeof opened === "string") throw new Error(opened);
+  return opened.loop;
 }
 
 function say(text: string): void {
@@ -91,8 +100,7 @@ const TASKS: Readonly<Record<string, () => Promise<void>>> = {
   /** A background timer beyond what the platform's timers know. */
   async far() {
     const { clock } = overEpoll();
-    const calls = EpollSockets.open(() => {})?.loop.calls;
-    if (calls === undefined) throw new Error("no loop");
+    const calls = loopOfProcess().calls;
     let waits = 0;
     const wait = calls.wait.bind(calls);
     calls.wait = (epoll, timeoutMs) => {
@@ -108,9 +116,7 @@ const TASKS: Readonly<Record<string, () => Promise<void>>> = {
   /** No descriptor is left when a client comes. */
   async exhausted() {
     overEpoll();
-    // The loop of the process: the same that the runtime uses.
-    const calls = EpollSockets.open(() => {})?.loop.calls;
-    if (calls === undefined) throw new Error("no loop");
+    const calls = loopOfProcess().calls;
     let attempts = 0;
     const accept = calls.accept.bind(calls);
     calls.accept = (fd) => {

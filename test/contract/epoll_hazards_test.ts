@@ -16,7 +16,8 @@ import {
 import { duplicator } from "../../runtime/bun_duplicate.ts";
 import { openLibc } from "../../runtime/bun_libc.ts";
 import type { EpollSockets } from "../../runtime/epoll.ts";
-import { EPOLLHUP, type SystemCalls } from "../../runtime/epoll_calls.ts";
+import type { SystemCalls } from "../../runtime/epoll_calls.ts";
+import { EPOLLHUP } from "../../runtime/epoll_numbers.ts";
 import { type EpollSocket } from "../../runtime/epoll_socket.ts";
 import { epollTest, WaitWatch } from "../support/epoll.ts";
 import { OPTIONS } from "../support/listen_options.ts";

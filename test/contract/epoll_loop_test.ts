@@ -323,7 +323,7 @@ epollTest(
 );
 
 epollTest("a process without a descriptor for the loop is told so", async () => {
-  assert.deepEqual(await new Child("refused", 64).end(), ["answer false"]);
+  assert.deepEqual(await new Child("refused", 64).end(), ["answer a TCP listener: EMFILE"]);
 });
 
 epollTest("reports that throw as well keep nothing else from happening", async () => {

@@ -1,8 +1,9 @@
-/** `--sockets epoll` as a program: refused where it cannot be had, and with several workers. */
+/** `--sockets` as a program: `epoll` where it cannot be had and with several workers, `auto` everywhere. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { runToEnd, ScratchFolder, Serving } from "../smoke/program.ts";
+import type { Status } from "../../src/control/status.ts";
 import { hasEpoll } from "../support/epoll.ts";
 import { childrenOf, ownProgram, untilGone } from "../support/processes.ts";
 import { askOnce } from "../support/raw_client.ts";
@@ -29,6 +30,47 @@ test(
     }
   },
 );
+
+for (const workers of hasEpoll ? ["1", "2"] : ["1"]) {
+  test(`auto: epoll where it can be had, and a reason elsewhere, with --workers ${workers}`, async () => {
+    const origin = (await ScriptedOrigin.listen()).auto(({ target }) => target);
+    const folder = new ScratchFolder();
+    let sluice: Serving | null = null;
+    try {
+      const args = [
+        "--to",
+        origin.address,
+        "--workers",
+        workers,
+        "--sockets",
+        "auto",
+        "--log-level",
+        "debug",
+      ];
+      sluice = await Serving.start(command, args, folder);
+      assert.equal((await askOnce(sluice.port, "GET /x HTTP/1.1\r\nHost: epoll.test\r\n\r\n")).text, "/x");
+      const status = await runToEnd(command, ["status", "--json"], folder.path);
+      const told = JSON.parse(status.stdout) as Status;
+      assert.equal(told.workers.length, Number(workers));
+      for (const { sockets } of told.workers) {
+        assert.equal(sockets?.kind, hasEpoll ? "epoll" : "native");
+        assert.match(sockets.reason, hasEpoll ? /^$/ : /^needs the executable \(or Bun\) on Linux/);
+      }
+      const text = (await runToEnd(command, ["status"], folder.path)).stdout;
+      assert.match(
+        text,
+        hasEpoll ? /^sockets: epoll$/m : /^sockets: native, since epoll cannot be had: needs the/m,
+      );
+      const { stderr } = await sluice.stop();
+      const lines = stderr.match(/ sockets: (?:epoll|native).*$/gm) ?? [];
+      assert.equal(lines.length, workers === "1" ? 1 : 3, stderr);
+    } finally {
+      sluice?.kill();
+      await origin.close();
+      folder.remove();
+    }
+  });
+}
 
 test(
   "epoll: two workers share a port, and end when told to",

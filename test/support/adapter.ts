@@ -2,6 +2,7 @@
 
 import process from "node:process";
 import type { Runtime, RuntimeOptions } from "../../runtime/contract.ts";
+import { testParts } from "./epoll_parts.ts";
 
 /** With `SLUICE_TEST_SOCKETS=epoll` in the environment plain TCP goes over system calls of our own. */
 export async function adapterFactory(): Promise<(options: RuntimeOptions) => Runtime> {
@@ -14,7 +15,8 @@ export async function adapterFactory(): Promise<(options: RuntimeOptions) => Run
 export function overEpoll(make: (options: RuntimeOptions) => Runtime): (options: RuntimeOptions) => Runtime {
   return (options) => {
     const runtime = make(options);
-    if (runtime.useEpoll?.() !== true) throw new Error("there are no sockets over epoll here");
+    const why = runtime.useEpoll?.();
+    if (why !== null) throw new Error(`there are no sockets over epoll here: ${why}`);
     if (!ticking) tick(runtime);
     return runtime;
   };
@@ -30,7 +32,10 @@ function tick(runtime: Runtime): void {
 
 /** Dynamic, since no runtime can load the adapter of another. */
 async function platformFactory(): Promise<(options: RuntimeOptions) => Runtime> {
-  if ("Bun" in globalThis) return (await import("../../runtime/bun.ts")).createBunRuntime;
+  if ("Bun" in globalThis) {
+    const { createBunRuntime } = await import("../../runtime/bun.ts");
+    return (options) => createBunRuntime({ ...options, fitting: testParts });
+  }
   if ("Deno" in globalThis) return (await import("../../runtime/deno.ts")).createDenoRuntime;
   return (await import("../../runtime/node.ts")).createNodeRuntime;
 }

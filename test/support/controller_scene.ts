@@ -44,7 +44,7 @@ export class FakeWorker {
   }
 
   listens(): this {
-    return this.say({ type: "listening", addresses: [ADDRESS] });
+    return this.say({ type: "listening", addresses: [ADDRESS], sockets: { kind: "epoll", reason: "" } });
   }
 
   exit(code: number | null = 0, signal = ""): void {

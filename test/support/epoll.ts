@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { EpollSockets } from "../../runtime/epoll.ts";
 import type { EpollLoop } from "../../runtime/epoll_loop.ts";
 import { adapterFactory } from "./adapter.ts";
+import { testParts } from "./epoll_parts.ts";
 import { within } from "./watchdog.ts";
 
 /** What handlers threw, by the sockets that all tests of a file share. A test that throws empties it. */
@@ -12,7 +13,9 @@ export const handlerErrors: unknown[] = [];
 /** False in the runtimes that the capability says cannot do it. */
 export const hasEpoll: boolean = (await adapterFactory())({ onHandlerError: () => {} }).capabilities.epoll;
 
-const sockets = hasEpoll ? EpollSockets.open((error) => handlerErrors.push(error)) : null;
+const sockets = hasEpoll
+  ? EpollSockets.open((error) => handlerErrors.push(error), testParts)
+  : "no capability";
 
 /** A test with the loop, skipped only without the capability. */
 export function epollTest(name: string, body: (sockets: EpollSockets) => Promise<void>): void {
@@ -21,7 +24,7 @@ export function epollTest(name: string, body: (sockets: EpollSockets) => Promise
     return;
   }
   test(name, async () => {
-    if (sockets === null) throw new Error("the capability promises a loop, and there is none");
+    if (typeof sockets === "string") throw new Error(`the capability promises a loop: ${sockets}`);
     await body(sockets);
   });
 }

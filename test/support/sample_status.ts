@@ -107,6 +107,7 @@ export function sampleStatus(more: Partial<Status> = {}): Status {
         connections: 12,
         resident_bytes: 36_700_160,
         restarts: 0,
+        sockets: { kind: "native", reason: "accept4: EPERM" },
       },
     ],
     predecessor: null,

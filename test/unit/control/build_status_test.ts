@@ -37,6 +37,8 @@ function known(yaml: string, more: Partial<Known> = {}): Known {
   };
 }
 
+const EPOLL = { kind: "epoll", reason: "" } as const;
+
 function workerReport(): Report {
   const tally = new Tally();
   tally.requests = 5;
@@ -99,13 +101,14 @@ test("status: before any worker has told anything all of the configuration is th
 });
 
 test("status: workers add up, those that are gone in sums only", () => {
-  const worker = { pid: 8, state: "serving", restarts: 1, report: workerReport() } as const;
+  const worker = { pid: 8, state: "serving", restarts: 1, report: workerReport(), sockets: EPOLL } as const;
   const status = buildStatus(known("to: 3000\nmax_in_flight: 4", {
     workers: [worker, { ...worker, pid: 9, restarts: 0 }, {
       pid: null,
       state: "ended",
       restarts: 3,
       report: emptyReport(),
+      sockets: null,
     }],
     gone: sumsOnly(workerReport()),
   }));
@@ -113,6 +116,7 @@ test("status: workers add up, those that are gone in sums only", () => {
   assert.equal(status.totals.requests, 15);
   assert.equal(status.reasons.hold_timeout, 6);
   assert.equal(status.reasons.queue_full, 0);
+  assert.deepEqual(status.workers.map(({ sockets }) => sockets), [EPOLL, EPOLL, null]);
   assert.deepEqual(status.workers.map(({ worker, pid, restarts }) => [worker, pid, restarts]), [
     [1, 8, 1],
     [2, 9, 0],
@@ -141,13 +145,13 @@ test("status: workers add up, those that are gone in sums only", () => {
 });
 
 test("status: the memory of one process is counted once", () => {
-  const worker = { pid: 7, state: "serving", restarts: 0, report: workerReport() } as const;
+  const worker = { pid: 7, state: "serving", restarts: 0, report: workerReport(), sockets: EPOLL } as const;
   assert.equal(buildStatus(known("to: 3000", { workers: [worker] })).resident_bytes, 1000);
 });
 
 test("status: a pause goes before everything else, and names that are gone do not appear", () => {
   const paused = { since: "2026-01-02T03:04:05.000Z", lease_until: null, owners: [] };
-  const worker = { pid: 7, state: "serving", restarts: 0, report: workerReport() } as const;
+  const worker = { pid: 7, state: "serving", restarts: 0, report: workerReport(), sockets: EPOLL } as const;
   const status = buildStatus(known("upstreams: {other: {endpoints: [3001]}}", {
     workers: [worker],
     paused: new Map([["other", paused]]),

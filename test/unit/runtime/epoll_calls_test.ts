@@ -1,7 +1,8 @@
 /** What is known of the kernel without asking it. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { errnoName, ipv6Text } from "../../../runtime/epoll_calls.ts";
+import { ipv6Text } from "../../../runtime/epoll_address.ts";
+import { errnoName } from "../../../runtime/epoll_numbers.ts";
 
 /** From eight groups of hexadecimal digits. */
 function addressBytes(groups: string): Uint8Array {

@@ -1,0 +1,15 @@
+/** What sockets over epoll are made with in all tests: memory with red zones, and a libc that can be made to fail. */
+import type { EpollParts } from "../../runtime/epoll_calls.ts";
+import { Faults } from "./faulty_libc.ts";
+import { RedZones } from "./red_zones.ts";
+
+/** Of the loop of this process. */
+export const faults = new Faults();
+
+/** Null before there is a loop. */
+export let redZones: RedZones | null = null;
+
+export function testParts(parts: EpollParts): EpollParts {
+  const memory = redZones ??= new RedZones();
+  return { ...parts, memory, libc: memory.guard(faults.libc(parts.libc, memory)) };
+}

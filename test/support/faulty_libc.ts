@@ -1,0 +1,65 @@
+/** A libc whose calls fail, or do less than they were asked for, on schedule. */
+import { type BunFfi, bunFfi } from "../../runtime/bun_libc.ts";
+import type { Libc } from "../../runtime/epoll_libc.ts";
+import type { KeptBytes, KernelMemory } from "../../runtime/kernel_memory.ts";
+import { viewOf } from "../../runtime/kernel_memory.ts";
+import { wrapped } from "./red_zones.ts";
+
+/** The call is not made and answers -1; or it is made with a shorter length. */
+export type Fault = { readonly errno: number } | { readonly atMost: number };
+
+export type Schedule = (name: keyof Libc, args: readonly number[]) => Fault | null;
+
+const NO_FAULTS: Schedule = () => null;
+
+export class Faults {
+  /** Calls that were made to fail or fall short since the last `arm`. */
+  struck = 0;
+  /** All calls since the last `arm`. */
+  calls = 0;
+  #schedule: Schedule = NO_FAULTS;
+
+  /** From now on; nothing fails before. */
+  arm(schedule: Schedule): void {
+    this.struck = 0;
+    this.calls = 0;
+    this.#schedule = schedule;
+  }
+
+  disarm(): void {
+    this.#schedule = NO_FAULTS;
+  }
+
+  libc(real: Libc, memory: KernelMemory): Libc {
+    const ffi = bunFfi() as BunFfi;
+    const errnoAt = real.__errno_location();
+    const errno: KeptBytes = memory.keep(8);
+    const view = viewOf(errno.bytes);
+    return wrapped(real, (name, call, args) => {
+      if (name === "__errno_location") return errno.at(0, 4);
+      this.calls++;
+      const fault = this.#schedule(name, args);
+      if (fault !== null) this.struck++;
+      if (fault !== null && "errno" in fault) {
+        view.setInt32(0, fault.errno, true);
+        return -1;
+      }
+      const done = fault === null
+        ? call(...args)
+        : call(...args.with(2, Math.min(args[2] as number, fault.atMost)));
+      if (done < 0) view.setInt32(0, ffi.read.i32(errnoAt, 0), true);
+      return done;
+    });
+  }
+}
+
+/** The `nth` call of this name fails or falls short, counted from 1. */
+export function nth(name: keyof Libc, n: number, fault: Fault): Schedule {
+  let count = 0;
+  return (called) => called === name && ++count === n ? fault : null;
+}
+
+/** All calls of this name do. */
+export function every(name: keyof Libc, fault: Fault): Schedule {
+  return (called) => called === name ? fault : null;
+}
