@@ -136,10 +136,17 @@ export class Service {
     return this.#listeners.map(({ listener }) => listener.address);
   }
 
+  /** Also of upstreams that no route leads to any more, in which requests may still wait for slots. */
   find(name: EndpointName): { readonly upstream: Upstream; readonly endpoint: Endpoint } | null {
-    const upstream = this.upstreams.find((each) => each.name === name.upstream);
-    const endpoint = upstream?.endpoint(name.endpoint);
-    return upstream === undefined || endpoint === undefined ? null : { upstream, endpoint };
+    for (const upstream of this.upstreams) {
+      const endpoint = endpointOf(upstream, name);
+      if (endpoint !== undefined) return { upstream, endpoint };
+    }
+    for (const { upstream } of this.#retired) {
+      const endpoint = endpointOf(upstream, name);
+      if (endpoint !== undefined) return { upstream, endpoint };
+    }
+    return null;
   }
 
   /** Binds all listeners or none. @param addresses null = where the configuration says */
@@ -378,6 +385,10 @@ export class Service {
     }
     await this.watcher.close();
   }
+}
+
+function endpointOf(upstream: Upstream, name: EndpointName): Endpoint | undefined {
+  return upstream.name === name.upstream ? upstream.endpoint(name.endpoint) : undefined;
 }
 
 function addressesOf({ endpoints }: Upstream): string[] {

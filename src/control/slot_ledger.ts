@@ -31,6 +31,8 @@ export interface SlotSender {
 
 /** A holder is told anew when the oldest request elsewhere is another one by more than this. */
 const NEWS_MS = 10;
+/** Accounts that are gone and hold nothing, at most. */
+const MOST_IDLE = 64;
 /** Wanted by a superior: more than there will ever be. */
 const ALL = Number.MAX_SAFE_INTEGER;
 
@@ -42,13 +44,15 @@ interface Asked {
 
 interface Account {
   name: LimitedEndpoint;
-  /** Negative while more are held than the limit, which was lowered, allows. */
+  /** Negative while more are held than the limit, which was lowered, allows. Of one that has an heir it means nothing. */
   free: number;
   readonly held: Map<number, number>;
   readonly wants: Map<number, Asked>;
   /** What holders were last told. */
   readonly recalled: Map<number, Asked>;
-  /** It is not in the configuration any more: what comes back from it goes to this one, which has its address. */
+  /** It is not in the configuration any more, but requests to it may still run, or wait. */
+  gone: boolean;
+  /** Has its address now, and so the slots that both draw on; null = it has slots of its own. */
   heir: Account | null;
 }
 
@@ -59,6 +63,8 @@ export class SlotLedger {
   readonly #accounts = new Map<string, Account>();
   /** Those that had another name before the last change, by that. */
   readonly #former = new Map<string, Account>();
+  /** All that draw on the slots of one, by that; where there are no others it is missing. */
+  readonly #groups = new Map<Account, readonly Account[]>();
   /** Workers that share. */
   readonly #joined = new Set<number>();
   /** Holders that are told nothing so far. */
@@ -138,8 +144,8 @@ export class SlotLedger {
   /**
    * Limits are others now. Those of names that stay are kept to as soon as what is above them has been given
    * back; the holders are told to. Slots of new names are granted to `workers`, which know of them already, or are
-   * the superior's. What is still held of a name that is gone counts against an endpoint of the same address, and
-   * against the name should it return.
+   * the superior's. A name that is gone still has its slots, for requests that wait there, until it returns; an endpoint
+   * that is new at its address shares them.
    *
    * @param renamed what upstreams were called before, by their names now: their endpoints keep what is held
    */
@@ -149,19 +155,18 @@ export class SlotLedger {
     renamed: ReadonlyMap<string, string> = new Map(),
   ): void {
     const before = new Map(this.#accounts);
+    const all = [...before.values()];
     this.#accounts.clear();
+    const former = [...this.#former].filter(([, account]) => account.gone && heldBy(account) > 0);
     this.#former.clear();
-    /** Those that were not there before. */
     const fresh: Account[] = [];
     const returned: Account[] = [];
     for (const name of endpoints) {
-      const former = keyOf({ ...name, upstream: renamed.get(name.upstream) ?? name.upstream });
-      const known = before.get(former);
-      before.delete(former);
-      if (name.max === 0) {
-        known?.wants.clear();
-        continue;
-      }
+      const old = keyOf({ ...name, upstream: renamed.get(name.upstream) ?? name.upstream });
+      const known = before.get(old);
+      before.delete(old);
+      // Without a limit nothing is accounted for.
+      if (name.max === 0) continue;
       const account = known ?? newAccount(name);
       this.#accounts.set(keyOf(name), account);
       if (known === undefined) {
@@ -169,9 +174,11 @@ export class SlotLedger {
         continue;
       }
       // Workers may have given slots by that name before they heard of the new one.
-      if (former !== keyOf(name)) this.#former.set(former, account);
-      if (account.name.max === 0) {
+      if (old !== keyOf(name)) this.#former.set(old, account);
+      if (account.gone) {
         returned.push(account);
+        hang(account, null, all);
+        account.gone = false;
         // The superior has all of it but what has not come back from requests that were under way when it went.
         if (this.#superior !== null) {
           take(account, this.#superior, -heldBy(account));
@@ -180,17 +187,27 @@ export class SlotLedger {
       }
       this.#raise(account, name.max - account.name.max);
       account.name = name;
-      if (account.heir !== null) account.heir.free += heldBy(account);
-      account.heir = null;
     }
-    for (const [key, account] of before) this.#abandon(key, account, [...fresh, ...returned]);
-    for (const account of this.#accounts.values()) if (!fresh.includes(account)) this.#settle(account);
-    for (const account of fresh) {
-      if (this.#superior === null) this.#spread(account, workers);
-      else {
-        take(account, this.#superior, account.name.max);
-        account.wants.set(this.#superior, { count: ALL, since: Infinity });
+    const names = new Map(Array.from(renamed, ([name, old]) => [old, name]));
+    for (const [old, account] of before) {
+      const { upstream } = account.name;
+      account.name = { ...account.name, upstream: names.get(upstream) ?? upstream };
+      this.#abandon(account, [...fresh, ...returned], all);
+      if (old !== keyOf(account.name)) {
+        this.#former.set(old, this.#accounts.get(keyOf(account.name)) ?? account);
       }
+    }
+    for (const [key, account] of former) if (!this.#former.has(key)) this.#former.set(key, account);
+    this.#forget();
+    this.#group();
+    for (const account of this.#accounts.values()) if (!fresh.includes(account)) this.#settle(account);
+    if (this.#superior === null) {
+      for (const account of [...fresh, ...returned]) this.#spread(account, workers);
+      return;
+    }
+    for (const account of fresh) {
+      take(account, this.#superior, account.name.max);
+      account.wants.set(this.#superior, { count: ALL, since: Infinity });
     }
   }
 
@@ -199,72 +216,83 @@ export class SlotLedger {
     else account.held.set(this.#superior, (account.held.get(this.#superior) ?? 0) + more);
   }
 
-  /** An account is not in the configuration any more. As long as slots of it are held they are missing elsewhere. */
-  #abandon(key: string, account: Account, taking: readonly Account[]): void {
-    const { address, max } = account.name;
-    const held = heldBy(account);
-    // Something may still come back to it from others of its address, and is for nobody.
-    account.wants.clear();
+  /** An account is not in the configuration any more. */
+  #abandon(account: Account, taking: readonly Account[], all: readonly Account[]): void {
     if (this.#superior !== null) {
-      this.#abandonFor(this.#superior, key, account);
+      this.#abandonFor(this.#superior, account, all);
       return;
     }
-    if (held === 0) return;
+    const key = keyOf(account.name);
+    const { address } = account.name;
     const namesake = this.#accounts.get(key);
-    if (namesake !== undefined) {
-      // Another one has been given its name: what comes back from either comes by that.
-      if (account.heir !== null) account.heir.free += held;
-      namesake.free -= held;
-      for (const [worker, count] of account.held) {
-        namesake.held.set(worker, (namesake.held.get(worker) ?? 0) + count);
-      }
+    const heir = namesake ?? taking.find(({ name }) => address !== undefined && name.address === address);
+    account.gone = true;
+    if (heir !== undefined) {
+      if (drawsThrough(heir, account)) hang(heir, account.heir, all);
+      hang(account, heir, all);
+    }
+    if (namesake === undefined) {
+      this.#accounts.set(key, account);
       return;
     }
-    account.free -= max;
-    account.name = { ...account.name, max: 0 };
-    const heir = address === undefined ? undefined : taking.find(({ name }) => name.address === address);
-    if (heir !== undefined) {
-      if (account.heir !== null) account.heir.free += held;
-      account.heir = heir;
-      heir.free -= held;
+    // Another one has been given its name: what is said of either is said by that.
+    for (const [worker, count] of account.held) {
+      namesake.held.set(worker, (namesake.held.get(worker) ?? 0) + count);
     }
-    this.#accounts.set(key, account);
+    account.held.clear();
+    for (const [worker, want] of account.wants) {
+      if (!namesake.wants.has(worker)) namesake.wants.set(worker, want);
+    }
   }
 
   /** The same where a superior decides about limits: it counts what workers here hold, and gets it when it comes back. */
-  #abandonFor(superior: number, key: string, account: Account): void {
+  #abandonFor(superior: number, account: Account, all: readonly Account[]): void {
+    const key = keyOf(account.name);
+    account.gone = true;
+    account.wants.clear();
     account.held.delete(superior);
-    const held = heldBy(account);
-    if (held === 0) return;
     const namesake = this.#accounts.get(key);
     if (namesake === undefined) {
-      account.free = -held;
       account.name = { ...account.name, max: 0 };
-      account.heir = null;
+      hang(account, null, all);
       this.#accounts.set(key, account);
       return;
     }
     for (const [worker, count] of account.held) take(namesake, worker, count);
-    take(namesake, superior, -held);
+    take(namesake, superior, -heldBy(account));
+    account.held.clear();
   }
 
-  /** Slots have come back; those of an account that is abandoned go on to its heir. */
+  /** Slots have come back. */
   #put(account: Account, holder: number, count: number): void {
     put(account, holder, count);
-    if (account.name.max > 0) return;
-    if (this.#superior !== null && holder !== this.#superior && count > 0) {
-      const { upstream, endpoint } = account.name;
-      this.#send.grant(this.#superior, { upstream, endpoint, count });
+    const superior = this.#superior;
+    if (!account.gone || superior === null || holder === superior || count === 0) return;
+    const { upstream, endpoint } = account.name;
+    this.#send.grant(superior, { upstream, endpoint, count });
+  }
+
+  /** Of many reloads names would remain for ever. */
+  #forget(): void {
+    const idle = [...this.#accounts].filter(([, account]) =>
+      account.gone && heldBy(account) === 0 &&
+      ![...this.#accounts.values()].some(({ heir }) => heir === account)
+    );
+    for (const [key] of idle.slice(0, Math.max(0, idle.length - MOST_IDLE))) this.#accounts.delete(key);
+  }
+
+  #group(): void {
+    this.#groups.clear();
+    for (const account of this.#accounts.values()) {
+      if (account.heir === null) continue;
+      const root = rootOf(account);
+      this.#groups.set(root, [...this.#groups.get(root) ?? [root], account]);
     }
-    if (account.heir !== null) {
-      account.heir.free += count;
-      this.#settle(account.heir);
-    }
-    if (heldBy(account) === 0) this.#accounts.delete(keyOf(account.name));
   }
 
   /** Gives each its part of what is free. */
   #spread(account: Account, workers: Iterable<number> = this.#joined): void {
+    if (account.gone) return;
     for (const worker of workers) {
       const held = account.held.get(worker) ?? 0;
       const count = Math.min(account.free, this.#fairShare(account) - held);
@@ -279,6 +307,7 @@ export class SlotLedger {
     this.#joined.add(worker);
     const slots: Slots[] = [];
     for (const account of this.#accounts.values()) {
+      if (account.gone) continue;
       const count = account.wants.size > 0
         ? 0
         : Math.max(0, Math.min(account.free, this.#fairShare(account)));
@@ -314,7 +343,7 @@ export class SlotLedger {
     this.#put(account, worker, slots.count);
     this.#settle(account);
     // Another process does not get back what it has given unless it asks: so those who do not ask have their part.
-    if (worker < 0) this.#spread(account);
+    if (worker < 0) this.#spread(rootOf(account));
     return true;
   }
 
@@ -328,36 +357,46 @@ export class SlotLedger {
       account.wants.delete(worker);
       account.recalled.delete(worker);
       this.#settle(account);
-      if (worker < 0) this.#spread(account);
+      if (worker < 0) this.#spread(rootOf(account));
     }
   }
 
   /** Slots held by each worker and free, for status and tests. */
   heldOf(name: EndpointName): { readonly free: number; readonly held: ReadonlyMap<number, number> } {
     const account = this.#accounts.get(keyOf(name));
-    return account === undefined ? { free: 0, held: new Map() } : account;
+    return account === undefined
+      ? { free: 0, held: new Map() }
+      : { free: rootOf(account).free, held: account.held };
   }
 
   #settle(account: Account): void {
-    while (account.free > 0 && account.wants.size > 0) this.#grantOldest(account);
-    for (const [worker, held] of account.held) this.#tell(account, worker, held);
+    const root = rootOf(account);
+    const group = this.#groups.get(root) ?? [root];
+    while (root.free > 0 && this.#grantOldest(root, group));
+    for (const each of group) for (const [worker, held] of each.held) this.#tell(each, worker, held, group);
   }
 
-  #grantOldest(account: Account): void {
-    let oldest: number | null = null;
+  /** @returns false when nobody wants a slot */
+  #grantOldest(root: Account, group: readonly Account[]): boolean {
+    let from: Account | null = null;
+    let oldest = 0;
     let asked: Asked = { count: 0, since: Infinity };
-    for (const [worker, want] of account.wants) {
-      if (oldest === null || want.since < asked.since) {
-        oldest = worker;
-        asked = want;
+    for (const account of group) {
+      for (const [worker, want] of account.wants) {
+        if (from === null || want.since < asked.since) {
+          from = account;
+          oldest = worker;
+          asked = want;
+        }
       }
     }
-    if (oldest === null) return;
+    if (from === null) return false;
     // Behind its oldest request stand younger ones, which others may precede: so not all at once.
-    const count = Math.min(asked.count, Math.max(1, Math.floor(account.free / account.wants.size)));
+    const count = Math.min(asked.count, Math.max(1, Math.floor(root.free / from.wants.size)));
     asked.count -= count;
-    if (asked.count === 0) account.wants.delete(oldest);
-    this.#grant(account, oldest, count);
+    if (asked.count === 0) from.wants.delete(oldest);
+    this.#grant(from, oldest, count);
+    return true;
   }
 
   #grant(account: Account, holder: number, count: number): void {
@@ -367,15 +406,17 @@ export class SlotLedger {
   }
 
   /** Tells a holder what others wait for, if that is news. */
-  #tell(account: Account, worker: number, held: number): void {
+  #tell(account: Account, worker: number, held: number, group: readonly Account[]): void {
     if (this.#asleep.has(worker)) return;
     // What is held above the limit comes back before anything else.
-    let count = Math.max(0, -account.free);
+    let count = Math.max(0, -rootOf(account).free);
     let since = count > 0 ? 0 : Infinity;
-    for (const [other, want] of account.wants) {
-      if (other === worker) continue;
-      count += want.count;
-      since = Math.min(since, want.since);
+    for (const each of group) {
+      for (const [other, want] of each.wants) {
+        if (other === worker) continue;
+        count += want.count;
+        since = Math.min(since, want.since);
+      }
     }
     count = Math.max(0, Math.min(count, held));
     const told = account.recalled.get(worker);
@@ -391,15 +432,44 @@ export class SlotLedger {
 }
 
 function newAccount(name: LimitedEndpoint): Account {
-  return { name, free: name.max, held: new Map(), wants: new Map(), recalled: new Map(), heir: null };
+  return {
+    name,
+    free: name.max,
+    held: new Map(),
+    wants: new Map(),
+    recalled: new Map(),
+    gone: false,
+    heir: null,
+  };
 }
 
 function heldBy({ held }: Account): number {
   return [...held.values()].reduce((sum, count) => sum + count, 0);
 }
 
+/** The one whose slots it draws on. */
+function rootOf(account: Account): Account {
+  let root = account;
+  while (root.heir !== null) root = root.heir;
+  return root;
+}
+
+/** From now on it draws on the slots of `heir`; null = on its own. So does whatever has drawn on them through it. */
+function hang(account: Account, heir: Account | null, all: readonly Account[]): void {
+  const used = all.filter((each) => drawsThrough(each, account)).reduce((sum, each) => sum + heldBy(each), 0);
+  if (account.heir !== null) rootOf(account).free += used;
+  account.heir = heir;
+  if (heir === null) account.free = account.name.max - used;
+  else rootOf(heir).free -= used;
+}
+
+function drawsThrough(account: Account, other: Account): boolean {
+  for (let each: Account | null = account; each !== null; each = each.heir) if (each === other) return true;
+  return false;
+}
+
 function take(account: Account, holder: number, count: number): void {
-  account.free -= count;
+  rootOf(account).free -= count;
   account.held.set(holder, (account.held.get(holder) ?? 0) + count);
 }
 
