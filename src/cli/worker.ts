@@ -11,6 +11,7 @@ import {
   type Order,
   type OrderResult,
   PROTOCOL,
+  type Slots,
   type ToController,
   type ToWorker,
   type WorkerPlace,
@@ -82,7 +83,7 @@ export class Worker {
         if (this.#phase === "idle") void this.#start(message);
         return;
       case "grant":
-        this.#find(message, (upstream, endpoint) => upstream.slotsGranted(endpoint, message.count));
+        this.#granted(message);
         return;
       case "recall":
         this.#find(
@@ -249,6 +250,13 @@ export class Worker {
     // Being out of descriptors is our own trouble and says nothing about the endpoint.
     if (error.code === "resource_exhausted") return;
     this.#send({ type: "away", upstream: upstream.name, endpoint: endpoint.name, ...error });
+  }
+
+  #granted({ upstream, endpoint, count }: Slots): void {
+    const found = this.#service?.find({ upstream, endpoint }) ?? null;
+    if (found !== null) found.upstream.slotsGranted(found.endpoint, count);
+    // They were asked for before a reload took the endpoint away.
+    else this.#send({ type: "give", upstream, endpoint, count });
   }
 
   #find(

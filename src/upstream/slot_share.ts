@@ -169,7 +169,11 @@ export class SlotShare {
   /** More slots have come. The caller serves its room next. */
   granted(endpoint: Endpoint, count: number): void {
     const talk = this.#talks.get(endpoint);
-    if (talk === undefined) return;
+    if (talk === undefined) {
+      this.give(endpoint, count);
+      return;
+    }
+    // One of an upstream that is gone keeps it for who waits there; what nobody uses is given back later.
     endpoint.slotLimit += count;
     this.#setAsked(talk, Math.max(0, talk.asked - count));
   }
