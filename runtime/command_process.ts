@@ -17,7 +17,7 @@ import {
   SystemError,
 } from "./contract.ts";
 import { errorDetail } from "./socket_error.ts";
-import { systemError } from "./text_sink.ts";
+import { systemError } from "./system_error.ts";
 import { childProcessModule } from "./lazy_module.ts";
 import { isOurs } from "./orphans.ts";
 import { ProcessGroup } from "./process_group.ts";

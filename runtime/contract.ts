@@ -24,6 +24,7 @@ import type {
   WorkerProcessEvents,
 } from "./process_contract.ts";
 import type { Terminal, TerminalEvents } from "./terminal_contract.ts";
+import type { TextSink } from "./sink_contract.ts";
 import type { ClientTls, ServerTls, TlsSession } from "./tls_contract.ts";
 
 export type { Capabilities } from "./capability_contract.ts";
@@ -33,6 +34,7 @@ export type { DatagramEvents, DatagramOptions, DatagramSocket } from "./datagram
 export type { FileStatus, FileSystem, UnixAccess } from "./file_contract.ts";
 export * from "./process_contract.ts";
 export type { Terminal, TerminalEvents } from "./terminal_contract.ts";
+export type { FlushPatience, TextSink } from "./sink_contract.ts";
 export type { ClientTls, ServerTls, TlsSession } from "./tls_contract.ts";
 
 /**
@@ -299,30 +301,6 @@ export class SystemError extends Error {
   }
 }
 
-/**
- * A file or descriptor that text is appended to without ever blocking the caller: writes are collected
- * and written in the background, in order.
- */
-export interface TextSink {
-  /**
-   * Appends Latin-1 or Unicode text (written as UTF-8). Never throws and never blocks. When the
-   * target does not keep up and `maxBufferedBytes` are waiting, the text is dropped and counted.
-   */
-  write(text: string): void;
-  /** Pieces of text dropped so far. */
-  readonly dropped: number;
-  /** Why the last of them was, in words; "" while none was. */
-  readonly dropCause: string;
-  /** Longest line, its end included, that cannot be mixed with those of other processes. Bytes. */
-  readonly wholeLineBytes: number;
-  /** Opens the path anew (log rotation); nothing for descriptors. Bytes before go to the old file. */
-  reopen(): Promise<void>;
-  /** Resolves when all that was written before has reached the kernel. */
-  flush(): Promise<void>;
-  /** Writes what is left, synchronously where needed; for the last moment before `exit`. */
-  flushNow(): void;
-}
-
 /** Paths of the files in which Unix says how names are looked up. Each may be missing. */
 export interface NameFiles {
   /** hosts(5) */
@@ -360,8 +338,13 @@ export interface System extends FileSystem {
   writeText(path: string, text: string, secret?: boolean): Promise<void>;
   /** Removes a file; a missing one is fine. @throws SystemError */
   remove(path: string): Promise<void>;
-  /** Writes to an open descriptor and closes it unless it is 0, 1 or 2. @throws SystemError */
-  writeDescriptor(fd: number, text: string): void;
+  /**
+   * Writes to an open descriptor and closes it unless it is 0, 1 or 2.
+   * @param impatient a reader that has stopped reading fails it after a second, where the platform can tell; otherwise
+   *   it waits for as long as the descriptor makes it wait
+   * @throws SystemError
+   */
+  writeDescriptor(fd: number, text: string, impatient?: boolean): void;
   /** Reads standard input to its end. */
   readStdin(): Promise<string>;
   /**
@@ -424,6 +407,10 @@ export interface System extends FileSystem {
   ): WorkerProcess;
   /** The channel to the process that started us by `startSuccessor`; null when none did. To be called once. */
   connectPredecessor(events: ChannelEvents): MessageChannel | null;
+  /**
+   * Ends the process. A write that nobody takes does not keep it: where the platform would wait for that and nothing
+   * else ends it, it is killed (SIGKILL).
+   */
   exit(code: number): never;
 }
 

@@ -2,7 +2,7 @@
 import * as fs from "node:fs";
 import process from "node:process";
 import type { FileSystem, UnixAccess } from "./contract.ts";
-import { systemError } from "./text_sink.ts";
+import { systemError } from "./system_error.ts";
 
 /** Mode first: with a new owner we may not be allowed to set it any more. */
 export function setAccess(path: string, { mode, owner, group }: UnixAccess): void {

@@ -4,7 +4,7 @@
  */
 import process from "node:process";
 import { allProcesses, processStatus } from "./orphans.ts";
-import { systemError } from "./text_sink.ts";
+import { systemError } from "./system_error.ts";
 
 export class ProcessGroup {
   readonly #id: number;

@@ -21,11 +21,14 @@ import { closeInherited, writeInherited } from "./deno_descriptor.ts";
 import { fileSystem } from "./file_system.ts";
 import { keepInspectorClosed } from "./deno_inspector.ts";
 import { reapOrphans } from "./orphans.ts";
+import { exitNow } from "./process_end.ts";
 import { errorDetail } from "./socket_error.ts";
 import { listenerAt } from "./socket_owner.ts";
 import { notifySupervisor } from "./supervisor.ts";
 import { openTerminal } from "./terminal.ts";
-import { openTextSink, sleep, systemError } from "./text_sink.ts";
+import { sleep, systemError } from "./system_error.ts";
+import { PIPE_BUF, withoutWaiting } from "./sink_target.ts";
+import { openTextSink } from "./text_sink.ts";
 import { connectParent, connectPredecessor, startSuccessor, startWorker } from "./worker_process.ts";
 import { dnsModule, isIpLiteral, osModule, randomHex, ttyModule } from "./lazy_module.ts";
 
@@ -73,7 +76,7 @@ export function createSystem(): System {
     spawn: spawnCommand,
     startSuccessor,
     connectPredecessor,
-    exit: (code) => process.exit(code),
+    exit: exitNow,
   };
 }
 
@@ -186,14 +189,17 @@ async function remove(path: string): Promise<void> {
   }
 }
 
-function writeDescriptor(fd: number, text: string): void {
+function writeDescriptor(fd: number, text: string, impatient = false): void {
   const bytes = Buffer.from(text);
   const deadline = Date.now() + DESCRIPTOR_PATIENCE_MS;
+  const target = impatient
+    ? withoutWaiting(fd)
+    : { write: (some: Buffer) => writeSome(fd, some), close: () => {} };
   let written = 0;
   try {
     while (written < bytes.length) {
       try {
-        written += writeSome(fd, bytes.subarray(written));
+        written += target.write(bytes.subarray(written, impatient ? written + PIPE_BUF : bytes.length));
       } catch (error) {
         if (systemError(error).code !== "EAGAIN" || Date.now() >= deadline) throw error;
         sleep(1);
@@ -202,6 +208,8 @@ function writeDescriptor(fd: number, text: string): void {
     if (fd > 2) closeDescriptor(fd);
   } catch (error) {
     throw systemError(error);
+  } finally {
+    target.close();
   }
 }
 

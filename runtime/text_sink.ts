@@ -3,14 +3,29 @@
  *
  * A descriptor of a pipe or a terminal is opened anew through /proc/self/fd where that is possible: the
  * copy is non-blocking without changing what other processes share, so that a reader which stopped
- * reading holds up neither us nor a thread of the pool (which name look-ups need as well, and which
- * would hang `exit`). Sockets (systemd's journal) cannot be opened so and go through the pool.
+ * reading holds up neither us nor a thread of the pool (which has few). Sockets (systemd's journal) cannot be
+ * opened so: on Bun they are written to by send(2), which need not block either, elsewhere through the pool, by one thread
+ * for each descriptor at most. A thread that waits there keeps Deno and Node from ending; see `exitNow`.
  */
 import * as fs from "node:fs";
 import { Buffer } from "node:buffer";
 import { setImmediate, setTimeout } from "node:timers";
-import { SystemError, type TextSink } from "./contract.ts";
+import { sendNow } from "./bun_send_now.ts";
+import type { FlushPatience, TextSink } from "./contract.ts";
+import {
+  closeQuietly,
+  isBlind,
+  isFull,
+  openDescriptor,
+  openPath,
+  PIPE_BUF,
+  sizeOf,
+  type Target,
+} from "./sink_target.ts";
+import { sleep, systemError } from "./system_error.ts";
 
+/** How often it is looked whether a flush gets on. */
+const FLUSH_LOOK_MS = 20;
 /** How long to wait before a full pipe is tried again: there is no event for plain descriptors. */
 const RETRY_MS = 5;
 /** Most bytes joined into one write: the size of a Linux pipe's buffer. */
@@ -25,19 +40,14 @@ const BLIND_PATIENCE_MS = 200;
  */
 const MAX_SYNC_BYTES = "Deno" in globalThis ? 4_096 : MAX_BATCH_BYTES;
 
-/** Up to here a pipe, a socket and a terminal take a write whole, without parts of others' in between: PIPE_BUF. */
-const WHOLE_BYTES = 4_096;
+/** Descriptors that a thread of the pool is writing to, of all sinks; but for regular files. */
+const busy = new Set<number>();
+/** Writes that have been given up, and that a thread of the pool has not come back from. */
+let stuck = 0;
 
-/** What is to be written to one descriptor; there is more than one during a log rotation. */
-interface Target {
-  readonly fd: number;
-  /** Regular files are written by the pool's threads, the rest by non-blocking calls. */
-  readonly blocking: boolean;
-  readonly regular: boolean;
-  readonly close: boolean;
-  pieces: string[];
-  /** Called once nothing more will be written here. */
-  retired: (() => void) | null;
+/** A thread of the pool waits for a reader that has had its time: the platform may wait for that thread in the end. */
+export function isStuck(): boolean {
+  return stuck > 0;
 }
 
 /**
@@ -70,6 +80,8 @@ class FileSink implements TextSink {
   #retry: ReturnType<typeof setTimeout> | null = null;
   #acceptedBytes = 0;
   #doneBytes = 0;
+  /** Nothing is taken any more. */
+  #abandoned = false;
   readonly #waiters: { until: number; resolve: () => void }[] = [];
 
   constructor(target: string | 1 | 2, maxBufferedBytes: number, shared: boolean) {
@@ -81,12 +93,16 @@ class FileSink implements TextSink {
 
   /** Linux appends to a file in one step, whatever the length. */
   get wholeLineBytes(): number {
-    return this.#shared && !this.#last().regular ? WHOLE_BYTES : Infinity;
+    return this.#shared && !this.#last().regular ? PIPE_BUF : Infinity;
   }
 
   write(text: string): void {
     if (text === "") return;
     const bytes = Buffer.byteLength(text);
+    if (this.#abandoned) {
+      this.dropped++;
+      return;
+    }
     if (this.#waitingBytes + bytes > this.#maxBufferedBytes) {
       this.dropped++;
       this.dropCause = "its target does not keep up";
@@ -108,10 +124,50 @@ class FileSink implements TextSink {
     await retired;
   }
 
-  flush(): Promise<void> {
-    if (this.#doneBytes >= this.#acceptedBytes) return Promise.resolve();
+  flush(patience?: FlushPatience): Promise<boolean> {
+    if (this.#doneBytes >= this.#acceptedBytes) return Promise.resolve(!this.#abandoned);
     const until = this.#acceptedBytes;
-    return new Promise((resolve) => this.#waiters.push({ until, resolve }));
+    return new Promise((resolve) => {
+      this.#waiters.push({ until, resolve: () => resolve(!this.#abandoned) });
+      if (patience !== undefined) this.#watchFlush(until, patience);
+    });
+  }
+
+  #watchFlush(until: number, { stalledMs, mostMs }: FlushPatience): void {
+    const began = performance.now();
+    let taken = this.#takenBytes();
+    let takenAt = began;
+    const look = () => {
+      if (this.#doneBytes >= until) return;
+      const now = performance.now();
+      if (this.#takenBytes() > taken) {
+        taken = this.#takenBytes();
+        takenAt = now;
+      }
+      if (now - takenAt >= stalledMs || now - began >= mostMs) this.#abandon();
+      else setTimeout(look, FLUSH_LOOK_MS);
+    };
+    setTimeout(look, FLUSH_LOOK_MS);
+  }
+
+  #takenBytes(): number {
+    return this.#doneBytes + (this.#batch === null ? 0 : this.#batchFrom);
+  }
+
+  /** Whoever reads there has had its time. */
+  #abandon(): void {
+    this.#abandoned = true;
+    if (this.#inFlight) stuck++;
+    this.dropCause = "its target does not keep up";
+    if (this.#batch !== null) this.dropped += this.#batchPieces;
+    for (const target of this.#targets) {
+      this.dropped += target.pieces.length;
+      target.pieces = [];
+    }
+    this.#batch = null;
+    this.#waitingBytes = 0;
+    this.#doneBytes = this.#acceptedBytes;
+    this.#resolveWaiters();
   }
 
   flushNow(): void {
@@ -198,10 +254,15 @@ class FileSink implements TextSink {
   #writeInPool(target: Target): void {
     const batch = this.#batch as Buffer;
     const length = this.#lengthOfWrite(target, batch);
+    const { fd, regular } = target;
+    if (!regular && busy.has(fd)) return this.#retryLater();
+    if (!regular) busy.add(fd);
     this.#inFlight = true;
-    this.#expectedSize = target.regular ? sizeOf(target.fd) + length : 0;
-    fs.write(target.fd, batch, this.#batchFrom, length, null, (error, written) => {
+    this.#expectedSize = regular ? sizeOf(fd) + length : 0;
+    fs.write(fd, batch, this.#batchFrom, length, null, (error, written) => {
+      busy.delete(fd);
       this.#inFlight = false;
+      if (this.#abandoned) stuck--;
       // `flushNow` has given the batch up meanwhile.
       if (this.#batch !== batch) return this.#pump();
       if (error === null) this.#advance(written);
@@ -217,7 +278,8 @@ class FileSink implements TextSink {
     const target = this.#targets[0] as Target;
     const length = Math.min(MAX_SYNC_BYTES, this.#lengthOfWrite(target, batch));
     try {
-      this.#advance(fs.writeSync(target.fd, batch, this.#batchFrom, length));
+      if (target.socket) this.#advance(sendNow(target.fd, batch, this.#batchFrom, length));
+      else this.#advance(fs.writeSync(target.fd, batch, this.#batchFrom, length));
     } catch (error) {
       if (isFull(error)) return false;
       this.#dropBatch(error);
@@ -228,9 +290,9 @@ class FileSink implements TextSink {
   /** All that is left, or as many whole lines as cannot be mixed with others'. */
   #lengthOfWrite(target: Target, batch: Buffer): number {
     const from = this.#batchFrom;
-    if (!this.#shared || target.regular || batch.length - from <= WHOLE_BYTES) return batch.length - from;
+    if (!this.#shared || target.regular || batch.length - from <= PIPE_BUF) return batch.length - from;
     const newline = 0x0a;
-    let end = batch.lastIndexOf(newline, from + WHOLE_BYTES - 1);
+    let end = batch.lastIndexOf(newline, from + PIPE_BUF - 1);
     if (end < from) end = batch.indexOf(newline, from);
     return (end < 0 ? batch.length : end + 1) - from;
   }
@@ -265,6 +327,10 @@ class FileSink implements TextSink {
     this.#waitingBytes -= this.#batch.length;
     this.#doneBytes += this.#batch.length;
     this.#batch = null;
+    this.#resolveWaiters();
+  }
+
+  #resolveWaiters(): void {
     while (this.#waiters.length > 0 && (this.#waiters[0] as { until: number }).until <= this.#doneBytes) {
       this.#waiters.shift()?.resolve();
     }
@@ -276,79 +342,4 @@ class FileSink implements TextSink {
     if (isBlind(target)) sleep(BLIND_PATIENCE_MS);
     while (Date.now() < deadline && target.regular && sizeOf(target.fd) < this.#expectedSize) sleep(1);
   }
-}
-
-/** A socket or the like: a write of ours could block for ever, and one of the pool tells us nothing here. */
-function isBlind(target: Target): boolean {
-  return target.blocking && !target.regular;
-}
-
-/** @throws SystemError */
-function openPath(path: string): Target {
-  const { O_WRONLY, O_APPEND, O_CREAT, O_NONBLOCK } = fs.constants;
-  // O_NONBLOCK: a named pipe without a reader fails with ENXIO instead of hanging us.
-  const flags = O_WRONLY | O_APPEND | O_CREAT | (O_NONBLOCK ?? 0);
-  try {
-    return describe(fs.openSync(path, flags, 0o640), true);
-  } catch (error) {
-    throw systemError(error);
-  }
-}
-
-function openDescriptor(fd: number): Target {
-  try {
-    const stat = fs.fstatSync(fd);
-    // Deno would not say how much of a line a terminal has taken.
-    if (stat.isFIFO() || (stat.isCharacterDevice() && !("Deno" in globalThis))) {
-      const { O_WRONLY, O_NONBLOCK, O_NOCTTY } = fs.constants;
-      return describe(fs.openSync(`/proc/self/fd/${fd}`, O_WRONLY | O_NONBLOCK | O_NOCTTY), true);
-    }
-  } catch {
-    // Not Linux, not permitted, or not open at all: what is written will tell.
-  }
-  return describe(fd, false);
-}
-
-function describe(fd: number, ours: boolean): Target {
-  let regular = false;
-  try {
-    regular = fs.fstatSync(fd).isFile();
-  } catch {
-    // Not open: every write fails, and is counted as dropped.
-  }
-  return { fd, blocking: regular || !ours, regular, close: ours, pieces: [], retired: null };
-}
-
-function isFull(error: unknown): boolean {
-  const code = (error as { code?: unknown }).code;
-  return code === "EAGAIN" || code === "EWOULDBLOCK" || code === "EINTR";
-}
-
-function sizeOf(fd: number): number {
-  try {
-    return fs.fstatSync(fd).size;
-  } catch {
-    return 0;
-  }
-}
-
-function closeQuietly(fd: number): void {
-  try {
-    fs.closeSync(fd);
-  } catch {
-    // Nothing to be done about it.
-  }
-}
-
-/** Blocks this thread. */
-export function sleep(ms: number): void {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
-}
-
-/** An error of node:fs as ours. */
-export function systemError(error: unknown): SystemError {
-  if (error instanceof SystemError) return error;
-  const code = (error as { code?: unknown } | null)?.code;
-  const message = error instanceof Error ? error.message : String(error);
-  return new SystemError(typeof code === "string" ? code : "", message);
 }

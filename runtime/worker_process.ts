@@ -7,7 +7,7 @@ import { readlinkSync, statSync } from "node:fs";
 import process from "node:process";
 import { setImmediate } from "node:timers";
 import type { ChannelEvents, MessageChannel, WorkerProcess, WorkerProcessEvents } from "./contract.ts";
-import { systemError } from "./text_sink.ts";
+import { systemError } from "./system_error.ts";
 import { childProcessModule } from "./lazy_module.ts";
 import { isOurs } from "./orphans.ts";
 

@@ -1,6 +1,12 @@
 /** The commands of a configuration, made ready to be started; and configurations with their ports filled in. */
 
-import { type Runtime, SocketFailure, type System, type TextSink } from "../../runtime/contract.ts";
+import {
+  type FlushPatience,
+  type Runtime,
+  SocketFailure,
+  type System,
+  type TextSink,
+} from "../../runtime/contract.ts";
 import type { Config } from "../config/config.ts";
 import type { Loaded, Rejected } from "../config/load.ts";
 import { DEFAULT_ORIGIN, problemAt } from "../config/problem.ts";
@@ -22,8 +28,8 @@ export class ChildCommands {
   readonly children: Children;
   /** With ports in the place of `auto`. */
   readonly config: Config;
-  /** Resolves when the last words of commands that have ended are written. */
-  readonly flush: () => Promise<void>;
+  /** Resolves when the last words of commands that have ended are written, or when nobody reads them. */
+  readonly flush: (patience: FlushPatience) => Promise<void>;
   readonly #fill: (config: Config) => Promise<Config | string>;
 
   /**
@@ -68,10 +74,11 @@ export class ChildCommands {
       outputs,
       portOf: (upstream) => ports.portOf(upstream),
     }, filled);
-    const flush = async () => {
+    const flush = async (patience: FlushPatience) => {
       if (sinks === null) return;
-      await Promise.race([Promise.all(outputs), sleep(runtime.clock, OUTPUT_PATIENCE_MS)]);
-      await Promise.all([sinks[1].flush(), sinks[2].flush()]);
+      const outputMs = Math.min(OUTPUT_PATIENCE_MS, patience.mostMs);
+      await Promise.race([Promise.all(outputs), sleep(runtime.clock, outputMs)]);
+      await Promise.all([sinks[1].flush(patience), sinks[2].flush(patience)]);
     };
     return new ChildCommands(children, filled, fill, flush);
   }
@@ -80,7 +87,7 @@ export class ChildCommands {
     children: Children,
     config: Config,
     fill: (config: Config) => Promise<Config | string>,
-    flush: () => Promise<void>,
+    flush: ChildCommands["flush"],
   ) {
     this.children = children;
     this.config = config;

@@ -13,7 +13,10 @@ export type ExitCode = typeof EXIT[keyof typeof EXIT];
 /** For `--help` and the reference. */
 export const EXIT_MEANINGS: readonly (readonly [code: ExitCode, meaning: string])[] = [
   [EXIT.done, "done"],
-  [EXIT.failed, "failed at run time, or told to stop at once and requests were dropped"],
+  [
+    EXIT.failed,
+    "failed, or ended with requests dropped in haste or access log lines unwritten",
+  ],
   [EXIT.usage, "bad usage or configuration"],
   [EXIT.bind, "could not listen on an address"],
   [EXIT.timeout, "a waited-for condition did not come true in time"],

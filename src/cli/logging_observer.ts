@@ -1,6 +1,6 @@
 /** What becomes of workers, as log lines and events. */
 
-import type { ControllerObserver } from "../control/controller.ts";
+import type { ControllerObserver } from "../control/controller_observer.ts";
 import type { EventHub } from "../control/event_hub.ts";
 import type { WorkerEvent } from "../control/messages.ts";
 import type { Logger } from "../observe/logger.ts";

@@ -27,9 +27,9 @@ export function print(system: System, text: string): void {
 /** Writes to standard error. */
 export function printError(system: System, text: string): void {
   try {
-    system.writeDescriptor(2, text);
+    system.writeDescriptor(2, text, true);
   } catch {
-    // Nobody is left to be told.
+    // Nobody is left to be told, or nobody listens.
   }
 }
 

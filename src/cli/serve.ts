@@ -42,6 +42,7 @@ import { LoggingObserver } from "./logging_observer.ts";
 import { printError } from "./output.ts";
 import { openAdmin } from "./open_admin.ts";
 import { OwnFiles } from "./own_files.ts";
+import { HURRIED, PATIENT } from "./patience.ts";
 import type { Predecessor } from "./predecessor.ts";
 import { endpointProbe } from "./probe.ts";
 import { type GivenSocket, Sockets } from "./sockets.ts";
@@ -387,13 +388,18 @@ export async function serve(
   for (const control of controls) await control.close(CONTROL_PATIENCE_MS, replaced ? ASKING_MS : 0);
   await admin?.close(ADMIN_PATIENCE_MS);
   await files.remove();
-  await commands.flush();
+  if (!controller.logged) {
+    logger.error("access_log", "its last lines could not be written: nobody has read them in time");
+  }
+  const patience = () => stopping.hurry === null ? PATIENT : HURRIED;
+  await commands.flush(patience());
   if (successor !== null) await farewell(runtime, controller, successor);
   if (failure === null) logger.info("sluice", "stopped");
-  await logger.flush();
+  await logger.flush(patience());
   if (failure !== null) return failed(system, failure);
   // The end of the drain time was to be expected; whoever cannot wait for it has to know what that has cost.
-  return lost > 0 && hurry !== null && !config.process.exitWithChild ? EXIT.failed : children.exitCode;
+  if (lost > 0 && hurry !== null && !config.process.exitWithChild) return EXIT.failed;
+  return controller.logged || children.exitCode !== EXIT.done ? children.exitCode : EXIT.failed;
 }
 
 /** The Sluice in our place learns what we have counted to the end. */

@@ -6,6 +6,7 @@
 
 import {
   type Address,
+  type FlushPatience,
   type Runtime,
   type ServerTls,
   SocketFailure,
@@ -376,14 +377,18 @@ export class Service {
     return this.front.drain(this.#config.server.drainTimeoutMs, closed);
   }
 
-  /** Ends everything now. */
-  async close(): Promise<void> {
+  /**
+   * Ends everything now.
+   * @param patience with whoever reads the logs
+   * @returns false when lines of the access log are lost
+   */
+  async close(patience: FlushPatience): Promise<boolean> {
     await this.front.abortAll();
     this.#retiredTimer?.cancel();
     for (const upstream of [...this.upstreams, ...this.#retired.map(({ upstream }) => upstream)]) {
       upstream.stop();
     }
-    await this.watcher.close();
+    return await this.watcher.close(patience);
   }
 }
 

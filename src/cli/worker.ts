@@ -25,6 +25,7 @@ import type { Upstream } from "../upstream/upstream.ts";
 import { chooseSockets } from "./choose_sockets.ts";
 import { EventTap } from "./event_tap.ts";
 import { named } from "./files.ts";
+import { HURRIED, PATIENT } from "./patience.ts";
 import { Service } from "./service.ts";
 import { releaseStartMemory } from "./start_memory.ts";
 import { workerReport } from "./worker_report.ts";
@@ -43,6 +44,8 @@ export class Worker {
   #service: Service | null = null;
   #place: WorkerPlace = { index: 0, count: 1, serial: 0 };
   #phase: "idle" | "starting" | "serving" | "stopping" | "failed" = "idle";
+  /** Told to end now. */
+  #hurried = false;
   readonly #now = Promise.withResolvers<void>();
   readonly #done = Promise.withResolvers<void>();
   /** Messages that came while it was starting. */
@@ -129,6 +132,7 @@ export class Worker {
 
   /** Ends now. */
   abort(): void {
+    this.#hurried = true;
     this.#now.resolve();
     this.stop();
   }
@@ -284,13 +288,15 @@ export class Worker {
   }
 
   async #end(): Promise<void> {
+    let logged = true;
     if (this.#service !== null) {
       await Promise.race([this.#acceptQueued(), this.#now.promise]);
       const closed = () => this.#send({ type: "closed" });
       await Promise.race([this.#service.drainAll(closed), this.#now.promise]);
-      await this.#service.close();
+      logged = await this.#service.close(this.#hurried ? HURRIED : PATIENT);
     }
-    this.#send({ type: "stopped", report: this.#report(), dropped: this.#service?.front.dropped ?? 0 });
+    const dropped = this.#service?.front.dropped ?? 0;
+    this.#send({ type: "stopped", report: this.#report(), dropped, logged });
     this.#done.resolve();
   }
 }

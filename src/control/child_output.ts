@@ -52,6 +52,13 @@ export class ChildOutput {
     return this.#closed.promise;
   }
 
+  /** It has been told to end: nobody holds it up any more. What is not written in time is lost. */
+  letGo(): void {
+    const command = this.#command;
+    this.#command = null;
+    command?.resumeOutput();
+  }
+
   /** Bytes of standard output (1) or error (2). Cost is linear in their number. */
   data(fd: 1 | 2, bytes: Uint8Array): void {
     this.#take(fd, this.#decoders[fd].decode(bytes, { stream: true }));

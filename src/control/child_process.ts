@@ -106,7 +106,21 @@ function spawned(
     means.outputs.add(closed);
     void closed.then(() => means.outputs.delete(closed));
   }
-  return command;
+  return letGoAtEnd(command, output);
+}
+
+/** A command that waits for whoever reads its output cannot end gracefully: signals to its whole group are to end it. */
+function letGoAtEnd(command: CommandProcess, output: ChildOutput): CommandProcess {
+  return {
+    pid: command.pid,
+    signal(name, leaderOnly = false) {
+      if (!leaderOnly) output.letGo();
+      return command.signal(name, leaderOnly);
+    },
+    alive: () => command.alive(),
+    pauseOutput: () => command.pauseOutput(),
+    resumeOutput: () => command.resumeOutput(),
+  };
 }
 
 function outputOf({ output }: ChildConfig, descriptor: 1 | 2): CommandOutput {

@@ -22,10 +22,10 @@ import {
   type Standing,
   type StartFailure,
   type ToController,
-  type WorkerEvent,
 } from "./messages.ts";
 import { Participants } from "./participants.ts";
 import { type Report, unanswered } from "./report.ts";
+import type { ControllerObserver } from "./controller_observer.ts";
 import { restartPause } from "./restart_pause.ts";
 import { newSeat, type Seat, seatListens } from "./seat.ts";
 import { SlotLedger } from "./slot_ledger.ts";
@@ -39,20 +39,6 @@ const MOST_START_FAILURES = 5;
 const STOP_GRACE_MS = 5_000;
 /** What it gets once it has to end now. */
 const ABORT_GRACE_MS = 1_000;
-
-/** Told what happens; must not call back. */
-export interface ControllerObserver {
-  /** A worker ended that nobody had asked to; it is replaced after `pauseMs`. */
-  workerEnded(index: number, pid: number, why: string, pauseMs: number): void;
-  /** A worker that replaces another serves. */
-  workerBack(index: number, pid: number): void;
-  /** A worker did what only a bug can do. */
-  workerConfused(index: number, what: string): void;
-  /** Something happened in a participant; told while it is watched. `before`: it is not new. */
-  workerEvent(index: number, event: WorkerEvent, before: boolean): void;
-  /** A participant that is no worker is gone. */
-  participantGone(index: number): void;
-}
 
 /** What became of the start: all workers listen on the same addresses, or why they do not. */
 export type Started =
@@ -78,6 +64,7 @@ export class Controller {
   /** An upgrade is being tried: what is ordered meanwhile is done when the other process knows of it as well. */
   #trial: Promise<unknown> | null = null;
   #dropped = 0;
+  #logged = true;
   readonly #started = Promise.withResolvers<Started>();
   readonly #closed = Promise.withResolvers<void>();
   readonly #ended = Promise.withResolvers<StartFailure | null>();
@@ -179,6 +166,11 @@ export class Controller {
   /** Requests that the stop has cut off, those that a killed worker had when it last told included. */
   get dropped(): number {
     return this.#dropped;
+  }
+
+  /** False when a worker has ended that could not write its last lines of the access log. */
+  get logged(): boolean {
+    return this.#logged;
   }
 
   /** Process ids of the workers there are. */
@@ -391,6 +383,7 @@ export class Controller {
         seat.accepts = false;
         this.#checkClosed();
         if (this.#phase === "stopping") this.#dropped += message.dropped;
+        if (!message.logged) this.#logged = false;
         this.#participants.reported(seat, message.report);
         return;
       case "report":

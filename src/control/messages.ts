@@ -149,7 +149,13 @@ export type ToController =
   /** It has been told to stop, and accepts no connection any more. */
   | { readonly type: "closed" }
   /** Nothing is open any more; the process ends. `dropped`: requests that were cut off. */
-  | { readonly type: "stopped"; readonly report: Report; readonly dropped: number };
+  | {
+    readonly type: "stopped";
+    readonly report: Report;
+    readonly dropped: number;
+    /** All lines of the access log have been written. */
+    readonly logged: boolean;
+  };
 
 /** Why a worker cannot serve or do what it was ordered: `bind` is about an address, `system` about a file. */
 export interface StartFailure {

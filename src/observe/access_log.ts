@@ -3,7 +3,7 @@
  * or 100 ms, never once per request.
  */
 
-import type { Clock, TextSink, Timer } from "../../runtime/contract.ts";
+import type { Clock, FlushPatience, TextSink, Timer } from "../../runtime/contract.ts";
 import type { ExchangeRecord } from "../exchange/exchange_record.ts";
 import { cut } from "./escape.ts";
 import type { FieldSection } from "../http1/field_section.ts";
@@ -70,11 +70,12 @@ export class AccessLog {
     }
   }
 
-  /** Resolves when all lines so far have reached the kernel. */
-  async flush(): Promise<void> {
+  /** Resolves when all lines so far have reached the kernel; with false when some are lost, see `TextSink.flush`. */
+  async flush(patience?: FlushPatience): Promise<boolean> {
     this.#handOn();
-    await this.#sink.flush();
+    const all = await this.#sink.flush(patience);
     this.#tellLost();
+    return all;
   }
 
   /** For the last moment before the process ends. */

@@ -3,7 +3,7 @@
  * info = life cycle, debug = single exchanges.
  */
 
-import type { Clock, TextSink, Timer } from "../../runtime/contract.ts";
+import type { Clock, FlushPatience, TextSink, Timer } from "../../runtime/contract.ts";
 import { cut, escapeJson } from "./escape.ts";
 import { isoTime } from "./log_time.ts";
 
@@ -86,10 +86,10 @@ export class Logger {
     this.log("debug", event, message, fields);
   }
 
-  /** Resolves when all lines so far have reached the kernel. */
-  async flush(): Promise<void> {
+  /** Resolves when all lines so far have reached the kernel; with false when some are lost, see `TextSink.flush`. */
+  async flush(patience?: FlushPatience): Promise<boolean> {
     this.#reportAll();
-    await this.#sink.flush();
+    return await this.#sink.flush(patience);
   }
 
   /** For the last moment before the process ends. */

@@ -3,7 +3,7 @@
  * failed, to standard error.
  */
 
-import type { Address, Runtime, SocketError, System } from "../../runtime/contract.ts";
+import type { Address, FlushPatience, Runtime, SocketError, System } from "../../runtime/contract.ts";
 import type { LogConfig } from "../config/config.ts";
 import type { ClientConnection } from "../conn/client_connection.ts";
 import type { Exchange } from "../exchange/exchange.ts";
@@ -135,10 +135,11 @@ export class Watcher {
     }
   }
 
-  /** Writes out what is left. */
-  async close(): Promise<void> {
-    await this.#accessLog?.flush();
-    await this.#logger.flush();
+  /** Writes out what is left. @returns false when lines of the access log are lost */
+  async close(patience?: FlushPatience): Promise<boolean> {
+    const all = await this.#accessLog?.flush(patience) ?? true;
+    await this.#logger.flush(patience);
+    return all;
   }
 
   // Exchanges

@@ -1,6 +1,7 @@
 /** `System`, `TextSink` and `Clock` on the runtime that runs the test. */
 import assert from "node:assert/strict";
 import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
@@ -204,6 +205,32 @@ test("a sink whose disk is full says so", {
   assert.equal(sink.dropped, 1);
   assert.match(sink.dropCause, /no space left/i);
 });
+
+test("a flush with patience gives up on a reader that has stopped, and goes on while one is merely slow", {
+  skip: process.platform === "win32" ? "there are no named pipes" : false,
+}, () =>
+  inFolder(async (folder) => {
+    const pipe = path.join(folder, "pipe");
+    execFileSync("mkfifo", [pipe]);
+    const reader = fs.openSync(pipe, fs.constants.O_RDWR | fs.constants.O_NONBLOCK);
+    const buffer = new Uint8Array(65_536);
+    try {
+      const slow = await system.openSink(pipe, ANY_SIZE);
+      slow.write("x".repeat(400_000));
+      const reading = setInterval(() => fs.readSync(reader, buffer), 20);
+      assert.equal(await slow.flush({ stalledMs: 5_000, mostMs: 60_000 }), true);
+      clearInterval(reading);
+      const stuck = await system.openSink(pipe, ANY_SIZE);
+      stuck.write("x".repeat(400_000));
+      assert.equal(await stuck.flush({ stalledMs: 50, mostMs: 60_000 }), false);
+      assert.deepEqual([stuck.dropped, stuck.dropCause], [1, "its target does not keep up"]);
+      stuck.write("later");
+      assert.equal(stuck.dropped, 2);
+      assert.equal(await stuck.flush({ stalledMs: 50, mostMs: 60_000 }), false);
+    } finally {
+      fs.closeSync(reader);
+    }
+  }));
 
 test("after reopen the old file is complete and the new one receives", () =>
   inFolder(async (folder) => {

@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { loadConfig } from "../../src/config/load.ts";
 import type { Config } from "../../src/config/config.ts";
-import { Controller, type ControllerObserver } from "../../src/control/controller.ts";
+import { Controller } from "../../src/control/controller.ts";
+import type { ControllerObserver } from "../../src/control/controller_observer.ts";
 import {
   type Order,
   type OrderResult,

@@ -5,6 +5,7 @@
 import {
   type CommandEvents,
   type FileStatus,
+  type FlushPatience,
   type NameFiles,
   type SignalName,
   type SocketOwner,
@@ -119,9 +120,16 @@ export class MemorySink implements TextSink {
     return this.reopening;
   }
 
-  flush(): Promise<void> {
+  /** What is stalled is lost as soon as somebody has no more patience. */
+  flush(patience?: FlushPatience): Promise<boolean> {
+    if (patience !== undefined && this.stalled && this.#waiting !== "") {
+      this.#waiting = "";
+      this.dropped++;
+      this.dropCause = "its target does not keep up";
+      return Promise.resolve(false);
+    }
     this.flushNow();
-    return Promise.resolve();
+    return Promise.resolve(true);
   }
 
   flushNow(): void {

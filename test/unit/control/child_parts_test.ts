@@ -59,7 +59,7 @@ test("output: whoever reads slowly holds the command up", async () => {
     wholeLineBytes: Infinity,
     write() {},
     reopen: () => Promise.resolve(),
-    flush: () => new Promise((resolve) => (flushed = resolve)),
+    flush: () => new Promise((resolve) => (flushed = () => resolve(true))),
     flushNow() {},
   };
   const told: string[] = [];

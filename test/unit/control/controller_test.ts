@@ -117,7 +117,7 @@ test("controller: stop asks all, tells what was open, and ends when all have end
     await turn();
     assert.equal(ended, false);
     assert.equal(worker.heard.at(-1)?.type, "stop");
-    worker.say({ type: "stopped", report, dropped: 2 }).exit();
+    worker.say({ type: "stopped", report, dropped: 2, logged: true }).exit();
   }
   assert.equal(await scene.controller.ended, null);
   assert.equal(scene.controller.dropped, 4);
@@ -127,9 +127,9 @@ test("controller: stop asks all, tells what was open, and ends when all have end
 test("controller: what a worker drops that ends alone is not the stop's doing", async () => {
   const scene = new ControllerScene(2);
   await scene.serve();
-  scene.worker(0).say({ type: "stopped", report: emptyReport(), dropped: 5 }).exit();
+  scene.worker(0).say({ type: "stopped", report: emptyReport(), dropped: 5, logged: true }).exit();
   void scene.controller.stop();
-  scene.worker(1).say({ type: "stopped", report: emptyReport(), dropped: 0 }).exit();
+  scene.worker(1).say({ type: "stopped", report: emptyReport(), dropped: 0, logged: true }).exit();
   assert.equal(await scene.controller.ended, null);
   assert.equal(scene.controller.dropped, 0);
 });

@@ -163,7 +163,7 @@ test("the end: the old process is waited for, and told when time is up", async (
   let ended = false;
   void scene.controller.ended.then(() => (ended = true));
   void scene.controller.stop();
-  scene.worker(0).say({ type: "stopped", report: emptyReport(), dropped: 0 }).exit();
+  scene.worker(0).say({ type: "stopped", report: emptyReport(), dropped: 0, logged: true }).exit();
   await turn();
   assert.equal(ended, false);
   scene.clock.advance(6000);
