@@ -13,6 +13,7 @@ import type { Clock } from "./clock_contract.ts";
 import type { DatagramEvents, DatagramOptions, DatagramSocket } from "./datagram_contract.ts";
 import type { FileSystem, UnixAccess } from "./file_contract.ts";
 import type {
+  ActivatedSocket,
   ChannelEvents,
   CommandEvents,
   CommandProcess,
@@ -368,6 +369,10 @@ export interface System extends FileSystem {
   listenerAt(address: Address): Promise<SocketOwner | null>;
   /** Sends `text` to the datagram socket named by NOTIFY_SOCKET (sd_notify(3)); false when it could not. */
   notifySupervisor(text: string): Promise<boolean>;
+  /** CLOCK_MONOTONIC, which supervisors compare with; null where the platform does not tell. */
+  monotonicMicroseconds(): Promise<bigint | null>;
+  /** Sockets that a supervisor has bound for this process (sd_listen_fds(3)); ours from now on. To be called once. */
+  activatedSockets(): readonly ActivatedSocket[];
   /** Bytes of resident memory, 0 where unknown. */
   residentBytes(): number;
   /** How many files, sockets included, this process may have open; Infinity where that is not known. */

@@ -118,6 +118,11 @@ class NodeRuntime implements Runtime {
     const handle = opened(createHandle(host, address.port, net.isIP(host), null, flags));
     const name: { port?: number } = {};
     handle.getsockname(name);
+    if (address.port !== 0 && name.port !== address.port) {
+      // libuv keeps EADDRINUSE of bind(2) to itself until listen(2).
+      handle.close();
+      throw new SocketFailure("address_in_use", `port ${address.port} is in use`);
+    }
     const bound: Address = { kind: "tcp", host, port: name.port ?? address.port };
     return new HeldSocket(bound, handle.fd, () => handle.close());
   }

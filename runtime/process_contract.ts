@@ -1,5 +1,7 @@
 /** The part of the contract that is about other processes: ours, and commands. Reached through contract.ts. */
 
+import type { Address } from "./contract.ts";
+
 export type SignalName = "SIGTERM" | "SIGINT" | "SIGHUP" | "SIGUSR1" | "SIGUSR2" | "SIGQUIT";
 
 /** A process that has a listening socket, as far as we may see it. */
@@ -28,6 +30,15 @@ export interface ChannelEvents {
 
 /** Number of the first descriptor given to a process that is started with some; the others follow. */
 export const FIRST_GIVEN_DESCRIPTOR = 4;
+
+/** A socket that listens, bound by whoever started us. */
+export interface ActivatedSocket {
+  /** As it was named; "" = not at all. */
+  readonly name: string;
+  /** Null when it is no socket that listens, or the platform does not tell. */
+  readonly address: Address | null;
+  readonly descriptor: number;
+}
 
 /** A process that we started and can talk to. */
 export interface WorkerProcess {

@@ -15,6 +15,7 @@ import {
   type System,
   type Timer,
 } from "./contract.ts";
+import { activatedSockets } from "./activated_sockets.ts";
 import { certificateReader } from "./certificates.ts";
 import { spawnCommand } from "./command_process.ts";
 import { closeInherited, writeInherited } from "./deno_descriptor.ts";
@@ -24,7 +25,7 @@ import { reapOrphans } from "./orphans.ts";
 import { exitNow } from "./process_end.ts";
 import { errorDetail } from "./socket_error.ts";
 import { listenerAt } from "./socket_owner.ts";
-import { notifySupervisor } from "./supervisor.ts";
+import { monotonicMicroseconds, notifySupervisor } from "./supervisor.ts";
 import { openTerminal } from "./terminal.ts";
 import { sleep, systemError } from "./system_error.ts";
 import { PIPE_BUF, withoutWaiting } from "./sink_target.ts";
@@ -63,6 +64,8 @@ export function createSystem(): System {
     listenerAt,
     reapOrphans,
     notifySupervisor: (text) => notifySupervisor(process.env.NOTIFY_SOCKET ?? "", text),
+    monotonicMicroseconds,
+    activatedSockets,
     residentBytes,
     nameFiles: NAME_FILES,
     get descriptorLimit() {

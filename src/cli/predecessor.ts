@@ -53,9 +53,9 @@ export class Predecessor {
     this.carried = carried;
     this.system = {
       ...system,
-      writeDescriptor(fd, text) {
+      writeDescriptor(fd, text, impatient) {
         if (fd === 2) said.push(text);
-        system.writeDescriptor(fd, text);
+        system.writeDescriptor(fd, text, impatient);
       },
       readStdin() {
         const why =

@@ -39,6 +39,8 @@ import { EXIT, type ExitCode } from "./exit_code.ts";
 import { named } from "./files.ts";
 import { localWorker } from "./local_worker.ts";
 import { LoggingObserver } from "./logging_observer.ts";
+import { Supervision } from "./supervision.ts";
+import { activated } from "./activation.ts";
 import { printError } from "./output.ts";
 import { openAdmin } from "./open_admin.ts";
 import { OwnFiles } from "./own_files.ts";
@@ -114,10 +116,12 @@ export async function serve(
     logger.warn("sluice", `process 1: ${why}`);
   }
   const { predecessor } = hooks;
+  const fromSupervisor = activated(runtime, system, config);
+  if (typeof fromSupervisor === "string") return fail(system, EXIT.bind, fromSupervisor);
   const sockets = new Sockets(
     runtime,
     system,
-    predecessor?.sockets ?? [],
+    predecessor?.sockets ?? fromSupervisor,
     false,
     predecessor?.listening ?? [],
   );
@@ -173,6 +177,7 @@ export async function serve(
     runtime: `${runtime.name} ${runtime.version}`,
     pid: system.pid,
     residentBytes: () => system.residentBytes(),
+    reloading: (act) => supervision.reload(act),
     source: typeof source === "string" ? source : {
       ...source,
       portInUse: (before, after) => newPortInUse(sockets, count, before, after),
@@ -191,6 +196,7 @@ export async function serve(
     ? null
     : await Inheritance.begin(predecessor, controller, plane, gate);
   /** Asked for while an upgrade was being tried; done afterwards by whoever serves then. */
+  const supervision = new Supervision(runtime.clock, system, () => controller.report());
   const postponed = { reload: false };
   // Who fails has logged why.
   const reopen = async () => {
@@ -206,7 +212,8 @@ export async function serve(
     const refused = await gate.pass();
     if (refused !== null) {
       logger.error("reload_failed", refused.message);
-      return;
+      // Whoever has asked by a signal waits for the end of it.
+      return await supervision.reload(() => Promise.resolve());
     }
     const outcome = await plane.reload();
     if (outcome.ok) logReload(logger, outcome);
@@ -295,7 +302,7 @@ export async function serve(
       replaced: async (pid, heir) => {
         // They speak of the other process now.
         files.forget();
-        void system.notifySupervisor(`MAINPID=${pid}\n`);
+        void supervision.replaced(pid);
         events.note({ event: "upgraded", pid });
         successor = heir;
         leaveTo(heir, runtime.clock, controller, plane, () => stopping.ask(true));
@@ -333,6 +340,7 @@ export async function serve(
     try {
       await files.write(config.process, addresses);
       if (predecessor === undefined) await announce(system, config.process.readyFd);
+      await supervision.ready(predecessor !== undefined);
     } catch (error) {
       return await giveUp(EXIT.failed, error instanceof Error ? error.message : String(error));
     }
@@ -359,7 +367,7 @@ export async function serve(
   const signal = await Promise.race([stopping.first, children.ended, controller.ended]);
   watch?.end();
   if (typeof signal === "string") {
-    if (!stopping.isReplaced) void system.notifySupervisor("STOPPING=1");
+    if (!stopping.isReplaced) void supervision.stopping();
     // The other process answers there; what we say of ourselves would be taken for what it says.
     else void admin?.close(ADMIN_PATIENCE_MS);
     events.note({ event: "stopping" });
@@ -441,7 +449,6 @@ async function announce(system: System, readyFd: number | null): Promise<void> {
   if (readyFd !== null) {
     await named(`--ready-fd ${readyFd}`, () => system.writeDescriptor(readyFd, "READY=1\n"));
   }
-  await system.notifySupervisor(`READY=1\nMAINPID=${system.pid}\n`);
 }
 
 /** What keeps us from listening where only the new configuration says. */

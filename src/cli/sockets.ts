@@ -26,12 +26,16 @@ export interface GivenSocket {
   readonly address: Address;
   /** Its number in the process that has it. */
   readonly descriptor: number;
+  /** Whoever started us listens on it as well, and we never do more than leave it. */
+  readonly lent?: boolean;
 }
 
 /** A listener, and the address that it was asked for. */
 interface Kept {
   readonly asked: Address;
   readonly listener: Listener;
+  /** See `GivenSocket.lent`. */
+  readonly lent: boolean;
 }
 
 export class Sockets {
@@ -91,28 +95,29 @@ export class Sockets {
    * @throws SocketFailure
    */
   async keep(asked: Address, backlog: number, workers: number): Promise<GivenSocket[]> {
-    const listeners: Listener[] = [];
+    const listeners: Kept[] = [];
     const reusePort = asked.kind === "tcp";
-    const hold = async (address: Address, inherited?: number) => {
+    const hold = async (address: Address, inherited?: number, lent = false) => {
       const options = { address, backlog, reusePort };
       const listener = await this.#platform.hold(
         inherited === undefined ? options : { ...options, inherited },
       );
-      this.#held.add({ asked, listener });
-      listeners.push(listener);
+      const kept = { asked, listener, lent };
+      this.#held.add(kept);
+      listeners.push(kept);
     };
-    for (const { address, descriptor } of this.#take(asked)) await hold(address, descriptor);
+    for (const { address, descriptor, lent } of this.#take(asked)) await hold(address, descriptor, lent);
     const inherited = listeners.length;
     while (listeners.length < (reusePort ? workers : 1)) {
       try {
-        await hold(listeners[0]?.address ?? asked);
+        await hold(listeners[0]?.listener.address ?? asked);
       } catch (error) {
         // A port that was one process's own cannot be shared by further sockets.
         if (inherited === 0) throw error;
         break;
       }
     }
-    return listeners.map((listener) => given({ asked, listener }));
+    return listeners.map(given);
   }
 
   /**
@@ -122,16 +127,17 @@ export class Sockets {
   async closeHeld(addresses: readonly Address[] = []): Promise<void> {
     const closed = [...this.#held].filter(({ asked }) => !addresses.some((address) => same(address, asked)));
     for (const kept of closed) this.#held.delete(kept);
-    await Promise.all(closed.map(({ listener }) => this.#end(listener)));
+    await Promise.all(closed.map((kept) => this.#end(kept)));
   }
 
   /** Closes what was inherited and is of no use: connections to it are refused from now on. */
   async closeUnused(): Promise<void> {
     const unused = this.#inherited;
     this.#inherited = [];
-    for (const { address, descriptor } of unused) {
+    for (const { address, descriptor, lent } of unused) {
       const options = { address, backlog: 0, reusePort: false, inherited: descriptor };
-      await (await this.#platform.hold(options)).close();
+      const held = await this.#platform.hold(options);
+      await (lent === true ? held.leave() : held.close());
     }
   }
 
@@ -153,25 +159,25 @@ export class Sockets {
     const inherited = options.inherited === undefined ? this.#take(options.address) : [];
     const opened: Kept[] = [];
     let ended = false;
-    const add = async (asked: Address, use: ListenOptions) => {
-      const kept = { asked, listener: await this.#platform.listen(use, events) };
+    const add = async (asked: Address, use: ListenOptions, lent = false) => {
+      const kept = { asked, listener: await this.#platform.listen(use, events), lent };
       this.#open.add(kept);
       opened.push(kept);
       return kept.listener;
     };
-    const end = async (how: (listener: Listener) => Promise<void>) => {
+    const end = async (how: (kept: Kept) => Promise<void>) => {
       ended = true;
       release();
       const all = opened.splice(0);
       for (const kept of all) this.#open.delete(kept);
-      await Promise.all(all.map(({ listener }) => how(listener)));
+      await Promise.all(all.map(how));
     };
     /** The path of a Unix socket is gone: a new socket gets it, and the old one is left once its queue is empty. */
     const restore = async (use: ListenOptions) => {
       if (this.#givenAway) return;
       const before = [...opened];
       await add(options.address, use);
-      if (ended) return await end((listener) => this.#end(listener));
+      if (ended) return await end((kept) => this.#end(kept));
       this.#platform.clock.setTimer(LEAVE_AFTER_MS, () => {
         for (const kept of before) {
           this.#open.delete(kept);
@@ -181,16 +187,18 @@ export class Sockets {
         }
       }, true);
     };
-    for (const { asked, address, descriptor } of inherited) {
-      await add(asked, { ...options, address, inherited: descriptor });
+    for (const { asked, address, descriptor, lent } of inherited) {
+      await add(asked, { ...options, address, inherited: descriptor }, lent);
     }
     const use = this.access === null || options.address.kind === "tcp"
       ? options
       : { ...options, access: this.access };
     const first = opened[0]?.listener ?? await add(options.address, use);
     const { address } = first;
-    const release = address.kind === "unix" ? this.#paths.keep(address.path, () => restore(use)) : () => {};
-    if (address.kind === "unix" && this.access !== null && inherited.length > 0) {
+    // The path of a socket that is lent is the lender's business.
+    const ours = address.kind === "unix" && opened[0]?.lent !== true;
+    const release = ours ? this.#paths.keep(address.path, () => restore(use)) : () => {};
+    if (ours && this.access !== null && inherited.length > 0) {
       // As the process before us has made it; with its path removed, it is the keeper's to make it anew.
       await this.#system.allow(address.path, this.access).catch(() => {});
     }
@@ -202,13 +210,13 @@ export class Sockets {
       certify: async (tls) => {
         for (const { listener } of opened) await listener.certify(tls);
       },
-      close: () => end((listener) => this.#end(listener)),
-      leave: () => end((listener) => listener.leave()),
+      close: () => end((kept) => this.#end(kept)),
+      leave: () => end(({ listener }) => listener.leave()),
     };
   }
 
-  #end(listener: Listener): Promise<void> {
-    return this.#givenAway || this.#lent ? listener.leave() : listener.close();
+  #end({ listener, lent }: Kept): Promise<void> {
+    return this.#givenAway || this.#lent || lent ? listener.leave() : listener.close();
   }
 
   /** All sockets of one listener: when several were asked for in the same words (port 0), those of the first. */
@@ -227,12 +235,12 @@ export function socketsOf<T>(sockets: readonly T[], index: number, workers: numb
   return sockets.filter((_, at) => fewer ? at === index % sockets.length : at % workers === index);
 }
 
-function given({ asked, listener: { address, descriptor } }: Kept): GivenSocket {
+function given({ asked, listener: { address, descriptor }, lent }: Kept): GivenSocket {
   if (descriptor === null) {
     const name = address.kind === "unix" ? address.path : `${address.host}:${address.port}`;
     throw new Error(`the socket of ${name} cannot be given away`);
   }
-  return { asked, address, descriptor };
+  return { asked, address, descriptor, ...(lent ? { lent } : {}) };
 }
 
 function isFor(socket: GivenSocket, address: Address): boolean {

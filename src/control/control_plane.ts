@@ -56,6 +56,8 @@ export interface PlaneParts {
   readonly addresses: EachAddress;
   /** The configuration is another one now. */
   readonly changed?: (config: Config) => void | Promise<void>;
+  /** Told of a reload before it begins, and lets it. */
+  readonly reloading?: <T>(reload: () => Promise<T>) => Promise<T>;
   /** Begins to end. Not to be done before the call has returned. */
   readonly stop: (now: boolean) => void;
 }
@@ -253,7 +255,8 @@ export class SluicePlane implements ControlPlane {
   }
 
   reload(): Promise<Outcome<ReloadDone>> {
-    return this.#changes.reload();
+    const { reloading } = this.#parts;
+    return reloading === undefined ? this.#changes.reload() : reloading(() => this.#changes.reload());
   }
 
   /** From now on, as long as it serves, endpoints follow the addresses of their names where that is wished for. */

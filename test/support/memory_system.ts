@@ -3,6 +3,7 @@
  * test, and `exit` throws instead of ending the test run.
  */
 import {
+  type ActivatedSocket,
   type CommandEvents,
   type FileStatus,
   type FlushPatience,
@@ -322,6 +323,16 @@ export class MemorySystem implements System {
     if (this.env.NOTIFY_SOCKET === undefined) return false;
     this.notifications.push(text);
     return true;
+  }
+
+  async monotonicMicroseconds(): Promise<bigint | null> {
+    return 4_711_000_000n;
+  }
+
+  activated: ActivatedSocket[] = [];
+
+  activatedSockets(): readonly ActivatedSocket[] {
+    return this.activated.splice(0);
   }
 
   residentBytes(): number {
