@@ -2,7 +2,7 @@
 
 import type { Carried } from "../control/carried.ts";
 import { LINEAGE_PROTOCOL, type ToElder, type ToHeir } from "../control/lineage_messages.ts";
-import type { LimitedEndpoint } from "../control/slot_ledger.ts";
+import type { LimitedEndpoint } from "../control/limits.ts";
 import { type Address, type MessageChannel, type System, SystemError } from "../../runtime/contract.ts";
 import type { GivenSocket } from "./sockets.ts";
 import { SUCCESSION_PROTOCOL, type ToPredecessor, type ToSuccessor, type Yours } from "./succession.ts";

@@ -15,7 +15,7 @@
 import type { Address } from "../../runtime/contract.ts";
 import type { Carried } from "../control/carried.ts";
 import type { ToElder, ToHeir } from "../control/lineage_messages.ts";
-import type { LimitedEndpoint } from "../control/slot_ledger.ts";
+import type { LimitedEndpoint } from "../control/limits.ts";
 import type { GivenSocket } from "./sockets.ts";
 
 /** Raised when a message changes its meaning. Fields that the other side does not know are no change. */

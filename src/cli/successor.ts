@@ -2,7 +2,7 @@
 
 import type { Carried } from "../control/carried.ts";
 import { LINEAGE_PROTOCOL, type ToElder, type ToHeir } from "../control/lineage_messages.ts";
-import type { LimitedEndpoint } from "../control/slot_ledger.ts";
+import type { LimitedEndpoint } from "../control/limits.ts";
 import {
   type Address,
   type Clock,

@@ -3,7 +3,7 @@
 import type { Carried } from "../control/carried.ts";
 import type { Address, Clock, System } from "../../runtime/contract.ts";
 import type { Outcome, Refusal } from "../control/plane.ts";
-import type { LimitedEndpoint } from "../control/slot_ledger.ts";
+import type { LimitedEndpoint } from "../control/limits.ts";
 import type { GivenSocket, Sockets } from "./sockets.ts";
 import type { Yours } from "./succession.ts";
 import { Successor } from "./successor.ts";

@@ -5,7 +5,6 @@ import { printListen } from "../config/address.ts";
 import type { Config, UpstreamConfig } from "../config/config.ts";
 import { REASON_CODES, type ReasonCode } from "../exchange/reason.ts";
 import { LATENCY_BUCKETS_MS } from "../upstream/tally.ts";
-import type { ChosenSockets } from "./chosen_sockets.ts";
 import {
   addReports,
   answersOf,
@@ -14,6 +13,7 @@ import {
   totalsOf,
   type UpstreamReport,
 } from "./report.ts";
+import type { KnownWorker } from "./seat.ts";
 import type {
   ChildStatus,
   EndpointStatus,
@@ -22,17 +22,6 @@ import type {
   UpstreamStatus,
   WorkerStatus,
 } from "./status.ts";
-
-/** A worker's seat. */
-export interface KnownWorker {
-  /** Null between an end and the next start. */
-  readonly pid: number | null;
-  readonly state: WorkerStatus["state"];
-  readonly restarts: number;
-  /** What it told last. */
-  readonly report: Report;
-  readonly sockets: ChosenSockets | null;
-}
 
 export interface Known {
   readonly version: string;

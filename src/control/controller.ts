@@ -9,7 +9,6 @@
 import type { Address, Clock, Timer } from "../../runtime/contract.ts";
 import type { Config } from "../config/config.ts";
 import { formerNames } from "../config/renamed.ts";
-import type { KnownWorker } from "./build_status.ts";
 import { type Changed, ConfigRollout, type RolloutHost } from "./config_rollout.ts";
 import { endpointLimits, limitedEndpoints } from "./limits.ts";
 import { Lineage, type LineageHost } from "./lineage.ts";
@@ -27,7 +26,7 @@ import { Participants } from "./participants.ts";
 import { type Report, unanswered } from "./report.ts";
 import type { ControllerObserver } from "./controller_observer.ts";
 import { restartPause } from "./restart_pause.ts";
-import { newSeat, type Seat, seatListens } from "./seat.ts";
+import { type KnownWorker, newSeat, type Seat, seatListens } from "./seat.ts";
 import { SlotLedger } from "./slot_ledger.ts";
 import type { StartWorker, WorkerExit, WorkerLink } from "./worker_link.ts";
 

@@ -5,8 +5,15 @@
 
 import { printAddress } from "../config/address.ts";
 import type { Config } from "../config/config.ts";
-import type { WorkerPlace } from "./messages.ts";
-import type { LimitedEndpoint } from "./slot_ledger.ts";
+import type { EndpointName, WorkerPlace } from "./messages.ts";
+
+/** An endpoint, and its limit. */
+export interface LimitedEndpoint extends EndpointName {
+  /** Requests at a time, 0 = any number: then there is nothing to account for. */
+  readonly max: number;
+  /** Where it is, in words. Default: nowhere else. */
+  readonly address?: string;
+}
 
 /** Retries that are always allowed, over all workers; at least one in each, or it could never retry. */
 const RETRY_LEAST = 3;

@@ -9,7 +9,8 @@ import { ELDER, type ElderOrder, HEIR, type ToElder, type ToHeir } from "./linea
 import type { AwayHint, CommonOrder, OrderResult, Slots, Standing, Wanted, WorkerEvent } from "./messages.ts";
 import type { Participants } from "./participants.ts";
 import { emptyReport, type Report, sumsOnly } from "./report.ts";
-import type { LimitedEndpoint, SlotLedger } from "./slot_ledger.ts";
+import type { LimitedEndpoint } from "./limits.ts";
+import type { SlotLedger } from "./slot_ledger.ts";
 
 /** How long what an order of the heir has put out of use may go on. */
 const DRAIN_MS = 30_000;

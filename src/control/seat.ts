@@ -3,7 +3,19 @@
 import type { Timer } from "../../runtime/contract.ts";
 import type { ChosenSockets } from "./chosen_sockets.ts";
 import { emptyReport, type Report } from "./report.ts";
+import type { WorkerStatus } from "./status.ts";
 import type { WorkerLink } from "./worker_link.ts";
+
+/** What is told of a worker. */
+export interface KnownWorker {
+  /** Null between an end and the next start. */
+  readonly pid: number | null;
+  readonly state: WorkerStatus["state"];
+  readonly restarts: number;
+  /** What it told last. */
+  readonly report: Report;
+  readonly sockets: ChosenSockets | null;
+}
 
 export interface Seat {
   readonly index: number;

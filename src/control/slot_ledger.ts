@@ -13,15 +13,8 @@
  * The `recall` of one ledger is the `want` of the other, the `grant` of one is the `give` of the other.
  */
 
+import type { LimitedEndpoint } from "./limits.ts";
 import type { EndpointName, Slots, Wanted } from "./messages.ts";
-
-/** An endpoint, and its limit. */
-export interface LimitedEndpoint extends EndpointName {
-  /** Requests at a time, 0 = any number: then there is nothing to account for. */
-  readonly max: number;
-  /** Where it is, in words. Default: nowhere else. */
-  readonly address?: string;
-}
 
 /** Tells a holder. Must not call back. */
 export interface SlotSender {
