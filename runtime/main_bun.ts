@@ -1,8 +1,8 @@
 /** Entry file for Bun, and of the executable. */
 import { cli } from "../src/cli/main.ts";
-import { createBunRuntime } from "./bun.ts";
-import { installLastResort } from "./last_resort.ts";
-import { createSystem } from "./system.ts";
+import { createBunRuntime } from "./bun/adapter.ts";
+import { installLastResort } from "./shared/last_resort.ts";
+import { createSystem } from "./shared/system.ts";
 
 const lastResort = installLastResort();
 const runtime = lastResort.watch(createBunRuntime({ onHandlerError: lastResort.report }));

@@ -1,8 +1,8 @@
 /** Entry file for Deno: `deno run -A runtime/main_deno.ts`. */
 import { cli } from "../src/cli/main.ts";
-import { createDenoRuntime } from "./deno.ts";
-import { installLastResort } from "./last_resort.ts";
-import { createSystem } from "./system.ts";
+import { createDenoRuntime } from "./deno/adapter.ts";
+import { installLastResort } from "./shared/last_resort.ts";
+import { createSystem } from "./shared/system.ts";
 
 const lastResort = installLastResort();
 const runtime = lastResort.watch(createDenoRuntime({ onHandlerError: lastResort.report }));

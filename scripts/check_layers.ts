@@ -12,25 +12,41 @@ import { join, posix, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { lineAt, readSource } from "./support/source_text.ts";
 
-/** Lowest first. A path that ends in ".ts" is a file, the others are folders; the longest match counts. */
+/**
+ * Lowest first. The longest match counts; a folder that is not named belongs to the one around it. Rooms that know more
+ * than their neighbours stand in the order in which they may know of each other.
+ */
 export const layers: readonly string[] = [
-  "runtime/contract.ts",
+  "runtime/contract",
   "src/bytes",
   "src/time",
-  "src/resolve",
+  // Messages and protocols without sockets.
+  "src/http",
+  "src/websocket",
   "src/http1",
+  "src/resolve",
+  // Sockets: one connection, then those of a pool, then those of an upstream.
   "src/conn",
+  "src/client",
   "src/upstream",
-  "src/balance",
   "src/exchange",
-  "src/front",
+  "src/gateway",
+  "src/server",
+  // Words that users type, and lines that they read.
+  "src/config/values",
+  "src/config/options",
+  "src/config/file",
   "src/config",
   "src/observe",
+  // The processes of a Sluice, what can be asked of it, and the programs that it runs.
+  "src/process/shared",
+  "src/process/worker",
+  "src/process/supervisor",
   "src/control",
+  "src/backend",
   "src/admin",
+  "src/serve",
   "src/cli",
-  "src/main.ts",
-  "src/cli/main.ts",
 ];
 
 /** Packages that `src/` may import; a third one needs a reason. */
@@ -41,7 +57,7 @@ const maxLines = 500;
 
 /** State machines: all transitions of one live in one file, so that they can be read together. */
 const machines: ReadonlySet<string> = new Set([
-  "src/conn/client_connection.ts",
+  "src/conn/downstream_connection.ts",
   "src/exchange/exchange.ts",
   "src/upstream/upstream.ts",
 ]);
@@ -100,8 +116,8 @@ function faultOfImport(file: string, specifier: string): string | null {
     return `imports the package ${specifier}: run-time dependencies are ${packages.join(" and ")} only`;
   }
   const target = posix.join(posix.dirname(file), specifier);
-  if (target.startsWith("runtime/") && target !== "runtime/contract.ts") {
-    return `imports ${target}: src/ knows runtime/contract.ts only; an entry file passes the rest in`;
+  if (target.startsWith("runtime/") && target !== "runtime/contract/contract.ts") {
+    return `imports ${target}: src/ knows runtime/contract/ only; an entry file passes the rest in`;
   }
   const from = rankOf(file);
   const to = rankOf(target);
@@ -112,31 +128,32 @@ function faultOfImport(file: string, specifier: string): string | null {
     `move what is needed to ${layers[from]} or below, or let the upper layer pass it in`;
 }
 
-/** contract.ts, and the parts it is made of. */
-const CONTRACT = /^(?:[a-z]+_)?contract\.ts$/;
+const CONTRACT = "runtime/contract/";
 
 function faultOfRuntimeImport(file: string, specifier: string): string | null {
-  const name = posix.basename(file);
-  if (specifier.startsWith(".")) {
-    const target = posix.join(posix.dirname(file), specifier);
-    if (CONTRACT.test(name) && !CONTRACT.test(posix.basename(target))) {
-      return `imports ${target}: the contract stands alone`;
+  const isContract = file.startsWith(CONTRACT);
+  if (!specifier.startsWith(".")) {
+    if (!specifier.startsWith("node:")) {
+      return `imports the package ${specifier}: runtime/ uses the platform only`;
     }
-    if (target.startsWith("runtime/") || name.startsWith("main_")) return null;
+    return isContract ? `imports ${specifier}: the contract stands alone` : null;
+  }
+  const target = posix.join(posix.dirname(file), specifier);
+  if (isContract) return target.startsWith(CONTRACT) ? null : `imports ${target}: the contract stands alone`;
+  if (/^runtime\/main_\w+\.ts$/.test(file)) return null;
+  if (!target.startsWith("runtime/")) {
     return `imports ${target}: adapters know runtime/ only; entry files (main_*.ts) may import src/`;
   }
-  if (!specifier.startsWith("node:")) {
-    return `imports the package ${specifier}: runtime/ uses the platform only`;
-  }
-  return CONTRACT.test(name) ? `imports ${specifier}: the contract stands alone` : null;
+  return null;
 }
 
 /** Index in `layers`, or -1. */
 function rankOf(file: string): number {
   let best = -1;
   layers.forEach((layer, index) => {
-    const inside = layer.endsWith(".ts") ? file === layer : file.startsWith(`${layer}/`);
-    if (inside && (best < 0 || layer.length > (layers[best]?.length ?? 0))) best = index;
+    if (file.startsWith(`${layer}/`) && (best < 0 || layer.length > (layers[best]?.length ?? 0))) {
+      best = index;
+    }
   });
   return best;
 }

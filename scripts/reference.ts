@@ -11,10 +11,10 @@ import { CONTROL_REFERENCE, REFUSAL_MEANINGS } from "../src/admin/control_refere
 import { REFUSALS } from "../src/admin/refusal_table.ts";
 import { METRICS } from "../src/admin/metric_table.ts";
 import { COMMANDS } from "../src/cli/commands.ts";
-import { EXIT_MEANINGS } from "../src/cli/exit_code.ts";
-import { commandDoc, optionDoc } from "../src/cli/help.ts";
-import { envName, flagName, GROUPS } from "../src/config/option.ts";
-import { OPTION_PATHS, optionAt, type OptionPath, shortPath } from "../src/config/options.ts";
+import { EXIT_MEANINGS } from "../src/process/shared/exit_code.ts";
+import { commandDoc, optionDoc } from "../src/cli/reference/help.ts";
+import { envName, flagName, GROUPS } from "../src/config/options/option.ts";
+import { OPTION_PATHS, optionAt, type OptionPath, shortPath } from "../src/config/options/options.ts";
 import { EVENT_NAMES } from "../src/control/event.ts";
 import type { RefusalCode } from "../src/control/plane.ts";
 import { reason, REASON_CODES } from "../src/exchange/reason.ts";
@@ -104,9 +104,9 @@ Objects are answered with 200. Every member may be left out but those with a sta
 all of them, or the only one. Durations are milliseconds. Who leaves while it waits for a pause has not paused.
 A pause belongs to who asked for it: its \`token\` renews and ends it, a \`resume\` without a token ends those whose
 \`owner\` is operator (the default), and requests are held until the last of them has ended. The
-status is described in [\`src/control/status.ts\`](../src/control/status.ts), the events in
-[\`event.ts\`](../src/control/event.ts) beside it, the explanation in
-[\`src/cli/explanation.ts\`](../src/cli/explanation.ts). Within a major version members are added, never renamed.
+status is described in [\`src/process/worker/status.ts\`](../src/process/worker/status.ts), the events in
+[\`src/control/event.ts\`](../src/control/event.ts), the explanation in
+[\`src/serve/explain/explanation.ts\`](../src/serve/explain/explanation.ts). Within a major version members are added, never renamed.
 `;
 
 /** The whole file. */

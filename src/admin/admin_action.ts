@@ -3,10 +3,10 @@
  * or in the form; nothing that a browser sends by itself counts, so no other page can make it act.
  */
 
-import { heldWords } from "../control/pause_owner.ts";
+import { heldWords } from "../process/worker/pause_owner.ts";
 import type { ControlPlane, Outcome } from "../control/plane.ts";
-import { markup } from "./html.ts";
-import { errorReply, type HttpRequest, jsonReply, type TextReply } from "./http_message.ts";
+import { markup } from "./page/html.ts";
+import { errorReply, type HttpRequest, jsonReply, type TextReply } from "../server/http_message.ts";
 import { REFUSALS } from "./refusal_table.ts";
 
 export const ACTIONS_PATH = "/actions";

@@ -3,17 +3,23 @@
  * start until after they have ended, and reads only; actions need to be allowed, and the token.
  */
 
-import type { Address, Runtime, Timer } from "../../runtime/contract.ts";
+import type { Address, Runtime, Timer } from "../../runtime/contract/contract.ts";
 import { canonicalIp, isLocalhostName, isLoopback } from "../bytes/ip_address.ts";
 import type { ControlPlane } from "../control/plane.ts";
-import type { Status } from "../control/status.ts";
+import type { Status } from "../process/worker/status.ts";
 import { ACTIONS_PATH, type AdminPlane, answerAction } from "./admin_action.ts";
 import { History, SAMPLE_MS } from "./history.ts";
-import { errorReply, type HttpReply, type HttpRequest, JSON_TYPE, type TextReply } from "./http_message.ts";
-import { connectionLimits, HttpServer, type HttpServerOptions } from "./http_server.ts";
-import { renderPage } from "./page.ts";
-import { PAGE_SCRIPT } from "./page_script.ts";
-import { PAGE_STYLE } from "./page_style.ts";
+import {
+  errorReply,
+  type HttpReply,
+  type HttpRequest,
+  JSON_TYPE,
+  type TextReply,
+} from "../server/http_message.ts";
+import { connectionLimits, HttpServer, type HttpServerOptions } from "../server/http_server.ts";
+import { renderPage } from "./page/page.ts";
+import { PAGE_SCRIPT } from "./page/script.ts";
+import { PAGE_STYLE } from "./page/style.ts";
 import { METRICS_TYPE, renderMetrics } from "./render_metrics.ts";
 
 export interface AdminOptions extends Pick<HttpServerOptions, "maxConnections" | "maxRefused"> {

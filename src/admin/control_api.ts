@@ -6,8 +6,8 @@
  * is `{"error": code, "message": …}` with the status of `REFUSALS`, and `problems` where there are several.
  */
 
-import { endpointAddress } from "../config/address.ts";
-import { ASKING_OWNERS } from "../control/pause_owner.ts";
+import { endpointAddress } from "../config/values/address.ts";
+import { ASKING_OWNERS } from "../process/worker/pause_owner.ts";
 import { type ControlPlane, type Outcome, type Refusal } from "../control/plane.ts";
 import {
   errorReply,
@@ -16,7 +16,7 @@ import {
   type HttpRoute,
   JSON_LINES_TYPE,
   jsonReply,
-} from "./http_message.ts";
+} from "../server/http_message.ts";
 import { JsonBody } from "./json_body.ts";
 import { REFUSALS } from "./refusal_table.ts";
 

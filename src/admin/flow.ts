@@ -6,7 +6,7 @@ import {
   LATENCY_BUCKETS_S,
   type Status,
   type Totals,
-} from "../control/status.ts";
+} from "../process/worker/status.ts";
 
 /** Of requests that ended in the time between. */
 export interface Flow {

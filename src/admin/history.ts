@@ -3,7 +3,7 @@
  * and of all together one point per sample.
  */
 
-import type { Status, Totals } from "../control/status.ts";
+import type { Status, Totals } from "../process/worker/status.ts";
 import { type Flow, flowBetween, percentile, secondsBetween } from "./flow.ts";
 
 /** Time between samples, in milliseconds. */

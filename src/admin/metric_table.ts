@@ -10,7 +10,7 @@ import type {
   Status,
   Totals,
   UpstreamStatus,
-} from "../control/status.ts";
+} from "../process/worker/status.ts";
 
 export type MetricType = "counter" | "gauge" | "histogram";
 

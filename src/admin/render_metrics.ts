@@ -1,6 +1,6 @@
 /** The text format of Prometheus, version 0.0.4. */
 
-import { type Histogram, LATENCY_BUCKETS_S, type Status } from "../control/status.ts";
+import { type Histogram, LATENCY_BUCKETS_S, type Status } from "../process/worker/status.ts";
 import { type Metric, METRICS } from "./metric_table.ts";
 
 /** Each bucket is a series of its own for whoever keeps them: these are enough. All are bounds of the histograms. */

@@ -5,10 +5,10 @@
  */
 
 import { type CAC, cac } from "cac";
-import { joinWords } from "../config/command_words.ts";
-import { OPTION_BY_FLAG, optionAt } from "../config/options.ts";
-import { quoteIfOdd } from "../config/shown.ts";
-import { suggest } from "../config/suggest.ts";
+import { joinWords } from "../config/values/command_words.ts";
+import { OPTION_BY_FLAG, optionAt } from "../config/options/options.ts";
+import { quoteIfOdd } from "../config/values/shown.ts";
+import { suggest } from "../config/values/suggest.ts";
 import { type Command, type CommandName, commandNamed, COMMANDS } from "./commands.ts";
 
 export interface Arguments {

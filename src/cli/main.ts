@@ -4,14 +4,14 @@
  * what became of it.
  */
 
-import type { Runtime, System } from "../../runtime/contract.ts";
+import type { Runtime, System } from "../../runtime/contract/contract.ts";
 import { namedRuntime } from "../resolve/named_runtime.ts";
-import { EXIT } from "./exit_code.ts";
-import { printError } from "./output.ts";
-import { Predecessor } from "./predecessor.ts";
+import { EXIT } from "../process/shared/exit_code.ts";
+import { printError } from "../serve/output.ts";
+import { Predecessor } from "../serve/upgrade/predecessor.ts";
 import { run, type Serve } from "./run.ts";
-import { serve } from "./serve.ts";
-import { serveAsWorker } from "./worker_process.ts";
+import { serve } from "../serve/serve.ts";
+import { serveAsWorker } from "../process/worker/worker_process.ts";
 
 export async function cli(platform: Runtime, system: System): Promise<void> {
   const runtime = namedRuntime(platform, system);

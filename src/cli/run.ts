@@ -1,22 +1,22 @@
 /** Does what the command line says. */
 
-import type { Address, Runtime, System } from "../../runtime/contract.ts";
-import type { Config } from "../config/config.ts";
-import { formatProblem } from "../config/problem.ts";
+import type { Address, Runtime, System } from "../../runtime/contract/contract.ts";
+import type { Config } from "../config/values/config.ts";
+import { formatProblem } from "../config/values/problem.ts";
 import { type Arguments, parseArguments } from "./arguments.ts";
 import { commandNamed } from "./commands.ts";
-import { completions, SHELLS } from "./completions.ts";
-import { rereadable, type RereadableConfig } from "./config_source.ts";
-import { demo } from "./demo.ts";
-import { EXIT } from "./exit_code.ts";
-import { explainOffline, explainsOffline } from "./explain_verb.ts";
-import { commandHelp, generalHelp } from "./help.ts";
-import { manualPage } from "./manual_page.ts";
-import { OutputFailure, print, printError, printProblems, printWarnings } from "./output.ts";
-import { readConfig } from "./read_config.ts";
+import { completions, SHELLS } from "./reference/completions.ts";
+import { rereadable, type RereadableConfig } from "../serve/config_source.ts";
+import { demo } from "./demo/demo.ts";
+import { EXIT } from "../process/shared/exit_code.ts";
+import { explainOffline, explainsOffline } from "./verbs/explain_verb.ts";
+import { commandHelp, generalHelp } from "./reference/help.ts";
+import { manualPage } from "./reference/manual_page.ts";
+import { OutputFailure, print, printError, printProblems, printWarnings } from "../serve/output.ts";
+import { readConfig } from "../serve/read_config.ts";
 import { allFindings, check, showConfig } from "./show_config.ts";
-import { isVerb, runVerb } from "./verbs.ts";
-import { formatVersion, versionInfo } from "./version.ts";
+import { isVerb, runVerb } from "./verbs/verbs.ts";
+import { formatVersion, versionInfo } from "../serve/version.ts";
 
 /** Serves until stopped and resolves with the exit code. Handed in, so that commands can be tested without. */
 export type Serve = (

@@ -1,12 +1,12 @@
 /** `sluice config` and `sluice check`. */
 
-import type { Clock, System } from "../../runtime/contract.ts";
+import type { Clock, System } from "../../runtime/contract/contract.ts";
 import type { Loaded, Rejected } from "../config/load.ts";
 import { printYaml } from "../config/print.ts";
-import { formatOrigin, formatProblem, type Origin, type Problem } from "../config/problem.ts";
-import { EXIT, type ExitCode } from "./exit_code.ts";
-import { print, printProblems, printWarnings } from "./output.ts";
-import { checkFiles, type FileFindings } from "./read_config.ts";
+import { formatOrigin, formatProblem, type Origin, type Problem } from "../config/values/problem.ts";
+import { EXIT, type ExitCode } from "../process/shared/exit_code.ts";
+import { print, printProblems, printWarnings } from "../serve/output.ts";
+import { checkFiles, type FileFindings } from "../serve/read_config.ts";
 
 /** Prints the effective configuration: YAML with comments, or JSON. */
 export function showConfig(system: System, loaded: Loaded, json: boolean): ExitCode {

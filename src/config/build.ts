@@ -10,8 +10,8 @@ import type {
   ServerConfig,
   TlsFiles,
   UpstreamConfig,
-} from "./config.ts";
-import type { OptionValues, UpstreamOptionValues } from "./options.ts";
+} from "./values/config.ts";
+import type { OptionValues, UpstreamOptionValues } from "./options/options.ts";
 
 /** `body_rate: auto` where slots are limited: as in Kestrel (240 B/s); no usable link is slower. Bytes a second. */
 const SLOT_BODY_RATE = 240;

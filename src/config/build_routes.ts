@@ -1,13 +1,13 @@
 /** The routes of the configuration, and the upstreams that only a route names, by their addresses. */
 
 import { buildRetry, buildUpstream } from "./build.ts";
-import type { EndpointConfig, RetryConfig, RouteConfig, UpstreamConfig } from "./config.ts";
-import { type Resolved, resolveUpstream } from "./layer.ts";
-import type { UpstreamOptionValues } from "./options.ts";
-import { type Problem, problemAt } from "./problem.ts";
-import type { Match } from "./route_match.ts";
-import { type RouteDraft, routeName, type RoutesResult } from "./routes.ts";
-import type { UpstreamDraft } from "./upstreams.ts";
+import type { EndpointConfig, RetryConfig, RouteConfig, UpstreamConfig } from "./values/config.ts";
+import { type Resolved, resolveUpstream } from "./options/layer.ts";
+import type { UpstreamOptionValues } from "./options/options.ts";
+import { type Problem, problemAt } from "./values/problem.ts";
+import type { Match } from "./file/route_match.ts";
+import { type RouteDraft, routeName, type RoutesResult } from "./file/routes.ts";
+import type { UpstreamDraft } from "./file/upstreams.ts";
 
 /** The upstream that `to` makes. */
 export const DEFAULT_UPSTREAM = "default";

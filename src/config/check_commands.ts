@@ -1,13 +1,13 @@
 /** Rules about the commands of upstreams, and about endpoints that only a command can have. */
 
-import { AUTO } from "./address.ts";
+import { AUTO } from "./values/address.ts";
 import type { Findings } from "./checks.ts";
-import type { UpstreamConfig } from "./config.ts";
-import { isUsual, type Resolved } from "./layer.ts";
-import type { OptionPath } from "./options.ts";
-import { CHILD_OPTIONS } from "./options_child.ts";
-import { problemAt } from "./problem.ts";
-import type { UpstreamDraft } from "./upstreams.ts";
+import type { UpstreamConfig } from "./values/config.ts";
+import { isUsual, type Resolved } from "./options/layer.ts";
+import type { OptionPath } from "./options/options.ts";
+import { CHILD_OPTIONS } from "./options/backend.ts";
+import { problemAt } from "./values/problem.ts";
+import type { UpstreamDraft } from "./file/upstreams.ts";
 
 const CHILD_PATHS = (Object.keys(CHILD_OPTIONS) as OptionPath[]).filter((path) => path !== "command");
 

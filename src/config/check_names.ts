@@ -2,10 +2,10 @@
 
 import { canonicalIp } from "../bytes/ip_address.ts";
 import type { Findings } from "./checks.ts";
-import type { EndpointConfig, UpstreamConfig } from "./config.ts";
-import type { Resolved } from "./layer.ts";
-import { problemAt } from "./problem.ts";
-import type { UpstreamDraft } from "./upstreams.ts";
+import type { EndpointConfig, UpstreamConfig } from "./values/config.ts";
+import type { Resolved } from "./options/layer.ts";
+import { problemAt } from "./values/problem.ts";
+import type { UpstreamDraft } from "./file/upstreams.ts";
 
 /** Whether an endpoint is dialled by name. */
 export function isNamed({ address }: EndpointConfig): boolean {

@@ -1,19 +1,19 @@
 /** Rules between several values; each value on its own is valid by then. */
 
-import type { Address } from "../../runtime/contract.ts";
+import type { Address } from "../../runtime/contract/contract.ts";
 import { canonicalIp, isLoopback } from "../bytes/ip_address.ts";
-import { printAddress, printListen } from "./address.ts";
-import type { UpstreamConfig } from "./config.ts";
-import { isUsual, type Layer, type Resolved } from "./layer.ts";
-import { flagName } from "./option.ts";
+import { printAddress, printListen } from "./values/address.ts";
+import type { UpstreamConfig } from "./values/config.ts";
+import { isUsual, type Layer, type Resolved } from "./options/layer.ts";
+import { flagName } from "./options/option.ts";
 import {
   type OptionPath,
   type OptionValues,
   UPSTREAM_OPTION_PATHS,
   type UpstreamOptionValues,
-} from "./options.ts";
-import { formatOrigin, type Origin, type Problem, problemAt } from "./problem.ts";
-import type { UpstreamDraft } from "./upstreams.ts";
+} from "./options/options.ts";
+import { formatOrigin, type Origin, type Problem, problemAt } from "./values/problem.ts";
+import type { UpstreamDraft } from "./file/upstreams.ts";
 
 /** Where the problems and warnings go. */
 export interface Findings {

@@ -8,8 +8,8 @@ import { checkCommands } from "./check_commands.ts";
 import { checkNames } from "./check_names.ts";
 import { checkTop, checkUpstream, type Findings } from "./checks.ts";
 import { buildRoutes, DEFAULT_UPSTREAM } from "./build_routes.ts";
-import type { Config, RouteConfig, UpstreamConfig } from "./config.ts";
-import { readFileOptions } from "./file_options.ts";
+import type { Config, RouteConfig, UpstreamConfig } from "./values/config.ts";
+import { readFileOptions } from "./file/file_options.ts";
 import {
   type Flags,
   type Layer,
@@ -18,14 +18,14 @@ import {
   resolve,
   type Resolved,
   resolveUpstream,
-} from "./layer.ts";
-import { flagName } from "./option.ts";
-import { OPTION_PATHS, type OptionValues, type UpstreamOptionValues } from "./options.ts";
+} from "./options/layer.ts";
+import { flagName } from "./options/option.ts";
+import { OPTION_PATHS, type OptionValues, type UpstreamOptionValues } from "./options/options.ts";
 import { checkOwnAddress } from "./own_address.ts";
-import { DEFAULT_ORIGIN, type Origin, type Problem, problemAt } from "./problem.ts";
-import { readRoutes, type RoutesResult } from "./routes.ts";
-import { isUpstreamName, readUpstreams, type UpstreamDraft } from "./upstreams.ts";
-import { originIn, readYaml, type YamlFile } from "./yaml_file.ts";
+import { DEFAULT_ORIGIN, type Origin, type Problem, problemAt } from "./values/problem.ts";
+import { readRoutes, type RoutesResult } from "./file/routes.ts";
+import { isUpstreamName, readUpstreams, type UpstreamDraft } from "./file/upstreams.ts";
+import { originIn, readYaml, type YamlFile } from "./file/yaml_file.ts";
 
 /** Everything a configuration is made of. */
 export interface Sources {

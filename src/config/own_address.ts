@@ -1,10 +1,10 @@
 /** Endpoints that are Sluice's own listeners: each request would go round in circles until it is refused. */
 
-import type { Address } from "../../runtime/contract.ts";
-import { printListen } from "./address.ts";
-import type { EndpointConfig, ListenConfig } from "./config.ts";
+import type { Address } from "../../runtime/contract/contract.ts";
+import { printListen } from "./values/address.ts";
+import type { EndpointConfig, ListenConfig } from "./values/config.ts";
 import { canonicalIp, isLocalhostName, isLoopback } from "../bytes/ip_address.ts";
-import { type Origin, type Problem, problemAt } from "./problem.ts";
+import { type Origin, type Problem, problemAt } from "./values/problem.ts";
 
 /** Reports each endpoint of a list that is one of the listeners. Names are not looked up. */
 export function checkOwnAddress(

@@ -3,12 +3,12 @@
  * a comment that says where it came from.
  */
 
-import type { Config, EndpointConfig, RetryConfig, RouteConfig } from "./config.ts";
+import type { Config, EndpointConfig, RetryConfig, RouteConfig } from "./values/config.ts";
 import type { Loaded } from "./load.ts";
-import { OPTION_PATHS, optionAt, type OptionPath, UPSTREAM_OPTION_PATHS } from "./options.ts";
-import { formatOrigin } from "./problem.ts";
-import { quoted } from "./shown.ts";
-import { isUpstreamName } from "./upstreams.ts";
+import { OPTION_PATHS, optionAt, type OptionPath, UPSTREAM_OPTION_PATHS } from "./options/options.ts";
+import { formatOrigin } from "./values/problem.ts";
+import { quoted } from "./values/shown.ts";
+import { isUpstreamName } from "./file/upstreams.ts";
 
 /** Lines, each with its end. */
 export function printYaml(loaded: Loaded): string {

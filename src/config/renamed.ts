@@ -4,8 +4,8 @@
  * new, and that has an address of one whose name is gone, is that one.
  */
 
-import type { Address } from "../../runtime/contract.ts";
-import { printAddress } from "./address.ts";
+import type { Address } from "../../runtime/contract/contract.ts";
+import { printAddress } from "./values/address.ts";
 
 /** As far as it matters here. */
 export interface Addressed {

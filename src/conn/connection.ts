@@ -2,8 +2,8 @@
  * What both kinds of connection share: a socket, its send side with a bounded queue, and a deadline.
  */
 
-import type { CloseReason, Socket, SocketEvents } from "../../runtime/contract.ts";
-import type { WrittenHead } from "../http1/written_head.ts";
+import type { CloseReason, Socket, SocketEvents } from "../../runtime/contract/contract.ts";
+import type { WrittenHead } from "../http/written_head.ts";
 import { Timed } from "../time/deadline_queue.ts";
 import type { OutputOwner } from "./output_buffer.ts";
 import { SendQueue } from "./send_queue.ts";

@@ -5,7 +5,7 @@
  * Giving back stops everything for about ten milliseconds. So it waits for a moment in which nothing comes.
  */
 
-import type { Clock } from "../../runtime/contract.ts";
+import type { Clock } from "../../runtime/contract/contract.ts";
 
 /** Bytes received after which there may be something worth giving back. */
 const WORTHWHILE_BYTES = 8 * 1024 * 1024;

@@ -3,7 +3,7 @@
  * have, and the next one begins; time in which nothing is expected of the client belongs to none.
  */
 
-import type { Socket } from "../../runtime/contract.ts";
+import type { Socket } from "../../runtime/contract/contract.ts";
 
 export type Way = "read" | "write";
 

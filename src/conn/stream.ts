@@ -7,11 +7,11 @@
  * other side, except where a docstring says so.
  */
 
-import type { CloseReason } from "../../runtime/contract.ts";
-import type { Fault } from "../http1/fault.ts";
+import type { CloseReason } from "../../runtime/contract/contract.ts";
+import type { Fault } from "../http/fault.ts";
 import type { BodyKind } from "../http1/framing.ts";
-import type { Head } from "../http1/head.ts";
-import type { WrittenHead } from "../http1/written_head.ts";
+import type { Head } from "../http/head.ts";
+import type { WrittenHead } from "../http/written_head.ts";
 
 /**
  * How the body of a response is delimited as far as the sender knows: by its length, by a Content-Length

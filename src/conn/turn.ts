@@ -6,7 +6,7 @@
  * nobody reads the clock again.
  */
 
-import type { Clock, Runtime } from "../../runtime/contract.ts";
+import type { Clock, Runtime } from "../../runtime/contract/contract.ts";
 import { DeadlineQueue } from "../time/deadline_queue.ts";
 import { MemoryRelief } from "./memory_relief.ts";
 import { OutputBuffer } from "./output_buffer.ts";

@@ -6,14 +6,14 @@
  * States: `idle` (in the pool: any byte or FIN ends it), `busy` (one exchange), `raw` (a tunnel's), `gone`.
  */
 
-import type { CloseReason, Socket } from "../../runtime/contract.ts";
+import type { CloseReason, Socket } from "../../runtime/contract/contract.ts";
 import { ConnectionOption, connectionOptions } from "../http1/connection_options.ts";
 import { encodeChunkHead, LAST_CHUNK } from "../http1/encode.ts";
-import { type Fault, FAULTS } from "../http1/fault.ts";
+import { type Fault, FAULTS } from "../http/fault.ts";
 import { type BodyKind, responseFraming } from "../http1/framing.ts";
-import { Field } from "../http1/field.ts";
-import type { Head } from "../http1/head.ts";
-import type { Http1Limits } from "../http1/limits.ts";
+import { Field } from "../http/field.ts";
+import type { Head } from "../http/head.ts";
+import type { Http1Limits } from "../http/limits.ts";
 import type { MessageParser } from "../http1/message_parser.ts";
 import { borrowParser, returnParser } from "../http1/parser_pool.ts";
 import { responsePersists } from "../http1/persistence.ts";

@@ -1,10 +1,10 @@
 /** From what the controller knows to what `sluice status` says. */
 
-import type { Address } from "../../runtime/contract.ts";
-import { printListen } from "../config/address.ts";
-import type { Config, UpstreamConfig } from "../config/config.ts";
+import type { Address } from "../../runtime/contract/contract.ts";
+import { printListen } from "../config/values/address.ts";
+import type { Config, UpstreamConfig } from "../config/values/config.ts";
 import { REASON_CODES, type ReasonCode } from "../exchange/reason.ts";
-import { LATENCY_BUCKETS_MS } from "../upstream/tally.ts";
+import { LATENCY_BUCKETS_MS } from "../upstream/counters.ts";
 import {
   addReports,
   answersOf,
@@ -12,16 +12,15 @@ import {
   type Report,
   totalsOf,
   type UpstreamReport,
-} from "./report.ts";
-import type { KnownWorker } from "./seat.ts";
+} from "../process/worker/report.ts";
+import type { KnownWorker } from "../process/supervisor/worker_handle.ts";
 import type {
   ChildStatus,
   EndpointStatus,
   PauseStatus,
   Status,
   UpstreamStatus,
-  WorkerStatus,
-} from "./status.ts";
+} from "../process/worker/status.ts";
 
 export interface Known {
   readonly version: string;

@@ -1,23 +1,23 @@
 /** Other configurations while serving: read anew, or with the endpoints of one upstream swapped. One at a time. */
 
-import { type CarriedSwap, swapOf, withSwapped } from "./carried.ts";
-import type { Clock } from "../../runtime/contract.ts";
-import type { Config, EndpointConfig, UpstreamConfig } from "../config/config.ts";
+import { type CarriedSwap, swapOf, withSwapped } from "./handover_state.ts";
+import type { Clock } from "../../runtime/contract/contract.ts";
+import type { Config, EndpointConfig, UpstreamConfig } from "../config/values/config.ts";
 import type { Loaded, Rejected } from "../config/load.ts";
 import { checkOwnAddress } from "../config/own_address.ts";
-import { DEFAULT_ORIGIN, formatProblem, type Problem } from "../config/problem.ts";
-import { endpoints as endpointsType } from "../config/special_types.ts";
+import { DEFAULT_ORIGIN, formatProblem, type Problem } from "../config/values/problem.ts";
+import { endpoints as endpointsType } from "../config/values/special_types.ts";
 import { sleep } from "./conditions.ts";
-import { configChanges, sameValue } from "./config_changes.ts";
-import type { Changed } from "./config_rollout.ts";
-import type { Controller } from "./controller.ts";
+import { configChanges, sameValue } from "../config/config_changes.ts";
+import type { Changed } from "../process/supervisor/config_rollout.ts";
+import type { Controller } from "../process/supervisor/supervisor.ts";
 import type { Drains } from "./drains.ts";
 import { asWritten, type EachAddress } from "./each_address.ts";
 import type { EventHub } from "./event_hub.ts";
 import { refuse, upstreamNamed } from "./names.ts";
 import type { Pauses } from "./pauses.ts";
 import type { HealthQuestion, Outcome, ReloadDone } from "./plane.ts";
-import { parseAuthority } from "../http1/target.ts";
+import { parseAuthority } from "../http/target.ts";
 
 const ENDPOINTS = endpointsType();
 /** How long a change waits for names; one that is not resolved by then is one endpoint, until it is. */

@@ -1,8 +1,8 @@
 /** Waiting until something is so in all workers. They are asked again and again, as long as somebody waits. */
 
-import type { Clock } from "../../runtime/contract.ts";
+import type { Clock } from "../../runtime/contract/contract.ts";
 import type { Quiet } from "./plane.ts";
-import type { Report } from "./report.ts";
+import type { Report } from "../process/worker/report.ts";
 
 const FIRST_PAUSE_MS = 5;
 const LONGEST_PAUSE_MS = 50;

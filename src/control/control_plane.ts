@@ -1,20 +1,20 @@
 /** What can be asked of a running Sluice, answered: the controller's side of every verb. */
 
-import type { Carried } from "./carried.ts";
-import type { Clock } from "../../runtime/contract.ts";
-import type { Config } from "../config/config.ts";
+import type { Carried } from "./handover_state.ts";
+import type { Clock } from "../../runtime/contract/contract.ts";
+import type { Config } from "../config/values/config.ts";
 import type { Loaded } from "../config/load.ts";
 import { Alarm } from "../time/alarm.ts";
 import { buildStatus } from "./build_status.ts";
 import { type ChangeParts, Changes, type Probe } from "./changes.ts";
 import { quietOf, until, within } from "./conditions.ts";
-import type { Controller } from "./controller.ts";
+import type { Controller } from "../process/supervisor/supervisor.ts";
 import { Drains } from "./drains.ts";
 import type { ControlEvent } from "./event.ts";
 import type { EachAddress } from "./each_address.ts";
 import type { EventHub } from "./event_hub.ts";
 import { refuse, upstreamNamed, upstreamsNamed } from "./names.ts";
-import type { PauseOwner } from "./pause_owner.ts";
+import type { PauseOwner } from "../process/worker/pause_owner.ts";
 import { Pauses } from "./pauses.ts";
 import type {
   ControlPlane,
@@ -25,7 +25,7 @@ import type {
   ReloadDone,
   Resumed,
 } from "./plane.ts";
-import type { ChildStatus, Status } from "./status.ts";
+import type { ChildStatus, Status } from "../process/worker/status.ts";
 
 /** How long a status waits for workers that do not answer; then it has what they told last. */
 const STATUS_PATIENCE_MS = 2000;

@@ -1,16 +1,16 @@
 /** Endpoints that are taken out of use on purpose, one by one. */
 
-import type { Clock } from "../../runtime/contract.ts";
-import { printAddress } from "../config/address.ts";
-import type { Config } from "../config/config.ts";
+import type { Clock } from "../../runtime/contract/contract.ts";
+import { printAddress } from "../config/values/address.ts";
+import type { Config } from "../config/values/config.ts";
 import { formerNames } from "../config/renamed.ts";
 import { until } from "./conditions.ts";
-import type { Controller } from "./controller.ts";
+import type { Controller } from "../process/supervisor/supervisor.ts";
 import type { EventHub } from "./event_hub.ts";
-import type { EndpointName } from "./messages.ts";
+import type { EndpointName } from "../process/worker/messages.ts";
 import { endpointNamed, refuse } from "./names.ts";
 import type { Outcome } from "./plane.ts";
-import type { EndpointReport, Report } from "./report.ts";
+import type { EndpointReport, Report } from "../process/worker/report.ts";
 
 /** What is cut at the end of the window takes a moment to be gone. */
 const CUT_MS = 2000;

@@ -3,10 +3,10 @@
  * that status, slots and drains know the same endpoints everywhere; a change is one of the configuration.
  */
 
-import { type Clock, type Runtime, SocketFailure } from "../../runtime/contract.ts";
-import { printAddress } from "../config/address.ts";
+import { type Clock, type Runtime, SocketFailure } from "../../runtime/contract/contract.ts";
+import { printAddress } from "../config/values/address.ts";
 import { isNamed } from "../config/check_names.ts";
-import type { Config, EndpointConfig, UpstreamConfig } from "../config/config.ts";
+import type { Config, EndpointConfig, UpstreamConfig } from "../config/values/config.ts";
 import { sleep } from "./conditions.ts";
 
 /** Addresses of one name that become endpoints. */

@@ -1,7 +1,7 @@
 /** What `sluice watch` prints, one JSON object a line. */
 
 import type { ReasonCode } from "../exchange/reason.ts";
-import type { PauseOwner } from "./pause_owner.ts";
+import type { PauseOwner } from "../process/worker/pause_owner.ts";
 
 interface Common {
   /** ISO 8601, UTC. */

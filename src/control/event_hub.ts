@@ -1,8 +1,8 @@
 /** Brings what happens, in the controller and in all workers, to whoever watches. */
 
-import type { Clock } from "../../runtime/contract.ts";
+import type { Clock } from "../../runtime/contract/contract.ts";
 import type { ControlEvent } from "./event.ts";
-import type { WorkerEvent } from "./messages.ts";
+import type { WorkerEvent } from "../process/worker/messages.ts";
 
 /** An event without its time: that is when it is told. */
 export type EventBody = ControlEvent extends infer E ? E extends ControlEvent ? Omit<E, "time"> : never

@@ -1,8 +1,8 @@
 /** Upstreams and endpoints by the names that users type; a wrong one is refused with those there are. */
 
-import { endpointAddress } from "../config/address.ts";
-import type { Config } from "../config/config.ts";
-import type { EndpointName } from "./messages.ts";
+import { endpointAddress } from "../config/values/address.ts";
+import type { Config } from "../config/values/config.ts";
+import type { EndpointName } from "../process/worker/messages.ts";
 import type { Outcome, Refusal, RefusalCode } from "./plane.ts";
 
 const ADDRESS = endpointAddress();

@@ -4,17 +4,17 @@
  * another one holds.
  */
 
-import type { CarriedPause } from "./carried.ts";
-import type { Clock, Timer } from "../../runtime/contract.ts";
-import type { Config } from "../config/config.ts";
+import type { CarriedPause } from "./handover_state.ts";
+import type { Clock, Timer } from "../../runtime/contract/contract.ts";
+import type { Config } from "../config/values/config.ts";
 import { addressesOf } from "../config/renamed.ts";
 import { quietOf, until } from "./conditions.ts";
-import type { Controller } from "./controller.ts";
+import type { Controller } from "../process/supervisor/supervisor.ts";
 import type { EventHub } from "./event_hub.ts";
 import { refuse, upstreamsNamed } from "./names.ts";
-import type { PauseOwner } from "./pause_owner.ts";
+import type { PauseOwner } from "../process/worker/pause_owner.ts";
 import type { Outcome, Quiet, Resumed } from "./plane.ts";
-import type { PauseStatus } from "./status.ts";
+import type { PauseStatus } from "../process/worker/status.ts";
 
 /** More pauses at a time are refused: each costs memory, and a status tells of all. */
 const MOST_PAUSES = 1000;

@@ -4,8 +4,8 @@
  */
 
 import type { ControlEvent } from "./event.ts";
-import type { PauseOwner } from "./pause_owner.ts";
-import type { OwnedPause, Status } from "./status.ts";
+import type { PauseOwner } from "../process/worker/pause_owner.ts";
+import type { OwnedPause, Status } from "../process/worker/status.ts";
 
 /**
  * Why something was not done; stable, for scripts.

@@ -1,6 +1,6 @@
 /** What it means that a client has ended its sending side (FIN, TLS close_notify) before it has all of its answer. */
 
-import type { ClientConnection } from "../conn/client_connection.ts";
+import type { ClientConnection } from "../conn/downstream_connection.ts";
 
 /**
  * Whether the client is taken for gone. TCP cannot tell it from one that still reads, and a slot, or a place in the waiting

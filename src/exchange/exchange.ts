@@ -7,22 +7,22 @@
  * (a place in the waiting room, a connection, buffered bytes) is given back in `#letGo` and nowhere else.
  */
 
-import type { CloseReason } from "../../runtime/contract.ts";
-import type { ClientConnection } from "../conn/client_connection.ts";
+import type { CloseReason } from "../../runtime/contract/contract.ts";
+import type { ClientConnection } from "../conn/downstream_connection.ts";
 import { HIGH_WATER_BYTES } from "../conn/connection.ts";
 import type { ClientStreamEvents, UpstreamStreamEvents } from "../conn/stream.ts";
 import type { UpstreamConnection } from "../conn/upstream_connection.ts";
 import { encodeTrailers } from "../http1/encode.ts";
-import type { Fault } from "../http1/fault.ts";
-import { Field } from "../http1/field.ts";
+import type { Fault } from "../http/fault.ts";
+import { Field } from "../http/field.ts";
 import type { BodyKind } from "../http1/framing.ts";
-import type { Head } from "../http1/head.ts";
+import type { Head } from "../http/head.ts";
 import { expectsContinue } from "../http1/request_rules.ts";
 import type { Endpoint } from "../upstream/endpoint.ts";
 import type { WaitFailure } from "../upstream/upstream.ts";
-import type { Tallied } from "../upstream/tally.ts";
+import type { Tallied } from "../upstream/counters.ts";
 import type { Waiter } from "../upstream/waiting_room.ts";
-import { afterReply } from "../upstream/after_reply.ts";
+import { afterReply } from "../client/after_reply.ts";
 import type { PinUser } from "../upstream/pins.ts";
 import {
   acceptsTrailers,

@@ -1,11 +1,11 @@
 /** What is told of an exchange once it has ended: to the access log, the counters and whoever watches. */
 
-import type { ClientConnection } from "../conn/client_connection.ts";
+import type { ClientConnection } from "../conn/downstream_connection.ts";
 import type { UpstreamConnection } from "../conn/upstream_connection.ts";
-import type { Head } from "../http1/head.ts";
+import type { Head } from "../http/head.ts";
 import type { Endpoint } from "../upstream/endpoint.ts";
 import { RoomPlace } from "../upstream/waiting_room.ts";
-import type { Tallied } from "../upstream/tally.ts";
+import type { Tallied } from "../upstream/counters.ts";
 import type { ExchangeContext, ExchangeSettings } from "./exchange_settings.ts";
 import type { PinUse } from "./pin_use.ts";
 import type { ReasonCode } from "./reason.ts";

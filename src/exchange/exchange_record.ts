@@ -4,7 +4,7 @@
  * shape.
  */
 
-import type { FieldSection } from "../http1/field_section.ts";
+import type { FieldSection } from "../http/field_section.ts";
 import type { ReasonCode } from "./reason.ts";
 
 export interface ExchangeRecord {

@@ -1,7 +1,7 @@
 /** From what went wrong in the layers below to the one reason that the client and the log are told. */
 
-import type { CloseReason, SocketErrorCode } from "../../runtime/contract.ts";
-import type { Fault } from "../http1/fault.ts";
+import type { CloseReason, SocketErrorCode } from "../../runtime/contract/contract.ts";
+import type { Fault } from "../http/fault.ts";
 import type { WaitFailure } from "../upstream/upstream.ts";
 import type { ReasonCode } from "./reason.ts";
 import type { RetryRefusal } from "./retry.ts";

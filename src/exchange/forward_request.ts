@@ -3,11 +3,11 @@
  * what tells the endpoint where the request came from.
  */
 
-import type { ClientConnection, ForwardedLines } from "../conn/client_connection.ts";
+import type { ClientConnection, ForwardedLines } from "../conn/downstream_connection.ts";
 import { ConnectionOption, connectionOptions, namedOptions } from "../http1/connection_options.ts";
 import { keptFields } from "../http1/encode.ts";
-import { Field } from "../http1/field.ts";
-import type { Head } from "../http1/head.ts";
+import { Field } from "../http/field.ts";
+import type { Head } from "../http/head.ts";
 import { expectsContinue } from "../http1/request_rules.ts";
 
 /** Fields of the hop, and those we write ourselves (RFC 9110 §7.6.1). */

@@ -2,9 +2,9 @@
 
 import { ConnectionOption, connectionOptions, namedOptions } from "../http1/connection_options.ts";
 import { keptFields } from "../http1/encode.ts";
-import { Field } from "../http1/field.ts";
+import { Field } from "../http/field.ts";
 import type { BodyKind } from "../http1/framing.ts";
-import type { Head } from "../http1/head.ts";
+import type { Head } from "../http/head.ts";
 
 /** Fields of the hop, and the framing, which the sender writes (RFC 9110 §7.6.1). */
 const HOP_MASK = (1 << Field.connection) | (1 << Field.contentLength) | (1 << Field.transferEncoding) |

@@ -3,7 +3,7 @@
 import type { ClientStream } from "../conn/stream.ts";
 import { encodeLatin1 } from "../bytes/latin1.ts";
 import { type ReasonCode, REASONS } from "./reason.ts";
-import { statusPhrase } from "./status_phrase.ts";
+import { statusPhrase } from "../http/status_phrase.ts";
 
 /** Seconds after which a client is invited to try again. */
 const RETRY_AFTER_S = 1;

@@ -4,7 +4,7 @@
  * nothing to do with any have no such object.
  */
 
-import type { ClientConnection } from "../conn/client_connection.ts";
+import type { ClientConnection } from "../conn/downstream_connection.ts";
 import type { Turn } from "../conn/turn.ts";
 import type { ResponseBody } from "../conn/stream.ts";
 import type { UpstreamConnection } from "../conn/upstream_connection.ts";
@@ -12,8 +12,8 @@ import {
   authenticatesConnection,
   connectionChallenge,
   withoutConnectionChallenges,
-} from "../http1/connection_auth.ts";
-import type { Head } from "../http1/head.ts";
+} from "../http/connection_auth.ts";
+import type { Head } from "../http/head.ts";
 import { Pins, type PinUser } from "../upstream/pins.ts";
 import type { Upstream } from "../upstream/upstream.ts";
 

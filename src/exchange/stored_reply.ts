@@ -1,7 +1,7 @@
 /** An endpoint's answer that is kept while the request is tried elsewhere, in case nothing better comes. */
 
 import type { BodyKind } from "../http1/framing.ts";
-import type { Head } from "../http1/head.ts";
+import type { Head } from "../http/head.ts";
 import { RequestBody } from "./request_body.ts";
 
 export class StoredReply {

@@ -7,13 +7,13 @@
  * nothing more; its own messages go on to the endpoint until its Close has, so that none of them is lost.
  */
 
-import type { CloseReason } from "../../runtime/contract.ts";
-import type { ClientConnection } from "../conn/client_connection.ts";
+import type { CloseReason } from "../../runtime/contract/contract.ts";
+import type { ClientConnection } from "../conn/downstream_connection.ts";
 import { HIGH_WATER_BYTES, LOW_WATER_BYTES } from "../conn/connection.ts";
 import type { RawEvents } from "../conn/stream.ts";
 import type { Turn } from "../conn/turn.ts";
 import type { UpstreamConnection } from "../conn/upstream_connection.ts";
-import { closeFrame, FrameTracker } from "../http1/websocket_frames.ts";
+import { closeFrame, FrameTracker } from "../websocket/frames.ts";
 
 /** How a tunnel ended: in order, by a side's reset, or for want of traffic. */
 export type TunnelEnd = "finished" | "client_reset" | "upstream_reset" | "idle" | "aborted";

@@ -2,7 +2,7 @@
 
 import { ConnectionOption, connectionOptions } from "../http1/connection_options.ts";
 import type { BodyKind } from "../http1/framing.ts";
-import type { Head } from "../http1/head.ts";
+import type { Head } from "../http/head.ts";
 import { acceptsWebsocket, upgradeProtocols, upgradesOnlyTo, websocketKey } from "../http1/upgrade.ts";
 
 /**

@@ -13,9 +13,9 @@ import {
   SP,
   TOKEN,
 } from "../bytes/character.ts";
-import type { Fault } from "./fault.ts";
-import { FAULTS } from "./fault.ts";
-import type { Http1Limits } from "./limits.ts";
+import type { Fault } from "../http/fault.ts";
+import { FAULTS } from "../http/fault.ts";
+import type { Http1Limits } from "../http/limits.ts";
 
 /**
  * - `more`: all bytes are absorbed

@@ -1,10 +1,10 @@
 /** Options of the Connection field (RFC 9110 §7.6.1). */
 
 import { COMMA, TOKEN } from "../bytes/character.ts";
-import { Field } from "./field.ts";
-import type { Head } from "./head.ts";
-import { TABLE_STRIDE } from "./head.ts";
-import { equalsIgnoringCase, isOws, trimOws } from "./text.ts";
+import { Field } from "../http/field.ts";
+import type { Head } from "../http/head.ts";
+import { TABLE_STRIDE } from "../http/head.ts";
+import { equalsIgnoringCase, isOws, trimOws } from "../bytes/text.ts";
 
 /** Flags of `connectionOptions`. */
 export const ConnectionOption = {

@@ -1,11 +1,11 @@
 /** Messages to bytes. Everything is written from the parsed model, nothing is passed through unseen. */
 
 import { CR, FIELD_VALUE, LF, SP } from "../bytes/character.ts";
-import { Field } from "./field.ts";
-import type { Head } from "./head.ts";
-import { TABLE_STRIDE } from "./head.ts";
+import { Field } from "../http/field.ts";
+import type { Head } from "../http/head.ts";
+import { TABLE_STRIDE } from "../http/head.ts";
 
-export { isToken } from "./text.ts";
+export { isToken } from "../bytes/text.ts";
 
 /** The last chunk and an empty trailer section. The bytes are shared: do not change them. */
 export const LAST_CHUNK: Uint8Array = Uint8Array.of(0x30, CR, LF, CR, LF);

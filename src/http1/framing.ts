@@ -1,13 +1,13 @@
 /** Where the body of a message ends: RFC 9112 §6.3, refusing whatever two readers could see differently. */
 
 import { DIGIT_0, DIGIT_9 } from "../bytes/character.ts";
-import type { Fault } from "./fault.ts";
-import { FAULTS } from "./fault.ts";
-import { Field } from "./field.ts";
-import { LENGTH_UNREAD } from "./field_section.ts";
-import type { Head } from "./head.ts";
-import { TABLE_STRIDE } from "./head.ts";
-import { equalsIgnoringCase, isToken, trimOws } from "./text.ts";
+import type { Fault } from "../http/fault.ts";
+import { FAULTS } from "../http/fault.ts";
+import { Field } from "../http/field.ts";
+import { LENGTH_UNREAD } from "../http/field_section.ts";
+import type { Head } from "../http/head.ts";
+import { TABLE_STRIDE } from "../http/head.ts";
+import { equalsIgnoringCase, isToken, trimOws } from "../bytes/text.ts";
 
 /** How a body is delimited: no body, Content-Length, chunked, or by the end of the connection. */
 export type BodyKind = "none" | "length" | "chunked" | "close";

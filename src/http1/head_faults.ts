@@ -1,8 +1,8 @@
 /** Which reason to give for a line that was refused. Never on the path of a valid message. */
 
 import { COLON, CR, HTAB, LF, SP } from "../bytes/character.ts";
-import type { Fault } from "./fault.ts";
-import { FAULTS } from "./fault.ts";
+import type { Fault } from "../http/fault.ts";
+import { FAULTS } from "../http/fault.ts";
 
 const DIGIT_0 = 0x30;
 const DIGIT_1 = 0x31;

@@ -2,11 +2,11 @@
 
 import { COLON, CR, DEL, FIELD_VALUE, HTAB, LF, RAW_TARGET, SP, TARGET, TOKEN } from "../bytes/character.ts";
 import { decodeLatin1 } from "../bytes/latin1.ts";
-import type { Fault } from "./fault.ts";
-import { FAULTS } from "./fault.ts";
-import { fieldIdOf } from "./field.ts";
-import { FieldSection, NO_FIELDS, TABLE_STRIDE } from "./field_section.ts";
-import { Head } from "./head.ts";
+import type { Fault } from "../http/fault.ts";
+import { FAULTS } from "../http/fault.ts";
+import { fieldIdOf } from "../http/field.ts";
+import { FieldSection, NO_FIELDS, TABLE_STRIDE } from "../http/field_section.ts";
+import { Head } from "../http/head.ts";
 import {
   isVersionOne,
   lineFault,
@@ -15,10 +15,10 @@ import {
   valueFault,
   versionFault,
 } from "./head_faults.ts";
-import type { Http1Limits } from "./limits.ts";
+import type { Http1Limits } from "../http/limits.ts";
 import { LineMemo } from "./line_memo.ts";
 import { PrefixMemo } from "./prefix_memo.ts";
-import { WrittenHead } from "./written_head.ts";
+import { WrittenHead } from "../http/written_head.ts";
 
 /** What is scanned: a head with its start line, or only the field lines of a trailer section. */
 export type SectionKind = "request" | "response" | "trailers";

@@ -5,9 +5,9 @@
 
 import { COLON, CR, HTAB, LF, SP, TOKEN } from "../bytes/character.ts";
 import { decodeLatin1, encodeLatin1 } from "../bytes/latin1.ts";
-import { Field } from "./field.ts";
-import type { Head } from "./head.ts";
-import { trimOws } from "./text.ts";
+import { Field } from "../http/field.ts";
+import type { Head } from "../http/head.ts";
+import { trimOws } from "../bytes/text.ts";
 
 /** Whether framing fields say the same more than once, which `mergeFraming` makes one. */
 export function repeatsFraming(head: Head): boolean {

@@ -3,16 +3,16 @@
 import { ByteBuffer } from "../bytes/byte_buffer.ts";
 import { CR, LF, SP, TOKEN } from "../bytes/character.ts";
 import { ChunkedDecoder } from "./chunked_decoder.ts";
-import type { Fault } from "./fault.ts";
-import { FAULTS } from "./fault.ts";
+import type { Fault } from "../http/fault.ts";
+import { FAULTS } from "../http/fault.ts";
 import type { BodyKind } from "./framing.ts";
-import type { Head } from "./head.ts";
+import type { Head } from "../http/head.ts";
 import type { ScanResult, SectionKind } from "./head_scanner.ts";
 import { HeadScanner } from "./head_scanner.ts";
 import { cleanHead, findLenientEnd, mergeFraming, repeatsFraming } from "./lenient_head.ts";
-import type { Http1Limits } from "./limits.ts";
+import type { Http1Limits } from "../http/limits.ts";
 import { PrefixMemo } from "./prefix_memo.ts";
-import { WrittenHead } from "./written_head.ts";
+import { WrittenHead } from "../http/written_head.ts";
 
 /**
  * - `more`: everything fed is absorbed, the lent bytes may be reused

@@ -4,7 +4,7 @@
  * processor's caches, and idle connections do not pay for one.
  */
 
-import type { Http1Limits } from "./limits.ts";
+import type { Http1Limits } from "../http/limits.ts";
 import { MessageParser } from "./message_parser.ts";
 
 /** Parsers kept of each kind; a burst of large messages may need more for a while. */

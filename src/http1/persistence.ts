@@ -1,9 +1,9 @@
 /** Whether a connection may carry another message after this one (RFC 9112 §9.3). */
 
 import { ConnectionOption, connectionOptions } from "./connection_options.ts";
-import { Field } from "./field.ts";
+import { Field } from "../http/field.ts";
 import type { BodyKind } from "./framing.ts";
-import type { Head } from "./head.ts";
+import type { Head } from "../http/head.ts";
 
 const NO_MORE = ConnectionOption.close | ConnectionOption.malformed;
 

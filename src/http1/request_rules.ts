@@ -2,13 +2,13 @@
 
 import { DIGIT_0, DIGIT_9, SLASH } from "../bytes/character.ts";
 import { ConnectionOption, connectionOptions } from "./connection_options.ts";
-import type { Fault } from "./fault.ts";
-import { FAULTS } from "./fault.ts";
-import { Field } from "./field.ts";
-import type { Head } from "./head.ts";
-import { TABLE_STRIDE } from "./head.ts";
-import { isAuthority, parseTarget } from "./target.ts";
-import { equalsIgnoringCase } from "./text.ts";
+import type { Fault } from "../http/fault.ts";
+import { FAULTS } from "../http/fault.ts";
+import { Field } from "../http/field.ts";
+import type { Head } from "../http/head.ts";
+import { TABLE_STRIDE } from "../http/head.ts";
+import { isAuthority, parseTarget } from "../http/target.ts";
+import { equalsIgnoringCase } from "../bytes/text.ts";
 
 const RARE = (1 << Field.expect) | (1 << Field.maxForwards);
 

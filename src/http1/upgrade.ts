@@ -1,9 +1,9 @@
 /** Upgrade to another protocol (RFC 9110 §7.8) and the WebSocket handshake (RFC 6455 §4). */
 
-import { Field } from "./field.ts";
-import type { Head } from "./head.ts";
-import { sha1 } from "./sha1.ts";
-import { isToken, trimOws } from "./text.ts";
+import { Field } from "../http/field.ts";
+import type { Head } from "../http/head.ts";
+import { sha1 } from "../websocket/sha1.ts";
+import { isToken, trimOws } from "../bytes/text.ts";
 
 const WEBSOCKET_GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 /** 16 bytes in base64: 22 characters and two signs of padding. */

@@ -3,10 +3,10 @@
  * or 100 ms, never once per request.
  */
 
-import type { Clock, FlushPatience, TextSink, Timer } from "../../runtime/contract.ts";
+import type { Clock, FlushPatience, TextSink, Timer } from "../../runtime/contract/contract.ts";
 import type { ExchangeRecord } from "../exchange/exchange_record.ts";
 import { cut } from "./escape.ts";
-import type { FieldSection } from "../http1/field_section.ts";
+import type { FieldSection } from "../http/field_section.ts";
 import { formatCombined, formatCommon, formatJson, type FormatRecord, isKept } from "./access_log_format.ts";
 
 /** Large enough that the call does not count, small enough to be lost without regret in a crash. */

@@ -4,7 +4,7 @@
  */
 
 import type { ExchangeRecord } from "../exchange/exchange_record.ts";
-import type { FieldSection } from "../http1/field_section.ts";
+import type { FieldSection } from "../http/field_section.ts";
 import { cut, escapeJson, escapeQuoted, withoutUserinfo } from "./escape.ts";
 import { commonTime, isoTime } from "./log_time.ts";
 

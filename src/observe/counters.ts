@@ -4,7 +4,7 @@
  */
 
 import type { ExchangeRecord } from "../exchange/exchange_record.ts";
-import { bucketOf, EndpointTally, type Tallied, Tally } from "../upstream/tally.ts";
+import { bucketOf, EndpointTally, type Tallied, Tally } from "../upstream/counters.ts";
 
 /** An endpoint, as far as counting goes. */
 export interface TalliedEndpoint {

@@ -3,7 +3,7 @@
  * a bare quote or backslash: it cannot end its field, begin a line or move a terminal's cursor.
  */
 
-import { maskUserinfo } from "../config/shown.ts";
+import { maskUserinfo } from "../config/values/shown.ts";
 
 const HEX = "0123456789abcdef";
 

@@ -3,7 +3,7 @@
  * info = life cycle, debug = single exchanges.
  */
 
-import type { Clock, FlushPatience, TextSink, Timer } from "../../runtime/contract.ts";
+import type { Clock, FlushPatience, TextSink, Timer } from "../../runtime/contract/contract.ts";
 import { cut, escapeJson } from "./escape.ts";
 import { isoTime } from "./log_time.ts";
 

@@ -1,6 +1,6 @@
 /** A runtime that does some things otherwise than the one it is made of. */
 
-import type { Runtime } from "../../runtime/contract.ts";
+import type { Runtime } from "../../runtime/contract/contract.ts";
 
 /** What may be done otherwise; the rest is the platform's, also what a platform lacks. */
 export type RuntimeChanges = Partial<Pick<Runtime, "dial" | "listen" | "hold" | "resolve">>;

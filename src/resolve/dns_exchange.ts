@@ -4,7 +4,14 @@
  * (RFC 5452).
  */
 
-import type { DatagramSocket, Dial, Runtime, Socket, SocketEvents, Timer } from "../../runtime/contract.ts";
+import type {
+  DatagramSocket,
+  Dial,
+  Runtime,
+  Socket,
+  SocketEvents,
+  Timer,
+} from "../../runtime/contract/contract.ts";
 import { encodeQuestion, type Question, RCODE, readReply, type Reply } from "./dns_message.ts";
 import type { NameServer } from "./resolv_conf.ts";
 

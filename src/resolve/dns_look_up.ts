@@ -3,7 +3,7 @@
  * it until one of the names exists.
  */
 
-import type { Runtime, Timer } from "../../runtime/contract.ts";
+import type { Runtime, Timer } from "../../runtime/contract/contract.ts";
 import type { Family } from "./dns_message.ts";
 import { isQueryable } from "./dns_message.ts";
 import { DnsQuery, type QueryResult } from "./dns_query.ts";

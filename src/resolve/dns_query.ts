@@ -1,6 +1,6 @@
 /** All addresses of one family that name servers know for one name: every server in turn, several times, aliases followed. */
 
-import type { Runtime } from "../../runtime/contract.ts";
+import type { Runtime } from "../../runtime/contract/contract.ts";
 import { DnsExchange, type ServerAnswer } from "./dns_exchange.ts";
 import { type Family, isQueryable } from "./dns_message.ts";
 import type { NameServer, ResolvConf } from "./resolv_conf.ts";

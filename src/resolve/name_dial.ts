@@ -11,7 +11,7 @@ import type {
   SocketError,
   SocketErrorCode,
   Timer,
-} from "../../runtime/contract.ts";
+} from "../../runtime/contract/contract.ts";
 import type { AddressMemory } from "./address_order.ts";
 import type { CancellableLookUp } from "./name_sources.ts";
 import type { Resolver } from "./resolver.ts";

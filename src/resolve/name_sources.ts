@@ -1,6 +1,6 @@
 /** Whom a name is looked up with: the files of the machine, its name servers, or the platform. */
 
-import { type NameFiles, type Runtime, type System, SystemError } from "../../runtime/contract.ts";
+import { type NameFiles, type Runtime, type System, SystemError } from "../../runtime/contract/contract.ts";
 import { isLocalhostName } from "../bytes/ip_address.ts";
 import { DnsLookUp, type LookUpEvents, type NameAnswer, NO_ADDRESS } from "./dns_look_up.ts";
 import { parseHosts } from "./hosts_file.ts";

@@ -3,7 +3,7 @@
  * literals only. Upstreams, probes, verbs and listeners all go this way, so that a name means the same everywhere.
  */
 
-import { type Address, type Runtime, SocketFailure, type System } from "../../runtime/contract.ts";
+import { type Address, type Runtime, SocketFailure, type System } from "../../runtime/contract/contract.ts";
 import { canonicalIp } from "../bytes/ip_address.ts";
 import { AddressMemory } from "./address_order.ts";
 import { derivedRuntime } from "./derived_runtime.ts";

@@ -3,8 +3,8 @@
  * when nobody answers, and the threads are those that read files and write logs: so few look-ups go on at a time.
  */
 
-import type { Runtime } from "../../runtime/contract.ts";
-import { SocketFailure } from "../../runtime/contract.ts";
+import type { Runtime } from "../../runtime/contract/contract.ts";
+import { SocketFailure } from "../../runtime/contract/contract.ts";
 import { type NameAnswer, NO_ADDRESS } from "./dns_look_up.ts";
 
 /** Of the four threads that the platforms have. */

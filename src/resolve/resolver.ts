@@ -9,7 +9,7 @@ import {
   SocketFailure,
   type System,
   type Timer,
-} from "../../runtime/contract.ts";
+} from "../../runtime/contract/contract.ts";
 import { canonicalIp } from "../bytes/ip_address.ts";
 import type { FamilyAnswer, NameAnswer } from "./dns_look_up.ts";
 import { type CancellableLookUp, NameSources } from "./name_sources.ts";

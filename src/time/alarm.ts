@@ -1,6 +1,6 @@
 /** Something that is to be done a while from now, once, however often that is asked for meanwhile. */
 
-import type { Clock, Timer } from "../../runtime/contract.ts";
+import type { Clock, Timer } from "../../runtime/contract/contract.ts";
 
 export class Alarm {
   readonly #clock: Clock;

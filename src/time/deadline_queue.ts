@@ -8,7 +8,7 @@
  * perhaps in time. So a sweep that comes late lets the platform tell its other events first.
  */
 
-import type { Clock, Timer } from "../../runtime/contract.ts";
+import type { Clock, Timer } from "../../runtime/contract/contract.ts";
 
 /** Granularity of all deadlines, in milliseconds. */
 export const TICK_MS = 50;

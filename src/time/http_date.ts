@@ -1,6 +1,6 @@
 /** The Date field's text, made once a second. */
 
-import type { Clock } from "../../runtime/contract.ts";
+import type { Clock } from "../../runtime/contract/contract.ts";
 
 /** Formats the present wall-clock time as an IMF-fixdate (RFC 9110 §5.6.7), cached per second. */
 export class HttpDate {

@@ -1,9 +1,9 @@
 /** When each endpoint that is away is asked by a dial again, one dial at a time. */
 
-import type { Clock, Timer } from "../../runtime/contract.ts";
+import type { Clock, Timer } from "../../runtime/contract/contract.ts";
 import { TimeHeap } from "../time/time_heap.ts";
 import type { Endpoint } from "./endpoint.ts";
-import type { Listing } from "./roster.ts";
+import type { Listing } from "./candidate_list.ts";
 
 /** How often requests that need not wait look after the endpoints that are away. */
 const IN_PASSING_MS = 20;

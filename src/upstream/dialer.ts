@@ -1,6 +1,6 @@
 /** Begins the dials of an upstream and counts those under way. */
 
-import type { Runtime, Socket, SocketError, SocketEvents } from "../../runtime/contract.ts";
+import type { Runtime, Socket, SocketError, SocketEvents } from "../../runtime/contract/contract.ts";
 import type { Turn } from "../conn/turn.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { NameWatch } from "./name_watch.ts";

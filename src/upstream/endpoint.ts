@@ -4,13 +4,13 @@
  */
 
 import type { UpstreamConnection, UpstreamConnectionOwner } from "../conn/upstream_connection.ts";
-import type { SocketError } from "../../runtime/contract.ts";
+import type { SocketError } from "../../runtime/contract/contract.ts";
 import { canonicalIp } from "../bytes/ip_address.ts";
-import { IdlePool, type IdlePoolSettings } from "./idle_pool.ts";
-import { Ramp, type RampOwner } from "./ramp.ts";
-import type { ReuseKey } from "./reuse_key.ts";
-import type { Listing } from "./roster.ts";
-import type { EndpointTally } from "./tally.ts";
+import { IdlePool, type IdlePoolSettings } from "../client/idle_pool.ts";
+import { Ramp, type RampOwner } from "./connection_ramp.ts";
+import type { ReuseKey } from "../client/reuse_key.ts";
+import type { Listing } from "./candidate_list.ts";
+import type { EndpointTally } from "./counters.ts";
 
 /**
  * - `up`: answers, as far as we know

@@ -1,11 +1,11 @@
 /** The endpoints of an upstream: which there are, which of them cannot be reached, which must not be used. */
 
-import type { SocketError } from "../../runtime/contract.ts";
-import { isTlsFailure } from "./dial_fault.ts";
+import type { SocketError } from "../../runtime/contract/contract.ts";
+import { isTlsFailure } from "../client/dial_fault.ts";
 import { Endpoint, type EndpointOwner, type EndpointSettings } from "./endpoint.ts";
 import { RampSteps } from "./ramp_steps.ts";
-import { reuseKeyText } from "./reuse_key.ts";
-import { FEW, Roster } from "./roster.ts";
+import { reuseKeyText } from "../client/reuse_key.ts";
+import { FEW, Roster } from "./candidate_list.ts";
 
 export class EndpointSet implements EndpointOwner {
   readonly #lost: () => void;

@@ -3,7 +3,7 @@
  * is sent. Idle connections there are closed, busy ones when they have served.
  */
 
-import { type Runtime, SocketFailure } from "../../runtime/contract.ts";
+import { type Runtime, SocketFailure } from "../../runtime/contract/contract.ts";
 import type { Turn } from "../conn/turn.ts";
 import { Alarm } from "../time/alarm.ts";
 import type { Endpoint } from "./endpoint.ts";

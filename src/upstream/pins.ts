@@ -8,7 +8,7 @@
  * the session along, so the client's connection is closed too: it would otherwise go on in the belief that it is known.
  */
 
-import type { ClientConnection } from "../conn/client_connection.ts";
+import type { ClientConnection } from "../conn/downstream_connection.ts";
 import type { Turn } from "../conn/turn.ts";
 import type { PinHolder, UpstreamConnection } from "../conn/upstream_connection.ts";
 import type { Endpoint } from "./endpoint.ts";

@@ -1,8 +1,8 @@
-/** Which endpoints that are not trusted with one more connection are looked at anew, and when; see ramp.ts. */
+/** Which endpoints that are not trusted with one more connection are looked at anew, and when; see connection_ramp.ts. */
 
 import { TimeHeap } from "../time/time_heap.ts";
 import type { Endpoint } from "./endpoint.ts";
-import { FEW, type Listing } from "./roster.ts";
+import { FEW, type Listing } from "./candidate_list.ts";
 
 export class RampSteps implements Listing {
   readonly #endpoints: readonly Endpoint[];

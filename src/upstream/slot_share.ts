@@ -8,7 +8,7 @@
  */
 
 import type { Endpoint } from "./endpoint.ts";
-import { Roster } from "./roster.ts";
+import { Roster } from "./candidate_list.ts";
 
 /** Where slots of an upstream's endpoints come from and go to. Both calls only send a message: nothing happens inside. */
 export interface SlotSource {

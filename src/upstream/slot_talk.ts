@@ -3,7 +3,7 @@
  * What is said then is decided in slot_share.ts.
  */
 
-import type { Clock } from "../../runtime/contract.ts";
+import type { Clock } from "../../runtime/contract/contract.ts";
 import type { Turn } from "../conn/turn.ts";
 import { Alarm } from "../time/alarm.ts";
 import type { Endpoint } from "./endpoint.ts";

@@ -6,16 +6,16 @@
  * the oldest waiters and keeps as many dials going as there are waiters and slots. So a dial belongs to
  * nobody: the connection it opens goes to whoever has waited longest. While an endpoint is away a
  * single dial at a time asks for it. After its return, and as long as nothing is known of it, connections
- * are opened one by one (ramp.ts), so that a backend which takes one and leaves again has none queued behind it.
+ * are opened one by one (connection_ramp.ts), so that a backend which takes one and leaves again has none queued behind it.
  */
 
-import type { Runtime, Socket, SocketError, SocketEvents } from "../../runtime/contract.ts";
+import type { Runtime, Socket, SocketError, SocketEvents } from "../../runtime/contract/contract.ts";
 import type { Turn } from "../conn/turn.ts";
 import { UpstreamConnection } from "../conn/upstream_connection.ts";
 import { Alarm } from "../time/alarm.ts";
 import { Timed } from "../time/deadline_queue.ts";
-import type { AfterReply } from "./after_reply.ts";
-import { CONNECTED_TO_ITSELF, connectedToItself, isTlsFailure } from "./dial_fault.ts";
+import type { AfterReply } from "../client/after_reply.ts";
+import { CONNECTED_TO_ITSELF, connectedToItself, isTlsFailure } from "../client/dial_fault.ts";
 import { DialLoop } from "./dial_loop.ts";
 import { dialPause, dropPause } from "./dial_pace.ts";
 import { Dialer } from "./dialer.ts";
@@ -25,7 +25,7 @@ import { HoldClock } from "./hold_clock.ts";
 import type { Policy } from "./policy.ts";
 import { RetryBudget } from "./retry_budget.ts";
 import { SlotTalk } from "./slot_talk.ts";
-import type { Tallied, Tally } from "./tally.ts";
+import type { Tallied, Tally } from "./counters.ts";
 import type { UpstreamObserver, UpstreamSettings, WaitFailure } from "./upstream_settings.ts";
 import { type Waiter, WaitingRoom } from "./waiting_room.ts";
 
@@ -574,7 +574,7 @@ export class Upstream extends Timed implements Tallied {
     endpoint.ramp.restart();
   }
 
-  // Trust, see ramp.ts
+  // Trust, see connection_ramp.ts
 
   #stepRamps(): void {
     this.#turn.begin();

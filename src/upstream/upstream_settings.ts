@@ -1,7 +1,7 @@
 /** What an upstream is told when it is built, and whom it tells what happens. */
 
-import type { SocketError, SocketErrorCode } from "../../runtime/contract.ts";
-import type { Http1Limits } from "../http1/limits.ts";
+import type { SocketError, SocketErrorCode } from "../../runtime/contract/contract.ts";
+import type { Http1Limits } from "../http/limits.ts";
 import type { Endpoint, EndpointSettings } from "./endpoint.ts";
 import type { PolicyFactory } from "./policy.ts";
 import type { SlotSource } from "./slot_share.ts";

@@ -6,10 +6,10 @@
 import process from "node:process";
 import { encodeLatin1 } from "../../src/bytes/latin1.ts";
 import { keptFields } from "../../src/http1/encode.ts";
-import { Field } from "../../src/http1/field.ts";
+import { Field } from "../../src/http/field.ts";
 import { requestFraming, responseFraming } from "../../src/http1/framing.ts";
-import type { Head } from "../../src/http1/head.ts";
-import { DEFAULT_LIMITS } from "../../src/http1/limits.ts";
+import type { Head } from "../../src/http/head.ts";
+import { DEFAULT_LIMITS } from "../../src/http/limits.ts";
 import { MessageParser } from "../../src/http1/message_parser.ts";
 import { requestPersists, responsePersists } from "../../src/http1/persistence.ts";
 import { checkRequest } from "../../src/http1/request_rules.ts";

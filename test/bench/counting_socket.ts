@@ -1,13 +1,19 @@
 /** Sockets without a network under them: they take everything at once and count it. */
 
-import type { CloseReason, DialEvents, DialOptions, Runtime, Socket } from "../../runtime/contract.ts";
+import type {
+  CloseReason,
+  DialEvents,
+  DialOptions,
+  Runtime,
+  Socket,
+} from "../../runtime/contract/contract.ts";
 import type {
   AcceptEvents,
   Capabilities,
   Listener,
   ListenOptions,
   SocketEvents,
-} from "../../runtime/contract.ts";
+} from "../../runtime/contract/contract.ts";
 
 const NOBODY: SocketEvents = { data() {}, drained() {}, ended() {}, closed() {} };
 const ABORTED: CloseReason = { code: "aborted", detail: "" };

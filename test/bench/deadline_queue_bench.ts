@@ -3,7 +3,7 @@
  * call, or per deadline where all are swept; a row that grows from left to right is a fault.
  */
 
-import type { Clock, Timer } from "../../runtime/contract.ts";
+import type { Clock, Timer } from "../../runtime/contract/contract.ts";
 import { DeadlineQueue, TICK_MS, Timed } from "../../src/time/deadline_queue.ts";
 import { leastNanos, printRow } from "./least_time.ts";
 

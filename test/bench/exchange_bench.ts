@@ -5,8 +5,8 @@
  */
 
 import { loadConfig } from "../../src/config/load.ts";
-import { buildWorld } from "../../src/cli/world.ts";
-import { Front } from "../../src/front/front.ts";
+import { buildWorld } from "../../src/process/worker/snapshot.ts";
+import { Front } from "../../src/gateway/gateway.ts";
 import { Counters } from "../../src/observe/counters.ts";
 import { newExchangeRecord } from "../../src/exchange/exchange_record.ts";
 import { MemorySystem } from "../support/memory_system.ts";

@@ -5,10 +5,10 @@
  * touched).
  */
 
-import type { Socket } from "../../runtime/contract.ts";
-import { buildWorld } from "../../src/cli/world.ts";
+import type { Socket } from "../../runtime/contract/contract.ts";
+import { buildWorld } from "../../src/process/worker/snapshot.ts";
 import { loadConfig } from "../../src/config/load.ts";
-import { Front } from "../../src/front/front.ts";
+import { Front } from "../../src/gateway/gateway.ts";
 import { MemorySystem } from "../support/memory_system.ts";
 import { CountingRuntime, type CountingSocket } from "./counting_socket.ts";
 

@@ -3,7 +3,7 @@
  * request; a row that grows from left to right is a fault.
  */
 
-import { hostKey, type RouteMatch, Router } from "../../src/front/router.ts";
+import { hostKey, type RouteMatch, Router } from "../../src/gateway/router.ts";
 import { leastNanos, printRow } from "./least_time.ts";
 
 const SIZES = [1, 10, 100, 1000, 10_000];

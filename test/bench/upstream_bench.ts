@@ -5,10 +5,10 @@
  */
 
 import process from "node:process";
-import { POLICIES } from "../../src/balance/policies.ts";
+import { POLICIES } from "../../src/upstream/balance/policies.ts";
 import { Turn } from "../../src/conn/turn.ts";
 import type { UpstreamConnection } from "../../src/conn/upstream_connection.ts";
-import { DEFAULT_LIMITS } from "../../src/http1/limits.ts";
+import { DEFAULT_LIMITS } from "../../src/http/limits.ts";
 import type { Endpoint } from "../../src/upstream/endpoint.ts";
 import { Upstream, type WaitFailure } from "../../src/upstream/upstream.ts";
 import type { Waiter } from "../../src/upstream/waiting_room.ts";

@@ -1,12 +1,12 @@
 /**
  * Scenarios for what Bun's native sockets do beyond, or against, their documentation; the list is at the
- * head of runtime/bun_native.ts. All of it is plain contract, so it runs against every adapter.
+ * head of runtime/bun/native.ts. All of it is plain contract, so it runs against every adapter.
  */
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import * as net from "node:net";
 import { test } from "node:test";
-import type { ClientTls, Runtime, RuntimeOptions, ServerTls } from "../../runtime/contract.ts";
+import type { ClientTls, Runtime, RuntimeOptions, ServerTls } from "../../runtime/contract/contract.ts";
 import { localhostCertificate, testAuthority, wildcardCertificate } from "../support/certificates.ts";
 import { type Lab, runScenario } from "./lab.ts";
 import { Pattern } from "./pattern.ts";
@@ -15,9 +15,9 @@ import { turns } from "./watch.ts";
 const harness = { makeRuntime: await adapterFactory(), scenarios: [] };
 
 async function adapterFactory(): Promise<(options: RuntimeOptions) => Runtime> {
-  if ("Bun" in globalThis) return (await import("../../runtime/bun.ts")).createBunRuntime;
-  if ("Deno" in globalThis) return (await import("../../runtime/deno.ts")).createDenoRuntime;
-  return (await import("../../runtime/node.ts")).createNodeRuntime;
+  if ("Bun" in globalThis) return (await import("../../runtime/bun/adapter.ts")).createBunRuntime;
+  if ("Deno" in globalThis) return (await import("../../runtime/deno/adapter.ts")).createDenoRuntime;
+  return (await import("../../runtime/node/adapter.ts")).createNodeRuntime;
 }
 
 function scenario(name: string, run: (lab: Lab) => Promise<void>): void {

@@ -1,7 +1,7 @@
 /** Listening, dialling, cancelling and closing listeners, adapter to adapter. */
 import assert from "node:assert/strict";
-import { SocketFailure } from "../../runtime/contract.ts";
-import type { Address, ListenOptions, SocketErrorCode } from "../../runtime/contract.ts";
+import { SocketFailure } from "../../runtime/contract/contract.ts";
+import type { Address, ListenOptions, SocketErrorCode } from "../../runtime/contract/contract.ts";
 import type { Lab, Scenario } from "./lab.ts";
 import { poll, turns } from "./watch.ts";
 

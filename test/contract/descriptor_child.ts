@@ -1,5 +1,5 @@
 /** Started by system_test.ts: writes to descriptor 3, which it inherited, and tells what went wrong. */
-import { createSystem } from "../../runtime/system.ts";
+import { createSystem } from "../../runtime/shared/system.ts";
 
 const system = createSystem();
 for (const text of ["READY=1\n", "after it was closed\n"]) {

@@ -3,7 +3,7 @@
  * the rules for the order of events.
  */
 import assert from "node:assert/strict";
-import type { CloseCode, CloseReason, Socket, SocketEvents } from "../../runtime/contract.ts";
+import type { CloseCode, CloseReason, Socket, SocketEvents } from "../../runtime/contract/contract.ts";
 import { Pattern } from "./pattern.ts";
 import { turns, Waiting, type Watch } from "./watch.ts";
 

@@ -4,9 +4,9 @@
  */
 import { closeSync, openSync } from "node:fs";
 import process from "node:process";
-import type { Listener, Runtime, Socket, SocketEvents } from "../../runtime/contract.ts";
-import { EpollSockets } from "../../runtime/epoll.ts";
-import type { EpollLoop } from "../../runtime/epoll_loop.ts";
+import type { Listener, Runtime, Socket, SocketEvents } from "../../runtime/contract/contract.ts";
+import { EpollSockets } from "../../runtime/bun/epoll/adapter.ts";
+import type { EpollLoop } from "../../runtime/bun/epoll/loop.ts";
 import { adapterFactory } from "../support/adapter.ts";
 import { OPTIONS } from "../support/listen_options.ts";
 

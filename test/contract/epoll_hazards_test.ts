@@ -12,13 +12,13 @@ import {
   type Socket,
   type SocketError,
   type SocketEvents,
-} from "../../runtime/contract.ts";
-import { duplicator } from "../../runtime/bun_duplicate.ts";
-import { openLibc } from "../../runtime/bun_libc.ts";
-import type { EpollSockets } from "../../runtime/epoll.ts";
-import type { SystemCalls } from "../../runtime/epoll_calls.ts";
-import { EPOLLHUP } from "../../runtime/epoll_numbers.ts";
-import { type EpollSocket } from "../../runtime/epoll_socket.ts";
+} from "../../runtime/contract/contract.ts";
+import { duplicator } from "../../runtime/bun/duplicate.ts";
+import { openLibc } from "../../runtime/bun/libc.ts";
+import type { EpollSockets } from "../../runtime/bun/epoll/adapter.ts";
+import type { SystemCalls } from "../../runtime/bun/epoll/calls.ts";
+import { EPOLLHUP } from "../../runtime/bun/epoll/numbers.ts";
+import { type EpollSocket } from "../../runtime/bun/epoll/socket.ts";
 import { epollTest, WaitWatch } from "../support/epoll.ts";
 import { OPTIONS } from "../support/listen_options.ts";
 import { within } from "../support/watchdog.ts";

@@ -3,8 +3,8 @@
  * connects. Ends, as a process does that dies, when the test has gone.
  */
 import process from "node:process";
-import type { Address, Listener, ServerTls } from "../../runtime/contract.ts";
-import { createSystem } from "../../runtime/system.ts";
+import type { Address, Listener, ServerTls } from "../../runtime/contract/contract.ts";
+import { createSystem } from "../../runtime/shared/system.ts";
 import { adapterFactory } from "../support/adapter.ts";
 
 /** What the test asks for. */

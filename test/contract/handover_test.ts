@@ -14,8 +14,8 @@ import {
   type ServerTls,
   SocketFailure,
   type WorkerProcess,
-} from "../../runtime/contract.ts";
-import { createSystem } from "../../runtime/system.ts";
+} from "../../runtime/contract/contract.ts";
+import { createSystem } from "../../runtime/shared/system.ts";
 import { adapterFactory } from "../support/adapter.ts";
 import { localhostCertificate } from "../support/certificates.ts";
 import { within } from "../support/watchdog.ts";

@@ -18,7 +18,7 @@ import type {
   Socket,
   SocketError,
   SocketEvents,
-} from "../../runtime/contract.ts";
+} from "../../runtime/contract/contract.ts";
 import { Endpoint } from "./endpoint.ts";
 import { turns, Waiting, Watch } from "./watch.ts";
 

@@ -7,7 +7,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import { gunzipSync, gzipSync } from "node:zlib";
-import type { SocketEvents } from "../../runtime/contract.ts";
+import type { SocketEvents } from "../../runtime/contract/contract.ts";
 import { adapterFactory } from "../support/adapter.ts";
 import { OPTIONS } from "../support/listen_options.ts";
 

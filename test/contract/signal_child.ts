@@ -1,6 +1,6 @@
 /** Started by system_test.ts on Deno: handles SIGUSR1, and at SIGUSR2 ends as soon as no debugger is open. */
 import inspector from "node:inspector";
-import { createSystem } from "../../runtime/system.ts";
+import { createSystem } from "../../runtime/shared/system.ts";
 
 const system = createSystem();
 system.onSignal("SIGUSR1", () => {});

@@ -1,7 +1,7 @@
 /** The one mapping of platform errors, as a table. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { CloseCode, SocketErrorCode } from "../../runtime/contract.ts";
+import type { CloseCode, SocketErrorCode } from "../../runtime/contract/contract.ts";
 import {
   ABORTED,
   closeReasonOf,
@@ -9,7 +9,7 @@ import {
   FINISHED,
   socketErrorOf,
   type SocketStage,
-} from "../../runtime/socket_error.ts";
+} from "../../runtime/shared/socket_error.ts";
 
 /** As Node and Bun make them. */
 function coded(code: string, message = "the platform's words"): Error {

@@ -1,6 +1,6 @@
 /** Open TCP connections, adapter to adapter: bytes, backpressure, pausing, half-close. */
 import assert from "node:assert/strict";
-import type { SocketEvents } from "../../runtime/contract.ts";
+import type { SocketEvents } from "../../runtime/contract/contract.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { Lab, Scenario } from "./lab.ts";
 import { Pattern, Random } from "./pattern.ts";

@@ -1,6 +1,6 @@
 /** Starts a group with a guard, prints the ids of its processes, and waits to be killed. */
 import process from "node:process";
-import { createSystem } from "../../runtime/system.ts";
+import { createSystem } from "../../runtime/shared/system.ts";
 
 const STUBBORN = "trap '' TERM; while :; do sleep 0.05; done";
 const command = `sleep 60 & a=$!; sh -c "${STUBBORN}" & echo $$ $a $!; wait`;

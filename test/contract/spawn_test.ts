@@ -4,8 +4,8 @@ import { spawn } from "node:child_process";
 import process from "node:process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import type { CommandExit, CommandProcess, SpawnOptions } from "../../runtime/contract.ts";
-import { createSystem } from "../../runtime/system.ts";
+import type { CommandExit, CommandProcess, SpawnOptions } from "../../runtime/contract/contract.ts";
+import { createSystem } from "../../runtime/shared/system.ts";
 import { childrenOf, until, untilGone } from "../support/processes.ts";
 import { turn, within } from "../support/watchdog.ts";
 

@@ -1,5 +1,5 @@
 /** Started by system_test.ts: argument 1 is the number of bytes to write to standard output. */
-import { createSystem } from "../../runtime/system.ts";
+import { createSystem } from "../../runtime/shared/system.ts";
 
 const system = createSystem();
 const sink = await system.openSink(1, 1 << 30);

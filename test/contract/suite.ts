@@ -1,5 +1,5 @@
 /**
- * The contract of `runtime/contract.ts` as tests: one suite, run unchanged against every adapter. What an
+ * The contract of `runtime/contract/contract.ts` as tests: one suite, run unchanged against every adapter. What an
  * adapter cannot do is a flag in its `capabilities`, and the suite then asserts what the flag says.
  */
 import { test } from "node:test";

@@ -8,9 +8,9 @@ import * as path from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { SystemError } from "../../runtime/contract.ts";
-import { notifySupervisor } from "../../runtime/supervisor.ts";
-import { createSystem } from "../../runtime/system.ts";
+import { SystemError } from "../../runtime/contract/contract.ts";
+import { notifySupervisor } from "../../runtime/shared/sd_notify.ts";
+import { createSystem } from "../../runtime/shared/system.ts";
 import { within } from "../support/watchdog.ts";
 
 const system = createSystem();

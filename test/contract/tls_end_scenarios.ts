@@ -1,6 +1,6 @@
 /** How a TLS connection ends: by its peer's close_notify, or below TLS, by whoever is in between. */
 import assert from "node:assert/strict";
-import type { ClientTls } from "../../runtime/contract.ts";
+import type { ClientTls } from "../../runtime/contract/contract.ts";
 import { localhostCertificate, testAuthority } from "../support/certificates.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { Lab, Scenario } from "./lab.ts";

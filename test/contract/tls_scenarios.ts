@@ -5,7 +5,7 @@ import {
   type ListenOptions,
   NO_HANDSHAKE_ROOM,
   type ServerTls,
-} from "../../runtime/contract.ts";
+} from "../../runtime/contract/contract.ts";
 import {
   clientCertificate,
   localhostCertificate,

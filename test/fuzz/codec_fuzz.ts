@@ -15,14 +15,14 @@ import {
   LAST_CHUNK,
   statusLine,
 } from "../../src/http1/encode.ts";
-import { Field } from "../../src/http1/field.ts";
+import { Field } from "../../src/http/field.ts";
 import { requestFraming, responseFraming } from "../../src/http1/framing.ts";
-import type { Head } from "../../src/http1/head.ts";
-import type { Http1Limits } from "../../src/http1/limits.ts";
-import { DEFAULT_LIMITS } from "../../src/http1/limits.ts";
+import type { Head } from "../../src/http/head.ts";
+import type { Http1Limits } from "../../src/http/limits.ts";
+import { DEFAULT_LIMITS } from "../../src/http/limits.ts";
 import { MessageParser } from "../../src/http1/message_parser.ts";
 import { checkRequest } from "../../src/http1/request_rules.ts";
-import { normalizedPath, parseTarget } from "../../src/http1/target.ts";
+import { normalizedPath, parseTarget } from "../../src/http/target.ts";
 import { VECTORS } from "../vectors/all.ts";
 import type { ReplayOptions } from "../vectors/replay.ts";
 import { bytesOf, replay, textOf } from "../vectors/replay.ts";

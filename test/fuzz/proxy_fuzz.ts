@@ -25,7 +25,7 @@
 
 import process from "node:process";
 import { loadConfig } from "../../src/config/load.ts";
-import type { Config, RetryCondition, RetryConfig } from "../../src/config/config.ts";
+import type { Config, RetryCondition, RetryConfig } from "../../src/config/values/config.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { createMemoryRuntime, MemoryNetwork } from "../support/memory_runtime.ts";
 import { FuzzClient } from "./support/fuzz_client.ts";

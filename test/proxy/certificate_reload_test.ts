@@ -2,10 +2,10 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Runtime, SocketEvents } from "../../runtime/contract.ts";
-import { rereadable } from "../../src/cli/config_source.ts";
-import { readConfig } from "../../src/cli/read_config.ts";
-import { serve } from "../../src/cli/serve.ts";
+import type { Runtime, SocketEvents } from "../../runtime/contract/contract.ts";
+import { rereadable } from "../../src/serve/config_source.ts";
+import { readConfig } from "../../src/serve/read_config.ts";
+import { serve } from "../../src/serve/serve.ts";
 import type { SluicePlane } from "../../src/control/control_plane.ts";
 import { adapterFactory } from "../support/adapter.ts";
 import { localhostCertificate, testAuthority, wildcardCertificate } from "../support/certificates.ts";

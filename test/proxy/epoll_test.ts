@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { runToEnd, ScratchFolder, Serving } from "../smoke/program.ts";
-import type { Status } from "../../src/control/status.ts";
+import type { Status } from "../../src/process/worker/status.ts";
 import { hasEpoll } from "../support/epoll.ts";
 import { childrenOf, ownProgram, untilGone } from "../support/processes.ts";
 import { askOnce } from "../support/raw_client.ts";

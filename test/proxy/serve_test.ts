@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { loadConfig } from "../../src/config/load.ts";
-import { serve } from "../../src/cli/serve.ts";
+import { serve } from "../../src/serve/serve.ts";
 import type { SluicePlane } from "../../src/control/control_plane.ts";
 import { adapterFactory } from "../support/adapter.ts";
 import { MemorySystem } from "../support/memory_system.ts";

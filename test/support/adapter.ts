@@ -1,7 +1,7 @@
 /** The adapter of the runtime that runs the test. */
 
 import process from "node:process";
-import type { Runtime, RuntimeOptions } from "../../runtime/contract.ts";
+import type { Runtime, RuntimeOptions } from "../../runtime/contract/contract.ts";
 import { testParts } from "./epoll_parts.ts";
 
 /** With `SLUICE_TEST_SOCKETS=epoll` in the environment plain TCP goes over system calls of our own. */
@@ -33,9 +33,9 @@ function tick(runtime: Runtime): void {
 /** Dynamic, since no runtime can load the adapter of another. */
 async function platformFactory(): Promise<(options: RuntimeOptions) => Runtime> {
   if ("Bun" in globalThis) {
-    const { createBunRuntime } = await import("../../runtime/bun.ts");
+    const { createBunRuntime } = await import("../../runtime/bun/adapter.ts");
     return (options) => createBunRuntime({ ...options, fitting: testParts });
   }
-  if ("Deno" in globalThis) return (await import("../../runtime/deno.ts")).createDenoRuntime;
-  return (await import("../../runtime/node.ts")).createNodeRuntime;
+  if ("Deno" in globalThis) return (await import("../../runtime/deno/adapter.ts")).createDenoRuntime;
+  return (await import("../../runtime/node/adapter.ts")).createNodeRuntime;
 }

@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import { loadConfig } from "../../src/config/load.ts";
-import type { Config } from "../../src/config/config.ts";
-import { Controller } from "../../src/control/controller.ts";
-import type { ControllerObserver } from "../../src/control/controller_observer.ts";
+import type { Config } from "../../src/config/values/config.ts";
+import { Controller } from "../../src/process/supervisor/supervisor.ts";
+import type { ControllerObserver } from "../../src/process/supervisor/supervisor_observer.ts";
 import {
   type Order,
   type OrderResult,
@@ -12,8 +12,8 @@ import {
   type ToController,
   type ToWorker,
   type WorkerEvent,
-} from "../../src/control/messages.ts";
-import type { WorkerLinkEvents } from "../../src/control/worker_link.ts";
+} from "../../src/process/worker/messages.ts";
+import type { WorkerLinkEvents } from "../../src/process/worker/worker_link.ts";
 import { FakeClock } from "./fake_clock.ts";
 
 export const ADDRESS = { kind: "tcp", host: "127.0.0.1", port: 4711 } as const;

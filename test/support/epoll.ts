@@ -1,8 +1,8 @@
 /** Tests of the epoll loop of the process, where there is one. */
 
 import { test } from "node:test";
-import { EpollSockets } from "../../runtime/epoll.ts";
-import type { EpollLoop } from "../../runtime/epoll_loop.ts";
+import { EpollSockets } from "../../runtime/bun/epoll/adapter.ts";
+import type { EpollLoop } from "../../runtime/bun/epoll/loop.ts";
 import { adapterFactory } from "./adapter.ts";
 import { testParts } from "./epoll_parts.ts";
 import { within } from "./watchdog.ts";

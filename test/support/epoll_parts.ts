@@ -1,5 +1,5 @@
 /** What sockets over epoll are made with in all tests: memory with red zones, and a libc that can be made to fail. */
-import type { EpollParts } from "../../runtime/epoll_calls.ts";
+import type { EpollParts } from "../../runtime/bun/epoll/calls.ts";
 import { Faults } from "./faulty_libc.ts";
 import { RedZones } from "./red_zones.ts";
 

@@ -2,7 +2,7 @@
  * A clock that stands still until a test moves it. Timers fire inside `advance`, ordered by due time and
  * then by the order they were set in, so a test never sleeps and a run is the same every time.
  */
-import type { Clock, Timer } from "../../runtime/contract.ts";
+import type { Clock, Timer } from "../../runtime/contract/contract.ts";
 
 /** More timers than this in one `advance` means that one re-arms itself without moving on. */
 const maxTimersPerAdvance = 1_000_000;

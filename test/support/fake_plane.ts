@@ -10,8 +10,8 @@ import type {
   ReloadDone,
   Resumed,
 } from "../../src/control/plane.ts";
-import type { PauseOwner } from "../../src/control/pause_owner.ts";
-import type { Histogram, Status, Totals } from "../../src/control/status.ts";
+import type { PauseOwner } from "../../src/process/worker/pause_owner.ts";
+import type { Histogram, Status, Totals } from "../../src/process/worker/status.ts";
 import { REASON_CODES } from "../../src/exchange/reason.ts";
 
 type Answer = Outcome<object> | Promise<Outcome<object>>;

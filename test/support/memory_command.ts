@@ -5,7 +5,7 @@ import type {
   CommandProcess,
   SignalName,
   SpawnOptions,
-} from "../../runtime/contract.ts";
+} from "../../runtime/contract/contract.ts";
 
 export class MemoryCommand implements CommandProcess {
   readonly pid: number;

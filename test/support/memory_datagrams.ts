@@ -1,6 +1,6 @@
 /** Datagrams on the in-memory network: scripted peers get them as steps, and answer when they like. */
 
-import type { DatagramEvents, DatagramOptions, DatagramSocket } from "../../runtime/contract.ts";
+import type { DatagramEvents, DatagramOptions, DatagramSocket } from "../../runtime/contract/contract.ts";
 import { type MemoryNetwork, Task } from "./memory_network.ts";
 
 /**

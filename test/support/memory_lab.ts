@@ -1,7 +1,7 @@
 /** A proxy between a client and an origin that a test plays itself, in memory, step by step. */
 
 import assert from "node:assert/strict";
-import type { Socket, SocketEvents } from "../../runtime/contract.ts";
+import type { Socket, SocketEvents } from "../../runtime/contract/contract.ts";
 import { FakeClock } from "./fake_clock.ts";
 import { createMemoryRuntime, type MemoryNetworkOptions, type MemoryRuntime } from "./memory_runtime.ts";
 import { TestProxy } from "./proxy.ts";

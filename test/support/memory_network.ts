@@ -4,7 +4,7 @@
  * `advance`, which call it), so no event can fire inside a call of a socket method, and a seed fixes the
  * whole interleaving: one step carries bytes from one kernel buffer to the next, or delivers one event.
  */
-import type { Address, Clock, SocketErrorCode } from "../../runtime/contract.ts";
+import type { Address, Clock, SocketErrorCode } from "../../runtime/contract/contract.ts";
 import { FakeClock } from "./fake_clock.ts";
 import type { DatagramPeer } from "./memory_datagrams.ts";
 import type { MemoryListener } from "./memory_runtime.ts";

@@ -34,8 +34,8 @@ import type {
   SocketErrorCode,
   Timer,
   TlsSession,
-} from "../../runtime/contract.ts";
-import { SocketFailure } from "../../runtime/contract.ts";
+} from "../../runtime/contract/contract.ts";
+import { SocketFailure } from "../../runtime/contract/contract.ts";
 import { MemoryDatagrams } from "./memory_datagrams.ts";
 import { isIpLiteral, MemoryNetwork, type MemoryNetworkOptions, Task } from "./memory_network.ts";
 import { type Ends, lentFiller, maxChunkBytes, MemorySocket } from "./memory_socket.ts";

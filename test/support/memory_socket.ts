@@ -11,7 +11,7 @@ import type {
   SocketError,
   SocketEvents,
   TlsSession,
-} from "../../runtime/contract.ts";
+} from "../../runtime/contract/contract.ts";
 import { type MemoryNetwork, Task } from "./memory_network.ts";
 
 /** Lent chunks are overwritten with this once `data` has returned, so that keeping them shows. */

@@ -16,8 +16,8 @@ import {
   type Terminal,
   type TerminalEvents,
   type TextSink,
-} from "../../runtime/contract.ts";
-import { certificateReader } from "../../runtime/certificates.ts";
+} from "../../runtime/contract/contract.ts";
+import { certificateReader } from "../../runtime/shared/certificates.ts";
 import { MemoryCommand } from "./memory_command.ts";
 
 /** Thrown by `MemorySystem.exit`. */

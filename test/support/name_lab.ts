@@ -1,6 +1,6 @@
 /** A resolver on the in-memory network, with files and a scripted name server, and a clock that the test moves. */
 
-import type { Runtime, Socket, SocketError, SocketEvents } from "../../runtime/contract.ts";
+import type { Runtime, Socket, SocketError, SocketEvents } from "../../runtime/contract/contract.ts";
 import { namedRuntime } from "../../src/resolve/named_runtime.ts";
 import { answerTo, framed, readQuestion, type WireAnswer, type WireQuestion } from "./dns_wire.ts";
 import { createMemoryRuntime, type MemoryRuntime } from "./memory_runtime.ts";

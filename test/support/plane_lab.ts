@@ -1,11 +1,11 @@
 /** A whole Sluice with one worker in memory, with backends, clients and a clock that a test moves. */
 
 import assert from "node:assert/strict";
-import type { Socket } from "../../runtime/contract.ts";
-import { rereadable } from "../../src/cli/config_source.ts";
-import { readConfig } from "../../src/cli/read_config.ts";
-import { serve } from "../../src/cli/serve.ts";
-import { formatProblem } from "../../src/config/problem.ts";
+import type { Socket } from "../../runtime/contract/contract.ts";
+import { rereadable } from "../../src/serve/config_source.ts";
+import { readConfig } from "../../src/serve/read_config.ts";
+import { serve } from "../../src/serve/serve.ts";
+import { formatProblem } from "../../src/config/values/problem.ts";
 import type { SluicePlane } from "../../src/control/control_plane.ts";
 import type { ControlEvent } from "../../src/control/event.ts";
 import { FakeClock } from "./fake_clock.ts";

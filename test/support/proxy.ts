@@ -3,12 +3,12 @@
  * loopback, with everything it reports collected.
  */
 
-import type { Address, Runtime, SocketError, System } from "../../runtime/contract.ts";
-import { buildWorld, type WorldObserver } from "../../src/cli/world.ts";
+import type { Address, Runtime, SocketError, System } from "../../runtime/contract/contract.ts";
+import { buildWorld, type WorldObserver } from "../../src/process/worker/snapshot.ts";
 import { loadConfig } from "../../src/config/load.ts";
-import { formatProblem } from "../../src/config/problem.ts";
+import { formatProblem } from "../../src/config/values/problem.ts";
 import type { Exchange } from "../../src/exchange/exchange.ts";
-import { Front, type FrontObserver, type LocalAnswer } from "../../src/front/front.ts";
+import { Front, type FrontObserver, type LocalAnswer } from "../../src/gateway/gateway.ts";
 import type { Tunnel } from "../../src/exchange/tunnel.ts";
 import { namedRuntime } from "../../src/resolve/named_runtime.ts";
 import type { Endpoint } from "../../src/upstream/endpoint.ts";

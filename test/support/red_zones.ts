@@ -2,8 +2,8 @@
  * Memory for system calls with bytes around it that nobody may change, and a libc that is given addresses inside of
  * that memory only. A violation is thrown where it is found, and fails the test that runs.
  */
-import type { Libc } from "../../runtime/epoll_libc.ts";
-import { KeptBytes, KernelMemory } from "../../runtime/kernel_memory.ts";
+import type { Libc } from "../../runtime/bun/epoll/libc.ts";
+import { KeptBytes, KernelMemory } from "../../runtime/shared/kernel_memory.ts";
 
 const ZONE_BYTES = 256;
 const ZONE_BYTE = 0xa5;

@@ -7,9 +7,9 @@ import type {
   Status,
   Totals,
   UpstreamStatus,
-} from "../../src/control/status.ts";
+} from "../../src/process/worker/status.ts";
 import { REASON_CODES, type ReasonCode } from "../../src/exchange/reason.ts";
-import { LATENCY_BUCKETS_MS } from "../../src/upstream/tally.ts";
+import { LATENCY_BUCKETS_MS } from "../../src/upstream/counters.ts";
 
 export function histogram(...counts: readonly number[]): Histogram {
   return { counts, sum_ms: counts.reduce((sum, count, at) => sum + count * (at + 1), 0) };

@@ -4,7 +4,7 @@
  */
 
 import assert from "node:assert/strict";
-import type { Socket } from "../../runtime/contract.ts";
+import type { Socket } from "../../runtime/contract/contract.ts";
 import { FakeClock } from "./fake_clock.ts";
 import { Peer } from "./memory_lab.ts";
 import type { MemoryNetworkOptions } from "./memory_network.ts";

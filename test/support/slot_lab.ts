@@ -5,12 +5,12 @@
  */
 
 import assert from "node:assert/strict";
-import { RoundRobin } from "../../src/balance/round_robin.ts";
+import { RoundRobin } from "../../src/upstream/balance/round_robin.ts";
 import { Turn } from "../../src/conn/turn.ts";
 import type { UpstreamConnection } from "../../src/conn/upstream_connection.ts";
-import { ELDER, HEIR } from "../../src/control/lineage_messages.ts";
-import { SlotLedger } from "../../src/control/slot_ledger.ts";
-import { DEFAULT_LIMITS } from "../../src/http1/limits.ts";
+import { ELDER, HEIR } from "../../src/process/supervisor/lineage_messages.ts";
+import { SlotLedger } from "../../src/process/supervisor/slot_ledger.ts";
+import { DEFAULT_LIMITS } from "../../src/http/limits.ts";
 import type { Endpoint } from "../../src/upstream/endpoint.ts";
 import { Upstream } from "../../src/upstream/upstream.ts";
 import type { Waiter } from "../../src/upstream/waiting_room.ts";

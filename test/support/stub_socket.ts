@@ -1,6 +1,6 @@
 /** A socket that takes everything, or as much as a test lets it, and remembers what was done to it. */
 
-import type { Socket, SocketEvents } from "../../runtime/contract.ts";
+import type { Socket, SocketEvents } from "../../runtime/contract/contract.ts";
 
 export class StubSocket implements Socket {
   events: SocketEvents = { data() {}, drained() {}, ended() {}, closed() {} };

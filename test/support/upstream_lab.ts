@@ -4,11 +4,11 @@
  */
 
 import assert from "node:assert/strict";
-import type { SocketError, SocketEvents } from "../../runtime/contract.ts";
-import { RoundRobin } from "../../src/balance/round_robin.ts";
+import type { SocketError, SocketEvents } from "../../runtime/contract/contract.ts";
+import { RoundRobin } from "../../src/upstream/balance/round_robin.ts";
 import { Turn } from "../../src/conn/turn.ts";
 import type { UpstreamConnection } from "../../src/conn/upstream_connection.ts";
-import { DEFAULT_LIMITS } from "../../src/http1/limits.ts";
+import { DEFAULT_LIMITS } from "../../src/http/limits.ts";
 import type { Endpoint, EndpointSettings } from "../../src/upstream/endpoint.ts";
 import { namedRuntime } from "../../src/resolve/named_runtime.ts";
 import {

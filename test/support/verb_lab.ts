@@ -3,10 +3,10 @@
 import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
-import type { Runtime, SignalName, System } from "../../runtime/contract.ts";
-import { createSystem } from "../../runtime/system.ts";
+import type { Runtime, SignalName, System } from "../../runtime/contract/contract.ts";
+import { createSystem } from "../../runtime/shared/system.ts";
 import { controlRoutes } from "../../src/admin/control_api.ts";
-import { ControlSocket } from "../../src/cli/control_socket.ts";
+import { ControlSocket } from "../../src/serve/control_socket.ts";
 import { run } from "../../src/cli/run.ts";
 import { adapterFactory } from "./adapter.ts";
 import { FakePlane } from "./fake_plane.ts";

@@ -1,7 +1,7 @@
 /** Policies that walk through all endpoints at each request: slow, and simple enough to be right. */
 
 import assert from "node:assert/strict";
-import { turnList } from "../../src/balance/turns.ts";
+import { turnList } from "../../src/upstream/balance/turns.ts";
 import type { Endpoint, Need } from "../../src/upstream/endpoint.ts";
 import type { Policy } from "../../src/upstream/policy.ts";
 

@@ -1,6 +1,6 @@
 /** The chunked coding and trailers: RFC 9112 §7.1, RFC 9110 §6.5. */
 
-import type { Http1Limits } from "../../src/http1/limits.ts";
+import type { Http1Limits } from "../../src/http/limits.ts";
 import type { Vector } from "./vector.ts";
 import { request, response } from "./vector.ts";
 

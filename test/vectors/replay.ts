@@ -1,11 +1,11 @@
 /** Feeds bytes to a parser in given pieces and writes down what comes out. */
 
-import type { Fault } from "../../src/http1/fault.ts";
-import { FAULTS } from "../../src/http1/fault.ts";
+import type { Fault } from "../../src/http/fault.ts";
+import { FAULTS } from "../../src/http/fault.ts";
 import type { BodyKind } from "../../src/http1/framing.ts";
 import { requestFraming, responseFraming } from "../../src/http1/framing.ts";
-import type { Head } from "../../src/http1/head.ts";
-import type { Http1Limits } from "../../src/http1/limits.ts";
+import type { Head } from "../../src/http/head.ts";
+import type { Http1Limits } from "../../src/http/limits.ts";
 import { MessageParser } from "../../src/http1/message_parser.ts";
 import { checkRequest } from "../../src/http1/request_rules.ts";
 

@@ -3,7 +3,7 @@
  * split.
  */
 
-import type { Http1Limits } from "../../src/http1/limits.ts";
+import type { Http1Limits } from "../../src/http/limits.ts";
 
 export interface Vector {
   readonly name: string;

@@ -1,6 +1,6 @@
 /** A client with one connection: sends its planned requests, checks the responses, and may misbehave. */
 
-import type { CloseReason, Socket, SocketEvents } from "../../../runtime/contract.ts";
+import type { CloseReason, Socket, SocketEvents } from "../../../runtime/contract/contract.ts";
 import { contentOf, isContentOf } from "./content.ts";
 import type { PlannedRequest } from "./requests.ts";
 import { TunnelReader } from "./tunnel_reader.ts";

@@ -1,7 +1,7 @@
 /** An endpoint: answers requests, checks what it receives, goes away and comes back, and may misbehave. */
 
 import { createHash } from "node:crypto";
-import type { CloseReason, Socket, SocketEvents } from "../../../runtime/contract.ts";
+import type { CloseReason, Socket, SocketEvents } from "../../../runtime/contract/contract.ts";
 import type { MemoryListener } from "../../support/memory_runtime.ts";
 import { bytesOf, contentOf, isContentOf, joined } from "./content.ts";
 import { isId, type PlannedRequest } from "./requests.ts";

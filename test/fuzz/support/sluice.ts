@@ -1,14 +1,14 @@
 /** The proxy of a case: built from a configuration value, on the case's network, under observation. */
 
-import type { Address, DialEvents, Runtime, SocketError } from "../../../runtime/contract.ts";
-import { buildWorld, type WorldObserver } from "../../../src/cli/world.ts";
-import type { Config } from "../../../src/config/config.ts";
-import type { ClientConnection } from "../../../src/conn/client_connection.ts";
+import type { Address, DialEvents, Runtime, SocketError } from "../../../runtime/contract/contract.ts";
+import { buildWorld, type WorldObserver } from "../../../src/process/worker/snapshot.ts";
+import type { Config } from "../../../src/config/values/config.ts";
+import type { ClientConnection } from "../../../src/conn/downstream_connection.ts";
 import type { Connection } from "../../../src/conn/connection.ts";
 import type { Turn } from "../../../src/conn/turn.ts";
 import type { Exchange } from "../../../src/exchange/exchange.ts";
 import type { Tunnel } from "../../../src/exchange/tunnel.ts";
-import { Front, type FrontObserver, type LocalAnswer } from "../../../src/front/front.ts";
+import { Front, type FrontObserver, type LocalAnswer } from "../../../src/gateway/gateway.ts";
 import type { Endpoint } from "../../../src/upstream/endpoint.ts";
 import type { Upstream } from "../../../src/upstream/upstream.ts";
 import { createMemoryRuntime, type MemoryNetwork } from "../../support/memory_runtime.ts";

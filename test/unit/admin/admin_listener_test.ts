@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { AdminListener } from "../../../src/admin/admin_listener.ts";
 import { sameText } from "../../../src/admin/admin_action.ts";
-import type { Status } from "../../../src/control/status.ts";
+import type { Status } from "../../../src/process/worker/status.ts";
 import { adapterFactory } from "../../support/adapter.ts";
 import { FakePlane } from "../../support/fake_plane.ts";
 import { askOnce } from "../../support/raw_client.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { controlRoutes } from "../../../src/admin/control_api.ts";
 import { CONTROL_REFERENCE } from "../../../src/admin/control_reference.ts";
-import { HttpServer } from "../../../src/admin/http_server.ts";
+import { HttpServer } from "../../../src/server/http_server.ts";
 import { EVENT_NAMES } from "../../../src/control/event.ts";
 import { adapterFactory } from "../../support/adapter.ts";
 import { FakePlane } from "../../support/fake_plane.ts";

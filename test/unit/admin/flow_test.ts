@@ -9,7 +9,7 @@ import {
   totals,
   upstreamStatus,
 } from "../../support/sample_status.ts";
-import { bucketOf } from "../../../src/upstream/tally.ts";
+import { bucketOf } from "../../../src/upstream/counters.ts";
 
 test("flow: the difference of two sums, a second", () => {
   const before = { ...totals(100), failed: 2 };

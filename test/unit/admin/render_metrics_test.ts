@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { METRICS } from "../../../src/admin/metric_table.ts";
 import { renderMetrics } from "../../../src/admin/render_metrics.ts";
 import { endpointStatus, sampleStatus, totals, upstreamStatus } from "../../support/sample_status.ts";
-import { bucketOf, LATENCY_BUCKETS_MS } from "../../../src/upstream/tally.ts";
+import { bucketOf, LATENCY_BUCKETS_MS } from "../../../src/upstream/counters.ts";
 
 function linesOf(name: string, text: string): string[] {
   return text.split("\n").filter((line) => new RegExp(`^${name}[ {]`).test(line));

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { loadConfig } from "../../../src/config/load.ts";
-import { formatProblem } from "../../../src/config/problem.ts";
+import { formatProblem } from "../../../src/config/values/problem.ts";
 
 const folder = new URL("../../../examples/", import.meta.url);
 const names = readdirSync(folder).filter((file) => file.endsWith(".yaml"));

@@ -7,9 +7,9 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { loadConfig, type Sources } from "../../../src/config/load.ts";
-import { OPTION_BY_ENV, OPTION_BY_FLAG, OPTION_PATHS } from "../../../src/config/options.ts";
+import { OPTION_BY_ENV, OPTION_BY_FLAG, OPTION_PATHS } from "../../../src/config/options/options.ts";
 import { printYaml } from "../../../src/config/print.ts";
-import { formatProblem } from "../../../src/config/problem.ts";
+import { formatProblem } from "../../../src/config/values/problem.ts";
 
 const SEED = 20_261_004;
 const CASES = 1500;

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { loadConfig } from "../../../src/config/load.ts";
 import { printYaml } from "../../../src/config/print.ts";
-import { formatProblem } from "../../../src/config/problem.ts";
+import { formatProblem } from "../../../src/config/values/problem.ts";
 
 const folder = new URL("../../vectors/config/", import.meta.url);
 

@@ -11,7 +11,7 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { loadConfig } from "../../../src/config/load.ts";
-import { formatProblem } from "../../../src/config/problem.ts";
+import { formatProblem } from "../../../src/config/values/problem.ts";
 
 interface Vector {
   readonly flags?: Record<string, string[]>;

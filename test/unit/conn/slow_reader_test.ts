@@ -2,12 +2,12 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ClientConnection } from "../../../src/conn/client_connection.ts";
+import { ClientConnection } from "../../../src/conn/downstream_connection.ts";
 import type { ClientStreamEvents, UpstreamStreamEvents } from "../../../src/conn/stream.ts";
 import { Turn } from "../../../src/conn/turn.ts";
 import { UpstreamConnection } from "../../../src/conn/upstream_connection.ts";
-import type { Head } from "../../../src/http1/head.ts";
-import { DEFAULT_LIMITS } from "../../../src/http1/limits.ts";
+import type { Head } from "../../../src/http/head.ts";
+import { DEFAULT_LIMITS } from "../../../src/http/limits.ts";
 import { FakeClock } from "../../support/fake_clock.ts";
 import { StubSocket } from "../../support/stub_socket.ts";
 

@@ -1,11 +1,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Config } from "../../../src/config/config.ts";
+import type { Config } from "../../../src/config/values/config.ts";
 import { loadConfig } from "../../../src/config/load.ts";
 import { buildStatus, type Known } from "../../../src/control/build_status.ts";
-import { answersOf, emptyReport, type Report, sumsOnly, totalsOf } from "../../../src/control/report.ts";
+import {
+  answersOf,
+  emptyReport,
+  type Report,
+  sumsOnly,
+  totalsOf,
+} from "../../../src/process/worker/report.ts";
 import { REASON_CODES } from "../../../src/exchange/reason.ts";
-import { Tally } from "../../../src/upstream/tally.ts";
+import { Tally } from "../../../src/upstream/counters.ts";
 
 function configOf(yaml: string): Config {
   const loaded = loadConfig({ flags: {}, env: {}, file: { path: "test.yaml", text: yaml } });

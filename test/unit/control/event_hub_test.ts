@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ControlEvent } from "../../../src/control/event.ts";
 import { EventHub } from "../../../src/control/event_hub.ts";
-import type { WorkerEvent } from "../../../src/control/messages.ts";
+import type { WorkerEvent } from "../../../src/process/worker/messages.ts";
 import { FakeClock } from "../../support/fake_clock.ts";
 import { PlaneLab } from "../../support/plane_lab.ts";
 

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { SystemError } from "../../../runtime/contract.ts";
+import { SystemError } from "../../../runtime/contract/contract.ts";
 import { PlaneLab } from "../../support/plane_lab.ts";
 
 const LOGGED = 'to: 3000\naccess_log: {format: common, to: "/access.log"}\n';

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { PauseOwner } from "../../../src/control/pause_owner.ts";
+import type { PauseOwner } from "../../../src/process/worker/pause_owner.ts";
 import { answerOf, PlaneLab } from "../../support/plane_lab.ts";
 
 async function paused(

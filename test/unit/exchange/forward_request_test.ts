@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { ClientConnection } from "../../../src/conn/client_connection.ts";
+import type { ClientConnection } from "../../../src/conn/downstream_connection.ts";
 import { type ForwardSettings, requestFields } from "../../../src/exchange/forward_request.ts";
 import { requestHead } from "../http1/support.ts";
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ChunkedDecoder } from "../../../src/http1/chunked_decoder.ts";
-import { FAULTS } from "../../../src/http1/fault.ts";
-import { DEFAULT_LIMITS } from "../../../src/http1/limits.ts";
+import { FAULTS } from "../../../src/http/fault.ts";
+import { DEFAULT_LIMITS } from "../../../src/http/limits.ts";
 import { bytesOf } from "../../vectors/replay.ts";
 
 // The cases are in test/vectors/chunked.ts; here is what they do not show.

@@ -10,9 +10,9 @@ import {
   MAX_CHUNK_HEAD_BYTES,
   statusLine,
 } from "../../../src/http1/encode.ts";
-import { Field } from "../../../src/http1/field.ts";
-import type { Head } from "../../../src/http1/head.ts";
-import { DEFAULT_LIMITS } from "../../../src/http1/limits.ts";
+import { Field } from "../../../src/http/field.ts";
+import type { Head } from "../../../src/http/head.ts";
+import { DEFAULT_LIMITS } from "../../../src/http/limits.ts";
 import { MessageParser } from "../../../src/http1/message_parser.ts";
 import { bytesOf, textOf } from "../../vectors/replay.ts";
 import { requestHead } from "./support.ts";

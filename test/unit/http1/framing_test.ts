@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { FAULTS } from "../../../src/http1/fault.ts";
+import { FAULTS } from "../../../src/http/fault.ts";
 import { requestFraming, responseFraming } from "../../../src/http1/framing.ts";
 import { requestHead, responseHead } from "./support.ts";
 

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { LineMemo } from "../../../src/http1/line_memo.ts";
-import { DEFAULT_LIMITS } from "../../../src/http1/limits.ts";
+import { DEFAULT_LIMITS } from "../../../src/http/limits.ts";
 import { MessageParser } from "../../../src/http1/message_parser.ts";
 
 function bytes(text: string): Uint8Array {

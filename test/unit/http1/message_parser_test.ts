@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { DEFAULT_LIMITS } from "../../../src/http1/limits.ts";
+import { DEFAULT_LIMITS } from "../../../src/http/limits.ts";
 import { MessageParser } from "../../../src/http1/message_parser.ts";
 import { bytesOf, textOf } from "../../vectors/replay.ts";
 

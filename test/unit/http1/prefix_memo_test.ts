@@ -2,10 +2,10 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Head } from "../../../src/http1/head.ts";
-import { FieldSection } from "../../../src/http1/field_section.ts";
+import type { Head } from "../../../src/http/head.ts";
+import { FieldSection } from "../../../src/http/field_section.ts";
 import { PrefixMemo } from "../../../src/http1/prefix_memo.ts";
-import { DEFAULT_LIMITS } from "../../../src/http1/limits.ts";
+import { DEFAULT_LIMITS } from "../../../src/http/limits.ts";
 import { MessageParser } from "../../../src/http1/message_parser.ts";
 
 function bytes(text: string): Uint8Array {

@@ -1,7 +1,7 @@
 /** Heads for tests of what is made of them. */
 
-import type { Head } from "../../../src/http1/head.ts";
-import { DEFAULT_LIMITS } from "../../../src/http1/limits.ts";
+import type { Head } from "../../../src/http/head.ts";
+import { DEFAULT_LIMITS } from "../../../src/http/limits.ts";
 import { MessageParser } from "../../../src/http1/message_parser.ts";
 import { bytesOf } from "../../vectors/replay.ts";
 

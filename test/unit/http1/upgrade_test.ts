@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
-import { sha1 } from "../../../src/http1/sha1.ts";
+import { sha1 } from "../../../src/websocket/sha1.ts";
 import {
   acceptsWebsocket,
   upgradeProtocols,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { DEFAULT_LIMITS } from "../../../src/http1/limits.ts";
+import { DEFAULT_LIMITS } from "../../../src/http/limits.ts";
 import { VECTORS } from "../../vectors/all.ts";
 import type { ReplayOptions } from "../../vectors/replay.ts";
 import { bytesOf, replay } from "../../vectors/replay.ts";

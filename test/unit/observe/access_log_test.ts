@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type ExchangeRecord, newExchangeRecord } from "../../../src/exchange/exchange_record.ts";
-import { FieldSection } from "../../../src/http1/field_section.ts";
+import { FieldSection } from "../../../src/http/field_section.ts";
 import { AccessLog } from "../../../src/observe/access_log.ts";
 import {
   formatCombined,

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { newExchangeRecord } from "../../../src/exchange/exchange_record.ts";
 import { Counters, type TalliedEndpoint } from "../../../src/observe/counters.ts";
-import { totalsOf } from "../../../src/control/report.ts";
-import { bucketOf, type Tallied } from "../../../src/upstream/tally.ts";
+import { totalsOf } from "../../../src/process/worker/report.ts";
+import { bucketOf, type Tallied } from "../../../src/upstream/counters.ts";
 
 function named(name: string): Tallied {
   return { name, tally: null };

@@ -1,7 +1,7 @@
 /** Which of the addresses of a name a dial opens, when the others are tried, and what it says when none answers. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { ClientTls, SocketError } from "../../../runtime/contract.ts";
+import type { ClientTls, SocketError } from "../../../runtime/contract/contract.ts";
 import { interleaved } from "../../../src/resolve/address_order.ts";
 import { memoryCertificate } from "../../support/memory_runtime.ts";
 import { addresses, NameLab } from "../../support/name_lab.ts";

@@ -9,13 +9,16 @@ function faults(file: string, source: string): string[] {
 
 describe("layers", () => {
   const allowed: [file: string, source: string][] = [
-    ["src/conn/connection.ts", 'import { a } from "../http1/head.ts";'],
+    ["src/conn/connection.ts", 'import { a } from "../http/head.ts";'],
     ["src/conn/connection.ts", 'import { a } from "./deep/other.ts";'],
-    ["src/bytes/latin1.ts", 'import type { Runtime } from "../../runtime/contract.ts";'],
-    ["src/config/config.ts", 'import { parse } from "@std/yaml";'],
-    ["src/cli/main.ts", 'import { serve } from "../main.ts";'],
-    ["src/front/routes.ts", '// import "../cli/help.ts";\nconst text = "process.env";'],
-    ["runtime/bun.ts", 'import { f } from "./socket_error.ts"; import { g } from "node:fs"; Bun.listen({});'],
+    ["src/bytes/latin1.ts", 'import type { Runtime } from "../../runtime/contract/contract.ts";'],
+    ["src/config/values/config.ts", 'import { parse } from "@std/yaml";'],
+    ["src/cli/main.ts", 'import { serve } from "../serve/serve.ts";'],
+    ["src/gateway/routes.ts", '// import "../cli/help.ts";\nconst text = "process.env";'],
+    [
+      "runtime/bun/adapter.ts",
+      'import { f } from "../shared/socket_error.ts"; import { g } from "node:fs"; Bun.listen({});',
+    ],
     ["runtime/main_bun.ts", 'import { cli } from "../src/cli/main.ts";'],
     ["src/bytes/latin1.ts", "const { latin1Slice } = Buffer.prototype;"],
     ["test/unit/x_test.ts", 'import { cli } from "../../src/cli/main.ts"; import "node:net"; Deno.exit();'],
@@ -26,16 +29,17 @@ describe("layers", () => {
 
   const refused: [file: string, source: string, fault: RegExp][] = [
     [
-      "src/http1/head.ts",
+      "src/http/head.ts",
       '\nimport { a } from "../conn/connection.ts";',
-      /^2: .*src\/conn is above src\/http1/,
+      /^2: .*src\/conn is above src\/http/,
     ],
-    ["src/http1/head.ts", 'import type { A } from "../config/config.ts";', /src\/config is above/],
+    ["src/http/head.ts", 'import type { A } from "../config/config.ts";', /src\/config is above/],
     ["src/bytes/a.ts", 'export * from "../time/clock.ts";', /src\/time is above src\/bytes/],
-    ["src/cli/help.ts", 'import { serve } from "../main.ts";', /src\/main\.ts is above src\/cli/],
-    ["src/front/a.ts", 'const a = await import("../config/config.ts");', /src\/config is above/],
-    ["src/front/a.ts", 'type A = import("../config/config.ts").A;', /src\/config is above/],
-    ["src/conn/a.ts", 'import { bun } from "../../runtime/bun.ts";', /runtime\/contract\.ts only/],
+    ["src/process/worker/a.ts", 'import { a } from "../supervisor/b.ts";', /supervisor is above/],
+    ["src/config/values/a.ts", 'import { a } from "../load.ts";', /src\/config is above src\/config\/values/],
+    ["src/gateway/a.ts", 'const a = await import("../config/config.ts");', /src\/config is above/],
+    ["src/gateway/a.ts", 'type A = import("../config/config.ts").A;', /src\/config is above/],
+    ["src/conn/a.ts", 'import { bun } from "../../runtime/bun/adapter.ts";', /runtime\/contract\/ only/],
     ["src/conn/a.ts", 'import { x } from "../../test/support/x.ts";', /in no layer/],
     ["src/odd/a.ts", 'import { x } from "../bytes/x.ts";', /is in no layer/],
     ["src/conn/a.ts", 'import net from "node:net";', /imports node:net/],
@@ -44,9 +48,9 @@ describe("layers", () => {
     ["src/conn/a.ts", "const text = `a ${ Deno.pid } b`;", /names Deno/],
     ["src/conn/a.ts", "process.exit(1);", /names process/],
     ["src/conn/a.ts", "const b = Buffer.from([]);", /names Buffer/],
-    ["runtime/bun.ts", 'import { a } from "../src/bytes/a.ts";', /adapters know runtime\/ only/],
-    ["runtime/bun.ts", 'import ws from "ws";', /uses the platform only/],
-    ["runtime/contract.ts", 'import { a } from "./bun.ts";', /stands alone/],
+    ["runtime/bun/adapter.ts", 'import { a } from "../../src/bytes/a.ts";', /adapters know runtime\/ only/],
+    ["runtime/bun/adapter.ts", 'import ws from "ws";', /uses the platform only/],
+    ["runtime/contract/contract.ts", 'import { a } from "../bun/adapter.ts";', /stands alone/],
     ["src/conn/long.ts", "a;\n".repeat(501), /^501: 501 lines: more than 500/],
   ];
   for (const [file, source, fault] of refused) {

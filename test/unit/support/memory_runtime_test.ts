@@ -10,7 +10,7 @@ import type {
   Socket,
   SocketError,
   SocketEvents,
-} from "../../../runtime/contract.ts";
+} from "../../../runtime/contract/contract.ts";
 import { FakeClock } from "../../support/fake_clock.ts";
 import { type Chunking } from "../../support/memory_network.ts";
 import {

@@ -2,11 +2,11 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { ClientTls } from "../../../runtime/contract.ts";
+import type { ClientTls } from "../../../runtime/contract/contract.ts";
 import type { UpstreamConnection } from "../../../src/conn/upstream_connection.ts";
 import { dialPause } from "../../../src/upstream/dial_pace.ts";
-import { Ramp } from "../../../src/upstream/ramp.ts";
-import { type ReuseKey, reuseKeyText } from "../../../src/upstream/reuse_key.ts";
+import { Ramp } from "../../../src/upstream/connection_ramp.ts";
+import { type ReuseKey, reuseKeyText } from "../../../src/client/reuse_key.ts";
 
 test("the pause grows with the absence, from a millisecond to a quarter of a second", () => {
   let before = 0;

@@ -7,7 +7,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { RoundRobin } from "../../../src/balance/round_robin.ts";
+import { RoundRobin } from "../../../src/upstream/balance/round_robin.ts";
 import type { EndpointSettings } from "../../../src/upstream/endpoint.ts";
 import { type LabOptions, type TestWaiter, UpstreamLab } from "../../support/upstream_lab.ts";
 import { SamePolicy, WalkingRoundRobin } from "../../support/walking_policy.ts";

@@ -1,0 +1,335 @@
+/**
+ * TLS on Deno: node:tls as a converter between a `Deno.Conn` that carries records and a `DenoConn` that
+ * carries what is in them.
+ *
+ * Neither of the ready-made ways is good enough (seen with Deno 2.9.6). `Deno.startTls` only adds to the
+ * trusted authorities, cannot skip verification and takes no client certificate; `Deno.listenTls` has one
+ * certificate and does not tell the server name. `tls.connect` and `tls.createServer` can do all that, but
+ * take and keep whatever is written (64 MiB to a peer that does not read), read on while paused, and lose
+ * what arrived then. So the stream of node:tls is never paused and never given more than one write here:
+ * it gets records only when somebody waits for bytes, and a write counts as done once its records have
+ * left.
+ */
+import { Buffer } from "node:buffer";
+import { createPrivateKey, X509Certificate } from "node:crypto";
+import type { Socket as NetSocket } from "node:net";
+import { Duplex } from "node:stream";
+import { setImmediate } from "node:timers";
+import * as tls from "node:tls";
+import { type ClientTls, type ServerTls, SocketFailure, type TlsSession } from "../contract/contract.ts";
+import type { DenoConn, DenoNetAddr } from "./types.ts";
+import { chooseByName, secureClient, sessionOf } from "../node/tls.ts";
+import { socketErrorOf } from "../shared/socket_error.ts";
+import { TlsRecords } from "../shared/tls_records.ts";
+
+const LETTER_A = 0x41;
+const LETTER_Z = 0x5a;
+const NOTHING = new Uint8Array(0);
+
+/** One read of records: as large as a record can be (RFC 8446 §5.2), rounded down. */
+const WIRE_BYTES = 16 * 1024;
+
+/** A connection whose handshake is done. */
+export interface SecuredConn {
+  readonly conn: DenoConn;
+  readonly session: TlsSession;
+}
+
+/**
+ * Shakes hands with a server. The connection is ours to close from now on.
+ * @throws SocketFailure
+ */
+export function secureDialled(conn: DenoConn, own: ClientTls): Promise<SecuredConn> {
+  const wire = new Wire(conn);
+  return new Promise((resolve, reject) => {
+    const fail = (error: unknown) => reject(handshakeFailure(error));
+    try {
+      const stream = secureClient(wire as unknown as NetSocket, own, {
+        secured: (stream, session) => resolve({ conn: link.secured(stream), session }),
+        failed: (error) => fail(new SocketFailure(error.code, error.detail)),
+      });
+      const link = new TlsLink(conn, wire, stream, fail);
+    } catch (error) {
+      fail(error);
+    }
+  });
+}
+
+/** What a TLS listener prepares once. Throws when certificate and key are none, or no pair. */
+export class ServerHandshakes {
+  readonly #options: tls.TLSSocketOptions;
+
+  constructor(own: ServerTls) {
+    for (const { cert, key } of [own, ...own.names ?? []]) checkPair(cert, key);
+    this.#options = {
+      isServer: true,
+      secureContext: tls.createSecureContext({ cert: own.cert, key: own.key }),
+      ...(own.alpn === undefined || own.alpn.length === 0 ? {} : { ALPNProtocols: [...own.alpn] }),
+      ...(own.names === undefined || own.names.length === 0 ? {} : { SNICallback: chooseByName(own.names) }),
+    };
+  }
+
+  /**
+   * Shakes hands with a client.
+   *
+   * @param answerPlain what one is sent that speaks HTTP instead; null = nothing
+   * @throws SocketFailure
+   */
+  secure(conn: DenoConn, answerPlain: () => Uint8Array | null): Promise<SecuredConn> {
+    const wire = new Wire(conn);
+    return new Promise((resolve, reject) => {
+      const fail = (error: unknown) => reject(handshakeFailure(error));
+      wire.onFirst = (byte) => {
+        // No handshake begins with a letter, and every method does.
+        if (byte < LETTER_A || byte > LETTER_Z) return true;
+        const answer = answerPlain() ?? NOTHING;
+        const failed = () => fail(new SocketFailure("tls_protocol_error", "HTTP where TLS was expected"));
+        writeAll(conn, answer).then(() => conn.closeWrite()).then(failed, failed);
+        return false;
+      };
+      const stream = new tls.TLSSocket(wire as unknown as NetSocket, this.#options);
+      stream.allowHalfOpen = true;
+      const link = new TlsLink(conn, wire, stream, fail);
+      stream.once("secure", () => {
+        const { servername } = stream as { servername?: string | false };
+        resolve({ conn: link.secured(stream), session: sessionOf(stream, servername || "") });
+      });
+    });
+  }
+}
+
+/** Deno's contexts take any text, and then every handshake fails. */
+function checkPair(cert: string, key: string): void {
+  if (!new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))) {
+    throw new SocketFailure("platform_error", "the key is not the certificate's");
+  }
+}
+
+function handshakeFailure(error: unknown): SocketFailure {
+  if (error instanceof SocketFailure) return error;
+  const { code, detail } = socketErrorOf(error, "handshake");
+  return new SocketFailure(code, detail);
+}
+
+/** The records' side: a stream for node:tls over a `Deno.Conn`, which reads only when it may. */
+class Wire extends Duplex {
+  /** Bytes are wanted; during the handshake they always are. */
+  wanted: () => boolean = () => true;
+  /** Whether what begins with this byte is for node:tls; asked once. */
+  onFirst: ((byte: number) => boolean) | null = null;
+  /** All that was written has left. */
+  onIdle: () => void = () => {};
+  /** The peer has ended (null) or reset the connection. */
+  onHungUp: (error: unknown) => void = () => {};
+  /** Nothing leaves any more: node:tls may still hold bytes whose memory is no longer ours. */
+  dead = false;
+  readonly records = new TlsRecords();
+  readonly #conn: DenoConn;
+  readonly #buffer = new Uint8Array(WIRE_BYTES);
+  #asked = false;
+  #reading = false;
+
+  constructor(conn: DenoConn) {
+    super({ allowHalfOpen: true, readableHighWaterMark: WIRE_BYTES });
+    this.#conn = conn;
+  }
+
+  override _read(): void {
+    this.#asked = true;
+    this.readIfWanted();
+  }
+
+  readIfWanted(): void {
+    if (this.#reading || !this.#asked || !this.wanted()) return;
+    this.#reading = true;
+    this.#asked = false;
+    this.#conn.read(this.#buffer).then((count) => {
+      this.#reading = false;
+      const { onFirst } = this;
+      this.onFirst = null;
+      if (count !== null && onFirst !== null && !onFirst(this.#buffer[0] as number)) return;
+      if (count === null) this.onHungUp(null);
+      else this.records.received(this.#buffer.subarray(0, count));
+      this.push(count === null ? null : Buffer.from(this.#buffer.subarray(0, count)));
+    }, (error: unknown) => {
+      this.#reading = false;
+      this.onHungUp(error);
+    });
+  }
+
+  override _write(bytes: Uint8Array, _encoding: string, done: (error?: Error) => void): void {
+    if (this.dead) return done();
+    writeAll(this.#conn, bytes).then(() => {
+      done();
+      if (this.writableLength === 0) this.onIdle();
+    }, done);
+  }
+}
+
+async function writeAll(conn: DenoConn, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length;) at += await conn.write(bytes.subarray(at));
+}
+
+interface Waiting<T> {
+  readonly resolve: (value: T) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** The contents' side. */
+class TlsLink implements DenoConn {
+  readonly localAddr: DenoNetAddr;
+  readonly remoteAddr: DenoNetAddr;
+  readonly #conn: DenoConn;
+  readonly #wire: Wire;
+  readonly #stream: NetSocket;
+  #onFailure: (error: unknown) => void;
+
+  /** Arrived and not yet read: what a few records hold. */
+  #held: Uint8Array[] = [];
+  #secured = false;
+  #ended = false;
+  #failure: unknown = null;
+  #closed = false;
+  #read: (Waiting<number | null> & { readonly buffer: Uint8Array }) | null = null;
+  #write: Waiting<void> | null = null;
+  /** node:tls has encrypted the write; its records may still be on their way. */
+  #encrypted = false;
+
+  constructor(conn: DenoConn, wire: Wire, stream: NetSocket, onFailure: (error: unknown) => void) {
+    this.localAddr = conn.localAddr;
+    this.remoteAddr = conn.remoteAddr;
+    this.#conn = conn;
+    this.#wire = wire;
+    this.#stream = stream;
+    this.#onFailure = onFailure;
+    wire.on("error", (error) => this.#fail(error));
+    wire.onIdle = () => this.#wireIdle();
+    stream.on("error", (error) => this.#fail(error));
+    // Without a `tls.Server` this is how the server's side tells.
+    stream.on("_tlsError", (error) => this.#fail(error));
+    wire.onHungUp = (error) => {
+      // An alert that came before is told within the turn, and says more.
+      setImmediate(() => setImmediate(() => this.#hungUp(error)));
+    };
+    stream.on("close", () => this.#fail(new Error("TLS stream closed")));
+  }
+
+  /** The handshake is done: contents begin to flow. */
+  secured(stream: NetSocket): this {
+    this.#secured = true;
+    this.#onFailure = () => {};
+    this.#wire.wanted = () => this.#read !== null;
+    stream.on("data", (bytes: Uint8Array) => {
+      this.#wire.records.told(bytes.length);
+      this.#held.push(bytes);
+      this.#serve();
+    });
+    stream.on("end", () => {
+      this.#ended = true;
+      this.#serve();
+    });
+    return this;
+  }
+
+  get endedShort(): boolean {
+    return this.#ended && !this.#wire.records.closedInOrder;
+  }
+
+  setNoDelay(noDelay: boolean): void {
+    this.#conn.setNoDelay?.(noDelay);
+  }
+
+  read(buffer: Uint8Array): Promise<number | null> {
+    return new Promise((resolve, reject) => {
+      this.#read = { buffer, resolve, reject };
+      this.#serve();
+      if (this.#read !== null) this.#wire.readIfWanted();
+    });
+  }
+
+  #serve(): void {
+    const read = this.#read;
+    if (read === null) return;
+    let at = 0;
+    while (at < read.buffer.length) {
+      const bytes = this.#held.shift();
+      if (bytes === undefined) break;
+      const count = Math.min(bytes.length, read.buffer.length - at);
+      read.buffer.set(bytes.subarray(0, count), at);
+      at += count;
+      if (count < bytes.length) this.#held.unshift(bytes.subarray(count));
+    }
+    if (at === 0 && !this.#ended && this.#failure === null) return;
+    this.#read = null;
+    if (at > 0) read.resolve(at);
+    else if (this.#ended) read.resolve(null);
+    else read.reject(this.#failure);
+  }
+
+  write(bytes: Uint8Array): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#whenSent({ resolve: () => resolve(bytes.length), reject });
+      if (this.#failure === null) this.#stream.write(bytes, () => this.#wasEncrypted());
+    });
+  }
+
+  /** Sends close_notify, then FIN. */
+  async closeWrite(): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      this.#whenSent({ resolve, reject });
+      if (this.#failure === null) this.#stream.end(() => this.#wasEncrypted());
+    });
+    if (!this.#closed) await this.#conn.closeWrite();
+  }
+
+  #whenSent(waiting: Waiting<void>): void {
+    this.#write = waiting;
+    this.#encrypted = false;
+    if (this.#failure !== null) this.#rejectWrite();
+  }
+
+  #wasEncrypted(): void {
+    // The records reach the wire within the turn.
+    setImmediate(() => {
+      this.#encrypted = true;
+      this.#wireIdle();
+    });
+  }
+
+  #wireIdle(): void {
+    const write = this.#write;
+    if (write === null || !this.#encrypted || this.#wire.writableLength > 0) return;
+    this.#write = null;
+    write.resolve();
+  }
+
+  #rejectWrite(): void {
+    const write = this.#write;
+    this.#write = null;
+    write?.reject(this.#failure);
+  }
+
+  /** node:tls does not tell when that happens during the handshake. */
+  #hungUp(error: unknown): void {
+    if (error !== null) this.#fail(error);
+    else if (!this.#secured) this.#fail(new SocketFailure("connection_terminated", "end of stream"));
+  }
+
+  #fail(error: unknown): void {
+    this.#failure ??= error;
+    this.#wire.dead = this.#secured; // the alert of a failed handshake may go out
+    this.#onFailure(this.#failure);
+    this.#serve();
+    this.#rejectWrite();
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#held = [];
+    this.#conn.close();
+    this.#fail(new Error("closed by us"));
+    this.#stream.destroy();
+    this.#wire.destroy();
+  }
+}

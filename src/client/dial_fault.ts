@@ -1,0 +1,22 @@
+/** What a dial can come to that is neither a connection nor an absence that passes. */
+
+import type { Socket, SocketError } from "../../runtime/contract/contract.ts";
+
+export const CONNECTED_TO_ITSELF: SocketError = {
+  code: "connection_refused",
+  detail: "nobody listens: the connection was one to itself",
+};
+
+/**
+ * Dialling a free port of the range that local ports are taken from can, by chance, connect a socket to
+ * itself (simultaneous open, RFC 9293 §3.5): it would echo the request, and keep the endpoint from binding.
+ */
+export function connectedToItself(socket: Socket): boolean {
+  return socket.localPort !== 0 && socket.localPort === socket.remotePort &&
+    socket.localAddress === socket.remoteAddress;
+}
+
+/** Waiting does not mend these. */
+export function isTlsFailure(error: SocketError | null): boolean {
+  return error !== null && (error.code === "tls_certificate_error" || error.code === "tls_protocol_error");
+}

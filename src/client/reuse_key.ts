@@ -1,0 +1,31 @@
+/**
+ * Everything that makes two connections interchangeable. A connection may serve a request only if the
+ * key it was opened with equals the key the request needs; whatever changes identity belongs in here.
+ */
+
+import type { Address, ClientTls } from "../../runtime/contract/contract.ts";
+
+export interface ReuseKey {
+  readonly scheme: "http" | "https";
+  readonly address: Address;
+  /** How TLS was set up; null for `http`. Name, verification, authorities and client certificate all count. */
+  readonly tls: ClientTls | null;
+  /** Proxies the connection passes through, nearest first. */
+  readonly proxyChain: readonly string[];
+  /** Whose credentials the connection was authenticated with; "" = nobody's. */
+  readonly credentials: string;
+}
+
+/** The key as text: equal texts, interchangeable connections. Not for display: it contains key material. */
+export function reuseKeyText(key: ReuseKey): string {
+  const { tls } = key;
+  return JSON.stringify([
+    key.scheme,
+    key.address.kind === "tcp" ? [key.address.host, key.address.port] : key.address.path,
+    tls === null
+      ? null
+      : [tls.serverName, tls.verify, tls.ca, tls.cert ?? null, tls.key ?? null, tls.alpn ?? null],
+    key.proxyChain,
+    key.credentials,
+  ]);
+}

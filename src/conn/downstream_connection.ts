@@ -1,0 +1,740 @@
+/**
+ * A client's HTTP/1.1 connection: parses requests one at a time, encodes their responses in order, and
+ * keeps the deadlines of the client's side.
+ *
+ * States: `waiting` for a request (idle), `head` being received, `exchange` in progress, `lingering`
+ * (answered for the last time, reading on so that the answer is not destroyed by a reset), `raw` (a
+ * tunnel's), `gone`.
+ */
+
+import type { CloseReason, Socket } from "../../runtime/contract/contract.ts";
+import { encodeChunkHead, LAST_CHUNK, statusLine } from "../http1/encode.ts";
+import { type Fault, FAULTS } from "../http/fault.ts";
+import { type BodyKind, requestFraming } from "../http1/framing.ts";
+import type { Head } from "../http/head.ts";
+import type { Http1Limits } from "../http/limits.ts";
+import type { MessageParser } from "../http1/message_parser.ts";
+import { borrowParser, returnParser } from "../http1/parser_pool.ts";
+import { requestPersists } from "../http1/persistence.ts";
+import { checkRequest } from "../http1/request_rules.ts";
+import type { WrittenHead } from "../http/written_head.ts";
+import { Connection, HIGH_WATER_BYTES, LOW_WATER_BYTES } from "./connection.ts";
+import { movedBytes, Pace, type Way } from "./pace.ts";
+import type { Turn } from "./turn.ts";
+import type { ClientStream, ClientStreamEvents, RawEvents, ResponseBody } from "./stream.ts";
+
+/** Deadlines and limits of the client's side; milliseconds. */
+export interface ClientSettings {
+  readonly headTimeoutMs: number;
+  readonly bodyIdleTimeoutMs: number;
+  readonly keepAliveTimeoutMs: number;
+  /** A client that has ended its sending side is still answered; otherwise it has left. */
+  readonly servesHalfClosed: boolean;
+  readonly limits: Http1Limits;
+}
+
+/** Something that belongs to a client's connection and ends with it. */
+export interface ClientCompanion {
+  /** No request comes on the connection any more. */
+  clientDone(): void;
+}
+
+/** Who answers requests. May answer inside the call. */
+export interface RequestHandler {
+  /** A request head has arrived and is well-formed; `stream.requestDone` tells whether it has no body. */
+  request(connection: ClientConnection, head: Head): void;
+  /**
+   * What arrived is not an acceptable request. The answer must be given with `close`; the connection
+   * lingers after it. `head` is null when it could not be parsed.
+   */
+  refused(connection: ClientConnection, fault: Fault, head: Head | null): void;
+  /** The connection is gone, whatever it was doing. */
+  connectionClosed(connection: ClientConnection): void;
+}
+
+/** Longest silence of the client after our last answer; then the connection is closed (nginx: 5 s too). */
+const LINGER_MS = 5000;
+/**
+ * Longest time to read on after our last answer (nginx: 30 s too). Time is the only bound: a client that sends all of a large
+ * body before it reads finds the answer only if all of that has been read here. What is read is thrown away, so it costs
+ * no memory, and no more work than the upload that was refused.
+ */
+const LINGER_TOTAL_MS = 30_000;
+/** Bytes of pipelined requests kept while one is being answered; then reading pauses. */
+const PIPELINE_BYTES = 64 * 1024;
+
+/** Field lines that say where a connection's requests come from. */
+export interface ForwardedLines {
+  /** What they depend on, besides the connection's ends. */
+  readonly settings: object;
+  readonly key: string;
+  readonly text: string;
+}
+
+type State = "waiting" | "head" | "exchange" | "lingering" | "raw" | "gone";
+
+const chunkHead = new Uint8Array(24);
+
+export class ClientConnection extends Connection implements ClientStream {
+  readonly #settings: ClientSettings;
+  readonly #handler: RequestHandler;
+  /** Null while nothing of a message has been read or is left to be read. */
+  #parser: MessageParser | null = null;
+  #state: State = "waiting";
+  events: ClientStreamEvents | null = null;
+  #raw: RawEvents | null = null;
+  requestKind: BodyKind = "none";
+  requestDone = true;
+  /** HTTP minor version of the current request. */
+  minor: 0 | 1 = 1;
+  #persist = false;
+  /** The client asked for the end of the connection after this response: it sends nothing more. */
+  #closeExpected = false;
+  /** How the body of the response is framed; null until its head has been sent. */
+  #responseKind: ResponseBody | "chunked" | null = null;
+  #clientEnded = false;
+  /** The client has ended, as is known although its last bytes are unread. */
+  #endAhead = false;
+  #advancing = false;
+  #readPaused = false;
+  #bodyPaused = false;
+  /** The client has been asked for the request body, or has begun to send it. */
+  #bodyExpected = false;
+  /** Of the current exchange; null while it need not be watched. */
+  #pace: Pace | null = null;
+  /** No further request is wanted on this connection. */
+  #draining = false;
+  /** The next answer does not end the connection although no further request is wanted: see `keepForHandshake`. */
+  #handshake = false;
+  companion: ClientCompanion | null = null;
+  /** How long it may be idle between requests. */
+  #idleMs: number;
+  /** Requests begun on this connection. */
+  requests = 0;
+  /** Bytes received so far. */
+  receivedBytes = 0;
+  /** Monotonic milliseconds at which the first byte of the current request was seen. */
+  requestBeganAt = 0;
+  /** Monotonic milliseconds since which the connection has been idle, or has lingered. */
+  idleSince: number;
+  #remoteAddress: string | null = null;
+  #remotePort = -1;
+  /** For whoever forwards its requests: the lines made last, which several connections may share. */
+  forwarded: ForwardedLines | null = null;
+  /** Whether the peer's own forwarding fields are believed. */
+  trusted = false;
+
+  constructor(turn: Turn, socket: Socket, settings: ClientSettings, handler: RequestHandler) {
+    super(turn, socket);
+    this.#settings = settings;
+    this.#handler = handler;
+    this.idleSince = turn.now;
+    this.#idleMs = settings.keepAliveTimeoutMs;
+    this.setDeadline(this.idleSince + settings.headTimeoutMs);
+  }
+
+  get state(): State {
+    return this.#state;
+  }
+
+  /** The listener speaks TLS. */
+  get secure(): boolean {
+    return this.socket.tls !== null;
+  }
+
+  /** Asking the platform takes a system call or two. */
+  get remoteAddress(): string {
+    return this.#remoteAddress ??= this.socket.remoteAddress;
+  }
+
+  get remotePort(): number {
+    if (this.#remotePort < 0) this.#remotePort = this.socket.remotePort;
+    return this.#remotePort;
+  }
+
+  /** Whether a response head has been sent for the current request. */
+  get responseBegun(): boolean {
+    return this.#responseKind !== null;
+  }
+
+  /** Between requests, nothing pending. */
+  get idle(): boolean {
+    return this.#state === "waiting";
+  }
+
+  /** A request has no answer yet, or not all of it has left: to abort now loses it. A tunnel is no request. */
+  get owesAnswer(): boolean {
+    if (this.#state === "raw") return false;
+    return this.backlogBytes > 0 || (this.#state === "exchange" && !this.sendingEnded);
+  }
+
+  /** Bytes have come that are not part of the current request. */
+  get hasEarlyBytes(): boolean {
+    return this.requestDone && this.#unreadBytes > 0;
+  }
+
+  /** It has sent its last byte. */
+  get peerHasEnded(): boolean {
+    return this.#clientEnded;
+  }
+
+  /** It has ended its sending side, and that means that it has left. */
+  get hasLeft(): boolean {
+    return (this.#clientEnded || this.#endAhead) && !this.#settings.servesHalfClosed;
+  }
+
+  /** The head of the response was sent, and tells where its body ends. */
+  get responseSized(): boolean {
+    return this.#responseKind === "none" || this.#responseKind === "length" || this.#responseKind === "sized";
+  }
+
+  // Receiving
+
+  protected override received(bytes: Uint8Array): void {
+    this.receivedBytes += bytes.length;
+    if (this.#state === "lingering") {
+      if (this.backlogBytes === 0) this.#awaitSilence();
+      return;
+    }
+    if (this.#state === "raw") {
+      this.#raw?.rawData(bytes);
+      return;
+    }
+    if (this.#state === "gone") return;
+    this.#neededParser().feed(bytes);
+    if (this.#state === "exchange" && this.requestDone) {
+      this.#parkPipelined();
+      return;
+    }
+    this.#advance();
+  }
+
+  #neededParser(): MessageParser {
+    return this.#parser ??= borrowParser("request", this.#settings.limits);
+  }
+
+  get #unreadBytes(): number {
+    return this.#parser === null ? 0 : this.#parser.unreadBytes;
+  }
+
+  /** Bytes of the next request: kept, bounded, until this one is answered. */
+  #parkPipelined(): void {
+    this.#parser?.suspend();
+    if (this.#unreadBytes > PIPELINE_BYTES) this.#pauseReading();
+  }
+
+  #advance(): void {
+    if (this.#advancing) return;
+    this.#advancing = true;
+    const parser = this.#neededParser();
+    for (;;) {
+      if (this.#state === "exchange") {
+        if (this.requestDone) {
+          this.#parkPipelined();
+          break;
+        }
+        if (this.#bodyPaused) {
+          parser.suspend();
+          break;
+        }
+      } else if (this.#state === "waiting" && this.backlogBytes > HIGH_WATER_BYTES) {
+        // Whoever does not take the answers is given no more of them.
+        parser.suspend();
+        this.#pauseReading();
+        break;
+      } else if (this.#state !== "waiting" && this.#state !== "head") {
+        parser.suspend();
+        break;
+      }
+      const event = parser.next();
+      if (event === "more") {
+        this.#starved();
+        break;
+      }
+      if (event === "head") this.#headArrived(parser.head as Head);
+      else if (event === "data") {
+        this.#bodyExpected = true;
+        this.events?.clientBody(parser.data, parser.dataFrom, parser.dataTo, parser.dataRoom);
+      } else if (event === "end") this.#requestEnded();
+      else {
+        this.#faulted(parser.fault as Fault);
+        break;
+      }
+    }
+    this.#advancing = false;
+    if (parser.reusable && this.#parser === parser) {
+      this.#parser = null;
+      returnParser(parser);
+    }
+  }
+
+  /** All that has arrived is used up. */
+  #starved(): void {
+    if (this.#state === "waiting") {
+      if (this.#parser?.between !== false) return;
+      this.#state = "head";
+      this.requestBeganAt = this.turn.now;
+      this.setDeadline(this.requestBeganAt + this.#settings.headTimeoutMs);
+      if (this.#clientEnded) this.#endOfInput();
+    } else if (this.#state === "exchange" && !this.requestDone) {
+      this.#restartBodyDeadline();
+      if (this.#clientEnded) this.#endOfInput();
+    }
+  }
+
+  #headArrived(head: Head): void {
+    if (this.#state === "waiting") this.requestBeganAt = this.turn.now;
+    this.#state = "exchange";
+    this.requests++;
+    this.#responseKind = null;
+    this.minor = head.minor;
+    this.requestDone = false;
+    this.#bodyPaused = false;
+    this.#bodyExpected = false;
+    const kind = requestFraming(head);
+    if (typeof kind !== "string") {
+      this.#refuse(kind, head);
+      return;
+    }
+    const fault = checkRequest(head);
+    if (fault !== null) {
+      this.#refuse(fault, head);
+      return;
+    }
+    this.requestKind = kind;
+    const parser = this.#neededParser();
+    parser.startBody(kind, head.bodyBytes);
+    this.#closeExpected = !requestPersists(head);
+    this.#persist = !this.#closeExpected;
+    if (head.bodyBytes === 0) {
+      // No body, or an empty one: complete with its head.
+      parser.next();
+      this.requestDone = true;
+    }
+    this.#watchOnlySending();
+    this.#handler.request(this, head);
+  }
+
+  #requestEnded(): void {
+    this.requestDone = true;
+    if (this.backlogBytes === 0) this.#expectNothing();
+    this.events?.clientEnd(this.#parser?.trailers ?? null);
+  }
+
+  #faulted(fault: Fault): void {
+    if (this.#state === "exchange") {
+      this.#persist = false;
+      if (this.events !== null) this.events.clientFault(fault);
+      else this.#linger();
+    } else {
+      this.#state = "exchange";
+      this.requests++;
+      this.#responseKind = null;
+      this.minor = 1;
+      this.#refuse(fault, null);
+    }
+  }
+
+  #refuse(fault: Fault, head: Head | null): void {
+    this.#persist = false;
+    this.requestDone = false;
+    this.requestKind = "none";
+    this.#watchOnlySending();
+    this.#handler.refused(this, fault, head);
+  }
+
+  /** The body's idle deadline rests while we are the ones who do not read, or the client waits for a 100. */
+  #restartBodyDeadline(): void {
+    if (this.#bodyPaused || !this.#bodyExpected || this.backlogBytes > 0) return;
+    this.setDeadline(this.#deadlineOf("read"));
+  }
+
+  /** When the next bytes have to have moved at the latest. */
+  #deadlineOf(way: Way): number {
+    const { now } = this.turn;
+    const { bodyIdleTimeoutMs } = this.#settings;
+    const rate = this.events === null ? 0 : this.events.leastRate;
+    if (rate === 0) return now + bodyIdleTimeoutMs;
+    const least = Math.ceil(rate * bodyIdleTimeoutMs / 1000);
+    this.#pace ??= new Pace();
+    return this.#pace.endOfSpan(way, now, movedBytes(way, this), least, bodyIdleTimeoutMs);
+  }
+
+  /** Nothing is expected of the client. */
+  #expectNothing(): void {
+    this.#pace?.stop();
+    this.setDeadline(Infinity);
+  }
+
+  /**
+   * Begins to expect the rest of the request body: the deadline for a pause within it runs from now.
+   */
+  expectBody(): void {
+    if (this.requestDone) return;
+    this.#bodyExpected = true;
+    this.#restartBodyDeadline();
+  }
+
+  pauseBody(): void {
+    if (this.#bodyPaused || this.requestDone || this.#state !== "exchange") return;
+    this.#bodyPaused = true;
+    if (this.backlogBytes === 0) this.#expectNothing();
+    this.#pauseReading();
+  }
+
+  resumeBody(): void {
+    if (!this.#bodyPaused) return;
+    this.#bodyPaused = false;
+    if (this.#state !== "exchange") return;
+    this.#resumeReading();
+    this.#restartBodyDeadline();
+    // Also without unread bytes: the end of the body may be all that is left to tell.
+    this.#advance();
+  }
+
+  #pauseReading(): void {
+    if (this.#readPaused) return;
+    this.#readPaused = true;
+    this.socket.pause();
+  }
+
+  #resumeReading(): void {
+    if (!this.#readPaused) return;
+    this.#readPaused = false;
+    this.socket.resume();
+  }
+
+  protected override peerEndAhead(reset: boolean): void {
+    if (this.#state === "raw") {
+      if (reset) this.#raw?.rawBroken();
+      return;
+    }
+    // Idle or at its end: what it has not taken yet has a deadline of its own.
+    if (this.#state !== "exchange") return;
+    this.#endAhead = true;
+    if (this.hasLeft) this.#persist = false;
+    if (reset) this.#lost();
+    else this.events?.clientEnded();
+  }
+
+  /** The client can neither send nor receive, although its socket, which is paused, does not say so. */
+  #lost(): void {
+    const events = this.events;
+    this.events = null;
+    this.abort();
+    events?.clientGone({ code: "reset", detail: "the client has reset the connection" });
+  }
+
+  protected override peerEnded(): void {
+    this.#clientEnded = true;
+    if (this.#state === "waiting" || this.#state === "lingering") {
+      this.#endInOrder();
+    } else if (this.#state === "head" || (this.#state === "exchange" && !this.requestDone)) {
+      if (!this.#bodyPaused) this.#endOfInput();
+    } else if (this.#state === "exchange") {
+      // A client that has left is not answered what it has pipelined.
+      if (this.#unreadBytes === 0 || this.hasLeft) this.#persist = false;
+      this.events?.clientEnded();
+    } else if (this.#state === "raw") {
+      this.#raw?.rawEnded();
+    }
+  }
+
+  /** FIN in the middle of a request. */
+  #endOfInput(): void {
+    const parser = this.#neededParser();
+    parser.endOfInput();
+    const event = parser.next();
+    if (event === "fault") this.#faulted(parser.fault as Fault);
+    else if (event === "end") this.#requestEnded();
+    else this.#endInOrder();
+  }
+
+  protected override gone(reason: CloseReason): void {
+    this.#state = "gone";
+    const events = this.events;
+    this.events = null;
+    const raw = this.#raw;
+    this.#raw = null;
+    if (raw !== null) raw.rawClosed(reason);
+    events?.clientGone(reason);
+    this.#companionDone();
+    this.#handler.connectionClosed(this);
+  }
+
+  protected override timedOut(): void {
+    // A tunnel has deadlines of its own, and that of a head is the client's to keep.
+    const sending = this.#state !== "raw" && this.#state !== "head" && this.backlogBytes > 0;
+    if (sending && this.#takesEnough()) return;
+    if (this.#state === "waiting") {
+      // Not a byte of a request: end in order, without an answer.
+      if (this.backlogBytes > 0) this.abort();
+      else this.#endInOrder();
+    } else if (this.#state === "head") {
+      this.#faulted(FAULTS.requestTimeout);
+    } else if (this.#state === "exchange") {
+      if (this.events === null) this.abort();
+      else {
+        const way = sending ? "write" : "read";
+        this.events.clientTimedOut(way, this.#pace?.movedBefore(movedBytes(way, this)) === true);
+      }
+    } else if (this.#state === "raw") {
+      this.#raw?.rawTimedOut();
+    } else if (this.#state === "lingering" && this.backlogBytes === 0) {
+      // Not a reset: the kernel may still be sending our answer to a slow client.
+      this.#endInOrder();
+    } else {
+      this.abort();
+    }
+  }
+
+  /** Of a deadline that has passed: the client takes our bytes all the same, and the deadline is another now. */
+  #takesEnough(): boolean {
+    if (this.#pace === null) return this.takesSlowly(this.#settings.bodyIdleTimeoutMs);
+    const at = this.#deadlineOf("write");
+    if (at <= this.turn.now) return false;
+    this.setDeadline(at);
+    return true;
+  }
+
+  // Sending
+
+  sendInterim(status: number, reason: string, fields: string): void {
+    if (this.minor === 0 || this.#state !== "exchange" || this.responseBegun) return;
+    this.sendText("HTTP/1.1 " + status + " " + reason + "\r\n" + fields + "\r\n");
+    if (this.backlogBytes > 0) this.#watchSending();
+  }
+
+  sendHead(
+    status: number,
+    reason: string,
+    fields: string,
+    body: ResponseBody,
+    bodyBytes: number,
+    close: boolean,
+    written: WrittenHead | null = null,
+  ): void {
+    let kind: ResponseBody | "chunked" = body;
+    let framing = "";
+    let persist = this.staysOpen && !close && (!this.#draining || this.#handshake);
+    this.#handshake = false;
+    if (body === "length") {
+      framing = bodyBytes === 0 ? "Content-Length: 0\r\n" : "Content-Length: " + bodyBytes + "\r\n";
+    } else if (body === "stream") {
+      if (this.minor === 1) {
+        kind = "chunked";
+        framing = "Transfer-Encoding: chunked\r\n";
+      } else {
+        persist = false;
+      }
+    }
+    this.#responseKind = kind;
+    this.#persist = persist;
+    const option = !persist ? "Connection: close\r\n" : this.minor === 0 ? "Connection: keep-alive\r\n" : "";
+    this.sendLines(written, statusLine(status, reason), fields, framing, option);
+  }
+
+  /** Sends the head of a 101 response; what follows on the connection is raw. */
+  sendSwitch(reason: string, fields: string): void {
+    this.#responseKind = "none";
+    this.#persist = false;
+    this.sendText("HTTP/1.1 101 " + reason + "\r\n" + fields + "\r\n");
+  }
+
+  sendBody(bytes: Uint8Array, from: number, to: number, room = 0): void {
+    if (to <= from) return;
+    if (this.#responseKind === "chunked") {
+      this.sendBytes(chunkHead, 0, encodeChunkHead(to - from, chunkHead, 0));
+      this.sendBytes(bytes, from, to, room);
+      this.sendLineEnd();
+    } else {
+      this.sendBytes(bytes, from, to, room);
+    }
+    if (this.backlogBytes > 0) this.#watchSending();
+  }
+
+  sendEnd(trailers: string): void {
+    if (this.#responseKind === "chunked") {
+      if (trailers === "") this.sendBytes(LAST_CHUNK, 0, LAST_CHUNK.length);
+      else this.sendText("0\r\n" + trailers + "\r\n");
+    }
+    this.events = null;
+    this.#pace = null;
+    if (!this.#persist) {
+      this.#lastAnswerSent();
+      return;
+    }
+    this.#state = "waiting";
+    this.#resumeReading();
+    if (this.#clientEnded && this.#unreadBytes === 0) {
+      this.#lastAnswerSent();
+      return;
+    }
+    this.#rest();
+    if (this.backlogBytes > 0) this.#watchSending();
+  }
+
+  /** The wait for the next request begins. */
+  #rest(): void {
+    this.idleSince = this.turn.now;
+    this.setDeadline(this.idleSince + this.#idleMs);
+  }
+
+  /** After `sendEnd`: goes on with a request that has arrived meanwhile. */
+  nextRequest(): void {
+    if (this.#state === "waiting" && this.#unreadBytes > 0) this.#advance();
+  }
+
+  /** Whether the client would send another request after an answer given now. */
+  get staysOpen(): boolean {
+    return this.#persist && this.requestDone;
+  }
+
+  /**
+   * The answer that is sent next is in the middle of a handshake that cannot go on elsewhere: it does not announce the
+   * end of the connection for want of further requests.
+   */
+  keepForHandshake(): void {
+    this.#handshake = true;
+  }
+
+  /** The answer under way is the last one on this connection. */
+  endAfterAnswer(): void {
+    this.#persist = false;
+  }
+
+  /** Ends the connection without an answer, as an origin does that closes an idle connection: the client may try again. */
+  endUnanswered(): void {
+    this.#persist = false;
+    this.#linger();
+  }
+
+  #companionDone(): void {
+    const { companion } = this;
+    this.companion = null;
+    companion?.clientDone();
+  }
+
+  #lastAnswerSent(): void {
+    const clean = this.requestDone && this.#unreadBytes === 0;
+    // After its FIN nothing comes that could make the kernel send a reset.
+    if (this.#clientEnded || (clean && this.#closeExpected)) {
+      this.#endInOrder();
+    } else {
+      this.#linger();
+    }
+  }
+
+  #linger(): void {
+    this.#state = "lingering";
+    this.events = null;
+    this.#companionDone();
+    this.#pace = null;
+    this.#parser?.takeUnread();
+    this.#resumeReading();
+    this.finish();
+    this.idleSince = this.turn.now;
+    if (this.backlogBytes > 0) this.#watchSending();
+    else this.#awaitSilence();
+  }
+
+  #awaitSilence(): void {
+    const { now } = this.turn;
+    this.setDeadline(Math.min(now + LINGER_MS, Math.max(this.idleSince + LINGER_TOTAL_MS, now)));
+  }
+
+  sendCut(): void {
+    this.events = null;
+    this.#persist = false;
+    const kind = this.#responseKind;
+    if (kind === null || kind === "stream" || kind === "none") {
+      // Nothing but a reset tells the client that a body delimited by the end is not complete.
+      this.abort();
+      return;
+    }
+    this.#linger();
+  }
+
+  protected override sendProgress(backlogBytes: number): void {
+    if (this.#state === "raw") this.#raw?.rawProgress(backlogBytes);
+    else if (backlogBytes > 0) this.#watchSending();
+    else if (this.#state === "lingering") this.#awaitSilence();
+    else if (this.#state === "waiting") this.#rest();
+    else if (this.#state !== "exchange") return;
+    else if (this.requestDone || this.#bodyPaused) this.#expectNothing();
+    else this.#restartBodyDeadline();
+    if (backlogBytes > LOW_WATER_BYTES) return;
+    if (this.#state === "waiting") {
+      this.#resumeReading();
+      this.nextRequest();
+    } else {
+      this.events?.clientWritable();
+    }
+  }
+
+  /** The client does not read: it has the idle time to take the next bytes. */
+  #watchSending(): void {
+    this.setDeadline(this.#deadlineOf("write"));
+  }
+
+  /** Nothing is expected of the client, but to take what it has not taken of an earlier answer. */
+  #watchOnlySending(): void {
+    if (this.backlogBytes > 0) this.#watchSending();
+    else this.setDeadline(Infinity);
+  }
+
+  /** Sends what is left and closes; what the platform holds may take no longer than our own queue. */
+  #endInOrder(): void {
+    this.#state = "gone";
+    this.#companionDone();
+    this.close();
+    this.#watchSending();
+  }
+
+  /** The handler is going to answer although nothing was asked; the connection ends after that. */
+  answerUnasked(): void {
+    this.#state = "exchange";
+    this.requestDone = false;
+    this.#persist = false;
+    this.setDeadline(Infinity);
+  }
+
+  /** Deadline of a tunnel's side; monotonic milliseconds. */
+  rawDeadline(at: number): void {
+    this.setDeadline(at);
+  }
+
+  // Ending
+
+  /**
+   * No further request on this connection: the response in progress announces the end; an idle
+   * connection is closed when it has been idle for `gapMs`.
+   */
+  drain(now: number, gapMs: number): void {
+    this.#draining = true;
+    this.#idleMs = gapMs;
+    // What is left of an answer has the time that it always has; only then the connection is idle.
+    if (this.#state !== "waiting" || this.backlogBytes > 0) return;
+    if (now - this.idleSince >= gapMs) {
+      this.#endInOrder();
+    } else {
+      this.setDeadline(this.idleSince + gapMs);
+    }
+  }
+
+  /**
+   * From here on the connection is raw bytes and belongs to `raw`.
+   *
+   * @returns bytes the client has sent that are not part of the request, or null
+   */
+  switchTo(raw: RawEvents): Uint8Array | null {
+    this.#state = "raw";
+    this.#companionDone();
+    this.#raw = raw;
+    this.events = null;
+    this.setDeadline(Infinity);
+    const early = this.#parser?.takeUnread() ?? null;
+    this.#resumeReading();
+    return early;
+  }
+}

@@ -1,0 +1,60 @@
+/**
+ * What was asked of a Sluice while it served and stands in none of its files. The Sluice that takes its place
+ * goes on with it. JSON values; part of the succession's protocol.
+ */
+
+import type { Config, EndpointConfig, UpstreamConfig } from "../config/values/config.ts";
+import { sameValue } from "../config/config_changes.ts";
+import type { EndpointName } from "../process/worker/messages.ts";
+import type { PauseOwner } from "../process/worker/pause_owner.ts";
+
+/** Endpoints that took the place of those that the configuration names. */
+export interface CarriedSwap {
+  readonly upstream: string;
+  readonly configured: readonly EndpointConfig[];
+  readonly instead: readonly EndpointConfig[];
+}
+
+/** A pause of one upstream. A pause of several has an entry for each, all with its token. */
+export interface CarriedPause {
+  readonly upstream: string;
+  readonly token: string;
+  /** Missing from a Sluice that knew of operators only. */
+  readonly owner?: PauseOwner;
+  /** Upstreams that a reload adds are paused as well. */
+  readonly all?: boolean;
+  /** Wall-clock milliseconds. */
+  readonly since: number;
+  /** Null = until somebody resumes it. */
+  readonly leaseUntil: number | null;
+}
+
+export interface Carried {
+  readonly swapped: readonly CarriedSwap[];
+  readonly paused: readonly CarriedPause[];
+  readonly drained: readonly EndpointName[];
+}
+
+export const NOTHING_CARRIED: Carried = { swapped: [], paused: [], drained: [] };
+
+/** The configuration as it serves: what was swapped stays so as long as the configuration says what it said then. */
+export function withSwapped(config: Config, swapped: readonly CarriedSwap[]): Config {
+  if (swapped.length === 0) return config;
+  const upstreams = config.upstreams.map((upstream) => {
+    const swap = swapOf(upstream, config, swapped);
+    return swap === undefined ? upstream : { ...upstream, endpoints: swap.instead };
+  });
+  return { ...config, upstreams };
+}
+
+/** The swap of an upstream of `config`, which may have had another name when it was swapped. */
+export function swapOf(
+  upstream: UpstreamConfig,
+  config: Config,
+  swapped: readonly CarriedSwap[],
+): CarriedSwap | undefined {
+  return swapped.find((each) =>
+    sameValue(upstream.endpoints, each.configured) &&
+    (each.upstream === upstream.name || !config.upstreams.some(({ name }) => name === each.upstream))
+  );
+}

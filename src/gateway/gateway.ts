@@ -1,0 +1,443 @@
+/**
+ * The side that faces clients: accepts connections, decides what becomes of each request (a route's
+ * upstream, a fixed answer, a refusal), and ends gracefully.
+ */
+
+import type {
+  AcceptEvents,
+  Address,
+  Listener,
+  ListenOptions,
+  Runtime,
+  Socket,
+  SocketError,
+  SocketEvents,
+} from "../../runtime/contract/contract.ts";
+import { ClientConnection, type ClientSettings, type RequestHandler } from "../conn/downstream_connection.ts";
+import { Exchange } from "../exchange/exchange.ts";
+import type { ExchangeContext, ExchangeSettings } from "../exchange/exchange_settings.ts";
+import { faultReason } from "../exchange/failure_reason.ts";
+import { failureMessage, sendFailure, sendText } from "../exchange/local_reply.ts";
+import { type ReasonCode, REASONS } from "../exchange/reason.ts";
+import type { RetryPolicy } from "../exchange/retry.ts";
+import type { Tunnel } from "../exchange/tunnel.ts";
+import type { Fault } from "../http/fault.ts";
+import { Field } from "../http/field.ts";
+import type { Head } from "../http/head.ts";
+import { maxForwards } from "../http1/request_rules.ts";
+import { parseAuthority, parseTarget } from "../http/target.ts";
+import type { Endpoint } from "../upstream/endpoint.ts";
+import { Pins } from "../upstream/pins.ts";
+import type { Tallied } from "../upstream/counters.ts";
+import type { Upstream } from "../upstream/upstream.ts";
+import { EndpointDrains, type Traffic } from "./endpoint_drains.ts";
+import { Farewell } from "./graceful_close.ts";
+import { hostKey, type RouteMatch, type Router } from "./router.ts";
+import type { TrustedPeers } from "./trusted_peers.ts";
+
+/** Where a route leads. */
+export type RouteTarget =
+  | { readonly kind: "upstream"; readonly settings: ExchangeSettings; readonly retry: RetryPolicy }
+  | {
+    readonly kind: "respond";
+    readonly status: number;
+    readonly phrase: string;
+    /** Complete field lines, without Date and framing. */
+    readonly fields: string;
+    /** The body's bytes as Latin-1. */
+    readonly body: string;
+  };
+
+export interface Route extends RouteMatch, Tallied {
+  readonly name: string;
+  readonly target: RouteTarget;
+}
+
+/** What requests are decided by. Immutable; a reload makes a new one and swaps it in. */
+export interface World {
+  readonly router: Router<Route>;
+  readonly exchange: ExchangeContext;
+  readonly client: ClientSettings;
+  readonly trusted: TrustedPeers;
+  readonly rejectUnderscored: boolean;
+  readonly maxConnections: number;
+  /** Connections beyond the limit that are answered at a time; further ones are dropped without a word. */
+  readonly maxRefused: number;
+}
+
+/** A request that was answered here. `head` is null when it could not be parsed. */
+export interface LocalAnswer {
+  readonly client: ClientConnection;
+  readonly head: Head | null;
+  /** Null when it matched none, or was not looked for. */
+  readonly route: Route | null;
+  readonly status: number;
+  readonly reason: ReasonCode | "";
+  readonly detail: string;
+  readonly offeredBefore: number;
+}
+
+/** Told what happens; must not call back. */
+export interface FrontObserver {
+  /** Will ask connections for their clients' ports, also when they have ended. */
+  readonly wantsPorts?: boolean;
+  answeredLocally(answer: LocalAnswer): void;
+  acceptFailed(address: Address, error: SocketError): void;
+}
+
+/** Requests that have passed here this often are going round in circles. */
+const MOST_PASSES = 8;
+/** While stopping, an idle client connection is closed once it has been idle this long: a client that
+ * has just been answered may be sending its next request. */
+const DRAIN_IDLE_MS = 1000;
+/** How long an aborted connection may take to tell that it is closed, which it does within the next turn. */
+const CLOSED_MS = 1000;
+
+export class Front implements RequestHandler, Traffic {
+  readonly #runtime: Runtime;
+  readonly #observer: FrontObserver;
+  world: World;
+  readonly #listeners = new Set<Listener>();
+  readonly #connections = new Set<ClientConnection>();
+  /** Those of them that are being told that there are too many: they take nobody's place. */
+  readonly #refused = new Set<ClientConnection>();
+  readonly #tunnels = new Set<Tunnel>();
+  #farewell: Farewell | null = null;
+  readonly #drains: EndpointDrains;
+  #draining = false;
+  #emptied: PromiseWithResolvers<void> | null = null;
+  /** Requests that `abortAll` has cut off. */
+  dropped = 0;
+
+  constructor(runtime: Runtime, world: World, observer: FrontObserver) {
+    this.#runtime = runtime;
+    this.world = world;
+    this.#observer = observer;
+    this.#drains = new EndpointDrains(runtime.clock, this);
+  }
+
+  /**
+   * Decides by another world from now on. Requests under way go on by the old one; deadlines and limits of open
+   * connections stay what they are, but who is trusted is looked at anew.
+   */
+  use(world: World): void {
+    this.world = world;
+    for (const client of this.#connections) client.trusted = world.trusted.has(client.remoteAddress);
+  }
+
+  /** Open client connections, tunnels included. */
+  get connections(): number {
+    return this.#connections.size;
+  }
+
+  /** Connections of clients that were upgraded. */
+  get tunnels(): number {
+    return this.#tunnels.size;
+  }
+
+  /** Binds; the listener is closed at the end, if not before. @throws SocketFailure */
+  async bind(options: ListenOptions): Promise<Listener> {
+    const events: AcceptEvents = {
+      accepted: (socket) => this.#accepted(socket),
+      acceptFailed: (error) => this.#observer.acceptFailed(options.address, error),
+      // Who has not even said a word is no reason to open more descriptors than clients may have.
+      handshakeRoom: () => {
+        const { maxConnections, maxRefused } = this.world;
+        return Math.max(maxRefused, maxConnections - this.#connections.size + this.#refused.size);
+      },
+      answerPlain: () => plainAnswer(this.world.exchange),
+    };
+    const listener = await this.#runtime.listen(options, events);
+    this.#listeners.add(listener);
+    return listener;
+  }
+
+  /** Binds. @returns where. @throws SocketFailure */
+  async listen(options: ListenOptions): Promise<Address> {
+    return (await this.bind(options)).address;
+  }
+
+  /** Stops accepting there; connections stay. Resolves when the port is free. */
+  unbind(listener: Listener): Promise<void> {
+    this.#listeners.delete(listener);
+    return listener.close();
+  }
+
+  #accepted(socket: Socket): SocketEvents {
+    const { world } = this;
+    const { turn } = world.exchange;
+    turn.begin();
+    const client = new ClientConnection(turn, socket, world.client, this);
+    client.trusted = world.trusted.has(client.remoteAddress);
+    this.#connections.add(client);
+    // Now, because not every platform can tell once we have closed the connection, and requests are told of after that.
+    if (this.#observer.wantsPorts === true) void client.remotePort;
+    if (this.#draining) {
+      client.drain(turn.now, DRAIN_IDLE_MS);
+    } else if (this.#connections.size - this.#refused.size > world.maxConnections) {
+      this.#refused.add(client);
+      if (this.#refused.size > world.maxRefused) {
+        client.abort();
+        return client;
+      }
+      client.answerUnasked();
+      this.#fail(client, null, null, "too_many_connections", "", REASONS.too_many_connections.status);
+      turn.end();
+    }
+    return client;
+  }
+
+  connectionClosed(client: ClientConnection): void {
+    this.#connections.delete(client);
+    this.#refused.delete(client);
+    if (this.#connections.size > 0) return;
+    this.#emptied?.resolve();
+    this.#emptied = null;
+  }
+
+  // Requests
+
+  request(client: ClientConnection, head: Head): void {
+    const { world } = this;
+    const { router, exchange } = world;
+    let target = head.target;
+    let { host } = head;
+    if (target.charCodeAt(0) !== 0x2f) {
+      const parsed = parseTarget(head.method, target);
+      if ("kind" in parsed) {
+        this.#refuse(client, head, parsed);
+        return;
+      }
+      if (parsed.form === "authority") {
+        this.#fail(client, head, null, "method_not_allowed", "CONNECT is for forward proxies", 405);
+        return;
+      }
+      if (parsed.authority !== null) {
+        // The target's authority is what counts (RFC 9112 §3.2.2); two that differ are an attempt to be
+        // routed by one and served by the other.
+        if (host !== "" && host.toLowerCase() !== parsed.authority.toLowerCase()) {
+          this.#fail(client, head, null, "http_request_error", "Host and the request target differ", 400);
+          return;
+        }
+        host = parsed.authority;
+      }
+      target = parsed.path;
+    }
+    if (head.method === "TRACE") {
+      this.#fail(client, head, null, "method_not_allowed", "TRACE is not served", 405);
+      return;
+    }
+    if (world.rejectUnderscored && head.has(Field.underscored)) {
+      this.#fail(client, head, null, "http_request_error", "a field name contains an underscore", 400);
+      return;
+    }
+    if (head.has(Field.via) && this.#passes(head) >= MOST_PASSES) {
+      this.#fail(client, head, null, "proxy_loop_detected", "", REASONS.proxy_loop_detected.status);
+      return;
+    }
+    if (head.method === "OPTIONS" && head.has(Field.maxForwards) && maxForwards(head) === 0) {
+      this.#answer(client, head, null, 204, "No Content", "", "");
+      return;
+    }
+    const route = router.route(router.usesHost ? hostOf(host) : "", target);
+    if (route === "ambiguous") {
+      this.#fail(client, head, null, "http_request_error", "the path can be read in two ways", 400);
+      return;
+    }
+    if (route === null) {
+      this.#fail(client, head, null, "no_route", "", REASONS.no_route.status);
+      return;
+    }
+    const { target: leads } = route;
+    if (leads.kind === "respond") {
+      this.#answer(client, head, route, leads.status, leads.phrase, leads.fields, leads.body);
+      return;
+    }
+    const { maxBodyBytes } = exchange;
+    if (maxBodyBytes > 0 && head.bodyBytes > maxBodyBytes) {
+      this.#fail(client, head, route, "request_too_large", "", REASONS.request_too_large.status);
+      return;
+    }
+    new Exchange(exchange, leads.settings, leads.retry, client, head, target, host, route).begin();
+  }
+
+  /** How often a proxy of our name has handled the request. */
+  #passes(head: Head): number {
+    const { via } = this.world.exchange.forward;
+    let passes = 0;
+    for (const hop of (head.joined(Field.via) ?? "").split(",")) {
+      if (hop.trim().split(/[ \t]+/)[1] === via) passes++;
+    }
+    return passes;
+  }
+
+  refused(client: ClientConnection, fault: Fault, head: Head | null): void {
+    this.#refuse(client, head, fault);
+  }
+
+  #refuse(client: ClientConnection, head: Head | null, fault: Fault): void {
+    this.#fail(client, head, null, faultReason(fault), fault.detail, fault.status);
+  }
+
+  /**
+   * A refusal ends the connection unless the request was understood and read to its end. After CONNECT it
+   * always does: what follows may be meant for the tunnel, and must not be taken for a request.
+   */
+  #fail(
+    client: ClientConnection,
+    head: Head | null,
+    route: Route | null,
+    reason: ReasonCode,
+    detail: string,
+    status: number,
+  ): void {
+    const { exchange } = this.world;
+    const offeredBefore = client.offeredBytes;
+    sendFailure(client, {
+      reason,
+      status,
+      via: exchange.forward.via,
+      detail,
+      date: exchange.date(),
+      bodiless: head?.method === "HEAD",
+      fields: status === 405 ? "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n" : "",
+      close: !client.requestDone || status === 400 || head === null || head.method === "CONNECT",
+    });
+    this.#observer.answeredLocally({ client, head, route, status, reason, detail, offeredBefore });
+    client.nextRequest();
+  }
+
+  #answer(
+    client: ClientConnection,
+    head: Head,
+    route: Route | null,
+    status: number,
+    phrase: string,
+    fields: string,
+    body: string,
+  ): void {
+    const offeredBefore = client.offeredBytes;
+    const dated = "Date: " + this.world.exchange.date() + "\r\n" + fields;
+    sendText(client, status, phrase, dated, body, head.method === "HEAD", false);
+    this.#observer.answeredLocally({ client, head, route, status, reason: "", detail: "", offeredBefore });
+    client.nextRequest();
+  }
+
+  // Tunnels, and what goes through endpoints that are taken out of use
+
+  tunnelOpened(tunnel: Tunnel): void {
+    this.#tunnels.add(tunnel);
+    if (this.#draining || !endpointOf(tunnel).enabled) tunnel.goAway();
+  }
+
+  tunnelClosed(tunnel: Tunnel): void {
+    this.#tunnels.delete(tunnel);
+  }
+
+  /** Open tunnels through an upstream. */
+  tunnelsOf(upstream: Upstream): number {
+    let count = 0;
+    for (const tunnel of this.#tunnels) if (upstream.owns(endpointOf(tunnel))) count++;
+    return count;
+  }
+
+  /**
+   * Ends the WebSockets through these endpoints, a few at a time within `windowMs`, and whatever else goes through
+   * them when that is over: requests that may be sent again go elsewhere. The endpoints must be out of use.
+   */
+  drainEndpoints(endpoints: readonly Endpoint[], windowMs: number): void {
+    const { turn } = this.world.exchange;
+    turn.begin();
+    const set = new Set(endpoints);
+    for (const client of this.#connections) Pins.of(client)?.drain(set);
+    turn.end();
+    this.#drains.begin(turn, endpoints, windowMs);
+  }
+
+  /** The endpoint may be used again: nothing of it is ended any more. */
+  keepEndpoint(endpoint: Endpoint): void {
+    this.#drains.callOff(endpoint);
+  }
+
+  tunnelsThrough(endpoints: ReadonlySet<Endpoint>): Tunnel[] {
+    return [...this.#tunnels].filter((tunnel) => endpoints.has(endpointOf(tunnel)));
+  }
+
+  cut(endpoints: ReadonlySet<Endpoint>): void {
+    for (const tunnel of this.#tunnels) if (endpoints.has(endpointOf(tunnel))) tunnel.abort();
+    for (const client of this.#connections) {
+      const { events } = client;
+      const used = events instanceof Exchange ? events.endpointInUse : null;
+      if (used !== null && endpoints.has(used)) (events as Exchange).endpointWithdrawn();
+      Pins.of(client)?.cut(endpoints);
+    }
+  }
+
+  // Ending
+
+  /**
+   * Stops accepting, lets what is in flight end, and aborts what is left after `timeoutMs`. Responses in
+   * progress announce `Connection: close`, WebSockets are asked to end.
+   *
+   * @param closed called when nothing is accepted any more
+   */
+  async drain(timeoutMs: number, closed: () => void = () => {}): Promise<void> {
+    this.#draining = true;
+    const closing = Promise.all(Array.from(this.#listeners, (listener) => listener.close())).then(closed);
+    const { turn } = this.world.exchange;
+    turn.begin();
+    for (const client of this.#connections) client.drain(turn.now, DRAIN_IDLE_MS);
+    turn.end();
+    this.#farewell = new Farewell(this.#runtime.clock, turn, [...this.#tunnels], timeoutMs);
+    await this.#untilEmpty(timeoutMs);
+    await this.abortAll();
+    await closing;
+  }
+
+  /** Settles when no connection is open any more, after `timeoutMs` at the latest. */
+  async #untilEmpty(timeoutMs: number): Promise<void> {
+    if (this.#connections.size === 0) return;
+    this.#emptied ??= Promise.withResolvers();
+    const late = Promise.withResolvers<void>();
+    const timer = this.#runtime.clock.setTimer(timeoutMs, late.resolve);
+    await Promise.race([this.#emptied.promise, late.promise]);
+    timer.cancel();
+  }
+
+  /** Ends everything now, and settles when every connection has told so: only then its request is logged. */
+  async abortAll(): Promise<void> {
+    this.#farewell?.cancel();
+    this.#drains.cancel();
+    for (const tunnel of this.#tunnels) tunnel.abort();
+    for (const client of this.#connections) {
+      if (client.owesAnswer) this.dropped++;
+      client.abort();
+    }
+    await this.#untilEmpty(CLOSED_MS);
+  }
+}
+
+/** For a client that speaks HTTP to a port of TLS. */
+function plainAnswer({ forward, date }: ExchangeContext): Uint8Array {
+  return failureMessage({
+    reason: "http_request_error",
+    status: 400,
+    via: forward.via,
+    detail: "This port speaks TLS: the address has to begin with https://.",
+    date: date(),
+    bodiless: false,
+    fields: "",
+    close: true,
+  });
+}
+
+function endpointOf(tunnel: Tunnel): Endpoint {
+  // The cast: upstreams give out connections of their endpoints and no others.
+  return tunnel.upstream.owner as Endpoint;
+}
+
+/** The host without its port, as routes file it; "" when it cannot be read. */
+function hostOf(text: string): string {
+  if (text === "") return "";
+  return hostKey(parseAuthority(text)?.host ?? "");
+}

@@ -1,0 +1,95 @@
+/**
+ * Authentication that holds for a connection instead of a request: NTLM and Negotiate (RFC 4559), which carries NTLM or
+ * Kerberos. A server takes every later request on such a connection for one of the same user, whether or not it has
+ * an Authorization field. RFC 9110 §11.7.1 knows nothing of the kind; servers do it all the same.
+ */
+
+import { Field } from "./field.ts";
+import type { Head } from "./head.ts";
+import { TABLE_STRIDE } from "./head.ts";
+import { equalsIgnoringCase } from "../bytes/text.ts";
+
+/**
+ * Lower-case beginnings of the schemes. A scheme that merely begins so is treated alike: a connection that is set
+ * aside for nothing costs little, one that is shared by mistake gives a user's identity away.
+ */
+const SCHEMES = ["ntlm", "nego", "kerberos"] as const;
+
+/** Names of the fields in which a server asks for authentication. */
+const CHALLENGES = ["www-authenticate", "proxy-authenticate"] as const;
+
+/**
+ * What a response asks for or goes on with.
+ *
+ * - `none`: no scheme of a connection
+ * - `offered`: the name of one, as an invitation
+ * - `token`: one with a token, so that a handshake is under way, or over, on this connection
+ */
+export type ConnectionChallenge = "none" | "offered" | "token";
+
+/** Whether a request authenticates the connection that it is sent on. Any Authorization line counts. */
+export function authenticatesConnection(head: Head): boolean {
+  if (!head.has(Field.authorization)) return false;
+  const { table, text } = head;
+  for (let at = 0; at < table.length; at += TABLE_STRIDE) {
+    if (table[at + 4] === Field.authorization && hasScheme(text, table[at + 2] as number)) return true;
+  }
+  return false;
+}
+
+/** Looks at all challenges of a response, of an origin and of a proxy. */
+export function connectionChallenge(head: Head): ConnectionChallenge {
+  let found: ConnectionChallenge = "none";
+  for (let index = 0; index < head.count; index++) {
+    if (!CHALLENGES.some((name) => head.isNamed(index, name))) continue;
+    for (const challenge of challengesOf(head.value(index))) {
+      if (!hasScheme(challenge, 0)) continue;
+      if (/[ \t]/.test(challenge)) return "token";
+      found = "offered";
+    }
+  }
+  return found;
+}
+
+/**
+ * Field lines without the challenges of connections; others stay, in their order. For an answer after which the
+ * connection ends: what the client would say next makes sense on this connection only.
+ *
+ * @param lines complete field lines, each with its CRLF
+ */
+export function withoutConnectionChallenges(lines: string): string {
+  let kept = "";
+  for (const line of lines.split(/(?<=\r\n)/)) {
+    const colon = line.indexOf(":");
+    const name = line.slice(0, colon);
+    if (!CHALLENGES.some((each) => each === name.toLowerCase())) {
+      kept += line;
+      continue;
+    }
+    const challenges = challengesOf(line.slice(colon + 1).trim());
+    const others = challenges.filter((challenge) => !hasScheme(challenge, 0));
+    if (others.length === challenges.length) kept += line;
+    else if (others.length > 0) kept += `${name}: ${others.join(", ")}\r\n`;
+  }
+  return kept;
+}
+
+function hasScheme(text: string, at: number): boolean {
+  return SCHEMES.some((scheme) => equalsIgnoringCase(text, at, scheme));
+}
+
+/**
+ * The challenges of one field value (RFC 9110 §11.6.1), each as it stands there. Commas separate challenges as well as
+ * the parameters of one: an element that begins with `name=` belongs to the challenge before it.
+ */
+function challengesOf(value: string): string[] {
+  const challenges: string[] = [];
+  for (const element of value.match(/(?:"(?:[^"\\]|\\.)*"?|[^",])+/g) ?? []) {
+    const text = element.trim();
+    if (text === "") continue;
+    if (challenges.length > 0 && /^[^\s="]+[ \t]*=(?!=*$)/.test(text)) {
+      challenges.push(`${challenges.pop()}, ${text}`);
+    } else challenges.push(text);
+  }
+  return challenges;
+}

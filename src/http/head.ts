@@ -1,0 +1,161 @@
+/** The head of one message, or its trailer section: a start line and a field section. */
+
+import { Field, FIELD_NAMES } from "./field.ts";
+import { type FieldSection, TABLE_STRIDE } from "./field_section.ts";
+import { equalsIgnoringCase } from "../bytes/text.ts";
+
+export { TABLE_STRIDE };
+
+/**
+ * A validated head. It owns all it refers to, so it may be kept as long as the exchange lives; messages with equal
+ * heads may share one. Fields are in the order and spelling received; names and values are cut out of `text` only
+ * when asked for.
+ */
+export class Head {
+  /** May be that of other messages, too. */
+  readonly section: FieldSection;
+  /** Latin-1 of the start line as received (lenient targets: escaped), with its CRLF; "" in a response or a trailer section. */
+  readonly startLine: string;
+  /** Octets received, the final empty line included. */
+  readonly bytes: number;
+  /** Minor HTTP version; the major one is 1. */
+  readonly minor: 0 | 1;
+  /** "" in a response or a trailer section. */
+  readonly method: string;
+  /** "" in a response or a trailer section. */
+  readonly target: string;
+  /** 0 in a request or a trailer section. */
+  readonly status: number;
+  /** "" in a request or a trailer section. */
+  readonly reason: string;
+  /**
+   * Set by the framing functions: length of the body, 0 for none, -1 when only its end will tell. Counts only where
+   * there is a body: an answer to HEAD has the same head as one to GET, and may share this object with it.
+   */
+  bodyBytes = 0;
+
+  constructor(
+    section: FieldSection,
+    startLine: string,
+    bytes: number,
+    minor: 0 | 1,
+    method: string,
+    target: string,
+    status: number,
+    reason: string,
+  ) {
+    this.section = section;
+    this.startLine = startLine;
+    this.bytes = bytes;
+    this.minor = minor;
+    this.method = method;
+    this.target = target;
+    this.status = status;
+    this.reason = reason;
+  }
+
+  /** Latin-1 of the field lines as received, without the final empty line. */
+  get text(): string {
+    return this.section.text;
+  }
+
+  /** For each field: nameStart, nameEnd, valueStart, valueEnd (SP and HTAB trimmed), id. */
+  get table(): readonly number[] {
+    return this.section.table;
+  }
+
+  /** Number of field lines. */
+  get count(): number {
+    return this.section.count;
+  }
+
+  /** OR of `1 << id` over all fields. */
+  get known(): number {
+    return this.section.known;
+  }
+
+  /** OR of `1 << id` over all ids that more than one field has. */
+  get repeated(): number {
+    return this.section.repeated;
+  }
+
+  /** Value of the first Host, "" without one. */
+  get host(): string {
+    const { section } = this;
+    return section.host ??= this.valueOf(Field.host) ?? "";
+  }
+
+  /** Whether at least one field has this id. */
+  has(id: number): boolean {
+    return (this.known & (1 << id)) !== 0;
+  }
+
+  /** Name of field `index` as received. */
+  name(index: number): string {
+    const at = index * TABLE_STRIDE;
+    return this.text.slice(this.table[at], this.table[at + 1]);
+  }
+
+  /** Value of field `index` without surrounding whitespace. */
+  value(index: number): string {
+    const at = index * TABLE_STRIDE;
+    return this.text.slice(this.table[at + 2], this.table[at + 3]);
+  }
+
+  id(index: number): number {
+    return this.table[index * TABLE_STRIDE + 4] as number;
+  }
+
+  /** Index of the first field with this id, -1 when there is none. */
+  first(id: number): number {
+    if ((this.known & (1 << id)) === 0) return -1;
+    const table = this.table;
+    for (let at = 4, index = 0; at < table.length; at += TABLE_STRIDE, index++) {
+      if (table[at] === id) return index;
+    }
+    return -1;
+  }
+
+  /** Whether more than one field has this id. */
+  isRepeated(id: number): boolean {
+    return (this.repeated & (1 << id)) !== 0;
+  }
+
+  /** Value of the first field with this id, null when there is none. */
+  valueOf(id: number): string | null {
+    const index = this.first(id);
+    return index < 0 ? null : this.value(index);
+  }
+
+  /** Values of all fields with this id as one list (RFC 9110 §5.2), null when there is none. */
+  joined(id: number): string | null {
+    let index = this.first(id);
+    if (index < 0) return null;
+    let joined = this.value(index);
+    while (++index < this.count) {
+      if (this.id(index) === id) joined += ", " + this.value(index);
+    }
+    return joined;
+  }
+
+  /** Values of all fields of that name as one list, null when there is none. Works for any name. */
+  find(lowerCaseName: string): string | null {
+    const id = FIELD_NAMES.indexOf(lowerCaseName);
+    if (id > 0) return this.joined(id);
+    let joined: string | null = null;
+    for (let index = 0; index < this.count; index++) {
+      if (!this.isNamed(index, lowerCaseName)) continue;
+      const value = this.value(index);
+      joined = joined === null ? value : joined + ", " + value;
+    }
+    return joined;
+  }
+
+  /** Whether field `index` has that name, in any case. */
+  isNamed(index: number, lowerCaseName: string): boolean {
+    const at = index * TABLE_STRIDE;
+    const from = this.table[at] as number;
+    const to = this.table[at + 1] as number;
+    return to - from === lowerCaseName.length && equalsIgnoringCase(this.text, from, lowerCaseName);
+  }
+}

@@ -1,0 +1,148 @@
+/** The configuration that all workers serve, and changes of it in two steps: all workers go over to it, or none. */
+
+import type { Address } from "../../../runtime/contract/contract.ts";
+import { listenKeys } from "../../config/values/address.ts";
+import type { Config } from "../../config/values/config.ts";
+import { sameValue } from "../../config/config_changes.ts";
+import type { ElderOrder, Followed } from "./lineage_messages.ts";
+import type { OrderResult, Standing } from "../worker/messages.ts";
+import type { Participants } from "./participants.ts";
+
+/** What became of a change of configuration. */
+export type Changed =
+  | {
+    readonly ok: true;
+    /** Clients get another certificate. */
+    readonly certificate: boolean;
+    /** Upstreams that were there before and are others now. */
+    readonly upstreams: readonly string[];
+  }
+  /** Nothing has changed. */
+  | { readonly ok: false; readonly message: string };
+
+/** What belongs to upstreams and endpoints, and so to a configuration. */
+type Stands = Pick<Standing, "paused" | "drained">;
+
+/** What it needs of the controller. */
+export interface RolloutHost {
+  readonly participants: Participants;
+  readonly phase: "starting" | "serving" | "stopping";
+  readonly standing: Standing;
+  stand(standing: Partial<Standing>): void;
+  /** `config` is what serves, in the place of `before`; the workers have been told. */
+  committed(before: Config): void;
+  /** Workers may start again. */
+  over(): void;
+}
+
+export class ConfigRollout {
+  readonly #host: RolloutHost;
+  #config: Config;
+  /** What is bound, in the order of the configuration; null before. */
+  addresses: readonly Address[] | null = null;
+  #changing = false;
+
+  constructor(host: RolloutHost, config: Config) {
+    this.#host = host;
+    this.#config = config;
+  }
+
+  get config(): Config {
+    return this.#config;
+  }
+
+  /** The configuration is being changed: no worker starts meanwhile. */
+  get changing(): boolean {
+    return this.#changing;
+  }
+
+  /** See `Controller.change`. */
+  async change(config: Config, drainMs: number, standing: () => Stands): Promise<Changed> {
+    const { phase } = this.#host;
+    if (this.#changing) return { ok: false, message: "the configuration is being changed already" };
+    if (phase !== "serving") return { ok: false, message: `Sluice is ${phase}` };
+    const before = this.#config;
+    const changed = await this.#change(config, drainMs, standing);
+    if (changed.ok) await this.#host.participants.lead(followed(before, config), drainMs);
+    return changed;
+  }
+
+  /** Other endpoints, at the word of the process that has taken our place. All else stays what it was. */
+  async follow(order: Extract<ElderOrder, { readonly order: "follow" }>): Promise<OrderResult> {
+    const { upstreams, drainMs } = order;
+    const told = this.#host.participants.lead(upstreams, drainMs);
+    const config = {
+      ...this.#config,
+      upstreams: this.#config.upstreams.map((upstream) => {
+        const endpoints = upstreams.find((each) => each.upstream === upstream.name)?.endpoints;
+        return endpoints === undefined ? upstream : { ...upstream, endpoints };
+      }),
+    };
+    const changed: Changed = this.#changing || sameValue(config, this.#config)
+      ? { ok: true, certificate: false, upstreams: [] }
+      : await this.#change(config, drainMs, () => this.#host.standing);
+    await told;
+    return changed.ok ? { ok: true } : { ok: false, failure: { kind: "system", message: changed.message } };
+  }
+
+  async #change(config: Config, drainMs: number, standing: () => Stands): Promise<Changed> {
+    const host = this.#host;
+    const { phase, participants } = host;
+    const { seats } = participants;
+    this.#changing = true;
+    const bound = new Map(listenKeys(this.#config.listen).map((key, at) => [key, this.addresses?.[at]]));
+    const listen = listenKeys(config.listen).map((key) => bound.get(key) ?? null);
+    try {
+      const prepared = await this.#prepare(config, listen);
+      const failed = prepared.find((result) => !result.ok);
+      if (failed !== undefined || host.phase !== phase) {
+        await participants.issue({ order: "rollback" }, seats);
+        return { ok: false, message: failed?.ok === false ? failed.failure.message : "Sluice is stopping" };
+      }
+      // From here on a worker that is replaced has the new one.
+      const before = this.#config;
+      this.#config = config;
+      const { paused, drained } = standing();
+      host.stand({ paused, drained });
+      this.addresses = addressesOf(prepared) ?? this.addresses;
+      const committed = participants.issue({ order: "commit", drainMs, paused, drained }, seats);
+      host.committed(before);
+      await committed;
+      const first = prepared.find((result) => result.ok);
+      return { ok: true, certificate: first?.certificate ?? false, upstreams: first?.upstreams ?? [] };
+    } finally {
+      this.#changing = false;
+      host.over();
+    }
+  }
+
+  /** The first worker finds out where to listen, where that is open; the others follow. */
+  async #prepare(config: Config, listen: readonly (Address | null)[]): Promise<readonly OrderResult[]> {
+    const { participants } = this.#host;
+    const { seats } = participants;
+    const able = seats.filter(({ state }) => state === "started" || state === "listening");
+    const first = able.find(({ state }) => state === "listening");
+    if (first === undefined) return [{ ok: false, failure: { kind: "system", message: "no worker serves" } }];
+    const results = await participants.issue({ order: "prepare", config, listen }, [first]);
+    const addresses = addressesOf(results);
+    if (addresses === null) return results.length > 0 ? results : this.#prepare(config, listen);
+    const others = able.filter((seat) => seat !== first);
+    const more = await participants.issue({ order: "prepare", config, listen: addresses }, others);
+    return [...results, ...more];
+  }
+}
+
+function addressesOf(results: readonly OrderResult[]): readonly Address[] | null {
+  for (const result of results) if (result.ok && result.addresses !== undefined) return result.addresses;
+  return null;
+}
+
+/** Upstreams that are in both and have other endpoints now. */
+function followed(before: Config, now: Config): Followed[] {
+  return now.upstreams.flatMap(({ name, endpoints }) => {
+    const known = before.upstreams.find((upstream) => upstream.name === name);
+    return known === undefined || sameValue(known.endpoints, endpoints)
+      ? []
+      : [{ upstream: name, endpoints }];
+  });
+}

@@ -1,0 +1,119 @@
+/** All who carry out orders and count requests: the workers and, during an upgrade, the process that drains. */
+
+import type { Config } from "../../config/values/config.ts";
+import type { Lineage } from "./lineage.ts";
+import { ELDER, type Followed } from "./lineage_messages.ts";
+import type { CommonOrder, Order, OrderResult, ToWorker } from "../worker/messages.ts";
+import { OrderBook } from "./order_book.ts";
+import { addReports, emptyReport, keepNames, type Report, sumsOnly } from "../worker/report.ts";
+import { RollCall } from "./roll_call.ts";
+import type { Seat } from "./worker_handle.ts";
+
+export class Participants {
+  readonly seats: readonly Seat[];
+  readonly #lineage: () => Lineage;
+  readonly orders = new OrderBook();
+  readonly calls = new RollCall();
+  #gone: Report = emptyReport();
+
+  /** @param lineage called later, not inside */
+  constructor(seats: readonly Seat[], lineage: () => Lineage) {
+    this.seats = seats;
+    this.#lineage = lineage;
+  }
+
+  /** Sums of those who are gone. */
+  get gone(): Report {
+    return this.#gone;
+  }
+
+  /** Workers that carry out orders: one that starts does what comes later afterwards. */
+  able(seats: readonly Seat[] = this.seats): readonly Seat[] {
+    return seats.filter(({ link, state }) => link !== null && (state === "started" || state === "listening"));
+  }
+
+  /** Their indexes. */
+  get ableIndexes(): readonly number[] {
+    return this.able().map(({ index }) => index);
+  }
+
+  /** Tells every worker. */
+  tell(message: ToWorker): void {
+    for (const { link } of this.seats) link?.send(message);
+  }
+
+  /** Gives some of the workers an order. Resolves when all have answered or are gone. */
+  issue(order: Order, seats: readonly Seat[]): Promise<readonly OrderResult[]> {
+    const able = this.able(seats);
+    return this.orders.issue(able.map(({ index }) => index), (id) => {
+      for (const { link } of able) link?.send({ type: "order", id, order });
+    });
+  }
+
+  /** The same for all participants. */
+  order(order: CommonOrder): Promise<readonly OrderResult[]> {
+    const able = this.able();
+    const lineage = this.#lineage();
+    const elder = lineage.elder === null ? [] : [ELDER];
+    return this.orders.issue([...able.map(({ index }) => index), ...elder], (id) => {
+      for (const { link } of able) link?.send({ type: "order", id, order });
+      lineage.order(id, order);
+    });
+  }
+
+  /** What waits in the process that drains goes to these endpoints as well. */
+  async lead(upstreams: readonly Followed[], drainMs: number): Promise<void> {
+    const lineage = this.#lineage();
+    if (lineage.elder === null || upstreams.length === 0) return;
+    await this.orders.issue([ELDER], (id) => lineage.order(id, { order: "follow", upstreams, drainMs }));
+  }
+
+  // Reports
+
+  /** Sums over all, those included that are gone (but for what a killed one had not told). */
+  report(): Promise<Report> {
+    this.tell({ type: "report" });
+    this.#lineage().ask();
+    return this.answers();
+  }
+
+  /** The same when all have been asked already. */
+  async answers(): Promise<Report> {
+    // One that does not serve yet has nothing to tell.
+    const asked = this.seats.filter(({ state }) => state === "listening").map(({ index }) => index);
+    await this.calls.all(this.#lineage().elder === null ? asked : [...asked, ELDER]);
+    const sum = this.seats.reduce((all, { report }) => addReports(all, report), this.#gone);
+    const { elder } = this.#lineage();
+    return elder === null ? sum : addReports(elder.report, sum);
+  }
+
+  reported(seat: Seat, report: Report): void {
+    seat.report = report;
+    this.calls.answered(seat.index);
+  }
+
+  /** A worker is gone: what it had counted stays. */
+  left(seat: Seat): void {
+    this.#gone = addReports(this.#gone, sumsOnly(seat.report));
+    seat.report = emptyReport();
+    this.#missing(seat.index);
+  }
+
+  /** The process that drained is gone, and this is what it had counted; `config` has the names that count. */
+  elderLeft(counted: Report, config: Config): void {
+    this.#gone = addReports(this.#gone, counted);
+    this.keepOnly(config);
+    this.#missing(ELDER);
+  }
+
+  /** Forgets sums of names that are not in the configuration any more. */
+  keepOnly({ upstreams, routes }: Config): void {
+    this.#gone = keepNames(this.#gone, upstreams, routes);
+  }
+
+  /** It answers nothing any more. */
+  #missing(participant: number): void {
+    this.orders.gone(participant);
+    this.calls.answered(participant);
+  }
+}

@@ -1,0 +1,488 @@
+/**
+ * Starts the workers, watches and replaces them, hands out slots among them, adds up what they count, and
+ * ends them together. It has no socket and no route: whatever happens here, requests are served on.
+ *
+ * One worker that never ends by itself, in the same process, is the ordinary case and no special one. During an upgrade
+ * there are participants that are no workers: see lineage.ts.
+ */
+
+import type { Address, Clock, Timer } from "../../../runtime/contract/contract.ts";
+import type { Config } from "../../config/values/config.ts";
+import { formerNames } from "../../config/renamed.ts";
+import { type Changed, ConfigRollout, type RolloutHost } from "./config_rollout.ts";
+import { endpointLimits, limitedEndpoints } from "../worker/limits.ts";
+import { Lineage, type LineageHost } from "./lineage.ts";
+import { ELDER } from "./lineage_messages.ts";
+import {
+  type CommonOrder,
+  type EndpointName,
+  type OrderResult,
+  PROTOCOL,
+  type Standing,
+  type StartFailure,
+  type ToController,
+} from "../worker/messages.ts";
+import { Participants } from "./participants.ts";
+import { type Report, unanswered } from "../worker/report.ts";
+import type { ControllerObserver } from "./supervisor_observer.ts";
+import { restartPause } from "./restart_pause.ts";
+import { type KnownWorker, newSeat, type Seat, seatListens } from "./worker_handle.ts";
+import { SlotLedger } from "./slot_ledger.ts";
+import type { StartWorker, WorkerExit, WorkerLink } from "../worker/worker_link.ts";
+
+/** A worker that has served for so long is well: its next end counts as the first one. */
+const HEALTHY_MS = 60_000;
+/** Ends in a row before it listened after which a worker is given up, unless others serve. */
+const MOST_START_FAILURES = 5;
+/** What a worker gets on top of the drain time to end by itself. */
+const STOP_GRACE_MS = 5_000;
+/** What it gets once it has to end now. */
+const ABORT_GRACE_MS = 1_000;
+
+/** What became of the start: all workers listen on the same addresses, or why they do not. */
+export type Started =
+  | { readonly ok: true; readonly addresses: readonly Address[] }
+  | { readonly ok: false; readonly failure: StartFailure };
+
+export class Controller {
+  readonly #clock: Clock;
+  readonly #rollout: ConfigRollout;
+  readonly #startWorker: StartWorker;
+  readonly #observer: ControllerObserver;
+  readonly #seats: Seat[];
+  readonly #participants: Participants;
+  readonly #ledger: SlotLedger;
+  /** The processes before and after this one. */
+  readonly lineage: Lineage;
+  #serial = 0;
+  #phase: "starting" | "serving" | "stopping" = "starting";
+  #standing: Standing = { paused: [], drained: [], watched: false };
+  #killTimer: Timer | null = null;
+  /** The process before us has had all the time there is: we do not wait for its end. */
+  #elderAbandoned = false;
+  /** An upgrade is being tried: what is ordered meanwhile is done when the other process knows of it as well. */
+  #trial: Promise<unknown> | null = null;
+  #dropped = 0;
+  #logged = true;
+  readonly #started = Promise.withResolvers<Started>();
+  readonly #closed = Promise.withResolvers<void>();
+  readonly #ended = Promise.withResolvers<StartFailure | null>();
+  #failure: StartFailure | null = null;
+
+  constructor(
+    clock: Clock,
+    config: Config,
+    workers: number,
+    startWorker: StartWorker,
+    observer: ControllerObserver,
+  ) {
+    this.#clock = clock;
+    this.#startWorker = startWorker;
+    this.#observer = observer;
+    this.#seats = Array.from({ length: workers }, (_, index) => newSeat(index));
+    this.#participants = new Participants(this.#seats, () => this.lineage);
+    this.#rollout = new ConfigRollout(this.#rolloutHost(), config);
+    this.#ledger = new SlotLedger(endpointLimits(config), workers, () => clock.now(), {
+      grant: (holder, slots) => {
+        if (this.lineage.grant(holder, slots)) return;
+        this.#seats[holder]?.link?.send({ type: "grant", ...slots });
+      },
+      recall: (holder, wanted) => {
+        if (this.lineage.recall(holder, wanted)) return;
+        this.#seats[holder]?.link?.send({ type: "recall", ...wanted });
+      },
+    });
+    this.lineage = new Lineage(this.#lineageHost());
+  }
+
+  #lineageHost(): LineageHost {
+    const standing = () => this.#standing;
+    return {
+      ledger: this.#ledger,
+      participants: this.#participants,
+      get standing() {
+        return standing();
+      },
+      stand: (stands) => this.stand(stands),
+      limits: () => limitedEndpoints(this.config),
+      follow: (order) => this.#rollout.follow(order),
+      event: (participant, event, before) => this.#observer.workerEvent(participant, event, before),
+      elderGone: (counted) => {
+        this.#participants.elderLeft(counted, this.config);
+        this.#observer.participantGone(ELDER);
+        if (this.#phase === "stopping") this.#checkEnded();
+      },
+      hurry: () => this.onHurry(),
+      left: (token) => this.onLeft(token),
+    };
+  }
+
+  #rolloutHost(): RolloutHost {
+    const phase = () => this.#phase;
+    const standing = () => this.#standing;
+    return {
+      participants: this.#participants,
+      get phase() {
+        return phase();
+      },
+      get standing() {
+        return standing();
+      },
+      stand: (stands) => this.stand(stands),
+      committed: (before) => {
+        this.#participants.keepOnly(this.config);
+        const was = formerNames(before.upstreams, this.config.upstreams);
+        this.#ledger.reconfigure(endpointLimits(this.config), this.#participants.ableIndexes, was);
+      },
+      over: () => this.#begin(),
+    };
+  }
+
+  /** The process that has taken our place wants us to end now. */
+  onHurry: () => void = () => this.abort();
+  /** Whoever asked the process before us for the pause with this token has left. */
+  onLeft: (token: string) => void = () => {};
+
+  /** Resolves when all workers listen, or when they cannot. To be called once. */
+  start(): Promise<Started> {
+    for (const seat of this.#seats) if (this.#phase === "starting") this.#fill(seat);
+    return this.#started.promise;
+  }
+
+  /** Resolves when no worker accepts a connection any more, because all have been told to stop. */
+  get closed(): Promise<void> {
+    return this.#closed.promise;
+  }
+
+  /**
+   * Resolves when no worker is left, nor, unless time is up, the process before us: null after a stop, or why all had to be
+   * given up.
+   */
+  get ended(): Promise<StartFailure | null> {
+    return this.#ended.promise;
+  }
+
+  /** Requests that the stop has cut off, those that a killed worker had when it last told included. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  /** False when a worker has ended that could not write its last lines of the access log. */
+  get logged(): boolean {
+    return this.#logged;
+  }
+
+  /** Process ids of the workers there are. */
+  get pids(): number[] {
+    return this.#seats.flatMap(({ link }) => link === null ? [] : [link.pid]);
+  }
+
+  get phase(): "starting" | "serving" | "stopping" {
+    return this.#phase;
+  }
+
+  get config(): Config {
+    return this.#rollout.config;
+  }
+
+  /** What is bound, in the order of the configuration; empty before. */
+  get addresses(): readonly Address[] {
+    return this.#rollout.addresses ?? [];
+  }
+
+  get standing(): Standing {
+    return this.#standing;
+  }
+
+  /** Workers by index, with what they told last. */
+  get workers(): readonly KnownWorker[] {
+    return this.#seats.map(({ link, state, restarts, report, sockets }) => ({
+      pid: link === null || link.pid === 0 ? null : link.pid,
+      state: link === null
+        ? "ended"
+        : this.#phase === "stopping" || state === "stopped"
+        ? "stopping"
+        : state === "listening"
+        ? "serving"
+        : "starting",
+      restarts,
+      report,
+      sockets: link === null ? null : sockets,
+    }));
+  }
+
+  /** Sums of workers that are gone. */
+  get gone(): Report {
+    return this.#participants.gone;
+  }
+
+  /** Slots of an endpoint, for status and tests. */
+  slotsOf(name: EndpointName): { readonly free: number; readonly held: ReadonlyMap<number, number> } {
+    return this.#ledger.heldOf(name);
+  }
+
+  /**
+   * Sums over all participants, those included that are gone (but for what a killed one had not told). They are those
+   * of the whole Sluice: during an upgrade both processes have the same.
+   */
+  report(): Promise<Report> {
+    return this.lineage.report();
+  }
+
+  /** Orders given until then are answered when `over` has settled. */
+  try(over: Promise<unknown>): void {
+    this.#trial = over;
+    const end = () => {
+      if (this.#trial === over) this.#trial = null;
+    };
+    void over.then(end, end);
+  }
+
+  /**
+   * Has all participants carry out an order.
+   *
+   * @param standing what stands from now on: workers that start later are told at their start
+   * @returns their answers; who is gone before it answered has none
+   */
+  async order(order: CommonOrder, standing: Partial<Standing> = {}): Promise<readonly OrderResult[]> {
+    this.stand(standing);
+    const results = await this.#participants.order(order);
+    if (this.#trial !== null) await this.#trial;
+    return results;
+  }
+
+  /** What stands from now on; the workers know. */
+  stand(standing: Partial<Standing>): void {
+    this.#standing = { ...this.#standing, ...standing };
+  }
+
+  /**
+   * Goes over to another configuration in all workers, or in none.
+   *
+   * Listeners that are written the same in both stay as they are.
+   *
+   * @param drainMs for what endpoints and upstreams that are not used any more still have
+   * @param standing called when nothing can fail any more: what is paused and drained from now on
+   */
+  change(
+    config: Config,
+    drainMs: number,
+    standing: () => Pick<Standing, "paused" | "drained"> = () => this.#standing,
+  ): Promise<Changed> {
+    return this.#rollout.change(config, drainMs, standing);
+  }
+
+  /** Lets all workers end gracefully. Resolves at once with what they were doing. */
+  stop(): Promise<Report> {
+    this.#stopAll("stop", this.#rollout.config.server.drainTimeoutMs + STOP_GRACE_MS);
+    this.lineage.ask();
+    return this.#participants.answers();
+  }
+
+  /** Ends all workers now. */
+  abort(): void {
+    this.lineage.abort();
+    this.#stopAll("abort", ABORT_GRACE_MS);
+  }
+
+  #stopAll(type: "stop" | "abort", patienceMs: number): void {
+    this.#phase = "stopping";
+    for (const seat of this.#seats) {
+      seat.timer?.cancel();
+      seat.timer = null;
+      seat.link?.send({ type });
+    }
+    this.#after(patienceMs, () => {
+      for (const { link } of this.#seats) link?.kill();
+      // Whoever has taken our place counts on us for the process before us, which has a drain time of its own.
+      if (type === "stop" && this.lineage.led) return;
+      this.lineage.abort();
+      this.#after(type === "abort" ? 0 : ABORT_GRACE_MS, () => {
+        this.#elderAbandoned = true;
+        this.#checkEnded();
+      });
+    });
+    this.#checkClosed();
+    this.#checkEnded();
+  }
+
+  #after(ms: number, act: () => void): void {
+    this.#killTimer?.cancel();
+    this.#killTimer = this.#clock.setTimer(ms, act, true);
+  }
+
+  // Life of a worker
+
+  #fill(seat: Seat): void {
+    seat.timer = null;
+    seat.state = "new";
+    seat.serial = this.#serial++;
+    const place = { index: seat.index, count: this.#seats.length, serial: seat.serial };
+    try {
+      const link: WorkerLink = this.#startWorker(place, {
+        message: (message) => {
+          if (seat.link === link) this.#heard(seat, link, message);
+        },
+        exited: (exit) => {
+          if (seat.link === link) this.#exited(seat, link, exit);
+        },
+      });
+      seat.link = link;
+    } catch (error) {
+      seat.why = error instanceof Error ? error.message : String(error);
+      this.#replace(seat, 0, "cannot be started: " + seat.why);
+    }
+  }
+
+  #heard(seat: Seat, link: WorkerLink, message: ToController): void {
+    switch (message.type) {
+      case "hello":
+        if (message.protocol !== PROTOCOL) {
+          seat.why = "the program's file is another version now: start Sluice anew";
+          link.kill();
+          return;
+        }
+        seat.state = "ready";
+        this.#begin();
+        return;
+      case "listening":
+        seatListens(seat, this.#clock.now(), message.sockets);
+        this.#listening(seat, link, message.addresses);
+        return;
+      case "failed":
+        seat.why = message.failure.message;
+        if (this.#phase === "starting") this.#giveUp(message.failure);
+        else link.send({ type: "abort" });
+        return;
+      case "done":
+        this.#participants.orders.done(seat.index, message.id, message.result);
+        return;
+      case "event":
+        this.#observer.workerEvent(seat.index, message.event, message.before);
+        this.lineage.event(message.event, message.before);
+        return;
+      case "want":
+        this.#ledger.want(seat.index, message);
+        return;
+      case "give":
+        if (!this.#ledger.give(seat.index, message)) {
+          this.#observer.workerConfused(seat.index, `gave ${message.count} slots that it does not have`);
+        }
+        return;
+      case "away":
+        for (const other of this.#seats) if (other !== seat) other.link?.send(message);
+        this.lineage.away(message);
+        return;
+      case "closed":
+        seat.accepts = false;
+        this.#checkClosed();
+        return;
+      case "stopped":
+        seat.state = "stopped";
+        seat.accepts = false;
+        this.#checkClosed();
+        if (this.#phase === "stopping") this.#dropped += message.dropped;
+        if (!message.logged) this.#logged = false;
+        this.#participants.reported(seat, message.report);
+        return;
+      case "report":
+        this.#participants.reported(seat, message.report);
+        return;
+      default:
+        message satisfies never;
+    }
+  }
+
+  /** The first worker finds out what there is to listen on, the others follow. */
+  #begin(): void {
+    if (this.#rollout.changing) return;
+    const first = this.#rollout.addresses === null;
+    if (first && this.#seats.some(({ state }) => state === "started")) return;
+    for (const seat of this.#seats) {
+      if (seat.state !== "ready" || seat.link === null) continue;
+      seat.state = "started";
+      const { index, serial } = seat;
+      seat.link.send({
+        type: "start",
+        place: { index, serial, count: this.#seats.length },
+        config: this.#rollout.config,
+        listen: this.#rollout.addresses,
+        slots: this.#ledger.join(index),
+        standing: this.#standing,
+      });
+      if (first) return;
+    }
+  }
+
+  #listening(seat: Seat, link: WorkerLink, addresses: readonly Address[]): void {
+    if (this.#phase === "serving") this.#observer.workerBack(seat.index, link.pid);
+    if (this.#rollout.addresses === null) {
+      this.#rollout.addresses = addresses;
+      this.#begin();
+    }
+    if (this.#phase !== "starting" || this.#seats.some(({ state }) => state !== "listening")) return;
+    this.#phase = "serving";
+    this.#started.resolve({ ok: true, addresses });
+  }
+
+  #exited(seat: Seat, { pid }: WorkerLink, exit: WorkerExit): void {
+    const served = seat.state === "listening" ? this.#clock.now() - seat.listeningSince : 0;
+    const before = seat.state;
+    if (this.#phase === "stopping" && before !== "stopped") this.#dropped += unanswered(seat.report);
+    seat.link = null;
+    seat.state = "new";
+    seat.accepts = false;
+    this.#checkClosed();
+    this.#ledger.leave(seat.index);
+    this.#participants.left(seat);
+    if (this.#phase === "stopping") {
+      this.#checkEnded();
+      return;
+    }
+    if (served >= HEALTHY_MS || before === "stopped") seat.failures = 0;
+    if (before !== "listening" && before !== "stopped") seat.startFailures++;
+    const how = exit.signal === "" ? `exit code ${exit.code}` : `signal ${exit.signal}`;
+    const why = seat.why === "" ? how : `${seat.why} (${how})`;
+    seat.why = "";
+    this.#replace(seat, pid, why);
+    // Another one may find out what to listen on.
+    this.#begin();
+  }
+
+  #replace(seat: Seat, pid: number, why: string): void {
+    seat.failures++;
+    seat.restarts++;
+    if (pid === 0) seat.startFailures++;
+    const serves = this.#phase === "serving" && this.#seats.some(({ state }) => state === "listening");
+    if (seat.startFailures >= MOST_START_FAILURES && !serves) {
+      this.#giveUp({
+        kind: "system",
+        message: `worker ${seat.index + 1} ended ${seat.startFailures} times before it listened: ${why}`,
+      });
+      return;
+    }
+    const pauseMs = restartPause(seat.failures, Math.random());
+    this.#observer.workerEnded(seat.index, pid, why, pauseMs);
+    seat.timer = this.#clock.setTimer(pauseMs, () => this.#fill(seat));
+  }
+
+  #giveUp(failure: StartFailure): void {
+    if (this.#failure !== null) return;
+    this.#failure = failure;
+    const starting = this.#phase === "starting";
+    this.abort();
+    if (starting) void this.#ended.promise.then(() => this.#started.resolve({ ok: false, failure }));
+  }
+
+  #checkClosed(): void {
+    if (this.#phase === "stopping" && !this.#seats.some(({ accepts }) => accepts)) this.#closed.resolve();
+  }
+
+  #checkEnded(): void {
+    if (this.#seats.some(({ link }) => link !== null)) return;
+    if (this.lineage.elder !== null && !this.#elderAbandoned) return;
+    this.#killTimer?.cancel();
+    this.#killTimer = null;
+    this.#ended.resolve(this.#failure);
+  }
+}

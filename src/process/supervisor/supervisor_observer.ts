@@ -1,0 +1,17 @@
+/** What the controller tells of its workers. */
+
+import type { WorkerEvent } from "../worker/messages.ts";
+
+/** Told what happens; must not call back. */
+export interface ControllerObserver {
+  /** A worker ended that nobody had asked to; it is replaced after `pauseMs`. */
+  workerEnded(index: number, pid: number, why: string, pauseMs: number): void;
+  /** A worker that replaces another serves. */
+  workerBack(index: number, pid: number): void;
+  /** A worker did what only a bug can do. */
+  workerConfused(index: number, what: string): void;
+  /** Something happened in a participant; told while it is watched. `before`: it is not new. */
+  workerEvent(index: number, event: WorkerEvent, before: boolean): void;
+  /** A participant that is no worker is gone. */
+  participantGone(index: number): void;
+}

@@ -1,0 +1,68 @@
+/** The place of one worker, whichever process has it. */
+
+import type { Timer } from "../../../runtime/contract/contract.ts";
+import type { ChosenSockets } from "../shared/chosen_sockets.ts";
+import { emptyReport, type Report } from "../worker/report.ts";
+import type { WorkerStatus } from "../worker/status.ts";
+import type { WorkerLink } from "../worker/worker_link.ts";
+
+/** What is told of a worker. */
+export interface KnownWorker {
+  /** Null between an end and the next start. */
+  readonly pid: number | null;
+  readonly state: WorkerStatus["state"];
+  readonly restarts: number;
+  /** What it told last. */
+  readonly report: Report;
+  readonly sockets: ChosenSockets | null;
+}
+
+export interface Seat {
+  readonly index: number;
+  /** Null between an end and the next start. */
+  link: WorkerLink | null;
+  serial: number;
+  /** - `new`: nothing heard; `ready`: waits for its start; `started`: binds; `listening`; `stopped`: is about to end. */
+  state: "new" | "ready" | "started" | "listening" | "stopped";
+  listeningSince: number;
+  /** Null before it listens. */
+  sockets: ChosenSockets | null;
+  /** It may accept connections. */
+  accepts: boolean;
+  /** Ends in a row, and those of them before it listened. */
+  failures: number;
+  startFailures: number;
+  why: string;
+  /** What it told last. */
+  report: Report;
+  timer: Timer | null;
+  /** Times it was filled anew. */
+  restarts: number;
+}
+
+export function newSeat(index: number): Seat {
+  return {
+    index,
+    link: null,
+    serial: 0,
+    state: "new",
+    listeningSince: 0,
+    sockets: null,
+    accepts: false,
+    failures: 0,
+    startFailures: 0,
+    why: "",
+    report: emptyReport(),
+    timer: null,
+    restarts: 0,
+  };
+}
+
+/** Its worker has begun to listen, over these sockets. */
+export function seatListens(seat: Seat, nowMs: number, sockets: ChosenSockets): void {
+  seat.state = "listening";
+  seat.accepts = true;
+  seat.startFailures = 0;
+  seat.listeningSince = nowMs;
+  seat.sockets = sockets;
+}

@@ -1,0 +1,21 @@
+/** The worker of a Sluice with one: in the controller's process, with a channel of plain calls. */
+
+import type { Runtime, System } from "../../../runtime/contract/contract.ts";
+import type { StartWorker } from "./worker_link.ts";
+import type { Logger } from "../../observe/logger.ts";
+import { Worker } from "./worker.ts";
+
+export function localWorker(runtime: Runtime, system: System, logger: Logger): StartWorker {
+  return (_place, events) => {
+    // A message is never heard inside the call that sends it, as between processes.
+    const later = (deliver: () => void) => void Promise.resolve().then(deliver);
+    const worker = new Worker(runtime, system, (message) => later(() => events.message(message)), logger);
+    later(() => worker.begin());
+    void worker.done.then(() => events.exited({ code: 0, signal: "" }));
+    return {
+      pid: system.pid,
+      send: (message) => later(() => worker.receive(message)),
+      kill: () => worker.abort(),
+    };
+  };
+}

@@ -1,0 +1,275 @@
+/**
+ * What a worker has counted and what it is doing, as a JSON value, and the sum over several workers. Times of
+ * day are wall-clock milliseconds since 1970, as workers have no other clock in common.
+ */
+
+import type { ReasonCode } from "../../exchange/reason.ts";
+import type { FailureNote } from "../../observe/failure_ring.ts";
+import { EndpointTally, Tally } from "../../upstream/counters.ts";
+import type { EndpointStatus, Histogram, Totals } from "./status.ts";
+
+/** Failed requests and waiting ones that are told one by one, at most. */
+export const MOST_TOLD = 50;
+
+export type ReasonCounts = Readonly<Partial<Record<ReasonCode, number>>>;
+
+export interface EndpointReport {
+  readonly name: string;
+  /** Null in the report of a worker that is gone. */
+  readonly state: EndpointStatus["state"] | null;
+  readonly since: number;
+  readonly inFlight: number;
+  readonly idle: number;
+  readonly dialing: number;
+  readonly pinned: number;
+  /** When a request was last sent to it; null = never. */
+  readonly sentAt: number | null;
+  /** Requests it answered, by class. */
+  readonly byClass: readonly number[];
+  readonly failures: number;
+  readonly lastError: { readonly code: string; readonly detail: string; readonly at: number } | null;
+  readonly firstByte: Histogram;
+}
+
+export interface UpstreamReport {
+  readonly name: string;
+  readonly waiting: number;
+  /** How long the oldest of them have waited, oldest first; at most `MOST_TOLD`. */
+  readonly waitsMs: readonly number[];
+  readonly inFlight: number;
+  /** Those of them that are tunnels. */
+  readonly tunnels: number;
+  readonly totals: Totals;
+  readonly reasons: ReasonCounts;
+  /** In the order of the configuration. */
+  readonly endpoints: readonly EndpointReport[];
+}
+
+export interface RouteReport {
+  readonly name: string;
+  readonly totals: Totals;
+}
+
+export interface Report {
+  /** Open client connections, tunnels included. */
+  readonly connections: number;
+  readonly tunnels: number;
+  readonly residentBytes: number;
+  readonly totals: Totals;
+  readonly reasons: ReasonCounts;
+  readonly upstreams: readonly UpstreamReport[];
+  readonly routes: readonly RouteReport[];
+  /** Newest first, at most `MOST_TOLD`. */
+  readonly failures: readonly FailureNote[];
+}
+
+/** Nothing counted yet. */
+export function emptyReport(): Report {
+  return {
+    connections: 0,
+    tunnels: 0,
+    residentBytes: 0,
+    totals: totalsOf(null),
+    reasons: {},
+    upstreams: [],
+    routes: [],
+    failures: [],
+  };
+}
+
+/** A copy of the sums as they are now; null = none yet. */
+export function totalsOf(tally: Tally | null): Totals {
+  const from = tally ?? new Tally();
+  const waited = from.waited.slice();
+  // Those that did not wait are counted here, not one by one.
+  waited[0] = (waited[0] as number) + from.requests - waited.reduce((sum, count) => sum + count);
+  return {
+    requests: from.requests,
+    by_class: from.byClass.slice(),
+    failed: from.failed,
+    request_bytes: from.requestBytes,
+    response_bytes: from.responseBytes,
+    retries: from.retries,
+    held: from.held,
+    latency: { counts: filled(from.latency), sum_ms: from.latencyMs },
+    waited: { counts: filled(waited), sum_ms: from.waitedMs },
+  };
+}
+
+export function reasonsOf(tally: Tally | null): ReasonCounts {
+  return Object.fromEntries(tally?.reasons ?? []);
+}
+
+/** Requests that an endpoint answered, and how soon. */
+export function answersOf(tally: EndpointTally | null): Pick<EndpointReport, "byClass" | "firstByte"> {
+  const from = tally ?? new EndpointTally();
+  return {
+    byClass: from.byClass.slice(),
+    firstByte: { counts: filled(from.firstByte), sum_ms: from.firstByteMs },
+  };
+}
+
+/** A copy without the empty buckets at its end, which are most of them. */
+function filled(counts: readonly number[]): number[] {
+  return counts.slice(0, counts.findLastIndex((count) => count > 0) + 1);
+}
+
+/** Of two reports; neither is changed. Names of the second come first, those only the first has after them. */
+export function addReports(a: Report, b: Report): Report {
+  return {
+    connections: a.connections + b.connections,
+    tunnels: a.tunnels + b.tunnels,
+    residentBytes: a.residentBytes + b.residentBytes,
+    totals: addTotals(a.totals, b.totals),
+    reasons: addReasons(a.reasons, b.reasons),
+    upstreams: merge(a.upstreams, b.upstreams, addUpstreams),
+    routes: merge(a.routes, b.routes, (one, other) => ({
+      name: one.name,
+      totals: addTotals(one.totals, other.totals),
+    })),
+    failures: [...a.failures, ...b.failures].sort((one, other) => other.at - one.at).slice(0, MOST_TOLD),
+  };
+}
+
+/** Requests that were not answered yet. */
+export function unanswered({ upstreams }: Report): number {
+  return upstreams.reduce((sum, { waiting, inFlight, tunnels }) => sum + waiting + inFlight - tunnels, 0);
+}
+
+/** What remains of a worker that is gone: its sums, but nothing that was open. */
+export function sumsOnly(report: Report): Report {
+  return {
+    ...report,
+    connections: 0,
+    tunnels: 0,
+    residentBytes: 0,
+    upstreams: report.upstreams.map((upstream) => ({
+      ...upstream,
+      waiting: 0,
+      waitsMs: [],
+      inFlight: 0,
+      tunnels: 0,
+      endpoints: upstream.endpoints.map((endpoint) => ({
+        ...endpoint,
+        state: null,
+        inFlight: 0,
+        idle: 0,
+        dialing: 0,
+        pinned: 0,
+      })),
+    })),
+  };
+}
+
+/** Without the names that are not (or no more) in the configuration. Overall sums stay. */
+export function keepNames(
+  report: Report,
+  upstreams: readonly { readonly name: string; readonly endpoints: readonly { readonly name: string }[] }[],
+  routes: readonly { readonly name: string }[],
+): Report {
+  const endpoints = new Map(
+    upstreams.map((upstream) => [upstream.name, new Set(upstream.endpoints.map(({ name }) => name))]),
+  );
+  const routeNames = new Set(routes.map(({ name }) => name));
+  return {
+    ...report,
+    upstreams: report.upstreams
+      .filter(({ name }) => endpoints.has(name))
+      .map((upstream) => ({
+        ...upstream,
+        endpoints: upstream.endpoints.filter(({ name }) => endpoints.get(upstream.name)?.has(name)),
+      })),
+    routes: report.routes.filter(({ name }) => routeNames.has(name)),
+  };
+}
+
+function addTotals(a: Totals, b: Totals): Totals {
+  return {
+    requests: a.requests + b.requests,
+    by_class: addCounts(a.by_class, b.by_class),
+    failed: a.failed + b.failed,
+    request_bytes: a.request_bytes + b.request_bytes,
+    response_bytes: a.response_bytes + b.response_bytes,
+    retries: a.retries + b.retries,
+    held: a.held + b.held,
+    latency: addHistograms(a.latency, b.latency),
+    waited: addHistograms(a.waited, b.waited),
+  };
+}
+
+function addCounts(a: readonly number[], b: readonly number[]): number[] {
+  return a.map((count, at) => count + (b[at] ?? 0));
+}
+
+function addHistograms(a: Histogram, b: Histogram): Histogram {
+  const [short, long] = a.counts.length < b.counts.length ? [a, b] : [b, a];
+  return { counts: addCounts(long.counts, short.counts), sum_ms: a.sum_ms + b.sum_ms };
+}
+
+function addReasons(a: ReasonCounts, b: ReasonCounts): ReasonCounts {
+  const sum: Partial<Record<ReasonCode, number>> = { ...a };
+  for (const [code, count] of Object.entries(b) as [ReasonCode, number][]) {
+    sum[code] = (sum[code] ?? 0) + count;
+  }
+  return sum;
+}
+
+function addUpstreams(a: UpstreamReport, b: UpstreamReport): UpstreamReport {
+  return {
+    name: b.name,
+    waiting: a.waiting + b.waiting,
+    waitsMs: [...a.waitsMs, ...b.waitsMs].sort((one, other) => other - one).slice(0, MOST_TOLD),
+    inFlight: a.inFlight + b.inFlight,
+    tunnels: a.tunnels + b.tunnels,
+    totals: addTotals(a.totals, b.totals),
+    reasons: addReasons(a.reasons, b.reasons),
+    endpoints: merge(a.endpoints, b.endpoints, addEndpoints),
+  };
+}
+
+/** In this order the first state that any worker sees is that of all: one that can reach it suffices. */
+const STATE_ORDER: readonly (EndpointStatus["state"] | null)[] = [
+  "draining",
+  "drained",
+  "up",
+  "trial",
+  "unhealthy",
+  "away",
+  null,
+];
+
+function addEndpoints(a: EndpointReport, b: EndpointReport): EndpointReport {
+  const state = STATE_ORDER.find((each) => each === a.state || each === b.state) ?? null;
+  const since = a.state === b.state ? Math.min(a.since, b.since) : state === a.state ? a.since : b.since;
+  return {
+    name: b.name,
+    state,
+    since,
+    inFlight: a.inFlight + b.inFlight,
+    idle: a.idle + b.idle,
+    dialing: a.dialing + b.dialing,
+    pinned: a.pinned + b.pinned,
+    sentAt: a.sentAt === null || b.sentAt === null ? a.sentAt ?? b.sentAt : Math.max(a.sentAt, b.sentAt),
+    byClass: addCounts(a.byClass, b.byClass),
+    failures: a.failures + b.failures,
+    lastError: (b.lastError?.at ?? -1) >= (a.lastError?.at ?? -1) ? b.lastError : a.lastError,
+    firstByte: addHistograms(a.firstByte, b.firstByte),
+  };
+}
+
+/** Those of both by name, those of `b` first. */
+function merge<T extends { readonly name: string }>(
+  a: readonly T[],
+  b: readonly T[],
+  add: (a: T, b: T) => T,
+): T[] {
+  const before = new Map(a.map((each) => [each.name, each]));
+  const names = new Set(b.map(({ name }) => name));
+  return [
+    ...b.map((each) => {
+      const other = before.get(each.name);
+      return other === undefined ? each : add(other, each);
+    }),
+    ...a.filter(({ name }) => !names.has(name)),
+  ];
+}

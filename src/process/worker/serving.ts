@@ -1,0 +1,405 @@
+/**
+ * What a worker serves: a front, its upstreams, and the listeners, as one configuration says. It can go over to
+ * another configuration in two steps, so that all workers do it or none: `prepare` does whatever can fail,
+ * `commit` nothing that can.
+ */
+
+import {
+  type Address,
+  type FlushPatience,
+  type Runtime,
+  type ServerTls,
+  SocketFailure,
+  type System,
+  SystemError,
+  type Timer,
+} from "../../../runtime/contract/contract.ts";
+import { listenKeys, printAddress } from "../../config/values/address.ts";
+import type { Config } from "../../config/values/config.ts";
+import { Turn } from "../../conn/turn.ts";
+import type { Change, EndpointName, OrderResult, Standing } from "./messages.ts";
+import { Front } from "../../gateway/gateway.ts";
+import type { Watcher } from "../../observe/telemetry.ts";
+import type { Endpoint } from "../../upstream/endpoint.ts";
+import type { Upstream } from "../../upstream/upstream.ts";
+import { bindAll, type OpenListener } from "./bind_listeners.ts";
+import { filesAside, roomWarning } from "./descriptor_room.ts";
+import { readServerTls } from "../shared/tls_files.ts";
+import { buildWorld, type BuiltWorld, type Sharing } from "./snapshot.ts";
+
+/** How often upstreams that are not in the configuration any more are looked after. */
+const RETIRED_CHECK_MS = 250;
+
+/** What has been made ready for a change of configuration. */
+interface Prepared {
+  readonly config: Config;
+  readonly built: BuiltWorld;
+  readonly tls: ServerTls | null;
+  readonly listeners: readonly OpenListener[];
+  /** Those of them that were bound for this. */
+  readonly bound: readonly OpenListener[];
+}
+
+/** An upstream that no route leads to any more. */
+interface Retired {
+  readonly upstream: Upstream;
+  readonly drainMs: number;
+  /** Monotonic milliseconds; Infinity = it does not drain yet, since somebody waits. */
+  until: number;
+}
+
+export class Service {
+  readonly front: Front;
+  readonly watcher: Watcher;
+  readonly #runtime: Runtime;
+  readonly #system: System;
+  readonly #turn: Turn;
+  readonly #sharing: Sharing;
+  readonly #shared: boolean;
+  #config: Config;
+  #built: BuiltWorld;
+  #tls: ServerTls | null = null;
+  #listeners: readonly OpenListener[] = [];
+  #prepared: Prepared | null = null;
+  /** Listeners are closed, or are about to be. */
+  #ending = false;
+  #retired: Retired[] = [];
+  #retiredTimer: Timer | null = null;
+
+  private constructor(
+    runtime: Runtime,
+    system: System,
+    watcher: Watcher,
+    turn: Turn,
+    config: Config,
+    built: BuiltWorld,
+    sharing: Sharing,
+    shared: boolean,
+  ) {
+    this.#runtime = runtime;
+    this.#system = system;
+    this.watcher = watcher;
+    this.#turn = turn;
+    this.#config = config;
+    this.#built = built;
+    this.#sharing = sharing;
+    this.#shared = shared;
+    this.front = new Front(runtime, built.world, watcher);
+    watcher.watch(this.front);
+  }
+
+  /**
+   * Serves nothing before `listen`.
+   *
+   * @param sharing what other workers leave to this one
+   * @param shared other processes listen on the same ports
+   * @throws SystemError when a file that the configuration names cannot be used
+   */
+  static async open(
+    runtime: Runtime,
+    system: System,
+    watcher: Watcher,
+    config: Config,
+    sharing: Sharing,
+    shared: boolean,
+  ): Promise<Service> {
+    const turn = new Turn(runtime);
+    const built = await buildWorld(runtime, system, config, watcher, sharing, turn);
+    const service = new Service(runtime, system, watcher, turn, config, built, sharing, shared);
+    service.#tls = await readServerTls(system, config);
+    service.#tellRoom(config);
+    return service;
+  }
+
+  /** Fewer clients may be let in than the configuration says. */
+  #tellRoom(config: Config): void {
+    const { descriptorLimit } = this.#system;
+    const aside = filesAside(descriptorLimit, config, this.#sharing.slots === null);
+    const warning = roomWarning(config.server.maxConnections, descriptorLimit, aside);
+    if (warning !== "") this.watcher.log("warn", warning);
+  }
+
+  get config(): Config {
+    return this.#config;
+  }
+
+  get upstreams(): readonly Upstream[] {
+    return this.#built.upstreams;
+  }
+
+  /** Upstreams that are not in the configuration any more and still have requests. */
+  get retired(): readonly Upstream[] {
+    return this.#retired.map(({ upstream }) => upstream);
+  }
+
+  /** Where each listener of the configuration is bound. */
+  get addresses(): readonly Address[] {
+    return this.#listeners.map(({ listener }) => listener.address);
+  }
+
+  /** Also of upstreams that no route leads to any more, in which requests may still wait for slots. */
+  find(name: EndpointName): { readonly upstream: Upstream; readonly endpoint: Endpoint } | null {
+    for (const upstream of this.upstreams) {
+      const endpoint = endpointOf(upstream, name);
+      if (endpoint !== undefined) return { upstream, endpoint };
+    }
+    for (const { upstream } of this.#retired) {
+      const endpoint = endpointOf(upstream, name);
+      if (endpoint !== undefined) return { upstream, endpoint };
+    }
+    return null;
+  }
+
+  /** Binds all listeners or none. @param addresses null = where the configuration says */
+  async listen(addresses: readonly Address[] | null): Promise<OrderResult> {
+    const keys = listenKeys(this.#config.listen);
+    const wanted = keys.map((key, at) => ({ key, at, address: addresses?.[at] ?? null }));
+    const bound = await bindAll(this.#config, this.front, this.#tls, wanted, this.#shared);
+    if (!Array.isArray(bound)) return { ok: false, failure: bound };
+    this.#listeners = bound;
+    return { ok: true, addresses: this.addresses };
+  }
+
+  // What stands until it is taken back
+
+  stand({ paused, drained }: Standing): void {
+    this.pause(paused);
+    for (const name of drained) this.drain(name, 0);
+  }
+
+  pause(names: readonly string[]): void {
+    for (const upstream of this.upstreams) if (names.includes(upstream.name)) upstream.pause();
+    this.#holdRetired();
+  }
+
+  resume(names: readonly string[]): void {
+    for (const upstream of this.upstreams) if (names.includes(upstream.name)) upstream.resume();
+    this.#holdRetired();
+  }
+
+  drain(name: EndpointName, windowMs: number): void {
+    const found = this.find(name);
+    if (found === null) return;
+    const { upstream, endpoint } = found;
+    upstream.withdraw(endpoint);
+    // The newer window counts.
+    this.front.keepEndpoint(endpoint);
+    this.front.drainEndpoints([endpoint], windowMs);
+  }
+
+  undrain(name: EndpointName): void {
+    const found = this.find(name);
+    if (found === null) return;
+    this.front.keepEndpoint(found.endpoint);
+    found.upstream.restore(found.endpoint);
+  }
+
+  // Another configuration
+
+  /** Makes everything ready for `config`: files are read, new listeners bound. They accept nothing for anybody yet. */
+  async prepare({ config, listen }: Change): Promise<OrderResult> {
+    await this.rollback();
+    try {
+      const built = await buildWorld(
+        this.#runtime,
+        this.#system,
+        config,
+        this.watcher,
+        { ...this.#sharing, slots: this.#sharing.slots === null ? null : () => 0 },
+        this.#turn,
+        this.#built,
+        this.#retired.map(({ upstream }) => upstream),
+      );
+      const tls = await readServerTls(this.#system, config);
+      const kept = new Map(this.#listeners.map((open) => [open.key, open]));
+      const wanted = listenKeys(config.listen).map((key, at) => ({ key, at, address: listen[at] ?? null }));
+      const missing = wanted.filter(({ key }) => !kept.has(key));
+      const bound = await bindAll(config, this.front, tls, missing, this.#shared);
+      if (!Array.isArray(bound)) return { ok: false, failure: bound };
+      const all = new Map([...kept, ...bound.map((open) => [open.key, open] as const)]);
+      const listeners = wanted.map(({ key }) => all.get(key) as OpenListener);
+      this.#prepared = { config, built, tls, listeners, bound };
+      const fault = await this.#certify(tls);
+      if (fault !== null) {
+        await this.rollback();
+        return { ok: false, failure: { kind: "bind", message: fault } };
+      }
+      if (config.server.maxConnections !== this.#config.server.maxConnections) this.#tellRoom(config);
+      return {
+        ok: true,
+        addresses: listeners.map(({ listener }) => listener.address),
+        upstreams: built.changed,
+        certificate: tls !== null && this.#tls !== null && !sameTls(tls, this.#tls),
+      };
+    } catch (error) {
+      if (error instanceof SystemError) {
+        return { ok: false, failure: { kind: "system", message: error.message } };
+      }
+      throw error;
+    }
+  }
+
+  /**
+   * Open listeners get the certificate if it is another one. Whether it can be used turns out only by its use, so
+   * this comes before the commit; `rollback` takes it back.
+   *
+   * @returns why it cannot be used
+   */
+  async #certify(tls: ServerTls | null): Promise<string | null> {
+    if (tls === null || this.#ending || sameTls(tls, this.#tls)) return null;
+    try {
+      for (const open of this.#listeners) if (open.tls) await open.listener.certify(tls);
+      return null;
+    } catch (error) {
+      if (!(error instanceof SocketFailure)) throw error;
+      return `the certificate of tls.cert and tls.key cannot be used: ${error.message}`;
+    }
+  }
+
+  /** Forgets what was prepared. */
+  async rollback(): Promise<void> {
+    const prepared = this.#prepared;
+    this.#prepared = null;
+    if (prepared === null) return;
+    for (const { listener } of prepared.bound) await this.front.unbind(listener);
+    const own = this.#tls;
+    if (own === null || sameTls(prepared.tls, own)) return;
+    for (const { tls, listener } of this.#listeners) if (tls) await listener.certify(own).catch(() => {});
+  }
+
+  /**
+   * Serves what was prepared from now on. What is in flight goes on as it began; upstreams and endpoints that are
+   * the same keep everything.
+   *
+   * @param drainMs for requests and tunnels of endpoints and upstreams that are not in use any more
+   * @param standing what is paused and drained from now on
+   * @returns resolves when nothing is accepted where the new configuration does not listen. All else is done inside the call
+   */
+  async commit(drainMs: number, standing: Pick<Standing, "paused" | "drained">): Promise<void> {
+    const prepared = this.#prepared;
+    if (prepared === null) return;
+    this.#prepared = null;
+    const { config, built, tls, listeners } = prepared;
+    const before = this.#built;
+    const open = this.#listeners;
+    this.#config = config;
+    this.#built = built;
+    this.#tls = tls;
+    this.#listeners = listeners;
+    this.front.use(built.world);
+    const dropped = built.apply();
+    if (dropped.length > 0) this.front.drainEndpoints(dropped, drainMs);
+    for (const { endpoints } of built.upstreams) {
+      // One that came back while it was drained serves new requests: they are not cut with what it had before.
+      for (const endpoint of endpoints) if (endpoint.enabled) this.front.keepEndpoint(endpoint);
+    }
+    const gone = before.upstreams.filter((upstream) => !built.upstreams.includes(upstream));
+    this.#retired = this.#retired.filter(({ upstream }) => {
+      const back = built.upstreams.includes(upstream);
+      if (back) upstream.comeBack();
+      return !back;
+    });
+    this.#standAnew(standing);
+    this.#retire(gone, drainMs);
+    this.#holdRetired();
+    this.watcher.counters.keepOnly(config.upstreams, config.routes);
+    const unused = open.filter((each) => !listeners.includes(each));
+    await Promise.all(unused.map(({ listener }) => this.front.unbind(listener)));
+  }
+
+  #standAnew({ paused, drained }: Pick<Standing, "paused" | "drained">): void {
+    for (const upstream of this.upstreams) {
+      if (paused.includes(upstream.name)) upstream.pause();
+      else upstream.resume();
+      for (const endpoint of upstream.endpoints) {
+        const out = drained.some((name) =>
+          name.upstream === upstream.name && name.endpoint === endpoint.name
+        );
+        if (!out) upstream.restore(endpoint);
+        else if (endpoint.enabled) upstream.withdraw(endpoint);
+      }
+    }
+  }
+
+  /** What waits in upstreams that are gone waits for the end of a pause as long as the same backend is paused. */
+  #holdRetired(): void {
+    if (this.#retired.length === 0) return;
+    const held = new Set(this.upstreams.filter(({ paused }) => paused).flatMap((each) => addressesOf(each)));
+    for (const { upstream } of this.#retired) {
+      if (addressesOf(upstream).some((address) => held.has(address))) upstream.pause();
+      else upstream.resume();
+    }
+  }
+
+  /**
+   * No route leads to them any more. What waits in them goes on to wait, and has an end of its own; when nobody does they
+   * drain, and end when nothing is in flight or time is up.
+   */
+  #retire(upstreams: readonly Upstream[], drainMs: number): void {
+    for (const upstream of upstreams) this.#retired.push({ upstream, drainMs, until: Infinity });
+    this.#checkRetired();
+  }
+
+  #checkRetired(): void {
+    this.#retiredTimer?.cancel();
+    this.#retiredTimer = null;
+    const now = this.#runtime.clock.now();
+    this.#retired = this.#retired.filter((retired) => {
+      const { upstream, drainMs } = retired;
+      // One that is about to come back is left alone until it is clear whether it does.
+      if (upstream.waiting > 0 || this.#prepared?.built.upstreams.includes(upstream) === true) return true;
+      upstream.retire();
+      if (upstream.inFlight + upstream.pinned > 0 && now < retired.until) {
+        if (retired.until === Infinity) this.front.drainEndpoints(upstream.endpoints, drainMs);
+        retired.until = Math.min(retired.until, now + drainMs);
+        return true;
+      }
+      upstream.stop();
+      // Nothing is left of it, or time is up this very moment.
+      this.#turn.begin();
+      this.front.cut(new Set(upstream.endpoints));
+      this.#turn.end();
+      for (const endpoint of upstream.endpoints) this.front.keepEndpoint(endpoint);
+      return false;
+    });
+    if (this.#retired.length === 0) return;
+    this.#retiredTimer = this.#runtime.clock.setTimer(RETIRED_CHECK_MS, () => this.#checkRetired(), true);
+  }
+
+  // The end
+
+  /**
+   * Stops accepting, and lets what is in flight end within the drain time.
+   * @param closed called when nothing is accepted any more
+   */
+  drainAll(closed: () => void): Promise<void> {
+    this.#ending = true;
+    return this.front.drain(this.#config.server.drainTimeoutMs, closed);
+  }
+
+  /**
+   * Ends everything now.
+   * @param patience with whoever reads the logs
+   * @returns false when lines of the access log are lost
+   */
+  async close(patience: FlushPatience): Promise<boolean> {
+    await this.front.abortAll();
+    this.#retiredTimer?.cancel();
+    for (const upstream of [...this.upstreams, ...this.#retired.map(({ upstream }) => upstream)]) {
+      upstream.stop();
+    }
+    return await this.watcher.close(patience);
+  }
+}
+
+function endpointOf(upstream: Upstream, name: EndpointName): Endpoint | undefined {
+  return upstream.name === name.upstream ? upstream.endpoint(name.endpoint) : undefined;
+}
+
+function addressesOf({ endpoints }: Upstream): string[] {
+  return endpoints.map(({ settings }) => printAddress(settings.key.address));
+}
+
+function sameTls(a: ServerTls | null, b: ServerTls | null): boolean {
+  return a?.cert === b?.cert && a?.key === b?.key;
+}

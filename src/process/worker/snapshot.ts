@@ -1,0 +1,326 @@
+/** Turns a configuration into the objects that serve it. */
+
+import type { ClientTls, Runtime, System } from "../../../runtime/contract/contract.ts";
+import { POLICIES } from "../../upstream/balance/policies.ts";
+import type {
+  Config,
+  EndpointConfig,
+  RouteConfig,
+  ServerConfig,
+  UpstreamConfig,
+} from "../../config/values/config.ts";
+import { type Addressed, renamed } from "../../config/renamed.ts";
+import { Turn } from "../../conn/turn.ts";
+import type { Exchange } from "../../exchange/exchange.ts";
+import type { ExchangeContext, ExchangeSettings } from "../../exchange/exchange_settings.ts";
+import { statusPhrase } from "../../http/status_phrase.ts";
+import type { Tunnel } from "../../exchange/tunnel.ts";
+import type { Route, World } from "../../gateway/gateway.ts";
+import { Router } from "../../gateway/router.ts";
+import { TrustedPeers } from "../../gateway/trusted_peers.ts";
+import { DEFAULT_LIMITS, sharedLimits } from "../../http/limits.ts";
+import { HttpDate } from "../../time/http_date.ts";
+import type { Endpoint, EndpointSettings } from "../../upstream/endpoint.ts";
+import { Upstream, type UpstreamObserver, type UpstreamSettings } from "../../upstream/upstream.ts";
+import { clientsWithin, filesAside, refusedWithin } from "./descriptor_room.ts";
+import { upstreamTlsPaths, usableTlsFiles } from "../shared/tls_files.ts";
+
+/** Told what happens while the world serves. */
+export interface WorldObserver extends UpstreamObserver {
+  exchangeDone(exchange: Exchange): void;
+  tunnelOpened(tunnel: Tunnel): void;
+  tunnelClosed(tunnel: Tunnel): void;
+}
+
+/** What other processes that serve the same configuration leave to this one. */
+export interface Sharing {
+  /** Slots held at first; null = all of `max_in_flight`. */
+  readonly slots: ((upstream: string, endpoint: string) => number) | null;
+  readonly upstream: Pick<UpstreamSettings, "slotSource" | "retryLeast">;
+}
+
+export const NOT_SHARED: Sharing = { slots: null, upstream: {} };
+
+/**
+ * What was built from one configuration. A reload discards it, so it refers to nothing of what it replaces: closures are
+ * made by functions that are given only what these closures use. A closure keeps all variables of the function around it
+ * that any closure of that function uses, and in JavaScriptCore every variable of an async function.
+ */
+export class BuiltWorld {
+  readonly world: World;
+  /** In the order of the configuration. */
+  readonly upstreams: readonly Upstream[];
+  /** Names of upstreams that were there before and get other settings. */
+  readonly changed: readonly string[];
+  #wanted: readonly WantedSettings[];
+
+  constructor(world: World, upstreams: readonly Upstream[], wanted: readonly WantedSettings[]) {
+    this.world = world;
+    this.upstreams = upstreams;
+    this.changed = wanted.map(({ upstream }) => upstream.name);
+    this.#wanted = wanted;
+  }
+
+  /**
+   * Gives upstreams that were there before their new settings. To be called once, when the world is put in use.
+   *
+   * @returns endpoints that are not used any more; they may still have requests
+   */
+  apply(): readonly Endpoint[] {
+    const wanted = this.#wanted;
+    this.#wanted = [];
+    return wanted.flatMap(({ upstream, settings }) => upstream.reconfigure(settings));
+  }
+}
+
+/** Settings for an upstream that serves with others now. */
+interface WantedSettings {
+  readonly upstream: Upstream;
+  readonly settings: UpstreamSettings;
+}
+
+/**
+ * Builds everything but the listeners; opens nothing, and changes nothing of what serves.
+ *
+ * @param turn the process's; default: a new one
+ * @param before what serves now: upstreams of the same name, or of the same addresses, go on
+ * @param retired what no route leads to any more: upstreams that are not there otherwise, and of the same addresses, go on
+ * @throws SystemError when a file of `upstream_tls` cannot be read or used
+ */
+export async function buildWorld(
+  runtime: Runtime,
+  system: System,
+  config: Config,
+  observer: WorldObserver,
+  sharing: Sharing = NOT_SHARED,
+  turn: Turn = new Turn(runtime),
+  before: BuiltWorld | null = null,
+  retired: readonly Upstream[] = [],
+): Promise<BuiltWorld> {
+  const { server } = config;
+  const limits = sharedLimits({
+    ...DEFAULT_LIMITS,
+    maxHeadBytes: server.maxHeadBytes,
+    maxTargetBytes: server.maxTargetBytes,
+    maxFields: server.maxFields,
+    lenientTargets: server.lenientTarget,
+  });
+  const upstreamLimits = sharedLimits({ ...limits, lenientResponses: server.lenientUpstream });
+  const settings = new Map<string, ExchangeSettings>();
+  const upstreams: Upstream[] = [];
+  const changed: WantedSettings[] = [];
+  const same = sameUpstreams(before?.upstreams ?? [], retired, config.upstreams);
+  for (const upstream of config.upstreams) {
+    const wanted: UpstreamSettings = {
+      name: upstream.name,
+      endpoints: await endpointSettings(system, upstream, sharing),
+      policy: POLICIES[upstream.policy],
+      holdMs: upstream.holdMs,
+      holdIntervalMs: upstream.holdIntervalMs,
+      queueSize: upstream.queue.size,
+      queueBytes: upstream.queue.bytes,
+      queueTimeoutMs: upstream.queue.timeoutMs,
+      connectTimeoutMs: upstream.connectTimeoutMs,
+      limits: upstreamLimits,
+      ...sharing.upstream,
+    };
+    const known = same.get(upstream.name);
+    const built = known ?? new Upstream(runtime, turn, wanted, observer);
+    if (known !== undefined && !sameSettings(known.settings, wanted)) {
+      changed.push({ upstream: known, settings: wanted });
+    }
+    upstreams.push(built);
+    settings.set(upstream.name, exchangeSettings(built, upstream));
+  }
+  const world: World = {
+    router: new Router(config.routes.map((route) => builtRoute(route, settings, config.upstreams))),
+    exchange: exchangeContext(runtime, turn, server, observer),
+    client: {
+      headTimeoutMs: server.headTimeoutMs,
+      bodyIdleTimeoutMs: server.bodyIdleTimeoutMs,
+      keepAliveTimeoutMs: server.keepAliveTimeoutMs,
+      servesHalfClosed: server.clientHalfClose === "finish",
+      limits,
+    },
+    trusted: new TrustedPeers(server.trustedProxies),
+    rejectUnderscored: server.underscoreFields === "reject",
+    maxConnections: Math.min(
+      server.maxConnections,
+      clientsWithin(
+        system.descriptorLimit,
+        filesAside(system.descriptorLimit, config, sharing.slots === null),
+      ),
+    ),
+    maxRefused: refusedWithin(system.descriptorLimit),
+  };
+  return new BuiltWorld(world, upstreams, changed);
+}
+
+/** Not a part of `buildWorld`, whose variables its closures would keep. */
+function exchangeContext(
+  { clock }: Runtime,
+  turn: Turn,
+  server: ServerConfig,
+  observer: WorldObserver,
+): ExchangeContext {
+  const date = new HttpDate(clock);
+  const { via, underscoreFields, maxBodyBytes, upgrades } = server;
+  return {
+    turn,
+    forward: { via, dropUnderscored: underscoreFields === "drop" },
+    maxBodyBytes,
+    upgrades,
+    date: () => date.text(),
+    later: (ms, fire) => {
+      clock.setTimer(ms, () => {
+        turn.begin();
+        fire();
+        turn.end();
+      }, true);
+    },
+    exchangeDone: (done) => observer.exchangeDone(done),
+    tunnelOpened: (tunnel) => observer.tunnelOpened(tunnel),
+    tunnelClosed: (tunnel) => observer.tunnelClosed(tunnel),
+  };
+}
+
+/** By name what goes on as it. */
+function sameUpstreams(
+  serving: readonly Upstream[],
+  retired: readonly Upstream[],
+  after: readonly UpstreamConfig[],
+): ReadonlyMap<string, Upstream> {
+  const same = new Map(serving.map((upstream) => [upstream.name, upstream]));
+  for (const [name, { upstream }] of renamed(serving.map(addressed), after)) same.set(name, upstream);
+  const others = after.filter(({ name }) => !same.has(name));
+  // A name that was taken away and put back is found by its addresses as well.
+  const left = retired.map((upstream, at) => ({ ...addressed(upstream), name: `\n${at}` }));
+  for (const [name, { upstream }] of renamed(left, others)) same.set(name, upstream);
+  return same;
+}
+
+function addressed(upstream: Upstream): Addressed & { readonly upstream: Upstream } {
+  return {
+    upstream,
+    name: upstream.name,
+    endpoints: upstream.endpoints.map(({ settings }) => ({ address: settings.key.address })),
+  };
+}
+
+/** Slots are no setting: they come and go. */
+function sameSettings(a: UpstreamSettings, b: UpstreamSettings): boolean {
+  const text = (settings: UpstreamSettings) =>
+    JSON.stringify({ ...settings, slotSource: null }, (name, value) => name === "slots" ? undefined : value);
+  return a.policy === b.policy && text(a) === text(b);
+}
+
+/** @throws SystemError when a file of `upstream_tls` cannot be read or used */
+export async function endpointSettings(
+  system: System,
+  upstream: UpstreamConfig,
+  sharing: Sharing,
+): Promise<EndpointSettings[]> {
+  const { tls } = upstream;
+  const paths = upstreamTlsPaths(upstream);
+  const named = (option: string) => `upstream_tls.${option} of ${upstream.name}`;
+  const { ca, cert, key } = await usableTlsFiles(system, paths, named);
+  return upstream.endpoints.map((endpoint) => {
+    const clientTls: ClientTls | null = endpoint.scheme === "http" ? null : {
+      serverName: tls.serverName ?? serverNameOf(endpoint),
+      verify: tls.verify,
+      ca,
+      ...(cert !== null && key !== null ? { cert, key } : {}),
+    };
+    return {
+      name: endpoint.name,
+      key: {
+        scheme: endpoint.scheme,
+        address: endpoint.address,
+        tls: clientTls,
+        proxyChain: [],
+        credentials: "",
+      },
+      hostField: hostField(endpoint),
+      weight: endpoint.weight,
+      maxInFlight: upstream.maxInFlight,
+      ...(sharing.slots === null ? {} : { slots: sharing.slots(upstream.name, endpoint.name) }),
+      pool: {
+        size: upstream.pool.size,
+        idleTimeoutMs: upstream.pool.idleTimeoutMs,
+        maxAgeMs: upstream.pool.maxAgeMs,
+      },
+    };
+  });
+}
+
+/** The name, also where one of its addresses is dialled. */
+function serverNameOf({ address, written }: EndpointConfig): string {
+  const { address: named } = written ?? { address };
+  return named.kind === "tcp" ? named.host : "localhost";
+}
+
+/** Host of the endpoint as a URL would have it: the scheme's own port is left out. */
+function hostField(endpoint: EndpointConfig): string {
+  const { address, scheme } = endpoint.written ?? endpoint;
+  if (address.kind === "unix") return "localhost";
+  const host = address.host.includes(":") ? `[${address.host}]` : address.host;
+  return address.port === (scheme === "https" ? 443 : 80) ? host : `${host}:${address.port}`;
+}
+
+function exchangeSettings(upstream: Upstream, config: UpstreamConfig): ExchangeSettings {
+  return {
+    upstream,
+    requestBufferBytes: config.requestBufferBytes,
+    slotsLimited: config.maxInFlight > 0,
+    firstByteTimeoutMs: config.firstByteTimeoutMs,
+    bodyIdleTimeoutMs: config.bodyIdleTimeoutMs,
+    tunnelIdleTimeoutMs: config.tunnelIdleTimeoutMs,
+    bodyRate: config.bodyRate,
+    hostHeader: config.hostHeader,
+  };
+}
+
+function builtRoute(
+  route: RouteConfig,
+  settings: ReadonlyMap<string, ExchangeSettings>,
+  upstreams: readonly UpstreamConfig[],
+): Route {
+  const { host, path, name, target } = route;
+  if (target.kind === "respond") {
+    const { status, body, headers } = target.respond;
+    const typed = headers.some(([field]) => field.toLowerCase() === "content-type");
+    const fields = headers.map(([field, value]) => `${field}: ${value}\r\n`).join("");
+    return {
+      host,
+      path,
+      name,
+      tally: null,
+      target: {
+        kind: "respond",
+        status,
+        phrase: statusPhrase(status),
+        fields: typed || body === "" ? fields : fields + "Content-Type: text/plain; charset=utf-8\r\n",
+        body: utf8AsLatin1(body),
+      },
+    };
+  }
+  const upstream = upstreams.find((candidate) => candidate.name === target.upstream);
+  const use = settings.get(target.upstream);
+  if (upstream === undefined || use === undefined) {
+    throw new Error(`route ${name}: no upstream ${target.upstream}`);
+  }
+  return {
+    host,
+    path,
+    name,
+    tally: null,
+    target: { kind: "upstream", settings: use, retry: target.retry ?? upstream.retry },
+  };
+}
+
+/** The UTF-8 bytes of a text, one character each. */
+function utf8AsLatin1(text: string): string {
+  let latin1 = "";
+  for (const byte of new TextEncoder().encode(text)) latin1 += String.fromCharCode(byte);
+  return latin1;
+}

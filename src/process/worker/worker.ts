@@ -1,0 +1,312 @@
+/**
+ * A worker: serves what the controller tells it to, in a process of its own or in the controller's. All it
+ * knows of the other workers is which part of the limits is its own.
+ */
+
+import {
+  type Runtime,
+  type SocketError,
+  type System,
+  SystemError,
+} from "../../../runtime/contract/contract.ts";
+import { type ChosenSockets, socketsWords } from "../shared/chosen_sockets.ts";
+import { retryLeast, shareConfig } from "./limits.ts";
+import {
+  type AwayHint,
+  type Order,
+  type OrderResult,
+  PROTOCOL,
+  type Slots,
+  type ToController,
+  type ToWorker,
+  type WorkerPlace,
+} from "./messages.ts";
+import { emptyReport, type Report } from "./report.ts";
+import type { Logger } from "../../observe/logger.ts";
+import { Watcher } from "../../observe/telemetry.ts";
+import type { Endpoint } from "../../upstream/endpoint.ts";
+import type { SlotSource } from "../../upstream/slot_share.ts";
+import type { Upstream } from "../../upstream/upstream.ts";
+import { chooseSockets } from "../shared/choose_sockets.ts";
+import { EventTap } from "./event_stream.ts";
+import { named } from "./files.ts";
+import { HURRIED, PATIENT } from "../shared/patience.ts";
+import { Service } from "./serving.ts";
+import { releaseStartMemory } from "./start_memory.ts";
+import { workerReport } from "./worker_report.ts";
+import type { Sharing } from "./snapshot.ts";
+
+/** Exchanges of a worker are numbered from a multiple of this, so that no two of one run share a number. */
+const IDS_PER_WORKER = 100_000_000_000;
+
+type StartMessage = Extract<ToWorker, { readonly type: "start" }>;
+
+export class Worker {
+  readonly #runtime: Runtime;
+  readonly #system: System;
+  readonly #send: (message: ToController) => void;
+  readonly #logger: Logger | null;
+  #service: Service | null = null;
+  #place: WorkerPlace = { index: 0, count: 1, serial: 0 };
+  #phase: "idle" | "starting" | "serving" | "stopping" | "failed" = "idle";
+  /** Told to end now. */
+  #hurried = false;
+  readonly #now = Promise.withResolvers<void>();
+  readonly #done = Promise.withResolvers<void>();
+  /** Messages that came while it was starting. */
+  #early: ToWorker[] = [];
+  #tap: EventTap | null = null;
+  #sockets: ChosenSockets = { kind: "native", reason: "" };
+
+  /** @param logger of the controller, in whose process we are; null = in a process of our own */
+  constructor(
+    runtime: Runtime,
+    system: System,
+    send: (message: ToController) => void,
+    logger: Logger | null,
+  ) {
+    this.#runtime = runtime;
+    this.#system = system;
+    this.#send = send;
+    this.#logger = logger;
+  }
+
+  /** Resolves when nothing is open any more and `stopped` has been sent. */
+  get done(): Promise<void> {
+    return this.#done.promise;
+  }
+
+  /** Says that it is there. Whatever else happens is an answer to a message. */
+  begin(): void {
+    this.#send({ type: "hello", protocol: PROTOCOL, pid: this.#system.pid });
+  }
+
+  receive(message: ToWorker): void {
+    if (this.#phase === "starting" && message.type !== "abort") {
+      this.#early.push(message);
+      return;
+    }
+    switch (message.type) {
+      case "start":
+        if (this.#phase === "idle") void this.#start(message);
+        return;
+      case "grant":
+        this.#granted(message);
+        return;
+      case "recall":
+        this.#find(
+          message,
+          (upstream, endpoint) => upstream.slotsRecalled(endpoint, message.count, message.waitedMs),
+        );
+        return;
+      case "away":
+        this.#find(message, (upstream, endpoint) => upstream.heardAway(endpoint, errorOf(message)));
+        return;
+      case "order":
+        this.#carryOut(message.id, message.order);
+        return;
+      case "report":
+        this.#send({ type: "report", report: this.#report() });
+        return;
+      case "stop":
+        this.stop();
+        return;
+      case "abort":
+        this.abort();
+        return;
+      default:
+        message satisfies never;
+    }
+  }
+
+  /** Opens the log files anew. A failure is logged as well. */
+  async reopen(): Promise<OrderResult> {
+    const why = await this.#service?.watcher.reopen() ?? null;
+    return why === null ? { ok: true } : { ok: false, failure: { kind: "system", message: why } };
+  }
+
+  /** Ends gracefully: no new connections, what is in flight may end within the drain time. */
+  stop(): void {
+    if (this.#phase === "stopping") return;
+    const before = this.#phase;
+    this.#phase = "stopping";
+    this.#send({ type: "report", report: this.#report() });
+    // Without a service, or with one that is being built, there is nothing to wait for.
+    if (before !== "starting") void this.#end();
+  }
+
+  /** Ends now. */
+  abort(): void {
+    this.#hurried = true;
+    this.#now.resolve();
+    this.stop();
+  }
+
+  async #start(message: StartMessage): Promise<void> {
+    this.#phase = "starting";
+    const bound = await this.#serve(message);
+    const early = this.#early;
+    this.#early = [];
+    // The cast: `abort` may have come meanwhile, which the compiler does not see.
+    if ((this.#phase as string) === "stopping") {
+      await this.#end();
+      return;
+    }
+    if (bound.ok) {
+      this.#phase = "serving";
+      this.#send({ type: "listening", addresses: bound.addresses ?? [], sockets: this.#sockets });
+      releaseStartMemory(this.#runtime);
+    } else {
+      this.#phase = "failed";
+      this.#send({ type: "failed", failure: bound.failure });
+    }
+    for (const next of early) this.receive(next);
+  }
+
+  /** At once, but for what needs files or sockets: whoever waits for `done` waits for its end. */
+  #carryOut(id: number, order: Order): void {
+    const done = (result: OrderResult) => this.#send({ type: "done", id, result });
+    const service = this.#service;
+    if (service === null) {
+      done({ ok: true });
+      return;
+    }
+    switch (order.order) {
+      case "prepare":
+        void service.prepare({ ...order, config: shareConfig(order.config, this.#place) }).then(done);
+        return;
+      case "rollback":
+        void service.rollback().then(() => done({ ok: true }));
+        return;
+      case "pause":
+        service.pause(order.upstreams);
+        break;
+      case "resume":
+        service.resume(order.upstreams);
+        break;
+      case "drain":
+        service.drain(order, order.windowMs);
+        break;
+      case "undrain":
+        service.undrain(order);
+        break;
+      case "watch":
+        this.#tap?.watch(order.watched, service.upstreams);
+        break;
+      case "commit":
+        void service.commit(order.drainMs, order).then(() => done({ ok: true }));
+        return;
+      case "reopen":
+        void this.reopen().then(done);
+        return;
+      default:
+        order satisfies never;
+    }
+    done({ ok: true });
+  }
+
+  async #serve({ place, config, listen, slots, standing }: StartMessage): Promise<OrderResult> {
+    const shared = place.count > 1;
+    const ours = shareConfig(config, place);
+    this.#place = place;
+    const chosen = chooseSockets(this.#runtime, this.#system, config);
+    if (typeof chosen === "string") return { ok: false, failure: { kind: "system", message: chosen } };
+    this.#sockets = chosen;
+    try {
+      const tap = new EventTap(this.#runtime.clock, this.#send);
+      this.#tap = tap;
+      const watcher = await named(
+        "access_log.to: cannot be opened",
+        () =>
+          Watcher.open(this.#runtime, this.#system, ours.log, {
+            shared,
+            firstId: place.serial * IDS_PER_WORKER + 1,
+            tap,
+            ...(this.#logger === null ? {} : { logger: this.#logger }),
+            ...(shared
+              ? { onAway: (upstream, endpoint, error) => this.#tellAway(upstream, endpoint, error) }
+              : {}),
+          }),
+      );
+      if (this.#logger === null) watcher.log("debug", `sockets: ${socketsWords(chosen)}`);
+      const sharing = this.#sharing(place, slots);
+      const service = await Service.open(this.#runtime, this.#system, watcher, ours, sharing, shared);
+      this.#service = service;
+      service.stand(standing);
+      tap.watch(standing.watched, service.upstreams);
+      return await service.listen(listen);
+    } catch (error) {
+      if (!(error instanceof SystemError)) throw error;
+      return { ok: false, failure: { kind: "system", message: error.message } };
+    }
+  }
+
+  #sharing(place: WorkerPlace, slots: StartMessage["slots"]): Sharing {
+    const source: SlotSource = {
+      want: (upstream, endpoint, count, waitedMs) =>
+        this.#send({ type: "want", upstream, endpoint: endpoint.name, count, waitedMs }),
+      give: (upstream, endpoint, count) =>
+        this.#send({ type: "give", upstream, endpoint: endpoint.name, count }),
+    };
+    const ours = new Map(slots.map((held) => [`${held.upstream}\n${held.endpoint}`, held.count]));
+    return {
+      slots: (upstream, endpoint) => ours.get(`${upstream}\n${endpoint}`) ?? 0,
+      upstream: { slotSource: source, ...(place.count === 1 ? {} : { retryLeast: retryLeast(place) }) },
+    };
+  }
+
+  #tellAway(upstream: Upstream, endpoint: Endpoint, error: SocketError): void {
+    // Being out of descriptors is our own trouble and says nothing about the endpoint.
+    if (error.code === "resource_exhausted") return;
+    this.#send({ type: "away", upstream: upstream.name, endpoint: endpoint.name, ...error });
+  }
+
+  #granted({ upstream, endpoint, count }: Slots): void {
+    const found = this.#service?.find({ upstream, endpoint }) ?? null;
+    if (found !== null) found.upstream.slotsGranted(found.endpoint, count);
+    // They were asked for before a reload took the endpoint away.
+    else this.#send({ type: "give", upstream, endpoint, count });
+  }
+
+  #find(
+    name: { readonly upstream: string; readonly endpoint: string },
+    use: (upstream: Upstream, endpoint: Endpoint) => void,
+  ): void {
+    const found = this.#service?.find(name) ?? null;
+    if (found !== null) use(found.upstream, found.endpoint);
+  }
+
+  #report(): Report {
+    const service = this.#service;
+    if (service === null) return emptyReport();
+    return workerReport(this.#runtime.clock, this.#system, service);
+  }
+
+  /**
+   * With its listener the kernel resets the connections that it has accepted and we have not. So let the loop
+   * take in what is there, and close right afterwards: of 1.25 connections lost when one of two workers ended
+   * under 7,000 new ones a second 0.5 remain.
+   */
+  #acceptQueued(): Promise<void> {
+    const { clock } = this.#runtime;
+    return new Promise((done) => clock.setTimer(1, () => clock.setTimer(0, done)));
+  }
+
+  async #end(): Promise<void> {
+    let logged = true;
+    if (this.#service !== null) {
+      await Promise.race([this.#acceptQueued(), this.#now.promise]);
+      const closed = () => this.#send({ type: "closed" });
+      await Promise.race([this.#service.drainAll(closed), this.#now.promise]);
+      logged = await this.#service.close(this.#hurried ? HURRIED : PATIENT);
+    }
+    const dropped = this.#service?.front.dropped ?? 0;
+    this.#send({ type: "stopped", report: this.#report(), dropped, logged });
+    this.#done.resolve();
+  }
+}
+
+function errorOf({ code, detail }: AwayHint): SocketError {
+  // The cast: it was a code when it left the other worker.
+  return { code: code as SocketError["code"], detail };
+}

@@ -1,0 +1,116 @@
+/** What a worker tells the controller of itself. */
+
+import type { Clock, System } from "../../../runtime/contract/contract.ts";
+import {
+  answersOf,
+  type EndpointReport,
+  MOST_TOLD,
+  reasonsOf,
+  type Report,
+  totalsOf,
+  type UpstreamReport,
+} from "./report.ts";
+import type { Front } from "../../gateway/gateway.ts";
+import type { Watcher } from "../../observe/telemetry.ts";
+import type { Config } from "../../config/values/config.ts";
+import type { Endpoint } from "../../upstream/endpoint.ts";
+import type { Upstream } from "../../upstream/upstream.ts";
+
+/** A snapshot: nothing in it changes afterwards. */
+export function workerReport(
+  clock: Clock,
+  system: System,
+  service: {
+    readonly config: Config;
+    readonly watcher: Watcher;
+    readonly front: Front;
+    readonly upstreams: readonly Upstream[];
+    readonly retired: readonly Upstream[];
+  },
+): Report {
+  const { config, watcher, front, upstreams, retired } = service;
+  const { counters } = watcher;
+  const now = clock.now();
+  /** What was `at` on the monotonic clock, by the one on the wall. */
+  const wall = (at: number) => Math.round(clock.wall() - (now - at));
+  return {
+    connections: front.connections,
+    tunnels: front.tunnels,
+    residentBytes: system.residentBytes(),
+    totals: totalsOf(counters.all),
+    reasons: reasonsOf(counters.all),
+    upstreams: withRetired(
+      retired,
+      front,
+      upstreams.map((upstream): UpstreamReport => {
+        const tally = counters.upstream(upstream.name);
+        return {
+          name: upstream.name,
+          waiting: upstream.waiting,
+          waitsMs: upstream.waits(now, MOST_TOLD),
+          inFlight: upstream.inFlight,
+          tunnels: front.tunnelsOf(upstream),
+          totals: totalsOf(tally),
+          reasons: reasonsOf(tally),
+          endpoints: upstream.endpoints.map((endpoint): EndpointReport => ({
+            name: endpoint.name,
+            state: stateOf(endpoint),
+            since: wall(endpoint.stateSince),
+            inFlight: endpoint.busy,
+            idle: endpoint.idle.size,
+            dialing: endpoint.dialing,
+            pinned: endpoint.pinned,
+            sentAt: endpoint.sentAt < 0 ? null : wall(endpoint.sentAt),
+            failures: endpoint.failuresTotal,
+            lastError: endpoint.lastFailure === null ? null : {
+              code: endpoint.lastFailure.code,
+              detail: endpoint.lastFailure.detail,
+              at: wall(endpoint.lastFailureAt),
+            },
+            ...answersOf(counters.endpoint(upstream.name, endpoint.name)),
+          })),
+        };
+      }),
+    ),
+    routes: config.routes.map(({ name }) => ({ name, totals: totalsOf(counters.route(name)) })),
+    failures: watcher.failures.list(),
+  };
+}
+
+/** An upstream that is not in the configuration any more may have the name of one that is. Its sums are forgotten. */
+function withRetired(
+  retired: readonly Upstream[],
+  front: Front,
+  reports: readonly UpstreamReport[],
+): readonly UpstreamReport[] {
+  return retired.reduce<readonly UpstreamReport[]>((all, upstream) => {
+    const { name, waiting, inFlight } = upstream;
+    const same = all.find((each) => each.name === name);
+    const known = same ?? emptyUpstream(name);
+    const sum = {
+      ...known,
+      waiting: known.waiting + waiting,
+      inFlight: known.inFlight + inFlight,
+      tunnels: known.tunnels + front.tunnelsOf(upstream),
+    };
+    return same === undefined ? [...all, sum] : all.map((each) => each === same ? sum : each);
+  }, reports);
+}
+
+function emptyUpstream(name: string): UpstreamReport {
+  return {
+    name,
+    waiting: 0,
+    waitsMs: [],
+    inFlight: 0,
+    tunnels: 0,
+    totals: totalsOf(null),
+    reasons: {},
+    endpoints: [],
+  };
+}
+
+function stateOf(endpoint: Endpoint): EndpointReport["state"] {
+  if (endpoint.enabled) return endpoint.state;
+  return endpoint.busy + endpoint.pinned === 0 ? "drained" : "draining";
+}

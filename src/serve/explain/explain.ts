@@ -1,0 +1,267 @@
+/**
+ * Says what would become of a request by letting the real program have it on a platform where nothing
+ * leaves: whatever is reported is what its own code did, down to the last field line.
+ */
+
+import { printAddress } from "../../config/values/address.ts";
+import type { Runtime, System, TlsSession } from "../../../runtime/contract/contract.ts";
+import type { Config, UpstreamConfig } from "../../config/values/config.ts";
+import type { ExplainRequest, Outcome } from "../../control/plane.ts";
+import type { Status } from "../../process/worker/status.ts";
+import type { Exchange } from "../../exchange/exchange.ts";
+import { type AttemptFailure, decideRetry, type RetryPolicy } from "../../exchange/retry.ts";
+import { Front, type LocalAnswer } from "../../gateway/gateway.ts";
+import { DryRuntime, DrySocket } from "./dry_runtime.ts";
+import type { ExplainedAnswer, ExplainedForwarding, ExplainedRetry, Explanation } from "./explanation.ts";
+import { buildWorld } from "../../process/worker/snapshot.ts";
+
+/** Where the request is taken to come from. */
+const CLIENT = "127.0.0.1";
+/** The answer that the endpoint is taken to give. */
+const SAMPLE_ANSWER = "HTTP/1.1 204 No Content\r\n\r\n";
+/** Pieces in which a body is fed. */
+const PIECE = "x".repeat(16 * 1024);
+const FAILURES: readonly AttemptFailure[] = ["reset", "timeout", 502, 503, 504];
+
+/**
+ * @param status of the Sluice that runs with this configuration; null = none does
+ */
+export async function explain(
+  runtime: Runtime,
+  system: System,
+  config: Config,
+  request: ExplainRequest,
+  status: Status | null,
+): Promise<Outcome<{ readonly explanation: Explanation }>> {
+  const parts = requestParts(request);
+  if (typeof parts === "string") return { ok: false, code: "invalid", message: parts };
+  const dry = new DryRuntime(runtime);
+  const seen = new Seen();
+  const { world } = await buildWorld(dry, system, withoutFiles(config), seen);
+  const front = new Front(dry, world, seen);
+  await front.listen({
+    address: { kind: "tcp", host: CLIENT, port: 8080 },
+    backlog: 1,
+    reusePort: false,
+    tls: null,
+    handshakeTimeoutMs: 1000,
+  });
+  const client = dry.connect(CLIENT, parts.tls);
+  client.feed(`${parts.requestLine}\r\n${parts.fields.map((line) => `${line}\r\n`).join("")}\r\n`);
+  feedBody(dry, client, request.body_bytes);
+  const endpoint = openFirst(dry);
+  const sent = endpoint?.socket.written ?? "";
+  endpoint?.socket.feed(SAMPLE_ANSWER);
+  client.lose();
+  endpoint?.socket.lose();
+
+  const said = {
+    method: request.method,
+    target: parts.target,
+    fields: parts.fields,
+    route: seen.route,
+    upstream: seen.upstream,
+  };
+  const upstream = config.upstreams.find(({ name }) => name === seen.upstream);
+  if (endpoint === null || upstream === undefined || seen.retry === null) {
+    const explanation: Explanation = {
+      ...said,
+      outcome: "answered",
+      answer: answerOf(client.written, seen.local),
+      forwarded: null,
+    };
+    return { ok: true, explanation };
+  }
+  const forwarded = forwarding(upstream, request, seen.retry, seen.pinned, sent, endpoint.name, status);
+  return { ok: true, explanation: { ...said, outcome: "forwarded", answer: null, forwarded } };
+}
+
+/** What the program tells while it has the request. */
+class Seen {
+  route: string | null = null;
+  upstream: string | null = null;
+  retry: RetryPolicy | null = null;
+  pinned = false;
+  local: LocalAnswer | null = null;
+
+  exchangeDone(exchange: Exchange): void {
+    this.route = exchange.route.name;
+    this.upstream = exchange.settings.upstream.name;
+    this.retry = exchange.retry;
+    this.pinned = exchange.pinned;
+  }
+  answeredLocally(answer: LocalAnswer): void {
+    this.local ??= answer;
+    this.route ??= answer.route?.name ?? null;
+  }
+  tunnelOpened(): void {}
+  tunnelClosed(): void {}
+  endpointAway(): void {}
+  endpointBack(): void {}
+  acceptFailed(): void {}
+}
+
+interface RequestParts {
+  readonly requestLine: string;
+  readonly target: string;
+  readonly fields: readonly string[];
+  readonly tls: TlsSession | null;
+}
+
+/** The bytes of the request, or what is wrong with the question. */
+function requestParts(
+  { method, url, headers, body_bytes: bodyBytes }: ExplainRequest,
+): RequestParts | string {
+  const match = /^(?:(https?):\/\/([^/?#]*))?([^#]*)/i.exec(url);
+  const [, scheme = "http", authority, rest = ""] = match ?? [];
+  const target = rest === "" ? "/" : rest.startsWith("?") ? `/${rest}` : rest;
+  const named = headers.some((line) => /^host:/i.test(line));
+  const framed = headers.some((line) => /^(?:content-length|transfer-encoding):/i.test(line));
+  const fields = [
+    ...(named ? [] : [`Host: ${authority ?? "localhost"}`]),
+    ...headers,
+    ...(framed || bodyBytes === 0
+      ? []
+      : [bodyBytes === null ? "Transfer-Encoding: chunked" : `Content-Length: ${bodyBytes}`]),
+  ];
+  for (const [what, text] of [["method", method], ["url", url], ...headers.map((line) => ["header", line])]) {
+    const code = [...text ?? ""].find((character) =>
+      character < " " || character > "\xff" || character === "\x7f"
+    );
+    if (code !== undefined && code !== "\t") return `${what}: holds a character that no request can hold`;
+  }
+  const odd = headers.find((line) => !/^[^\s:]+:/.test(line));
+  if (odd !== undefined) return `header: must be "Name: value", got ${JSON.stringify(odd.slice(0, 60))}`;
+  const tls = scheme.toLowerCase() === "https" ? { alpn: "", serverName: "", version: "" } : null;
+  return { requestLine: `${method} ${target} HTTP/1.1`, target, fields, tls };
+}
+
+/** As much of the body as it takes until the program goes for an endpoint, or refuses. */
+function feedBody(dry: DryRuntime, client: DrySocket, bodyBytes: number | null): void {
+  let left = bodyBytes ?? Infinity;
+  while (left > 0 && dry.dials.length === 0 && client.written === "" && !client.paused) {
+    const piece = left < PIECE.length ? PIECE.slice(0, left) : PIECE;
+    client.feed(bodyBytes === null ? `${piece.length.toString(16)}\r\n${piece}\r\n` : piece);
+    left -= piece.length;
+  }
+}
+
+/** The connection that the program asks for is opened. */
+function openFirst(dry: DryRuntime): { readonly socket: DrySocket; readonly name: string } | null {
+  const dial = dry.dials.shift();
+  if (dial === undefined) return null;
+  const { address } = dial;
+  const socket = new DrySocket(address.kind === "tcp" ? address.host : "", null);
+  socket.events = dial.events.opened(socket);
+  return { socket, name: printAddress(address) };
+}
+
+function answerOf(written: string, local: LocalAnswer | null): ExplainedAnswer {
+  const [statusLine = "", ...fields] = (written.split("\r\n\r\n")[0] ?? "").split("\r\n");
+  return {
+    status: Number(statusLine.split(" ")[1] ?? 0),
+    reason: local?.reason ?? "",
+    detail: local?.detail ?? "",
+    fields,
+  };
+}
+
+function forwarding(
+  upstream: UpstreamConfig,
+  request: ExplainRequest,
+  policy: RetryPolicy,
+  pinned: boolean,
+  sent: string,
+  first: string,
+  status: Status | null,
+): ExplainedForwarding {
+  const [requestLine = "", ...fields] = (sent.split("\r\n\r\n")[0] ?? "").split("\r\n");
+  const { body_bytes: bytes } = request;
+  const live = status?.upstreams.find(({ name }) => name === upstream.name);
+  const buffered = bytes !== null && bytes > 0 && bytes <= upstream.requestBufferBytes;
+  const replayable = bytes === 0 || buffered;
+  const bufferedFirst = bytes === null && upstream.maxInFlight > 0 && upstream.requestBufferBytes > 0;
+  return {
+    endpoints: upstream.endpoints.map((endpoint) => ({
+      name: endpoint.name,
+      weight: endpoint.weight,
+      state: live?.endpoints.find(({ name }) => name === endpoint.name)?.state ?? null,
+      first: printAddress(endpoint.address) === first,
+    })),
+    policy: upstream.policy,
+    pinned,
+    request_line: requestLine,
+    fields,
+    hold: {
+      hold_ms: upstream.holdMs,
+      queue_timeout_ms: upstream.queue.timeoutMs,
+      queue_size: upstream.queue.size,
+      max_in_flight: upstream.maxInFlight,
+      paused: live?.state === "paused",
+    },
+    body: {
+      kind: bytes === 0 ? "none" : bytes === null ? "chunked" : "length",
+      bytes,
+      handling: bytes === 0 ? "none" : buffered ? "buffered" : bufferedFirst ? "buffered_first" : "streamed",
+      replayable,
+      request_buffer: upstream.requestBufferBytes,
+    },
+    retry: {
+      tries: policy.tries,
+      unanswered_tries: policy.unansweredTries,
+      cases: retryCases(request, policy, pinned, replayable, upstream.holdMs),
+    },
+    timeouts: {
+      connect_ms: upstream.connectTimeoutMs,
+      first_byte_ms: upstream.firstByteTimeoutMs,
+      body_idle_ms: upstream.bodyIdleTimeoutMs,
+      tunnel_idle_ms: upstream.tunnelIdleTimeoutMs,
+    },
+  };
+}
+
+function retryCases(
+  request: ExplainRequest,
+  policy: RetryPolicy,
+  pinned: boolean,
+  replayable: boolean,
+  holdMs: number,
+): ExplainedRetry[] {
+  const idempotencyKey = request.headers.some((line) => /^idempotency-key:/i.test(line));
+  return FAILURES.flatMap((failure) =>
+    (failure === "reset" ? ["reused", "fresh"] as const : ["fresh"] as const).map((connection) => {
+      const decision = decideRetry({
+        failure,
+        sent: true,
+        reused: connection === "reused",
+        anyResponse: false,
+        responseBegun: false,
+        method: request.method,
+        idempotencyKey,
+        replayable,
+        attempts: 1,
+        lost: 1,
+        timeLeftMs: holdMs,
+        pinned,
+        elsewhere: false,
+      }, policy);
+      return {
+        failure,
+        connection,
+        again: decision.kind === "again",
+        because: decision.kind === "no" ? decision.because : "" as const,
+      };
+    })
+  );
+}
+
+/** Certificates of the endpoints have no say in what becomes of a request. */
+function withoutFiles(config: Config): Config {
+  return {
+    ...config,
+    upstreams: config.upstreams.map((upstream) => ({
+      ...upstream,
+      tls: { ...upstream.tls, caFile: null, certFile: null, keyFile: null },
+    })),
+  };
+}

@@ -1,0 +1,43 @@
+/** What becomes of workers, as log lines and events. */
+
+import type { ControllerObserver } from "../process/supervisor/supervisor_observer.ts";
+import type { EventHub } from "../control/event_hub.ts";
+import type { WorkerEvent } from "../process/worker/messages.ts";
+import type { Logger } from "../observe/logger.ts";
+
+export class LoggingObserver implements ControllerObserver {
+  readonly #logger: Logger;
+  readonly #events: EventHub;
+
+  constructor(logger: Logger, events: EventHub) {
+    this.#logger = logger;
+    this.#events = events;
+  }
+
+  workerEnded(index: number, pid: number, why: string, pauseMs: number): void {
+    const pause = Math.round(pauseMs);
+    this.#events.workerGone(index);
+    this.#events.note({ event: "worker_ended", worker: index + 1, detail: why });
+    this.#logger.error("worker_ended", `worker ${index + 1} ended: ${why}; a new one starts in ${pause} ms`, {
+      worker: index + 1,
+      pid,
+    });
+  }
+
+  workerBack(index: number, pid: number): void {
+    this.#events.note({ event: "worker_back", worker: index + 1, detail: `process ${pid}` });
+    this.#logger.info("worker_back", `worker ${index + 1} serves again`, { worker: index + 1, pid });
+  }
+
+  workerEvent(index: number, event: WorkerEvent, before: boolean): void {
+    this.#events.fromWorker(index, event, before);
+  }
+
+  participantGone(index: number): void {
+    this.#events.workerGone(index);
+  }
+
+  workerConfused(index: number, what: string): void {
+    this.#logger.error("worker_confused", `worker ${index + 1} ${what}`, { worker: index + 1 });
+  }
+}

@@ -1,0 +1,73 @@
+/** Asks an endpoint itself whether it is ready, outside of all that is served. */
+
+import {
+  type Address,
+  type ClientTls,
+  type Runtime,
+  type System,
+  SystemError,
+} from "../../runtime/contract/contract.ts";
+import { ask } from "../client/http_call.ts";
+import { derivedRuntime } from "../resolve/derived_runtime.ts";
+import type { Probe } from "../control/changes.ts";
+import type { EndpointSettings } from "../upstream/endpoint.ts";
+import { endpointSettings, NOT_SHARED } from "../process/worker/snapshot.ts";
+
+/** A single look takes no longer, so that one that hangs is not all there is. */
+const LOOK_MS = 5000;
+
+export function endpointProbe(runtime: Runtime, system: System): Probe {
+  return async (upstream, endpoint, health, timeoutMs) => {
+    const one = { ...upstream, endpoints: [endpoint] };
+    let settings: EndpointSettings | undefined;
+    try {
+      [settings] = await endpointSettings(system, one, NOT_SHARED);
+    } catch (error) {
+      // A file of upstream_tls that has changed since it was read.
+      if (!(error instanceof SystemError)) throw error;
+      return error.message;
+    }
+    if (settings === undefined) return "no such endpoint";
+    const { key: { address, tls }, hostField } = settings;
+    const patienceMs = Math.min(timeoutMs, LOOK_MS, upstream.connectTimeoutMs);
+    if (health === null) return await accepts(runtime, address, tls, patienceMs);
+    const host = health.host ?? hostField;
+    const { answer } = ask(withTls(runtime, tls), address, {
+      method: "GET",
+      target: health.path,
+      host,
+      body: "",
+      timeoutMs: Math.min(timeoutMs, LOOK_MS),
+    });
+    const answered = await answer;
+    if (!answered.ok) return `${answered.code}: ${answered.detail}`;
+    const { status } = answered;
+    return status >= 200 && status < 400
+      ? null
+      : `GET ${health.path} with Host ${host} is answered ${status}`;
+  };
+}
+
+/** Whether a connection can be opened; it is closed at once. */
+function accepts(
+  runtime: Runtime,
+  address: Address,
+  tls: ClientTls | null,
+  timeoutMs: number,
+): Promise<string | null> {
+  return new Promise((done) => {
+    runtime.dial({ address, tls, timeoutMs }, {
+      opened(socket) {
+        socket.close();
+        done(null);
+        return { data() {}, drained() {}, ended() {}, closed() {} };
+      },
+      failed: ({ code, detail }) => done(detail === "" ? code : `${code}: ${detail}`),
+    });
+  });
+}
+
+/** Dials as this endpoint is dialled. */
+function withTls(runtime: Runtime, tls: ClientTls | null): Runtime {
+  return derivedRuntime(runtime, { dial: (options, events) => runtime.dial({ ...options, tls }, events) });
+}

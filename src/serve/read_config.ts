@@ -1,0 +1,104 @@
+/** Reads the configuration for a command: finds the file, reads it, puts all sources together. */
+
+import type { System } from "../../runtime/contract/contract.ts";
+import type { Config } from "../config/values/config.ts";
+import type { Flags } from "../config/options/layer.ts";
+import { loadConfig, type Loaded, type Rejected } from "../config/load.ts";
+import { envName, flagName } from "../config/options/option.ts";
+import { type Origin, type Problem, problemAt } from "../config/values/problem.ts";
+import {
+  readTlsFiles,
+  serverTlsPaths,
+  type TlsFinding,
+  type TlsPaths,
+  tlsRefusal,
+  tlsWarnings,
+  upstreamTlsPaths,
+} from "../process/shared/tls_files.ts";
+
+/**
+ * The effective configuration out of flags, environment and the file they name (`-` is standard input).
+ * Reads the file anew at every call.
+ */
+export async function readConfig(system: System, flags: Flags): Promise<Loaded | Rejected> {
+  const flag = flags["config"];
+  const path = configPath(system, flags);
+  if (path === "") return loadConfig({ flags, env: system.env, file: null });
+  const origin: Origin = flag !== undefined
+    ? { source: "flag", name: flagName("config"), line: null }
+    : { source: "env", name: envName("config"), line: null };
+  try {
+    const text = path === "-" ? await system.readStdin() : await system.readText(path);
+    return loadConfig({ flags, env: system.env, file: { path: path === "-" ? "stdin" : path, text } });
+  } catch (error) {
+    const rest = loadConfig({ flags, env: system.env, file: null });
+    const problems = rest.ok || rest.nothingToServe ? [] : rest.problems;
+    const problem = problemAt(origin, "config", `cannot be read: ${reasonOf(error)}`);
+    return { ok: false, problems: [problem, ...problems], nothingToServe: false };
+  }
+}
+
+/** The path of the file, "-" for standard input, "" when there is none. Empty or repeated: loadConfig says so. */
+export function configPath(system: System, flags: Flags): string {
+  const flag = flags["config"];
+  if (flag !== undefined) return flag.length === 1 ? flag[0] ?? "" : "";
+  return system.env[envName("config")] ?? "";
+}
+
+/** What `checkFiles` found. */
+export interface FileFindings {
+  readonly problems: readonly Problem[];
+  readonly warnings: readonly Problem[];
+}
+
+/**
+ * Reads the certificate files that the configuration names, and looks into them.
+ *
+ * @param now wall-clock milliseconds
+ */
+export async function checkFiles(system: System, loaded: Loaded, now: number): Promise<FileFindings> {
+  const findings: { problems: Problem[]; warnings: Problem[] } = { problems: [], warnings: [] };
+  const seen = new Set<string>();
+  for (const [prefix, paths] of tlsPathsOf(loaded.config)) {
+    // Upstreams share the options of the top level: what is wrong with them is told once.
+    const same = JSON.stringify(paths);
+    if (seen.has(same)) continue;
+    seen.add(same);
+    const files = await readTlsFiles(system, paths);
+    const at = ({ option, words }: TlsFinding) =>
+      problemAt(originOf(loaded, prefix + option), prefix + option, words);
+    findings.problems.push(...files.faults.map(at));
+    if (files.faults.length > 0) continue;
+    const refusal = tlsRefusal(system, files);
+    if (refusal !== null) findings.problems.push(at(refusal));
+    findings.warnings.push(...tlsWarnings(files, now).map(at));
+  }
+  return findings;
+}
+
+/** Beginnings of option paths, and the files that these options name. */
+function tlsPathsOf(config: Config): readonly (readonly [prefix: string, paths: TlsPaths])[] {
+  const server = serverTlsPaths(config);
+  return [
+    ...(server === null ? [] : [["tls.", server] as const]),
+    ...config.upstreams.map((upstream) =>
+      [`upstreams.${upstream.name}.upstream_tls.`, upstreamTlsPaths(upstream)] as const
+    ),
+  ];
+}
+
+/** Files that the configuration names; each once. */
+export function filesOf(config: Config): readonly string[] {
+  const named = tlsPathsOf(config).flatMap(([, { ca, cert, key }]) => [cert, key, ca]);
+  return [...new Set(named.filter((file) => file !== null))];
+}
+
+function originOf(loaded: Loaded, path: string): Origin {
+  const origin = loaded.origins.get(path) ?? loaded.origins.get(path.replace(/^upstreams\.[^.]*\./, ""));
+  if (origin === undefined) throw new Error(`no origin is known for ${path}`);
+  return origin;
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

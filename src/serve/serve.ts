@@ -1,0 +1,482 @@
+/**
+ * Serving: starts the workers, says when all are ready, serves until told to stop, ends gracefully. Resolves
+ * with the exit code.
+ */
+
+import { NOTHING_CARRIED, withSwapped } from "../control/handover_state.ts";
+import {
+  type Address,
+  type Runtime,
+  type System,
+  SystemError,
+  type UnixAccess,
+} from "../../runtime/contract/contract.ts";
+import { listenKeys, printAddress, printListen } from "../config/values/address.ts";
+import type { Config, ListenConfig } from "../config/values/config.ts";
+import { SluicePlane } from "../control/control_plane.ts";
+import { socketsWords } from "../process/shared/chosen_sockets.ts";
+import { sleep } from "../control/conditions.ts";
+import { Controller } from "../process/supervisor/supervisor.ts";
+import { EachAddress } from "../control/each_address.ts";
+import { type EventBody, EventHub } from "../control/event_hub.ts";
+import { Gate, gatedPlane } from "../control/gated_plane.ts";
+import { limitedEndpoints } from "../process/worker/limits.ts";
+import type { StartFailure } from "../process/worker/messages.ts";
+import type { StartWorker } from "../process/worker/worker_link.ts";
+import type { Logger } from "../observe/logger.ts";
+import { openLogger } from "../observe/telemetry.ts";
+import { findFault, findPortInUse, keepSockets } from "../process/worker/bind_listeners.ts";
+import type { RereadableConfig } from "./config_source.ts";
+import { FileWatch } from "./config_watch.ts";
+import { Inheritance, leaveTo } from "./upgrade/changing_hands.ts";
+import { ChildCommands } from "./backend_commands.ts";
+import { controlRoutes, refusalReply } from "../admin/control_api.ts";
+import { chooseSockets } from "../process/shared/choose_sockets.ts";
+import { ControlSocket } from "./control_socket.ts";
+import { explain } from "./explain/explain.ts";
+import { logEvent, logReload } from "../control/control_log.ts";
+import { EXIT, type ExitCode } from "../process/shared/exit_code.ts";
+import { named } from "../process/worker/files.ts";
+import { localWorker } from "../process/worker/local_worker.ts";
+import { LoggingObserver } from "./logging_observer.ts";
+import { Supervision } from "./service_manager.ts";
+import { activated } from "../process/shared/activation.ts";
+import { printError } from "./output.ts";
+import { openAdmin } from "./open_admin.ts";
+import { OwnFiles } from "./own_files.ts";
+import { HURRIED, PATIENT } from "../process/shared/patience.ts";
+import type { Predecessor } from "./upgrade/predecessor.ts";
+import { endpointProbe } from "./probe.ts";
+import { type GivenSocket, Sockets } from "../process/shared/sockets.ts";
+import { releaseStartMemory } from "../process/worker/start_memory.ts";
+import { StopSignals } from "./stop_signals.ts";
+import type { Successor } from "./upgrade/successor.ts";
+import { unixAccess } from "../process/shared/unix_access.ts";
+import { Upgrade } from "./upgrade/upgrade.ts";
+import { versionInfo } from "./version.ts";
+import { workerProcesses } from "../process/worker/worker_process.ts";
+
+/** For answers of the admin listener that are under way when all else has ended. */
+const ADMIN_PATIENCE_MS = 500;
+
+export interface ServeHooks {
+  /** Everything is bound and the ready signals have been given. */
+  readonly onReady?: (listeners: readonly Address[]) => void;
+  /** What can be asked of it, before it serves. */
+  readonly onPlane?: (plane: SluicePlane) => void;
+  /** For reading the configuration anew, or why it cannot be. */
+  readonly source?: RereadableConfig | string;
+  /** The Sluice whose place we take. */
+  readonly predecessor?: Predecessor;
+}
+
+/** How long the start waits for names whose addresses are endpoints; they may come later. */
+const NAMES_PATIENCE_MS = 1000;
+/** What a new process gets to be ready when nobody says how long. */
+const UPGRADE_TIMEOUT_MS = 30_000;
+/** What answers of the control socket get to go out in the end. */
+const CONTROL_PATIENCE_MS = 1000;
+/** A client that has just connected may be asking: it is told of the Sluice in our place. */
+const ASKING_MS = 300;
+/** For verbs that are as good as done; what takes longer is to be asked of the Sluice in our place. */
+const VERB_PATIENCE_MS = 500;
+/** What they get when another Sluice has taken our place: waits go on for as long as we drain. */
+const REPLACED_PATIENCE_MS = 24 * 3_600_000;
+/** For the last figures that the Sluice in our place gets of us. */
+const FAREWELL_MS = 500;
+
+export async function serve(
+  runtime: Runtime,
+  system: System,
+  given: Config,
+  hooks: ServeHooks = {},
+): Promise<number> {
+  const count = workerCount(runtime, system, given);
+  if (typeof count === "string") return fail(system, EXIT.usage, count);
+  const chosen = chooseSockets(runtime, system, given);
+  if (typeof chosen === "string") return fail(system, EXIT.usage, chosen);
+  const events = new EventHub(runtime.clock);
+  let logger: Logger;
+  let commands: ChildCommands | string;
+  try {
+    const shared = count > 1 || given.upstreams.some(({ child }) => child !== null);
+    logger = await openLogger(runtime, system, given.log, shared);
+    const publish = (event: EventBody) => events.note(event);
+    commands = await ChildCommands.open(runtime, system, given, logger, publish);
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
+    return fail(system, EXIT.failed, error.message);
+  }
+  if (typeof commands === "string") return fail(system, EXIT.failed, commands);
+  logger.debug("sockets", `sockets: ${socketsWords(chosen)}`);
+  const { children, config } = commands;
+  if (system.pid === 1 && !(runtime.capabilities.reapsOrphans && system.reapOrphans())) {
+    const why =
+      `${runtime.name} cannot wait for what is orphaned in this container: start it with an init (docker run --init)`;
+    logger.warn("sluice", `process 1: ${why}`);
+  }
+  const { predecessor } = hooks;
+  const fromSupervisor = activated(runtime, system, config);
+  if (typeof fromSupervisor === "string") return fail(system, EXIT.bind, fromSupervisor);
+  const sockets = new Sockets(
+    runtime,
+    system,
+    predecessor?.sockets ?? fromSupervisor,
+    false,
+    predecessor?.listening ?? [],
+  );
+  sockets.noted = (message) => logger.warn("listen", message);
+  let controlAccess: UnixAccess;
+  try {
+    sockets.access = await unixAccess(system, config.process.unix, "unix.");
+    controlAccess = await unixAccess(system, config.process.controlAccess, "control_");
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
+    return fail(system, EXIT.failed, error.message);
+  }
+  if (predecessor !== undefined) {
+    try {
+      const wrong = await findFault(system, sockets, config);
+      if (wrong !== null) return fail(system, EXIT.bind, wrong);
+    } catch (error) {
+      if (!(error instanceof SystemError)) throw error;
+      return fail(system, EXIT.failed, error.message);
+    }
+  }
+  let start: StartWorker;
+  const kept: (readonly GivenSocket[])[] = [];
+  if (count > 1) {
+    const inUse = await findPortInUse(sockets, config);
+    if (inUse !== null) return fail(system, EXIT.bind, inUse);
+    const keeping = await keepSockets(sockets, config, count);
+    if (!keeping.ok) return fail(system, EXIT.bind, keeping.message);
+    kept.push(...keeping.kept);
+    start = workerProcesses(system, kept);
+  } else {
+    start = localWorker(sockets.runtime, system, logger);
+  }
+  events.noted = (event) => logEvent(logger, event);
+  const observer = new LoggingObserver(logger, events);
+  const carried = predecessor?.carried ?? NOTHING_CARRIED;
+  const addresses = new EachAddress(runtime);
+  const written = withSwapped(config, carried.swapped);
+  await addresses.learn(written, NAMES_PATIENCE_MS);
+  const serving = addresses.expand(written);
+  const controller = new Controller(runtime.clock, serving, count, start, observer);
+  const stopping = new StopSignals(system);
+  stopping.onPatience = (name) => {
+    logger.info("sluice", `${name}: what is left here is being let end already; a second one ends it`);
+  };
+  const { source: read = "This configuration was not read from anywhere." } = hooks;
+  const source = typeof read === "string" ? read : commands.source(read);
+  const plane = new SluicePlane({
+    clock: runtime.clock,
+    controller,
+    events,
+    version: versionInfo(runtime, system).version,
+    runtime: `${runtime.name} ${runtime.version}`,
+    pid: system.pid,
+    residentBytes: () => system.residentBytes(),
+    reloading: (act) => supervision.reload(act),
+    source: typeof source === "string" ? source : {
+      ...source,
+      portInUse: (before, after) => newPortInUse(sockets, count, before, after),
+    },
+    probe: endpointProbe(runtime, system),
+    addresses,
+    changed: (config) => {
+      children.reconfigure(config);
+      return dropSockets(sockets, kept, config.listen);
+    },
+    stop: (now) => stopping.ask(now),
+  });
+  const gate = new Gate();
+  const verbs = gatedPlane(plane, gate);
+  const inheritance = predecessor === undefined
+    ? null
+    : await Inheritance.begin(predecessor, controller, plane, gate);
+  /** Asked for while an upgrade was being tried; done afterwards by whoever serves then. */
+  const supervision = new Supervision(runtime.clock, system, () => controller.report());
+  const postponed = { reload: false };
+  // Who fails has logged why.
+  const reopen = async () => {
+    if ((await plane.reopenLogs()).ok) logger.info("reopened", "log files opened anew");
+  };
+  system.onSignal("SIGUSR1", () => void reopen());
+  hooks.onPlane?.(plane);
+  const reload = async () => {
+    if (gate.trial) {
+      postponed.reload = true;
+      return;
+    }
+    const refused = await gate.pass();
+    if (refused !== null) {
+      logger.error("reload_failed", refused.message);
+      // Whoever has asked by a signal waits for the end of it.
+      return await supervision.reload(() => Promise.resolve());
+    }
+    const outcome = await plane.reload();
+    if (outcome.ok) logReload(logger, outcome);
+    else if (outcome.problems === undefined) logger.error("reload_failed", outcome.message);
+  };
+
+  plane.extensions.children = () => children.status();
+  plane.extensions.restart = (upstream, timeoutMs) => children.restart(upstream, timeoutMs);
+  plane.extensions.explain = async (request) =>
+    explain(runtime, system, controller.config, request, await plane.status());
+  const adminOpened = await openAdmin(sockets.runtime, system, config.admin, verbs, (error) => {
+    logger.error("admin", `a bug: ${stackOf(error)}`);
+  });
+  if (!adminOpened.ok) return fail(system, adminOpened.code, adminOpened.message);
+  const { admin } = adminOpened;
+  if (admin !== null) logger.info("admin", `status page and metrics on ${printAddress(admin.address)}`);
+
+  const files = new OwnFiles(runtime.clock, system);
+  /** One, but for an upgrade that failed late: the next one has its path then. */
+  const controls: ControlSocket[] = [];
+  const openControl = async (listeners: readonly Address[], takeOver: boolean): Promise<string | null> => {
+    const opened = await ControlSocket.open(runtime, system, {
+      control: config.process.control,
+      listeners,
+      routes: controlRoutes(verbs),
+      refuse: () => gate.heir === 0 ? null : refusalReply(gate.refusal),
+      onError: (error) => logger.error("control", `a bug: ${stackOf(error)}`),
+      takeOver,
+      access: controlAccess,
+      noted: (message) => logger.warn("control", message),
+    });
+    if (opened.kind === "failed") return `--control: ${opened.why}`;
+    if (opened.kind === "skipped") {
+      logger.warn("control", `no control socket, so no verb finds this Sluice: ${opened.why}`);
+    }
+    if (opened.kind === "open") controls.push(opened.socket);
+    return null;
+  };
+  let watch: FileWatch | null = null;
+  let successor: Successor | null = null;
+  /** How often log files had been opened anew when the last upgrade began. */
+  let reopened = 0;
+  const started = await Promise.race([controller.start(), stopping.first]);
+  if (typeof started === "object") {
+    if (!started.ok) {
+      await admin?.close(0);
+      return failed(system, started.failure);
+    }
+    const { addresses } = started;
+    const giveUp = async (code: ExitCode, message: string) => {
+      controller.abort();
+      await controller.ended;
+      for (const control of controls) await control.close(0);
+      await admin?.close(0);
+      await files.remove();
+      return fail(system, code, message);
+    };
+    if (predecessor !== undefined && inheritance !== null) {
+      const ended = Promise.race([stopping.first, controller.ended]).then(() => null);
+      const yours = await Promise.race([predecessor.ready(), ended]);
+      if (yours === null) return await giveUp(EXIT.failed, "ended before it took over");
+      await inheritance.take(yours);
+      postponed.reload = yours.reload === true;
+    }
+    // Before anybody knows our process id: by default these signals end a process.
+    system.onSignal("SIGHUP", () => void reload());
+    const upgrade = new Upgrade(runtime.clock, system, sockets, {
+      impossible: () =>
+        children.any
+          ? "the command that Sluice runs cannot be handed over: restart Sluice, or run the command outside of it"
+          : null,
+      busy: () => plane.changing ? "a reload or a swap is under way" : null,
+      limits: () => limitedEndpoints(controller.config),
+      trying: (over) => {
+        gate.trial = true;
+        reopened = plane.reopened;
+        controller.try(over);
+      },
+      listening: () => controller.addresses,
+      carried: () => plane.carried(),
+      yours: () => {
+        gate.shut();
+        return { carried: plane.carried(), reopen: plane.reopened > reopened, ...postponed };
+      },
+      started: (pid) => events.note({ event: "upgrading", pid }),
+      replaced: async (pid, heir) => {
+        // They speak of the other process now.
+        files.forget();
+        void supervision.replaced(pid);
+        events.note({ event: "upgraded", pid });
+        successor = heir;
+        leaveTo(heir, runtime.clock, controller, plane, () => stopping.ask(true));
+        gate.replaced(pid);
+        stopping.replaced(`process ${pid} serves now`);
+        // Clients connect again, to the other one; what is being waited for here is waited for on.
+        for (const control of controls) void control.close(REPLACED_PATIENCE_MS, ASKING_MS);
+        await controller.closed;
+      },
+      failed: async ({ message, problems }, hadNames) => {
+        events.note({ event: "upgrade_failed", detail: [message, ...problems ?? []].join("; ") });
+        if (hadNames) {
+          await files.writeAgain();
+          const why = await openControl(addresses, true);
+          if (why !== null) logger.error("control", why);
+        }
+        gate.trial = false;
+        gate.open();
+        if (postponed.reload) void reload();
+        postponed.reload = false;
+      },
+    });
+    plane.extensions.upgrade = (binary, timeoutMs) => upgrade.run(binary, timeoutMs);
+    system.onSignal("SIGUSR2", async () => {
+      const outcome = await gate.pass() ?? await upgrade.run(null, UPGRADE_TIMEOUT_MS);
+      // Nothing has been tried, so no event tells.
+      if (!outcome.ok && outcome.code !== "failed" && outcome.code !== "timeout") {
+        logger.error("upgrade_failed", `upgrade: ${outcome.message}`);
+      }
+    });
+    void stopping.first.then(() => upgrade.cancel());
+    // Before the ready signals: whoever waits for them may use verbs at once.
+    const wrong = await openControl(addresses, predecessor !== undefined);
+    if (wrong !== null) return await giveUp(EXIT.bind, wrong);
+    try {
+      await files.write(config.process, addresses);
+      if (predecessor === undefined) await announce(system, config.process.readyFd);
+      await supervision.ready(predecessor !== undefined);
+    } catch (error) {
+      return await giveUp(EXIT.failed, error instanceof Error ? error.message : String(error));
+    }
+    inheritance?.settle();
+    await sockets.closeUnused();
+    const where = started.addresses
+      .map((address, index) => printListen({ address, tls: config.listen[index]?.tls === true }))
+      .join(", ");
+    const workers = count > 1 ? ` with ${count} workers` : "";
+    logger.info("sluice", `listening on ${where}${workers}`);
+    if (config.process.watch && typeof source === "string") logger.warn("watch", source);
+    else if (config.process.watch && typeof source !== "string") {
+      watch = new FileWatch(runtime.clock, system, () => source.files(plane.loaded ?? source.loaded), reload);
+    }
+    children.start(plane);
+    plane.followNames();
+    if (postponed.reload) void reload();
+    postponed.reload = false;
+    // The worker that is in this process does it itself.
+    if (count > 1) releaseStartMemory(runtime);
+    hooks.onReady?.(started.addresses);
+  }
+
+  const signal = await Promise.race([stopping.first, children.ended, controller.ended]);
+  watch?.end();
+  if (typeof signal === "string") {
+    if (!stopping.isReplaced) void supervision.stopping();
+    // The other process answers there; what we say of ourselves would be taken for what it says.
+    else void admin?.close(ADMIN_PATIENCE_MS);
+    events.note({ event: "stopping" });
+    void stopping.second.then(() => controller.abort());
+    void sockets.closeHeld();
+    void controller.stop().then(({ connections }) => {
+      logger.info("sluice", `${signal}: stopping, ${connections} client connections open`);
+    });
+  }
+  const failure = await controller.ended;
+  const lost = controller.dropped;
+  const { hurry } = stopping;
+  if (lost > 0) {
+    const what = `${lost} ${lost === 1 ? "request" : "requests"} dropped`;
+    if (hurry === null) logger.warn("sluice", `drain_timeout is over: ${what}`);
+    else logger.error("sluice", `${hurry}: ${what}`);
+  }
+  // No request needs them any more.
+  void stopping.second.then(() => children.kill());
+  await children.stop();
+  const replaced = gate.heir !== 0;
+  if (replaced) {
+    await Promise.race([gate.idle, sleep(runtime.clock, VERB_PATIENCE_MS)]);
+    gate.end();
+  }
+  for (const control of controls) await control.close(CONTROL_PATIENCE_MS, replaced ? ASKING_MS : 0);
+  await admin?.close(ADMIN_PATIENCE_MS);
+  await files.remove();
+  if (!controller.logged) {
+    logger.error("access_log", "its last lines could not be written: nobody has read them in time");
+  }
+  const patience = () => stopping.hurry === null ? PATIENT : HURRIED;
+  await commands.flush(patience());
+  if (successor !== null) await farewell(runtime, controller, successor);
+  if (failure === null) logger.info("sluice", "stopped");
+  await logger.flush(patience());
+  if (failure !== null) return failed(system, failure);
+  // The end of the drain time was to be expected; whoever cannot wait for it has to know what that has cost.
+  if (lost > 0 && hurry !== null && !config.process.exitWithChild) return EXIT.failed;
+  return controller.logged || children.exitCode !== EXIT.done ? children.exitCode : EXIT.failed;
+}
+
+/** The Sluice in our place learns what we have counted to the end. */
+async function farewell({ clock }: Runtime, controller: Controller, successor: Successor): Promise<void> {
+  const told = controller.lineage.farewell().then(() => successor.flush());
+  await Promise.race([told, sleep(clock, FAREWELL_MS)]);
+}
+
+/** How many workers there will be, or why not as many as were asked for. */
+function workerCount(runtime: Runtime, system: System, config: Config): number | string {
+  const { workers } = config.process;
+  const possible = runtime.capabilities.workers;
+  const unix = config.listen.some(({ address }) => address.kind === "unix");
+  if (workers === null) {
+    return possible && !unix ? Math.min(system.parallelism, config.server.maxConnections) : 1;
+  }
+  if (workers > 1 && !possible) {
+    return `--workers ${workers}: processes cannot share a port with ${runtime.name} on ${system.platform}` +
+      `${runtime.name === "deno" ? " (Deno on Linux needs --allow-run)" : ""}: use --workers 1`;
+  }
+  return workers;
+}
+
+function stackOf(error: unknown): string {
+  return error instanceof Error ? error.stack ?? error.message : String(error);
+}
+
+function fail(system: System, code: ExitCode, message: string): ExitCode {
+  printError(system, `sluice: ${message}\n`);
+  return code;
+}
+
+function failed(system: System, { kind, message }: StartFailure): ExitCode {
+  return fail(system, kind === "bind" ? EXIT.bind : EXIT.failed, message);
+}
+
+/** Tells whoever waits that requests can be sent. */
+async function announce(system: System, readyFd: number | null): Promise<void> {
+  if (readyFd !== null) {
+    await named(`--ready-fd ${readyFd}`, () => system.writeDescriptor(readyFd, "READY=1\n"));
+  }
+}
+
+/** What keeps us from listening where only the new configuration says. */
+async function newPortInUse(
+  sockets: Sockets,
+  workers: number,
+  before: Config,
+  after: Config,
+): Promise<string | null> {
+  const unix = after.listen.find(({ address }) => address.kind === "unix");
+  if (workers > 1 && unix !== undefined) {
+    return `${printListen(unix)}: several workers cannot share a Unix socket`;
+  }
+  // A worker that is alone finds out by itself.
+  if (workers === 1) return null;
+  const old = listenKeys(before.listen);
+  const keys = listenKeys(after.listen);
+  return await findPortInUse(sockets, after, after.listen.filter((_, at) => !old.includes(keys[at] ?? "")));
+}
+
+/** Sockets kept for workers where nobody listens any more: later workers do not get them. */
+function dropSockets(
+  sockets: Sockets,
+  kept: (readonly GivenSocket[])[],
+  listen: readonly ListenConfig[],
+): Promise<void> {
+  const named = new Set(listen.map(({ address }) => printAddress(address)));
+  const stay = kept.filter(([first]) => first !== undefined && named.has(printAddress(first.asked)));
+  kept.splice(0, kept.length, ...stay);
+  return sockets.closeHeld(listen.map(({ address }) => address));
+}

@@ -1,0 +1,95 @@
+/** What two Sluices do for each other when one takes the place of the other: each side's part of it. */
+
+import type { Clock } from "../../../runtime/contract/contract.ts";
+import { NOTHING_CARRIED } from "../../control/handover_state.ts";
+import type { SluicePlane } from "../../control/control_plane.ts";
+import type { Controller } from "../../process/supervisor/supervisor.ts";
+import type { Gate } from "../../control/gated_plane.ts";
+import { HeldLimits, tellQuiet } from "./handed_limits.ts";
+import type { Predecessor } from "./predecessor.ts";
+import type { Yours } from "./succession.ts";
+import type { Successor } from "./successor.ts";
+
+/** For the new one: goes on with what the old one leaves. */
+export class Inheritance {
+  readonly #predecessor: Predecessor;
+  readonly #controller: Controller;
+  readonly #plane: SluicePlane;
+  readonly #gate: Gate;
+  readonly #limits: HeldLimits;
+
+  /** Before the controller starts. Verbs wait until the place is ours. */
+  static async begin(
+    predecessor: Predecessor,
+    controller: Controller,
+    plane: SluicePlane,
+    gate: Gate,
+  ): Promise<Inheritance> {
+    gate.shut();
+    await plane.inherit(predecessor.carried ?? NOTHING_CARRIED);
+    return new Inheritance(predecessor, controller, plane, gate);
+  }
+
+  private constructor(predecessor: Predecessor, controller: Controller, plane: SluicePlane, gate: Gate) {
+    this.#predecessor = predecessor;
+    this.#controller = controller;
+    this.#plane = plane;
+    this.#gate = gate;
+    // While it is not certain that the place becomes ours, no slot is.
+    this.#limits = new HeldLimits(controller.config, plane.pauses);
+    const { limits } = predecessor;
+    if (limits !== null) {
+      controller.lineage.expect(limits);
+    } else {
+      predecessor.onQuiet = (upstreams) => this.#limits.release(upstreams);
+      void predecessor.gone.then(() => this.#limits.release(null));
+    }
+  }
+
+  /** All is ours but for the names. Resolves when what was asked of the old one meanwhile is so here. */
+  async take({ carried, reopen = false }: Yours): Promise<void> {
+    await this.#plane.takeOver(carried);
+    if (reopen) await this.#plane.reopenLogs();
+  }
+
+  /** All is ours. The old one drains, as we say if it knows how. */
+  settle(): void {
+    const { lineage } = this.#controller;
+    const predecessor = this.#predecessor;
+    predecessor.mine();
+    if (predecessor.limits !== null) {
+      this.#limits.release(null);
+      predecessor.onElder = (message) => lineage.elderSaid(message);
+      lineage.succeed(predecessor.pid, (message) => predecessor.lead(message));
+      this.#controller.onLeft = (token) => void this.#plane.resume(null, token);
+      void predecessor.gone.then(() => lineage.elderGone());
+    }
+    this.#gate.open();
+  }
+}
+
+/**
+ * For the old one, which drains from now on: does what the new one says, or, where that is of a version that says nothing,
+ * tells it when nothing is on its way any more.
+ */
+export function leaveTo(
+  successor: Successor,
+  clock: Clock,
+  controller: Controller,
+  plane: SluicePlane,
+  hurry: () => void,
+): void {
+  if (!successor.leads) {
+    void tellQuiet(clock, controller, (upstreams) => successor.quiet(upstreams));
+    return;
+  }
+  const { lineage } = controller;
+  controller.onHurry = hurry;
+  plane.pauses.handOver();
+  lineage.handOver((message) => successor.tell(message));
+  successor.listen((message) => lineage.heirSaid(message));
+  void successor.gone.then(() => {
+    lineage.heirGone();
+    plane.pauses.takeBack();
+  });
+}

@@ -1,0 +1,252 @@
+/**
+ * A small HTTP/1.1 server for questions about a running Sluice and orders to it. It is made of the proxy's
+ * own connections, and so has their strict parsing and their deadlines; nothing a client does or leaves
+ * undone keeps the process from going on or from ending.
+ */
+
+import type {
+  Address,
+  Clock,
+  Listener,
+  Runtime,
+  Socket,
+  SocketEvents,
+  Timer,
+} from "../../runtime/contract/contract.ts";
+import { ClientConnection, type ClientSettings, type RequestHandler } from "../conn/downstream_connection.ts";
+import { Turn } from "../conn/turn.ts";
+import type { Fault } from "../http/fault.ts";
+import type { Head } from "../http/head.ts";
+import { DEFAULT_LIMITS } from "../http/limits.ts";
+import { HttpDate } from "../time/http_date.ts";
+import { errorReply, type HttpReply, type HttpRequest, type HttpRoute } from "./http_message.ts";
+import { HttpServerExchange } from "./http_server_exchange.ts";
+
+export interface HttpServerOptions {
+  readonly address: Address;
+  readonly routes: readonly HttpRoute[];
+  /** Asked before the route is looked up; answers when the request must go no further. */
+  readonly guard?: (request: HttpRequest) => HttpReply | null;
+  /** A route has thrown: a bug. */
+  readonly onError: (error: unknown) => void;
+  /** Further clients are answered 503. */
+  readonly maxConnections?: number;
+  /** Connections beyond the limit that are answered at a time; further ones are dropped without a word. */
+  readonly maxRefused?: number;
+  /** Longest request body; longer ones are answered 413. */
+  readonly maxBodyBytes?: number;
+}
+
+/** What a listener in whose place another one serves has for the clients in its queue. */
+const LEAVE_AFTER_MS = 1_000;
+const MAX_CONNECTIONS = 256;
+const MAX_BODY_BYTES = 1024 * 1024;
+const MOST_REFUSED = 16;
+const SETTINGS: ClientSettings = {
+  headTimeoutMs: 10_000,
+  bodyIdleTimeoutMs: 10_000,
+  keepAliveTimeoutMs: 60_000,
+  servesHalfClosed: true,
+  limits: DEFAULT_LIMITS,
+};
+
+/** Those that are given. */
+export function connectionLimits(
+  { maxConnections, maxRefused }: Pick<HttpServerOptions, "maxConnections" | "maxRefused">,
+): Pick<HttpServerOptions, "maxConnections" | "maxRefused"> {
+  return {
+    ...(maxConnections === undefined ? {} : { maxConnections }),
+    ...(maxRefused === undefined ? {} : { maxRefused }),
+  };
+}
+
+export class HttpServer implements RequestHandler {
+  readonly #clock: Clock;
+  readonly #turn: Turn;
+  readonly #date: HttpDate;
+  readonly #routes: readonly HttpRoute[];
+  readonly #options: HttpServerOptions;
+  readonly #connections = new Set<ClientConnection>();
+  /** Those of them that are being told that there are too many. */
+  readonly #refused = new Set<ClientConnection>();
+  readonly #exchanges = new Map<ClientConnection, HttpServerExchange>();
+  #listener: Listener | null = null;
+  #closing = false;
+  #emptied: (() => void) | null = null;
+
+  private constructor(runtime: Runtime, options: HttpServerOptions) {
+    this.#clock = runtime.clock;
+    this.#turn = new Turn(runtime);
+    this.#date = new HttpDate(runtime.clock);
+    this.#routes = options.routes;
+    this.#options = options;
+  }
+
+  /** Binds and serves. @throws SocketFailure */
+  static async start(runtime: Runtime, options: HttpServerOptions): Promise<HttpServer> {
+    const server = new HttpServer(runtime, options);
+    server.#listener = await server.#listen(runtime, options.address);
+    return server;
+  }
+
+  #listen(runtime: Runtime, address: Address): Promise<Listener> {
+    return runtime.listen({
+      address,
+      backlog: 128,
+      reusePort: false,
+      tls: null,
+      handshakeTimeoutMs: SETTINGS.headTimeoutMs,
+    }, {
+      accepted: (socket) => this.#accepted(socket),
+      // It is out of descriptors or the client has left already: the next one is accepted all the same.
+      acceptFailed() {},
+    });
+  }
+
+  /** Listens on a further socket, from then on the only one. Connections stay. @throws SocketFailure */
+  async moveTo(runtime: Runtime, address: Address): Promise<void> {
+    const listener = await this.#listen(runtime, address);
+    if (this.#closing) return await listener.close();
+    const before = this.#listener;
+    this.#listener = listener;
+    // Clients in its queue are accepted before.
+    this.#clock.setTimer(LEAVE_AFTER_MS, () => void before?.close(), true);
+  }
+
+  /** Where it listens: with port 0, the port the kernel chose. */
+  get address(): Address {
+    return this.#listener?.address ?? this.#options.address;
+  }
+
+  /** Open client connections. */
+  get connections(): number {
+    return this.#connections.size;
+  }
+
+  #accepted(socket: Socket): SocketEvents {
+    const turn = this.#turn;
+    turn.begin();
+    const client = new ClientConnection(turn, socket, SETTINGS, this);
+    this.#connections.add(client);
+    const most = this.#options.maxConnections ?? MAX_CONNECTIONS;
+    if (this.#closing) {
+      client.drain(turn.now, 0);
+    } else if (this.#connections.size - this.#refused.size > most) {
+      this.#refused.add(client);
+      if (this.#refused.size > (this.#options.maxRefused ?? MOST_REFUSED)) {
+        client.abort();
+      } else {
+        client.answerUnasked();
+        const exchange = this.#exchange(client, null);
+        exchange.reply(errorReply(503, "too_many_connections", `There are ${most} connections already.`));
+      }
+    }
+    turn.end();
+    return client;
+  }
+
+  #exchange(client: ClientConnection, head: Head | null): HttpServerExchange {
+    const { maxBodyBytes = MAX_BODY_BYTES } = this.#options;
+    return new HttpServerExchange(this.#turn, client, head, this.#date, maxBodyBytes);
+  }
+
+  // What connections tell
+
+  request(client: ClientConnection, head: Head): void {
+    const exchange = this.#exchange(client, head);
+    this.#exchanges.set(client, exchange);
+    exchange.receive((request) => this.#asked(exchange, request));
+  }
+
+  refused(client: ClientConnection, fault: Fault, head: Head | null): void {
+    const exchange = this.#exchange(client, head);
+    exchange.reply(errorReply(fault.status, "bad_request", fault.detail));
+  }
+
+  connectionClosed(client: ClientConnection): void {
+    this.#connections.delete(client);
+    this.#refused.delete(client);
+    this.#exchanges.delete(client);
+    if (this.#connections.size === 0) this.#emptied?.();
+  }
+
+  #asked(exchange: HttpServerExchange, request: HttpRequest): void {
+    let answer: HttpReply | Promise<HttpReply>;
+    try {
+      answer = this.#options.guard?.(request) ?? this.#answer(request);
+    } catch (error) {
+      answer = this.#failure(error);
+    }
+    if (answer instanceof Promise) {
+      answer.then((reply) => exchange.reply(reply), (error) => exchange.reply(this.#failure(error)));
+    } else {
+      exchange.reply(answer);
+    }
+  }
+
+  #answer(request: HttpRequest): HttpReply | Promise<HttpReply> {
+    const fitting = this.#routes.filter(({ path }) => path === request.path);
+    const route = fitting.find(({ method }) => method === request.method);
+    if (route !== undefined) return route.handle(request);
+    if (fitting.length === 0) {
+      return errorReply(404, "not_found", "There is nothing of that path here.");
+    }
+    const allowed = fitting.map(({ method }) => method === "GET" ? "GET, HEAD" : method).join(", ");
+    return {
+      ...errorReply(405, "method_not_allowed", `That path takes ${allowed}.`),
+      headers: { Allow: allowed },
+    };
+  }
+
+  #failure(error: unknown): HttpReply {
+    this.#options.onError(error);
+    return errorReply(500, "internal_error", "This is a bug; the log has its details.");
+  }
+
+  // Ending
+
+  /**
+   * Stops accepting, ends streams, lets answers in progress go out for at most `patienceMs`, and drops the rest
+   * but the streams that last until this process ends.
+   *
+   * @param gapMs how long a connection must have been idle before it is closed: its client may be asking just now
+   */
+  async close(patienceMs: number, gapMs = 0): Promise<void> {
+    this.#closing = true;
+    const closed = this.#listener?.close();
+    this.#turn.begin();
+    for (const exchange of this.#exchanges.values()) exchange.endStream();
+    for (const client of [...this.#connections]) client.drain(this.#turn.now, gapMs);
+    this.#turn.end();
+    if (this.#busy > 0) {
+      let timer: Timer | null = null;
+      await new Promise<void>((done) => {
+        this.#emptied = () => {
+          if (this.#busy === 0) done();
+        };
+        timer = this.#clock.setTimer(patienceMs, done);
+      });
+      (timer as Timer | null)?.cancel();
+    }
+    for (const client of [...this.#connections]) {
+      if (this.#exchanges.get(client)?.lasts !== true) client.abort();
+    }
+    await closed;
+  }
+
+  /** Drops everything now. */
+  abort(): void {
+    this.#closing = true;
+    void this.#listener?.close();
+    for (const client of [...this.#connections]) client.abort();
+  }
+
+  /** Connections that `close` waits for. */
+  get #busy(): number {
+    let busy = 0;
+    for (const client of this.#connections) {
+      if (this.#exchanges.get(client)?.lasts !== true) busy++;
+    }
+    return busy;
+  }
+}

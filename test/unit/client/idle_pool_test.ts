@@ -1,0 +1,192 @@
+/** Idle connections: newest first, bounded, and given up before the origin closes them. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Turn } from "../../../src/conn/turn.ts";
+import { UpstreamConnection } from "../../../src/conn/upstream_connection.ts";
+import { DEFAULT_LIMITS } from "../../../src/http/limits.ts";
+import { IdlePool, type IdlePoolSettings } from "../../../src/client/idle_pool.ts";
+import { FakeClock } from "../../support/fake_clock.ts";
+import { StubSocket } from "../../support/stub_socket.ts";
+
+class Lab {
+  readonly clock: FakeClock;
+  readonly turn: Turn;
+  readonly pool: IdlePool;
+  readonly sockets = new Map<UpstreamConnection, StubSocket>();
+
+  constructor(settings: Partial<IdlePoolSettings> = {}, clock = new FakeClock()) {
+    this.clock = clock;
+    this.turn = new Turn({ clock, capabilities: { ownChunks: false }, releaseMemory() {}, discard() {} });
+    this.pool = new IdlePool({ size: 4, idleTimeoutMs: 60_000, maxAgeMs: 0, ...settings });
+  }
+
+  connection(keepAliveHintMs = 0): UpstreamConnection {
+    this.turn.begin();
+    const socket = new StubSocket();
+    const connection = new UpstreamConnection(this.turn, socket, DEFAULT_LIMITS, {
+      idleLost: (lost, idleMs) => this.pool.lost(lost, idleMs, this.turn.now),
+      busyClosed() {},
+    });
+    socket.events = connection;
+    connection.keepAliveHintMs = keepAliveHintMs;
+    this.sockets.set(connection, socket);
+    return connection;
+  }
+
+  put(keepAliveHintMs = 0): UpstreamConnection {
+    const connection = this.connection(keepAliveHintMs);
+    this.pool.put(connection, this.turn.now);
+    return connection;
+  }
+
+  take(): UpstreamConnection | null {
+    this.turn.begin();
+    return this.pool.take(this.turn.now);
+  }
+
+  calls(connection: UpstreamConnection): readonly string[] {
+    return this.sockets.get(connection)?.calls ?? [];
+  }
+
+  /** The origin ends the connection. */
+  originCloses(connection: UpstreamConnection): void {
+    connection.ended();
+  }
+
+  /** For how many milliseconds a connection put now is kept. */
+  keptFor(keepAliveHintMs = 0): number {
+    const connection = this.put(keepAliveHintMs);
+    const kept = connection.deadlineAt - this.turn.now;
+    this.clock.advance(Math.min(kept, 1e7) + 100);
+    assert.equal(this.pool.size, 0);
+    assert.deepEqual(this.calls(connection), ["close"]);
+    return kept;
+  }
+}
+
+test("newest first", () => {
+  const lab = new Lab();
+  const [a, b, c] = [lab.put(), lab.put(), lab.put()];
+  assert.deepEqual([lab.take(), lab.take(), lab.take(), lab.take()], [c, b, a, null]);
+});
+
+test("bounded: the oldest makes room; a size of 0 keeps none", () => {
+  const lab = new Lab({ size: 2 });
+  const [a, b, c] = [lab.put(), lab.put(), lab.put()];
+  assert.equal(lab.pool.size, 2);
+  assert.deepEqual(lab.calls(a), ["close"]);
+  assert.deepEqual([lab.take(), lab.take()], [c, b]);
+  const full = new Lab({ size: 1 });
+  const good = full.put();
+  full.put(200);
+  assert.deepEqual(full.calls(good), [], "one that cannot be kept pushes nobody out");
+  const none = new Lab({ size: 0 });
+  assert.deepEqual(none.calls(none.put()), ["close"]);
+});
+
+test("idle for too long: closed in order", () => {
+  assert.equal(new Lab({ idleTimeoutMs: 5000 }).keptFor(), 5000);
+});
+
+test("after a standstill of the process an overdue connection is not handed out", () => {
+  class Sleeper extends FakeClock {
+    asleep = 0;
+    override now(): number {
+      return super.now() + this.asleep;
+    }
+  }
+  const clock = new Sleeper();
+  const lab = new Lab({ idleTimeoutMs: 5000 }, clock);
+  const connection = lab.put();
+  clock.asleep = 5001;
+  assert.equal(lab.take(), null);
+  assert.deepEqual(lab.calls(connection), ["close"]);
+});
+
+test("older than max_age: neither kept nor handed out", () => {
+  const lab = new Lab({ maxAgeMs: 10_000 });
+  const young = lab.connection();
+  lab.clock.advance(9000);
+  lab.turn.begin();
+  lab.pool.put(young, lab.turn.now);
+  assert.equal(lab.pool.size, 1);
+  lab.clock.advance(1000);
+  assert.equal(lab.take(), null);
+  assert.deepEqual(lab.calls(young), ["close"]);
+  const old = lab.connection();
+  lab.clock.advance(10_000);
+  lab.turn.begin();
+  lab.pool.put(old, lab.turn.now);
+  assert.equal(lab.pool.size, 0);
+  assert.deepEqual(lab.calls(old), ["close"]);
+});
+
+test("a Keep-Alive hint is honoured with a margin, and never lengthens", () => {
+  assert.equal(new Lab().keptFor(5000), 4000);
+  assert.equal(new Lab().keptFor(1000), 750);
+  assert.equal(new Lab().keptFor(30_000), 28_000);
+  assert.equal(new Lab().keptFor(600_000), 60_000);
+  const lab = new Lab();
+  assert.deepEqual(lab.calls(lab.put(200)), ["close"], "too short to be of use");
+});
+
+test("bytes, an end or a reset take an idle connection out at once", () => {
+  const lab = new Lab();
+  const [a, b, c] = [lab.put(), lab.put(), lab.put()];
+  a.data(new TextEncoder().encode("HTTP/1.1 408 Request Timeout\r\n\r\n"));
+  b.ended();
+  c.closed({ code: "reset", detail: "ECONNRESET" });
+  assert.equal(lab.pool.size, 0);
+  assert.equal(lab.take(), null);
+  assert.deepEqual([lab.calls(a), lab.calls(b)], [["abort"], ["abort"]]);
+});
+
+test("the age at which an origin closes is learned from two like observations at two times", () => {
+  const lab = new Lab();
+  for (let i = 0; i < 2; i++) {
+    assert.equal(lab.pool.habitMs, Infinity);
+    const connection = lab.put();
+    lab.clock.advance(5000 + i * 100);
+    lab.originCloses(connection);
+  }
+  assert.equal(lab.pool.habitMs, 5000);
+  assert.equal(lab.keptFor(), 4000);
+  lab.pool.clear();
+  assert.equal(lab.pool.habitMs, 5000, "closing connections forgets nothing");
+  lab.pool.unlearn();
+  assert.equal(lab.pool.habitMs, Infinity);
+});
+
+test("no habit: unlike ages, young ones, our own closing, and a restart that ends many at once", () => {
+  const lab = new Lab({ idleTimeoutMs: 3000 });
+  for (const ms of [5000, 400, 900, 700, 2000, 450]) {
+    const connection = lab.put();
+    lab.clock.advance(Math.min(ms, 2900));
+    if (lab.pool.size > 0) lab.originCloses(connection);
+    lab.clock.advance(3000);
+  }
+  const restarted = [lab.put(), lab.put(), lab.put(), lab.put()];
+  lab.clock.advance(700);
+  for (const connection of restarted) lab.originCloses(connection);
+  for (let i = 0; i < 3; i++) lab.keptFor();
+  assert.equal(lab.pool.habitMs, Infinity);
+});
+
+test("clear closes all; retireOldest the one that has waited longest", () => {
+  const lab = new Lab();
+  const [a, b, c] = [lab.put(), lab.put(), lab.put()];
+  lab.pool.retireOldest();
+  assert.deepEqual([lab.calls(a), lab.calls(b)], [["close"], []]);
+  lab.pool.clear();
+  assert.deepEqual([lab.calls(b), lab.calls(c)], [["close"], ["close"]]);
+  assert.equal(lab.pool.size, 0);
+  lab.pool.retireOldest();
+});
+
+test("a connection that does not close in time is dropped", () => {
+  const lab = new Lab({ size: 0 });
+  const connection = lab.put();
+  lab.clock.advance(10_000);
+  assert.deepEqual(lab.calls(connection), ["close", "abort"]);
+});

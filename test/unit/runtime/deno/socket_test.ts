@@ -1,0 +1,252 @@
+/**
+ * What Deno's connections do that the other runtimes' do not, played by a fake connection, so that it is
+ * tested everywhere: pending operations reject on our own close, writes are taken in part and later, a
+ * failed write may leave an answer to be read, and buffers belong to pending operations.
+ */
+import assert from "node:assert/strict";
+import { setImmediate } from "node:timers";
+import { test } from "node:test";
+import type { CloseReason, SocketEvents } from "../../../../runtime/contract/contract.ts";
+import { DenoBuffers, DenoSocket, LARGE_BYTES } from "../../../../runtime/deno/socket.ts";
+import type { DenoConn } from "../../../../runtime/deno/types.ts";
+
+interface Pending<T> {
+  readonly bytes: Uint8Array;
+  readonly resolve: (value: T) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+class FakeConn implements DenoConn {
+  readonly localAddr = { transport: "tcp", hostname: "127.0.0.1", port: 1 };
+  readonly remoteAddr = { transport: "tcp", hostname: "127.0.0.1", port: 2 };
+  reading: Pending<number | null> | null = null;
+  writing: Pending<number> | null = null;
+  closes = 0;
+  fins = 0;
+
+  read(bytes: Uint8Array): Promise<number | null> {
+    assert.equal(this.reading, null, "one read at a time");
+    return new Promise((resolve, reject) => this.reading = { bytes, resolve, reject });
+  }
+  write(bytes: Uint8Array): Promise<number> {
+    assert.equal(this.writing, null, "one write at a time");
+    return new Promise((resolve, reject) => this.writing = { bytes, resolve, reject });
+  }
+  close(): void {
+    this.closes++;
+    const error = Object.assign(new Error("operation canceled"), { name: "Interrupted", code: "EINTR" });
+    this.reading?.reject(error);
+    this.writing?.reject(error);
+  }
+  closeWrite(): Promise<void> {
+    this.fins++;
+    return Promise.resolve();
+  }
+
+  /** Ends the pending read with these bytes, or the end of the stream. */
+  async arrive(bytes: Uint8Array | null): Promise<void> {
+    const { reading } = this;
+    assert.ok(reading !== null, "a read is pending");
+    this.reading = null;
+    if (bytes !== null) reading.bytes.set(bytes);
+    reading.resolve(bytes === null ? null : bytes.length);
+    await turn();
+  }
+
+  /** Ends the pending write; without a count all of it was taken. */
+  async take(count?: number): Promise<Uint8Array> {
+    const { writing } = this;
+    assert.ok(writing !== null, "a write is pending");
+    this.writing = null;
+    const taken = writing.bytes.slice(0, count);
+    writing.resolve(taken.length);
+    await turn();
+    return taken;
+  }
+
+  async failWrite(): Promise<void> {
+    const { writing } = this;
+    assert.ok(writing !== null, "a write is pending");
+    this.writing = null;
+    writing.reject(Object.assign(new Error("Broken pipe"), { name: "BrokenPipe", code: "EPIPE" }));
+    await turn();
+  }
+}
+
+class Events implements SocketEvents {
+  readonly log: string[] = [];
+  reason: CloseReason | null = null;
+  onData: (bytes: Uint8Array) => void = () => {};
+  data(bytes: Uint8Array): void {
+    this.log.push(`data ${bytes.length}`);
+    this.onData(bytes);
+  }
+  drained(): void {
+    this.log.push("drained");
+  }
+  ended(): void {
+    this.log.push("ended");
+  }
+  closed(reason: CloseReason): void {
+    this.reason = reason;
+    this.log.push(`closed ${reason.code}`);
+  }
+}
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+function open(buffers = new DenoBuffers()) {
+  const conn = new FakeConn();
+  const events = new Events();
+  const errors: unknown[] = [];
+  const socket = new DenoSocket(conn, null, buffers, (error) => errors.push(error));
+  socket.open(() => events);
+  return { conn, events, socket, errors };
+}
+
+function filled(length: number, value: number): Uint8Array {
+  return new Uint8Array(length).fill(value);
+}
+
+test("deno socket: written bytes are copied, at most 64 KiB wait, drained comes with room for half", async () => {
+  const { conn, events, socket } = open();
+  const bytes = filled(40_000, 1);
+  assert.equal(socket.write(bytes, 0, 40_000), 40_000);
+  bytes.fill(2);
+  assert.equal(socket.write(bytes, 0, 40_000), LARGE_BYTES - 40_000);
+  bytes.fill(3);
+  assert.equal(socket.write(bytes, 0, 1), 0);
+  assert.deepEqual(await conn.take(10_000), filled(10_000, 1));
+  assert.deepEqual(events.log, []);
+  assert.deepEqual(await conn.take(), filled(30_000, 1));
+  assert.deepEqual(events.log, ["drained"]);
+  assert.deepEqual(await conn.take(), filled(LARGE_BYTES - 40_000, 2));
+  assert.deepEqual(events.log, ["drained"]);
+});
+
+test("deno socket: small writes behind one under way go out together", async () => {
+  const { conn, socket } = open();
+  for (let i = 0; i < 5000; i++) assert.equal(socket.write(Uint8Array.of(i), 0, 1), 1);
+  assert.equal((await conn.take()).length, 1);
+  const rest = await conn.take();
+  assert.equal(rest.length, 4999);
+  assert.equal(rest[4998], 4999 & 0xff);
+  assert.equal(conn.writing, null);
+});
+
+test("deno socket: a chunk written on inside data keeps its bytes although the next read goes on", async () => {
+  const buffers = new DenoBuffers();
+  const from = open(buffers);
+  const to = open(buffers);
+  const also = open(buffers);
+  from.events.onData = (bytes) => {
+    assert.equal(to.socket.write(bytes, 0, bytes.length), bytes.length);
+    assert.equal(also.socket.write(bytes, 100, 200), 100);
+  };
+  await from.conn.arrive(filled(50_000, 7));
+  await from.conn.arrive(filled(50_000, 8).subarray(0, 10_000));
+  assert.deepEqual(await to.conn.take(), filled(50_000, 7));
+  assert.deepEqual(await to.conn.take(), filled(10_000, 8));
+  assert.deepEqual(await also.conn.take(), filled(100, 7));
+});
+
+test("deno socket: a chunk keeps its bytes for the whole call, also when data aborts", async () => {
+  const buffers = new DenoBuffers();
+  const from = open(buffers);
+  const to = open(buffers);
+  from.events.onData = (bytes) => {
+    from.socket.abort();
+    to.socket.write(filled(LARGE_BYTES, 9), 0, LARGE_BYTES);
+    assert.deepEqual(bytes, filled(5000, 7));
+  };
+  await from.conn.arrive(filled(5000, 7));
+  assert.deepEqual(from.errors, []);
+  assert.deepEqual(from.events.log, ["data 5000", "closed aborted"]);
+});
+
+test("deno socket: with many connections the waiting ones have a small buffer until it is filled", async () => {
+  const buffers = new DenoBuffers();
+  const all = Array.from({ length: 65 }, () => open(buffers));
+  const last = all[64];
+  assert.ok(last !== undefined);
+  const size = () => last.conn.reading?.bytes.length;
+  assert.equal(size(), 4096);
+  await last.conn.arrive(filled(4096, 1));
+  assert.equal(size(), LARGE_BYTES);
+  await last.conn.arrive(filled(100, 1));
+  assert.equal(size(), 4096);
+});
+
+test("deno socket: what a read brought while paused is held, and comes after resume has returned", async () => {
+  const { conn, events, socket } = open();
+  socket.pause();
+  await conn.arrive(filled(3, 1));
+  assert.equal(conn.reading, null);
+  socket.resume();
+  socket.pause();
+  await turn();
+  assert.deepEqual(events.log, []);
+  socket.resume();
+  assert.deepEqual(events.log, []);
+  await turn();
+  assert.deepEqual(events.log, ["data 3"]);
+  socket.pause();
+  await conn.arrive(null);
+  assert.deepEqual(events.log, ["data 3"]);
+  socket.resume();
+  await turn();
+  assert.deepEqual(events.log, ["data 3", "ended"]);
+});
+
+test("deno socket: an answer that came before a failed write is still read", async () => {
+  const { conn, events, socket } = open();
+  socket.write(filled(10, 1), 0, 10);
+  await conn.failWrite();
+  assert.equal(socket.write(filled(10, 1), 0, 10), 0);
+  await conn.arrive(filled(200, 1));
+  await conn.arrive(null);
+  assert.deepEqual(events.log, ["data 200", "ended", "closed reset"]);
+  assert.equal(conn.closes, 1);
+});
+
+test("deno socket: a failed write closes at once when nobody reads", async () => {
+  const paused = open();
+  paused.socket.pause();
+  paused.socket.write(filled(10, 1), 0, 10);
+  await paused.conn.failWrite();
+  assert.deepEqual(paused.events.log, ["closed reset"]);
+  const later = open();
+  later.socket.write(filled(10, 1), 0, 10);
+  await later.conn.failWrite();
+  later.socket.pause();
+  await turn();
+  assert.deepEqual(later.events.log, ["closed reset"]);
+});
+
+test("deno socket: finish and close wait for what was taken; our own close rejects unseen", async () => {
+  const finishing = open();
+  finishing.socket.write(filled(10, 1), 0, 10);
+  finishing.socket.finish();
+  assert.equal(finishing.conn.fins, 0);
+  await finishing.conn.take();
+  assert.equal(finishing.conn.fins, 1);
+  await finishing.conn.arrive(null);
+  assert.deepEqual(finishing.events.log, ["ended", "closed finished"]);
+
+  const closing = open();
+  closing.socket.write(filled(10, 1), 0, 10);
+  closing.socket.close();
+  await closing.conn.arrive(filled(5, 1));
+  assert.equal(closing.conn.closes, 0);
+  await closing.conn.take();
+  assert.deepEqual(closing.events.log, ["closed finished"]);
+
+  const aborting = open();
+  aborting.socket.write(filled(10, 1), 0, 10);
+  aborting.socket.abort();
+  await turn();
+  assert.deepEqual(aborting.events.log, ["closed aborted"]);
+  assert.equal(aborting.conn.closes, 1);
+});
