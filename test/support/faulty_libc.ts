@@ -5,7 +5,10 @@ import type { KeptBytes, KernelMemory } from "../../runtime/shared/kernel_memory
 import { viewOf } from "../../runtime/shared/kernel_memory.ts";
 import { wrapped } from "./red_zones.ts";
 
-/** The call is not made and answers -1; or it is made with a shorter length. */
+/**
+ * The call is not made and answers -1; or it is made with a shorter length. close(2) is made in any case: the kernel
+ * frees the descriptor, whatever it answers.
+ */
 export type Fault = { readonly errno: number } | { readonly atMost: number };
 
 export type Schedule = (name: keyof Libc, args: readonly number[]) => Fault | null;
@@ -41,6 +44,7 @@ export class Faults {
       const fault = this.#schedule(name, args);
       if (fault !== null) this.struck++;
       if (fault !== null && "errno" in fault) {
+        if (name === "close") call(...args);
         view.setInt32(0, fault.errno, true);
         return -1;
       }
