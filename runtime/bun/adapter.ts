@@ -17,13 +17,18 @@ import type {
   ListenOptions,
   Runtime,
   RuntimeOptions,
+  SecureEvents,
+  SecureOptions,
+  Securing,
   ServerTls,
+  Socket,
   SocketError,
   Timer,
 } from "../contract/contract.ts";
 import { NO_HANDSHAKE_ROOM, SocketFailure } from "../contract/contract.ts";
 import { duplicator } from "./duplicate.ts";
 import { BunDial, outOfDescriptors } from "./dial.ts";
+import { adopt, canUpgrade, secureBun } from "./secure.ts";
 import {
   type BunGlobal,
   type NativeHandlers,
@@ -38,7 +43,7 @@ import { canReleaseProgram, releaseProgram } from "./program_pages.ts";
 import { canWatchEnds, EndWatch } from "./end_watch.ts";
 import { BunSocket, type Host } from "./socket.ts";
 import { sendDirectly } from "./send_held.ts";
-import { certificateChooser, isPlainHttp, serverSession, serverTls } from "./tls.ts";
+import { certificateChooser, clientFailure, isPlainHttp, serverSession, serverTls } from "./tls.ts";
 import { openDatagrams } from "../shared/datagrams.ts";
 import { EpollSockets } from "./epoll/adapter.ts";
 import { canEpoll } from "./epoll/calls.ts";
@@ -50,6 +55,10 @@ import { canReapOrphans } from "../shared/orphans.ts";
 import { createClock, resolveName } from "../shared/system.ts";
 import { bindUnixPath, OwnPath } from "../shared/unix_path.ts";
 import { canStartWorkers } from "../shared/worker_process.ts";
+import { type JavaScriptHost, secureInJavaScript } from "../shared/conn_secure.ts";
+import { ConnBuffers } from "../shared/conn_socket.ts";
+import { EpollSocket } from "./epoll/socket.ts";
+import { PendingHandshake } from "../shared/securing.ts";
 
 declare const Bun: BunGlobal;
 
@@ -64,6 +73,7 @@ const CAPABILITIES = {
   ipv6Only: true,
   reapsOrphans: canReapOrphans(),
   tlsEnd: true,
+  tlsInTlsHalfOpen: false,
   plainAnswer: process.platform === "linux",
   epoll: canEpoll(),
   maxChunkBytes: 512 * 1024,
@@ -79,6 +89,7 @@ export function createBunRuntime(options: BunOptions): Runtime {
   const { onHandlerError, fitting } = options;
   const clock = createClock();
   const host: Host = { clock, onHandlerError, ends: new EndWatch(clock) };
+  const securing = { ...host, buffers: new ConnBuffers(true), closesWithPeer: true };
   let epoll: EpollSockets | null = null;
   const capabilities: Capabilities = {
     ...CAPABILITIES,
@@ -117,6 +128,7 @@ export function createBunRuntime(options: BunOptions): Runtime {
     hold: (asked) => epoll !== null ? epoll.hold(asked) : hold(asked),
     dial: (asked, events) =>
       epoll !== null && asked.tls === null ? epoll.dial(asked, events) : new BunDial(asked, events, host),
+    secure: (asked, events) => secure(asked, events, securing),
     openDatagrams: (asked, events) => openDatagrams(asked, events, onHandlerError),
     resolve: resolveName,
     releaseMemory: () => Bun.gc(true),
@@ -124,6 +136,29 @@ export function createBunRuntime(options: BunOptions): Runtime {
     // Detaching frees at once; the collector would find 512 KiB arrays by the dozen.
     discard: (bytes) => void (bytes.buffer as ArrayBuffer).transfer(0),
   } satisfies Runtime;
+}
+
+/** By Bun itself over plain sockets; all else in JavaScript: TLS in TLS. */
+function secure(
+  options: SecureOptions,
+  events: SecureEvents,
+  host: JavaScriptHost & Host,
+): Securing {
+  const { socket } = options;
+  if (socket instanceof EpollSocket) {
+    const adopted = adopt(socket, host);
+    if (adopted !== null) return secure({ ...options, socket: adopted }, events, host);
+    return new PendingHandshake(options, events, host).refuse(socket);
+  }
+  if (socket instanceof BunSocket && canUpgrade(options, socket)) {
+    return secureBun(options, socket, events, host);
+  }
+  return secureInJavaScript(options, events, host, takeOver);
+}
+
+/** Sockets that are not of this adapter stay what they are. */
+function takeOver(socket: Socket): Socket | null {
+  return socket instanceof BunSocket ? socket.handOver() : socket;
 }
 
 async function listen(options: ListenOptions, events: AcceptEvents, host: Host): Promise<Listener> {
@@ -258,23 +293,24 @@ function plainHandlers(events: AcceptEvents, host: Host): NativeHandlers {
 }
 
 async function tlsHandlers(
-  options: ListenOptions,
+  options: ListenOptions & { readonly tls: ServerTls },
   events: AcceptEvents,
   host: Host,
 ): Promise<NativeHandlers> {
-  const names = options.tls?.names ?? [];
+  const { tls } = options;
+  const names = tls.names ?? [];
   const underWay: HandshakeCount = { handshakes: 0 };
   return {
     ...OWNER_HANDLERS,
     open(native) {
-      const handshake = new Handshake(native, options.handshakeTimeoutMs, events, host, underWay);
+      const handshake = new Handshake(native, tls, options.handshakeTimeoutMs, events, host, underWay);
       native.data = handshake;
       if (underWay.handshakes > (events.handshakeRoom?.() ?? Infinity)) handshake.refuse();
     },
     handshake(native, success, error) {
       if (native.data instanceof Handshake) native.data.onHandshake(success, error);
     },
-    ...(names.length === 0 ? {} : { serverName: await certificateChooser(names) }),
+    ...(names.length === 0 ? {} : { serverName: await certificateChooser(tls, names) }),
   };
 }
 
@@ -294,6 +330,7 @@ interface HandshakeCount {
 /** Owns an accepted connection until its TLS handshake is done. */
 class Handshake implements NativeOwner {
   readonly #underWay: HandshakeCount;
+  readonly #tls: ServerTls;
   readonly #native: NativeSocket;
   readonly #events: AcceptEvents;
   readonly #host: Host;
@@ -302,12 +339,14 @@ class Handshake implements NativeOwner {
 
   constructor(
     native: NativeSocket,
+    tls: ServerTls,
     timeoutMs: number,
     events: AcceptEvents,
     host: Host,
     underWay: HandshakeCount,
   ) {
     this.#native = native;
+    this.#tls = tls;
     this.#events = events;
     this.#host = host;
     this.#underWay = underWay;
@@ -317,12 +356,12 @@ class Handshake implements NativeOwner {
     }, true);
   }
 
-  /** An error beside success is about the client's certificate, which was not asked for. */
   onHandshake(success: boolean, error: unknown): void {
     if (this.#settled) return;
-    if (!success) {
+    const failure = clientFailure(this.#tls, this.#native, success, error);
+    if (failure !== null) {
       if (isPlainHttp(error)) this.#answerPlain();
-      this.#fail(socketErrorOf(error, "handshake"));
+      this.#fail(failure);
       return;
     }
     this.#settle();

@@ -38,13 +38,16 @@ export interface NativeSocket {
   close(): void;
   terminate(): void;
   /**
-   * Begins the handshake of a client on an open connection. Events of the answer's second socket are those of TLS; the
+   * Begins a handshake on an open connection; `isServer` and `initialData` are undocumented. Events of the answer's second socket are those of TLS; the
    * handlers of the connection itself go on to get `data`, records as they came, each time before what is in them.
    */
   upgradeTLS(options: {
     readonly data: NativeOwner;
     readonly tls: NativeTls;
     readonly socket: NativeHandlers;
+    readonly isServer?: boolean;
+    /** Records that were read already. */
+    readonly initialData?: Uint8Array;
   }): readonly [raw: NativeSocket, secured: NativeSocket];
 }
 
@@ -94,6 +97,8 @@ export interface NativeTls {
   readonly serverName?: string;
   readonly rejectUnauthorized: boolean;
   readonly requestCert?: boolean;
+  /** Undocumented: a native context, instead of certificate and key. */
+  readonly secureContext?: unknown;
   /** Length-prefixed names (RFC 7301 §3.1); a string would be taken for one protocol. */
   readonly ALPNProtocols?: ArrayBuffer;
 }
@@ -108,6 +113,9 @@ export interface SocketOptions {
 export type NativeAddress =
   | { readonly hostname: string; readonly port: number }
   | { readonly unix: string };
+
+/** `fd`, which is undocumented: a connection that is open already, and Bun's from now on. `open` comes inside the call. */
+export type NativeConnectAddress = NativeAddress | { readonly fd: number };
 
 /**
  * `fd`, which is undocumented for sockets that listen: one of them, closed by `stop`. Without `ipv6Only` a listener
@@ -130,5 +138,5 @@ export interface BunGlobal {
   gc(sync: boolean): void;
   listen(options: NativeListenAddress & SocketOptions & { readonly reusePort: boolean }): NativeListener;
   /** The promise is marked as handled when there is a `connectError` handler. */
-  connect(options: NativeAddress & SocketOptions & { readonly data: NativeOwner }): Promise<unknown>;
+  connect(options: NativeConnectAddress & SocketOptions & { readonly data: NativeOwner }): Promise<unknown>;
 }

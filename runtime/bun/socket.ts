@@ -45,6 +45,9 @@ const PEER_GONE: CloseReason = { code: "reset", detail: "the peer has closed bot
 /** Between a socket's birth and the answer of `accepted` or `opened`. */
 const NOBODY: SocketEvents = { data() {}, drained() {}, ended() {}, closed() {} };
 
+/** Of a `BunSocket` that has given its connection away. Nothing else of it is called then. */
+const RELEASED = { fd: -1, write: () => -1 } as unknown as NativeSocket;
+
 /** What Bun delivered although the socket was paused; see native.ts. At most one read's worth. */
 interface Held {
   readonly chunks: Uint8Array[];
@@ -55,7 +58,7 @@ interface Held {
 export class BunSocket implements Socket, NativeOwner, Pausable {
   events: SocketEvents = NOBODY;
   readonly tls: TlsSession | null;
-  readonly #native: NativeSocket;
+  #native: NativeSocket;
   readonly #host: Host;
   #flags = 0;
   #held: Held | null = null;
@@ -67,6 +70,32 @@ export class BunSocket implements Socket, NativeOwner, Pausable {
     this.#native = native;
     this.#host = host;
     native.data = this;
+  }
+
+  /**
+   * The native socket and what it has delivered and we did not tell, which are the caller's from now on; we tell
+   * nothing more, and our methods do nothing. It is not paused. @returns null when it is not open both ways
+   */
+  release(): { readonly native: NativeSocket; readonly held: readonly Uint8Array[] } | null {
+    const over = (this.#flags & (FINISHED_OURS | ENDED | CLOSING | GONE)) !== 0;
+    if (over || this.#broken !== null || this.#held?.ended === true) return null;
+    const native = this.#native;
+    const held = this.#held?.chunks ?? [];
+    if ((this.#flags & PAUSED) !== 0) native.resume();
+    this.#held = null;
+    this.#native = RELEASED;
+    this.#flags |= GONE;
+    return { native, held };
+  }
+
+  /** Another socket with the same connection, paused; see `release`. Its events are to be set at once. */
+  handOver(): BunSocket | null {
+    const released = this.release();
+    if (released === null) return null;
+    const heir = new BunSocket(released.native, this.#host, this.tls);
+    heir.pause();
+    for (const bytes of released.held) heir.onData(bytes);
+    return heir;
   }
 
   // Bun caches these on first use, so they cost nothing unasked. Asked for the first time after

@@ -1,16 +1,17 @@
 /** TLS options for Bun, certificates by name, and what a handshake settled. */
 import type { ClientTls, ServerTls, SocketError, TlsSession } from "../contract/contract.ts";
 import type { NativeSocket, NativeTls } from "./native.ts";
-import { socketErrorOf } from "../shared/socket_error.ts";
+import { errorDetail, socketErrorOf } from "../shared/socket_error.ts";
 import { isIpLiteral } from "../shared/lazy_module.ts";
 
-/** The option object of a server. Clients are never asked for a certificate. */
+/** The option object of a server. */
 export function serverTls(tls: ServerTls): NativeTls {
   return {
     cert: tls.cert,
     key: tls.key,
-    requestCert: false,
-    rejectUnauthorized: false,
+    requestCert: tls.clientCa !== undefined,
+    rejectUnauthorized: tls.clientCa !== undefined,
+    ...(tls.clientCa === undefined ? {} : { ca: tls.clientCa }),
     ...(tls.alpn === undefined || tls.alpn.length === 0 ? {} : { ALPNProtocols: alpnWire(tls.alpn) }),
   };
 }
@@ -40,13 +41,16 @@ export function clientTls(tls: ClientTls, host: string): NativeTls {
  * @throws when a certificate or key cannot be read
  */
 export async function certificateChooser(
+  own: ServerTls,
   names: NonNullable<ServerTls["names"]>,
 ): Promise<(listenerData: unknown, name: string) => unknown> {
   const { createSecureContext } = await import("node:tls");
   const contexts = new Map<string, unknown>();
+  // Authorities are looked up in the context that a name has chosen.
+  const ca = own.clientCa === undefined ? {} : { ca: own.clientCa };
   for (const { name, cert, key } of names) {
     // `context` is the native object; @types/node calls it any.
-    contexts.set(name.toLowerCase(), createSecureContext({ cert, key }).context);
+    contexts.set(name.toLowerCase(), createSecureContext({ cert, key, ...ca }).context);
   }
   return (_, asked) => {
     const name = asked.toLowerCase();
@@ -82,13 +86,38 @@ export function handshakeFailure(
   return failure.code === "tls_certificate_error" && !tls.verify ? null : failure;
 }
 
+/**
+ * Judges the end of a server's handshake. A client whose certificate does not verify is told of as success with an
+ * error; where none was asked for, such an error means nothing.
+ */
+export function clientFailure(
+  tls: ServerTls,
+  native: NativeSocket,
+  success: boolean,
+  error: unknown,
+): SocketError | null {
+  if (!success) {
+    const failure = socketErrorOf(error, "handshake");
+    return isMissingCertificate(error) ? { ...failure, code: "tls_certificate_error" } : failure;
+  }
+  if (tls.clientCa === undefined) return null;
+  if (native.authorized && (error === null || error === undefined)) return null;
+  const detail = error instanceof Error ? errorDetail(error) : "the client's certificate was not verified";
+  return { code: "tls_certificate_error", detail };
+}
+
+/** Whether a handshake failed because the client has no certificate. */
+function isMissingCertificate(error: unknown): boolean {
+  return error instanceof Error && error.message.endsWith(":PEER_DID_NOT_RETURN_A_CERTIFICATE");
+}
+
 /** Whether a handshake failed because the client sent an HTTP request: BoringSSL knows GET, HEAD, POST and PUT. */
 export function isPlainHttp(error: unknown): boolean {
   return error instanceof Error && error.message.endsWith(":HTTP_REQUEST");
 }
 
 /** RFC 7301 §3.1: each name behind a byte with its length. */
-function alpnWire(protocols: readonly string[]): ArrayBuffer {
+export function alpnWire(protocols: readonly string[]): ArrayBuffer {
   const parts = protocols.map((protocol) => new TextEncoder().encode(protocol));
   const wire = new Uint8Array(parts.reduce((size, part) => size + 1 + part.length, 0));
   let at = 0;

@@ -1,4 +1,4 @@
-/** A connection that we have dialled with TLS: it knows whether the peer's end was its own. */
+/** A TLS connection over one that was opened plain: it knows whether the peer's end was its own. */
 import type { TlsSession } from "../contract/contract.ts";
 import type { NativeOwner, NativeSocket } from "./native.ts";
 import { BunSocket, type Host } from "./socket.ts";
@@ -7,6 +7,8 @@ import { TlsRecords } from "../shared/tls_records.ts";
 /** Owner of the connection below TLS. Its data are records; all else it tells, the TLS side tells as well. */
 export class RawSide implements NativeOwner {
   readonly records = new TlsRecords();
+  /** The connection has ended. */
+  onHungUp: () => void = () => {};
 
   onData(bytes: Uint8Array): void {
     this.records.received(bytes);
@@ -14,8 +16,12 @@ export class RawSide implements NativeOwner {
     (bytes.buffer as ArrayBuffer).transfer(0);
   }
   onDrain(): void {}
-  onEnd(): void {}
-  onClose(): void {}
+  onEnd(): void {
+    this.onHungUp();
+  }
+  onClose(): void {
+    this.onHungUp();
+  }
   onError(): void {}
 }
 

@@ -18,8 +18,13 @@ export interface Capabilities {
    * then the connection ends and `acceptFailed` tells of it.
    */
   readonly plainAnswer: boolean;
-  /** `Socket.endedShort` is known for connections that we have dialled. */
+  /** `Socket.endedShort` is known for connections that we have dialled, and for those of `Runtime.secure`. */
   readonly tlsEnd: boolean;
+  /**
+   * TLS inside of TLS is half-open, as all sockets are. Otherwise it closes with its peer's end: what was not sent by
+   * then is lost, which `closed` with `reset` tells, while `finish` and `close` still end it in order.
+   */
+  readonly tlsInTlsHalfOpen: boolean;
   /** `System.startWorker` works, and the kernel spreads connections over processes that share a port. */
   readonly workers: boolean;
   /** `System.spawn` works (Deno needs --allow-run). */

@@ -24,6 +24,7 @@ import type {
   WorkerProcess,
   WorkerProcessEvents,
 } from "./process.ts";
+import type { SecureEvents, SecureOptions, Securing } from "./secure.ts";
 import type { Terminal, TerminalEvents } from "./terminal.ts";
 import type { TextSink } from "./sinks.ts";
 import type { ClientTls, ServerTls, TlsSession } from "./tls.ts";
@@ -34,6 +35,7 @@ export type { Clock, Timer } from "./clock.ts";
 export type { DatagramEvents, DatagramOptions, DatagramSocket } from "./datagrams.ts";
 export type { FileStatus, FileSystem, UnixAccess } from "./files.ts";
 export * from "./process.ts";
+export type { SecureEvents, SecureOptions, Securing } from "./secure.ts";
 export type { Terminal, TerminalEvents } from "./terminal.ts";
 export type { FlushPatience, TextSink } from "./sinks.ts";
 export type { ClientTls, ServerTls, TlsSession } from "./tls.ts";
@@ -442,6 +444,8 @@ export interface Runtime {
    */
   hold(options: HoldOptions): Promise<Listener>;
   dial(options: DialOptions, events: DialEvents): Dial;
+  /** Speaks TLS on an open connection from now on: as its client, or as its server. */
+  secure(options: SecureOptions, events: SecureEvents): Securing;
   openDatagrams(options: DatagramOptions, events: DatagramEvents): DatagramSocket;
   /**
    * All addresses of a name in the order of the platform's resolver, IP literals as they are. It may keep a thread

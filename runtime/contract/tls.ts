@@ -10,7 +10,7 @@ export interface TlsSession {
   readonly version: string;
 }
 
-/** Certificate and key of a server, PEM text. */
+/** Certificate and key of a server, PEM text. Not changed once it was used: what is made of it is kept. */
 export interface ServerTls {
   readonly cert: string;
   readonly key: string;
@@ -18,9 +18,14 @@ export interface ServerTls {
   readonly alpn?: readonly string[];
   /** Certificates for further names: exact or `*.example.com`. The one above is the default. */
   readonly names?: readonly { readonly name: string; readonly cert: string; readonly key: string }[];
+  /**
+   * PEM text of certificate authorities: a client must have a certificate for client use (RFC 5280 §4.2.1.12) that one
+   * of them signed, whatever name it asks for. Not given: clients are not asked for one.
+   */
+  readonly clientCa?: string;
 }
 
-/** How to speak TLS to a server. */
+/** How to speak TLS to a server. Not changed once it was used. */
 export interface ClientTls {
   /** SNI, and the name the certificate must be for. */
   readonly serverName: string;

@@ -1,6 +1,6 @@
 /**
  * The socket contract on Deno, over `Deno.listen` and `Deno.connect`, which cost a fifth less CPU per request
- * than Deno's `node:net`. TLS is in `tls.ts`.
+ * than Deno's `node:net`. TLS is in `shared/conn_tls.ts`.
  *
  * What Deno cannot do:
  * - `abort` sends an orderly end, since Deno closes with shutdown(2) and has no SO_LINGER. So
@@ -27,6 +27,9 @@ import {
   NO_HANDSHAKE_ROOM,
   type Runtime,
   type RuntimeOptions,
+  type SecureEvents,
+  type SecureOptions,
+  type Securing,
   type ServerTls,
   type SocketError,
   SocketFailure,
@@ -34,9 +37,11 @@ import {
   type TlsSession,
 } from "../contract/contract.ts";
 import { openDatagrams } from "../shared/datagrams.ts";
-import { DenoBuffers, DenoSocket, LARGE_BYTES } from "./socket.ts";
-import { secureDialled, ServerHandshakes } from "./tls.ts";
-import type { DenoConn, DenoListener, DenoNamespace } from "./types.ts";
+import type { Conn } from "../shared/conn.ts";
+import { ConnBuffers, ConnSocket, LARGE_BYTES } from "../shared/conn_socket.ts";
+import { secureInJavaScript } from "../shared/conn_secure.ts";
+import { checkServerTls, secureConn } from "../shared/conn_tls.ts";
+import type { DenoListener, DenoNamespace } from "./types.ts";
 import { isIpLiteral, NO_LITERAL } from "../shared/lazy_module.ts";
 import { socketErrorOf } from "../shared/socket_error.ts";
 import { canSpawn, HAS_PROCESS_GROUPS } from "../shared/command_process.ts";
@@ -64,7 +69,8 @@ class DenoRuntime implements Runtime {
   readonly clock: Clock = createClock();
   readonly deno: DenoNamespace;
   readonly onHandlerError: (error: unknown) => void;
-  readonly #buffers = new DenoBuffers();
+  readonly buffers = new ConnBuffers();
+  readonly closesWithPeer = false;
 
   constructor(options: RuntimeOptions) {
     // The cast: nothing in our types declares the global.
@@ -87,6 +93,7 @@ class DenoRuntime implements Runtime {
       handover: false,
       ipv6Only: false,
       tlsEnd: true,
+      tlsInTlsHalfOpen: true,
       plainAnswer: true,
       epoll: false,
       maxChunkBytes: LARGE_BYTES,
@@ -101,7 +108,7 @@ class DenoRuntime implements Runtime {
       throw new SocketFailure("platform_error", "reusePort needs Deno to run with --unstable-net");
     }
     try {
-      const handshakes = options.tls === null ? null : new ServerHandshakes(options.tls);
+      if (options.tls !== null) checkServerTls(options.tls);
       if (address.kind === "unix") {
         const { bound, path } = await bindUnixPath(
           address.path,
@@ -109,7 +116,7 @@ class DenoRuntime implements Runtime {
           (name) => this.deno.listen({ transport: "unix", path: name }),
           (listener) => listener.close(),
         );
-        return new AcceptLoop(this, bound, handshakes, options, events, path);
+        return new AcceptLoop(this, bound, options, events, path);
       }
       const listener = this.deno.listen({
         transport: "tcp",
@@ -118,7 +125,7 @@ class DenoRuntime implements Runtime {
         tcpBacklog: backlog,
         reusePort,
       });
-      return new AcceptLoop(this, listener, handshakes, options, events, null);
+      return new AcceptLoop(this, listener, options, events, null);
     } catch (error) {
       if (error instanceof SocketFailure) throw error;
       const { code, detail } = socketErrorOf(error, "bind");
@@ -136,6 +143,10 @@ class DenoRuntime implements Runtime {
     return new DenoDial(this, options, events);
   }
 
+  secure(options: SecureOptions, events: SecureEvents): Securing {
+    return secureInJavaScript(options, events, this, (socket) => socket);
+  }
+
   /** V8 collects by itself when it is idle. */
   releaseMemory(): void {}
   discard(): void {}
@@ -148,8 +159,8 @@ class DenoRuntime implements Runtime {
     return resolveName(host);
   }
 
-  wrap(conn: DenoConn, session: TlsSession | null): DenoSocket {
-    return new DenoSocket(conn, session, this.#buffers, this.onHandlerError);
+  wrap(conn: Conn, session: TlsSession | null): ConnSocket {
+    return new ConnSocket(conn, session, this.buffers, this.onHandlerError);
   }
 
   /** Calls a handler that belongs to no socket. */
@@ -167,7 +178,7 @@ class AcceptLoop implements Listener {
   readonly descriptor = null;
   readonly #runtime: DenoRuntime;
   readonly #listener: DenoListener;
-  #handshakes: ServerHandshakes | null;
+  #tls: ServerTls | null;
   readonly #handshakeTimeoutMs: number;
   /** Handshakes. */
   #underWay = 0;
@@ -179,13 +190,12 @@ class AcceptLoop implements Listener {
   #accepting = false;
   readonly #closed = Promise.withResolvers<void>();
 
-  readonly #onConn = (conn: DenoConn) => this.#arrived(conn);
+  readonly #onConn = (conn: Conn) => this.#arrived(conn);
   readonly #onError = (error: unknown) => this.#acceptFailed(error);
 
   constructor(
     runtime: DenoRuntime,
     listener: DenoListener,
-    handshakes: ServerHandshakes | null,
     options: ListenOptions,
     events: AcceptEvents,
     path: OwnPath | null,
@@ -193,7 +203,7 @@ class AcceptLoop implements Listener {
     this.#path = path;
     this.#runtime = runtime;
     this.#listener = listener;
-    this.#handshakes = handshakes;
+    this.#tls = options.tls;
     this.#handshakeTimeoutMs = options.handshakeTimeoutMs;
     this.#events = events;
     const { hostname, port } = listener.addr;
@@ -213,7 +223,8 @@ class AcceptLoop implements Listener {
 
   certify(tls: ServerTls): Promise<void> {
     try {
-      this.#handshakes = new ServerHandshakes(tls);
+      checkServerTls(tls);
+      this.#tls = tls;
       return Promise.resolve();
     } catch (error) {
       const { code, detail } = socketErrorOf(error, "bind");
@@ -236,23 +247,23 @@ class AcceptLoop implements Listener {
     this.#listener.accept().then(this.#onConn, this.#onError);
   }
 
-  #arrived(conn: DenoConn): void {
+  #arrived(conn: Conn): void {
     this.#accepting = false;
     if (!this.#open) {
       conn.close();
       this.#closed.resolve();
       return;
     }
-    if (this.#handshakes === null) this.#accepted(conn, null);
-    else this.#shakeHands(this.#handshakes, conn);
+    if (this.#tls === null) this.#accepted(conn, null);
+    else this.#shakeHands(this.#tls, conn);
     if (this.#open) this.#accept();
   }
 
-  #accepted(conn: DenoConn, session: TlsSession | null): void {
+  #accepted(conn: Conn, session: TlsSession | null): void {
     this.#runtime.wrap(conn, session).open((socket) => this.#events.accepted(socket));
   }
 
-  #shakeHands(handshakes: ServerHandshakes, conn: DenoConn): void {
+  #shakeHands(tls: ServerTls, conn: Conn): void {
     if (this.#underWay >= (this.#events.handshakeRoom?.() ?? Infinity)) {
       closeQuietly(conn);
       this.#runtime.guard(() => this.#events.acceptFailed(NO_HANDSHAKE_ROOM));
@@ -274,8 +285,8 @@ class AcceptLoop implements Listener {
     const timer = this.#runtime.clock.setTimer(this.#handshakeTimeoutMs, () => {
       failed({ code: "connection_timeout", detail: "TLS handshake timed out" });
     });
-    const answer = () => this.#events.answerPlain?.() ?? null;
-    handshakes.secure(conn, answer).then((secured) => {
+    const answerPlain = () => this.#events.answerPlain?.() ?? null;
+    secureConn(conn, tls, { answerPlain }).then((secured) => {
       if (done) return;
       settled();
       this.#accepted(secured.conn, secured.session);
@@ -300,7 +311,7 @@ class DenoDial implements Dial {
   readonly #abort = new AbortController();
   readonly #timer: Timer;
   /** Connected, shaking hands. */
-  #conn: DenoConn | null = null;
+  #conn: Conn | null = null;
   #done = false;
 
   constructor(runtime: DenoRuntime, options: DialOptions, events: DialEvents) {
@@ -340,7 +351,7 @@ class DenoDial implements Dial {
     return true;
   }
 
-  #connected(conn: DenoConn): void {
+  #connected(conn: Conn): void {
     const { tls } = this.#options;
     if (this.#done) {
       closeQuietly(conn);
@@ -351,14 +362,14 @@ class DenoDial implements Dial {
       this.#runtime.guard(() => this.#events.connected?.());
       // Whoever is told may have given up.
       if (this.#done) return;
-      secureDialled(conn, tls).then(
+      secureConn(conn, tls).then(
         (secured) => this.#opened(secured.conn, secured.session),
         (error: SocketFailure) => this.#fail(error),
       );
     }
   }
 
-  #opened(conn: DenoConn, session: TlsSession | null): void {
+  #opened(conn: Conn, session: TlsSession | null): void {
     if (!this.#end()) return;
     this.#runtime.wrap(conn, session).open((socket) => this.#events.opened(socket));
   }
@@ -370,7 +381,7 @@ class DenoDial implements Dial {
   }
 }
 
-function closeQuietly(conn: DenoConn): void {
+function closeQuietly(conn: Conn): void {
   try {
     conn.close();
   } catch {

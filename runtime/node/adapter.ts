@@ -22,7 +22,11 @@ import {
   type ListenOptions,
   type Runtime,
   type RuntimeOptions,
+  type SecureEvents,
+  type SecureOptions,
+  type Securing,
   type ServerTls,
+  type Socket,
   type SocketError,
   SocketFailure,
   type TlsSession,
@@ -30,7 +34,11 @@ import {
 import { openDatagrams } from "../shared/datagrams.ts";
 import { HeldSocket } from "../shared/reserved_socket.ts";
 import { NodeSocket, reset } from "./socket.ts";
-import { createTlsServer, secureClient, type TlsServer } from "./tls.ts";
+import { secureNode } from "./secure.ts";
+import { changeTls, createTlsServer, type TlsServer } from "./tls.ts";
+import { secureInJavaScript } from "../shared/conn_secure.ts";
+import { ConnBuffers } from "../shared/conn_socket.ts";
+import { secureClient } from "../shared/stream_tls.ts";
 import { NO_LITERAL } from "../shared/lazy_module.ts";
 import { socketErrorOf } from "../shared/socket_error.ts";
 import { canSpawn, HAS_PROCESS_GROUPS } from "../shared/command_process.ts";
@@ -64,16 +72,19 @@ class NodeRuntime implements Runtime {
     handover: process.platform !== "win32" && createHandle !== undefined,
     ipv6Only: true,
     tlsEnd: false,
+    tlsInTlsHalfOpen: true,
     plainAnswer: true,
     epoll: false,
     maxChunkBytes: MAX_CHUNK_BYTES,
     ownChunks: true,
   };
   readonly clock: Clock = createClock();
-  readonly #onHandlerError: (error: unknown) => void;
+  readonly onHandlerError: (error: unknown) => void;
+  readonly buffers = new ConnBuffers(true);
+  readonly closesWithPeer = false;
 
   constructor(options: RuntimeOptions) {
-    this.#onHandlerError = options.onHandlerError;
+    this.onHandlerError = options.onHandlerError;
   }
 
   async listen(options: ListenOptions, events: AcceptEvents): Promise<Listener> {
@@ -128,7 +139,16 @@ class NodeRuntime implements Runtime {
   }
 
   dial(options: DialOptions, events: DialEvents): Dial {
-    return new NodeDial(options, events, this.#onHandlerError);
+    return new NodeDial(options, events, this.onHandlerError);
+  }
+
+  /** Over plain connections node does it itself; all else goes in JavaScript. */
+  secure(options: SecureOptions, events: SecureEvents): Securing {
+    const { socket } = options;
+    if (socket instanceof NodeSocket && socket.tls === null) {
+      return secureNode(options, socket, events, this);
+    }
+    return secureInJavaScript(options, events, this, takeOver);
   }
 
   /** V8 collects by itself when it is idle. */
@@ -136,7 +156,7 @@ class NodeRuntime implements Runtime {
   discard(): void {}
 
   openDatagrams(options: DatagramOptions, events: DatagramEvents): DatagramSocket {
-    return openDatagrams(options, events, this.#onHandlerError);
+    return openDatagrams(options, events, this.onHandlerError);
   }
 
   resolve(host: string): Promise<readonly string[]> {
@@ -145,7 +165,7 @@ class NodeRuntime implements Runtime {
 
   #createServer(options: ListenOptions, events: AcceptEvents): net.Server {
     const accept = (stream: net.Socket, transport: net.Socket, tls: TlsSession | null) => {
-      new NodeSocket(stream, transport, tls, this.#onHandlerError).open((socket) => events.accepted(socket));
+      new NodeSocket(stream, transport, tls, this.onHandlerError).open((socket) => events.accepted(socket));
     };
     if (options.tls !== null) {
       return createTlsServer(options, options.tls, {
@@ -164,9 +184,14 @@ class NodeRuntime implements Runtime {
     try {
       events.acceptFailed(error);
     } catch (thrown) {
-      this.#onHandlerError(thrown);
+      this.onHandlerError(thrown);
     }
   }
+}
+
+/** Sockets that are not of this adapter stay what they are. */
+function takeOver(socket: Socket): Socket | null {
+  return socket instanceof NodeSocket ? socket.handOver() : socket;
 }
 
 /** Node passes `reusePort` on since 22.12 and 23.1; libuv refuses it where ports are not shared evenly. */
@@ -265,10 +290,10 @@ class NodeListener implements Listener {
     return this.leave();
   }
 
-  certify({ cert, key }: ServerTls): Promise<void> {
+  certify(tls: ServerTls): Promise<void> {
     try {
       // The cast: only listeners with TLS are asked.
-      (this.#server as Partial<TlsServer>).setSecureContext?.({ cert, key });
+      changeTls(this.#server as TlsServer, tls);
       return Promise.resolve();
     } catch (error) {
       const { code, detail } = socketErrorOf(error, "bind");

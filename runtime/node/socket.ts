@@ -84,6 +84,34 @@ export class NodeSocket implements Socket {
     stream.on("data", onData);
   }
 
+  /**
+   * The stream below, which is the caller's from now on, paused; we tell nothing more, and our methods do nothing.
+   * @returns null when it is not open both ways; then nothing has changed
+   */
+  release(): NetSocket | null {
+    const stream = this.#stream as Owned;
+    const whole = this.#phase === OPEN && !this.#closed && !this.#ended && !this.#endHeld &&
+      this.#error === null;
+    if (!whole || stream.destroyed) return null;
+    stream.pause();
+    stream.off("error", onError).off("close", onClose).off("end", onEnd).off("drain", onDrain).off(
+      "data",
+      onData,
+    );
+    this.#phase = ABORTING;
+    this.#closed = true;
+    return stream;
+  }
+
+  /** Another socket with the same connection; see `release`. Its events are to be set at once. */
+  handOver(): NodeSocket | null {
+    const stream = this.release();
+    if (stream === null) return null;
+    const heir = new NodeSocket(stream, this.#transport, this.tls, this.#onHandlerError);
+    heir.open(() => DEAF);
+    return heir;
+  }
+
   write(bytes: Uint8Array, from: number, to: number): number {
     if (this.#phase !== OPEN || this.#closed) return 0;
     const stream = this.#stream;

@@ -1,8 +1,7 @@
-/** TLS of node:tls for Node, and the parts that deno/tls.ts uses: contexts, handshakes, and what they settled. */
-import { isIP, type Server, type Socket as NetSocket } from "node:net";
+/** Listeners with TLS on Node, over node:tls. */
+import type { Server, Socket as NetSocket } from "node:net";
 import * as tls from "node:tls";
 import {
-  type ClientTls,
   type ListenOptions,
   NO_HANDSHAKE_ROOM,
   type ServerTls,
@@ -10,6 +9,20 @@ import {
   type TlsSession,
 } from "../contract/contract.ts";
 import { socketErrorOf } from "../shared/socket_error.ts";
+import { chooseByName, forClients, sessionOf } from "../shared/stream_tls.ts";
+
+/** Chooses a context by the name that a client asks for; one that can be replaced for each listener. */
+const choosers = new WeakMap<TlsServer, NonNullable<tls.TlsOptions["SNICallback"]>>();
+
+/** Connections that come from now on. @throws what node says about a broken certificate; then nothing has changed */
+export function changeTls(server: TlsServer, own: ServerTls): void {
+  const choose = chooseByName(own, own.names ?? []);
+  server.setSecureContext({ cert: own.cert, key: own.key, ...forClients(own) });
+  choosers.set(server, choose);
+  // Undocumented, and looked at for each connection. Without them only the authorities would change.
+  const clients = own.clientCa !== undefined;
+  Object.assign(server, { requestCert: clients, rejectUnauthorized: clients });
+}
 
 /** What a TLS listener reports. */
 export interface TlsAcceptEvents {
@@ -34,8 +47,11 @@ export function createTlsServer(options: ListenOptions, own: ServerTls, events: 
     noDelay: true,
     handshakeTimeout: options.handshakeTimeoutMs,
     ...(own.alpn === undefined || own.alpn.length === 0 ? {} : { ALPNProtocols: [...own.alpn] }),
-    ...(own.names === undefined || own.names.length === 0 ? {} : { SNICallback: chooseByName(own.names) }),
+    SNICallback: (name, done) => choosers.get(server)?.(name, done),
+    ...forClients(own),
+    ...(own.clientCa === undefined ? {} : { requestCert: true, rejectUnauthorized: true }),
   });
+  choosers.set(server, chooseByName(own, own.names ?? []));
   const underWay = new Set<NetSocket>();
   const [begin] = server.listeners("connection");
   server.removeAllListeners("connection");
@@ -63,7 +79,13 @@ export function createTlsServer(options: ListenOptions, own: ServerTls, events: 
     // After a handshake that took too long node leaves the connection to us.
     if (plain === null || transport === undefined) stream.destroy();
     else transport.end(plain, () => stream.destroy());
-    events.failed(socketErrorOf(error, "handshake"));
+    // Told as a connection that was lost, after node has dropped it.
+    const refusal = (stream as TlsStream).authorizationError;
+    events.failed(
+      refusal === undefined || refusal === null
+        ? socketErrorOf(error, "handshake")
+        : { code: "tls_certificate_error", detail: String(refusal) },
+    );
   });
   return server;
 }
@@ -73,64 +95,3 @@ export function createTlsServer(options: ListenOptions, own: ServerTls, events: 
  * order instead of resetting it, which is what happens where the property is missing.
  */
 type TlsStream = tls.TLSSocket & { readonly _parent?: NetSocket };
-
-/** The outcome of a client's handshake; exactly one is called, later. */
-export interface HandshakeEvents {
-  secured(stream: NetSocket, session: TlsSession): void;
-  failed(error: SocketError): void;
-}
-
-/** Begins the handshake on an open connection. Throws what node says about a broken certificate. */
-export function secureClient(transport: NetSocket, own: ClientTls, events: HandshakeEvents): NetSocket {
-  const stream = tls.connect({
-    // Half-open, as the transport is.
-    socket: transport,
-    rejectUnauthorized: own.verify,
-    secureContext: clientContext(own),
-    // An IP literal must not be sent as a server name (RFC 6066 §3), but is what the certificate is for.
-    ...(isIP(own.serverName) === 0 ? { servername: own.serverName } : { host: own.serverName }),
-    ...(own.alpn === undefined || own.alpn.length === 0 ? {} : { ALPNProtocols: [...own.alpn] }),
-  });
-  const onError = (error: unknown) => events.failed(socketErrorOf(error, "handshake"));
-  stream.once("error", onError);
-  stream.once("secureConnect", () => {
-    stream.off("error", onError);
-    events.secured(stream, sessionOf(stream, own.serverName));
-  });
-  return stream;
-}
-
-/** Parsing certificates takes a millisecond, so it is done once per set of options. */
-const clientContexts = new WeakMap<ClientTls, tls.SecureContext>();
-
-function clientContext(own: ClientTls): tls.SecureContext {
-  let context = clientContexts.get(own);
-  if (context === undefined) {
-    context = tls.createSecureContext({
-      ...(own.ca === null ? {} : { ca: own.ca }),
-      ...(own.cert === undefined ? {} : { cert: own.cert }),
-      ...(own.key === undefined ? {} : { key: own.key }),
-    });
-    clientContexts.set(own, context);
-  }
-  return context;
-}
-
-type ServerNameCallback = NonNullable<tls.TlsOptions["SNICallback"]>;
-
-/** Exact names first, then `*.` for one label; without a match the listener's own certificate is used. */
-export function chooseByName(names: NonNullable<ServerTls["names"]>): ServerNameCallback {
-  const contexts = new Map<string, tls.SecureContext>();
-  for (const { name, cert, key } of names) {
-    contexts.set(name.toLowerCase(), tls.createSecureContext({ cert, key }));
-  }
-  return (asked, done) => {
-    const name = asked.toLowerCase();
-    const dot = name.indexOf(".");
-    done(null, contexts.get(name) ?? (dot > 0 ? contexts.get(`*${name.slice(dot)}`) : undefined));
-  };
-}
-
-export function sessionOf(stream: tls.TLSSocket, serverName: string): TlsSession {
-  return { alpn: stream.alpnProtocol || "", serverName, version: stream.getProtocol() ?? "" };
-}

@@ -30,6 +30,10 @@ export function cryptoModule(): typeof import("node:crypto") {
   return process.getBuiltinModule("node:crypto");
 }
 
+export function streamModule(): typeof import("node:stream") {
+  return process.getBuiltinModule("node:stream");
+}
+
 export function tlsModule(): typeof import("node:tls") {
   return process.getBuiltinModule("node:tls");
 }

@@ -96,6 +96,8 @@ const CERTIFICATE_CODES: ReadonlySet<string> = new Set([
   "IP_ADDRESS_MISMATCH",
   "ERR_TLS_CERT_ALTNAME_INVALID",
   "ERR_TLS_CERT_ALTNAME_FORMAT",
+  // Node's and Deno's name for a client without a certificate, where one is required.
+  "ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE",
 ]);
 
 /** Deno's error classes that say something about sockets, as the POSIX name that means the same. */

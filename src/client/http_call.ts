@@ -3,7 +3,14 @@
  * server that never answers, one that never stops) the answer comes: the reply, or why there is none.
  */
 
-import type { Address, Runtime, Socket, SocketEvents, Timer } from "../../runtime/contract/contract.ts";
+import type {
+  Address,
+  ClientTls,
+  Runtime,
+  Socket,
+  SocketEvents,
+  Timer,
+} from "../../runtime/contract/contract.ts";
 import type { Dial } from "../../runtime/contract/contract.ts";
 import { copyBytes } from "../bytes/copy.ts";
 import { responseFraming } from "../http1/framing.ts";
@@ -23,6 +30,8 @@ export interface HttpQuestion {
   readonly target: string;
   /** Host field: a host with or without a port; default: the address. */
   readonly host?: string;
+  /** How the server is spoken to in TLS; default: not at all. */
+  readonly tls?: ClientTls | null;
   /** "" = none. */
   readonly body: string;
   /** Further fields: valid names and values. */
@@ -97,7 +106,7 @@ class Asker implements SocketEvents {
       const late = `no answer within ${timeoutMs} ms`;
       this.#timer = runtime.clock.setTimer(timeoutMs, () => this.#fail("timeout", late));
     }
-    this.#dial = runtime.dial({ address, timeoutMs: timeoutMs ?? 10_000, tls: null }, {
+    this.#dial = runtime.dial({ address, timeoutMs: timeoutMs ?? 10_000, tls: question.tls ?? null }, {
       opened: (socket) => {
         this.#socket = socket;
         if (this.#over) socket.abort();

@@ -14,6 +14,7 @@ export function derivedRuntime(platform: Runtime, changes: RuntimeChanges): Runt
     clock: platform.clock,
     ...(useEpoll === undefined ? {} : { useEpoll: () => useEpoll.call(platform) }),
     dial: changes.dial ?? ((options, events) => platform.dial(options, events)),
+    secure: (options, events) => platform.secure(options, events),
     openDatagrams: (options, events) => platform.openDatagrams(options, events),
     resolve: changes.resolve ?? ((host) => platform.resolve(host)),
     releaseMemory: () => platform.releaseMemory(),

@@ -8,7 +8,6 @@ import {
   SystemError,
 } from "../../runtime/contract/contract.ts";
 import { ask } from "../client/http_call.ts";
-import { derivedRuntime } from "../resolve/derived_runtime.ts";
 import type { Probe } from "../control/changes.ts";
 import type { EndpointSettings } from "../upstream/endpoint.ts";
 import { endpointSettings, NOT_SHARED } from "../process/worker/snapshot.ts";
@@ -32,7 +31,8 @@ export function endpointProbe(runtime: Runtime, system: System): Probe {
     const patienceMs = Math.min(timeoutMs, LOOK_MS, upstream.connectTimeoutMs);
     if (health === null) return await accepts(runtime, address, tls, patienceMs);
     const host = health.host ?? hostField;
-    const { answer } = ask(withTls(runtime, tls), address, {
+    const { answer } = ask(runtime, address, {
+      tls,
       method: "GET",
       target: health.path,
       host,
@@ -65,9 +65,4 @@ function accepts(
       failed: ({ code, detail }) => done(detail === "" ? code : `${code}: ${detail}`),
     });
   });
-}
-
-/** Dials as this endpoint is dialled. */
-function withTls(runtime: Runtime, tls: ClientTls | null): Runtime {
-  return derivedRuntime(runtime, { dial: (options, events) => runtime.dial({ ...options, tls }, events) });
 }

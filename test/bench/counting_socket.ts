@@ -65,6 +65,7 @@ const CAPABILITIES: Capabilities = {
   handover: false,
   ipv6Only: true,
   tlsEnd: true,
+  tlsInTlsHalfOpen: true,
   plainAnswer: true,
   epoll: false,
   maxChunkBytes: 65_536,
@@ -98,6 +99,10 @@ export class CountingRuntime implements Runtime {
   dial(options: DialOptions, events: DialEvents): { cancel(): void } {
     this.dials.push({ options, events });
     return { cancel() {} };
+  }
+
+  secure(): never {
+    throw new Error("TLS is not spoken here");
   }
 
   openDatagrams(): { send(): void; close(): void } {

@@ -4,5 +4,5 @@ import { contractSuite } from "./suite.ts";
 
 contractSuite({
   makeRuntime: await adapterFactory(),
-  scenarios: ["sockets", "peers", "unix", "tls"],
+  scenarios: ["sockets", "peers", "unix", "tls", "secure", "securePeers"],
 });

@@ -27,6 +27,8 @@ export class Endpoint extends Waiting implements SocketEvents {
   drains = 0;
   /** Pattern that the arriving bytes must be; null keeps the first bytes for `text`. */
   expects: Pattern | null = null;
+  /** Its connection belongs to a handshake: no event comes any more, and no method does anything. */
+  givenAway = false;
   /** The scenario makes a handler throw, which aborts. */
   mayBeAborted = false;
   /** Called inside the events, before they are noted; may call anything. */
@@ -64,7 +66,8 @@ export class Endpoint extends Waiting implements SocketEvents {
   // Calls
 
   write(bytes: Uint8Array, from = 0, to = bytes.length, last = false): number {
-    const dead = this.#finished || this.#closeCalled || this.#abortCalled || this.closedWith !== null;
+    const dead = this.givenAway || this.#finished || this.#closeCalled || this.#abortCalled ||
+      this.closedWith !== null;
     const taken = this.#watch.call("write", () => this.socket.write(bytes, from, to, last));
     if (!Number.isInteger(taken) || taken < 0 || taken > to - from) this.#wrong(`write returned ${taken}`);
     if (dead && taken !== 0) this.#wrong(`write took ${taken} bytes although nothing can be sent`);
@@ -258,6 +261,7 @@ export class Endpoint extends Waiting implements SocketEvents {
     this.#watch.eventFired(`${this.#name}: ${event}`);
     if (this.#inEvent !== "") this.#wrong(`${event} inside ${this.#inEvent}`);
     if (this.closedWith !== null) this.#wrong(`${event} after closed`);
+    if (this.givenAway) this.#wrong(`${event} after the connection was given away`);
     this.#inEvent = event;
   }
 

@@ -5,5 +5,8 @@ import { contractSuite } from "./suite.ts";
 
 const make = await adapterFactory();
 if (make({ onHandlerError: () => {} }).capabilities.epoll) {
-  contractSuite({ makeRuntime: overEpoll(make), scenarios: ["sockets", "peers", "unix", "tls"] });
+  contractSuite({
+    makeRuntime: overEpoll(make),
+    scenarios: ["sockets", "peers", "unix", "tls", "secure", "securePeers"],
+  });
 } else test("sockets over epoll", { skip: "capability: epoll" }, () => {});

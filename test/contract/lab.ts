@@ -8,6 +8,7 @@ import { clearTimeout, setTimeout } from "node:timers";
 import type {
   AcceptEvents,
   Address,
+  ClientTls,
   Dial,
   DialEvents,
   DialOptions,
@@ -15,6 +16,10 @@ import type {
   ListenOptions,
   Runtime,
   RuntimeOptions,
+  SecureEvents,
+  SecureOptions,
+  Securing,
+  ServerTls,
   Socket,
   SocketError,
   SocketEvents,
@@ -31,7 +36,11 @@ export type ScenarioGroup =
   /** Unix sockets in a temporary folder. */
   | "unix"
   /** TLS with the certificates of test/support. */
-  | "tls";
+  | "tls"
+  /** TLS on open connections, adapter to adapter. */
+  | "secure"
+  /** The same over a real loopback, with certificates that count. */
+  | "securePeers";
 
 export interface Harness {
   readonly makeRuntime: (options: RuntimeOptions) => Runtime;
@@ -79,6 +88,7 @@ export class Lab {
   readonly #endpoints: Endpoint[] = [];
   readonly #hosts: Host[] = [];
   readonly #calls: Call[] = [];
+  readonly #securings: SecureCall[] = [];
   readonly #cleanups: (() => void)[] = [];
 
   constructor(harness: Harness) {
@@ -127,6 +137,24 @@ export class Lab {
     return await this.startDial(address, options).whenFailed();
   }
 
+  /** Begins TLS on the connection of `endpoint`, which is over as an endpoint. */
+  startSecure(
+    endpoint: Endpoint,
+    tls: ClientTls | ServerTls,
+    options: Partial<SecureOptions> & { readonly prepare?: (endpoint: Endpoint) => void } = {},
+  ): SecureCall {
+    const { prepare = () => {}, ...rest } = options;
+    const call = new SecureCall(this, "serverName" in tls ? "secured client" : "secured server", prepare);
+    this.#securings.push(call);
+    const full: SecureOptions = { socket: endpoint.socket, tls, timeoutMs: DIAL_TIMEOUT_MS, ...rest };
+    endpoint.givenAway = true;
+    call.securing = this.watch.call("secure", () => this.runtime.secure(full, call));
+    // What was lent may be overwritten.
+    full.alreadyRead?.fill(0xee);
+    endpoint.exerciseAfterClosed();
+    return call;
+  }
+
   /** Two ends of one connection, adapter to adapter. */
   async pair(
     listen: Partial<ListenOptions> = {},
@@ -161,11 +189,15 @@ export class Lab {
   /** Aborts what is still open and waits for each to be `closed`: that too is part of the contract. */
   async close(): Promise<void> {
     for (const call of this.#calls) call.cancel();
+    for (const securing of this.#securings) securing.cancel();
     for (const host of this.#hosts) await host.close();
     for (let dropped = 0; dropped < this.#endpoints.length;) {
       const known = this.#endpoints.length;
-      for (const endpoint of this.#endpoints) if (endpoint.closedWith === null) endpoint.abort();
-      while (dropped < known) await this.#endpoints[dropped++]?.whenClosed();
+      for (const endpoint of this.#endpoints) if (!isOver(endpoint)) endpoint.abort();
+      for (; dropped < known; dropped++) {
+        const endpoint = this.#endpoints[dropped];
+        if (endpoint?.givenAway === false) await endpoint.whenClosed();
+      }
       // A handshake may be done only now.
       await turns();
     }
@@ -176,7 +208,8 @@ export class Lab {
   /** Last resort after a failure. */
   release(): void {
     for (const call of this.#calls) call.cancel();
-    for (const endpoint of this.#endpoints) if (endpoint.closedWith === null) endpoint.abort();
+    for (const securing of this.#securings) securing.cancel();
+    for (const endpoint of this.#endpoints) if (!isOver(endpoint)) endpoint.abort();
     for (const host of this.#hosts) host.close().catch(() => {});
     for (const cleanup of this.#cleanups.splice(0).reverse()) cleanup();
   }
@@ -187,7 +220,9 @@ export class Lab {
   }
 
   describe(): string {
-    const waiting = [...this.#hosts, ...this.#calls, ...this.#endpoints].flatMap((each) => each.pending);
+    const waiting = [...this.#hosts, ...this.#calls, ...this.#securings, ...this.#endpoints].flatMap((each) =>
+      each.pending
+    );
     return waiting.join("; ") || "something outside of the adapter";
   }
 }
@@ -265,9 +300,12 @@ export class Host extends Waiting implements AcceptEvents {
   }
 }
 
-/** A dial and what became of it. */
-export class Call extends Waiting implements DialEvents {
-  declare dial: Dial;
+function isOver({ closedWith, givenAway }: Endpoint): boolean {
+  return closedWith !== null || givenAway;
+}
+
+/** Something asked of the adapter that opens a connection or fails, and what became of it. */
+abstract class Attempt extends Waiting {
   endpoint: Endpoint | null = null;
   error: SocketError | null = null;
   #cancelled = false;
@@ -278,10 +316,6 @@ export class Call extends Waiting implements DialEvents {
     super();
     this.#lab = lab;
     this.#prepare = prepare;
-  }
-
-  override name(): string {
-    return "dial";
   }
 
   override over(): string {
@@ -299,15 +333,19 @@ export class Call extends Waiting implements DialEvents {
     return this.error as SocketError;
   }
 
-  cancel(): void {
-    if (this.dial === undefined) return;
-    this.#cancelled = true;
-    this.#lab.watch.call("Dial.cancel", () => this.dial.cancel());
+  /** Resolves with the outcome, whichever it is. */
+  async whenOver(): Promise<void> {
+    await this.until("an outcome", () => this.over() !== "");
   }
 
-  opened(socket: Socket): SocketEvents {
-    this.#outcome("opened");
-    const endpoint = this.#lab.introduce("client", socket, "opened", this.#prepare);
+  protected cancelBy(name: string, cancel: () => void): void {
+    this.#cancelled = true;
+    this.#lab.watch.call(name, cancel);
+  }
+
+  protected opens(event: string, name: string, socket: Socket): SocketEvents {
+    this.#outcome(event);
+    const endpoint = this.#lab.introduce(name, socket, event, this.#prepare);
     this.endpoint = endpoint;
     this.check();
     return endpoint;
@@ -323,5 +361,45 @@ export class Call extends Waiting implements DialEvents {
     this.#lab.watch.eventFired(name);
     if (this.over() !== "") this.#lab.watch.violation(`${name} after an outcome`);
     if (this.#cancelled) this.#lab.watch.violation(`${name} after cancel`);
+  }
+}
+
+/** A handshake on an open connection. */
+export class SecureCall extends Attempt implements SecureEvents {
+  declare securing: Securing;
+  readonly #name: string;
+
+  constructor(lab: Lab, name: string, prepare: (endpoint: Endpoint) => void) {
+    super(lab, prepare);
+    this.#name = name;
+  }
+
+  override name(): string {
+    return this.#name;
+  }
+
+  cancel(): void {
+    if (this.securing !== undefined) this.cancelBy("Securing.cancel", () => this.securing.cancel());
+  }
+
+  secured(socket: Socket): SocketEvents {
+    return this.opens("secured", this.#name, socket);
+  }
+}
+
+/** A dial and what became of it. */
+export class Call extends Attempt implements DialEvents {
+  declare dial: Dial;
+
+  override name(): string {
+    return "dial";
+  }
+
+  cancel(): void {
+    if (this.dial !== undefined) this.cancelBy("Dial.cancel", () => this.dial.cancel());
+  }
+
+  opened(socket: Socket): SocketEvents {
+    return this.opens("opened", "client", socket);
   }
 }

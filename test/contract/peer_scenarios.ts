@@ -471,7 +471,7 @@ async function comeAndGo(lab: Lab, port: number, count: number): Promise<void> {
 }
 
 /** 0 where the platform does not tell. */
-function openDescriptors(): number {
+export function openDescriptors(): number {
   try {
     return fs.readdirSync("/proc/self/fd").length;
   } catch {

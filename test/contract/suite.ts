@@ -7,6 +7,8 @@ import { type Harness, runScenario, type Scenario, type ScenarioGroup } from "./
 import { connectScenarios } from "./connect_scenarios.ts";
 import { misuseScenarios } from "./misuse_scenarios.ts";
 import { peerScenarios } from "./peer_scenarios.ts";
+import { securePeerScenarios } from "./secure_peer_scenarios.ts";
+import { secureScenarios } from "./secure_scenarios.ts";
 import { socketScenarios } from "./socket_scenarios.ts";
 import { tlsEndScenarios } from "./tls_end_scenarios.ts";
 import { tlsScenarios } from "./tls_scenarios.ts";
@@ -22,6 +24,8 @@ const SCENARIOS = {
   peers: peerScenarios,
   unix: unixScenarios,
   tls: [...tlsScenarios, ...tlsEndScenarios],
+  secure: secureScenarios,
+  securePeers: securePeerScenarios,
 } as const satisfies Record<ScenarioGroup, readonly Scenario[]>;
 
 /** Registers the tests of the groups that `harness` can run. */

@@ -316,6 +316,46 @@ export const tlsScenarios: readonly Scenario[] = [
     },
   },
   {
+    name: "client certificates are required of those that connect, whichever name they ask for",
+    async run(lab) {
+      const names = [{ name: "*.example.test", ...wildcardCertificate }];
+      const host = await lab.listen({ tls: { ...LOCALHOST, names, clientCa: testAuthority } });
+      for (const serverName of ["localhost", "a.example.test"]) {
+        const trusting = { ...TRUSTING, serverName };
+        const client = await lab.dial(host.address, { tls: { ...trusting, ...clientCertificate } });
+        client.say("hello");
+        await (await host.accept()).whenReceived(5);
+        // None, and one that is not for clients. The refusal may come when the client's handshake is done (TLS 1.3).
+        for (const tls of [trusting, { ...trusting, ...localhostCertificate }]) {
+          const call = lab.startDial(host.address, { tls });
+          const error = await host.acceptFailure();
+          assert.equal(error.code, "tls_certificate_error", error.detail);
+          await call.whenOver();
+          const { endpoint } = call;
+          await endpoint?.until("a refusal", () => endpoint.endedSeen || endpoint.closedWith !== null);
+        }
+      }
+      assert.equal(host.count, 2);
+      // Another certificate comes with its own authorities, or none.
+      const wild = { ...TRUSTING, serverName: "b.example.test" };
+      await host.listener.certify({ ...wildcardCertificate, clientCa: testAuthority });
+      await lab.dial(host.address, { tls: { ...wild, ...clientCertificate } });
+      await host.accept();
+      lab.startDial(host.address, { tls: wild });
+      assert.equal((await host.acceptFailure()).code, "tls_certificate_error");
+      await host.listener.certify({ ...wildcardCertificate, clientCa: otherAuthority });
+      lab.startDial(host.address, { tls: { ...wild, ...clientCertificate } });
+      assert.equal((await host.acceptFailure()).code, "tls_certificate_error");
+      await host.listener.certify(wildcardCertificate);
+      await lab.dial(host.address, { tls: wild });
+      await host.accept();
+      const strangers = await lab.listen({ tls: { ...LOCALHOST, clientCa: otherAuthority } });
+      lab.startDial(strangers.address, { tls: { ...TRUSTING, ...clientCertificate } });
+      const error = await strangers.acceptFailure();
+      assert.equal(error.code, "tls_certificate_error", error.detail);
+    },
+  },
+  {
     name: "the server name chooses the certificate",
     async run(lab) {
       const tls = { ...LOCALHOST, names: [{ name: "*.example.test", ...wildcardCertificate }] };

@@ -8,12 +8,11 @@
  *     runtime.dial({ address: listener.address, timeoutMs: 1000, tls: null }, dialling);
  *     runtime.network.run(); // events fire here and nowhere else
  *
- * TLS is a flag: nothing is encrypted. The handshake settles server name, ALPN and certificate in one
- * step; a certificate is valid when one of its names fits the server name, whoever signed it. Names come
+ * TLS is a flag: nothing is encrypted. Where both ends ask for it when they dial and listen, the handshake settles
+ * server name, ALPN and certificate in one step; else it goes over the wire (memory_secure.ts). A certificate is valid when one of its names fits the server name, whoever signed it. Names come
  * from `memoryCertificate(...)`, or from the certificate if it is a real one. `ca: null` trusts nobody,
  * since no certificate of a test is signed by the platform's authorities; any other `ca` trusts all.
  */
-import { X509Certificate } from "node:crypto";
 import type {
   AcceptEvents,
   Address,
@@ -29,18 +28,24 @@ import type {
   Listener,
   ListenOptions,
   Runtime,
+  SecureEvents,
+  SecureOptions,
+  Securing,
   ServerTls,
   SocketError,
   SocketErrorCode,
   Timer,
-  TlsSession,
 } from "../../runtime/contract/contract.ts";
 import { SocketFailure } from "../../runtime/contract/contract.ts";
+import { PendingHandshake } from "../../runtime/shared/securing.ts";
+import { judgeServer, type ServerAnswer, serverAnswer } from "./memory_certificates.ts";
 import { MemoryDatagrams } from "./memory_datagrams.ts";
 import { isIpLiteral, MemoryNetwork, type MemoryNetworkOptions, Task } from "./memory_network.ts";
+import { secureInMemory, shakeHands } from "./memory_secure.ts";
 import { type Ends, lentFiller, maxChunkBytes, MemorySocket } from "./memory_socket.ts";
 
 export { MemoryNetwork, type MemoryNetworkOptions } from "./memory_network.ts";
+export { memoryCertificate } from "./memory_certificates.ts";
 export { lentFiller };
 
 export interface MemoryRuntimeOptions extends MemoryNetworkOptions {
@@ -69,21 +74,12 @@ const memoryCapabilities: Capabilities = {
   handover: false,
   ipv6Only: true,
   tlsEnd: true,
+  tlsInTlsHalfOpen: true,
   plainAnswer: true,
   epoll: false,
   maxChunkBytes,
   ownChunks: false, // `MemoryNetworkOptions.ownChunks`
 };
-
-/** What a client says first when it speaks TLS to a server that does not: the start of a ClientHello. */
-const clientHello = Uint8Array.of(0x16, 0x03, 0x01, 0x00, 0x05, 0x01, 0x00, 0x00, 0x01, 0x03);
-
-const certificateMark = "memory certificate for ";
-
-/** A "certificate" for these names (exact or `*.example.com`); use it as both cert and key. */
-export function memoryCertificate(...names: string[]): string {
-  return certificateMark + names.join(" ");
-}
 
 export function createMemoryRuntime(options: MemoryRuntimeOptions = {}): MemoryRuntime {
   return new InMemoryRuntime(options);
@@ -130,6 +126,10 @@ class InMemoryRuntime implements MemoryRuntime {
     return new MemoryDial(this.network, options, events, this.#onHandlerError);
   }
 
+  secure(options: SecureOptions, events: SecureEvents): Securing {
+    return secureInMemory(this.network, options, events, this.#onHandlerError);
+  }
+
   openDatagrams(options: DatagramOptions, events: DatagramEvents): DatagramSocket {
     return new MemoryDatagrams(this.network, options, events, this.#onHandlerError);
   }
@@ -160,11 +160,6 @@ interface Arrival {
   /** Tells the client what the handshake came to; true when the client is content. */
   readonly answer: (answer: ServerAnswer) => boolean;
 }
-
-/** What a server settles in a handshake: a session and its certificate, or why not. */
-type ServerAnswer =
-  | { readonly session: TlsSession; readonly cert: string }
-  | { readonly error: SocketError };
 
 /** A dial that a listener has not answered yet. */
 interface Knock {
@@ -267,7 +262,7 @@ export class MemoryListener implements Listener {
     const { socket, hello } = arrival;
     const tls = this.options.tls;
     if (tls === null) this.#handOver(socket);
-    else if (hello === null) this.#awaitHandshake(socket);
+    else if (hello === null) this.#shakeHandsOnWire(socket, tls);
     else this.#shakeHands(arrival, hello, tls);
     return true;
   }
@@ -276,16 +271,18 @@ export class MemoryListener implements Listener {
     socket.open((open) => this.#events.accepted(open));
   }
 
-  /** A peer that does not speak TLS: what it sends, its end or the deadline is the failure. */
-  #awaitHandshake(socket: MemorySocket): void {
-    const timer = this.#network.clock.setTimer(this.options.handshakeTimeoutMs, () => {
-      socket.dropUnseen();
-      this.#failed({ code: "connection_timeout", detail: "TLS handshake timed out" });
-    });
-    socket.startHandshake((error) => {
-      timer.cancel();
-      this.#failed(error);
-    });
+  /** A client that dialled without TLS: it speaks TLS later, or something else. */
+  #shakeHandsOnWire(socket: MemorySocket, tls: ServerTls): void {
+    const options: SecureOptions = { socket, tls, timeoutMs: this.options.handshakeTimeoutMs };
+    const events: SecureEvents = {
+      secured: (open) => this.#events.accepted(open),
+      failed: (error) => {
+        socket.dropUnseen();
+        this.#events.acceptFailed(error);
+      },
+    };
+    const host = { clock: this.#network.clock, onHandlerError: this.#onHandlerError };
+    shakeHands(this.#network, socket, tls, new PendingHandshake(options, events, host));
   }
 
   #shakeHands(arrival: Arrival, hello: ClientTls, tls: ServerTls): void {
@@ -393,8 +390,26 @@ class MemoryDial implements Dial {
       return;
     }
     this.#later(() => this.#events.connected?.());
-    near.startHandshake((error) => this.#fail(error.code, error.detail));
-    if (listener.options.tls === null) near.sendRaw(clientHello);
+    if (listener.options.tls === null) this.#shakeHandsOnWire(near, hello);
+    else near.startHandshake((error) => this.#fail(error.code, error.detail));
+  }
+
+  /** With a server that listens without TLS: it speaks TLS later, or never. */
+  #shakeHandsOnWire(near: MemorySocket, tls: ClientTls): void {
+    const options: SecureOptions = { socket: near, tls, timeoutMs: this.#options.timeoutMs };
+    const events: SecureEvents = {
+      secured: (socket) => {
+        this.#done = true;
+        this.#timer.cancel();
+        return this.#events.opened(socket);
+      },
+      failed: ({ code, detail }) => {
+        near.dropUnseen();
+        this.#fail(code, detail);
+      },
+    };
+    const host = { clock: this.#network.clock, onHandlerError: this.#onHandlerError };
+    shakeHands(this.#network, near, tls, new PendingHandshake(options, events, host));
   }
 
   #ends(address: Address): Ends {
@@ -415,7 +430,7 @@ class MemoryDial implements Dial {
     if (this.#done || tls === null) return false;
     let error: SocketError | null = null;
     if ("error" in answer) error = answer.error;
-    else if (tls.verify) error = verify(answer.cert, tls);
+    else error = judgeServer(answer.cert, tls);
     if (error !== null) {
       near.dropUnseen();
       const { code, detail } = error;
@@ -457,35 +472,4 @@ function reversed(ends: Ends): Ends {
     localAddress: ends.remoteAddress,
     localPort: ends.remotePort,
   };
-}
-
-function serverAnswer(hello: ClientTls, tls: ServerTls): ServerAnswer {
-  const offered = hello.alpn ?? [];
-  const known = tls.alpn ?? [];
-  const alpn = known.find((protocol) => offered.includes(protocol)) ?? "";
-  if (alpn === "" && offered.length > 0 && known.length > 0) {
-    return { error: { code: "tls_protocol_error", detail: "no application protocol in common" } };
-  }
-  const serverName = isIpLiteral(hello.serverName) ? "" : hello.serverName;
-  const chosen = tls.names?.find((entry) => nameFits(entry.name, serverName));
-  return { session: { alpn, serverName, version: "TLSv1.3" }, cert: (chosen ?? tls).cert };
-}
-
-function verify(cert: string, tls: ClientTls): SocketError | null {
-  if (tls.ca === null) return { code: "tls_certificate_error", detail: "unknown authority" };
-  if (certificateNames(cert).some((name) => nameFits(name, tls.serverName))) return null;
-  return { code: "tls_certificate_error", detail: `the certificate is not for ${tls.serverName}` };
-}
-
-function certificateNames(cert: string): string[] {
-  if (cert.startsWith(certificateMark)) return cert.slice(certificateMark.length).split(" ");
-  const names = new X509Certificate(cert).subjectAltName ?? "";
-  return names.split(", ").map((entry) => entry.replace(/^(DNS|IP Address):/, ""));
-}
-
-function nameFits(pattern: string, name: string): boolean {
-  const wanted = name.toLowerCase();
-  if (!pattern.startsWith("*.")) return pattern.toLowerCase() === wanted;
-  const dot = wanted.indexOf(".");
-  return dot > 0 && wanted.slice(dot + 1) === pattern.slice(2).toLowerCase();
 }

@@ -53,6 +53,16 @@ class Pipe {
     this.length += count;
   }
 
+  /** Puts bytes before all others, whatever the limit. */
+  unread(bytes: Uint8Array): void {
+    const both = new Uint8Array(bytes.length + this.length);
+    both.set(bytes);
+    both.set(this.#bytes.subarray(this.#start, this.#start + this.length), bytes.length);
+    this.#bytes = both;
+    this.#start = 0;
+    this.length = both.length;
+  }
+
   /** The next `count` bytes, to be read before anything else is done. */
   take(count: number): Uint8Array {
     const view = this.#bytes.subarray(this.#start, this.#start + count);
@@ -100,8 +110,8 @@ export class MemorySocket implements Socket {
 
   readonly #network: MemoryNetwork;
   readonly #onHandlerError: (error: unknown) => void;
-  readonly #sending: Pipe;
-  readonly #received: Pipe;
+  #sending: Pipe;
+  #received: Pipe;
   #peer: MemorySocket | null = null;
 
   #stage: Stage = "waiting";
@@ -227,6 +237,44 @@ export class MemorySocket implements Socket {
     this.#network.schedule(this.#closeTask);
   }
 
+  /** The next owner of an open socket: the handler that `hand` answers gets the events from now on. */
+  pass(hand: (socket: Socket) => SocketEvents): void {
+    this.#guard(() => {
+      this.events = hand(this);
+    });
+    this.#network.schedule(this.#deliverTask);
+  }
+
+  /** Bytes to be told before all others. */
+  unread(bytes: Uint8Array): void {
+    if (bytes.length === 0 || this.#gone) return;
+    this.#received.unread(bytes);
+    this.#network.schedule(this.#deliverTask);
+  }
+
+  /**
+   * Another socket with the same connection; this one is over, and says no more. Null when it is not open both ways:
+   * then nothing has changed.
+   */
+  release(): MemorySocket | null {
+    const peer = this.#peer;
+    const over = this.#finishing || this.#gone || this.#endedReported || this.#resetReceived;
+    if (over || this.#stage !== "open" || peer === null) return null;
+    const heir = new MemorySocket(this.#network, this, this.#onHandlerError);
+    heir.#sending = this.#sending;
+    heir.#received = this.#received;
+    heir.#finReceived = this.#finReceived;
+    MemorySocket.join(heir, peer);
+    this.#sending = new Pipe(0);
+    this.#received = new Pipe(0);
+    this.#peer = null;
+    this.#gone = true;
+    this.#stage = "closed";
+    this.#network.openSockets--;
+    this.#network.schedule(heir.#carryTask);
+    return heir;
+  }
+
   /** Bytes, an end or a reset from the peer make the TLS handshake fail, and drop the connection. */
   startHandshake(failed: (error: SocketError) => void): void {
     this.#stage = "handshake";
@@ -238,12 +286,6 @@ export class MemorySocket implements Socket {
   endHandshake(): void {
     this.#stage = "waiting";
     this.#handshakeFailed = null;
-  }
-
-  /** Puts bytes on the wire of a connection that no handler owns yet. */
-  sendRaw(bytes: Uint8Array): void {
-    this.#sending.put(bytes, 0, Math.min(bytes.length, this.#sending.room));
-    this.#network.schedule(this.#carryTask);
   }
 
   /** Drops a connection that no handler has seen. */
@@ -265,7 +307,7 @@ export class MemorySocket implements Socket {
     if (this.#sending.length > 0) {
       if (peer.#gone) return this.#takeReset();
       const room = peer.#received.room;
-      if (room === 0) return false; // the peer's next read schedules this again
+      if (room <= 0) return false; // the peer's next read schedules this again
       const count = this.#network.piece(Math.min(room, this.#sending.length));
       const view = this.#sending.take(count);
       peer.#received.put(view, 0, count);

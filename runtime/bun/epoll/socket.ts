@@ -57,6 +57,18 @@ export class EpollSocket implements Socket, Pollable {
     this.#onHandlerError = onHandlerError;
   }
 
+  /**
+   * Gives the descriptor away, which is in the loop no more; we tell nothing more, and our methods do nothing.
+   * @returns -1 when it is not open both ways; then nothing has changed
+   */
+  release(): number {
+    if ((this.#flags & (FINISHED_OURS | ENDED | GONE | DETACHED)) !== 0 || this.#broken !== null) return -1;
+    this.#flags |= GONE;
+    this.#loop.detach(this);
+    this.#loop.remove(this);
+    return this.fd;
+  }
+
   get remoteAddress(): string {
     return this.#peer().address;
   }

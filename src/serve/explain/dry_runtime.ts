@@ -15,6 +15,7 @@ import type {
   Listener,
   ListenOptions,
   Runtime,
+  Securing,
   Socket,
   SocketEvents,
   TlsSession,
@@ -131,6 +132,10 @@ export class DryRuntime implements Runtime {
         if (at >= 0) this.dials.splice(at, 1);
       },
     };
+  }
+
+  secure(): Securing {
+    throw new Error("TLS is not spoken here");
   }
 
   openDatagrams(): DatagramSocket {

@@ -66,6 +66,7 @@ export class FuzzedSluice implements WorldObserver, FrontObserver {
       version: inner.version,
       capabilities: inner.capabilities,
       clock: inner.clock,
+      secure: (options, events) => inner.secure(options, events),
       openDatagrams: (options, heard) => inner.openDatagrams(options, heard),
       resolve: (host) => inner.resolve(host),
       releaseMemory: () => inner.releaseMemory(),

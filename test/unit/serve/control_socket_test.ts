@@ -134,6 +134,7 @@ test("without Unix sockets: a port of this machine, and a secret in a file that 
       listen: (options, events) => runtime.listen(options, events),
       hold: (options) => runtime.hold(options),
       dial: (options, events) => runtime.dial(options, events),
+      secure: (options, events) => runtime.secure(options, events),
       openDatagrams: (options, events) => runtime.openDatagrams(options, events),
       resolve: (host) => runtime.resolve(host),
       releaseMemory: () => runtime.releaseMemory(),

@@ -10,6 +10,6 @@ for (const seed of [null, 1, 2]) {
   contractSuite({
     makeRuntime: (options) =>
       createMemoryRuntime({ ...options, clock: createClock(), autorun: true, seed, chunking: "whole" }),
-    scenarios: ["sockets"],
+    scenarios: ["sockets", "secure"],
   });
 }

@@ -1,5 +1,5 @@
 /**
- * A socket of the contract over one `Deno.Conn`: a read loop that stops asking while paused, and at most
+ * A socket of the contract over one `Conn`, which on Deno is the platform's: a read loop that stops asking while paused, and at most
  * one write under way. Deno cannot write synchronously, so what `write` takes is copied and counted. A
  * large chunk that is written on inside `data` is not copied: the write takes its buffer over and the
  * reader gets another. So a handler must not change the bytes that `data` lends it.
@@ -10,9 +10,10 @@
  * where 4 KiB for every first read cost a third more at 64 KiB bodies.
  */
 import type { CloseReason, Socket, SocketEvents, TlsSession } from "../contract/contract.ts";
-import type { DenoConn } from "./types.ts";
-import { plainAddress } from "../shared/plain_address.ts";
-import { ABORTED, closeReasonOf, FINISHED } from "../shared/socket_error.ts";
+import type { Conn } from "./conn.ts";
+import { plainAddress } from "./plain_address.ts";
+import { ReleasedConn } from "./released_conn.ts";
+import { ABORTED, closeReasonOf, FINISHED } from "./socket_error.ts";
 
 /** Buffer of a connection that waits. */
 const SMALL_BYTES = 4 * 1024;
@@ -34,13 +35,19 @@ const NO_EVENTS: SocketEvents = {
 };
 
 /** Buffers of the two sizes, shared by all sockets of a runtime. */
-export class DenoBuffers {
+export class ConnBuffers {
   readonly #small: Uint8Array[] = [];
   readonly #large: Uint8Array[] = [];
   /** The large buffer that `data` is being called with, until somebody claims it. */
   #lent: Uint8Array | null = null;
   /** Large buffers that belong to pending reads. */
   largeReading = 0;
+  /** `Capabilities.ownChunks`: what `data` is called with is a copy. */
+  readonly ownChunks: boolean;
+
+  constructor(ownChunks = false) {
+    this.ownChunks = ownChunks;
+  }
 
   /** A buffer of the smaller size that holds `bytes`. */
   take(bytes: number): Uint8Array {
@@ -83,11 +90,12 @@ export class DenoBuffers {
 
 /**
  * `closing`: `close` was called, taken bytes are still going out. `dead`: the connection is closed;
- * `closed` is on its way or was reported.
+ * `closed` is on its way or was reported. `released`: somebody else has the connection; taken bytes may still be
+ * going out, and nothing is told any more.
  */
-type Phase = "open" | "closing" | "dead";
+type Phase = "open" | "closing" | "dead" | "released";
 
-export class DenoSocket implements Socket {
+export class ConnSocket implements Socket {
   events: SocketEvents = NO_EVENTS;
   readonly remoteAddress: string;
   readonly remotePort: number;
@@ -95,8 +103,8 @@ export class DenoSocket implements Socket {
   readonly localPort: number;
   readonly tls: TlsSession | null;
 
-  readonly #conn: DenoConn;
-  readonly #buffers: DenoBuffers;
+  readonly #conn: Conn;
+  readonly #buffers: ConnBuffers;
   readonly #onHandlerError: (error: unknown) => void;
   #phase: Phase = "open";
 
@@ -121,7 +129,10 @@ export class DenoSocket implements Socket {
   #nextLength = 0;
   #wantsDrained = false;
   #finishing = false;
+  #sendingFin = false;
   #finSent = false;
+  /** Who has the connection once it is released. */
+  #heir: ReleasedConn | null = null;
   /** Sending failed; what the peer sent before may still be read. */
   #sendFailure: CloseReason | null = null;
 
@@ -132,9 +143,9 @@ export class DenoSocket implements Socket {
   readonly #onWriteError = (error: unknown) => this.#writeFailed(error);
 
   constructor(
-    conn: DenoConn,
+    conn: Conn,
     tls: TlsSession | null,
-    buffers: DenoBuffers,
+    buffers: ConnBuffers,
     onHandlerError: (error: unknown) => void,
   ) {
     this.tls = tls;
@@ -146,6 +157,7 @@ export class DenoSocket implements Socket {
     this.remotePort = remoteAddr.port ?? 0;
     this.localAddress = plainAddress(localAddr.hostname);
     this.localPort = localAddr.port ?? 0;
+    if (conn.below !== undefined) this.#measureBy(conn.below);
     try {
       conn.setNoDelay?.(true);
     } catch {
@@ -153,8 +165,23 @@ export class DenoSocket implements Socket {
     }
   }
 
+  /** Present where what carries the connection can tell. */
+  declare readonly sentAgoMs?: () => number;
+  declare readonly ackedBytes?: () => number;
+
   get endedShort(): boolean {
     return this.#conn.endedShort ?? false;
+  }
+
+  #measureBy(below: Socket): void {
+    const told = () => this.#phase === "open" || this.#phase === "closing";
+    const { sentAgoMs, ackedBytes } = below;
+    if (sentAgoMs !== undefined) {
+      Object.assign(this, { sentAgoMs: () => told() ? sentAgoMs.call(below) : Infinity });
+    }
+    if (ackedBytes !== undefined) {
+      Object.assign(this, { ackedBytes: () => told() ? ackedBytes.call(below) : -1 });
+    }
   }
 
   /** Hands the socket over to the handler that `hand` answers, and begins to read. */
@@ -168,6 +195,26 @@ export class DenoSocket implements Socket {
   }
 
   // ------------------------------------------------------------------ reading
+
+  /**
+   * Gives the connection away: what was read and not told is read by its new owner first, what was taken is sent
+   * first. @returns null when it is not open both ways; then nothing has changed
+   */
+  release(): ReleasedConn | null {
+    if (this.#phase !== "open" || this.#finishing || this.#ended || this.#sendFailure !== null) return null;
+    const heir = new ReleasedConn(this.#conn, this.#reading);
+    const held = this.#held;
+    if (held !== undefined) {
+      heir.received(held === null ? null : this.#readBuffer?.slice(0, held) ?? null);
+      this.#held = undefined;
+    }
+    this.#phase = "released";
+    this.#heir = heir;
+    this.#wantsDrained = false;
+    this.#releaseReadBuffer();
+    if (this.#sending === null) heir.flushed();
+    return heir;
+  }
 
   pause(): void {
     this.#paused = true;
@@ -201,6 +248,7 @@ export class DenoSocket implements Socket {
   #readDone(count: number | null): void {
     this.#endRead();
     if (this.#phase !== "open") {
+      this.#heir?.received(count === null ? null : this.#readBuffer?.slice(0, count) ?? null);
       this.#releaseReadBuffer();
     } else if (this.#paused) {
       this.#held = count;
@@ -227,7 +275,10 @@ export class DenoSocket implements Socket {
       else this.#dieWhenDone();
       return;
     }
-    if (count > 0) {
+    if (count > 0 && this.#buffers.ownChunks) {
+      const bytes = buffer.slice(0, count);
+      this.#guard(() => this.events.data(bytes));
+    } else if (count > 0) {
       this.#lent = true;
       this.#buffers.lend(buffer);
       try {
@@ -253,6 +304,7 @@ export class DenoSocket implements Socket {
   #readFailed(error: unknown): void {
     this.#endRead();
     this.#releaseReadBuffer();
+    this.#heir?.readFailed(error);
     // Our own close rejects the pending read.
     if (this.#phase === "open") this.#die(closeReasonOf(error));
   }
@@ -324,8 +376,10 @@ export class DenoSocket implements Socket {
         this.#next = null;
         this.#nextLength = 0;
         this.#send(next);
+      } else if (this.#heir !== null) {
+        this.#heir.flushed();
       } else if (this.#phase === "closing") {
-        this.#die(FINISHED);
+        this.#closeNow();
       } else if (this.#finishing) {
         this.#sendFin();
       }
@@ -357,6 +411,10 @@ export class DenoSocket implements Socket {
     this.#dropSending();
     this.#dropNext();
     if (this.#phase === "dead") return;
+    if (this.#heir !== null) {
+      this.#heir.flushFailed(error);
+      return;
+    }
     const reason = closeReasonOf(error);
     if (this.#phase === "closing" || this.#paused || this.#ended) this.#die(reason);
     else this.#sendFailure = reason;
@@ -373,10 +431,18 @@ export class DenoSocket implements Socket {
 
   #sendFin(): void {
     if (this.#sendFailure !== null) return;
+    this.#sendingFin = true;
     this.#conn.closeWrite().then(() => {
       this.#finSent = true;
-      this.#dieWhenDone();
+      if (this.#phase === "closing") this.#die(FINISHED);
+      else this.#dieWhenDone();
     }, this.#onWriteError);
+  }
+
+  /** TLS says close_notify first, so that the peer can tell the end from a cut. */
+  #closeNow(): void {
+    if (this.tls === null || this.#finSent || this.#sendFailure !== null) this.#die(FINISHED);
+    else if (!this.#sendingFin) this.#sendFin();
   }
 
   #dieWhenDone(): void {
@@ -387,12 +453,12 @@ export class DenoSocket implements Socket {
     if (this.#phase !== "open") return;
     this.#finishing = true;
     this.#wantsDrained = false;
-    if (this.#sending === null) this.#die(FINISHED);
-    else this.#phase = "closing";
+    this.#phase = "closing";
+    if (this.#sending === null) this.#closeNow();
   }
 
   abort(): void {
-    if (this.#phase !== "dead") this.#die(ABORTED);
+    if (this.#phase !== "dead" && this.#phase !== "released") this.#die(ABORTED);
   }
 
   #die(reason: CloseReason): void {
@@ -403,7 +469,8 @@ export class DenoSocket implements Socket {
     this.#held = undefined;
     this.#releaseReadBuffer();
     try {
-      this.#conn.close();
+      if (reason === ABORTED && this.#conn.abort !== undefined) this.#conn.abort();
+      else this.#conn.close();
     } catch {
       // Closed by the platform already.
     }

@@ -1,6 +1,6 @@
 /**
- * TLS on Deno: node:tls as a converter between a `Deno.Conn` that carries records and a `DenoConn` that
- * carries what is in them.
+ * TLS in JavaScript: node:tls as a converter between a `Conn` that carries records and a `Conn` that carries what is
+ * in them. All of Deno's TLS, and on the others that over connections which the platform cannot do itself.
  *
  * Neither of the ready-made ways is good enough (seen with Deno 2.9.6). `Deno.startTls` only adds to the
  * trusted authorities, cannot skip verification and takes no client certificate; `Deno.listenTls` has one
@@ -11,16 +11,23 @@
  * left.
  */
 import { Buffer } from "node:buffer";
-import { createPrivateKey, X509Certificate } from "node:crypto";
-import type { Socket as NetSocket } from "node:net";
-import { Duplex } from "node:stream";
+import type { Duplex } from "node:stream";
 import { setImmediate } from "node:timers";
-import * as tls from "node:tls";
-import { type ClientTls, type ServerTls, SocketFailure, type TlsSession } from "../contract/contract.ts";
-import type { DenoConn, DenoNetAddr } from "./types.ts";
-import { chooseByName, secureClient, sessionOf } from "../node/tls.ts";
-import { socketErrorOf } from "../shared/socket_error.ts";
-import { TlsRecords } from "../shared/tls_records.ts";
+import type { TLSSocket } from "node:tls";
+import type { Conn, ConnAddress } from "./conn.ts";
+import {
+  type ClientTls,
+  type ServerTls,
+  type Socket,
+  type SocketError,
+  SocketFailure,
+  type TlsSession,
+} from "../contract/contract.ts";
+import { streamModule } from "./lazy_module.ts";
+import { unusable } from "./securing.ts";
+import { socketErrorOf } from "./socket_error.ts";
+import { isClientTls, secureClient, secureServer, serverContext } from "./stream_tls.ts";
+import { TlsRecords } from "./tls_records.ts";
 
 const LETTER_A = 0x41;
 const LETTER_Z = 0x5a;
@@ -31,78 +38,76 @@ const WIRE_BYTES = 16 * 1024;
 
 /** A connection whose handshake is done. */
 export interface SecuredConn {
-  readonly conn: DenoConn;
+  readonly conn: Conn;
   readonly session: TlsSession;
 }
 
+/** Throws a `SocketFailure` when a server's certificate and key are none, or no pair. */
+export function checkServerTls(own: ServerTls): void {
+  try {
+    serverContext(own);
+  } catch (error) {
+    const { code, detail } = unusable(error);
+    throw new SocketFailure(code, detail);
+  }
+}
+
+export interface SecuringWays {
+  /**
+   * What a client is sent that speaks HTTP instead; null = nothing. Without it, all that is no TLS is an error like any
+   * other.
+   */
+  readonly answerPlain?: () => Uint8Array | null;
+  /**
+   * The platform answers close_notify with its own and lets nothing out any more, but says that it does: so Bun does
+   * it for TLS over streams (seen with 1.4.5).
+   */
+  readonly closesWithPeer?: boolean;
+}
+
 /**
- * Shakes hands with a server. The connection is ours to close from now on.
+ * Shakes hands with the peer. The connection is ours to close from now on.
+ *
  * @throws SocketFailure
  */
-export function secureDialled(conn: DenoConn, own: ClientTls): Promise<SecuredConn> {
+export function secureConn(
+  conn: Conn,
+  own: ClientTls | ServerTls,
+  { answerPlain, closesWithPeer = false }: SecuringWays = {},
+): Promise<SecuredConn> {
   const wire = new Wire(conn);
   return new Promise((resolve, reject) => {
     const fail = (error: unknown) => reject(handshakeFailure(error));
+    if (answerPlain !== undefined) wire.onFirst = (byte) => isForTls(byte, conn, answerPlain, fail);
+    let link: TlsLink;
+    const events = {
+      secured: (stream: TLSSocket, session: TlsSession) => resolve({ conn: link.secured(stream), session }),
+      failed: ({ code, detail }: SocketError) => fail(new SocketFailure(code, detail)),
+    };
     try {
-      const stream = secureClient(wire as unknown as NetSocket, own, {
-        secured: (stream, session) => resolve({ conn: link.secured(stream), session }),
-        failed: (error) => fail(new SocketFailure(error.code, error.detail)),
-      });
-      const link = new TlsLink(conn, wire, stream, fail);
+      const stream = isClientTls(own)
+        ? secureClient(wire.stream, own, events)
+        : secureServer(wire.stream, own, events);
+      link = new TlsLink(conn, wire, stream, fail, closesWithPeer);
     } catch (error) {
-      fail(error);
+      const { code, detail } = unusable(error);
+      reject(new SocketFailure(code, detail));
     }
   });
 }
 
-/** What a TLS listener prepares once. Throws when certificate and key are none, or no pair. */
-export class ServerHandshakes {
-  readonly #options: tls.TLSSocketOptions;
-
-  constructor(own: ServerTls) {
-    for (const { cert, key } of [own, ...own.names ?? []]) checkPair(cert, key);
-    this.#options = {
-      isServer: true,
-      secureContext: tls.createSecureContext({ cert: own.cert, key: own.key }),
-      ...(own.alpn === undefined || own.alpn.length === 0 ? {} : { ALPNProtocols: [...own.alpn] }),
-      ...(own.names === undefined || own.names.length === 0 ? {} : { SNICallback: chooseByName(own.names) }),
-    };
-  }
-
-  /**
-   * Shakes hands with a client.
-   *
-   * @param answerPlain what one is sent that speaks HTTP instead; null = nothing
-   * @throws SocketFailure
-   */
-  secure(conn: DenoConn, answerPlain: () => Uint8Array | null): Promise<SecuredConn> {
-    const wire = new Wire(conn);
-    return new Promise((resolve, reject) => {
-      const fail = (error: unknown) => reject(handshakeFailure(error));
-      wire.onFirst = (byte) => {
-        // No handshake begins with a letter, and every method does.
-        if (byte < LETTER_A || byte > LETTER_Z) return true;
-        const answer = answerPlain() ?? NOTHING;
-        const failed = () => fail(new SocketFailure("tls_protocol_error", "HTTP where TLS was expected"));
-        writeAll(conn, answer).then(() => conn.closeWrite()).then(failed, failed);
-        return false;
-      };
-      const stream = new tls.TLSSocket(wire as unknown as NetSocket, this.#options);
-      stream.allowHalfOpen = true;
-      const link = new TlsLink(conn, wire, stream, fail);
-      stream.once("secure", () => {
-        const { servername } = stream as { servername?: string | false };
-        resolve({ conn: link.secured(stream), session: sessionOf(stream, servername || "") });
-      });
-    });
-  }
-}
-
-/** Deno's contexts take any text, and then every handshake fails. */
-function checkPair(cert: string, key: string): void {
-  if (!new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))) {
-    throw new SocketFailure("platform_error", "the key is not the certificate's");
-  }
+/** No handshake begins with a letter, and every method does. */
+function isForTls(
+  byte: number,
+  conn: Conn,
+  answerPlain: () => Uint8Array | null,
+  fail: (error: unknown) => void,
+): boolean {
+  if (byte < LETTER_A || byte > LETTER_Z) return true;
+  const answer = answerPlain() ?? NOTHING;
+  const failed = () => fail(new SocketFailure("tls_protocol_error", "HTTP where TLS was expected"));
+  writeAll(conn, answer).then(() => conn.closeWrite()).then(failed, failed);
+  return false;
 }
 
 function handshakeFailure(error: unknown): SocketFailure {
@@ -112,7 +117,8 @@ function handshakeFailure(error: unknown): SocketFailure {
 }
 
 /** The records' side: a stream for node:tls over a `Deno.Conn`, which reads only when it may. */
-class Wire extends Duplex {
+class Wire {
+  readonly stream: Duplex;
   /** Bytes are wanted; during the handshake they always are. */
   wanted: () => boolean = () => true;
   /** Whether what begins with this byte is for node:tls; asked once. */
@@ -124,19 +130,28 @@ class Wire extends Duplex {
   /** Nothing leaves any more: node:tls may still hold bytes whose memory is no longer ours. */
   dead = false;
   readonly records = new TlsRecords();
-  readonly #conn: DenoConn;
+  readonly #conn: Conn;
   readonly #buffer = new Uint8Array(WIRE_BYTES);
   #asked = false;
   #reading = false;
 
-  constructor(conn: DenoConn) {
-    super({ allowHalfOpen: true, readableHighWaterMark: WIRE_BYTES });
+  constructor(conn: Conn) {
     this.#conn = conn;
+    const { Duplex } = streamModule();
+    this.stream = new Duplex({
+      allowHalfOpen: true,
+      readableHighWaterMark: WIRE_BYTES,
+      read: () => {
+        this.#asked = true;
+        this.readIfWanted();
+      },
+      write: (bytes: Uint8Array, _, done) => this.#send(bytes, done),
+    });
   }
 
-  override _read(): void {
-    this.#asked = true;
-    this.readIfWanted();
+  /** Bytes written that have not left. */
+  get waitingBytes(): number {
+    return this.stream.writableLength;
   }
 
   readIfWanted(): void {
@@ -150,23 +165,23 @@ class Wire extends Duplex {
       if (count !== null && onFirst !== null && !onFirst(this.#buffer[0] as number)) return;
       if (count === null) this.onHungUp(null);
       else this.records.received(this.#buffer.subarray(0, count));
-      this.push(count === null ? null : Buffer.from(this.#buffer.subarray(0, count)));
+      this.stream.push(count === null ? null : Buffer.from(this.#buffer.subarray(0, count)));
     }, (error: unknown) => {
       this.#reading = false;
       this.onHungUp(error);
     });
   }
 
-  override _write(bytes: Uint8Array, _encoding: string, done: (error?: Error) => void): void {
+  #send(bytes: Uint8Array, done: (error?: Error) => void): void {
     if (this.dead) return done();
     writeAll(this.#conn, bytes).then(() => {
       done();
-      if (this.writableLength === 0) this.onIdle();
+      if (this.waitingBytes === 0) this.onIdle();
     }, done);
   }
 }
 
-async function writeAll(conn: DenoConn, bytes: Uint8Array): Promise<void> {
+async function writeAll(conn: Conn, bytes: Uint8Array): Promise<void> {
   for (let at = 0; at < bytes.length;) at += await conn.write(bytes.subarray(at));
 }
 
@@ -176,12 +191,13 @@ interface Waiting<T> {
 }
 
 /** The contents' side. */
-class TlsLink implements DenoConn {
-  readonly localAddr: DenoNetAddr;
-  readonly remoteAddr: DenoNetAddr;
-  readonly #conn: DenoConn;
+class TlsLink implements Conn {
+  readonly localAddr: ConnAddress;
+  readonly remoteAddr: ConnAddress;
+  readonly #conn: Conn;
   readonly #wire: Wire;
-  readonly #stream: NetSocket;
+  readonly #stream: TLSSocket;
+  readonly #closesWithPeer: boolean;
   #onFailure: (error: unknown) => void;
 
   /** Arrived and not yet read: what a few records hold. */
@@ -195,18 +211,25 @@ class TlsLink implements DenoConn {
   /** node:tls has encrypted the write; its records may still be on their way. */
   #encrypted = false;
 
-  constructor(conn: DenoConn, wire: Wire, stream: NetSocket, onFailure: (error: unknown) => void) {
+  constructor(
+    conn: Conn,
+    wire: Wire,
+    stream: TLSSocket,
+    onFailure: (error: unknown) => void,
+    closesWithPeer: boolean,
+  ) {
+    this.#closesWithPeer = closesWithPeer;
     this.localAddr = conn.localAddr;
     this.remoteAddr = conn.remoteAddr;
     this.#conn = conn;
     this.#wire = wire;
     this.#stream = stream;
     this.#onFailure = onFailure;
-    wire.on("error", (error) => this.#fail(error));
+    wire.stream.on("error", (error) => this.#fail(error));
     wire.onIdle = () => this.#wireIdle();
     stream.on("error", (error) => this.#fail(error));
-    // Without a `tls.Server` this is how the server's side tells.
-    stream.on("_tlsError", (error) => this.#fail(error));
+    // Without a `tls.Server` this is how a server's side tells. @types/node does not know it.
+    (stream as Duplex).on("_tlsError", (error: unknown) => this.#fail(error));
     wire.onHungUp = (error) => {
       // An alert that came before is told within the turn, and says more.
       setImmediate(() => setImmediate(() => this.#hungUp(error)));
@@ -215,7 +238,7 @@ class TlsLink implements DenoConn {
   }
 
   /** The handshake is done: contents begin to flow. */
-  secured(stream: NetSocket): this {
+  secured(stream: TLSSocket): this {
     this.#secured = true;
     this.#onFailure = () => {};
     this.#wire.wanted = () => this.#read !== null;
@@ -227,8 +250,13 @@ class TlsLink implements DenoConn {
     stream.on("end", () => {
       this.#ended = true;
       this.#serve();
+      if (this.#closesWithPeer) this.#rejectLost();
     });
     return this;
+  }
+
+  get below(): Socket | undefined {
+    return this.#conn.below;
   }
 
   get endedShort(): boolean {
@@ -275,6 +303,10 @@ class TlsLink implements DenoConn {
 
   /** Sends close_notify, then FIN. */
   async closeWrite(): Promise<void> {
+    if (this.#ended && this.#closesWithPeer) {
+      if (!this.#closed) await this.#conn.closeWrite();
+      return;
+    }
     await new Promise<void>((resolve, reject) => {
       this.#whenSent({ resolve, reject });
       if (this.#failure === null) this.#stream.end(() => this.#wasEncrypted());
@@ -286,6 +318,14 @@ class TlsLink implements DenoConn {
     this.#write = waiting;
     this.#encrypted = false;
     if (this.#failure !== null) this.#rejectWrite();
+    else if (this.#ended && this.#closesWithPeer) this.#rejectLost();
+  }
+
+  /** The peer has ended, and the platform with it. */
+  #rejectLost(): void {
+    const write = this.#write;
+    this.#write = null;
+    write?.reject(Object.assign(new Error("TLS has ended with its peer"), { code: "EPIPE" }));
   }
 
   #wasEncrypted(): void {
@@ -298,7 +338,7 @@ class TlsLink implements DenoConn {
 
   #wireIdle(): void {
     const write = this.#write;
-    if (write === null || !this.#encrypted || this.#wire.writableLength > 0) return;
+    if (write === null || !this.#encrypted || this.#wire.waitingBytes > 0) return;
     this.#write = null;
     write.resolve();
   }
@@ -324,12 +364,21 @@ class TlsLink implements DenoConn {
   }
 
   close(): void {
+    this.#end(false);
+  }
+
+  abort(): void {
+    this.#end(true);
+  }
+
+  #end(drop: boolean): void {
     if (this.#closed) return;
     this.#closed = true;
     this.#held = [];
-    this.#conn.close();
+    if (drop && this.#conn.abort !== undefined) this.#conn.abort();
+    else this.#conn.close();
     this.#fail(new Error("closed by us"));
     this.#stream.destroy();
-    this.#wire.destroy();
+    this.#wire.stream.destroy();
   }
 }

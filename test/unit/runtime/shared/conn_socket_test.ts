@@ -7,8 +7,8 @@ import assert from "node:assert/strict";
 import { setImmediate } from "node:timers";
 import { test } from "node:test";
 import type { CloseReason, SocketEvents } from "../../../../runtime/contract/contract.ts";
-import { DenoBuffers, DenoSocket, LARGE_BYTES } from "../../../../runtime/deno/socket.ts";
-import type { DenoConn } from "../../../../runtime/deno/types.ts";
+import type { Conn } from "../../../../runtime/shared/conn.ts";
+import { ConnBuffers, ConnSocket, LARGE_BYTES } from "../../../../runtime/shared/conn_socket.ts";
 
 interface Pending<T> {
   readonly bytes: Uint8Array;
@@ -16,7 +16,7 @@ interface Pending<T> {
   readonly reject: (error: unknown) => void;
 }
 
-class FakeConn implements DenoConn {
+class FakeConn implements Conn {
   readonly localAddr = { transport: "tcp", hostname: "127.0.0.1", port: 1 };
   readonly remoteAddr = { transport: "tcp", hostname: "127.0.0.1", port: 2 };
   reading: Pending<number | null> | null = null;
@@ -97,11 +97,11 @@ function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-function open(buffers = new DenoBuffers()) {
+function open(buffers = new ConnBuffers()) {
   const conn = new FakeConn();
   const events = new Events();
   const errors: unknown[] = [];
-  const socket = new DenoSocket(conn, null, buffers, (error) => errors.push(error));
+  const socket = new ConnSocket(conn, null, buffers, (error) => errors.push(error));
   socket.open(() => events);
   return { conn, events, socket, errors };
 }
@@ -137,7 +137,7 @@ test("deno socket: small writes behind one under way go out together", async () 
 });
 
 test("deno socket: a chunk written on inside data keeps its bytes although the next read goes on", async () => {
-  const buffers = new DenoBuffers();
+  const buffers = new ConnBuffers();
   const from = open(buffers);
   const to = open(buffers);
   const also = open(buffers);
@@ -153,7 +153,7 @@ test("deno socket: a chunk written on inside data keeps its bytes although the n
 });
 
 test("deno socket: a chunk keeps its bytes for the whole call, also when data aborts", async () => {
-  const buffers = new DenoBuffers();
+  const buffers = new ConnBuffers();
   const from = open(buffers);
   const to = open(buffers);
   from.events.onData = (bytes) => {
@@ -167,7 +167,7 @@ test("deno socket: a chunk keeps its bytes for the whole call, also when data ab
 });
 
 test("deno socket: with many connections the waiting ones have a small buffer until it is filled", async () => {
-  const buffers = new DenoBuffers();
+  const buffers = new ConnBuffers();
   const all = Array.from({ length: 65 }, () => open(buffers));
   const last = all[64];
   assert.ok(last !== undefined);
