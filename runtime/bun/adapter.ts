@@ -48,7 +48,7 @@ import { openDatagrams } from "../shared/datagrams.ts";
 import { EpollSockets } from "./epoll/adapter.ts";
 import { canEpoll } from "./epoll/calls.ts";
 import type { Fitting } from "./epoll/loop.ts";
-import { HeldSocket } from "../shared/reserved_socket.ts";
+import { ReservedSocket } from "../shared/reserved_socket.ts";
 import { errorDetail, platformCode, socketErrorOf } from "../shared/socket_error.ts";
 import { canSpawn, HAS_PROCESS_GROUPS } from "../shared/command_process.ts";
 import { canReapOrphans } from "../shared/orphans.ts";
@@ -182,13 +182,13 @@ async function listen(options: ListenOptions, events: AcceptEvents, host: Host):
 async function hold(options: HoldOptions): Promise<Listener> {
   const duplicate = duplicator();
   if (duplicate === null) throw new SocketFailure("platform_error", NO_HANDOVER);
-  if (options.inherited !== undefined) return new HeldSocket(options.address, options.inherited);
+  if (options.inherited !== undefined) return new ReservedSocket(options.address, options.inherited);
   const opener = await open(options, { allowHalfOpen: true, socket: DROP_ALL });
   const { address, descriptor } = opener;
   const kept = descriptor === null ? -1 : duplicate(descriptor);
   await (kept < 0 ? opener.close() : opener.leave());
   if (kept < 0) throw new SocketFailure("resource_exhausted", "the listening socket cannot be duplicated");
-  return new HeldSocket(address, kept);
+  return new ReservedSocket(address, kept);
 }
 
 const NO_CERTIFY = "the certificate of an open listener cannot be changed here";

@@ -32,7 +32,7 @@ import {
   type TlsSession,
 } from "../contract/contract.ts";
 import { openDatagrams } from "../shared/datagrams.ts";
-import { HeldSocket } from "../shared/reserved_socket.ts";
+import { ReservedSocket } from "../shared/reserved_socket.ts";
 import { NodeSocket, reset } from "./socket.ts";
 import { secureNode } from "./secure.ts";
 import { changeTls, createTlsServer, type TlsServer } from "./tls.ts";
@@ -111,7 +111,7 @@ class NodeRuntime implements Runtime {
     if (createHandle === undefined || !this.capabilities.handover) {
       throw new SocketFailure("platform_error", `Node ${this.version} cannot give a listening socket away`);
     }
-    if (inherited !== undefined) return new HeldSocket(address, inherited);
+    if (inherited !== undefined) return new ReservedSocket(address, inherited);
     if (address.kind === "unix") {
       const create = createHandle;
       const { bound, apart } = await bindUnixPath(
@@ -120,7 +120,7 @@ class NodeRuntime implements Runtime {
         (name) => opened(create(name, -1, -1)),
         (handle) => handle.close(),
       );
-      if (apart) return new HeldSocket(address, bound.fd, () => bound.close());
+      if (apart) return new ReservedSocket(address, bound.fd, () => bound.close());
       bound.close();
       throw new SocketFailure("platform_error", "the path is too long");
     }
@@ -135,7 +135,7 @@ class NodeRuntime implements Runtime {
       throw new SocketFailure("address_in_use", `port ${address.port} is in use`);
     }
     const bound: Address = { kind: "tcp", host, port: name.port ?? address.port };
-    return new HeldSocket(bound, handle.fd, () => handle.close());
+    return new ReservedSocket(bound, handle.fd, () => handle.close());
   }
 
   dial(options: DialOptions, events: DialEvents): Dial {

@@ -84,7 +84,7 @@ interface DenoFfi {
   };
 }
 
-/** Children of ours that have ended, and that nobody has waited for. */
+/** Backends of ours that have ended, and that nobody has waited for. */
 function deadChildren(): number[] {
   const dead: number[] = [];
   for (const pid of childIds()) {

@@ -3,7 +3,7 @@ import * as fs from "node:fs";
 import type { Address, Listener } from "../contract/contract.ts";
 import { OwnPath } from "./unix_path.ts";
 
-export class HeldSocket implements Listener {
+export class ReservedSocket implements Listener {
   readonly address: Address;
   readonly descriptor: number;
   readonly #closeDescriptor: () => void;

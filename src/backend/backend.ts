@@ -1,6 +1,6 @@
 /**
  * The command that is the backend of one upstream: started, watched, started again after a pause when it ends
- * by itself, stopped gracefully. It knows nothing of requests; who holds them meanwhile is `Children`.
+ * by itself, stopped gracefully. It knows nothing of requests; who holds them meanwhile is `Backends`.
  *
  *     stopped ── start ──> starting ── accepts ──> running ── stop ──> stopping ──> stopped
  *                             ^  └───── ends by itself ─────┴──> waiting, or given_up
@@ -16,14 +16,14 @@ import type {
 } from "../../runtime/contract/contract.ts";
 import { restartPause } from "../process/supervisor/restart_pause.ts";
 import { notStarted } from "./backend_exit.ts";
-import type { ChildStatus } from "../process/worker/status.ts";
+import type { BackendStatus } from "../process/worker/status.ts";
 
 /** A command that lived for so long is well: its next end counts as the first one. Milliseconds. */
 const QUICK_MS = 10_000;
 /** How often it is looked whether others of a group are left: no event tells. Milliseconds. */
 const GROUP_CHECK_MS = 20;
 
-export interface ChildSettings {
+export interface BackendSettings {
   /** For status, with `{port}` where it is to be filled in. */
   readonly command: readonly string[];
   readonly stopSignal: SignalName;
@@ -33,8 +33,8 @@ export interface ChildSettings {
   readonly maxFailures: number;
 }
 
-/** What a child needs of the world. Nothing of it calls back inside the call. */
-export interface ChildHost {
+/** What a child needs of the snapshot. Nothing of it calls back inside the call. */
+export interface BackendHost {
   readonly clock: Clock;
   /** 0 to 1. */
   random(): number;
@@ -54,7 +54,7 @@ export interface ChildHost {
 }
 
 /** Told what happens; may call back. */
-export interface ChildObserver {
+export interface BackendObserver {
   childStarted(pid: number): void;
   /** It accepts connections. */
   childRuns(pid: number, bootMs: number): void;
@@ -71,11 +71,11 @@ export interface ChildObserver {
   childGivenUp(pid: number, why: string): void;
 }
 
-export class Child {
-  readonly settings: ChildSettings;
-  readonly #host: ChildHost;
-  readonly #observer: ChildObserver;
-  #state: ChildStatus["state"] = "stopped";
+export class Backend {
+  readonly settings: BackendSettings;
+  readonly #host: BackendHost;
+  readonly #observer: BackendObserver;
+  #state: BackendStatus["state"] = "stopped";
   #sinceMs: number;
   #command: CommandProcess | null = null;
   #startedAt = 0;
@@ -98,14 +98,14 @@ export class Child {
   #whenStopped: (() => void)[] = [];
   #whenSettled: (() => void)[] = [];
 
-  constructor(settings: ChildSettings, host: ChildHost, observer: ChildObserver) {
+  constructor(settings: BackendSettings, host: BackendHost, observer: BackendObserver) {
     this.settings = settings;
     this.#host = host;
     this.#observer = observer;
     this.#sinceMs = host.clock.wall();
   }
 
-  get state(): ChildStatus["state"] {
+  get state(): BackendStatus["state"] {
     return this.#state;
   }
 
@@ -114,7 +114,7 @@ export class Child {
     return this.#command?.pid ?? 0;
   }
 
-  status(): ChildStatus {
+  status(): BackendStatus {
     return {
       command: this.settings.command,
       state: this.#state,
@@ -355,7 +355,7 @@ export class Child {
     for (const resolve of this.#whenSettled.splice(0)) resolve();
   }
 
-  #enter(state: ChildStatus["state"]): void {
+  #enter(state: BackendStatus["state"]): void {
     this.#state = state;
     this.#sinceMs = this.#host.clock.wall();
   }

@@ -25,7 +25,7 @@ export function prefixed(name: string): LineFormat {
 }
 
 /** One start of a command. */
-export class ChildOutput {
+export class BackendOutput {
   readonly #sinks: Readonly<Record<1 | 2, TextSink>>;
   readonly #format: LineFormat;
   readonly #decoders = { 1: new TextDecoder(), 2: new TextDecoder() };

@@ -9,14 +9,14 @@ import type {
   System,
   TextSink,
 } from "../../runtime/contract/contract.ts";
-import type { ChildConfig, UpstreamConfig } from "../config/values/config.ts";
+import type { BackendConfig, UpstreamConfig } from "../config/values/config.ts";
 import { escapeJson } from "../observe/escape.ts";
 import type { Logger } from "../observe/logger.ts";
 import { isoTime } from "../observe/log_time.ts";
 import { untilAccepting } from "./accept_probe.ts";
 import { lookBeforeStart, type StartLook } from "./start_look.ts";
-import type { ChildHost } from "./backend.ts";
-import { ChildOutput, type LineFormat, prefixed } from "./backend_output.ts";
+import type { BackendHost } from "./backend.ts";
+import { BackendOutput, type LineFormat, prefixed } from "./backend_output.ts";
 
 /** Variables that speak of Sluice to whoever inherits them: see sd_notify(3), sd_listen_fds(3). */
 const OURS_ONLY: Readonly<Record<string, undefined>> = {
@@ -28,7 +28,7 @@ const OURS_ONLY: Readonly<Record<string, undefined>> = {
   LISTEN_FDNAMES: undefined,
 };
 
-export interface ChildMeans {
+export interface BackendMeans {
   readonly logger: Logger;
   readonly runtime: Runtime;
   readonly system: System;
@@ -45,12 +45,12 @@ export interface ChildMeans {
  * @param port what `{port}` and PORT stand for; null = no endpoint of it is `auto`
  */
 export function childHost(
-  means: ChildMeans,
+  means: BackendMeans,
   upstream: UpstreamConfig,
-  child: ChildConfig,
+  child: BackendConfig,
   port: number | null,
   used: (since: number) => boolean | Promise<boolean>,
-): ChildHost {
+): BackendHost {
   const { runtime, system } = means;
   const addresses: readonly Address[] = upstream.endpoints.map(({ address }) => address);
   /** Where nobody listened when it was started: only there is it the command that accepts. */
@@ -74,9 +74,9 @@ export function childHost(
 }
 
 function spawned(
-  means: ChildMeans,
+  means: BackendMeans,
   name: string,
-  child: ChildConfig,
+  child: BackendConfig,
   port: number | null,
   exited: (how: CommandExit) => void,
   system: System,
@@ -85,7 +85,7 @@ function spawned(
   const [program, ...args] = child.command;
   const filled = (word: string) => port === null ? word : word.replaceAll("{port}", String(port));
   const sinks = child.stdout === "stdout" ? means.sinks : { 1: means.sinks[2], 2: means.sinks[2] };
-  const output = new ChildOutput(sinks, means.json ? jsonFormat(means, name) : prefixed(name));
+  const output = new BackendOutput(sinks, means.json ? jsonFormat(means, name) : prefixed(name));
   const command = system.spawn({
     command: [filled(program), ...args.map(filled)],
     env: { ...OURS_ONLY, ...(port === null ? {} : { PORT: String(port) }) },
@@ -110,7 +110,7 @@ function spawned(
 }
 
 /** A command that waits for whoever reads its output cannot end gracefully: signals to its whole group are to end it. */
-function letGoAtEnd(command: CommandProcess, output: ChildOutput): CommandProcess {
+function letGoAtEnd(command: CommandProcess, output: BackendOutput): CommandProcess {
   return {
     pid: command.pid,
     signal(name, leaderOnly = false) {
@@ -123,12 +123,12 @@ function letGoAtEnd(command: CommandProcess, output: ChildOutput): CommandProces
   };
 }
 
-function outputOf({ output }: ChildConfig, descriptor: 1 | 2): CommandOutput {
+function outputOf({ output }: BackendConfig, descriptor: 1 | 2): CommandOutput {
   if (output === "off") return "ignore";
   return output === "plain" ? descriptor : "events";
 }
 
-function jsonFormat({ runtime }: ChildMeans, name: string): LineFormat {
+function jsonFormat({ runtime }: BackendMeans, name: string): LineFormat {
   return (stream, line) =>
     `{"time":"${isoTime(runtime.clock.wall())}","level":"info","event":"child_output",` +
     `"upstream":"${escapeJson(name)}","stream":"${stream}","message":"${escapeJson(line)}"}\n`;

@@ -1,10 +1,10 @@
 /** Stops and restarts of a command around which requests are held, so that none meets a command that ends. */
 
 import type { Clock } from "../../runtime/contract/contract.ts";
-import type { Child } from "./backend.ts";
+import type { Backend } from "./backend.ts";
 import { endWords } from "./backend_exit.ts";
 import type { Activity } from "./backend_idle.ts";
-import type { ChildGate } from "./backends.ts";
+import type { BackendGate } from "./backends.ts";
 import type { Outcome, Refusal } from "../control/plane.ts";
 
 /**
@@ -18,11 +18,11 @@ import type { Outcome, Refusal } from "../control/plane.ts";
  * @param timeoutMs for all of it; refused as `timeout`, the command is still starting, and requests wait for it
  */
 export async function restartHeld(
-  gate: ChildGate,
+  gate: BackendGate,
   clock: Clock,
   name: string,
   stop: () => Promise<void>,
-  child: Child,
+  child: Backend,
   timeoutMs: number,
   drainMs: number,
 ): Promise<Outcome> {
@@ -55,7 +55,7 @@ function atStart(why: string): string {
 
 /** @returns what undoes it, or why it could not be done */
 async function held(
-  gate: ChildGate,
+  gate: BackendGate,
   upstream: string,
   drainMs: number,
 ): Promise<(() => Promise<void>) | Refusal> {
@@ -84,9 +84,9 @@ async function held(
  * @returns false when somebody used it after all, and it still runs
  */
 export async function stopUnused(
-  gate: ChildGate,
+  gate: BackendGate,
   upstream: string,
-  child: Child,
+  child: Backend,
   activity: () => Promise<Activity>,
 ): Promise<boolean> {
   const status = (await gate.status()).upstreams.find(({ name }) => name === upstream);

@@ -4,22 +4,22 @@
  */
 
 import type { CommandExit, SignalName, Timer } from "../../runtime/contract/contract.ts";
-import type { ChildConfig, Config, UpstreamConfig } from "../config/values/config.ts";
-import { Child, type ChildObserver, type ChildSettings } from "./backend.ts";
+import type { BackendConfig, Config, UpstreamConfig } from "../config/values/config.ts";
+import { Backend, type BackendObserver, type BackendSettings } from "./backend.ts";
 import { endWords, exitCodeOf, stoppedCodeOf } from "./backend_exit.ts";
 import { type Activity, IdleWatch } from "./backend_idle.ts";
 import { listenTogether, sameCommand } from "./backend_match.ts";
-import { childHost, type ChildMeans } from "./backend_process.ts";
+import { type BackendMeans, childHost } from "./backend_process.ts";
 import { restartHeld, stopUnused } from "./backend_restart.ts";
 import type { EventBody } from "../control/event_hub.ts";
 import { refuse, upstreamsNamed } from "../control/names.ts";
 import type { ControlPlane, Outcome } from "../control/plane.ts";
-import type { ChildStatus, UpstreamStatus } from "../process/worker/status.ts";
+import type { BackendStatus, UpstreamStatus } from "../process/worker/status.ts";
 
 /** What is asked of the control plane. */
-export type ChildGate = Pick<ControlPlane, "status" | "watch" | "pause" | "resume" | "drain" | "undrain">;
+export type BackendGate = Pick<ControlPlane, "status" | "watch" | "pause" | "resume" | "drain" | "undrain">;
 
-export interface ChildrenOptions extends ChildMeans {
+export interface ChildrenOptions extends BackendMeans {
   /** Events for whoever watches. */
   readonly publish: (event: EventBody) => void;
   /** The port that was chosen for an upstream; null = none was. */
@@ -29,30 +29,30 @@ export interface ChildrenOptions extends ChildMeans {
 /** What a command gets to accept connections that takes the place of another after a reload. Milliseconds. */
 const REPLACE_TIMEOUT_MS = 60_000;
 
-interface Seat {
+interface WorkerHandle {
   readonly upstream: UpstreamConfig;
-  readonly config: ChildConfig;
-  readonly child: Child;
+  readonly config: BackendConfig;
+  readonly child: Backend;
   readonly idle: IdleWatch | null;
   /** A restart is under way, or a stop for want of requests. */
   busy: boolean;
 }
 
 interface Leaving {
-  readonly seat: Seat;
+  readonly handle: WorkerHandle;
   /** Until it is told to stop; null = it has been. */
   timer: Timer | null;
 }
 
-export class Children {
+export class Backends {
   readonly #options: ChildrenOptions;
   #config: Config;
   /** A reload does not change it. */
   readonly #exitWithChild: boolean;
-  #gate: ChildGate | null = null;
-  #seats: readonly Seat[];
+  #gate: BackendGate | null = null;
+  #handles: readonly WorkerHandle[];
   /** Those that are not in the configuration any more and have not ended yet. */
-  readonly #leaving = new Map<Child, Leaving>();
+  readonly #leaving = new Map<Backend, Leaving>();
   #unwatch: (() => void) | null = null;
   /** Upstreams in whose waiting rooms somebody is, as far as we listen. */
   readonly #held = new Set<string>();
@@ -69,16 +69,16 @@ export class Children {
     this.#options = options;
     this.#config = config;
     this.#exitWithChild = config.process.exitWithChild;
-    this.#seats = config.upstreams.flatMap((upstream) => this.#newSeat(upstream));
+    this.#handles = config.upstreams.flatMap((upstream) => this.#newWorkerHandle(upstream));
   }
 
   /** Starts those that do not wait for a request. */
-  start(gate: ChildGate): void {
+  start(gate: BackendGate): void {
     this.#gate = gate;
     this.#listen();
-    for (const seat of this.#seats) {
-      if (!seat.config.startOnDemand) seat.child.start();
-      else void this.#startIfWanted(seat);
+    for (const handle of this.#handles) {
+      if (!handle.config.startOnDemand) handle.child.start();
+      else void this.#startIfWanted(handle);
     }
   }
 
@@ -93,13 +93,13 @@ export class Children {
   }
 
   /** By upstream; those without a command are not there. */
-  status(): ReadonlyMap<string, ChildStatus> {
-    return new Map(this.#seats.map(({ upstream, child }) => [upstream.name, child.status()]));
+  status(): ReadonlyMap<string, BackendStatus> {
+    return new Map(this.#handles.map(({ upstream, child }) => [upstream.name, child.status()]));
   }
 
   /** There is a command, or one that has not ended yet. */
   get any(): boolean {
-    return this.#seats.length + this.#leaving.size > 0;
+    return this.#handles.length + this.#leaving.size > 0;
   }
 
   /** Resolves when all are gone. No request may need them any more. */
@@ -114,15 +114,15 @@ export class Children {
     await Promise.all(this.#all().map((child) => child.kill()));
   }
 
-  #all(): Child[] {
-    return [...this.#seats.map(({ child }) => child), ...this.#leaving.keys()];
+  #all(): Backend[] {
+    return [...this.#handles.map(({ child }) => child), ...this.#leaving.keys()];
   }
 
   #end(): void {
     this.#stopping = true;
     this.#unwatch?.();
     this.#unwatch = null;
-    for (const { idle } of this.#seats) idle?.stop();
+    for (const { idle } of this.#handles) idle?.stop();
   }
 
   /**
@@ -133,46 +133,46 @@ export class Children {
   reconfigure(config: Config): void {
     if (this.#stopping) return;
     this.#config = config;
-    const before = this.#seats;
-    this.#seats = config.upstreams.flatMap((upstream) => {
-      const isIt = (seat: Seat) =>
-        seat.upstream.name === upstream.name && sameCommand(seat.upstream, upstream);
+    const before = this.#handles;
+    this.#handles = config.upstreams.flatMap((upstream) => {
+      const isIt = (handle: WorkerHandle) =>
+        handle.upstream.name === upstream.name && sameCommand(handle.upstream, upstream);
       const same = before.find(isIt) ?? this.#returned(isIt);
-      return same === undefined ? this.#newSeat(upstream) : [same];
+      return same === undefined ? this.#newWorkerHandle(upstream) : [same];
     });
     this.#listen();
     for (const old of before) {
-      if (this.#seats.includes(old)) continue;
+      if (this.#handles.includes(old)) continue;
       old.idle?.stop();
       const { drainTimeoutMs } = config.server;
       const dismiss = () => void this.#dismiss(old.child);
       const timer = this.#options.runtime.clock.setTimer(drainTimeoutMs, dismiss, true);
-      this.#leaving.set(old.child, { seat: old, timer });
+      this.#leaving.set(old.child, { handle: old, timer });
     }
-    for (const seat of this.#seats) {
-      if (before.includes(seat) || seat.child.state !== "stopped") continue;
+    for (const handle of this.#handles) {
+      if (before.includes(handle) || handle.child.state !== "stopped") continue;
       const olds = [...this.#leaving.values()].filter((old) =>
-        listenTogether(seat.upstream, old.seat.upstream)
+        listenTogether(handle.upstream, old.handle.upstream)
       );
-      if (olds.length > 0) void this.#replace(olds.map((old) => old.seat.child), seat);
-      else if (!seat.config.startOnDemand) seat.child.start();
-      else void this.#startIfWanted(seat);
+      if (olds.length > 0) void this.#replace(olds.map((old) => old.handle.child), handle);
+      else if (!handle.config.startOnDemand) handle.child.start();
+      else void this.#startIfWanted(handle);
     }
   }
 
   /** A seat that a reload took away, as long as its command has not been told to stop. */
-  #returned(isIt: (seat: Seat) => boolean): Seat | undefined {
-    for (const [child, { seat, timer }] of this.#leaving) {
-      if (timer === null || !isIt(seat)) continue;
+  #returned(isIt: (handle: WorkerHandle) => boolean): WorkerHandle | undefined {
+    for (const [child, { handle, timer }] of this.#leaving) {
+      if (timer === null || !isIt(handle)) continue;
       timer.cancel();
       this.#leaving.delete(child);
-      if (child.state === "running") seat.idle?.start();
-      return seat;
+      if (child.state === "running") handle.idle?.start();
+      return handle;
     }
     return undefined;
   }
 
-  async #dismiss(child: Child): Promise<void> {
+  async #dismiss(child: Backend): Promise<void> {
     const leaving = this.#leaving.get(child);
     leaving?.timer?.cancel();
     if (leaving !== undefined) leaving.timer = null;
@@ -181,43 +181,43 @@ export class Children {
   }
 
   /** @param olds listen where the command of `seat` is to: it starts when all of them are gone */
-  async #replace(olds: readonly Child[], seat: Seat): Promise<void> {
+  async #replace(olds: readonly Backend[], handle: WorkerHandle): Promise<void> {
     const gone = async () => {
       await Promise.all(olds.map((old) => this.#dismiss(old)));
     };
     const gate = this.#gate;
     if (gate === null || olds.every((old) => old.pid === 0)) {
       await gone();
-      if (seat.config.startOnDemand) await this.#startIfWanted(seat);
-      else this.#startIfSeated(seat);
+      if (handle.config.startOnDemand) await this.#startIfWanted(handle);
+      else this.#startIfSeated(handle);
       return;
     }
-    seat.busy = true;
+    handle.busy = true;
     try {
       const { clock } = this.#options.runtime;
-      const drainMs = this.#drainMs(seat);
-      const { child, upstream: { name } } = seat;
+      const drainMs = this.#drainMs(handle);
+      const { child, upstream: { name } } = handle;
       const outcome = await restartHeld(gate, clock, name, gone, child, REPLACE_TIMEOUT_MS, drainMs);
       // Another reload may have taken it away meanwhile.
-      if (!outcome.ok && this.#seats.includes(seat)) {
+      if (!outcome.ok && this.#handles.includes(handle)) {
         this.#options.logger.warn("child_restart", outcome.message, { upstream: name });
       }
     } finally {
-      seat.busy = false;
+      handle.busy = false;
     }
   }
 
-  #startIfSeated(seat: Seat): void {
-    if (!this.#stopping && this.#seats.includes(seat)) seat.child.start();
+  #startIfSeated(handle: WorkerHandle): void {
+    if (!this.#stopping && this.#handles.includes(handle)) handle.child.start();
   }
 
   /** For one that waits for a request: there may be one already. */
-  async #startIfWanted(seat: Seat): Promise<void> {
-    const { waiting } = await this.#activity(seat.upstream.name);
-    if (waiting > 0) this.#startIfSeated(seat);
+  async #startIfWanted(handle: WorkerHandle): Promise<void> {
+    const { waiting } = await this.#activity(handle.upstream.name);
+    if (waiting > 0) this.#startIfSeated(handle);
   }
 
-  #drainMs({ config }: Seat): number {
+  #drainMs({ config }: WorkerHandle): number {
     return Math.min(config.stopTimeoutMs, this.#config.server.drainTimeoutMs);
   }
 
@@ -228,12 +228,12 @@ export class Children {
   ): Promise<Outcome<{ readonly pids: readonly number[] }>> {
     const named = upstreamsNamed(this.#config, upstream);
     if (!named.ok) return named;
-    const seats = this.#seats.filter((seat) => named.upstreams.includes(seat.upstream.name));
-    if (seats.length === 0) {
+    const handles = this.#handles.filter((handle) => named.upstreams.includes(handle.upstream.name));
+    if (handles.length === 0) {
       const who = upstream === null ? "No upstream has a" : `Upstream ${upstream} has no`;
       return refuse("not_possible", `${who} command that Sluice runs.`);
     }
-    const busy = seats.find((seat) => seat.busy);
+    const busy = handles.find((handle) => handle.busy);
     if (busy !== undefined) {
       return refuse("busy", `The command of ${busy.upstream.name} is being restarted or stopped already.`);
     }
@@ -242,25 +242,25 @@ export class Children {
       return refuse("not_possible", "Sluice is starting or stopping.");
     }
     const { clock } = this.#options.runtime;
-    for (const seat of seats) seat.busy = true;
+    for (const handle of handles) handle.busy = true;
     try {
-      const outcomes = await Promise.all(seats.map((seat) => {
-        const { upstream: { name }, child, idle } = seat;
+      const outcomes = await Promise.all(handles.map((handle) => {
+        const { upstream: { name }, child, idle } = handle;
         idle?.stop();
-        return restartHeld(gate, clock, name, () => child.stop(), child, timeoutMs, this.#drainMs(seat));
+        return restartHeld(gate, clock, name, () => child.stop(), child, timeoutMs, this.#drainMs(handle));
       }));
       const failed = outcomes.find((outcome) => !outcome.ok);
-      return failed ?? { ok: true, pids: seats.map(({ child }) => child.pid) };
+      return failed ?? { ok: true, pids: handles.map(({ child }) => child.pid) };
     } finally {
-      for (const seat of seats) seat.busy = false;
+      for (const handle of handles) handle.busy = false;
     }
   }
 
-  #newSeat(upstream: UpstreamConfig): Seat[] {
+  #newWorkerHandle(upstream: UpstreamConfig): WorkerHandle[] {
     const { child: config } = upstream;
     if (config === null) return [];
     const { clock } = this.#options.runtime;
-    const settings: ChildSettings = {
+    const settings: BackendSettings = {
       command: config.command,
       stopSignal: `SIG${config.stopSignal}`,
       stopTimeoutMs: config.stopTimeoutMs,
@@ -274,21 +274,21 @@ export class Children {
       port,
       (since) => this.#used(upstream.name, since),
     );
-    const child: Child = new Child(settings, host, this.#observer(upstream.name, config, () => seat));
+    const child: Backend = new Backend(settings, host, this.#observer(upstream.name, config, () => handle));
     const idle = config.stopWhenIdleMs === 0
       ? null
       : new IdleWatch(clock, config.stopWhenIdleMs, () =>
         this.#activity(upstream.name), () =>
-        void this.#unused(seat));
-    const seat: Seat = { upstream, config, child, idle, busy: false };
-    return [seat];
+        void this.#unused(handle));
+    const handle: WorkerHandle = { upstream, config, child, idle, busy: false };
+    return [handle];
   }
 
   // Started and stopped by requests, and by their absence
 
   /** Hears of waiting requests and of signals, as far as somebody needs it. */
   #listen(): void {
-    const wanted = this.#seats.some(({ config }) => config.startOnDemand || config.stopWhenIdleMs > 0);
+    const wanted = this.#handles.some(({ config }) => config.startOnDemand || config.stopWhenIdleMs > 0);
     if (wanted && this.#unwatch === null) {
       this.#unwatch = this.#gate?.watch((event) => {
         if (event.event === "held") this.#wanted(event.upstream);
@@ -299,12 +299,14 @@ export class Children {
       this.#unwatch = null;
       this.#held.clear();
     }
-    for (const name of new Set(this.#seats.flatMap(({ config }) => config.forward))) {
+    for (const name of new Set(this.#handles.flatMap(({ config }) => config.forward))) {
       const signal = `SIG${name}` as const;
       if (this.#signalled.has(signal)) continue;
       this.#signalled.add(signal);
       this.#options.system.onSignal(signal, () => {
-        for (const { config, child } of this.#seats) if (config.forward.includes(name)) child.forward(signal);
+        for (const { config, child } of this.#handles) {
+          if (config.forward.includes(name)) child.forward(signal);
+        }
       });
     }
   }
@@ -312,9 +314,9 @@ export class Children {
   /** A request waits for the command. */
   #wanted(upstream: string): void {
     this.#held.add(upstream);
-    const seat = this.#seats.find((each) => each.upstream.name === upstream);
+    const handle = this.#handles.find((each) => each.upstream.name === upstream);
     // One that stops is started when it has stopped: see `#unused`.
-    if (seat?.child.state === "stopped" && !seat.busy) this.#startIfSeated(seat);
+    if (handle?.child.state === "stopped" && !handle.busy) this.#startIfSeated(handle);
   }
 
   async #upstream(named: string): Promise<UpstreamStatus | undefined> {
@@ -337,37 +339,37 @@ export class Children {
     };
   }
 
-  async #unused(seat: Seat): Promise<void> {
+  async #unused(handle: WorkerHandle): Promise<void> {
     const gate = this.#gate;
-    if (gate === null || seat.busy || this.#stopping || seat.child.state !== "running") return;
-    seat.busy = true;
+    if (gate === null || handle.busy || this.#stopping || handle.child.state !== "running") return;
+    handle.busy = true;
     try {
       const stopped = await stopUnused(
         gate,
-        seat.upstream.name,
-        seat.child,
-        () => this.#activity(seat.upstream.name),
+        handle.upstream.name,
+        handle.child,
+        () => this.#activity(handle.upstream.name),
       );
       if (stopped) {
         this.#options.logger.info(
           "child_idle",
-          `${seat.upstream.name}: no request for a while: command stopped`,
+          `${handle.upstream.name}: no request for a while: command stopped`,
         );
-      } else if (seat.child.state === "running") {
-        seat.idle?.start();
+      } else if (handle.child.state === "running") {
+        handle.idle?.start();
       }
     } finally {
-      seat.busy = false;
+      handle.busy = false;
       // Requests that came while it stopped. The cast: the compiler takes the state to be what it was.
-      if (this.#held.has(seat.upstream.name) && (seat.child.state as string) === "stopped") {
-        this.#startIfSeated(seat);
+      if (this.#held.has(handle.upstream.name) && (handle.child.state as string) === "stopped") {
+        this.#startIfSeated(handle);
       }
     }
   }
 
   // What happens to them
 
-  #observer(upstream: string, config: ChildConfig, seat: () => Seat): ChildObserver {
+  #observer(upstream: string, config: BackendConfig, handle: () => WorkerHandle): BackendObserver {
     const { logger, publish } = this.#options;
     const tell = (event: "child_started" | "child_ended" | "child_given_up", pid: number, detail: string) =>
       publish({ event, upstream, pid, detail });
@@ -379,15 +381,15 @@ export class Children {
       childRuns: (pid, bootMs) => {
         const ms = Math.round(bootMs);
         logger.info("child_runs", `${upstream}: accepts connections after ${ms} ms`, { upstream, pid });
-        seat().idle?.start();
+        handle().idle?.start();
       },
       childStopped: (pid, how) => {
-        seat().idle?.stop();
+        handle().idle?.stop();
         this.#stoppedWith(how, `SIG${config.stopSignal}`);
         tell("child_ended", pid, "told to stop");
       },
       childEnded: (pid, how, why) => {
-        seat().idle?.stop();
+        handle().idle?.stop();
         tell("child_ended", pid, why);
         return !this.#endsWith(upstream, how, why);
       },

@@ -1,4 +1,4 @@
-/** A growing run of bytes, read at the front and appended to at the back. */
+/** A growing run of bytes, read at the gateway and appended to at the back. */
 
 const NOTHING = new Uint8Array(0);
 const SMALLEST_BYTES = 256;
@@ -31,7 +31,7 @@ export class ByteBuffer {
     this.to += added;
   }
 
-  /** Drops `count` bytes at the front, at most what is there. */
+  /** Drops `count` bytes at the gateway, at most what is there. */
   consume(count: number): void {
     this.from += count;
     if (this.from >= this.to) this.clear();

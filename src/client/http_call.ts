@@ -74,11 +74,11 @@ export interface Asking {
 
 /** Never rejects. */
 export function ask(runtime: Runtime, address: Address, question: HttpQuestion): Asking {
-  const asker = new Asker(runtime, address, question);
+  const asker = new HttpCaller(runtime, address, question);
   return { answer: asker.answer, cancel: () => asker.cancel() };
 }
 
-class Asker implements SocketEvents {
+class HttpCaller implements SocketEvents {
   readonly answer: Promise<HttpAnswer>;
   readonly #settle: (answer: HttpAnswer) => void;
   readonly #question: HttpQuestion;

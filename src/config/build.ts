@@ -2,7 +2,7 @@
 
 import type {
   AdminConfig,
-  ChildConfig,
+  BackendConfig,
   EndpointConfig,
   LogConfig,
   ProcessConfig,
@@ -70,7 +70,7 @@ export function buildUpstream(
   };
 }
 
-function buildChild(values: UpstreamOptionValues): ChildConfig | null {
+function buildChild(values: UpstreamOptionValues): BackendConfig | null {
   if (values.command === null) return null;
   return {
     command: values.command,

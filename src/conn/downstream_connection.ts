@@ -21,10 +21,10 @@ import type { WrittenHead } from "../http/written_head.ts";
 import { Connection, HIGH_WATER_BYTES, LOW_WATER_BYTES } from "./connection.ts";
 import { movedBytes, Pace, type Way } from "./pace.ts";
 import type { Turn } from "./turn.ts";
-import type { ClientStream, ClientStreamEvents, RawEvents, ResponseBody } from "./stream.ts";
+import type { DownstreamStream, DownstreamStreamEvents, RawEvents, ResponseBody } from "./stream.ts";
 
 /** Deadlines and limits of the client's side; milliseconds. */
-export interface ClientSettings {
+export interface DownstreamSettings {
   readonly headTimeoutMs: number;
   readonly bodyIdleTimeoutMs: number;
   readonly keepAliveTimeoutMs: number;
@@ -42,14 +42,14 @@ export interface ClientCompanion {
 /** Who answers requests. May answer inside the call. */
 export interface RequestHandler {
   /** A request head has arrived and is well-formed; `stream.requestDone` tells whether it has no body. */
-  request(connection: ClientConnection, head: Head): void;
+  request(connection: DownstreamConnection, head: Head): void;
   /**
    * What arrived is not an acceptable request. The answer must be given with `close`; the connection
    * lingers after it. `head` is null when it could not be parsed.
    */
-  refused(connection: ClientConnection, fault: Fault, head: Head | null): void;
+  refused(connection: DownstreamConnection, fault: Fault, head: Head | null): void;
   /** The connection is gone, whatever it was doing. */
-  connectionClosed(connection: ClientConnection): void;
+  connectionClosed(connection: DownstreamConnection): void;
 }
 
 /** Longest silence of the client after our last answer; then the connection is closed (nginx: 5 s too). */
@@ -75,13 +75,13 @@ type State = "waiting" | "head" | "exchange" | "lingering" | "raw" | "gone";
 
 const chunkHead = new Uint8Array(24);
 
-export class ClientConnection extends Connection implements ClientStream {
-  readonly #settings: ClientSettings;
+export class DownstreamConnection extends Connection implements DownstreamStream {
+  readonly #settings: DownstreamSettings;
   readonly #handler: RequestHandler;
   /** Null while nothing of a message has been read or is left to be read. */
   #parser: MessageParser | null = null;
   #state: State = "waiting";
-  events: ClientStreamEvents | null = null;
+  events: DownstreamStreamEvents | null = null;
   #raw: RawEvents | null = null;
   requestKind: BodyKind = "none";
   requestDone = true;
@@ -92,7 +92,7 @@ export class ClientConnection extends Connection implements ClientStream {
   #closeExpected = false;
   /** How the body of the response is framed; null until its head has been sent. */
   #responseKind: ResponseBody | "chunked" | null = null;
-  #clientEnded = false;
+  #downstreamEnded = false;
   /** The client has ended, as is known although its last bytes are unread. */
   #endAhead = false;
   #advancing = false;
@@ -124,7 +124,7 @@ export class ClientConnection extends Connection implements ClientStream {
   /** Whether the peer's own forwarding fields are believed. */
   trusted = false;
 
-  constructor(turn: Turn, socket: Socket, settings: ClientSettings, handler: RequestHandler) {
+  constructor(turn: Turn, socket: Socket, settings: DownstreamSettings, handler: RequestHandler) {
     super(turn, socket);
     this.#settings = settings;
     this.#handler = handler;
@@ -175,12 +175,12 @@ export class ClientConnection extends Connection implements ClientStream {
 
   /** It has sent its last byte. */
   get peerHasEnded(): boolean {
-    return this.#clientEnded;
+    return this.#downstreamEnded;
   }
 
   /** It has ended its sending side, and that means that it has left. */
   get hasLeft(): boolean {
-    return (this.#clientEnded || this.#endAhead) && !this.#settings.servesHalfClosed;
+    return (this.#downstreamEnded || this.#endAhead) && !this.#settings.servesHalfClosed;
   }
 
   /** The head of the response was sent, and tells where its body ends. */
@@ -254,7 +254,7 @@ export class ClientConnection extends Connection implements ClientStream {
       if (event === "head") this.#headArrived(parser.head as Head);
       else if (event === "data") {
         this.#bodyExpected = true;
-        this.events?.clientBody(parser.data, parser.dataFrom, parser.dataTo, parser.dataRoom);
+        this.events?.downstreamBody(parser.data, parser.dataFrom, parser.dataTo, parser.dataRoom);
       } else if (event === "end") this.#requestEnded();
       else {
         this.#faulted(parser.fault as Fault);
@@ -275,10 +275,10 @@ export class ClientConnection extends Connection implements ClientStream {
       this.#state = "head";
       this.requestBeganAt = this.turn.now;
       this.setDeadline(this.requestBeganAt + this.#settings.headTimeoutMs);
-      if (this.#clientEnded) this.#endOfInput();
+      if (this.#downstreamEnded) this.#endOfInput();
     } else if (this.#state === "exchange" && !this.requestDone) {
       this.#restartBodyDeadline();
-      if (this.#clientEnded) this.#endOfInput();
+      if (this.#downstreamEnded) this.#endOfInput();
     }
   }
 
@@ -318,13 +318,13 @@ export class ClientConnection extends Connection implements ClientStream {
   #requestEnded(): void {
     this.requestDone = true;
     if (this.backlogBytes === 0) this.#expectNothing();
-    this.events?.clientEnd(this.#parser?.trailers ?? null);
+    this.events?.downstreamEnd(this.#parser?.trailers ?? null);
   }
 
   #faulted(fault: Fault): void {
     if (this.#state === "exchange") {
       this.#persist = false;
-      if (this.events !== null) this.events.clientFault(fault);
+      if (this.events !== null) this.events.downstreamFault(fault);
       else this.#linger();
     } else {
       this.#state = "exchange";
@@ -414,7 +414,7 @@ export class ClientConnection extends Connection implements ClientStream {
     this.#endAhead = true;
     if (this.hasLeft) this.#persist = false;
     if (reset) this.#lost();
-    else this.events?.clientEnded();
+    else this.events?.downstreamEnded();
   }
 
   /** The client can neither send nor receive, although its socket, which is paused, does not say so. */
@@ -422,11 +422,11 @@ export class ClientConnection extends Connection implements ClientStream {
     const events = this.events;
     this.events = null;
     this.abort();
-    events?.clientGone({ code: "reset", detail: "the client has reset the connection" });
+    events?.downstreamGone({ code: "reset", detail: "the client has reset the connection" });
   }
 
   protected override peerEnded(): void {
-    this.#clientEnded = true;
+    this.#downstreamEnded = true;
     if (this.#state === "waiting" || this.#state === "lingering") {
       this.#endInOrder();
     } else if (this.#state === "head" || (this.#state === "exchange" && !this.requestDone)) {
@@ -434,7 +434,7 @@ export class ClientConnection extends Connection implements ClientStream {
     } else if (this.#state === "exchange") {
       // A client that has left is not answered what it has pipelined.
       if (this.#unreadBytes === 0 || this.hasLeft) this.#persist = false;
-      this.events?.clientEnded();
+      this.events?.downstreamEnded();
     } else if (this.#state === "raw") {
       this.#raw?.rawEnded();
     }
@@ -457,7 +457,7 @@ export class ClientConnection extends Connection implements ClientStream {
     const raw = this.#raw;
     this.#raw = null;
     if (raw !== null) raw.rawClosed(reason);
-    events?.clientGone(reason);
+    events?.downstreamGone(reason);
     this.#companionDone();
     this.#handler.connectionClosed(this);
   }
@@ -476,7 +476,7 @@ export class ClientConnection extends Connection implements ClientStream {
       if (this.events === null) this.abort();
       else {
         const way = sending ? "write" : "read";
-        this.events.clientTimedOut(way, this.#pace?.movedBefore(movedBytes(way, this)) === true);
+        this.events.downstreamTimedOut(way, this.#pace?.movedBefore(movedBytes(way, this)) === true);
       }
     } else if (this.#state === "raw") {
       this.#raw?.rawTimedOut();
@@ -566,7 +566,7 @@ export class ClientConnection extends Connection implements ClientStream {
     }
     this.#state = "waiting";
     this.#resumeReading();
-    if (this.#clientEnded && this.#unreadBytes === 0) {
+    if (this.#downstreamEnded && this.#unreadBytes === 0) {
       this.#lastAnswerSent();
       return;
     }
@@ -618,7 +618,7 @@ export class ClientConnection extends Connection implements ClientStream {
   #lastAnswerSent(): void {
     const clean = this.requestDone && this.#unreadBytes === 0;
     // After its FIN nothing comes that could make the kernel send a reset.
-    if (this.#clientEnded || (clean && this.#closeExpected)) {
+    if (this.#downstreamEnded || (clean && this.#closeExpected)) {
       this.#endInOrder();
     } else {
       this.#linger();
@@ -643,7 +643,7 @@ export class ClientConnection extends Connection implements ClientStream {
     this.setDeadline(Math.min(now + LINGER_MS, Math.max(this.idleSince + LINGER_TOTAL_MS, now)));
   }
 
-  sendCut(): void {
+  abortResponse(): void {
     this.events = null;
     this.#persist = false;
     const kind = this.#responseKind;
@@ -668,7 +668,7 @@ export class ClientConnection extends Connection implements ClientStream {
       this.#resumeReading();
       this.nextRequest();
     } else {
-      this.events?.clientWritable();
+      this.events?.downstreamWritable();
     }
   }
 
@@ -692,7 +692,7 @@ export class ClientConnection extends Connection implements ClientStream {
   }
 
   /** The handler is going to answer although nothing was asked; the connection ends after that. */
-  answerUnasked(): void {
+  refuseConnection(): void {
     this.#state = "exchange";
     this.requestDone = false;
     this.#persist = false;

@@ -21,9 +21,9 @@ import type { WrittenHead } from "../http/written_head.ts";
 export type ResponseBody = "none" | "length" | "sized" | "stream";
 
 /** The client's side of one exchange. */
-export interface ClientStream {
+export interface DownstreamStream {
   /** Receiver of events; null while nobody is interested. */
-  events: ClientStreamEvents | null;
+  events: DownstreamStreamEvents | null;
   /** How the request body is framed. */
   readonly requestKind: BodyKind;
   /** The request has been received to its end. */
@@ -56,32 +56,32 @@ export interface ClientStream {
   /** After `sendEnd`: goes on with a request that has arrived meanwhile; may begin it inside the call. */
   nextRequest(): void;
   /** Ends the connection so that the client sees that the response is not complete. */
-  sendCut(): void;
-  /** No `clientBody` until `resumeBody`; the client is slowed down. */
+  abortResponse(): void;
+  /** No `downstreamBody` until `resumeBody`; the client is slowed down. */
   pauseBody(): void;
   resumeBody(): void;
 }
 
 /** What a client does during an exchange. */
-export interface ClientStreamEvents {
+export interface DownstreamStreamEvents {
   /** Bytes a second that the client must send of the body, or take of the response; 0 = any. */
   readonly leastRate: number;
-  clientBody(bytes: Uint8Array, from: number, to: number, room: number): void;
-  clientEnd(trailers: Head | null): void;
+  downstreamBody(bytes: Uint8Array, from: number, to: number, room: number): void;
+  downstreamEnd(trailers: Head | null): void;
   /** The rest of the request cannot be understood, or ended early. */
-  clientFault(fault: Fault): void;
+  downstreamFault(fault: Fault): void;
   /** The backlog has fallen to the low-water mark. */
-  clientWritable(): void;
+  downstreamWritable(): void;
   /** The client sent FIN after its request: it has left, or still reads. */
-  clientEnded(): void;
+  downstreamEnded(): void;
   /** The connection is gone. Last event. */
-  clientGone(reason: CloseReason): void;
+  downstreamGone(reason: CloseReason): void;
   /**
    * The client paused for too long while sending ("read") or while reading ("write").
    *
    * @param slow it did not pause, but was slower than `leastRate`
    */
-  clientTimedOut(what: "read" | "write", slow: boolean): void;
+  downstreamTimedOut(what: "read" | "write", slow: boolean): void;
 }
 
 /** What an endpoint does during an exchange. */

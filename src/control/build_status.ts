@@ -1,4 +1,4 @@
-/** From what the controller knows to what `sluice status` says. */
+/** From what the supervisor knows to what `sluice status` says. */
 
 import type { Address } from "../../runtime/contract/contract.ts";
 import { printListen } from "../config/values/address.ts";
@@ -15,7 +15,7 @@ import {
 } from "../process/worker/report.ts";
 import type { KnownWorker } from "../process/supervisor/worker_handle.ts";
 import type {
-  ChildStatus,
+  BackendStatus,
   EndpointStatus,
   PauseStatus,
   Status,
@@ -35,7 +35,7 @@ export interface Known {
   readonly config: Config;
   /** What is bound, in the order of `config.listen`; empty before. */
   readonly addresses: readonly Address[];
-  /** Of the controller's own process. */
+  /** Of the supervisor's own process. */
   readonly residentBytes: number;
   /** By index. */
   readonly workers: readonly KnownWorker[];
@@ -45,7 +45,7 @@ export interface Known {
   readonly gone: Report;
   /** By upstream. */
   readonly paused: ReadonlyMap<string, PauseStatus>;
-  readonly children: ReadonlyMap<string, ChildStatus>;
+  readonly children: ReadonlyMap<string, BackendStatus>;
 }
 
 export function buildStatus(known: Known): Status {

@@ -1,6 +1,6 @@
 /** Other configurations while serving: read anew, or with the endpoints of one upstream swapped. One at a time. */
 
-import { type CarriedSwap, swapOf, withSwapped } from "./handover_state.ts";
+import { type HandedSwap, swapOf, withSwapped } from "./handover_state.ts";
 import type { Clock } from "../../runtime/contract/contract.ts";
 import type { Config, EndpointConfig, UpstreamConfig } from "../config/values/config.ts";
 import type { Loaded, Rejected } from "../config/load.ts";
@@ -10,7 +10,7 @@ import { endpoints as endpointsType } from "../config/values/special_types.ts";
 import { sleep } from "./conditions.ts";
 import { configChanges, sameValue } from "../config/config_changes.ts";
 import type { Changed } from "../process/supervisor/config_rollout.ts";
-import type { Controller } from "../process/supervisor/supervisor.ts";
+import type { Supervisor } from "../process/supervisor/supervisor.ts";
 import type { Drains } from "./drains.ts";
 import { asWritten, type EachAddress } from "./each_address.ts";
 import type { EventHub } from "./event_hub.ts";
@@ -53,7 +53,7 @@ export type Probe = (
 
 export interface ChangeParts {
   readonly clock: Clock;
-  readonly controller: Controller;
+  readonly controller: Supervisor;
   readonly events: EventHub;
   readonly pauses: Pauses;
   readonly drains: Drains;
@@ -77,7 +77,7 @@ export class Changes {
   /** Why that was not possible the last time. */
   #unreadable = "";
   /** By upstream. A swap lasts until the configuration itself names other endpoints. */
-  readonly #swapped = new Map<string, CarriedSwap>();
+  readonly #swapped = new Map<string, HandedSwap>();
   /** 1 for the configuration of the start. */
   generation = 1;
   /** Wall-clock milliseconds. */
@@ -171,12 +171,12 @@ export class Changes {
   }
 
   /** What is swapped, for the Sluice that takes our place. */
-  carried(): readonly CarriedSwap[] {
+  carried(): readonly HandedSwap[] {
     return [...this.#swapped.values()];
   }
 
-  /** To be called before anything changes; the controller's configuration has been made `withSwapped` already. */
-  inherit(swapped: readonly CarriedSwap[]): void {
+  /** To be called before anything changes; the supervisor's configuration has been made `withSwapped` already. */
+  inherit(swapped: readonly HandedSwap[]): void {
     const { config } = this.#parts.controller;
     for (const swap of swapped) {
       const upstream = config.upstreams.find(({ name }) => name === swap.upstream);

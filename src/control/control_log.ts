@@ -1,4 +1,4 @@
-/** Log lines about what the controller does on request. */
+/** Log lines about what the supervisor does on request. */
 
 import type { EventBody } from "./event_hub.ts";
 import { OWNER_WORDS } from "../process/worker/pause_owner.ts";

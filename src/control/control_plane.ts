@@ -1,6 +1,6 @@
-/** What can be asked of a running Sluice, answered: the controller's side of every verb. */
+/** What can be asked of a running Sluice, answered: the supervisor's side of every verb. */
 
-import type { Carried } from "./handover_state.ts";
+import type { HandoverState } from "./handover_state.ts";
 import type { Clock } from "../../runtime/contract/contract.ts";
 import type { Config } from "../config/values/config.ts";
 import type { Loaded } from "../config/load.ts";
@@ -8,7 +8,7 @@ import { Alarm } from "../time/alarm.ts";
 import { buildStatus } from "./build_status.ts";
 import { type ChangeParts, Changes, type Probe } from "./changes.ts";
 import { quietOf, until, within } from "./conditions.ts";
-import type { Controller } from "../process/supervisor/supervisor.ts";
+import type { Supervisor } from "../process/supervisor/supervisor.ts";
 import { Drains } from "./drains.ts";
 import type { ControlEvent } from "./event.ts";
 import type { EachAddress } from "./each_address.ts";
@@ -25,7 +25,7 @@ import type {
   ReloadDone,
   Resumed,
 } from "./plane.ts";
-import type { ChildStatus, Status } from "../process/worker/status.ts";
+import type { BackendStatus, Status } from "../process/worker/status.ts";
 
 /** How long a status waits for workers that do not answer; then it has what they told last. */
 const STATUS_PATIENCE_MS = 2000;
@@ -40,12 +40,12 @@ export interface Extensions {
   upgrade: ControlPlane["upgrade"];
   explain: ControlPlane["explain"];
   /** Commands that Sluice runs, by upstream. */
-  children: () => ReadonlyMap<string, ChildStatus>;
+  children: () => ReadonlyMap<string, BackendStatus>;
 }
 
 export interface PlaneParts {
   readonly clock: Clock;
-  readonly controller: Controller;
+  readonly controller: Supervisor;
   readonly events: EventHub;
   readonly version: string;
   readonly runtime: string;
@@ -107,7 +107,7 @@ export class SluicePlane implements ControlPlane {
   }
 
   /** What was asked of us and is in none of our files. */
-  carried(): Carried {
+  carried(): HandoverState {
     return {
       swapped: this.#changes.carried(),
       paused: this.pauses.carried(),
@@ -116,14 +116,14 @@ export class SluicePlane implements ControlPlane {
   }
 
   /** Goes on with what was asked of another Sluice. Before the start. */
-  inherit({ swapped, paused, drained }: Carried): Promise<void> {
+  inherit({ swapped, paused, drained }: HandoverState): Promise<void> {
     this.#changes.inherit(swapped);
     this.#drains.inherit(drained);
     return this.pauses.inherit(paused);
   }
 
   /** What may have changed there since. Resolves when it is so here. */
-  async takeOver({ paused, drained }: Carried): Promise<void> {
+  async takeOver({ paused, drained }: HandoverState): Promise<void> {
     await Promise.all([this.pauses.inherit(paused), this.#drains.takeOver(drained)]);
   }
 

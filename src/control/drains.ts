@@ -5,7 +5,7 @@ import { printAddress } from "../config/values/address.ts";
 import type { Config } from "../config/values/config.ts";
 import { formerNames } from "../config/renamed.ts";
 import { until } from "./conditions.ts";
-import type { Controller } from "../process/supervisor/supervisor.ts";
+import type { Supervisor } from "../process/supervisor/supervisor.ts";
 import type { EventHub } from "./event_hub.ts";
 import type { EndpointName } from "../process/worker/messages.ts";
 import { endpointNamed, refuse } from "./names.ts";
@@ -24,12 +24,12 @@ interface Drain {
 
 export class Drains {
   readonly #clock: Clock;
-  readonly #controller: Controller;
+  readonly #controller: Supervisor;
   readonly #events: EventHub;
   /** Counts drains of an endpoint, by its names: an undrain or another drain ends the watch over the one before. */
   readonly #drained = new Map<string, Drain>();
 
-  constructor(clock: Clock, controller: Controller, events: EventHub) {
+  constructor(clock: Clock, controller: Supervisor, events: EventHub) {
     this.#clock = clock;
     this.#controller = controller;
     this.#events = events;
@@ -108,7 +108,7 @@ export class Drains {
     return this.#all();
   }
 
-  /** To be called before the controller starts. */
+  /** To be called before the supervisor starts. */
   inherit(drained: readonly EndpointName[]): void {
     for (const name of drained) {
       if (!endpointNamed(this.#controller.config, name.endpoint, name.upstream).ok) continue;

@@ -1,5 +1,5 @@
 /**
- * Names whose addresses are endpoints of their own (`each_address`). The controller looks them up for all workers, so
+ * Names whose addresses are endpoints of their own (`each_address`). The supervisor looks them up for all workers, so
  * that status, slots and drains know the same endpoints everywhere; a change is one of the configuration.
  */
 

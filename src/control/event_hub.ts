@@ -1,4 +1,4 @@
-/** Brings what happens, in the controller and in all workers, to whoever watches. */
+/** Brings what happens, in the supervisor and in all workers, to whoever watches. */
 
 import type { Clock } from "../../runtime/contract/contract.ts";
 import type { ControlEvent } from "./event.ts";
@@ -25,7 +25,7 @@ export class EventHub {
   readonly #shared = new Map<string, Shared>();
   #failures = 0;
   #dropped = 0;
-  /** Gets what the controller itself does, whether anybody watches or not. */
+  /** Gets what the supervisor itself does, whether anybody watches or not. */
   noted: (body: EventBody) => void = () => {};
   /** Called when the first begins to watch, and when the last has ended. */
   onWatched: (watched: boolean) => void = () => {};
@@ -47,7 +47,7 @@ export class EventHub {
     };
   }
 
-  /** Something that the controller has done, or has seen itself. */
+  /** Something that the supervisor has done, or has seen itself. */
   note(body: EventBody): void {
     this.noted(body);
     this.#emit(body);

@@ -9,14 +9,14 @@ import type { EndpointName } from "../process/worker/messages.ts";
 import type { PauseOwner } from "../process/worker/pause_owner.ts";
 
 /** Endpoints that took the place of those that the configuration names. */
-export interface CarriedSwap {
+export interface HandedSwap {
   readonly upstream: string;
   readonly configured: readonly EndpointConfig[];
   readonly instead: readonly EndpointConfig[];
 }
 
 /** A pause of one upstream. A pause of several has an entry for each, all with its token. */
-export interface CarriedPause {
+export interface HandedPause {
   readonly upstream: string;
   readonly token: string;
   /** Missing from a Sluice that knew of operators only. */
@@ -29,16 +29,16 @@ export interface CarriedPause {
   readonly leaseUntil: number | null;
 }
 
-export interface Carried {
-  readonly swapped: readonly CarriedSwap[];
-  readonly paused: readonly CarriedPause[];
+export interface HandoverState {
+  readonly swapped: readonly HandedSwap[];
+  readonly paused: readonly HandedPause[];
   readonly drained: readonly EndpointName[];
 }
 
-export const NOTHING_CARRIED: Carried = { swapped: [], paused: [], drained: [] };
+export const NOTHING_HANDED: HandoverState = { swapped: [], paused: [], drained: [] };
 
 /** The configuration as it serves: what was swapped stays so as long as the configuration says what it said then. */
-export function withSwapped(config: Config, swapped: readonly CarriedSwap[]): Config {
+export function withSwapped(config: Config, swapped: readonly HandedSwap[]): Config {
   if (swapped.length === 0) return config;
   const upstreams = config.upstreams.map((upstream) => {
     const swap = swapOf(upstream, config, swapped);
@@ -51,8 +51,8 @@ export function withSwapped(config: Config, swapped: readonly CarriedSwap[]): Co
 export function swapOf(
   upstream: UpstreamConfig,
   config: Config,
-  swapped: readonly CarriedSwap[],
-): CarriedSwap | undefined {
+  swapped: readonly HandedSwap[],
+): HandedSwap | undefined {
   return swapped.find((each) =>
     sameValue(upstream.endpoints, each.configured) &&
     (each.upstream === upstream.name || !config.upstreams.some(({ name }) => name === each.upstream))

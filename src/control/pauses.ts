@@ -4,12 +4,12 @@
  * another one holds.
  */
 
-import type { CarriedPause } from "./handover_state.ts";
+import type { HandedPause } from "./handover_state.ts";
 import type { Clock, Timer } from "../../runtime/contract/contract.ts";
 import type { Config } from "../config/values/config.ts";
 import { addressesOf } from "../config/renamed.ts";
 import { quietOf, until } from "./conditions.ts";
-import type { Controller } from "../process/supervisor/supervisor.ts";
+import type { Supervisor } from "../process/supervisor/supervisor.ts";
 import type { EventHub } from "./event_hub.ts";
 import { refuse, upstreamsNamed } from "./names.ts";
 import type { PauseOwner } from "../process/worker/pause_owner.ts";
@@ -35,7 +35,7 @@ export interface Pause {
 
 export class Pauses {
   readonly #clock: Clock;
-  readonly #controller: Controller;
+  readonly #controller: Supervisor;
   readonly #events: EventHub;
   /** By token, in the order in which they began. */
   readonly #pauses = new Map<string, Pause>();
@@ -44,7 +44,7 @@ export class Pauses {
   /** Another Sluice goes on with all of them, and says what ends. */
   #handedOver = false;
 
-  constructor(clock: Clock, controller: Controller, events: EventHub) {
+  constructor(clock: Clock, controller: Supervisor, events: EventHub) {
     this.#clock = clock;
     this.#controller = controller;
     this.#events = events;
@@ -254,7 +254,7 @@ export class Pauses {
    * What is paused, for the Sluice that takes our place: an entry for each upstream of each pause. Restarts and
    * upgrades are not carried on by another process, so their pauses are not either.
    */
-  carried(): readonly CarriedPause[] {
+  carried(): readonly HandedPause[] {
     return [...this.#pauses.values()]
       .filter(({ owner }) => owner === "operator" || owner === "with_pause")
       .flatMap(({ upstreams, token, owner, all, since, leaseUntil }) =>
@@ -263,7 +263,7 @@ export class Pauses {
   }
 
   /** Goes on with pauses of another Sluice. What that has resumed since it last told us is resumed. */
-  async inherit(carried: readonly CarriedPause[]): Promise<void> {
+  async inherit(carried: readonly HandedPause[]): Promise<void> {
     const known = this.#controller.config.upstreams.map(({ name }) => name);
     const before = this.paused();
     for (const token of this.#inherited) {

@@ -1,6 +1,6 @@
 /**
  * What can be asked of a running Sluice. The control socket, the admin listener and the signals ask; the
- * controller and what it was given answer. Nothing here knows of sockets, JSON or exit codes.
+ * supervisor and what it was given answer. Nothing here knows of sockets, JSON or exit codes.
  */
 
 import type { ControlEvent } from "./event.ts";

@@ -8,9 +8,9 @@
  */
 
 import type { CloseReason } from "../../runtime/contract/contract.ts";
-import type { ClientConnection } from "../conn/downstream_connection.ts";
+import type { DownstreamConnection } from "../conn/downstream_connection.ts";
 import { HIGH_WATER_BYTES } from "../conn/connection.ts";
-import type { ClientStreamEvents, UpstreamStreamEvents } from "../conn/stream.ts";
+import type { DownstreamStreamEvents, UpstreamStreamEvents } from "../conn/stream.ts";
 import type { UpstreamConnection } from "../conn/upstream_connection.ts";
 import { encodeTrailers } from "../http1/encode.ts";
 import type { Fault } from "../http/fault.ts";
@@ -20,7 +20,7 @@ import type { Head } from "../http/head.ts";
 import { expectsContinue } from "../http1/request_rules.ts";
 import type { Endpoint } from "../upstream/endpoint.ts";
 import type { WaitFailure } from "../upstream/upstream.ts";
-import type { Tallied } from "../upstream/counters.ts";
+import type { Counted } from "../upstream/counters.ts";
 import type { Waiter } from "../upstream/waiting_room.ts";
 import { afterReply } from "../client/after_reply.ts";
 import type { PinUser } from "../upstream/pins.ts";
@@ -59,7 +59,7 @@ const SESSION_OVER = "the connection that the client was authenticated on has en
 const SUSPECT = 2;
 
 export class Exchange extends ExchangeAccount
-  implements ClientStreamEvents, UpstreamStreamEvents, Waiter, PinUser {
+  implements DownstreamStreamEvents, UpstreamStreamEvents, Waiter, PinUser {
   phase: Phase = "reading";
   readonly #target: string;
   readonly #clientHost: string;
@@ -90,11 +90,11 @@ export class Exchange extends ExchangeAccount
     context: ExchangeContext,
     settings: ExchangeSettings,
     retry: RetryPolicy,
-    client: ClientConnection,
+    client: DownstreamConnection,
     head: Head,
     target: string,
     clientHost: string,
-    route: Tallied,
+    route: Counted,
   ) {
     super(context, settings, retry, client, head, route);
     this.#target = target;
@@ -252,7 +252,7 @@ export class Exchange extends ExchangeAccount
 
   // The client's side
 
-  clientBody(bytes: Uint8Array, from: number, to: number, room: number): void {
+  downstreamBody(bytes: Uint8Array, from: number, to: number, room: number): void {
     // The cast: `begin` has made one for every request that is not complete with its head.
     const upload = this.upload as Upload;
     upload.receivedBytes += to - from;
@@ -284,7 +284,7 @@ export class Exchange extends ExchangeAccount
     return !upload.countRead(this.settings.upstream) || (upload.kept.full && this.#kind === "chunked");
   }
 
-  clientEnd(trailers: Head | null): void {
+  downstreamEnd(trailers: Head | null): void {
     const upload = this.upload as Upload;
     if (trailers !== null) upload.trailers = encodeTrailers(trailers);
     if (this.phase === "reading") this.#readSoFar(upload);
@@ -297,14 +297,14 @@ export class Exchange extends ExchangeAccount
     this.#ask();
   }
 
-  clientFault(fault: Fault): void {
+  downstreamFault(fault: Fault): void {
     const code: ReasonCode = fault.code === "incomplete_message" ? "client_gone" : faultReason(fault);
     this.#letGo(false);
     if (this.client.responseBegun) this.#cut(code, fault.detail);
     else this.#fail(code, fault.detail, fault.detail, fault.status);
   }
 
-  clientWritable(): void {
+  downstreamWritable(): void {
     this.connection?.resumeBody();
   }
 
@@ -312,7 +312,7 @@ export class Exchange extends ExchangeAccount
     this.client.resumeBody();
   }
 
-  clientEnded(): void {
+  downstreamEnded(): void {
     const why = goneBecause(this.client, this.phase === "waiting" && this.settings.upstream.pressed);
     if (why === null) return;
     this.client.events = null;
@@ -320,8 +320,8 @@ export class Exchange extends ExchangeAccount
     this.#gone("client_gone", why);
   }
 
-  clientGone(reason: CloseReason): void {
-    // Nobody but the front aborts a connection that has an exchange: time is up for it.
+  downstreamGone(reason: CloseReason): void {
+    // Nobody but the gateway aborts a connection that has an exchange: time is up for it.
     if (reason.code === "aborted") this.#gone("shutting_down", "");
     else this.#gone("client_gone", reason.detail);
   }
@@ -331,7 +331,7 @@ export class Exchange extends ExchangeAccount
     this.#done(code, detail);
   }
 
-  clientTimedOut(what: "read" | "write", slow: boolean): void {
+  downstreamTimedOut(what: "read" | "write", slow: boolean): void {
     const detail = slow ? "slower than body_rate" : "";
     if (what === "write") {
       this.client.events = null;
@@ -693,7 +693,7 @@ export class Exchange extends ExchangeAccount
   #cut(code: ReasonCode, detail: string): void {
     if (this.phase === "done") return;
     this.client.events = null;
-    this.client.sendCut();
+    this.client.abortResponse();
     this.#done(code, detail);
   }
 

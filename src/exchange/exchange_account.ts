@@ -1,11 +1,11 @@
 /** What is told of an exchange once it has ended: to the access log, the counters and whoever watches. */
 
-import type { ClientConnection } from "../conn/downstream_connection.ts";
+import type { DownstreamConnection } from "../conn/downstream_connection.ts";
 import type { UpstreamConnection } from "../conn/upstream_connection.ts";
 import type { Head } from "../http/head.ts";
 import type { Endpoint } from "../upstream/endpoint.ts";
 import { RoomPlace } from "../upstream/waiting_room.ts";
-import type { Tallied } from "../upstream/counters.ts";
+import type { Counted } from "../upstream/counters.ts";
 import type { ExchangeContext, ExchangeSettings } from "./exchange_settings.ts";
 import type { PinUse } from "./pin_use.ts";
 import type { ReasonCode } from "./reason.ts";
@@ -19,10 +19,10 @@ export abstract class ExchangeAccount extends RoomPlace {
   readonly context: ExchangeContext;
   readonly settings: ExchangeSettings;
   readonly retry: RetryPolicy;
-  readonly client: ClientConnection;
+  readonly client: DownstreamConnection;
   readonly head: Head;
   /** For logs and counters. */
-  readonly route: Tallied;
+  readonly route: Counted;
   /** Status sent to the client, 0 while none was. */
   status = 0;
   reason: ReasonCode | "" = "";
@@ -57,9 +57,9 @@ export abstract class ExchangeAccount extends RoomPlace {
     context: ExchangeContext,
     settings: ExchangeSettings,
     retry: RetryPolicy,
-    client: ClientConnection,
+    client: DownstreamConnection,
     head: Head,
-    route: Tallied,
+    route: Counted,
   ) {
     super();
     this.context = context;

@@ -3,7 +3,7 @@
  * what tells the endpoint where the request came from.
  */
 
-import type { ClientConnection, ForwardedLines } from "../conn/downstream_connection.ts";
+import type { DownstreamConnection, ForwardedLines } from "../conn/downstream_connection.ts";
 import { ConnectionOption, connectionOptions, namedOptions } from "../http1/connection_options.ts";
 import { keptFields } from "../http1/encode.ts";
 import { Field } from "../http/field.ts";
@@ -77,7 +77,7 @@ export function hostToSend(
  */
 export function requestFields(
   head: Head,
-  client: ClientConnection,
+  client: DownstreamConnection,
   settings: ForwardSettings,
   host: string | null,
   clientHost: string,
@@ -136,7 +136,7 @@ function keptTrailerField(head: Head): string {
 /** Via, X-Forwarded-For/-Proto/-Host and Forwarded; cached on the connection while nothing changes. */
 function forwardedLines(
   head: Head,
-  client: ClientConnection,
+  client: DownstreamConnection,
   settings: ForwardSettings,
   clientHost: string,
 ): string {
@@ -184,7 +184,7 @@ function untrustedLines(
 /** A trusted peer's account is kept and continued. */
 function forwardedByTrusted(
   head: Head,
-  client: ClientConnection,
+  client: DownstreamConnection,
   settings: ForwardSettings,
   clientHost: string,
 ): string {

@@ -1,6 +1,6 @@
 /** Answers that Sluice gives itself: fixed ones from the configuration, and failures with their reason. */
 
-import type { ClientStream } from "../conn/stream.ts";
+import type { DownstreamStream } from "../conn/stream.ts";
 import { encodeLatin1 } from "../bytes/latin1.ts";
 import { type ReasonCode, REASONS } from "./reason.ts";
 import { statusPhrase } from "../http/status_phrase.ts";
@@ -29,7 +29,7 @@ export interface FailureReply {
  * Answers with a failure: the status, one sentence, and the machine-readable reason (RFC 9209). The
  * caller goes on with `client.nextRequest()`.
  */
-export function sendFailure(client: ClientStream, reply: FailureReply): void {
+export function sendFailure(client: DownstreamStream, reply: FailureReply): void {
   const { status, bodiless, close } = reply;
   const { fields, body } = failureParts(reply);
   sendText(client, status, statusPhrase(status), fields, body, bodiless, close);
@@ -61,7 +61,7 @@ function failureParts(reply: FailureReply): { readonly fields: string; readonly 
 
 /** Sends a small text body. `body` is Latin-1 or UTF-8 bytes as Latin-1. */
 export function sendText(
-  client: ClientStream,
+  client: DownstreamStream,
   status: number,
   phrase: string,
   fields: string,

@@ -4,7 +4,7 @@
  * nothing to do with any have no such object.
  */
 
-import type { ClientConnection } from "../conn/downstream_connection.ts";
+import type { DownstreamConnection } from "../conn/downstream_connection.ts";
 import type { Turn } from "../conn/turn.ts";
 import type { ResponseBody } from "../conn/stream.ts";
 import type { UpstreamConnection } from "../conn/upstream_connection.ts";
@@ -25,7 +25,7 @@ export interface PinnedAnswer {
 }
 
 export class PinUse {
-  readonly #client: ClientConnection;
+  readonly #client: DownstreamConnection;
   readonly #upstream: Upstream;
   readonly #turn: Turn;
   /** Null while the client has none. */
@@ -35,7 +35,7 @@ export class PinUse {
   /** Its connection is pinned, or will be before a byte is sent. */
   pinned: boolean;
 
-  private constructor(client: ClientConnection, upstream: Upstream, turn: Turn, pinned: boolean) {
+  private constructor(client: DownstreamConnection, upstream: Upstream, turn: Turn, pinned: boolean) {
     this.#client = client;
     this.#upstream = upstream;
     this.#turn = turn;
@@ -49,7 +49,12 @@ export class PinUse {
    *
    * @returns null = anywhere; "lost" = nowhere: its client believes in a session that has ended
    */
-  static of(client: ClientConnection, upstream: Upstream, turn: Turn, head: Head): PinUse | "lost" | null {
+  static of(
+    client: DownstreamConnection,
+    upstream: Upstream,
+    turn: Turn,
+    head: Head,
+  ): PinUse | "lost" | null {
     const pins = Pins.of(client);
     if (pins?.hasLost(upstream) === true) return "lost";
     const authenticates = authenticatesConnection(head);
@@ -58,7 +63,7 @@ export class PinUse {
   }
 
   /** For an exchange whose answer may turn out to be part of a handshake. */
-  static ofAnswer(client: ClientConnection, upstream: Upstream, turn: Turn): PinUse {
+  static ofAnswer(client: DownstreamConnection, upstream: Upstream, turn: Turn): PinUse {
     return new PinUse(client, upstream, turn, false);
   }
 

@@ -3,12 +3,12 @@
  * than it is taken, half-closes included. Ends when both sides have ended, when one is torn down, or
  * after a silence of `idleMs`.
  *
- * A WebSocket can be asked to end (`goAway`): the client gets a Close frame between two of the endpoint's, and
+ * A WebSocket can be asked to end (`sendClose`): the client gets a Close frame between two of the endpoint's, and
  * nothing more; its own messages go on to the endpoint until its Close has, so that none of them is lost.
  */
 
 import type { CloseReason } from "../../runtime/contract/contract.ts";
-import type { ClientConnection } from "../conn/downstream_connection.ts";
+import type { DownstreamConnection } from "../conn/downstream_connection.ts";
 import { HIGH_WATER_BYTES, LOW_WATER_BYTES } from "../conn/connection.ts";
 import type { RawEvents } from "../conn/stream.ts";
 import type { Turn } from "../conn/turn.ts";
@@ -19,7 +19,7 @@ import { closeFrame, FrameTracker } from "../websocket/frames.ts";
 export type TunnelEnd = "finished" | "client_reset" | "upstream_reset" | "idle" | "aborted";
 
 export class Tunnel {
-  readonly client: ClientConnection;
+  readonly client: DownstreamConnection;
   readonly upstream: UpstreamConnection;
   readonly #idleMs: number;
   readonly #turn: Turn;
@@ -40,7 +40,7 @@ export class Tunnel {
    * @param ended called once, when both connections are gone
    */
   constructor(
-    client: ClientConnection,
+    client: DownstreamConnection,
     upstream: UpstreamConnection,
     idleMs: number,
     websocket: boolean,
@@ -73,7 +73,7 @@ export class Tunnel {
   }
 
   /** `connection` has room again: the side opposite may be read. */
-  resumeOther(connection: ClientConnection | UpstreamConnection): void {
+  resumeOther(connection: DownstreamConnection | UpstreamConnection): void {
     if (connection === this.client) this.#upstreamSide.resume();
     else this.#clientSide.resume();
   }
@@ -82,7 +82,7 @@ export class Tunnel {
    * The deadline stands on the client's connection, and on the endpoint's once the client's is gone; traffic
    * moves it when it comes up.
    */
-  timedOut(on: ClientConnection | UpstreamConnection): void {
+  timedOut(on: DownstreamConnection | UpstreamConnection): void {
     const now = this.#turn.now;
     if (now - this.#lastTraffic < this.#idleMs) on.rawDeadline(this.#lastTraffic + this.#idleMs);
     else this.#tearDown("idle");
@@ -92,7 +92,7 @@ export class Tunnel {
    * Asks a WebSocket's client to end it: Close with status 1001. The tunnel ends when that has been answered; what
    * is left of it may be aborted whenever time is up. Nothing for other protocols.
    */
-  goAway(): void {
+  sendClose(): void {
     this.#upstreamSide.sayClose("server");
   }
 
@@ -141,8 +141,8 @@ type Reset = "client_reset" | "upstream_reset";
 
 class Side implements RawEvents {
   readonly #tunnel: Tunnel;
-  readonly #own: ClientConnection | UpstreamConnection;
-  readonly #other: ClientConnection | UpstreamConnection;
+  readonly #own: DownstreamConnection | UpstreamConnection;
+  readonly #other: DownstreamConnection | UpstreamConnection;
   readonly #reset: Reset;
   readonly #frames: FrameTracker | null;
   #paused = false;
@@ -153,8 +153,8 @@ class Side implements RawEvents {
 
   constructor(
     tunnel: Tunnel,
-    own: ClientConnection | UpstreamConnection,
-    other: ClientConnection | UpstreamConnection,
+    own: DownstreamConnection | UpstreamConnection,
+    other: DownstreamConnection | UpstreamConnection,
     reset: Reset,
     frames: FrameTracker | null,
   ) {

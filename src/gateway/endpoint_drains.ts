@@ -8,7 +8,7 @@ import type { Clock, Timer } from "../../runtime/contract/contract.ts";
 import type { Turn } from "../conn/turn.ts";
 import type { Tunnel } from "../exchange/tunnel.ts";
 import type { Endpoint } from "../upstream/endpoint.ts";
-import { Farewell } from "./graceful_close.ts";
+import { GracefulClose } from "./graceful_close.ts";
 
 /** What goes through endpoints. */
 export interface Traffic {
@@ -20,7 +20,7 @@ export interface Traffic {
 /** Endpoints that are drained together. */
 interface Drain {
   readonly endpoints: Set<Endpoint>;
-  readonly farewell: Farewell;
+  readonly farewell: GracefulClose;
   timer: Timer;
 }
 
@@ -40,7 +40,7 @@ export class EndpointDrains {
     const set = new Set(endpoints);
     const drain: Drain = {
       endpoints: set,
-      farewell: new Farewell(this.#clock, turn, this.#traffic.tunnelsThrough(set), windowMs),
+      farewell: new GracefulClose(this.#clock, turn, this.#traffic.tunnelsThrough(set), windowMs),
       timer: this.#clock.setTimer(windowMs, () => {
         this.#drains.delete(drain);
         turn.begin();

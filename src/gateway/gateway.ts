@@ -13,7 +13,11 @@ import type {
   SocketError,
   SocketEvents,
 } from "../../runtime/contract/contract.ts";
-import { ClientConnection, type ClientSettings, type RequestHandler } from "../conn/downstream_connection.ts";
+import {
+  DownstreamConnection,
+  type DownstreamSettings,
+  type RequestHandler,
+} from "../conn/downstream_connection.ts";
 import { Exchange } from "../exchange/exchange.ts";
 import type { ExchangeContext, ExchangeSettings } from "../exchange/exchange_settings.ts";
 import { faultReason } from "../exchange/failure_reason.ts";
@@ -28,10 +32,10 @@ import { maxForwards } from "../http1/request_rules.ts";
 import { parseAuthority, parseTarget } from "../http/target.ts";
 import type { Endpoint } from "../upstream/endpoint.ts";
 import { Pins } from "../upstream/pins.ts";
-import type { Tallied } from "../upstream/counters.ts";
+import type { Counted } from "../upstream/counters.ts";
 import type { Upstream } from "../upstream/upstream.ts";
 import { EndpointDrains, type Traffic } from "./endpoint_drains.ts";
-import { Farewell } from "./graceful_close.ts";
+import { GracefulClose } from "./graceful_close.ts";
 import { hostKey, type RouteMatch, type Router } from "./router.ts";
 import type { TrustedPeers } from "./trusted_peers.ts";
 
@@ -48,16 +52,16 @@ export type RouteTarget =
     readonly body: string;
   };
 
-export interface Route extends RouteMatch, Tallied {
+export interface Route extends RouteMatch, Counted {
   readonly name: string;
   readonly target: RouteTarget;
 }
 
 /** What requests are decided by. Immutable; a reload makes a new one and swaps it in. */
-export interface World {
+export interface Snapshot {
   readonly router: Router<Route>;
   readonly exchange: ExchangeContext;
-  readonly client: ClientSettings;
+  readonly client: DownstreamSettings;
   readonly trusted: TrustedPeers;
   readonly rejectUnderscored: boolean;
   readonly maxConnections: number;
@@ -67,7 +71,7 @@ export interface World {
 
 /** A request that was answered here. `head` is null when it could not be parsed. */
 export interface LocalAnswer {
-  readonly client: ClientConnection;
+  readonly client: DownstreamConnection;
   readonly head: Head | null;
   /** Null when it matched none, or was not looked for. */
   readonly route: Route | null;
@@ -78,7 +82,7 @@ export interface LocalAnswer {
 }
 
 /** Told what happens; must not call back. */
-export interface FrontObserver {
+export interface GatewayObserver {
   /** Will ask connections for their clients' ports, also when they have ended. */
   readonly wantsPorts?: boolean;
   answeredLocally(answer: LocalAnswer): void;
@@ -93,36 +97,36 @@ const DRAIN_IDLE_MS = 1000;
 /** How long an aborted connection may take to tell that it is closed, which it does within the next turn. */
 const CLOSED_MS = 1000;
 
-export class Front implements RequestHandler, Traffic {
+export class Gateway implements RequestHandler, Traffic {
   readonly #runtime: Runtime;
-  readonly #observer: FrontObserver;
-  world: World;
+  readonly #observer: GatewayObserver;
+  snapshot: Snapshot;
   readonly #listeners = new Set<Listener>();
-  readonly #connections = new Set<ClientConnection>();
+  readonly #connections = new Set<DownstreamConnection>();
   /** Those of them that are being told that there are too many: they take nobody's place. */
-  readonly #refused = new Set<ClientConnection>();
+  readonly #refused = new Set<DownstreamConnection>();
   readonly #tunnels = new Set<Tunnel>();
-  #farewell: Farewell | null = null;
+  #farewell: GracefulClose | null = null;
   readonly #drains: EndpointDrains;
   #draining = false;
   #emptied: PromiseWithResolvers<void> | null = null;
   /** Requests that `abortAll` has cut off. */
   dropped = 0;
 
-  constructor(runtime: Runtime, world: World, observer: FrontObserver) {
+  constructor(runtime: Runtime, snapshot: Snapshot, observer: GatewayObserver) {
     this.#runtime = runtime;
-    this.world = world;
+    this.snapshot = snapshot;
     this.#observer = observer;
     this.#drains = new EndpointDrains(runtime.clock, this);
   }
 
   /**
-   * Decides by another world from now on. Requests under way go on by the old one; deadlines and limits of open
+   * Decides by another snapshot from now on. Requests under way go on by the old one; deadlines and limits of open
    * connections stay what they are, but who is trusted is looked at anew.
    */
-  use(world: World): void {
-    this.world = world;
-    for (const client of this.#connections) client.trusted = world.trusted.has(client.remoteAddress);
+  use(snapshot: Snapshot): void {
+    this.snapshot = snapshot;
+    for (const client of this.#connections) client.trusted = snapshot.trusted.has(client.remoteAddress);
   }
 
   /** Open client connections, tunnels included. */
@@ -142,10 +146,10 @@ export class Front implements RequestHandler, Traffic {
       acceptFailed: (error) => this.#observer.acceptFailed(options.address, error),
       // Who has not even said a word is no reason to open more descriptors than clients may have.
       handshakeRoom: () => {
-        const { maxConnections, maxRefused } = this.world;
+        const { maxConnections, maxRefused } = this.snapshot;
         return Math.max(maxRefused, maxConnections - this.#connections.size + this.#refused.size);
       },
-      answerPlain: () => plainAnswer(this.world.exchange),
+      answerPlain: () => plainAnswer(this.snapshot.exchange),
     };
     const listener = await this.#runtime.listen(options, events);
     this.#listeners.add(listener);
@@ -164,30 +168,30 @@ export class Front implements RequestHandler, Traffic {
   }
 
   #accepted(socket: Socket): SocketEvents {
-    const { world } = this;
-    const { turn } = world.exchange;
+    const { snapshot } = this;
+    const { turn } = snapshot.exchange;
     turn.begin();
-    const client = new ClientConnection(turn, socket, world.client, this);
-    client.trusted = world.trusted.has(client.remoteAddress);
+    const client = new DownstreamConnection(turn, socket, snapshot.client, this);
+    client.trusted = snapshot.trusted.has(client.remoteAddress);
     this.#connections.add(client);
     // Now, because not every platform can tell once we have closed the connection, and requests are told of after that.
     if (this.#observer.wantsPorts === true) void client.remotePort;
     if (this.#draining) {
       client.drain(turn.now, DRAIN_IDLE_MS);
-    } else if (this.#connections.size - this.#refused.size > world.maxConnections) {
+    } else if (this.#connections.size - this.#refused.size > snapshot.maxConnections) {
       this.#refused.add(client);
-      if (this.#refused.size > world.maxRefused) {
+      if (this.#refused.size > snapshot.maxRefused) {
         client.abort();
         return client;
       }
-      client.answerUnasked();
+      client.refuseConnection();
       this.#fail(client, null, null, "too_many_connections", "", REASONS.too_many_connections.status);
       turn.end();
     }
     return client;
   }
 
-  connectionClosed(client: ClientConnection): void {
+  connectionClosed(client: DownstreamConnection): void {
     this.#connections.delete(client);
     this.#refused.delete(client);
     if (this.#connections.size > 0) return;
@@ -197,9 +201,9 @@ export class Front implements RequestHandler, Traffic {
 
   // Requests
 
-  request(client: ClientConnection, head: Head): void {
-    const { world } = this;
-    const { router, exchange } = world;
+  request(client: DownstreamConnection, head: Head): void {
+    const { snapshot } = this;
+    const { router, exchange } = snapshot;
     let target = head.target;
     let { host } = head;
     if (target.charCodeAt(0) !== 0x2f) {
@@ -227,7 +231,7 @@ export class Front implements RequestHandler, Traffic {
       this.#fail(client, head, null, "method_not_allowed", "TRACE is not served", 405);
       return;
     }
-    if (world.rejectUnderscored && head.has(Field.underscored)) {
+    if (snapshot.rejectUnderscored && head.has(Field.underscored)) {
       this.#fail(client, head, null, "http_request_error", "a field name contains an underscore", 400);
       return;
     }
@@ -263,7 +267,7 @@ export class Front implements RequestHandler, Traffic {
 
   /** How often a proxy of our name has handled the request. */
   #passes(head: Head): number {
-    const { via } = this.world.exchange.forward;
+    const { via } = this.snapshot.exchange.forward;
     let passes = 0;
     for (const hop of (head.joined(Field.via) ?? "").split(",")) {
       if (hop.trim().split(/[ \t]+/)[1] === via) passes++;
@@ -271,11 +275,11 @@ export class Front implements RequestHandler, Traffic {
     return passes;
   }
 
-  refused(client: ClientConnection, fault: Fault, head: Head | null): void {
+  refused(client: DownstreamConnection, fault: Fault, head: Head | null): void {
     this.#refuse(client, head, fault);
   }
 
-  #refuse(client: ClientConnection, head: Head | null, fault: Fault): void {
+  #refuse(client: DownstreamConnection, head: Head | null, fault: Fault): void {
     this.#fail(client, head, null, faultReason(fault), fault.detail, fault.status);
   }
 
@@ -284,14 +288,14 @@ export class Front implements RequestHandler, Traffic {
    * always does: what follows may be meant for the tunnel, and must not be taken for a request.
    */
   #fail(
-    client: ClientConnection,
+    client: DownstreamConnection,
     head: Head | null,
     route: Route | null,
     reason: ReasonCode,
     detail: string,
     status: number,
   ): void {
-    const { exchange } = this.world;
+    const { exchange } = this.snapshot;
     const offeredBefore = client.offeredBytes;
     sendFailure(client, {
       reason,
@@ -308,7 +312,7 @@ export class Front implements RequestHandler, Traffic {
   }
 
   #answer(
-    client: ClientConnection,
+    client: DownstreamConnection,
     head: Head,
     route: Route | null,
     status: number,
@@ -317,7 +321,7 @@ export class Front implements RequestHandler, Traffic {
     body: string,
   ): void {
     const offeredBefore = client.offeredBytes;
-    const dated = "Date: " + this.world.exchange.date() + "\r\n" + fields;
+    const dated = "Date: " + this.snapshot.exchange.date() + "\r\n" + fields;
     sendText(client, status, phrase, dated, body, head.method === "HEAD", false);
     this.#observer.answeredLocally({ client, head, route, status, reason: "", detail: "", offeredBefore });
     client.nextRequest();
@@ -327,7 +331,7 @@ export class Front implements RequestHandler, Traffic {
 
   tunnelOpened(tunnel: Tunnel): void {
     this.#tunnels.add(tunnel);
-    if (this.#draining || !endpointOf(tunnel).enabled) tunnel.goAway();
+    if (this.#draining || !endpointOf(tunnel).enabled) tunnel.sendClose();
   }
 
   tunnelClosed(tunnel: Tunnel): void {
@@ -346,7 +350,7 @@ export class Front implements RequestHandler, Traffic {
    * them when that is over: requests that may be sent again go elsewhere. The endpoints must be out of use.
    */
   drainEndpoints(endpoints: readonly Endpoint[], windowMs: number): void {
-    const { turn } = this.world.exchange;
+    const { turn } = this.snapshot.exchange;
     turn.begin();
     const set = new Set(endpoints);
     for (const client of this.#connections) Pins.of(client)?.drain(set);
@@ -384,11 +388,11 @@ export class Front implements RequestHandler, Traffic {
   async drain(timeoutMs: number, closed: () => void = () => {}): Promise<void> {
     this.#draining = true;
     const closing = Promise.all(Array.from(this.#listeners, (listener) => listener.close())).then(closed);
-    const { turn } = this.world.exchange;
+    const { turn } = this.snapshot.exchange;
     turn.begin();
     for (const client of this.#connections) client.drain(turn.now, DRAIN_IDLE_MS);
     turn.end();
-    this.#farewell = new Farewell(this.#runtime.clock, turn, [...this.#tunnels], timeoutMs);
+    this.#farewell = new GracefulClose(this.#runtime.clock, turn, [...this.#tunnels], timeoutMs);
     await this.#untilEmpty(timeoutMs);
     await this.abortAll();
     await closing;

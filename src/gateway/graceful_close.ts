@@ -11,7 +11,7 @@ const TELLING_SHARE = 0.8;
 /** Few of them are told no slower than this. */
 const LONGEST_GAP_MS = 100;
 
-export class Farewell {
+export class GracefulClose {
   readonly #clock: Clock;
   readonly #turn: Turn;
   /** Those that have not been told; the last one is next. */
@@ -51,7 +51,7 @@ export class Farewell {
     const due = Math.floor((this.#turn.now - this.#beganAt) / this.#gapMs) + 1;
     // With a gap of 0 the number is not one.
     while (this.#tunnels.length > 0 && !(this.#told >= due)) {
-      this.#tunnels.pop()?.goAway();
+      this.#tunnels.pop()?.sendClose();
       this.#told++;
     }
     this.#turn.end();

@@ -11,18 +11,18 @@ import type {
   System,
 } from "../../runtime/contract/contract.ts";
 import type { LogConfig } from "../config/values/config.ts";
-import type { ClientConnection } from "../conn/downstream_connection.ts";
+import type { DownstreamConnection } from "../conn/downstream_connection.ts";
 import type { Exchange } from "../exchange/exchange.ts";
 import { type ExchangeRecord, newExchangeRecord } from "../exchange/exchange_record.ts";
 import { reason } from "../exchange/reason.ts";
 import type { Tunnel } from "../exchange/tunnel.ts";
-import type { Front, LocalAnswer } from "../gateway/gateway.ts";
+import type { Gateway, LocalAnswer } from "../gateway/gateway.ts";
 import { Field } from "../http/field.ts";
 import type { Head } from "../http/head.ts";
 import type { Endpoint } from "../upstream/endpoint.ts";
 import type { Upstream } from "../upstream/upstream.ts";
 import { AccessLog } from "./access_log.ts";
-import { Counters } from "./counters.ts";
+import { ExchangeCounters } from "./exchange_counters.ts";
 import { FailureRing } from "./failure_ring.ts";
 import { type Level, Logger } from "./logger.ts";
 
@@ -67,8 +67,8 @@ export async function openLogger(
   });
 }
 
-export class Watcher {
-  readonly counters = new Counters();
+export class Telemetry {
+  readonly counters = new ExchangeCounters();
   readonly failures = new FailureRing(RECENT_FAILURES);
   readonly #runtime: Runtime;
   readonly #accessLog: AccessLog | null;
@@ -77,7 +77,7 @@ export class Watcher {
   readonly #record: ExchangeRecord = newExchangeRecord();
   readonly #onAway: WatcherOptions["onAway"];
   readonly #tap: WatcherTap | null;
-  #front: Front | null = null;
+  #gateway: Gateway | null = null;
   #exchanges: number;
 
   constructor(
@@ -100,16 +100,16 @@ export class Watcher {
     system: System,
     config: LogConfig,
     options: WatcherOptions = {},
-  ): Promise<Watcher> {
+  ): Promise<Telemetry> {
     const { shared = false } = options;
     const logger = options.logger ?? await openLogger(runtime, system, config, shared);
     const { format, to } = config.accessLog;
-    if (format === "off") return new Watcher(runtime, null, logger, options);
+    if (format === "off") return new Telemetry(runtime, null, logger, options);
     const target = to === "stdout" ? 1 : to === "stderr" ? 2 : to;
     const sink = await system.openSink(target, MOST_BUFFERED_BYTES, shared);
     const lost = (pieces: number, cause: string) =>
       logger.warn("access_log", `parts of it are lost, ${pieces} so far: ${cause}`);
-    return new Watcher(runtime, new AccessLog(sink, runtime.clock, format, lost), logger, options);
+    return new Telemetry(runtime, new AccessLog(sink, runtime.clock, format, lost), logger, options);
   }
 
   get wantsPorts(): boolean {
@@ -117,8 +117,8 @@ export class Watcher {
   }
 
   /** The front whose tunnels are to be counted. */
-  watch(front: Front): void {
-    this.#front = front;
+  watch(gateway: Gateway): void {
+    this.#gateway = gateway;
   }
 
   log(level: Level, message: string): void {
@@ -209,7 +209,7 @@ export class Watcher {
   }
 
   /** Fills in what comes from the client and its head, and hands the record on. */
-  #finish(client: ClientConnection, head: Head | null): void {
+  #finish(client: DownstreamConnection, head: Head | null): void {
     const record = this.#record;
     record.startedAtWallMs = this.#runtime.clock.wall() - record.totalMs;
     record.clientAddress = client.remoteAddress;
@@ -252,11 +252,11 @@ export class Watcher {
   }
 
   tunnelOpened(tunnel: Tunnel): void {
-    this.#front?.tunnelOpened(tunnel);
+    this.#gateway?.tunnelOpened(tunnel);
   }
 
   tunnelClosed(tunnel: Tunnel): void {
-    this.#front?.tunnelClosed(tunnel);
+    this.#gateway?.tunnelClosed(tunnel);
   }
 
   // Endpoints and listeners

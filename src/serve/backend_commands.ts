@@ -12,7 +12,7 @@ import type { Loaded, Rejected } from "../config/load.ts";
 import { DEFAULT_ORIGIN, problemAt } from "../config/values/problem.ts";
 import { AutoPorts } from "../backend/auto_port.ts";
 import { sleep } from "../control/conditions.ts";
-import { Children, type ChildrenOptions } from "../backend/backends.ts";
+import { Backends, type ChildrenOptions } from "../backend/backends.ts";
 import type { Logger } from "../observe/logger.ts";
 import type { RereadableConfig } from "./config_source.ts";
 
@@ -24,8 +24,8 @@ const OUTPUT_PATIENCE_MS = 500;
 
 type Sinks = Readonly<Record<1 | 2, TextSink>>;
 
-export class ChildCommands {
-  readonly children: Children;
+export class BackendCommands {
+  readonly children: Backends;
   /** With ports in the place of `auto`. */
   readonly config: Config;
   /** Resolves when the last words of commands that have ended are written, or when nobody reads them. */
@@ -42,7 +42,7 @@ export class ChildCommands {
     config: Config,
     logger: Logger,
     publish: ChildrenOptions["publish"],
-  ): Promise<ChildCommands | string> {
+  ): Promise<BackendCommands | string> {
     const ports = new AutoPorts(runtime);
     let sinks: Sinks | null = null;
     const outputs = new Set<Promise<void>>();
@@ -61,7 +61,7 @@ export class ChildCommands {
     };
     const filled = await fill(config);
     if (typeof filled === "string") return `command: ${filled}`;
-    const children = new Children({
+    const children = new Backends({
       runtime,
       system,
       logger,
@@ -80,14 +80,14 @@ export class ChildCommands {
       await Promise.race([Promise.all(outputs), sleep(runtime.clock, outputMs)]);
       await Promise.all([sinks[1].flush(patience), sinks[2].flush(patience)]);
     };
-    return new ChildCommands(children, filled, fill, flush);
+    return new BackendCommands(children, filled, fill, flush);
   }
 
   private constructor(
-    children: Children,
+    children: Backends,
     config: Config,
     fill: (config: Config) => Promise<Config | string>,
-    flush: ChildCommands["flush"],
+    flush: BackendCommands["flush"],
   ) {
     this.children = children;
     this.config = config;

@@ -1,11 +1,11 @@
 /** What becomes of workers, as log lines and events. */
 
-import type { ControllerObserver } from "../process/supervisor/supervisor_observer.ts";
+import type { SupervisorObserver } from "../process/supervisor/supervisor_observer.ts";
 import type { EventHub } from "../control/event_hub.ts";
 import type { WorkerEvent } from "../process/worker/messages.ts";
 import type { Logger } from "../observe/logger.ts";
 
-export class LoggingObserver implements ControllerObserver {
+export class LoggingObserver implements SupervisorObserver {
   readonly #logger: Logger;
   readonly #events: EventHub;
 

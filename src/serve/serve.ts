@@ -3,7 +3,7 @@
  * with the exit code.
  */
 
-import { NOTHING_CARRIED, withSwapped } from "../control/handover_state.ts";
+import { NOTHING_HANDED, withSwapped } from "../control/handover_state.ts";
 import {
   type Address,
   type Runtime,
@@ -16,7 +16,7 @@ import type { Config, ListenConfig } from "../config/values/config.ts";
 import { SluicePlane } from "../control/control_plane.ts";
 import { socketsWords } from "../process/shared/chosen_sockets.ts";
 import { sleep } from "../control/conditions.ts";
-import { Controller } from "../process/supervisor/supervisor.ts";
+import { Supervisor } from "../process/supervisor/supervisor.ts";
 import { EachAddress } from "../control/each_address.ts";
 import { type EventBody, EventHub } from "../control/event_hub.ts";
 import { Gate, gatedPlane } from "../control/gated_plane.ts";
@@ -29,7 +29,7 @@ import { findFault, findPortInUse, keepSockets } from "../process/worker/bind_li
 import type { RereadableConfig } from "./config_source.ts";
 import { FileWatch } from "./config_watch.ts";
 import { Inheritance, leaveTo } from "./upgrade/changing_hands.ts";
-import { ChildCommands } from "./backend_commands.ts";
+import { BackendCommands } from "./backend_commands.ts";
 import { controlRoutes, refusalReply } from "../admin/control_api.ts";
 import { chooseSockets } from "../process/shared/choose_sockets.ts";
 import { ControlSocket } from "./control_socket.ts";
@@ -97,12 +97,12 @@ export async function serve(
   if (typeof chosen === "string") return fail(system, EXIT.usage, chosen);
   const events = new EventHub(runtime.clock);
   let logger: Logger;
-  let commands: ChildCommands | string;
+  let commands: BackendCommands | string;
   try {
     const shared = count > 1 || given.upstreams.some(({ child }) => child !== null);
     logger = await openLogger(runtime, system, given.log, shared);
     const publish = (event: EventBody) => events.note(event);
-    commands = await ChildCommands.open(runtime, system, given, logger, publish);
+    commands = await BackendCommands.open(runtime, system, given, logger, publish);
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;
     return fail(system, EXIT.failed, error.message);
@@ -157,12 +157,12 @@ export async function serve(
   }
   events.noted = (event) => logEvent(logger, event);
   const observer = new LoggingObserver(logger, events);
-  const carried = predecessor?.carried ?? NOTHING_CARRIED;
+  const carried = predecessor?.carried ?? NOTHING_HANDED;
   const addresses = new EachAddress(runtime);
   const written = withSwapped(config, carried.swapped);
   await addresses.learn(written, NAMES_PATIENCE_MS);
   const serving = addresses.expand(written);
-  const controller = new Controller(runtime.clock, serving, count, start, observer);
+  const controller = new Supervisor(runtime.clock, serving, count, start, observer);
   const stopping = new StopSignals(system);
   stopping.onPatience = (name) => {
     logger.info("sluice", `${name}: what is left here is being let end already; a second one ends it`);
@@ -411,7 +411,7 @@ export async function serve(
 }
 
 /** The Sluice in our place learns what we have counted to the end. */
-async function farewell({ clock }: Runtime, controller: Controller, successor: Successor): Promise<void> {
+async function farewell({ clock }: Runtime, controller: Supervisor, successor: Successor): Promise<void> {
   const told = controller.lineage.farewell().then(() => successor.flush());
   await Promise.race([told, sleep(clock, FAREWELL_MS)]);
 }

@@ -13,7 +13,11 @@ import type {
   SocketEvents,
   Timer,
 } from "../../runtime/contract/contract.ts";
-import { ClientConnection, type ClientSettings, type RequestHandler } from "../conn/downstream_connection.ts";
+import {
+  DownstreamConnection,
+  type DownstreamSettings,
+  type RequestHandler,
+} from "../conn/downstream_connection.ts";
 import { Turn } from "../conn/turn.ts";
 import type { Fault } from "../http/fault.ts";
 import type { Head } from "../http/head.ts";
@@ -42,7 +46,7 @@ const LEAVE_AFTER_MS = 1_000;
 const MAX_CONNECTIONS = 256;
 const MAX_BODY_BYTES = 1024 * 1024;
 const MOST_REFUSED = 16;
-const SETTINGS: ClientSettings = {
+const SETTINGS: DownstreamSettings = {
   headTimeoutMs: 10_000,
   bodyIdleTimeoutMs: 10_000,
   keepAliveTimeoutMs: 60_000,
@@ -66,10 +70,10 @@ export class HttpServer implements RequestHandler {
   readonly #date: HttpDate;
   readonly #routes: readonly HttpRoute[];
   readonly #options: HttpServerOptions;
-  readonly #connections = new Set<ClientConnection>();
+  readonly #connections = new Set<DownstreamConnection>();
   /** Those of them that are being told that there are too many. */
-  readonly #refused = new Set<ClientConnection>();
-  readonly #exchanges = new Map<ClientConnection, HttpServerExchange>();
+  readonly #refused = new Set<DownstreamConnection>();
+  readonly #exchanges = new Map<DownstreamConnection, HttpServerExchange>();
   #listener: Listener | null = null;
   #closing = false;
   #emptied: (() => void) | null = null;
@@ -126,7 +130,7 @@ export class HttpServer implements RequestHandler {
   #accepted(socket: Socket): SocketEvents {
     const turn = this.#turn;
     turn.begin();
-    const client = new ClientConnection(turn, socket, SETTINGS, this);
+    const client = new DownstreamConnection(turn, socket, SETTINGS, this);
     this.#connections.add(client);
     const most = this.#options.maxConnections ?? MAX_CONNECTIONS;
     if (this.#closing) {
@@ -136,7 +140,7 @@ export class HttpServer implements RequestHandler {
       if (this.#refused.size > (this.#options.maxRefused ?? MOST_REFUSED)) {
         client.abort();
       } else {
-        client.answerUnasked();
+        client.refuseConnection();
         const exchange = this.#exchange(client, null);
         exchange.reply(errorReply(503, "too_many_connections", `There are ${most} connections already.`));
       }
@@ -145,25 +149,25 @@ export class HttpServer implements RequestHandler {
     return client;
   }
 
-  #exchange(client: ClientConnection, head: Head | null): HttpServerExchange {
+  #exchange(client: DownstreamConnection, head: Head | null): HttpServerExchange {
     const { maxBodyBytes = MAX_BODY_BYTES } = this.#options;
     return new HttpServerExchange(this.#turn, client, head, this.#date, maxBodyBytes);
   }
 
   // What connections tell
 
-  request(client: ClientConnection, head: Head): void {
+  request(client: DownstreamConnection, head: Head): void {
     const exchange = this.#exchange(client, head);
     this.#exchanges.set(client, exchange);
     exchange.receive((request) => this.#asked(exchange, request));
   }
 
-  refused(client: ClientConnection, fault: Fault, head: Head | null): void {
+  refused(client: DownstreamConnection, fault: Fault, head: Head | null): void {
     const exchange = this.#exchange(client, head);
     exchange.reply(errorReply(fault.status, "bad_request", fault.detail));
   }
 
-  connectionClosed(client: ClientConnection): void {
+  connectionClosed(client: DownstreamConnection): void {
     this.#connections.delete(client);
     this.#refused.delete(client);
     this.#exchanges.delete(client);

@@ -1,8 +1,8 @@
 /** One request to the small HTTP server, from its head to the end of its answer. */
 
 import { ByteBuffer } from "../bytes/byte_buffer.ts";
-import type { ClientConnection } from "../conn/downstream_connection.ts";
-import type { ClientStreamEvents } from "../conn/stream.ts";
+import type { DownstreamConnection } from "../conn/downstream_connection.ts";
+import type { DownstreamStreamEvents } from "../conn/stream.ts";
 import type { Turn } from "../conn/turn.ts";
 import { statusPhrase } from "../http/status_phrase.ts";
 import type { Fault } from "../http/fault.ts";
@@ -25,9 +25,9 @@ const UTF8 = new TextEncoder();
  */
 type State = "body" | "asked" | "stream" | "over";
 
-export class HttpServerExchange implements ClientStreamEvents {
+export class HttpServerExchange implements DownstreamStreamEvents {
   readonly #turn: Turn;
-  readonly #client: ClientConnection;
+  readonly #client: DownstreamConnection;
   readonly #head: Head | null;
   readonly #date: HttpDate;
   readonly #left = new AbortController();
@@ -42,7 +42,7 @@ export class HttpServerExchange implements ClientStreamEvents {
   /** @param head null when there was no request, or none that could be parsed */
   constructor(
     turn: Turn,
-    client: ClientConnection,
+    client: DownstreamConnection,
     head: Head | null,
     date: HttpDate,
     maxBodyBytes: number,
@@ -66,7 +66,7 @@ export class HttpServerExchange implements ClientStreamEvents {
     this.#asked = asked;
     client.events = this;
     if (client.requestDone) {
-      this.clientEnd();
+      this.downstreamEnd();
     } else if (head !== null && head.bodyBytes > this.#maxBodyBytes) {
       this.#tooLarge();
     } else {
@@ -77,13 +77,13 @@ export class HttpServerExchange implements ClientStreamEvents {
 
   // What the client does
 
-  clientBody(bytes: Uint8Array, from: number, to: number): void {
+  downstreamBody(bytes: Uint8Array, from: number, to: number): void {
     if (this.#state !== "body") return;
     if (this.#body.length + (to - from) > this.#maxBodyBytes) this.#tooLarge();
     else this.#body.append(bytes, from, to);
   }
 
-  clientEnd(): void {
+  downstreamEnd(): void {
     if (this.#state !== "body") return;
     this.#state = "asked";
     const request = this.#request();
@@ -91,18 +91,18 @@ export class HttpServerExchange implements ClientStreamEvents {
     else this.#asked(request);
   }
 
-  clientFault(fault: Fault): void {
+  downstreamFault(fault: Fault): void {
     this.reply(errorReply(fault.status, "bad_request", fault.detail));
   }
 
-  clientWritable(): void {}
+  downstreamWritable(): void {}
 
-  clientEnded(): void {
+  downstreamEnded(): void {
     this.#left.abort();
     if (this.#state === "stream") this.#end();
   }
 
-  clientGone(): void {
+  downstreamGone(): void {
     this.#over();
     this.#left.abort();
   }
@@ -111,7 +111,7 @@ export class HttpServerExchange implements ClientStreamEvents {
     return 0;
   }
 
-  clientTimedOut(what: "read" | "write"): void {
+  downstreamTimedOut(what: "read" | "write"): void {
     if (what === "write" || this.#state !== "body") this.#client.abort();
     else this.reply(errorReply(408, "bad_request", "The request did not arrive in time."));
   }

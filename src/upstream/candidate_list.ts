@@ -12,7 +12,7 @@ import type { Endpoint } from "./endpoint.ts";
 /** Up to so many endpoints are simply looked at one after the other: lists would cost more than they save. */
 export const FEW = 16;
 
-/** Something that leaves endpoints out with `endpoint.leaveOut(this)`. */
+/** Something that leaves endpoints out with `endpoint.exclude(this)`. */
 export interface Listing {
   /** Whether it is true of `endpoint`; depends on nothing but what the endpoint tells about. */
   holds(endpoint: Endpoint): boolean;
@@ -24,7 +24,7 @@ export interface Listing {
  * A list without order. Endpoints are found, left out and taken in again in constant time; where there are
  * few, none is ever left out.
  */
-export class Roster implements Listing {
+export class CandidateList implements Listing {
   readonly #members: Endpoint[];
   readonly #few: boolean;
   readonly holds: (endpoint: Endpoint) => boolean;
@@ -52,7 +52,7 @@ export class Roster implements Listing {
     if (this.#few) return null;
     const last = this.#members.pop() as Endpoint;
     if (last !== endpoint) this.#members[index] = last;
-    endpoint.leaveOut(this);
+    endpoint.exclude(this);
     return null;
   }
 

@@ -33,7 +33,7 @@ export interface RampOwner {
 
 const NOBODY: RampOwner = { rampChanged() {}, distrusted() {} };
 
-export class Ramp {
+export class ConnectionRamp {
   readonly #owner: RampOwner;
   #limit = 1;
   /** The last connection opened, or being opened, may not have been taken yet. */

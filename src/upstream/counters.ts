@@ -1,6 +1,6 @@
 /**
  * Sums about requests. They lie on the object that they are about (an upstream, an endpoint, a route), so that
- * adding to them needs no look-up by name; who counts puts them there. See observe/counters.ts.
+ * adding to them needs no look-up by name; who counts puts them there. See observe/exchange_counters.ts.
  */
 
 const DECADE = [1, 1.25, 1.5, 2, 2.5, 3, 4, 5, 6, 8];
@@ -44,7 +44,7 @@ function newBuckets(): number[] {
 }
 
 /** Of an upstream, a route, or of all. */
-export class Tally {
+export class Counters {
   requests = 0;
   /** By first digit of the status; [0] counts requests that ended without one. */
   readonly byClass: number[] = [0, 0, 0, 0, 0, 0];
@@ -75,8 +75,8 @@ export class EndpointTally {
 }
 
 /** Something that requests are counted for. */
-export interface Tallied {
+export interface Counted {
   readonly name: string;
   /** Null until the first request; belongs to whoever counts. */
-  tally: Tally | null;
+  counters: Counters | null;
 }

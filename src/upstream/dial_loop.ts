@@ -86,7 +86,7 @@ export class DialLoop implements Listing {
       if (askable && endpoints.firstAt > now && !atOnce) return null;
       endpoints.delete(endpoint);
       if (askable) return endpoint;
-      if (endpoint.state === "away") endpoint.leaveOut(this);
+      if (endpoint.state === "away") endpoint.exclude(this);
     }
     return null;
   }

@@ -7,7 +7,7 @@ import type { UpstreamConnection, UpstreamConnectionOwner } from "../conn/upstre
 import type { SocketError } from "../../runtime/contract/contract.ts";
 import { canonicalIp } from "../bytes/ip_address.ts";
 import { IdlePool, type IdlePoolSettings } from "../client/idle_pool.ts";
-import { Ramp, type RampOwner } from "./connection_ramp.ts";
+import { ConnectionRamp, type RampOwner } from "./connection_ramp.ts";
 import type { ReuseKey } from "../client/reuse_key.ts";
 import type { Listing } from "./candidate_list.ts";
 import type { EndpointTally } from "./counters.ts";
@@ -65,7 +65,7 @@ export class Endpoint implements UpstreamConnectionOwner, RampOwner {
   /** Where connections lead that may serve again; null = anywhere. Belongs to `NameWatch`. */
   addresses: readonly string[] | null = null;
   readonly idle: IdlePool;
-  readonly ramp: Ramp = new Ramp(this);
+  readonly ramp: ConnectionRamp = new ConnectionRamp(this);
   readonly owner: EndpointOwner;
   #busy = 0;
   #dialing = 0;
@@ -77,7 +77,7 @@ export class Endpoint implements UpstreamConnectionOwner, RampOwner {
   #counted = false;
   #placesTold = 0;
   /** Lists that have left it out and take it in again when it tells that it is fit for them. */
-  #leftOutOf: Listing[] = [];
+  #excludedFrom: Listing[] = [];
   /** Requests that come and go may matter to somebody: its places are counted, or a list has left it out. */
   #watched = false;
   /** Gets its slots when it does not use them any more; null = it is in use. */
@@ -114,9 +114,9 @@ export class Endpoint implements UpstreamConnectionOwner, RampOwner {
   pinned = 0;
   pinnedIdle = 0;
   /** That it is away was heard from another process, which has logged it. */
-  awayByHearsay = false;
+  downReportedByPeer = false;
   /** Belongs to whoever counts. */
-  tally: EndpointTally | null = null;
+  counters: EndpointTally | null = null;
 
   constructor(settings: EndpointSettings, owner: EndpointOwner) {
     this.#settings = settings;
@@ -280,7 +280,7 @@ export class Endpoint implements UpstreamConnectionOwner, RampOwner {
   }
 
   /** One more connection may not be opened for no other reason than that it is not trusted with more. */
-  get heldBack(): boolean {
+  get rampLimited(): boolean {
     return this.#enabled && this.#state !== "away" && !this.ramp.allows(this.#busy + this.#dialing);
   }
 
@@ -312,8 +312,8 @@ export class Endpoint implements UpstreamConnectionOwner, RampOwner {
   // Lists
 
   /** `listing` does not hold this endpoint any more, and hears when it can take it in again. */
-  leaveOut(listing: Listing): void {
-    if (!this.#leftOutOf.includes(listing)) this.#leftOutOf.push(listing);
+  exclude(listing: Listing): void {
+    if (!this.#excludedFrom.includes(listing)) this.#excludedFrom.push(listing);
     this.#watched = true;
   }
 
@@ -323,7 +323,7 @@ export class Endpoint implements UpstreamConnectionOwner, RampOwner {
    * @param counted tell the owner of all places, and of each change from now on
    */
   begin(counted: boolean): void {
-    this.#leftOutOf = [];
+    this.#excludedFrom = [];
     this.#counted = counted;
     this.#placesTold = 0;
     this.#changed();
@@ -334,11 +334,11 @@ export class Endpoint implements UpstreamConnectionOwner, RampOwner {
     this.#changed();
   }
 
-  /** After every change of what `can`, `places`, `heldBack` and the lists look at. */
+  /** After every change of what `can`, `places`, `rampLimited` and the lists look at. */
   #changed(): void {
     if (this.#counted) this.#tellPlaces();
-    if (this.#leftOutOf.length > 0) this.#comeBack();
-    this.#watched = this.#leftOutOf.length > 0 || (this.#counted && this.#slotLimit !== Infinity);
+    if (this.#excludedFrom.length > 0) this.#readmitAll();
+    this.#watched = this.#excludedFrom.length > 0 || (this.#counted && this.#slotLimit !== Infinity);
   }
 
   #tellPlaces(): void {
@@ -348,8 +348,8 @@ export class Endpoint implements UpstreamConnectionOwner, RampOwner {
     this.#placesTold = places;
   }
 
-  #comeBack(): void {
-    const lists = this.#leftOutOf;
+  #readmitAll(): void {
+    const lists = this.#excludedFrom;
     for (let i = lists.length - 1; i >= 0; i--) {
       const listing = lists[i] as Listing;
       if (!listing.holds(this)) continue;

@@ -5,7 +5,7 @@ import { isTlsFailure } from "../client/dial_fault.ts";
 import { Endpoint, type EndpointOwner, type EndpointSettings } from "./endpoint.ts";
 import { RampSteps } from "./ramp_steps.ts";
 import { reuseKeyText } from "../client/reuse_key.ts";
-import { FEW, Roster } from "./candidate_list.ts";
+import { CandidateList, FEW } from "./candidate_list.ts";
 
 export class EndpointSet implements EndpointOwner {
   readonly #lost: () => void;
@@ -20,7 +20,7 @@ export class EndpointSet implements EndpointOwner {
   /** How many failed last by what time does not mend. */
   #broken = 0;
   /** Those that can take a request. */
-  #able = new Roster([], can);
+  #able = new CandidateList([], can);
   ramps: RampSteps = new RampSteps([]);
   #byName: ReadonlyMap<string, Endpoint> = new Map();
   /** Replaced ones that may still have requests: when one of them comes back, those count against its limit. */
@@ -103,7 +103,7 @@ export class EndpointSet implements EndpointOwner {
     const { all } = this;
     this.#places = 0;
     for (const endpoint of all) endpoint.begin(all.length > FEW);
-    this.#able = new Roster(all, can);
+    this.#able = new CandidateList(all, can);
     this.ramps = new RampSteps(all);
     this.#byName = byName(all);
   }
@@ -161,7 +161,7 @@ export class EndpointSet implements EndpointOwner {
     if (wanted.slots === undefined) back.slotLimit = wanted.maxInFlight === 0 ? Infinity : wanted.maxInFlight;
     back.enabled = true;
     // Its sums may have been forgotten meanwhile.
-    back.tally = null;
+    back.counters = null;
     back.stateSince = now;
     back.ramp.restart();
     return back;

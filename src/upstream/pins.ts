@@ -8,7 +8,7 @@
  * the session along, so the client's connection is closed too: it would otherwise go on in the belief that it is known.
  */
 
-import type { ClientConnection } from "../conn/downstream_connection.ts";
+import type { DownstreamConnection } from "../conn/downstream_connection.ts";
 import type { Turn } from "../conn/turn.ts";
 import type { PinHolder, UpstreamConnection } from "../conn/upstream_connection.ts";
 import type { Endpoint } from "./endpoint.ts";
@@ -40,7 +40,7 @@ interface Pin {
 }
 
 export class Pins implements PinHolder {
-  readonly #client: ClientConnection;
+  readonly #client: DownstreamConnection;
   readonly #turn: Turn;
   /** The one used most recently is the last. */
   readonly #pins: Pin[] = [];
@@ -48,19 +48,19 @@ export class Pins implements PinHolder {
   #lost: Upstream[] | null = null;
   #ended = false;
 
-  private constructor(client: ClientConnection, turn: Turn) {
+  private constructor(client: DownstreamConnection, turn: Turn) {
     this.#client = client;
     this.#turn = turn;
   }
 
   /** Those of a client's connection; null when there are none. */
-  static of(client: ClientConnection): Pins | null {
+  static of(client: DownstreamConnection): Pins | null {
     // The cast: nothing else is ever put there.
     return client.companion as Pins | null;
   }
 
   /** The same, made if there are none. */
-  static make(client: ClientConnection, turn: Turn): Pins {
+  static make(client: DownstreamConnection, turn: Turn): Pins {
     const known = Pins.of(client);
     if (known !== null) return known;
     const pins = new Pins(client, turn);

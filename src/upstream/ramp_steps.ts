@@ -34,18 +34,18 @@ export class RampSteps implements Listing {
       return;
     }
     for (let endpoint = due.first; endpoint !== null && due.firstAt <= now; endpoint = due.first) {
-      if (endpoint.heldBack) endpoint.ramp.goOn(endpoint.taken, now);
-      if (endpoint.heldBack) due.set(endpoint, endpoint.ramp.goOnAt);
+      if (endpoint.rampLimited) endpoint.ramp.goOn(endpoint.taken, now);
+      if (endpoint.rampLimited) due.set(endpoint, endpoint.ramp.goOnAt);
       else {
         due.delete(endpoint);
-        if (endpoint.ramp.limit !== Infinity) endpoint.leaveOut(this);
+        if (endpoint.ramp.limit !== Infinity) endpoint.exclude(this);
       }
     }
   }
 
   /** One that has come to be trusted with any number comes in to be let go for good: it need not tell any more. */
   holds(endpoint: Endpoint): boolean {
-    return endpoint.heldBack || endpoint.ramp.limit === Infinity;
+    return endpoint.rampLimited || endpoint.ramp.limit === Infinity;
   }
 
   readmit(endpoint: Endpoint): void {

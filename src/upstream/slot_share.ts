@@ -8,7 +8,7 @@
  */
 
 import type { Endpoint } from "./endpoint.ts";
-import { Roster } from "./candidate_list.ts";
+import { CandidateList } from "./candidate_list.ts";
 
 /** Where slots of an upstream's endpoints come from and go to. Both calls only send a message: nothing happens inside. */
 export interface SlotSource {
@@ -63,9 +63,9 @@ export class SlotShare {
   #asking: Talk[] = [];
   #nextAsking = 0;
   /** Endpoints for which nothing is asked, although all slots that we have are taken and there are more. */
-  #full = new Roster([], () => false);
+  #full = new CandidateList([], () => false);
   /** Endpoints of which something lies free that others wait for; looked at in turn. */
-  #yielding = new Roster([], () => false);
+  #yielding = new CandidateList([], () => false);
   #nextYielding = 0;
 
   /** @param upstream the name of the upstream whose endpoints these are */
@@ -98,11 +98,11 @@ export class SlotShare {
     const shared = [...this.#talks.keys()];
     this.#asking = [...this.#talks.values()].filter(({ asked }) => asked > 0);
     this.#asking.forEach((talk, place) => talk.place = place);
-    this.#full = new Roster(
+    this.#full = new CandidateList(
       shared,
       (endpoint) => usable(endpoint, 1) > 0 && this.#talks.get(endpoint)?.asked === 0,
     );
-    this.#yielding = new Roster(
+    this.#yielding = new CandidateList(
       shared,
       (endpoint) => endpoint.recalled > 0 && endpoint.slotLimit > endpoint.taken,
     );

@@ -25,7 +25,7 @@ import { HoldClock } from "./hold_clock.ts";
 import type { Policy } from "./policy.ts";
 import { RetryBudget } from "./retry_budget.ts";
 import { SlotTalk } from "./slot_talk.ts";
-import type { Tallied, Tally } from "./counters.ts";
+import type { Counted, Counters } from "./counters.ts";
 import type { UpstreamObserver, UpstreamSettings, WaitFailure } from "./upstream_settings.ts";
 import { type Waiter, WaitingRoom } from "./waiting_room.ts";
 
@@ -38,7 +38,7 @@ const MOST_NEW_DIALS = 256;
 /** Requests that may wait for connections being opened, whatever the size of the queue for slots. */
 const MOST_OPENING = MOST_PLACES;
 
-export class Upstream extends Timed implements Tallied {
+export class Upstream extends Timed implements Counted {
   #settings: UpstreamSettings;
   readonly #endpoints: EndpointSet;
   readonly #turn: Turn;
@@ -67,7 +67,7 @@ export class Upstream extends Timed implements Tallied {
   /** Bytes of copies of request bodies that were sent. */
   copiedBytes = 0;
   /** Belongs to whoever counts. */
-  tally: Tally | null = null;
+  counters: Counters | null = null;
 
   constructor(
     runtime: Runtime,
@@ -308,10 +308,10 @@ export class Upstream extends Timed implements Tallied {
     if (endpoint.state === "trial") {
       endpoint.state = "up";
       endpoint.stateSince = this.#turn.now;
-      if (!endpoint.awayByHearsay) {
+      if (!endpoint.downReportedByPeer) {
         this.#observer.endpointBack(this, endpoint, this.#turn.now - endpoint.awaySince);
       }
-      endpoint.awayByHearsay = false;
+      endpoint.downReportedByPeer = false;
     }
     endpoint.failures = 0;
   }
@@ -526,10 +526,10 @@ export class Upstream extends Timed implements Tallied {
    * Another process could not reach `endpoint`. If we have a connection there, or one under way, that is
    * better evidence; else the endpoint is asked by one dial before others rely on it.
    */
-  heardAway(endpoint: Endpoint, error: SocketError): void {
+  reportedByPeer(endpoint: Endpoint, error: SocketError): void {
     if (this.#stopped || !endpoint.enabled || endpoint.state !== "up" || endpoint.used > 0) return;
     this.#turn.begin();
-    endpoint.awayByHearsay = true;
+    endpoint.downReportedByPeer = true;
     this.#markAway(endpoint, error);
     endpoint.nextDialAt = this.#turn.now;
     this.#loop.schedule(endpoint);
@@ -553,7 +553,7 @@ export class Upstream extends Timed implements Tallied {
       if (wasUp) {
         endpoint.awaySince = now;
         endpoint.loopSince = now;
-        if (!endpoint.awayByHearsay) this.#observer.endpointAway(this, endpoint, error);
+        if (!endpoint.downReportedByPeer) this.#observer.endpointAway(this, endpoint, error);
       }
     }
     endpoint.ramp.restart();
@@ -698,7 +698,7 @@ export class Upstream extends Timed implements Tallied {
   }
 
   /** A route leads here again. */
-  comeBack(): void {
+  readmitAll(): void {
     for (const endpoint of this.endpoints) endpoint.leave(null);
   }
 
@@ -707,8 +707,8 @@ export class Upstream extends Timed implements Tallied {
     const since = this.#hold.ends();
     if (since >= 0) this.#observer.released?.(this, this.#turn.now - since);
     this.#settings = settings;
-    this.tally = null;
-    for (const endpoint of this.endpoints) endpoint.tally = null;
+    this.counters = null;
+    for (const endpoint of this.endpoints) endpoint.counters = null;
     this.#slots?.rename(settings.name);
     const held = this.#room.size > 0 && this.#hold.begins(this.#turn.now);
     if (held) this.#observer.held?.(this, this.#room.size);

@@ -4,18 +4,18 @@
  */
 
 import { newExchangeRecord } from "../../src/exchange/exchange_record.ts";
-import { Counters } from "../../src/observe/counters.ts";
+import { ExchangeCounters } from "../../src/observe/exchange_counters.ts";
 import { leastNanos, printRow } from "./least_time.ts";
 
-const counters = new Counters();
+const counters = new ExchangeCounters();
 const record = newExchangeRecord();
 record.status = 200;
 record.attempts = 1;
 record.responseBodyBytes = 1024;
 
-const route = { name: "/", tally: null };
-const upstream = { name: "default", tally: null };
-const endpoint = { name: "127.0.0.1:3000", tally: null };
+const route = { name: "/", counters: null };
+const upstream = { name: "default", counters: null };
+const endpoint = { name: "127.0.0.1:3000", counters: null };
 
 let requests = 0;
 /** Latencies from 0 to 23 ms. */

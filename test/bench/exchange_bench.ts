@@ -5,9 +5,9 @@
  */
 
 import { loadConfig } from "../../src/config/load.ts";
-import { buildWorld } from "../../src/process/worker/snapshot.ts";
-import { Front } from "../../src/gateway/gateway.ts";
-import { Counters } from "../../src/observe/counters.ts";
+import { buildSnapshot } from "../../src/process/worker/snapshot.ts";
+import { Gateway } from "../../src/gateway/gateway.ts";
+import { ExchangeCounters } from "../../src/observe/exchange_counters.ts";
 import { newExchangeRecord } from "../../src/exchange/exchange_record.ts";
 import { MemorySystem } from "../support/memory_system.ts";
 import { CountingRuntime, type CountingSocket } from "./counting_socket.ts";
@@ -25,9 +25,9 @@ async function setUp(): Promise<Bench> {
   const loaded = loadConfig({ flags: { to: ["127.0.0.1:3000"] }, env: {}, file: null });
   if (!loaded.ok) throw new Error("configuration");
   const runtime = new CountingRuntime();
-  const counters = new Counters();
+  const counters = new ExchangeCounters();
   const record = newExchangeRecord();
-  const { world } = await buildWorld(runtime, new MemorySystem(), loaded.config, {
+  const { snapshot } = await buildSnapshot(runtime, new MemorySystem(), loaded.config, {
     exchangeDone(exchange) {
       record.status = exchange.status;
       record.totalMs = exchange.endedAt - exchange.beganAt;
@@ -38,8 +38,8 @@ async function setUp(): Promise<Bench> {
     endpointAway() {},
     endpointBack() {},
   });
-  const front = new Front(runtime, world, { answeredLocally() {}, acceptFailed() {} });
-  await front.listen({
+  const gateway = new Gateway(runtime, snapshot, { answeredLocally() {}, acceptFailed() {} });
+  await gateway.listen({
     address: { kind: "tcp", host: "127.0.0.1", port: 8080 },
     backlog: 1,
     reusePort: false,

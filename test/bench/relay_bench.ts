@@ -6,9 +6,9 @@
  */
 
 import type { Socket } from "../../runtime/contract/contract.ts";
-import { buildWorld } from "../../src/process/worker/snapshot.ts";
+import { buildSnapshot } from "../../src/process/worker/snapshot.ts";
 import { loadConfig } from "../../src/config/load.ts";
-import { Front } from "../../src/gateway/gateway.ts";
+import { Gateway } from "../../src/gateway/gateway.ts";
 import { MemorySystem } from "../support/memory_system.ts";
 import { CountingRuntime, type CountingSocket } from "./counting_socket.ts";
 
@@ -37,15 +37,15 @@ async function connectedPair(): Promise<Pair> {
   const loaded = loadConfig({ flags: { to: ["127.0.0.1:3000"] }, env: {}, file: null });
   if (!loaded.ok) throw new Error("configuration");
   const runtime = new CountingRuntime();
-  const { world } = await buildWorld(runtime, new MemorySystem(), loaded.config, {
+  const { snapshot } = await buildSnapshot(runtime, new MemorySystem(), loaded.config, {
     exchangeDone() {},
     tunnelOpened() {},
     tunnelClosed() {},
     endpointAway() {},
     endpointBack() {},
   });
-  const front = new Front(runtime, world, { answeredLocally() {}, acceptFailed() {} });
-  await front.listen({
+  const gateway = new Gateway(runtime, snapshot, { answeredLocally() {}, acceptFailed() {} });
+  await gateway.listen({
     address: { kind: "tcp", host: "127.0.0.1", port: 8080 },
     backlog: 1,
     reusePort: false,

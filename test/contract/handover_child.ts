@@ -8,7 +8,7 @@ import { createSystem } from "../../runtime/shared/system.ts";
 import { adapterFactory } from "../support/adapter.ts";
 
 /** What the test asks for. */
-export type Order =
+export type WorkerCommand =
   | {
     readonly type: "listen";
     readonly address: Address;
@@ -26,12 +26,12 @@ const runtime = (await adapterFactory())({
 const listeners: Listener[] = [];
 
 const channel = system.connectPredecessor({
-  message: (message) => void obey(message as Order),
+  message: (message) => void obey(message as WorkerCommand),
   closed: () => system.exit(0),
 });
 channel?.send({ hello: process.argv.slice(2), channelVariable: process.env["NODE_CHANNEL_FD"] ?? null });
 
-async function obey(order: Order): Promise<void> {
+async function obey(order: WorkerCommand): Promise<void> {
   if (order.type === "close") {
     await Promise.all(listeners.map((listener) => listener.close()));
     channel?.send({ closed: true });

@@ -19,7 +19,7 @@ import { createSystem } from "../../runtime/shared/system.ts";
 import { adapterFactory } from "../support/adapter.ts";
 import { localhostCertificate } from "../support/certificates.ts";
 import { within } from "../support/watchdog.ts";
-import type { Order } from "./handover_child.ts";
+import type { WorkerCommand } from "./handover_child.ts";
 
 const system = createSystem();
 const runtime = (await adapterFactory())({
@@ -58,7 +58,7 @@ class Child {
     return this.#heard.shift();
   }
 
-  order(order: Order): void {
+  order(order: WorkerCommand): void {
     this.process.channel.send(order);
   }
 

@@ -28,21 +28,21 @@ async function between(lab: Lab): Promise<Between> {
   const relay = await rawServer(lab);
   const back = await rawConnect(lab, host.port);
   const dial = lab.startDial(relay.address, { tls: TRUSTING });
-  const front = await relay.accept();
+  const gateway = await relay.accept();
   const held: Uint8Array[] = [];
   let holding = false;
   let damaging = false;
-  front.socket.on("data", (bytes: Uint8Array) => {
+  gateway.socket.on("data", (bytes: Uint8Array) => {
     const copy = bytes.slice();
     if (damaging) copy[copy.length - 1] = (copy[copy.length - 1] as number) ^ 1;
     back.socket.write(copy);
   });
   back.socket.on("data", (bytes: Uint8Array) => {
     if (holding) held.push(bytes);
-    else front.socket.write(bytes);
+    else gateway.socket.write(bytes);
   });
   back.socket.on("end", () => {
-    if (!holding) front.finish();
+    if (!holding) gateway.finish();
   });
   const client = await dial.whenOpen();
   const server = await host.accept();
@@ -58,12 +58,12 @@ async function between(lab: Lab): Promise<Between> {
       let left = bytes;
       for (let piece = held.shift(); piece !== undefined; piece = held.shift()) {
         const part = piece.subarray(0, left);
-        front.socket.write(part);
+        gateway.socket.write(part);
         left -= part.length;
         if (left <= 0) return;
       }
     },
-    cut: () => front.finish(),
+    cut: () => gateway.finish(),
     damage() {
       damaging = true;
       holding = false;

@@ -264,7 +264,7 @@ async function runSeeded(options: CaseOptions, random: Random, counts: Counts): 
     clock.setTimer(random.between(0, 400), () => {
       scene.stopping = true;
       trace("case", "Sluice is to stop");
-      void sluice.front.drain(5000);
+      void sluice.gateway.drain(5000);
     });
   }
   play(scene, sluice, clients, origins);

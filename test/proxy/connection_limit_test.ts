@@ -33,9 +33,9 @@ test("connections that are being refused do not count", () =>
     for (let index = 0; index < 3; index++) {
       assert.equal((await (await connect()).readResponse()).status, 503);
     }
-    const before = proxy.front.connections;
+    const before = proxy.gateway.connections;
     first.destroy();
-    await proxy.until("the first to be gone", () => proxy.front.connections < before);
+    await proxy.until("the first to be gone", () => proxy.gateway.connections < before);
     assert.equal((await (await connect()).ask(GET)).text, "ok");
     assert.equal((await second.ask(GET)).text, "ok");
   }));
@@ -50,6 +50,6 @@ test("of very many connections beyond it, most are dropped without an answer", (
     const answered = refused.filter((client) => client.transcript.startsWith("HTTP/1.1 503 ")).length;
     // 256 at a time; some of them may have been over before others came.
     assert.ok(answered >= 256 && answered < 300, `${answered} answered`);
-    assert.ok(proxy.front.connections <= 257);
+    assert.ok(proxy.gateway.connections <= 257);
     assert.equal((await first.ask(GET)).text, "ok");
   }));

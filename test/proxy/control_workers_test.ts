@@ -1,4 +1,4 @@
-/** What the controller asks of several workers, as processes: all of them do it, also those that come later. */
+/** What the supervisor asks of several workers, as processes: all of them do it, also those that come later. */
 
 import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";

@@ -13,8 +13,8 @@ test("what is in flight is finished and announces the end; nothing new is accept
     await peer.readRequest();
     const half = await connect();
     await half.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\na");
-    await proxy.until("both to be there", () => proxy.front.connections === 2);
-    const drained = proxy.front.drain(10_000);
+    await proxy.until("both to be there", () => proxy.gateway.connections === 2);
+    const drained = proxy.gateway.drain(10_000);
     await assert.rejects(async () => {
       for (;;) (await RawClient.connect(proxy.port)).destroy();
     });
@@ -32,7 +32,7 @@ test("what is in flight is finished and announces the end; nothing new is accept
     assert.equal((await half.readResponse()).text, "really last");
     await half.halfClose();
     await drained;
-    assert.equal(proxy.front.connections, 0);
+    assert.equal(proxy.gateway.connections, 0);
     for (const { reason } of proxy.ended) assert.equal(reason, "");
   }));
 
@@ -47,7 +47,7 @@ test("idle connections are closed, after a moment for a request that is under wa
     assert.equal((await idle.ask(GET)).text, "/");
     const late = await connect();
     assert.equal((await late.ask(GET)).text, "/");
-    const drained = proxy.front.drain(10_000);
+    const drained = proxy.gateway.drain(10_000);
     const answer = await late.ask(message(["GET /late HTTP/1.1", "Host: a"]));
     assert.equal(answer.text, "/late");
     assert.equal(answer.field("Connection"), "close");
@@ -78,12 +78,12 @@ test("what is not done in time is cut off, and the record says why", () =>
       message(["HTTP/1.1 101 SP", "Connection: Upgrade", "Upgrade: websocket", ACCEPT]),
     );
     await switched.client.readUntil("\r\n\r\n");
-    await proxy.front.drain(50);
+    await proxy.gateway.drain(50);
     for (const { client, peer } of [waiting, relaying, switched]) {
       await client.readToClose();
       await peer.readToClose();
     }
-    assert.equal(proxy.front.dropped, 2, "a tunnel is no request");
+    assert.equal(proxy.gateway.dropped, 2, "a tunnel is no request");
     assert.equal(waiting.client.transcript, "");
     assert.match(relaying.client.transcript, /\r\n3\r\nabc\r\n$/, "no last chunk");
     await proxy.endedAt(2);
@@ -97,7 +97,7 @@ const ACCEPT = "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
 test("draining twice, and draining with nobody there", () =>
   withLab("", async ({ proxy }) => {
-    await Promise.all([proxy.front.drain(1000), proxy.front.drain(1000)]);
-    await proxy.front.drain(1000);
-    assert.equal(proxy.front.connections, 0);
+    await Promise.all([proxy.gateway.drain(1000), proxy.gateway.drain(1000)]);
+    await proxy.gateway.drain(1000);
+    assert.equal(proxy.gateway.connections, 0);
   }));

@@ -99,7 +99,7 @@ for (const ends of [false, true]) {
 
 test("an early answer over TLS", () =>
   withLab(SMALL_BODIES, async ({ proxy }) => {
-    const address = await proxy.front.listen({
+    const address = await proxy.gateway.listen({
       address: { kind: "tcp", host: "127.0.0.1", port: 0 },
       backlog: 511,
       reusePort: false,
@@ -121,7 +121,7 @@ test("an early answer while Sluice stops", () =>
     client.pause();
     await client.send(POST);
     await proxy.endedAt(0);
-    const drained = proxy.front.drain(30_000);
+    const drained = proxy.gateway.drain(30_000);
     assert.equal((await sendThenRead(client, body)).status, 413);
     await drained;
   }));
@@ -152,9 +152,9 @@ test("reading on ends five seconds after the client's last byte, and thirty afte
   runtime.network.advance(4900);
   silent.say("x");
   runtime.network.advance(4900);
-  assert.equal(proxy.front.connections, 1);
+  assert.equal(proxy.gateway.connections, 1);
   runtime.network.advance(200);
-  assert.equal(proxy.front.connections, 0);
+  assert.equal(proxy.gateway.connections, 0);
   assert.match(silent.received, /^HTTP\/1\.1 413 /);
 
   const talkative = dial();
@@ -163,8 +163,8 @@ test("reading on ends five seconds after the client's last byte, and thirty afte
     runtime.network.advance(1000);
     talkative.say("x".repeat(50_000));
   }
-  assert.equal(proxy.front.connections, 1);
+  assert.equal(proxy.gateway.connections, 1);
   runtime.network.advance(1000);
-  assert.equal(proxy.front.connections, 0);
+  assert.equal(proxy.gateway.connections, 0);
   assert.match(talkative.received, /^HTTP\/1\.1 413 /);
 });

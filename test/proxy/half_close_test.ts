@@ -54,7 +54,7 @@ test("client_half_close: abort: a response of known length that has begun is sen
     await client.halfClose();
     await peer.send("def");
     assert.equal(await client.readToEnd(), "def", "what it had pipelined is not begun");
-    await proxy.until("it to be gone", () => proxy.front.connections === 0);
+    await proxy.until("it to be gone", () => proxy.gateway.connections === 0);
     assert.deepEqual(proxy.ended.map(({ reason }) => reason), [""]);
     assert.equal(origin.connections, 1);
     assert.equal(peer.transcript.match(/GET/g)?.length, 1);

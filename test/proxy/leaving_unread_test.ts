@@ -47,7 +47,7 @@ for (const [how, leave] of Object.entries(LEAVE)) {
             leave(client);
             const { status, reason } = await proxy.endedAt(0);
             assert.equal(`${status} ${reason}`, "0 client_gone");
-            await proxy.until("it to be gone", () => proxy.front.connections === 0);
+            await proxy.until("it to be gone", () => proxy.gateway.connections === 0);
             assert.equal(proxy.upstream().waiting, 0);
             assert.equal(proxy.upstream().bufferedBytes, 0);
           }),
@@ -104,13 +104,13 @@ test(
       const begun = client.send(new Uint8Array([0x82, 127, 0, 0, 0, 0, 6, 0, 0, 0])).then(() =>
         client.send(new Uint8Array(50_000_000))
       ).catch(() => {});
-      await proxy.until("bytes to be under way", () => proxy.front.tunnels === 1);
+      await proxy.until("bytes to be under way", () => proxy.gateway.tunnels === 1);
       for (let turns = 0; turns < 50; turns++) await new Promise((resolve) => setImmediate(resolve));
       client.reset();
       await begun;
       await proxy.until(
         "both sides to be gone",
-        () => proxy.front.tunnels === 0 && proxy.front.connections === 0,
+        () => proxy.gateway.tunnels === 0 && proxy.gateway.connections === 0,
       );
       assert.equal((await proxy.endedAt(0)).detail, "client_reset");
     }),

@@ -10,7 +10,7 @@ import { message } from "./lab.ts";
 test("plain HTTP on a port of TLS is a 400 that says so, and no request", async () => {
   const proxy = await TestProxy.start("to: 127.0.0.1:1");
   try {
-    const { port } = await proxy.front.listen({
+    const { port } = await proxy.gateway.listen({
       address: { kind: "tcp", host: "127.0.0.1", port: 0 },
       backlog: 511,
       reusePort: false,

@@ -224,5 +224,5 @@ test("traffic in one direction keeps a tunnel alive", async () => {
   assert.match(client.received, /(?:tick){20}$/);
   runtime.network.advance(1200);
   assert.equal(proxy.ended[0]?.detail, "idle");
-  assert.equal(proxy.front.connections, 0);
+  assert.equal(proxy.gateway.connections, 0);
 });

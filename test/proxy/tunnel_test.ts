@@ -86,7 +86,7 @@ test("a silent tunnel is ended", () =>
     await client.readToClose();
     const { reason, detail } = await lab.proxy.endedAt(0);
     assert.equal(`${reason} ${detail}`, "connection_read_timeout idle");
-    assert.equal(lab.proxy.front.connections, 0);
+    assert.equal(lab.proxy.gateway.connections, 0);
   }));
 
 test("a side that ended, beside one that never reads, does not stay for ever", () =>

@@ -52,7 +52,7 @@ async function checkRecovered(lab: Lab): Promise<void> {
     "all to be given back",
     () => proxy.upstream().inFlight === 0 && proxy.upstream().waiting === 0,
   );
-  await proxy.until("the connections to go", () => proxy.front.connections === 0);
+  await proxy.until("the connections to go", () => proxy.gateway.connections === 0);
   const before = origin.connections;
   const next = await lab.connect();
   await next.send(GET);
@@ -148,7 +148,7 @@ for (const how of ["FIN", "reset"] as const) {
       await client.readToClose();
       if (how === "FIN") assert.match(client.transcript, /^HTTP\/1\.1 400 /);
       client.destroy();
-      await lab.proxy.until("it to be gone", () => lab.proxy.front.connections === 0);
+      await lab.proxy.until("it to be gone", () => lab.proxy.gateway.connections === 0);
       assert.deepEqual(lab.proxy.ended.map(({ status }) => status), how === "FIN" ? [400] : []);
       await checkRecovered(lab);
     }));
@@ -158,7 +158,7 @@ for (const how of ["FIN", "reset"] as const) {
       const { client, peer } = await play(lab, { name: "", request: GET, sent: WHOLE, FIN: "", reset: "" });
       leave(client, how);
       await client.untilClosed();
-      await lab.proxy.until("it to be gone", () => lab.proxy.front.connections === 0);
+      await lab.proxy.until("it to be gone", () => lab.proxy.gateway.connections === 0);
       assert.equal((await lab.proxy.endedAt(0)).reason, "");
       // The endpoint's connection stays, for others.
       const next = await lab.connect();

@@ -179,7 +179,7 @@ test("a proxy that stops asks both sides to end, in the middle of their talk: 10
         server.socket.send(patterned(5_000 * (index % 3)));
       }
     }
-    const drained = proxy.front.drain(10_000);
+    const drained = proxy.gateway.drain(10_000);
     for (const { client, server } of pairs) {
       assert.equal((await client.end()).code, 1001);
       const { code } = await server.end();

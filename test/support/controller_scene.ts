@@ -1,16 +1,16 @@
-/** The controller against workers that do what a test says, on a clock that a test moves. */
+/** The supervisor against workers that do what a test says, on a clock that a test moves. */
 
 import assert from "node:assert/strict";
 import { loadConfig } from "../../src/config/load.ts";
 import type { Config } from "../../src/config/values/config.ts";
-import { Controller } from "../../src/process/supervisor/supervisor.ts";
-import type { ControllerObserver } from "../../src/process/supervisor/supervisor_observer.ts";
+import { Supervisor } from "../../src/process/supervisor/supervisor.ts";
+import type { SupervisorObserver } from "../../src/process/supervisor/supervisor_observer.ts";
 import {
-  type Order,
-  type OrderResult,
+  type CommandResult,
   PROTOCOL,
-  type ToController,
+  type ToSupervisor,
   type ToWorker,
+  type WorkerCommand,
   type WorkerEvent,
 } from "../../src/process/worker/messages.ts";
 import type { WorkerLinkEvents } from "../../src/process/worker/worker_link.ts";
@@ -35,7 +35,7 @@ export class FakeWorker {
     this.events = events;
   }
 
-  say(message: ToController): this {
+  say(message: ToSupervisor): this {
     this.events.message(message);
     return this;
   }
@@ -58,16 +58,16 @@ export class FakeWorker {
   }
 
   /** Answers the last order. */
-  done(result: OrderResult = { ok: true }): this {
+  done(result: CommandResult = { ok: true }): this {
     const last = this.heard.findLast((message) => message.type === "order");
     assert.ok(last?.type === "order");
     return this.say({ type: "done", id: last.id, result });
   }
 
   /** The last order of this kind. */
-  order<K extends Order["order"]>(kind: K): Extract<Order, { order: K }> | undefined {
+  order<K extends WorkerCommand["order"]>(kind: K): Extract<WorkerCommand, { order: K }> | undefined {
     const orders = this.heard.flatMap((message) => message.type === "order" ? [message.order] : []);
-    return orders.findLast((order): order is Extract<Order, { order: K }> => order.order === kind);
+    return orders.findLast((order): order is Extract<WorkerCommand, { order: K }> => order.order === kind);
   }
 
   types(): string[] {
@@ -79,15 +79,15 @@ export class FakeWorker {
   }
 }
 
-export class ControllerScene implements ControllerObserver {
+export class ControllerScene implements SupervisorObserver {
   readonly clock = new FakeClock();
   /** Every worker started, in order. */
   readonly workers: FakeWorker[] = [];
   readonly events: string[] = [];
-  readonly controller: Controller;
+  readonly controller: Supervisor;
 
   constructor(count: number, yaml = "to: 3000") {
-    this.controller = new Controller(this.clock, configOf(yaml), count, ({ index }, events) => {
+    this.controller = new Supervisor(this.clock, configOf(yaml), count, ({ index }, events) => {
       const worker = new FakeWorker(index, events);
       this.workers.push(worker);
       return {

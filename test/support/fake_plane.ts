@@ -37,7 +37,7 @@ export class FakePlane implements ControlPlane {
 
   /** An event happens. */
   tell(event: ControlEvent): void {
-    for (const watcher of this.#watchers) watcher(event);
+    for (const telemetry of this.#watchers) telemetry(event);
   }
 
   status(): Promise<Status> {

@@ -4,11 +4,11 @@
  */
 
 import type { Address, Runtime, SocketError, System } from "../../runtime/contract/contract.ts";
-import { buildWorld, type WorldObserver } from "../../src/process/worker/snapshot.ts";
+import { buildSnapshot, type SnapshotObserver } from "../../src/process/worker/snapshot.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { formatProblem } from "../../src/config/values/problem.ts";
 import type { Exchange } from "../../src/exchange/exchange.ts";
-import { Front, type FrontObserver, type LocalAnswer } from "../../src/gateway/gateway.ts";
+import { Gateway, type GatewayObserver, type LocalAnswer } from "../../src/gateway/gateway.ts";
 import type { Tunnel } from "../../src/exchange/tunnel.ts";
 import { namedRuntime } from "../../src/resolve/named_runtime.ts";
 import type { Endpoint } from "../../src/upstream/endpoint.ts";
@@ -48,9 +48,9 @@ export interface TestProxyOptions {
 /** Handler errors of all proxies of this process: any is a bug, `TestProxy.stop` throws them. */
 const handlerErrors: unknown[] = [];
 
-export class TestProxy implements WorldObserver, FrontObserver {
+export class TestProxy implements SnapshotObserver, GatewayObserver {
   readonly runtime: Runtime;
-  front!: Front; // set by `start`
+  gateway!: Gateway; // set by `start`
   upstreams: readonly Upstream[] = [];
   port = 0;
   readonly ended: Ended[] = [];
@@ -70,10 +70,10 @@ export class TestProxy implements WorldObserver, FrontObserver {
       (await adapterFactory())({ onHandlerError: (error) => handlerErrors.push(error) });
     const runtime = namedRuntime(platform, system);
     const proxy = new TestProxy(runtime);
-    const built = await buildWorld(runtime, system, loaded.config, proxy);
+    const built = await buildSnapshot(runtime, system, loaded.config, proxy);
     proxy.upstreams = built.upstreams;
-    proxy.front = new Front(runtime, built.world, proxy);
-    const address = await proxy.front.listen({
+    proxy.gateway = new Gateway(runtime, built.snapshot, proxy);
+    const address = await proxy.gateway.listen({
       address: options.listen ?? { kind: "tcp", host: "127.0.0.1", port: 0 },
       backlog: 511,
       reusePort: false,
@@ -114,7 +114,7 @@ export class TestProxy implements WorldObserver, FrontObserver {
 
   /** Ends everything now. @throws the first exception a handler threw */
   async stop(): Promise<void> {
-    await this.front.drain(0);
+    await this.gateway.drain(0);
     for (const upstream of this.upstreams) upstream.stop();
     const error = handlerErrors.shift();
     if (error !== undefined) throw error;
@@ -167,12 +167,12 @@ export class TestProxy implements WorldObserver, FrontObserver {
   }
 
   tunnelOpened(tunnel: Tunnel): void {
-    this.front.tunnelOpened(tunnel);
+    this.gateway.tunnelOpened(tunnel);
     this.#tell();
   }
 
   tunnelClosed(tunnel: Tunnel): void {
-    this.front.tunnelClosed(tunnel);
+    this.gateway.tunnelClosed(tunnel);
     this.#tell();
   }
 

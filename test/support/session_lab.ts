@@ -219,7 +219,7 @@ export class SessionLab {
     const endpoint = upstream.endpoints[index];
     assert.ok(endpoint !== undefined);
     upstream.withdraw(endpoint);
-    this.proxy.front.drainEndpoints([endpoint], windowMs);
+    this.proxy.gateway.drainEndpoints([endpoint], windowMs);
   }
 
   /** Pinned connections of an upstream: all, and those at rest. */

@@ -9,10 +9,10 @@ export class TcpRelay {
   readonly #fronts: net.Socket[] = [];
 
   private constructor(port: number) {
-    this.#server = net.createServer({ allowHalfOpen: true }, (front) => {
+    this.#server = net.createServer({ allowHalfOpen: true }, (gateway) => {
       const back = net.connect({ host: "127.0.0.1", port, allowHalfOpen: true });
-      this.#fronts.push(front);
-      for (const [from, to] of [[front, back], [back, front]] as const) {
+      this.#fronts.push(gateway);
+      for (const [from, to] of [[gateway, back], [back, gateway]] as const) {
         this.#sockets.add(from);
         from.on("data", (bytes: Uint8Array) => {
           if (to.writable) to.write(bytes);
@@ -37,9 +37,9 @@ export class TcpRelay {
 
   /** Sends FIN, or RST, to the client that came last; nothing of the server passes any more. */
   cut(how: "finish" | "reset"): void {
-    const front = this.#fronts.at(-1);
-    if (how === "finish") front?.end();
-    else front?.resetAndDestroy();
+    const gateway = this.#fronts.at(-1);
+    if (how === "finish") gateway?.end();
+    else gateway?.resetAndDestroy();
   }
 
   async stop(): Promise<void> {

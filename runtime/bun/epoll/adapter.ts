@@ -19,7 +19,7 @@ import { EpollDial } from "./dial.ts";
 import type { EpollHost } from "./host.ts";
 import { bindSocket, EpollListener } from "./listener.ts";
 import { type EpollLoop, type Fitting, openEpollLoop } from "./loop.ts";
-import { HeldSocket } from "../../shared/reserved_socket.ts";
+import { ReservedSocket } from "../../shared/reserved_socket.ts";
 import { HeapTimer } from "../../shared/timer_heap.ts";
 
 export class EpollSockets implements EpollHost {
@@ -44,7 +44,7 @@ export class EpollSockets implements EpollHost {
   async hold(options: HoldOptions): Promise<Listener> {
     const { calls } = this.loop;
     const { address, fd } = await bindSocket(options, calls);
-    return new HeldSocket(address, fd, () => calls.close(fd));
+    return new ReservedSocket(address, fd, () => calls.close(fd));
   }
 
   dial(options: DialOptions, events: DialEvents): Dial {

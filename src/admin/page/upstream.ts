@@ -1,7 +1,7 @@
 /** The part of the status page about one upstream: its waiting room, its curves, its endpoints. */
 
 import { OWNER_WORDS } from "../../process/worker/pause_owner.ts";
-import type { ChildStatus, EndpointStatus, Status, UpstreamStatus } from "../../process/worker/status.ts";
+import type { BackendStatus, EndpointStatus, Status, UpstreamStatus } from "../../process/worker/status.ts";
 import { percentile } from "../flow.ts";
 import { type History, recentFlow, SAMPLE_MS } from "../history.ts";
 import { type Html, markup, type Piece } from "./html.ts";
@@ -165,7 +165,7 @@ function drainButton({ name: upstream }: UpstreamStatus, { name: endpoint, state
     : actionButton("Drain", `Drain ${endpoint} of ${upstream}`, { do: "drain", upstream, endpoint });
 }
 
-function childLine(child: ChildStatus, { nowMs }: PageContext): Html {
+function childLine(child: BackendStatus, { nowMs }: PageContext): Html {
   const { command, state, pid, restarts, last_exit: last, next_start: next } = child;
   const more = [
     pid === null ? "" : `, process ${pid}`,

@@ -2,7 +2,7 @@
 
 import { socketsSummary } from "../../process/shared/chosen_sockets.ts";
 import type {
-  ChildStatus,
+  BackendStatus,
   EndpointStatus,
   RecentFailure,
   Status,
@@ -104,7 +104,7 @@ function endpointRow(endpoint: EndpointStatus, now: number): string[] {
   ];
 }
 
-function childLine(child: ChildStatus, now: number): string {
+function childLine(child: BackendStatus, now: number): string {
   const parts = [
     `${child.state} for ${age(child.since, now)}`,
     ...(child.pid === null ? [] : [`process ${child.pid}`]),

@@ -1,6 +1,6 @@
 /** Commands as words, and the names of signals. */
 
-import type { ChildConfig } from "./config.ts";
+import type { BackendConfig } from "./config.ts";
 import { fault, list, mustBe, oneOf, type Parsed, success, type ValueType } from "./value_type.ts";
 
 export type Words = readonly [string, ...string[]];
@@ -56,7 +56,7 @@ export function joinWords(words: readonly string[]): string {
 }
 
 /** Signals that can be passed on. */
-export function forwardedSignals(): ValueType<ChildConfig["forward"]> {
+export function forwardedSignals(): ValueType<BackendConfig["forward"]> {
   const word = oneOf("HUP", "USR1", "USR2", "QUIT");
   return list(word, "list", `a list of ${word.accepts}`);
 }

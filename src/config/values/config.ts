@@ -59,7 +59,7 @@ export interface EndpointConfig {
 }
 
 /** The command that an upstream's endpoints are. */
-export interface ChildConfig {
+export interface BackendConfig {
   /** The program and its arguments; may hold `{port}` where an endpoint is `auto`. */
   readonly command: readonly [string, ...string[]];
   readonly folder: string | null;
@@ -125,7 +125,7 @@ export interface UpstreamConfig {
   };
   readonly tls: UpstreamTlsConfig;
   /** What Sluice runs to have these endpoints; null = they are there. */
-  readonly child: ChildConfig | null;
+  readonly child: BackendConfig | null;
 }
 
 /** A fixed answer given by Sluice itself. */

@@ -5,7 +5,7 @@ import { listenKeys } from "../../config/values/address.ts";
 import type { Config } from "../../config/values/config.ts";
 import { sameValue } from "../../config/config_changes.ts";
 import type { ElderOrder, Followed } from "./lineage_messages.ts";
-import type { OrderResult, Standing } from "../worker/messages.ts";
+import type { CommandResult, DesiredState } from "../worker/messages.ts";
 import type { Participants } from "./participants.ts";
 
 /** What became of a change of configuration. */
@@ -21,14 +21,14 @@ export type Changed =
   | { readonly ok: false; readonly message: string };
 
 /** What belongs to upstreams and endpoints, and so to a configuration. */
-type Stands = Pick<Standing, "paused" | "drained">;
+type Stands = Pick<DesiredState, "paused" | "drained">;
 
-/** What it needs of the controller. */
+/** What it needs of the supervisor. */
 export interface RolloutHost {
   readonly participants: Participants;
   readonly phase: "starting" | "serving" | "stopping";
-  readonly standing: Standing;
-  stand(standing: Partial<Standing>): void;
+  readonly standing: DesiredState;
+  stand(standing: Partial<DesiredState>): void;
   /** `config` is what serves, in the place of `before`; the workers have been told. */
   committed(before: Config): void;
   /** Workers may start again. */
@@ -56,7 +56,7 @@ export class ConfigRollout {
     return this.#changing;
   }
 
-  /** See `Controller.change`. */
+  /** See `Supervisor.change`. */
   async change(config: Config, drainMs: number, standing: () => Stands): Promise<Changed> {
     const { phase } = this.#host;
     if (this.#changing) return { ok: false, message: "the configuration is being changed already" };
@@ -68,7 +68,7 @@ export class ConfigRollout {
   }
 
   /** Other endpoints, at the word of the process that has taken our place. All else stays what it was. */
-  async follow(order: Extract<ElderOrder, { readonly order: "follow" }>): Promise<OrderResult> {
+  async follow(order: Extract<ElderOrder, { readonly order: "follow" }>): Promise<CommandResult> {
     const { upstreams, drainMs } = order;
     const told = this.#host.participants.lead(upstreams, drainMs);
     const config = {
@@ -88,7 +88,7 @@ export class ConfigRollout {
   async #change(config: Config, drainMs: number, standing: () => Stands): Promise<Changed> {
     const host = this.#host;
     const { phase, participants } = host;
-    const { seats } = participants;
+    const { handles } = participants;
     this.#changing = true;
     const bound = new Map(listenKeys(this.#config.listen).map((key, at) => [key, this.addresses?.[at]]));
     const listen = listenKeys(config.listen).map((key) => bound.get(key) ?? null);
@@ -96,7 +96,7 @@ export class ConfigRollout {
       const prepared = await this.#prepare(config, listen);
       const failed = prepared.find((result) => !result.ok);
       if (failed !== undefined || host.phase !== phase) {
-        await participants.issue({ order: "rollback" }, seats);
+        await participants.issue({ order: "rollback" }, handles);
         return { ok: false, message: failed?.ok === false ? failed.failure.message : "Sluice is stopping" };
       }
       // From here on a worker that is replaced has the new one.
@@ -105,7 +105,7 @@ export class ConfigRollout {
       const { paused, drained } = standing();
       host.stand({ paused, drained });
       this.addresses = addressesOf(prepared) ?? this.addresses;
-      const committed = participants.issue({ order: "commit", drainMs, paused, drained }, seats);
+      const committed = participants.issue({ order: "commit", drainMs, paused, drained }, handles);
       host.committed(before);
       await committed;
       const first = prepared.find((result) => result.ok);
@@ -117,22 +117,22 @@ export class ConfigRollout {
   }
 
   /** The first worker finds out where to listen, where that is open; the others follow. */
-  async #prepare(config: Config, listen: readonly (Address | null)[]): Promise<readonly OrderResult[]> {
+  async #prepare(config: Config, listen: readonly (Address | null)[]): Promise<readonly CommandResult[]> {
     const { participants } = this.#host;
-    const { seats } = participants;
-    const able = seats.filter(({ state }) => state === "started" || state === "listening");
+    const { handles } = participants;
+    const able = handles.filter(({ state }) => state === "started" || state === "listening");
     const first = able.find(({ state }) => state === "listening");
     if (first === undefined) return [{ ok: false, failure: { kind: "system", message: "no worker serves" } }];
     const results = await participants.issue({ order: "prepare", config, listen }, [first]);
     const addresses = addressesOf(results);
     if (addresses === null) return results.length > 0 ? results : this.#prepare(config, listen);
-    const others = able.filter((seat) => seat !== first);
+    const others = able.filter((handle) => handle !== first);
     const more = await participants.issue({ order: "prepare", config, listen: addresses }, others);
     return [...results, ...more];
   }
 }
 
-function addressesOf(results: readonly OrderResult[]): readonly Address[] | null {
+function addressesOf(results: readonly CommandResult[]): readonly Address[] | null {
   for (const result of results) if (result.ok && result.addresses !== undefined) return result.addresses;
   return null;
 }

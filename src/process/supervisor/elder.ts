@@ -1,14 +1,14 @@
 /** The process whose place we have taken, as long as it drains: a participant beside the workers. */
 
 import { ELDER, type ElderOrder, type ToElder, type ToHeir } from "./lineage_messages.ts";
-import type { AwayHint, EndpointName, OrderResult, Standing, WorkerEvent } from "../worker/messages.ts";
+import type { AwayHint, CommandResult, DesiredState, EndpointName, WorkerEvent } from "../worker/messages.ts";
 import { emptyReport, type Report } from "../worker/report.ts";
 import type { SlotLedger } from "./slot_ledger.ts";
 
-/** What it needs of the controller. None of it calls back. */
+/** What it needs of the supervisor. None of it calls back. */
 export interface ElderHost {
   readonly ledger: SlotLedger;
-  done(id: number, result: OrderResult): void;
+  done(id: number, result: CommandResult): void;
   reported(): void;
   away(hint: AwayHint): void;
   event(event: WorkerEvent, before: boolean): void;
@@ -36,7 +36,7 @@ export class Elder {
    *
    * @param limits endpoints whose slots are ours to hand out
    */
-  lead(limits: readonly EndpointName[], standing: Standing): void {
+  lead(limits: readonly EndpointName[], standing: DesiredState): void {
     this.#send({ type: "lead", limits });
     // Whatever was asked of either while the names changed hands.
     this.order(0, { order: "stand", standing });

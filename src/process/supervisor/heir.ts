@@ -1,15 +1,15 @@
 /** The process that has taken our place, as long as we drain: it says what is to be done. */
 
 import { type ElderOrder, HEIR, type ToElder, type ToHeir } from "./lineage_messages.ts";
-import type { AwayHint, OrderResult } from "../worker/messages.ts";
+import type { AwayHint, CommandResult } from "../worker/messages.ts";
 import type { Report } from "../worker/report.ts";
 import type { SlotLedger } from "./slot_ledger.ts";
 
-/** What it needs of the controller. None of it calls back. */
+/** What it needs of the supervisor. None of it calls back. */
 export interface HeirHost {
   readonly ledger: SlotLedger;
   /** Has it carried out by all that is ours. */
-  carryOut(order: ElderOrder): Promise<OrderResult>;
+  carryOut(order: ElderOrder): Promise<CommandResult>;
   /** Sums over all that is ours. */
   report(): Promise<Report>;
   away(hint: AwayHint): void;

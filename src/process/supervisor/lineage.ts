@@ -8,10 +8,10 @@ import { Heir } from "./heir.ts";
 import { ELDER, type ElderOrder, HEIR, type ToElder, type ToHeir } from "./lineage_messages.ts";
 import type {
   AwayHint,
+  CommandResult,
   CommonOrder,
-  OrderResult,
+  DesiredState,
   Slots,
-  Standing,
   Wanted,
   WorkerEvent,
 } from "../worker/messages.ts";
@@ -23,16 +23,16 @@ import type { SlotLedger } from "./slot_ledger.ts";
 /** How long what an order of the heir has put out of use may go on. */
 const DRAIN_MS = 30_000;
 
-/** What it needs of the controller. */
+/** What it needs of the supervisor. */
 export interface LineageHost {
   readonly ledger: SlotLedger;
   readonly participants: Participants;
-  readonly standing: Standing;
+  readonly standing: DesiredState;
   /** Endpoints with a limit. */
   limits(): readonly LimitedEndpoint[];
-  stand(standing: Standing): void;
+  stand(standing: DesiredState): void;
   /** Goes over to other endpoints. */
-  follow(order: Extract<ElderOrder, { readonly order: "follow" }>): Promise<OrderResult>;
+  follow(order: Extract<ElderOrder, { readonly order: "follow" }>): Promise<CommandResult>;
   event(participant: number, event: WorkerEvent, before: boolean): void;
   /** The process before us is gone, and this is what it had counted. */
   elderGone(counted: Report): void;
@@ -158,21 +158,21 @@ export class Lineage {
     return this.#heir === null ? this.#host.participants.report() : this.#heir.whole();
   }
 
-  async #carryOut(order: ElderOrder): Promise<OrderResult> {
+  async #carryOut(order: ElderOrder): Promise<CommandResult> {
     const host = this.#host;
     if (order.order === "follow") return await host.follow(order);
-    const results: readonly OrderResult[] = order.order === "stand"
+    const results: readonly CommandResult[] = order.order === "stand"
       ? await this.#stand(order.standing)
       : await host.participants.order(order);
     return results.find((result) => !result.ok) ?? { ok: true };
   }
 
-  async #stand(standing: Standing): Promise<readonly OrderResult[]> {
+  async #stand(standing: DesiredState): Promise<readonly CommandResult[]> {
     const { participants, standing: before } = this.#host;
     const held = (name: string) => before.paused.includes(name);
     const paused = standing.paused.filter((name) => !held(name));
     const resumed = before.paused.filter((name) => !standing.paused.includes(name));
-    const lacks = (names: Standing["drained"], { upstream, endpoint }: Standing["drained"][number]) =>
+    const lacks = (names: DesiredState["drained"], { upstream, endpoint }: DesiredState["drained"][number]) =>
       !names.some((name) => name.upstream === upstream && name.endpoint === endpoint);
     const orders: CommonOrder[] = [
       { order: "watch", watched: standing.watched },

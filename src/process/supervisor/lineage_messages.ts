@@ -1,5 +1,5 @@
 /**
- * What a controller and the controller of the process whose place it has taken tell each other while the old one
+ * What a supervisor and the supervisor of the process whose place it has taken tell each other while the old one
  * drains: JSON values over a channel that keeps their order.
  *
  *     the old one       report, done, want, give, away, event, whole, resume …    gone
@@ -13,11 +13,11 @@
 import type { EndpointConfig } from "../../config/values/config.ts";
 import type {
   AwayHint,
+  CommandResult,
   CommonOrder,
+  DesiredState,
   EndpointName,
-  OrderResult,
   Slots,
-  Standing,
   Wanted,
   WorkerEvent,
 } from "../worker/messages.ts";
@@ -40,7 +40,7 @@ export interface Followed {
 export type ElderOrder =
   | CommonOrder
   /** Exactly this is paused and out of use. */
-  | { readonly order: "stand"; readonly standing: Standing }
+  | { readonly order: "stand"; readonly standing: DesiredState }
   /** What waits goes to other endpoints from now on. */
   | { readonly order: "follow"; readonly upstreams: readonly Followed[]; readonly drainMs: number };
 
@@ -57,7 +57,7 @@ export type ToElder =
   | { readonly type: "whole"; readonly id: number; readonly report: Report };
 
 export type ToHeir =
-  | { readonly type: "done"; readonly id: number; readonly result: OrderResult }
+  | { readonly type: "done"; readonly id: number; readonly result: CommandResult }
   | { readonly type: "want" } & Wanted
   | { readonly type: "give" } & Slots
   | { readonly type: "away" } & AwayHint

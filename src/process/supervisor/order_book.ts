@@ -1,14 +1,14 @@
 /** Orders under way: who has not answered yet, and what the others said. */
 
-import type { OrderResult } from "../worker/messages.ts";
+import type { CommandResult } from "../worker/messages.ts";
 
 interface Entry {
   readonly open: Set<number>;
-  readonly results: OrderResult[];
-  readonly settled: (results: readonly OrderResult[]) => void;
+  readonly results: CommandResult[];
+  readonly settled: (results: readonly CommandResult[]) => void;
 }
 
-export class OrderBook {
+export class CommandBook {
   readonly #entries = new Map<number, Entry>();
   #lastId = 0;
 
@@ -16,7 +16,7 @@ export class OrderBook {
    * @param workers who gets the order; `send` is told its number
    * @returns what they answered; of those that are gone before they did there is nothing
    */
-  issue(workers: readonly number[], send: (id: number) => void): Promise<readonly OrderResult[]> {
+  issue(workers: readonly number[], send: (id: number) => void): Promise<readonly CommandResult[]> {
     const id = ++this.#lastId;
     return new Promise((settled) => {
       const entry = { open: new Set(workers), results: [], settled };
@@ -26,7 +26,7 @@ export class OrderBook {
     });
   }
 
-  done(worker: number, id: number, result: OrderResult): void {
+  done(worker: number, id: number, result: CommandResult): void {
     const entry = this.#entries.get(id);
     if (entry?.open.delete(worker) !== true) return;
     entry.results.push(result);

@@ -3,22 +3,22 @@
 import type { Config } from "../../config/values/config.ts";
 import type { Lineage } from "./lineage.ts";
 import { ELDER, type Followed } from "./lineage_messages.ts";
-import type { CommonOrder, Order, OrderResult, ToWorker } from "../worker/messages.ts";
-import { OrderBook } from "./order_book.ts";
+import type { CommandResult, CommonOrder, ToWorker, WorkerCommand } from "../worker/messages.ts";
+import { CommandBook } from "./order_book.ts";
 import { addReports, emptyReport, keepNames, type Report, sumsOnly } from "../worker/report.ts";
-import { RollCall } from "./roll_call.ts";
-import type { Seat } from "./worker_handle.ts";
+import { ReportRound } from "./roll_call.ts";
+import type { WorkerHandle } from "./worker_handle.ts";
 
 export class Participants {
-  readonly seats: readonly Seat[];
+  readonly handles: readonly WorkerHandle[];
   readonly #lineage: () => Lineage;
-  readonly orders = new OrderBook();
-  readonly calls = new RollCall();
+  readonly orders = new CommandBook();
+  readonly calls = new ReportRound();
   #gone: Report = emptyReport();
 
   /** @param lineage called later, not inside */
-  constructor(seats: readonly Seat[], lineage: () => Lineage) {
-    this.seats = seats;
+  constructor(handles: readonly WorkerHandle[], lineage: () => Lineage) {
+    this.handles = handles;
     this.#lineage = lineage;
   }
 
@@ -28,8 +28,10 @@ export class Participants {
   }
 
   /** Workers that carry out orders: one that starts does what comes later afterwards. */
-  able(seats: readonly Seat[] = this.seats): readonly Seat[] {
-    return seats.filter(({ link, state }) => link !== null && (state === "started" || state === "listening"));
+  able(handles: readonly WorkerHandle[] = this.handles): readonly WorkerHandle[] {
+    return handles.filter(({ link, state }) =>
+      link !== null && (state === "started" || state === "listening")
+    );
   }
 
   /** Their indexes. */
@@ -39,19 +41,19 @@ export class Participants {
 
   /** Tells every worker. */
   tell(message: ToWorker): void {
-    for (const { link } of this.seats) link?.send(message);
+    for (const { link } of this.handles) link?.send(message);
   }
 
   /** Gives some of the workers an order. Resolves when all have answered or are gone. */
-  issue(order: Order, seats: readonly Seat[]): Promise<readonly OrderResult[]> {
-    const able = this.able(seats);
+  issue(order: WorkerCommand, handles: readonly WorkerHandle[]): Promise<readonly CommandResult[]> {
+    const able = this.able(handles);
     return this.orders.issue(able.map(({ index }) => index), (id) => {
       for (const { link } of able) link?.send({ type: "order", id, order });
     });
   }
 
   /** The same for all participants. */
-  order(order: CommonOrder): Promise<readonly OrderResult[]> {
+  order(order: CommonOrder): Promise<readonly CommandResult[]> {
     const able = this.able();
     const lineage = this.#lineage();
     const elder = lineage.elder === null ? [] : [ELDER];
@@ -80,23 +82,23 @@ export class Participants {
   /** The same when all have been asked already. */
   async answers(): Promise<Report> {
     // One that does not serve yet has nothing to tell.
-    const asked = this.seats.filter(({ state }) => state === "listening").map(({ index }) => index);
+    const asked = this.handles.filter(({ state }) => state === "listening").map(({ index }) => index);
     await this.calls.all(this.#lineage().elder === null ? asked : [...asked, ELDER]);
-    const sum = this.seats.reduce((all, { report }) => addReports(all, report), this.#gone);
+    const sum = this.handles.reduce((all, { report }) => addReports(all, report), this.#gone);
     const { elder } = this.#lineage();
     return elder === null ? sum : addReports(elder.report, sum);
   }
 
-  reported(seat: Seat, report: Report): void {
-    seat.report = report;
-    this.calls.answered(seat.index);
+  reported(handle: WorkerHandle, report: Report): void {
+    handle.report = report;
+    this.calls.answered(handle.index);
   }
 
   /** A worker is gone: what it had counted stays. */
-  left(seat: Seat): void {
-    this.#gone = addReports(this.#gone, sumsOnly(seat.report));
-    seat.report = emptyReport();
-    this.#missing(seat.index);
+  left(handle: WorkerHandle): void {
+    this.#gone = addReports(this.#gone, sumsOnly(handle.report));
+    handle.report = emptyReport();
+    this.#missing(handle.index);
   }
 
   /** The process that drained is gone, and this is what it had counted; `config` has the names that count. */

@@ -5,7 +5,7 @@ interface Call {
   readonly over: () => void;
 }
 
-export class RollCall {
+export class ReportRound {
   readonly #calls = new Set<Call>();
 
   /** Resolves when all of them have answered; at once when there are none. */

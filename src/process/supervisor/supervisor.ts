@@ -14,19 +14,19 @@ import { endpointLimits, limitedEndpoints } from "../worker/limits.ts";
 import { Lineage, type LineageHost } from "./lineage.ts";
 import { ELDER } from "./lineage_messages.ts";
 import {
+  type CommandResult,
   type CommonOrder,
+  type DesiredState,
   type EndpointName,
-  type OrderResult,
   PROTOCOL,
-  type Standing,
   type StartFailure,
-  type ToController,
+  type ToSupervisor,
 } from "../worker/messages.ts";
 import { Participants } from "./participants.ts";
 import { type Report, unanswered } from "../worker/report.ts";
-import type { ControllerObserver } from "./supervisor_observer.ts";
+import type { SupervisorObserver } from "./supervisor_observer.ts";
 import { restartPause } from "./restart_pause.ts";
-import { type KnownWorker, newSeat, type Seat, seatListens } from "./worker_handle.ts";
+import { type KnownWorker, newWorkerHandle, type WorkerHandle, workerListens } from "./worker_handle.ts";
 import { SlotLedger } from "./slot_ledger.ts";
 import type { StartWorker, WorkerExit, WorkerLink } from "../worker/worker_link.ts";
 
@@ -44,19 +44,19 @@ export type Started =
   | { readonly ok: true; readonly addresses: readonly Address[] }
   | { readonly ok: false; readonly failure: StartFailure };
 
-export class Controller {
+export class Supervisor {
   readonly #clock: Clock;
   readonly #rollout: ConfigRollout;
   readonly #startWorker: StartWorker;
-  readonly #observer: ControllerObserver;
-  readonly #seats: Seat[];
+  readonly #observer: SupervisorObserver;
+  readonly #handles: WorkerHandle[];
   readonly #participants: Participants;
   readonly #ledger: SlotLedger;
   /** The processes before and after this one. */
   readonly lineage: Lineage;
   #serial = 0;
   #phase: "starting" | "serving" | "stopping" = "starting";
-  #standing: Standing = { paused: [], drained: [], watched: false };
+  #standing: DesiredState = { paused: [], drained: [], watched: false };
   #killTimer: Timer | null = null;
   /** The process before us has had all the time there is: we do not wait for its end. */
   #elderAbandoned = false;
@@ -74,22 +74,22 @@ export class Controller {
     config: Config,
     workers: number,
     startWorker: StartWorker,
-    observer: ControllerObserver,
+    observer: SupervisorObserver,
   ) {
     this.#clock = clock;
     this.#startWorker = startWorker;
     this.#observer = observer;
-    this.#seats = Array.from({ length: workers }, (_, index) => newSeat(index));
-    this.#participants = new Participants(this.#seats, () => this.lineage);
+    this.#handles = Array.from({ length: workers }, (_, index) => newWorkerHandle(index));
+    this.#participants = new Participants(this.#handles, () => this.lineage);
     this.#rollout = new ConfigRollout(this.#rolloutHost(), config);
     this.#ledger = new SlotLedger(endpointLimits(config), workers, () => clock.now(), {
       grant: (holder, slots) => {
         if (this.lineage.grant(holder, slots)) return;
-        this.#seats[holder]?.link?.send({ type: "grant", ...slots });
+        this.#handles[holder]?.link?.send({ type: "grant", ...slots });
       },
       recall: (holder, wanted) => {
         if (this.lineage.recall(holder, wanted)) return;
-        this.#seats[holder]?.link?.send({ type: "recall", ...wanted });
+        this.#handles[holder]?.link?.send({ type: "recall", ...wanted });
       },
     });
     this.lineage = new Lineage(this.#lineageHost());
@@ -145,7 +145,7 @@ export class Controller {
 
   /** Resolves when all workers listen, or when they cannot. To be called once. */
   start(): Promise<Started> {
-    for (const seat of this.#seats) if (this.#phase === "starting") this.#fill(seat);
+    for (const handle of this.#handles) if (this.#phase === "starting") this.#fill(handle);
     return this.#started.promise;
   }
 
@@ -174,7 +174,7 @@ export class Controller {
 
   /** Process ids of the workers there are. */
   get pids(): number[] {
-    return this.#seats.flatMap(({ link }) => link === null ? [] : [link.pid]);
+    return this.#handles.flatMap(({ link }) => link === null ? [] : [link.pid]);
   }
 
   get phase(): "starting" | "serving" | "stopping" {
@@ -190,13 +190,13 @@ export class Controller {
     return this.#rollout.addresses ?? [];
   }
 
-  get standing(): Standing {
+  get standing(): DesiredState {
     return this.#standing;
   }
 
   /** Workers by index, with what they told last. */
   get workers(): readonly KnownWorker[] {
-    return this.#seats.map(({ link, state, restarts, report, sockets }) => ({
+    return this.#handles.map(({ link, state, restarts, report, sockets }) => ({
       pid: link === null || link.pid === 0 ? null : link.pid,
       state: link === null
         ? "ended"
@@ -244,7 +244,7 @@ export class Controller {
    * @param standing what stands from now on: workers that start later are told at their start
    * @returns their answers; who is gone before it answered has none
    */
-  async order(order: CommonOrder, standing: Partial<Standing> = {}): Promise<readonly OrderResult[]> {
+  async order(order: CommonOrder, standing: Partial<DesiredState> = {}): Promise<readonly CommandResult[]> {
     this.stand(standing);
     const results = await this.#participants.order(order);
     if (this.#trial !== null) await this.#trial;
@@ -252,7 +252,7 @@ export class Controller {
   }
 
   /** What stands from now on; the workers know. */
-  stand(standing: Partial<Standing>): void {
+  stand(standing: Partial<DesiredState>): void {
     this.#standing = { ...this.#standing, ...standing };
   }
 
@@ -267,7 +267,7 @@ export class Controller {
   change(
     config: Config,
     drainMs: number,
-    standing: () => Pick<Standing, "paused" | "drained"> = () => this.#standing,
+    standing: () => Pick<DesiredState, "paused" | "drained"> = () => this.#standing,
   ): Promise<Changed> {
     return this.#rollout.change(config, drainMs, standing);
   }
@@ -287,13 +287,13 @@ export class Controller {
 
   #stopAll(type: "stop" | "abort", patienceMs: number): void {
     this.#phase = "stopping";
-    for (const seat of this.#seats) {
-      seat.timer?.cancel();
-      seat.timer = null;
-      seat.link?.send({ type });
+    for (const handle of this.#handles) {
+      handle.timer?.cancel();
+      handle.timer = null;
+      handle.link?.send({ type });
     }
     this.#after(patienceMs, () => {
-      for (const { link } of this.#seats) link?.kill();
+      for (const { link } of this.#handles) link?.kill();
       // Whoever has taken our place counts on us for the process before us, which has a drain time of its own.
       if (type === "stop" && this.lineage.led) return;
       this.lineage.abort();
@@ -313,80 +313,80 @@ export class Controller {
 
   // Life of a worker
 
-  #fill(seat: Seat): void {
-    seat.timer = null;
-    seat.state = "new";
-    seat.serial = this.#serial++;
-    const place = { index: seat.index, count: this.#seats.length, serial: seat.serial };
+  #fill(handle: WorkerHandle): void {
+    handle.timer = null;
+    handle.state = "new";
+    handle.serial = this.#serial++;
+    const place = { index: handle.index, count: this.#handles.length, serial: handle.serial };
     try {
       const link: WorkerLink = this.#startWorker(place, {
         message: (message) => {
-          if (seat.link === link) this.#heard(seat, link, message);
+          if (handle.link === link) this.#heard(handle, link, message);
         },
         exited: (exit) => {
-          if (seat.link === link) this.#exited(seat, link, exit);
+          if (handle.link === link) this.#exited(handle, link, exit);
         },
       });
-      seat.link = link;
+      handle.link = link;
     } catch (error) {
-      seat.why = error instanceof Error ? error.message : String(error);
-      this.#replace(seat, 0, "cannot be started: " + seat.why);
+      handle.why = error instanceof Error ? error.message : String(error);
+      this.#replace(handle, 0, "cannot be started: " + handle.why);
     }
   }
 
-  #heard(seat: Seat, link: WorkerLink, message: ToController): void {
+  #heard(handle: WorkerHandle, link: WorkerLink, message: ToSupervisor): void {
     switch (message.type) {
       case "hello":
         if (message.protocol !== PROTOCOL) {
-          seat.why = "the program's file is another version now: start Sluice anew";
+          handle.why = "the program's file is another version now: start Sluice anew";
           link.kill();
           return;
         }
-        seat.state = "ready";
+        handle.state = "ready";
         this.#begin();
         return;
       case "listening":
-        seatListens(seat, this.#clock.now(), message.sockets);
-        this.#listening(seat, link, message.addresses);
+        workerListens(handle, this.#clock.now(), message.sockets);
+        this.#listening(handle, link, message.addresses);
         return;
       case "failed":
-        seat.why = message.failure.message;
+        handle.why = message.failure.message;
         if (this.#phase === "starting") this.#giveUp(message.failure);
         else link.send({ type: "abort" });
         return;
       case "done":
-        this.#participants.orders.done(seat.index, message.id, message.result);
+        this.#participants.orders.done(handle.index, message.id, message.result);
         return;
       case "event":
-        this.#observer.workerEvent(seat.index, message.event, message.before);
+        this.#observer.workerEvent(handle.index, message.event, message.before);
         this.lineage.event(message.event, message.before);
         return;
       case "want":
-        this.#ledger.want(seat.index, message);
+        this.#ledger.want(handle.index, message);
         return;
       case "give":
-        if (!this.#ledger.give(seat.index, message)) {
-          this.#observer.workerConfused(seat.index, `gave ${message.count} slots that it does not have`);
+        if (!this.#ledger.give(handle.index, message)) {
+          this.#observer.workerConfused(handle.index, `gave ${message.count} slots that it does not have`);
         }
         return;
       case "away":
-        for (const other of this.#seats) if (other !== seat) other.link?.send(message);
+        for (const other of this.#handles) if (other !== handle) other.link?.send(message);
         this.lineage.away(message);
         return;
       case "closed":
-        seat.accepts = false;
+        handle.accepts = false;
         this.#checkClosed();
         return;
       case "stopped":
-        seat.state = "stopped";
-        seat.accepts = false;
+        handle.state = "stopped";
+        handle.accepts = false;
         this.#checkClosed();
         if (this.#phase === "stopping") this.#dropped += message.dropped;
         if (!message.logged) this.#logged = false;
-        this.#participants.reported(seat, message.report);
+        this.#participants.reported(handle, message.report);
         return;
       case "report":
-        this.#participants.reported(seat, message.report);
+        this.#participants.reported(handle, message.report);
         return;
       default:
         message satisfies never;
@@ -397,14 +397,14 @@ export class Controller {
   #begin(): void {
     if (this.#rollout.changing) return;
     const first = this.#rollout.addresses === null;
-    if (first && this.#seats.some(({ state }) => state === "started")) return;
-    for (const seat of this.#seats) {
-      if (seat.state !== "ready" || seat.link === null) continue;
-      seat.state = "started";
-      const { index, serial } = seat;
-      seat.link.send({
+    if (first && this.#handles.some(({ state }) => state === "started")) return;
+    for (const handle of this.#handles) {
+      if (handle.state !== "ready" || handle.link === null) continue;
+      handle.state = "started";
+      const { index, serial } = handle;
+      handle.link.send({
         type: "start",
-        place: { index, serial, count: this.#seats.length },
+        place: { index, serial, count: this.#handles.length },
         config: this.#rollout.config,
         listen: this.#rollout.addresses,
         slots: this.#ledger.join(index),
@@ -414,56 +414,56 @@ export class Controller {
     }
   }
 
-  #listening(seat: Seat, link: WorkerLink, addresses: readonly Address[]): void {
-    if (this.#phase === "serving") this.#observer.workerBack(seat.index, link.pid);
+  #listening(handle: WorkerHandle, link: WorkerLink, addresses: readonly Address[]): void {
+    if (this.#phase === "serving") this.#observer.workerBack(handle.index, link.pid);
     if (this.#rollout.addresses === null) {
       this.#rollout.addresses = addresses;
       this.#begin();
     }
-    if (this.#phase !== "starting" || this.#seats.some(({ state }) => state !== "listening")) return;
+    if (this.#phase !== "starting" || this.#handles.some(({ state }) => state !== "listening")) return;
     this.#phase = "serving";
     this.#started.resolve({ ok: true, addresses });
   }
 
-  #exited(seat: Seat, { pid }: WorkerLink, exit: WorkerExit): void {
-    const served = seat.state === "listening" ? this.#clock.now() - seat.listeningSince : 0;
-    const before = seat.state;
-    if (this.#phase === "stopping" && before !== "stopped") this.#dropped += unanswered(seat.report);
-    seat.link = null;
-    seat.state = "new";
-    seat.accepts = false;
+  #exited(handle: WorkerHandle, { pid }: WorkerLink, exit: WorkerExit): void {
+    const served = handle.state === "listening" ? this.#clock.now() - handle.listeningSince : 0;
+    const before = handle.state;
+    if (this.#phase === "stopping" && before !== "stopped") this.#dropped += unanswered(handle.report);
+    handle.link = null;
+    handle.state = "new";
+    handle.accepts = false;
     this.#checkClosed();
-    this.#ledger.leave(seat.index);
-    this.#participants.left(seat);
+    this.#ledger.leave(handle.index);
+    this.#participants.left(handle);
     if (this.#phase === "stopping") {
       this.#checkEnded();
       return;
     }
-    if (served >= HEALTHY_MS || before === "stopped") seat.failures = 0;
-    if (before !== "listening" && before !== "stopped") seat.startFailures++;
+    if (served >= HEALTHY_MS || before === "stopped") handle.failures = 0;
+    if (before !== "listening" && before !== "stopped") handle.startFailures++;
     const how = exit.signal === "" ? `exit code ${exit.code}` : `signal ${exit.signal}`;
-    const why = seat.why === "" ? how : `${seat.why} (${how})`;
-    seat.why = "";
-    this.#replace(seat, pid, why);
+    const why = handle.why === "" ? how : `${handle.why} (${how})`;
+    handle.why = "";
+    this.#replace(handle, pid, why);
     // Another one may find out what to listen on.
     this.#begin();
   }
 
-  #replace(seat: Seat, pid: number, why: string): void {
-    seat.failures++;
-    seat.restarts++;
-    if (pid === 0) seat.startFailures++;
-    const serves = this.#phase === "serving" && this.#seats.some(({ state }) => state === "listening");
-    if (seat.startFailures >= MOST_START_FAILURES && !serves) {
+  #replace(handle: WorkerHandle, pid: number, why: string): void {
+    handle.failures++;
+    handle.restarts++;
+    if (pid === 0) handle.startFailures++;
+    const serves = this.#phase === "serving" && this.#handles.some(({ state }) => state === "listening");
+    if (handle.startFailures >= MOST_START_FAILURES && !serves) {
       this.#giveUp({
         kind: "system",
-        message: `worker ${seat.index + 1} ended ${seat.startFailures} times before it listened: ${why}`,
+        message: `worker ${handle.index + 1} ended ${handle.startFailures} times before it listened: ${why}`,
       });
       return;
     }
-    const pauseMs = restartPause(seat.failures, Math.random());
-    this.#observer.workerEnded(seat.index, pid, why, pauseMs);
-    seat.timer = this.#clock.setTimer(pauseMs, () => this.#fill(seat));
+    const pauseMs = restartPause(handle.failures, Math.random());
+    this.#observer.workerEnded(handle.index, pid, why, pauseMs);
+    handle.timer = this.#clock.setTimer(pauseMs, () => this.#fill(handle));
   }
 
   #giveUp(failure: StartFailure): void {
@@ -475,11 +475,11 @@ export class Controller {
   }
 
   #checkClosed(): void {
-    if (this.#phase === "stopping" && !this.#seats.some(({ accepts }) => accepts)) this.#closed.resolve();
+    if (this.#phase === "stopping" && !this.#handles.some(({ accepts }) => accepts)) this.#closed.resolve();
   }
 
   #checkEnded(): void {
-    if (this.#seats.some(({ link }) => link !== null)) return;
+    if (this.#handles.some(({ link }) => link !== null)) return;
     if (this.lineage.elder !== null && !this.#elderAbandoned) return;
     this.#killTimer?.cancel();
     this.#killTimer = null;

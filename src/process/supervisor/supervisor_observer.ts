@@ -1,9 +1,9 @@
-/** What the controller tells of its workers. */
+/** What the supervisor tells of its workers. */
 
 import type { WorkerEvent } from "../worker/messages.ts";
 
 /** Told what happens; must not call back. */
-export interface ControllerObserver {
+export interface SupervisorObserver {
   /** A worker ended that nobody had asked to; it is replaced after `pauseMs`. */
   workerEnded(index: number, pid: number, why: string, pauseMs: number): void;
   /** A worker that replaces another serves. */

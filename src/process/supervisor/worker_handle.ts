@@ -17,7 +17,7 @@ export interface KnownWorker {
   readonly sockets: ChosenSockets | null;
 }
 
-export interface Seat {
+export interface WorkerHandle {
   readonly index: number;
   /** Null between an end and the next start. */
   link: WorkerLink | null;
@@ -40,7 +40,7 @@ export interface Seat {
   restarts: number;
 }
 
-export function newSeat(index: number): Seat {
+export function newWorkerHandle(index: number): WorkerHandle {
   return {
     index,
     link: null,
@@ -59,10 +59,10 @@ export function newSeat(index: number): Seat {
 }
 
 /** Its worker has begun to listen, over these sockets. */
-export function seatListens(seat: Seat, nowMs: number, sockets: ChosenSockets): void {
-  seat.state = "listening";
-  seat.accepts = true;
-  seat.startFailures = 0;
-  seat.listeningSince = nowMs;
-  seat.sockets = sockets;
+export function workerListens(handle: WorkerHandle, nowMs: number, sockets: ChosenSockets): void {
+  handle.state = "listening";
+  handle.accepts = true;
+  handle.startFailures = 0;
+  handle.listeningSince = nowMs;
+  handle.sockets = sockets;
 }

@@ -12,7 +12,7 @@ import {
 import { printListen } from "../../config/values/address.ts";
 import type { Config, ListenConfig } from "../../config/values/config.ts";
 import type { StartFailure } from "./messages.ts";
-import type { Front } from "../../gateway/gateway.ts";
+import type { Gateway } from "../../gateway/gateway.ts";
 import { readServerTls } from "../shared/tls_files.ts";
 import type { GivenSocket, Sockets } from "../shared/sockets.ts";
 
@@ -42,7 +42,7 @@ export interface WantedListener {
  */
 export async function bindAll(
   config: Config,
-  front: Front,
+  gateway: Gateway,
   tls: ServerTls | null,
   wanted: readonly WantedListener[],
   shared: boolean,
@@ -52,11 +52,11 @@ export async function bindAll(
     const entry = config.listen[at] as ListenConfig;
     const where = address ?? entry.address;
     try {
-      const listener = await front.bind(listenOptions(config, entry, where, tls, shared));
+      const listener = await gateway.bind(listenOptions(config, entry, where, tls, shared));
       bound.push({ key, tls: entry.tls, listener });
     } catch (error) {
       if (!(error instanceof SocketFailure)) throw error;
-      for (const { listener } of bound) await front.unbind(listener);
+      for (const { listener } of bound) await gateway.unbind(listener);
       return { kind: "bind", message: failureText({ ...entry, address: where }, error) };
     }
   }

@@ -43,7 +43,7 @@ export function roomAside(limit: number): { readonly maxConnections: number; rea
 /**
  * Files of a worker's process that are for something else: connections of the admin listener and the control socket,
  * pipes of commands, further listeners.
- * @param alone the worker is in the controller's process, where most of them are
+ * @param alone the worker is in the supervisor's process, where most of them are
  */
 export function filesAside(limit: number, config: Config, alone: boolean): number {
   const listeners = config.listen.length;

@@ -1,7 +1,7 @@
-/** Tells the controller what happens in a worker, while somebody watches; else it costs nothing. */
+/** Tells the supervisor what happens in a worker, while somebody watches; else it costs nothing. */
 
 import type { Clock, SocketError } from "../../../runtime/contract/contract.ts";
-import type { ToController, WorkerEvent } from "./messages.ts";
+import type { ToSupervisor, WorkerEvent } from "./messages.ts";
 import type { ExchangeRecord } from "../../exchange/exchange_record.ts";
 import type { WatcherTap } from "../../observe/telemetry.ts";
 import type { Endpoint } from "../../upstream/endpoint.ts";
@@ -11,15 +11,15 @@ import type { Upstream } from "../../upstream/upstream.ts";
 const MOST_A_SECOND = 100;
 const SECOND_MS = 1000;
 
-export class EventTap implements WatcherTap {
+export class EventStream implements WatcherTap {
   readonly #clock: Clock;
-  readonly #send: (message: ToController) => void;
+  readonly #send: (message: ToSupervisor) => void;
   /** Somebody watches. */
   open = false;
   /** Failed requests since the present second began, with the first of them. */
   #told = 0;
 
-  constructor(clock: Clock, send: (message: ToController) => void) {
+  constructor(clock: Clock, send: (message: ToSupervisor) => void) {
     this.#clock = clock;
     this.#send = send;
   }
@@ -31,7 +31,7 @@ export class EventTap implements WatcherTap {
     if (!watched) return;
     for (const upstream of upstreams) {
       for (const endpoint of upstream.endpoints) {
-        if (endpoint.state === "away" && !endpoint.awayByHearsay && endpoint.lastFailure !== null) {
+        if (endpoint.state === "away" && !endpoint.downReportedByPeer && endpoint.lastFailure !== null) {
           this.#tell(down(upstream, endpoint, endpoint.lastFailure), true);
         }
       }

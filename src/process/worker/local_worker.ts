@@ -1,4 +1,4 @@
-/** The worker of a Sluice with one: in the controller's process, with a channel of plain calls. */
+/** The worker of a Sluice with one: in the supervisor's process, with a channel of plain calls. */
 
 import type { Runtime, System } from "../../../runtime/contract/contract.ts";
 import type { StartWorker } from "./worker_link.ts";

@@ -1,9 +1,9 @@
 /**
- * What the controller and its workers tell each other: JSON values over a channel that keeps their order.
+ * What the supervisor and its workers tell each other: JSON values over a channel that keeps their order.
  * With one worker the channel is a pair of functions in one process, else it joins two processes.
  *
  *     worker      hello            listening              done, report, want, give, away, event …   closed, stopped
- *     controller         start …             order, grant, recall, away, report, stop, abort
+ *     supervisor         start …             order, grant, recall, away, report, stop, abort
  *
  * Upstreams and endpoints go by their names in the configuration.
  */
@@ -47,7 +47,7 @@ export interface AwayHint extends EndpointName {
 }
 
 /** What was asked for and stays so until it is taken back: a worker that replaces another is told at its start. */
-export interface Standing {
+export interface DesiredState {
   /** Upstreams. */
   readonly paused: readonly string[];
   readonly drained: readonly EndpointName[];
@@ -66,7 +66,7 @@ export interface Change {
  * What a worker can be asked to do. It answers each with `done` once it is done, and not before: a verb is answered
  * when all workers have. One that needs files or sockets may be overtaken by a later one.
  */
-export type Order =
+export type WorkerCommand =
   | { readonly order: "pause" | "resume"; readonly upstreams: readonly string[] }
   | { readonly order: "drain"; readonly windowMs: number } & EndpointName
   | { readonly order: "undrain" } & EndpointName
@@ -80,13 +80,13 @@ export type Order =
    * from then on: what is paused or drained under another name, or reached in another way, lets no request through. Slots
    * of endpoints that were not there, or had no limit, are granted afterwards.
    */
-  | { readonly order: "commit"; readonly drainMs: number } & Pick<Standing, "paused" | "drained">
+  | { readonly order: "commit"; readonly drainMs: number } & Pick<DesiredState, "paused" | "drained">
   | { readonly order: "rollback" };
 
 /** Orders that are not about the configuration: participants that are no workers carry them out as well. */
-export type CommonOrder = Exclude<Order, { readonly order: "prepare" | "commit" | "rollback" }>;
+export type CommonOrder = Exclude<WorkerCommand, { readonly order: "prepare" | "commit" | "rollback" }>;
 
-export type OrderResult =
+export type CommandResult =
   | {
     readonly ok: true;
     /** After `prepare`: what it listens on. */
@@ -123,9 +123,9 @@ export type ToWorker =
     readonly listen: readonly Address[] | null;
     /** Slots held from the start. Endpoints with `max_in_flight` that are not named here: none. */
     readonly slots: readonly Slots[];
-    readonly standing: Standing;
+    readonly standing: DesiredState;
   }
-  | { readonly type: "order"; readonly id: number; readonly order: Order }
+  | { readonly type: "order"; readonly id: number; readonly order: WorkerCommand }
   | { readonly type: "grant" } & Slots
   | { readonly type: "recall" } & Wanted
   | { readonly type: "away" } & AwayHint
@@ -133,12 +133,12 @@ export type ToWorker =
   | { readonly type: "stop" }
   | { readonly type: "abort" };
 
-export type ToController =
+export type ToSupervisor =
   | { readonly type: "hello"; readonly protocol: number; readonly pid: number }
   | { readonly type: "listening"; readonly addresses: readonly Address[]; readonly sockets: ChosenSockets }
   /** It cannot serve, and waits to be ended. */
   | { readonly type: "failed"; readonly failure: StartFailure }
-  | { readonly type: "done"; readonly id: number; readonly result: OrderResult }
+  | { readonly type: "done"; readonly id: number; readonly result: CommandResult }
   /** `before`: it is not new, but nobody has watched. */
   | { readonly type: "event"; readonly event: WorkerEvent; readonly before: boolean }
   | { readonly type: "want" } & Wanted

@@ -5,7 +5,7 @@
 
 import type { ReasonCode } from "../../exchange/reason.ts";
 import type { FailureNote } from "../../observe/failure_ring.ts";
-import { EndpointTally, Tally } from "../../upstream/counters.ts";
+import { Counters, EndpointTally } from "../../upstream/counters.ts";
 import type { EndpointStatus, Histogram, Totals } from "./status.ts";
 
 /** Failed requests and waiting ones that are told one by one, at most. */
@@ -78,8 +78,8 @@ export function emptyReport(): Report {
 }
 
 /** A copy of the sums as they are now; null = none yet. */
-export function totalsOf(tally: Tally | null): Totals {
-  const from = tally ?? new Tally();
+export function totalsOf(counters: Counters | null): Totals {
+  const from = counters ?? new Counters();
   const waited = from.waited.slice();
   // Those that did not wait are counted here, not one by one.
   waited[0] = (waited[0] as number) + from.requests - waited.reduce((sum, count) => sum + count);
@@ -96,13 +96,13 @@ export function totalsOf(tally: Tally | null): Totals {
   };
 }
 
-export function reasonsOf(tally: Tally | null): ReasonCounts {
-  return Object.fromEntries(tally?.reasons ?? []);
+export function reasonsOf(counters: Counters | null): ReasonCounts {
+  return Object.fromEntries(counters?.reasons ?? []);
 }
 
 /** Requests that an endpoint answered, and how soon. */
-export function answersOf(tally: EndpointTally | null): Pick<EndpointReport, "byClass" | "firstByte"> {
-  const from = tally ?? new EndpointTally();
+export function answersOf(counters: EndpointTally | null): Pick<EndpointReport, "byClass" | "firstByte"> {
+  const from = counters ?? new EndpointTally();
   return {
     byClass: from.byClass.slice(),
     firstByte: { counts: filled(from.firstByte), sum_ms: from.firstByteMs },

@@ -17,15 +17,15 @@ import {
 import { listenKeys, printAddress } from "../../config/values/address.ts";
 import type { Config } from "../../config/values/config.ts";
 import { Turn } from "../../conn/turn.ts";
-import type { Change, EndpointName, OrderResult, Standing } from "./messages.ts";
-import { Front } from "../../gateway/gateway.ts";
-import type { Watcher } from "../../observe/telemetry.ts";
+import type { Change, CommandResult, DesiredState, EndpointName } from "./messages.ts";
+import { Gateway } from "../../gateway/gateway.ts";
+import type { Telemetry } from "../../observe/telemetry.ts";
 import type { Endpoint } from "../../upstream/endpoint.ts";
 import type { Upstream } from "../../upstream/upstream.ts";
 import { bindAll, type OpenListener } from "./bind_listeners.ts";
 import { filesAside, roomWarning } from "./descriptor_room.ts";
 import { readServerTls } from "../shared/tls_files.ts";
-import { buildWorld, type BuiltWorld, type Sharing } from "./snapshot.ts";
+import { buildSnapshot, type BuiltSnapshot, type Sharing } from "./snapshot.ts";
 
 /** How often upstreams that are not in the configuration any more are looked after. */
 const RETIRED_CHECK_MS = 250;
@@ -33,7 +33,7 @@ const RETIRED_CHECK_MS = 250;
 /** What has been made ready for a change of configuration. */
 interface Prepared {
   readonly config: Config;
-  readonly built: BuiltWorld;
+  readonly built: BuiltSnapshot;
   readonly tls: ServerTls | null;
   readonly listeners: readonly OpenListener[];
   /** Those of them that were bound for this. */
@@ -49,15 +49,15 @@ interface Retired {
 }
 
 export class Service {
-  readonly front: Front;
-  readonly watcher: Watcher;
+  readonly gateway: Gateway;
+  readonly telemetry: Telemetry;
   readonly #runtime: Runtime;
   readonly #system: System;
   readonly #turn: Turn;
   readonly #sharing: Sharing;
   readonly #shared: boolean;
   #config: Config;
-  #built: BuiltWorld;
+  #built: BuiltSnapshot;
   #tls: ServerTls | null = null;
   #listeners: readonly OpenListener[] = [];
   #prepared: Prepared | null = null;
@@ -69,23 +69,23 @@ export class Service {
   private constructor(
     runtime: Runtime,
     system: System,
-    watcher: Watcher,
+    telemetry: Telemetry,
     turn: Turn,
     config: Config,
-    built: BuiltWorld,
+    built: BuiltSnapshot,
     sharing: Sharing,
     shared: boolean,
   ) {
     this.#runtime = runtime;
     this.#system = system;
-    this.watcher = watcher;
+    this.telemetry = telemetry;
     this.#turn = turn;
     this.#config = config;
     this.#built = built;
     this.#sharing = sharing;
     this.#shared = shared;
-    this.front = new Front(runtime, built.world, watcher);
-    watcher.watch(this.front);
+    this.gateway = new Gateway(runtime, built.snapshot, telemetry);
+    telemetry.watch(this.gateway);
   }
 
   /**
@@ -98,14 +98,14 @@ export class Service {
   static async open(
     runtime: Runtime,
     system: System,
-    watcher: Watcher,
+    telemetry: Telemetry,
     config: Config,
     sharing: Sharing,
     shared: boolean,
   ): Promise<Service> {
     const turn = new Turn(runtime);
-    const built = await buildWorld(runtime, system, config, watcher, sharing, turn);
-    const service = new Service(runtime, system, watcher, turn, config, built, sharing, shared);
+    const built = await buildSnapshot(runtime, system, config, telemetry, sharing, turn);
+    const service = new Service(runtime, system, telemetry, turn, config, built, sharing, shared);
     service.#tls = await readServerTls(system, config);
     service.#tellRoom(config);
     return service;
@@ -116,7 +116,7 @@ export class Service {
     const { descriptorLimit } = this.#system;
     const aside = filesAside(descriptorLimit, config, this.#sharing.slots === null);
     const warning = roomWarning(config.server.maxConnections, descriptorLimit, aside);
-    if (warning !== "") this.watcher.log("warn", warning);
+    if (warning !== "") this.telemetry.log("warn", warning);
   }
 
   get config(): Config {
@@ -151,10 +151,10 @@ export class Service {
   }
 
   /** Binds all listeners or none. @param addresses null = where the configuration says */
-  async listen(addresses: readonly Address[] | null): Promise<OrderResult> {
+  async listen(addresses: readonly Address[] | null): Promise<CommandResult> {
     const keys = listenKeys(this.#config.listen);
     const wanted = keys.map((key, at) => ({ key, at, address: addresses?.[at] ?? null }));
-    const bound = await bindAll(this.#config, this.front, this.#tls, wanted, this.#shared);
+    const bound = await bindAll(this.#config, this.gateway, this.#tls, wanted, this.#shared);
     if (!Array.isArray(bound)) return { ok: false, failure: bound };
     this.#listeners = bound;
     return { ok: true, addresses: this.addresses };
@@ -162,7 +162,7 @@ export class Service {
 
   // What stands until it is taken back
 
-  stand({ paused, drained }: Standing): void {
+  stand({ paused, drained }: DesiredState): void {
     this.pause(paused);
     for (const name of drained) this.drain(name, 0);
   }
@@ -183,28 +183,28 @@ export class Service {
     const { upstream, endpoint } = found;
     upstream.withdraw(endpoint);
     // The newer window counts.
-    this.front.keepEndpoint(endpoint);
-    this.front.drainEndpoints([endpoint], windowMs);
+    this.gateway.keepEndpoint(endpoint);
+    this.gateway.drainEndpoints([endpoint], windowMs);
   }
 
   undrain(name: EndpointName): void {
     const found = this.find(name);
     if (found === null) return;
-    this.front.keepEndpoint(found.endpoint);
+    this.gateway.keepEndpoint(found.endpoint);
     found.upstream.restore(found.endpoint);
   }
 
   // Another configuration
 
   /** Makes everything ready for `config`: files are read, new listeners bound. They accept nothing for anybody yet. */
-  async prepare({ config, listen }: Change): Promise<OrderResult> {
+  async prepare({ config, listen }: Change): Promise<CommandResult> {
     await this.rollback();
     try {
-      const built = await buildWorld(
+      const built = await buildSnapshot(
         this.#runtime,
         this.#system,
         config,
-        this.watcher,
+        this.telemetry,
         { ...this.#sharing, slots: this.#sharing.slots === null ? null : () => 0 },
         this.#turn,
         this.#built,
@@ -214,7 +214,7 @@ export class Service {
       const kept = new Map(this.#listeners.map((open) => [open.key, open]));
       const wanted = listenKeys(config.listen).map((key, at) => ({ key, at, address: listen[at] ?? null }));
       const missing = wanted.filter(({ key }) => !kept.has(key));
-      const bound = await bindAll(config, this.front, tls, missing, this.#shared);
+      const bound = await bindAll(config, this.gateway, tls, missing, this.#shared);
       if (!Array.isArray(bound)) return { ok: false, failure: bound };
       const all = new Map([...kept, ...bound.map((open) => [open.key, open] as const)]);
       const listeners = wanted.map(({ key }) => all.get(key) as OpenListener);
@@ -261,7 +261,7 @@ export class Service {
     const prepared = this.#prepared;
     this.#prepared = null;
     if (prepared === null) return;
-    for (const { listener } of prepared.bound) await this.front.unbind(listener);
+    for (const { listener } of prepared.bound) await this.gateway.unbind(listener);
     const own = this.#tls;
     if (own === null || sameTls(prepared.tls, own)) return;
     for (const { tls, listener } of this.#listeners) if (tls) await listener.certify(own).catch(() => {});
@@ -275,7 +275,7 @@ export class Service {
    * @param standing what is paused and drained from now on
    * @returns resolves when nothing is accepted where the new configuration does not listen. All else is done inside the call
    */
-  async commit(drainMs: number, standing: Pick<Standing, "paused" | "drained">): Promise<void> {
+  async commit(drainMs: number, standing: Pick<DesiredState, "paused" | "drained">): Promise<void> {
     const prepared = this.#prepared;
     if (prepared === null) return;
     this.#prepared = null;
@@ -286,28 +286,28 @@ export class Service {
     this.#built = built;
     this.#tls = tls;
     this.#listeners = listeners;
-    this.front.use(built.world);
+    this.gateway.use(built.snapshot);
     const dropped = built.apply();
-    if (dropped.length > 0) this.front.drainEndpoints(dropped, drainMs);
+    if (dropped.length > 0) this.gateway.drainEndpoints(dropped, drainMs);
     for (const { endpoints } of built.upstreams) {
       // One that came back while it was drained serves new requests: they are not cut with what it had before.
-      for (const endpoint of endpoints) if (endpoint.enabled) this.front.keepEndpoint(endpoint);
+      for (const endpoint of endpoints) if (endpoint.enabled) this.gateway.keepEndpoint(endpoint);
     }
     const gone = before.upstreams.filter((upstream) => !built.upstreams.includes(upstream));
     this.#retired = this.#retired.filter(({ upstream }) => {
       const back = built.upstreams.includes(upstream);
-      if (back) upstream.comeBack();
+      if (back) upstream.readmitAll();
       return !back;
     });
     this.#standAnew(standing);
     this.#retire(gone, drainMs);
     this.#holdRetired();
-    this.watcher.counters.keepOnly(config.upstreams, config.routes);
+    this.telemetry.counters.keepOnly(config.upstreams, config.routes);
     const unused = open.filter((each) => !listeners.includes(each));
-    await Promise.all(unused.map(({ listener }) => this.front.unbind(listener)));
+    await Promise.all(unused.map(({ listener }) => this.gateway.unbind(listener)));
   }
 
-  #standAnew({ paused, drained }: Pick<Standing, "paused" | "drained">): void {
+  #standAnew({ paused, drained }: Pick<DesiredState, "paused" | "drained">): void {
     for (const upstream of this.upstreams) {
       if (paused.includes(upstream.name)) upstream.pause();
       else upstream.resume();
@@ -350,16 +350,16 @@ export class Service {
       if (upstream.waiting > 0 || this.#prepared?.built.upstreams.includes(upstream) === true) return true;
       upstream.retire();
       if (upstream.inFlight + upstream.pinned > 0 && now < retired.until) {
-        if (retired.until === Infinity) this.front.drainEndpoints(upstream.endpoints, drainMs);
+        if (retired.until === Infinity) this.gateway.drainEndpoints(upstream.endpoints, drainMs);
         retired.until = Math.min(retired.until, now + drainMs);
         return true;
       }
       upstream.stop();
       // Nothing is left of it, or time is up this very moment.
       this.#turn.begin();
-      this.front.cut(new Set(upstream.endpoints));
+      this.gateway.cut(new Set(upstream.endpoints));
       this.#turn.end();
-      for (const endpoint of upstream.endpoints) this.front.keepEndpoint(endpoint);
+      for (const endpoint of upstream.endpoints) this.gateway.keepEndpoint(endpoint);
       return false;
     });
     if (this.#retired.length === 0) return;
@@ -374,7 +374,7 @@ export class Service {
    */
   drainAll(closed: () => void): Promise<void> {
     this.#ending = true;
-    return this.front.drain(this.#config.server.drainTimeoutMs, closed);
+    return this.gateway.drain(this.#config.server.drainTimeoutMs, closed);
   }
 
   /**
@@ -383,12 +383,12 @@ export class Service {
    * @returns false when lines of the access log are lost
    */
   async close(patience: FlushPatience): Promise<boolean> {
-    await this.front.abortAll();
+    await this.gateway.abortAll();
     this.#retiredTimer?.cancel();
     for (const upstream of [...this.upstreams, ...this.#retired.map(({ upstream }) => upstream)]) {
       upstream.stop();
     }
-    return await this.watcher.close(patience);
+    return await this.telemetry.close(patience);
   }
 }
 

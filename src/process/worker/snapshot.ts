@@ -15,7 +15,7 @@ import type { Exchange } from "../../exchange/exchange.ts";
 import type { ExchangeContext, ExchangeSettings } from "../../exchange/exchange_settings.ts";
 import { statusPhrase } from "../../http/status_phrase.ts";
 import type { Tunnel } from "../../exchange/tunnel.ts";
-import type { Route, World } from "../../gateway/gateway.ts";
+import type { Route, Snapshot } from "../../gateway/gateway.ts";
 import { Router } from "../../gateway/router.ts";
 import { TrustedPeers } from "../../gateway/trusted_peers.ts";
 import { DEFAULT_LIMITS, sharedLimits } from "../../http/limits.ts";
@@ -25,8 +25,8 @@ import { Upstream, type UpstreamObserver, type UpstreamSettings } from "../../up
 import { clientsWithin, filesAside, refusedWithin } from "./descriptor_room.ts";
 import { upstreamTlsPaths, usableTlsFiles } from "../shared/tls_files.ts";
 
-/** Told what happens while the world serves. */
-export interface WorldObserver extends UpstreamObserver {
+/** Told what happens while the snapshot serves. */
+export interface SnapshotObserver extends UpstreamObserver {
   exchangeDone(exchange: Exchange): void;
   tunnelOpened(tunnel: Tunnel): void;
   tunnelClosed(tunnel: Tunnel): void;
@@ -46,23 +46,23 @@ export const NOT_SHARED: Sharing = { slots: null, upstream: {} };
  * made by functions that are given only what these closures use. A closure keeps all variables of the function around it
  * that any closure of that function uses, and in JavaScriptCore every variable of an async function.
  */
-export class BuiltWorld {
-  readonly world: World;
+export class BuiltSnapshot {
+  readonly snapshot: Snapshot;
   /** In the order of the configuration. */
   readonly upstreams: readonly Upstream[];
   /** Names of upstreams that were there before and get other settings. */
   readonly changed: readonly string[];
   #wanted: readonly WantedSettings[];
 
-  constructor(world: World, upstreams: readonly Upstream[], wanted: readonly WantedSettings[]) {
-    this.world = world;
+  constructor(snapshot: Snapshot, upstreams: readonly Upstream[], wanted: readonly WantedSettings[]) {
+    this.snapshot = snapshot;
     this.upstreams = upstreams;
     this.changed = wanted.map(({ upstream }) => upstream.name);
     this.#wanted = wanted;
   }
 
   /**
-   * Gives upstreams that were there before their new settings. To be called once, when the world is put in use.
+   * Gives upstreams that were there before their new settings. To be called once, when the snapshot is put in use.
    *
    * @returns endpoints that are not used any more; they may still have requests
    */
@@ -87,16 +87,16 @@ interface WantedSettings {
  * @param retired what no route leads to any more: upstreams that are not there otherwise, and of the same addresses, go on
  * @throws SystemError when a file of `upstream_tls` cannot be read or used
  */
-export async function buildWorld(
+export async function buildSnapshot(
   runtime: Runtime,
   system: System,
   config: Config,
-  observer: WorldObserver,
+  observer: SnapshotObserver,
   sharing: Sharing = NOT_SHARED,
   turn: Turn = new Turn(runtime),
-  before: BuiltWorld | null = null,
+  before: BuiltSnapshot | null = null,
   retired: readonly Upstream[] = [],
-): Promise<BuiltWorld> {
+): Promise<BuiltSnapshot> {
   const { server } = config;
   const limits = sharedLimits({
     ...DEFAULT_LIMITS,
@@ -132,7 +132,7 @@ export async function buildWorld(
     upstreams.push(built);
     settings.set(upstream.name, exchangeSettings(built, upstream));
   }
-  const world: World = {
+  const snapshot: Snapshot = {
     router: new Router(config.routes.map((route) => builtRoute(route, settings, config.upstreams))),
     exchange: exchangeContext(runtime, turn, server, observer),
     client: {
@@ -153,15 +153,15 @@ export async function buildWorld(
     ),
     maxRefused: refusedWithin(system.descriptorLimit),
   };
-  return new BuiltWorld(world, upstreams, changed);
+  return new BuiltSnapshot(snapshot, upstreams, changed);
 }
 
-/** Not a part of `buildWorld`, whose variables its closures would keep. */
+/** Not a part of `buildSnapshot`, whose variables its closures would keep. */
 function exchangeContext(
   { clock }: Runtime,
   turn: Turn,
   server: ServerConfig,
-  observer: WorldObserver,
+  observer: SnapshotObserver,
 ): ExchangeContext {
   const date = new HttpDate(clock);
   const { via, underscoreFields, maxBodyBytes, upgrades } = server;
@@ -294,7 +294,7 @@ function builtRoute(
       host,
       path,
       name,
-      tally: null,
+      counters: null,
       target: {
         kind: "respond",
         status,
@@ -313,7 +313,7 @@ function builtRoute(
     host,
     path,
     name,
-    tally: null,
+    counters: null,
     target: { kind: "upstream", settings: use, retry: target.retry ?? upstream.retry },
   };
 }

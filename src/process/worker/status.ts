@@ -85,7 +85,7 @@ export interface PauseStatus {
 }
 
 /** A command that Sluice runs; see `sluice --to … -- COMMAND`. */
-export interface ChildStatus {
+export interface BackendStatus {
   readonly command: readonly string[];
   readonly state: "stopped" | "starting" | "running" | "stopping" | "waiting" | "given_up";
   readonly pid: number | null;
@@ -114,7 +114,7 @@ export interface UpstreamStatus {
   /** Failed requests by reason; reasons that did not occur are missing. */
   readonly reasons: Readonly<Partial<Record<ReasonCode, number>>>;
   readonly endpoints: readonly EndpointStatus[];
-  readonly child: ChildStatus | null;
+  readonly child: BackendStatus | null;
 }
 
 export interface RouteStatus {

@@ -1,5 +1,5 @@
 /**
- * A worker: serves what the controller tells it to, in a process of its own or in the controller's. All it
+ * A worker: serves what the supervisor tells it to, in a process of its own or in the supervisor's. All it
  * knows of the other workers is which part of the limits is its own.
  */
 
@@ -13,22 +13,22 @@ import { type ChosenSockets, socketsWords } from "../shared/chosen_sockets.ts";
 import { retryLeast, shareConfig } from "./limits.ts";
 import {
   type AwayHint,
-  type Order,
-  type OrderResult,
+  type CommandResult,
   PROTOCOL,
   type Slots,
-  type ToController,
+  type ToSupervisor,
   type ToWorker,
+  type WorkerCommand,
   type WorkerPlace,
 } from "./messages.ts";
 import { emptyReport, type Report } from "./report.ts";
 import type { Logger } from "../../observe/logger.ts";
-import { Watcher } from "../../observe/telemetry.ts";
+import { Telemetry } from "../../observe/telemetry.ts";
 import type { Endpoint } from "../../upstream/endpoint.ts";
 import type { SlotSource } from "../../upstream/slot_share.ts";
 import type { Upstream } from "../../upstream/upstream.ts";
 import { chooseSockets } from "../shared/choose_sockets.ts";
-import { EventTap } from "./event_stream.ts";
+import { EventStream } from "./event_stream.ts";
 import { named } from "./files.ts";
 import { HURRIED, PATIENT } from "../shared/patience.ts";
 import { Service } from "./serving.ts";
@@ -44,7 +44,7 @@ type StartMessage = Extract<ToWorker, { readonly type: "start" }>;
 export class Worker {
   readonly #runtime: Runtime;
   readonly #system: System;
-  readonly #send: (message: ToController) => void;
+  readonly #send: (message: ToSupervisor) => void;
   readonly #logger: Logger | null;
   #service: Service | null = null;
   #place: WorkerPlace = { index: 0, count: 1, serial: 0 };
@@ -55,14 +55,14 @@ export class Worker {
   readonly #done = Promise.withResolvers<void>();
   /** Messages that came while it was starting. */
   #early: ToWorker[] = [];
-  #tap: EventTap | null = null;
+  #tap: EventStream | null = null;
   #sockets: ChosenSockets = { kind: "native", reason: "" };
 
-  /** @param logger of the controller, in whose process we are; null = in a process of our own */
+  /** @param logger of the supervisor, in whose process we are; null = in a process of our own */
   constructor(
     runtime: Runtime,
     system: System,
-    send: (message: ToController) => void,
+    send: (message: ToSupervisor) => void,
     logger: Logger | null,
   ) {
     this.#runtime = runtime;
@@ -100,7 +100,7 @@ export class Worker {
         );
         return;
       case "away":
-        this.#find(message, (upstream, endpoint) => upstream.heardAway(endpoint, errorOf(message)));
+        this.#find(message, (upstream, endpoint) => upstream.reportedByPeer(endpoint, errorOf(message)));
         return;
       case "order":
         this.#carryOut(message.id, message.order);
@@ -120,8 +120,8 @@ export class Worker {
   }
 
   /** Opens the log files anew. A failure is logged as well. */
-  async reopen(): Promise<OrderResult> {
-    const why = await this.#service?.watcher.reopen() ?? null;
+  async reopen(): Promise<CommandResult> {
+    const why = await this.#service?.telemetry.reopen() ?? null;
     return why === null ? { ok: true } : { ok: false, failure: { kind: "system", message: why } };
   }
 
@@ -164,8 +164,8 @@ export class Worker {
   }
 
   /** At once, but for what needs files or sockets: whoever waits for `done` waits for its end. */
-  #carryOut(id: number, order: Order): void {
-    const done = (result: OrderResult) => this.#send({ type: "done", id, result });
+  #carryOut(id: number, order: WorkerCommand): void {
+    const done = (result: CommandResult) => this.#send({ type: "done", id, result });
     const service = this.#service;
     if (service === null) {
       done({ ok: true });
@@ -205,7 +205,7 @@ export class Worker {
     done({ ok: true });
   }
 
-  async #serve({ place, config, listen, slots, standing }: StartMessage): Promise<OrderResult> {
+  async #serve({ place, config, listen, slots, standing }: StartMessage): Promise<CommandResult> {
     const shared = place.count > 1;
     const ours = shareConfig(config, place);
     this.#place = place;
@@ -213,12 +213,12 @@ export class Worker {
     if (typeof chosen === "string") return { ok: false, failure: { kind: "system", message: chosen } };
     this.#sockets = chosen;
     try {
-      const tap = new EventTap(this.#runtime.clock, this.#send);
+      const tap = new EventStream(this.#runtime.clock, this.#send);
       this.#tap = tap;
-      const watcher = await named(
+      const telemetry = await named(
         "access_log.to: cannot be opened",
         () =>
-          Watcher.open(this.#runtime, this.#system, ours.log, {
+          Telemetry.open(this.#runtime, this.#system, ours.log, {
             shared,
             firstId: place.serial * IDS_PER_WORKER + 1,
             tap,
@@ -228,9 +228,9 @@ export class Worker {
               : {}),
           }),
       );
-      if (this.#logger === null) watcher.log("debug", `sockets: ${socketsWords(chosen)}`);
+      if (this.#logger === null) telemetry.log("debug", `sockets: ${socketsWords(chosen)}`);
       const sharing = this.#sharing(place, slots);
-      const service = await Service.open(this.#runtime, this.#system, watcher, ours, sharing, shared);
+      const service = await Service.open(this.#runtime, this.#system, telemetry, ours, sharing, shared);
       this.#service = service;
       service.stand(standing);
       tap.watch(standing.watched, service.upstreams);
@@ -300,7 +300,7 @@ export class Worker {
       await Promise.race([this.#service.drainAll(closed), this.#now.promise]);
       logged = await this.#service.close(this.#hurried ? HURRIED : PATIENT);
     }
-    const dropped = this.#service?.front.dropped ?? 0;
+    const dropped = this.#service?.gateway.dropped ?? 0;
     this.#send({ type: "stopped", report: this.#report(), dropped, logged });
     this.#done.resolve();
   }

@@ -1,6 +1,6 @@
-/** The controller's end of a worker: a process of its own, or the same one. */
+/** The supervisor's end of a worker: a process of its own, or the same one. */
 
-import type { ToController, ToWorker, WorkerPlace } from "./messages.ts";
+import type { ToSupervisor, ToWorker, WorkerPlace } from "./messages.ts";
 
 /** How a worker ended. */
 export interface WorkerExit {
@@ -21,7 +21,7 @@ export interface WorkerLink {
 
 /** Never called inside `StartWorker` or a method of the link. */
 export interface WorkerLinkEvents {
-  message(message: ToController): void;
+  message(message: ToSupervisor): void;
   /** Exactly once, last: the process is gone, and its sockets with it. */
   exited(exit: WorkerExit): void;
 }
@@ -30,6 +30,6 @@ export interface WorkerLinkEvents {
 export type StartWorker = (place: WorkerPlace, events: WorkerLinkEvents) => WorkerLink;
 
 /** The worker's end: what it says, and a receiver for what it is told. */
-export interface ControllerLink {
-  send(message: ToController): void;
+export interface SupervisorLink {
+  send(message: ToSupervisor): void;
 }

@@ -1,20 +1,20 @@
-/** Workers in processes of their own: how the controller starts one, and what such a process does. */
+/** Workers in processes of their own: how the supervisor starts one, and what such a process does. */
 
 import { FIRST_GIVEN_DESCRIPTOR, type Runtime, type System } from "../../../runtime/contract/contract.ts";
-import type { ToController, ToWorker } from "./messages.ts";
+import type { ToSupervisor, ToWorker } from "./messages.ts";
 import type { StartWorker } from "./worker_link.ts";
 import { EXIT } from "../shared/exit_code.ts";
 import { type GivenSocket, Sockets, socketsOf } from "../shared/sockets.ts";
 import { Worker } from "./worker.ts";
 
-/** Goes before all that the controller says: the sockets that the process was started with. */
+/** Goes before all that the supervisor says: the sockets that the process was started with. */
 interface SocketsMessage {
   readonly type: "sockets";
   readonly sockets: readonly GivenSocket[];
 }
 
 /**
- * For the controller.
+ * For the supervisor.
  *
  * @param kept by listener, sockets that this process keeps for its workers; empty = each binds its own
  */
@@ -24,7 +24,7 @@ export function workerProcesses(system: System, kept: readonly (readonly GivenSo
     const ours = kept.flatMap((sockets) => socketsOf(sockets, place.index, place.count));
     const started = system.startWorker(args, {
       // The casts, here and below: both ends are this program, and `hello` tells of another version.
-      message: (message) => events.message(message as ToController),
+      message: (message) => events.message(message as ToSupervisor),
       exited: ({ code, signal, detail }) => events.exited({ code, signal: signal === "" ? detail : signal }),
     }, ours.map(({ descriptor }) => descriptor));
     const sockets = ours.map((socket, at) => ({ ...socket, descriptor: FIRST_GIVEN_DESCRIPTOR + at }));

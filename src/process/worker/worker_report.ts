@@ -1,4 +1,4 @@
-/** What a worker tells the controller of itself. */
+/** What a worker tells the supervisor of itself. */
 
 import type { Clock, System } from "../../../runtime/contract/contract.ts";
 import {
@@ -10,8 +10,8 @@ import {
   totalsOf,
   type UpstreamReport,
 } from "./report.ts";
-import type { Front } from "../../gateway/gateway.ts";
-import type { Watcher } from "../../observe/telemetry.ts";
+import type { Gateway } from "../../gateway/gateway.ts";
+import type { Telemetry } from "../../observe/telemetry.ts";
 import type { Config } from "../../config/values/config.ts";
 import type { Endpoint } from "../../upstream/endpoint.ts";
 import type { Upstream } from "../../upstream/upstream.ts";
@@ -22,36 +22,36 @@ export function workerReport(
   system: System,
   service: {
     readonly config: Config;
-    readonly watcher: Watcher;
-    readonly front: Front;
+    readonly telemetry: Telemetry;
+    readonly gateway: Gateway;
     readonly upstreams: readonly Upstream[];
     readonly retired: readonly Upstream[];
   },
 ): Report {
-  const { config, watcher, front, upstreams, retired } = service;
-  const { counters } = watcher;
+  const { config, telemetry, gateway, upstreams, retired } = service;
+  const { counters } = telemetry;
   const now = clock.now();
   /** What was `at` on the monotonic clock, by the one on the wall. */
   const wall = (at: number) => Math.round(clock.wall() - (now - at));
   return {
-    connections: front.connections,
-    tunnels: front.tunnels,
+    connections: gateway.connections,
+    tunnels: gateway.tunnels,
     residentBytes: system.residentBytes(),
     totals: totalsOf(counters.all),
     reasons: reasonsOf(counters.all),
     upstreams: withRetired(
       retired,
-      front,
+      gateway,
       upstreams.map((upstream): UpstreamReport => {
-        const tally = counters.upstream(upstream.name);
+        const counted = counters.upstream(upstream.name);
         return {
           name: upstream.name,
           waiting: upstream.waiting,
           waitsMs: upstream.waits(now, MOST_TOLD),
           inFlight: upstream.inFlight,
-          tunnels: front.tunnelsOf(upstream),
-          totals: totalsOf(tally),
-          reasons: reasonsOf(tally),
+          tunnels: gateway.tunnelsOf(upstream),
+          totals: totalsOf(counted),
+          reasons: reasonsOf(counted),
           endpoints: upstream.endpoints.map((endpoint): EndpointReport => ({
             name: endpoint.name,
             state: stateOf(endpoint),
@@ -73,14 +73,14 @@ export function workerReport(
       }),
     ),
     routes: config.routes.map(({ name }) => ({ name, totals: totalsOf(counters.route(name)) })),
-    failures: watcher.failures.list(),
+    failures: telemetry.failures.list(),
   };
 }
 
 /** An upstream that is not in the configuration any more may have the name of one that is. Its sums are forgotten. */
 function withRetired(
   retired: readonly Upstream[],
-  front: Front,
+  gateway: Gateway,
   reports: readonly UpstreamReport[],
 ): readonly UpstreamReport[] {
   return retired.reduce<readonly UpstreamReport[]>((all, upstream) => {
@@ -91,7 +91,7 @@ function withRetired(
       ...known,
       waiting: known.waiting + waiting,
       inFlight: known.inFlight + inFlight,
-      tunnels: known.tunnels + front.tunnelsOf(upstream),
+      tunnels: known.tunnels + gateway.tunnelsOf(upstream),
     };
     return same === undefined ? [...all, sum] : all.map((each) => each === same ? sum : each);
   }, reports);

@@ -10,10 +10,10 @@ import type { ExplainRequest, Outcome } from "../../control/plane.ts";
 import type { Status } from "../../process/worker/status.ts";
 import type { Exchange } from "../../exchange/exchange.ts";
 import { type AttemptFailure, decideRetry, type RetryPolicy } from "../../exchange/retry.ts";
-import { Front, type LocalAnswer } from "../../gateway/gateway.ts";
+import { Gateway, type LocalAnswer } from "../../gateway/gateway.ts";
 import { DryRuntime, DrySocket } from "./dry_runtime.ts";
 import type { ExplainedAnswer, ExplainedForwarding, ExplainedRetry, Explanation } from "./explanation.ts";
-import { buildWorld } from "../../process/worker/snapshot.ts";
+import { buildSnapshot } from "../../process/worker/snapshot.ts";
 
 /** Where the request is taken to come from. */
 const CLIENT = "127.0.0.1";
@@ -37,9 +37,9 @@ export async function explain(
   if (typeof parts === "string") return { ok: false, code: "invalid", message: parts };
   const dry = new DryRuntime(runtime);
   const seen = new Seen();
-  const { world } = await buildWorld(dry, system, withoutFiles(config), seen);
-  const front = new Front(dry, world, seen);
-  await front.listen({
+  const { snapshot } = await buildSnapshot(dry, system, withoutFiles(config), seen);
+  const gateway = new Gateway(dry, snapshot, seen);
+  await gateway.listen({
     address: { kind: "tcp", host: CLIENT, port: 8080 },
     backlog: 1,
     reusePort: false,

@@ -1,9 +1,9 @@
 /** What two Sluices do for each other when one takes the place of the other: each side's part of it. */
 
 import type { Clock } from "../../../runtime/contract/contract.ts";
-import { NOTHING_CARRIED } from "../../control/handover_state.ts";
+import { NOTHING_HANDED } from "../../control/handover_state.ts";
 import type { SluicePlane } from "../../control/control_plane.ts";
-import type { Controller } from "../../process/supervisor/supervisor.ts";
+import type { Supervisor } from "../../process/supervisor/supervisor.ts";
 import type { Gate } from "../../control/gated_plane.ts";
 import { HeldLimits, tellQuiet } from "./handed_limits.ts";
 import type { Predecessor } from "./predecessor.ts";
@@ -13,24 +13,24 @@ import type { Successor } from "./successor.ts";
 /** For the new one: goes on with what the old one leaves. */
 export class Inheritance {
   readonly #predecessor: Predecessor;
-  readonly #controller: Controller;
+  readonly #controller: Supervisor;
   readonly #plane: SluicePlane;
   readonly #gate: Gate;
   readonly #limits: HeldLimits;
 
-  /** Before the controller starts. Verbs wait until the place is ours. */
+  /** Before the supervisor starts. Verbs wait until the place is ours. */
   static async begin(
     predecessor: Predecessor,
-    controller: Controller,
+    controller: Supervisor,
     plane: SluicePlane,
     gate: Gate,
   ): Promise<Inheritance> {
     gate.shut();
-    await plane.inherit(predecessor.carried ?? NOTHING_CARRIED);
+    await plane.inherit(predecessor.carried ?? NOTHING_HANDED);
     return new Inheritance(predecessor, controller, plane, gate);
   }
 
-  private constructor(predecessor: Predecessor, controller: Controller, plane: SluicePlane, gate: Gate) {
+  private constructor(predecessor: Predecessor, controller: Supervisor, plane: SluicePlane, gate: Gate) {
     this.#predecessor = predecessor;
     this.#controller = controller;
     this.#plane = plane;
@@ -75,7 +75,7 @@ export class Inheritance {
 export function leaveTo(
   successor: Successor,
   clock: Clock,
-  controller: Controller,
+  controller: Supervisor,
   plane: SluicePlane,
   hurry: () => void,
 ): void {

@@ -6,10 +6,10 @@
 import type { Clock } from "../../../runtime/contract/contract.ts";
 import type { Config } from "../../config/values/config.ts";
 import { sleep } from "../../control/conditions.ts";
-import type { Controller } from "../../process/supervisor/supervisor.ts";
+import type { Supervisor } from "../../process/supervisor/supervisor.ts";
 import type { Pause, Pauses } from "../../control/pauses.ts";
 
-/** A connection that is open for longer after the end began is busy with its last request. See Front.drain. */
+/** A connection that is open for longer after the end began is busy with its last request. See Gateway.drain. */
 const LAST_REQUESTS_MS = 1_500;
 const LOOK_EVERY_MS = 20;
 
@@ -20,7 +20,7 @@ function limited({ upstreams }: Config): string[] {
 /** For the old one, which drains: tells each such upstream once, when nothing of ours is on its way to it. */
 export async function tellQuiet(
   clock: Clock,
-  controller: Controller,
+  controller: Supervisor,
   tell: (upstreams: readonly string[]) => void,
 ): Promise<void> {
   const open = new Set(limited(controller.config));
@@ -48,7 +48,7 @@ export class HeldLimits {
   /** Null when no upstream has a limit. */
   readonly #pause: Pause | null;
 
-  /** Before the controller starts. */
+  /** Before the supervisor starts. */
   constructor(config: Config, pauses: Pauses) {
     const upstreams = limited(config);
     this.#pauses = pauses;

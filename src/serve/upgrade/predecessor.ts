@@ -1,6 +1,6 @@
 /** The Sluice whose place this process takes, as long as that takes. */
 
-import type { Carried } from "../../control/handover_state.ts";
+import type { HandoverState } from "../../control/handover_state.ts";
 import { LINEAGE_PROTOCOL, type ToElder, type ToHeir } from "../../process/supervisor/lineage_messages.ts";
 import type { LimitedEndpoint } from "../../process/worker/limits.ts";
 import {
@@ -19,7 +19,7 @@ export class Predecessor {
   /** What it listens on. */
   readonly listening: readonly Address[];
   /** What we go on with. */
-  readonly carried: Carried;
+  readonly carried: HandoverState;
   /** 0 when it has not told. */
   readonly pid: number;
   /** It drains as we say, and this is what it has; null when it drains alone. */

@@ -13,7 +13,7 @@
  */
 
 import type { Address } from "../../../runtime/contract/contract.ts";
-import type { Carried } from "../../control/handover_state.ts";
+import type { HandoverState } from "../../control/handover_state.ts";
 import type { ToElder, ToHeir } from "../../process/supervisor/lineage_messages.ts";
 import type { LimitedEndpoint } from "../../process/worker/limits.ts";
 import type { GivenSocket } from "../../process/shared/sockets.ts";
@@ -28,7 +28,7 @@ export type ToSuccessor =
     readonly sockets: readonly GivenSocket[];
     /** All that it listens on: workers may share ports (SO_REUSEPORT) of which the parent has no socket. */
     readonly listening: readonly Address[];
-    readonly carried: Carried;
+    readonly carried: HandoverState;
     readonly pid?: number;
     /** Which protocol the old one speaks while it drains. */
     readonly lineage?: number;
@@ -43,7 +43,7 @@ export type ToSuccessor =
 /** What has changed since `take`. */
 export interface Yours {
   readonly type: "yours";
-  readonly carried: Carried;
+  readonly carried: HandoverState;
   /** Log files are to be opened anew: they may have been moved away after the new one had opened them. */
   readonly reopen?: boolean;
   /** The configuration is to be read anew, for the same reason. */

@@ -1,6 +1,6 @@
 /** The process that is to take our place: started, watched, and believed only when it serves. */
 
-import type { Carried } from "../../control/handover_state.ts";
+import type { HandoverState } from "../../control/handover_state.ts";
 import { LINEAGE_PROTOCOL, type ToElder, type ToHeir } from "../../process/supervisor/lineage_messages.ts";
 import type { LimitedEndpoint } from "../../process/worker/limits.ts";
 import {
@@ -21,7 +21,7 @@ export interface SuccessorOptions {
   readonly sockets: readonly GivenSocket[];
   readonly listening: readonly Address[];
   /** What it goes on with; asked for when it is told. */
-  readonly carried: () => Carried;
+  readonly carried: () => HandoverState;
   /** The same when it takes over the names. Afterwards nothing changes here unless it fails. */
   readonly yours: () => Omit<Yours, "type">;
   readonly pid: number;

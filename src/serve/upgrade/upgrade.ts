@@ -1,6 +1,6 @@
 /** Upgrades: another program, or another version of ours, takes our place while clients come and go. */
 
-import type { Carried } from "../../control/handover_state.ts";
+import type { HandoverState } from "../../control/handover_state.ts";
 import type { Address, Clock, System } from "../../../runtime/contract/contract.ts";
 import type { Outcome, Refusal } from "../../control/plane.ts";
 import type { LimitedEndpoint } from "../../process/worker/limits.ts";
@@ -21,7 +21,7 @@ export interface UpgradeHost {
   /** All that is listened on, also by workers alone. */
   listening(): readonly Address[];
   /** What the new process goes on with. */
-  carried(): Carried;
+  carried(): HandoverState;
   /** The same once more. Whatever is asked of us afterwards waits until it is certain who is in charge. */
   yours(): Omit<Yours, "type">;
   /** A new process has been started. */

@@ -2,7 +2,7 @@
 
 import type { Endpoint, Need } from "../endpoint.ts";
 import type { Policy } from "../policy.ts";
-import { FEW, Roster } from "../candidate_list.ts";
+import { CandidateList, FEW } from "../candidate_list.ts";
 
 /** Up to here all that can are compared; of more, as many drawn by chance, which is as good and constant. */
 const COMPARED = FEW;
@@ -11,7 +11,7 @@ export class LeastConn implements Policy {
   readonly #endpoints: readonly Endpoint[];
   readonly #random: () => number;
   /** Those that can, where there are many endpoints. */
-  readonly #able: Readonly<Record<Need, Roster>> | null;
+  readonly #able: Readonly<Record<Need, CandidateList>> | null;
   #start = 0;
 
   /** @param random uniform in 0 to 1, for tests */
@@ -19,9 +19,9 @@ export class LeastConn implements Policy {
     this.#endpoints = endpoints;
     this.#random = random;
     this.#able = endpoints.length <= FEW ? null : {
-      any: new Roster(endpoints, (endpoint) => endpoint.can("any")),
-      idle: new Roster(endpoints, (endpoint) => endpoint.can("idle")),
-      dial: new Roster(endpoints, (endpoint) => endpoint.can("dial")),
+      any: new CandidateList(endpoints, (endpoint) => endpoint.can("any")),
+      idle: new CandidateList(endpoints, (endpoint) => endpoint.can("idle")),
+      dial: new CandidateList(endpoints, (endpoint) => endpoint.can("dial")),
     };
   }
 
@@ -46,7 +46,7 @@ export class LeastConn implements Policy {
     return best;
   }
 
-  #leastOf(able: Roster): Endpoint | null {
+  #leastOf(able: CandidateList): Endpoint | null {
     let best: Endpoint | null = null;
     let bestLoad = Infinity;
     let compared = 0;

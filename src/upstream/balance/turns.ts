@@ -80,18 +80,18 @@ class AbleTurns implements Listing {
       if (turn < 0) return -1;
       const endpoint = this.#turns[turn] as Endpoint;
       if (endpoint.can(this.#need)) return turn;
-      this.#leaveOut(turn, endpoint);
+      this.#exclude(turn, endpoint);
       start = turn;
     }
   }
 
-  #leaveOut(turn: number, endpoint: Endpoint): void {
+  #exclude(turn: number, endpoint: Endpoint): void {
     this.#positions.remove(turn);
     const owner = this.#owners.ofTurn[turn] as number;
     const before = this.#lastLeftOut[owner] as number;
     this.#leftOutBefore[turn] = before;
     this.#lastLeftOut[owner] = turn;
-    if (before < 0) endpoint.leaveOut(this);
+    if (before < 0) endpoint.exclude(this);
   }
 
   holds(endpoint: Endpoint): boolean {

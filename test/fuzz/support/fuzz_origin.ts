@@ -56,7 +56,7 @@ export class FuzzOrigin implements Actor {
       return;
     }
     this.#absencesLeft--;
-    this.goAway();
+    this.sendClose();
     this.#sleepThenListen();
   }
 
@@ -93,7 +93,7 @@ export class FuzzOrigin implements Actor {
     this.#listener = this.scene.network.listenerAt(address);
   }
 
-  goAway(): void {
+  sendClose(): void {
     const { random, mood } = this.scene;
     const listener = this.#listener;
     if (listener === null) return;

@@ -1,14 +1,14 @@
 /** The proxy of a case: built from a configuration value, on the case's network, under observation. */
 
 import type { Address, DialEvents, Runtime, SocketError } from "../../../runtime/contract/contract.ts";
-import { buildWorld, type WorldObserver } from "../../../src/process/worker/snapshot.ts";
+import { buildSnapshot, type SnapshotObserver } from "../../../src/process/worker/snapshot.ts";
 import type { Config } from "../../../src/config/values/config.ts";
-import type { ClientConnection } from "../../../src/conn/downstream_connection.ts";
+import type { DownstreamConnection } from "../../../src/conn/downstream_connection.ts";
 import type { Connection } from "../../../src/conn/connection.ts";
 import type { Turn } from "../../../src/conn/turn.ts";
 import type { Exchange } from "../../../src/exchange/exchange.ts";
 import type { Tunnel } from "../../../src/exchange/tunnel.ts";
-import { Front, type FrontObserver, type LocalAnswer } from "../../../src/gateway/gateway.ts";
+import { Gateway, type GatewayObserver, type LocalAnswer } from "../../../src/gateway/gateway.ts";
 import type { Endpoint } from "../../../src/upstream/endpoint.ts";
 import type { Upstream } from "../../../src/upstream/upstream.ts";
 import { createMemoryRuntime, type MemoryNetwork } from "../../support/memory_runtime.ts";
@@ -21,14 +21,14 @@ import { Finding } from "./strict_reader.ts";
  */
 const MOST_BACKLOG_BYTES = 320 * 1024;
 
-export class FuzzedSluice implements WorldObserver, FrontObserver {
-  front!: Front; // set by `start`
+export class FuzzedSluice implements SnapshotObserver, GatewayObserver {
+  gateway!: Gateway; // set by `start`
   upstream!: Upstream; // set by `start`
   turn!: Turn; // set by `start`
   port = 0;
   readonly #trace: (who: string, what: string) => void;
   readonly #connections = new Set<Connection>();
-  readonly #clients: ClientConnection[] = [];
+  readonly #clients: DownstreamConnection[] = [];
   readonly #done = new Set<Exchange>();
   #answers = 0;
   #tunnels = 0;
@@ -44,11 +44,11 @@ export class FuzzedSluice implements WorldObserver, FrontObserver {
   ): Promise<FuzzedSluice> {
     const sluice = new FuzzedSluice(trace);
     const runtime = sluice.#watched(createMemoryRuntime({ network }));
-    const { world, upstreams } = await buildWorld(runtime, new MemorySystem(), config, sluice);
+    const { snapshot, upstreams } = await buildSnapshot(runtime, new MemorySystem(), config, sluice);
     sluice.upstream = upstreams[0] as Upstream;
-    sluice.turn = world.exchange.turn;
-    sluice.front = new Front(runtime, world, sluice);
-    const address = await sluice.front.listen({
+    sluice.turn = snapshot.exchange.turn;
+    sluice.gateway = new Gateway(runtime, snapshot, sluice);
+    const address = await sluice.gateway.listen({
       address: { kind: "tcp", host: "127.0.0.1", port: 0 },
       backlog: 511,
       reusePort: false,
@@ -75,7 +75,7 @@ export class FuzzedSluice implements WorldObserver, FrontObserver {
       listen: (options, events) =>
         inner.listen(options, {
           accepted: (socket) => {
-            const connection = events.accepted(socket) as ClientConnection;
+            const connection = events.accepted(socket) as DownstreamConnection;
             this.#clients.push(connection);
             this.#connections.add(connection);
             return connection;
@@ -126,9 +126,9 @@ export class FuzzedSluice implements WorldObserver, FrontObserver {
   /** What must hold when everybody has gone and all deadlines have passed. @throws Finding */
   checkEnd(): void {
     this.check();
-    const { upstream, front, turn } = this;
+    const { upstream, gateway, turn } = this;
     const left = {
-      connections: front.connections,
+      connections: gateway.connections,
       tunnels: this.#tunnels,
       inFlight: upstream.inFlight,
       waiting: upstream.waiting,
@@ -170,12 +170,12 @@ export class FuzzedSluice implements WorldObserver, FrontObserver {
 
   tunnelOpened(tunnel: Tunnel): void {
     this.#tunnels++;
-    this.front.tunnelOpened(tunnel);
+    this.gateway.tunnelOpened(tunnel);
   }
 
   tunnelClosed(tunnel: Tunnel): void {
     this.#tunnels--;
-    this.front.tunnelClosed(tunnel);
+    this.gateway.tunnelClosed(tunnel);
   }
 
   endpointAway(_upstream: Upstream, endpoint: Endpoint, error: SocketError): void {

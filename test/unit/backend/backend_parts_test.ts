@@ -5,7 +5,7 @@ import { commandWords, joinWords } from "../../../src/config/values/command_word
 import { loadConfig } from "../../../src/config/load.ts";
 import { AutoPorts } from "../../../src/backend/auto_port.ts";
 import { type Activity, IdleWatch } from "../../../src/backend/backend_idle.ts";
-import { ChildOutput, prefixed } from "../../../src/backend/backend_output.ts";
+import { BackendOutput, prefixed } from "../../../src/backend/backend_output.ts";
 import { untilAccepting } from "../../../src/backend/accept_probe.ts";
 import { FakeClock } from "../../support/fake_clock.ts";
 import { MemorySink } from "../../support/memory_system.ts";
@@ -31,7 +31,7 @@ test("words joined are split into the same words", () => {
 test("output: lines of each stream have the name before them, whole characters, no line is lost", () => {
   let out = "";
   const sink = new MemorySink(2, 1 << 20, (text) => (out += text));
-  const output = new ChildOutput({ 1: sink, 2: sink }, prefixed("app"));
+  const output = new BackendOutput({ 1: sink, 2: sink }, prefixed("app"));
   const bytes = new TextEncoder().encode("zwölf\r\n\nhalf ");
   for (const byte of bytes) output.data(1, Uint8Array.of(byte));
   output.data(2, new TextEncoder().encode("error\n"));
@@ -44,7 +44,7 @@ test("output: lines of each stream have the name before them, whole characters, 
 test("output: a line without an end is written in pieces", () => {
   const lines: string[] = [];
   const sink = new MemorySink(2, 1 << 20, (text) => lines.push(text));
-  const output = new ChildOutput({ 1: sink, 2: sink }, (stream, line) => `${stream} ${line.length}`);
+  const output = new BackendOutput({ 1: sink, 2: sink }, (stream, line) => `${stream} ${line.length}`);
   output.data(2, new Uint8Array(20_000).fill(0x61));
   assert.deepEqual(lines, ["stderr 8192", "stderr 8192"]);
   output.ended(2);
@@ -63,7 +63,7 @@ test("output: whoever reads slowly holds the command up", async () => {
     flushNow() {},
   };
   const told: string[] = [];
-  const output = new ChildOutput({ 1: sink, 2: sink }, prefixed("app"));
+  const output = new BackendOutput({ 1: sink, 2: sink }, prefixed("app"));
   output.of({ pauseOutput: () => told.push("pause"), resumeOutput: () => told.push("resume") });
   const line = new TextEncoder().encode("x".repeat(999) + "\n");
   for (let lines = 0; lines < 66; lines++) output.data(1, line);

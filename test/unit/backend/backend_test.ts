@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { CommandExit } from "../../../runtime/contract/contract.ts";
-import { Child, type ChildSettings } from "../../../src/backend/backend.ts";
+import { Backend, type BackendSettings } from "../../../src/backend/backend.ts";
 import { exitCodeOf, stoppedCodeOf } from "../../../src/backend/backend_exit.ts";
 import { FakeClock } from "../../support/fake_clock.ts";
 import { MemoryCommand } from "../../support/memory_command.ts";
@@ -11,7 +11,7 @@ class ChildLab {
   readonly clock = new FakeClock();
   readonly commands: MemoryCommand[] = [];
   readonly told: string[] = [];
-  readonly child: Child;
+  readonly child: Backend;
   /** Answer of the observer to an end: start it again. */
   again = true;
   /** The next command cannot be started. */
@@ -25,8 +25,8 @@ class ChildLab {
   #accepted: (() => void) | null = null;
   #looked: ((taken: string | null) => void) | null = null;
 
-  constructor(settings: Partial<ChildSettings> = {}) {
-    this.child = new Child(
+  constructor(settings: Partial<BackendSettings> = {}) {
+    this.child = new Backend(
       {
         command: ["serve"],
         stopSignal: "SIGTERM",

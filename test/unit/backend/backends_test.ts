@@ -3,7 +3,7 @@ import { test } from "node:test";
 import type { Listener } from "../../../runtime/contract/contract.ts";
 import type { UpstreamConfig } from "../../../src/config/values/config.ts";
 import { loadConfig } from "../../../src/config/load.ts";
-import { type ChildGate, Children } from "../../../src/backend/backends.ts";
+import { type BackendGate, Backends } from "../../../src/backend/backends.ts";
 import type { ControlEvent } from "../../../src/control/event.ts";
 import type { UpstreamStatus } from "../../../src/process/worker/status.ts";
 import { Logger } from "../../../src/observe/logger.ts";
@@ -23,13 +23,13 @@ function configOf(yaml: string) {
 }
 
 /** Commands that pretend, whose port accepts while one runs, and a control plane that remembers. */
-class Lab implements ChildGate {
+class Lab implements BackendGate {
   readonly clock = new FakeClock();
   readonly system = new MemorySystem();
   readonly runtime = createMemoryRuntime({ clock: this.clock, autorun: true });
   /** What was asked of the plane and done to commands, in order. */
   readonly asked: string[] = [];
-  readonly children: Children;
+  readonly children: Backends;
   waiting = 0;
   requests = 0;
   /** When a request was last sent to the command. */
@@ -67,7 +67,7 @@ class Lab implements ChildGate {
       };
     };
     const sink = new MemorySink(2, 1_000_000, () => {});
-    this.children = new Children({
+    this.children = new Backends({
       runtime: this.runtime,
       system: this.system,
       sinks: { 1: sink, 2: sink },

@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ClientConnection } from "../../../src/conn/downstream_connection.ts";
-import type { ClientStreamEvents, UpstreamStreamEvents } from "../../../src/conn/stream.ts";
+import { DownstreamConnection } from "../../../src/conn/downstream_connection.ts";
+import type { DownstreamStreamEvents, UpstreamStreamEvents } from "../../../src/conn/stream.ts";
 import { Turn } from "../../../src/conn/turn.ts";
 import { UpstreamConnection } from "../../../src/conn/upstream_connection.ts";
 import type { Head } from "../../../src/http/head.ts";
@@ -37,7 +37,7 @@ function stalled(which: "client" | "endpoint") {
   const socket = new TellingSocket(clock);
   const told: string[] = [];
   let head: Head | undefined;
-  const client = new ClientConnection(
+  const client = new DownstreamConnection(
     turn,
     which === "client" ? socket : new StubSocket(),
     {
@@ -55,7 +55,7 @@ function stalled(which: "client" | "endpoint") {
   const timedOut = (what: string): void => void told.push(what);
   socket.room = 10;
   if (which === "client") {
-    client.events = { leastRate: 0, clientTimedOut: timedOut } as unknown as ClientStreamEvents;
+    client.events = { leastRate: 0, downstreamTimedOut: timedOut } as unknown as DownstreamStreamEvents;
     client.sendHead(200, "OK", "", "length", BODY_BYTES, false);
     turn.end();
     client.sendBody(new Uint8Array(BODY_BYTES), 0, BODY_BYTES);

@@ -16,7 +16,7 @@ test("an idle client whose kernel still holds our answer is dropped in the end",
   runtime.network.advance(500);
   assert.equal(proxy.ended.length, 1);
   runtime.network.advance(10_000);
-  assert.equal(proxy.front.connections, 0);
+  assert.equal(proxy.gateway.connections, 0);
 });
 
 test("an idle endpoint that has not taken all of its request is dropped in the end", async () => {
@@ -58,7 +58,7 @@ test("a client that never stops sending after our last answer is not listened to
     if (!client.end.includes("finished")) client.say("x");
     runtime.network.advance(1000);
   }
-  assert.equal(proxy.front.connections, 0);
+  assert.equal(proxy.gateway.connections, 0);
   assert.match(client.received, /^HTTP\/1.1 400 /);
 });
 
@@ -78,7 +78,7 @@ test("a client that leaves an answer unread and begins a request it never ends i
     "GET / HTTP/1.1\r\nHost: a\r\n\r\nPATCH / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\nbegun",
   );
   runtime.network.advance(30_000);
-  assert.equal(proxy.front.connections, 0);
+  assert.equal(proxy.gateway.connections, 0);
   assert.equal(proxy.upstream().inFlight, 0);
 });
 
@@ -93,12 +93,12 @@ test("a slow client has all of its answer when Sluice stops", async () => {
   client.say("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
   runtime.network.advance(100);
   assert.equal(proxy.ended.length, 1, "all of it is ours to send");
-  const drained = proxy.front.drain(30_000);
+  const drained = proxy.gateway.drain(30_000);
   runtime.network.advance(5000);
   client.socket.resume();
   runtime.network.advance(5000);
   await drained;
   assert.match(client.received, /^HTTP\/1.1 200 OK[^]*\r\n\r\na{20000}$/);
   assert.equal(client.end, "ended ");
-  assert.equal(proxy.front.dropped, 0);
+  assert.equal(proxy.gateway.dropped, 0);
 });

@@ -11,7 +11,7 @@ import {
   totalsOf,
 } from "../../../src/process/worker/report.ts";
 import { REASON_CODES } from "../../../src/exchange/reason.ts";
-import { Tally } from "../../../src/upstream/counters.ts";
+import { Counters } from "../../../src/upstream/counters.ts";
 
 function configOf(yaml: string): Config {
   const loaded = loadConfig({ flags: {}, env: {}, file: { path: "test.yaml", text: yaml } });
@@ -46,13 +46,13 @@ function known(yaml: string, more: Partial<Known> = {}): Known {
 const EPOLL = { kind: "epoll", reason: "" } as const;
 
 function workerReport(): Report {
-  const tally = new Tally();
-  tally.requests = 5;
+  const counters = new Counters();
+  counters.requests = 5;
   return {
     ...emptyReport(),
     connections: 3,
     residentBytes: 1000,
-    totals: totalsOf(tally),
+    totals: totalsOf(counters),
     reasons: { hold_timeout: 2 },
     upstreams: [{
       name: "default",
@@ -60,7 +60,7 @@ function workerReport(): Report {
       waitsMs: [20.4, 10],
       inFlight: 1,
       tunnels: 0,
-      totals: totalsOf(tally),
+      totals: totalsOf(counters),
       reasons: { hold_timeout: 2 },
       endpoints: [{
         name: "127.0.0.1:3000",
@@ -77,7 +77,7 @@ function workerReport(): Report {
         byClass: [0, 0, 4, 0, 1, 0],
       }],
     }],
-    routes: [{ name: "/", totals: totalsOf(tally) }],
+    routes: [{ name: "/", totals: totalsOf(counters) }],
     failures: [{
       at: START + 7000,
       reason: "hold_timeout",

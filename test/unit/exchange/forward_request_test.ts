@@ -2,15 +2,15 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { ClientConnection } from "../../../src/conn/downstream_connection.ts";
+import type { DownstreamConnection } from "../../../src/conn/downstream_connection.ts";
 import { type ForwardSettings, requestFields } from "../../../src/exchange/forward_request.ts";
 import { requestHead } from "../http1/support.ts";
 
-function clientAt(remoteAddress: string, secure = false): ClientConnection {
-  return { remoteAddress, secure, trusted: false, forwarded: null } as unknown as ClientConnection;
+function clientAt(remoteAddress: string, secure = false): DownstreamConnection {
+  return { remoteAddress, secure, trusted: false, forwarded: null } as unknown as DownstreamConnection;
 }
 
-function added(client: ClientConnection, settings: ForwardSettings, host = "a.example"): string {
+function added(client: DownstreamConnection, settings: ForwardSettings, host = "a.example"): string {
   return requestFields(requestHead("GET / HTTP/1.1"), client, settings, null, host, "").added;
 }
 

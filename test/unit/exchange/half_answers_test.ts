@@ -22,7 +22,7 @@ test("a flood of interim responses to a client that does not read is not kept in
   assert.ok((origins[0] as Peer).unsaid > 1_200_000, `${origins[0]?.unsaid} unsaid`);
   runtime.network.advance(10_000);
   assert.equal(proxy.ended[0]?.reason, "client_write_timeout");
-  assert.equal(proxy.front.connections, 0);
+  assert.equal(proxy.gateway.connections, 0);
 });
 
 test("a client that reads on gets all interim responses and the answer", async () => {

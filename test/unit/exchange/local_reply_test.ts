@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { ClientStream, ResponseBody } from "../../../src/conn/stream.ts";
+import type { DownstreamStream, ResponseBody } from "../../../src/conn/stream.ts";
 import { proxyStatus, sendFailure, sendText } from "../../../src/exchange/local_reply.ts";
 import { REASON_CODES, REASONS } from "../../../src/exchange/reason.ts";
 
@@ -33,7 +33,7 @@ class Recorded {
   body = "";
   ended = 0;
   closed = false;
-  readonly client: ClientStream = {
+  readonly client: DownstreamStream = {
     sendHead: (
       status: number,
       reason: string,
@@ -51,7 +51,7 @@ class Recorded {
       this.body += new TextDecoder("latin1").decode(bytes.subarray(from, to));
     },
     sendEnd: () => this.ended++,
-  } as unknown as ClientStream; // the rest is not used by local replies
+  } as unknown as DownstreamStream; // the rest is not used by local replies
 }
 
 function failure(reason: keyof typeof REASONS, bodiless = false): Recorded {

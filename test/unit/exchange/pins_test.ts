@@ -373,7 +373,7 @@ test("while Sluice stops, a handshake is finished", async () => {
   const lab = await SessionLab.open(ONE);
   const alice = lab.client();
   alice.ask("/login", "NTLM hello");
-  const stopped = lab.proxy.front.drain(30_000);
+  const stopped = lab.proxy.gateway.drain(30_000);
   const again = alice.ask("/login", "NTLM hello");
   assert.match(again, /NTLM riddle/);
   assert.doesNotMatch(again, /Connection: close/);
@@ -472,7 +472,7 @@ test("a protocol switch takes the pin along, and ends the others", async () => {
       "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
   );
   assert.deepEqual([lab.pinned("one"), lab.pinned("two")], [[0, 0], [0, 0]]);
-  assert.equal(lab.proxy.front.tunnels, 1);
+  assert.equal(lab.proxy.gateway.tunnels, 1);
   assert.equal(a.peers.length, 1, "on the connection that was alice's");
   a.last.say("hello");
   lab.runtime.network.run();

@@ -32,9 +32,9 @@ test("dropped: requests without an answer, and answers that have not left; neith
   runtime.network.advance(500);
   assert.equal(asked, 5);
   assert.equal(proxy.upstream().waiting, 1);
-  proxy.front.abortAll();
-  assert.equal(proxy.front.dropped, 5);
+  proxy.gateway.abortAll();
+  assert.equal(proxy.gateway.dropped, 5);
   runtime.network.run();
-  proxy.front.abortAll();
-  assert.equal(proxy.front.dropped, 5, "each of them once");
+  proxy.gateway.abortAll();
+  assert.equal(proxy.gateway.dropped, 5, "each of them once");
 });

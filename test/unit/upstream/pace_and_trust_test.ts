@@ -5,7 +5,7 @@ import { test } from "node:test";
 import type { ClientTls } from "../../../runtime/contract/contract.ts";
 import type { UpstreamConnection } from "../../../src/conn/upstream_connection.ts";
 import { dialPause } from "../../../src/upstream/dial_pace.ts";
-import { Ramp } from "../../../src/upstream/connection_ramp.ts";
+import { ConnectionRamp } from "../../../src/upstream/connection_ramp.ts";
 import { type ReuseKey, reuseKeyText } from "../../../src/client/reuse_key.ts";
 
 test("the pause grows with the absence, from a millisecond to a quarter of a second", () => {
@@ -35,7 +35,7 @@ function connection(): UpstreamConnection {
 }
 
 test("trust: nothing is opened next to an unanswered first connection, for a while", () => {
-  const ramp = new Ramp();
+  const ramp = new ConnectionRamp();
   assert.ok(ramp.allows(0));
   ramp.dialled(0);
   assert.ok(!ramp.allows(0), "not even when the count is behind");
@@ -50,7 +50,7 @@ test("trust: nothing is opened next to an unanswered first connection, for a whi
 });
 
 test("trust: a closed answer allows the next connection, not two; a kept one says more", () => {
-  const ramp = new Ramp();
+  const ramp = new ConnectionRamp();
   for (let i = 0; i < 10; i++) {
     const one = connection();
     ramp.dialled(i);
@@ -67,7 +67,7 @@ test("trust: a closed answer allows the next connection, not two; a kept one say
 });
 
 test("trust: another connection's answer does not tell that the newest was taken", () => {
-  const ramp = new Ramp();
+  const ramp = new ConnectionRamp();
   const [a, b] = [connection(), connection()];
   ramp.opened(a, 0);
   ramp.goOn(1, 100);
@@ -79,7 +79,7 @@ test("trust: another connection's answer does not tell that the newest was taken
 });
 
 test("trust: what has had a handful open at a time stays trusted in quiet times, until it fails", () => {
-  const ramp = new Ramp();
+  const ramp = new ConnectionRamp();
   let now = 0;
   for (let used = 0; used < 1000 && ramp.limit !== Infinity;) {
     while (ramp.allows(used)) {
@@ -98,7 +98,7 @@ test("trust: what has had a handful open at a time stays trusted in quiet times,
 });
 
 test("trust: unused room does not grow", () => {
-  const ramp = new Ramp();
+  const ramp = new ConnectionRamp();
   const one = connection();
   ramp.opened(one, 0);
   ramp.goOn(1, 100);

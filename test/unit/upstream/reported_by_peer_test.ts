@@ -9,7 +9,7 @@ const REFUSED = { code: "connection_refused", detail: "heard" } as const;
 test("hearsay: the endpoint is asked by one dial, and nobody waits longer if it was wrong", async () => {
   const lab = new UpstreamLab();
   await lab.backend().up();
-  lab.upstream.heardAway(lab.endpoint(), REFUSED);
+  lab.upstream.reportedByPeer(lab.endpoint(), REFUSED);
   assert.equal(lab.endpoint().state, "away");
   const waiters = lab.asks(5);
   assert.equal(lab.dials.length, 1);
@@ -29,7 +29,7 @@ test("hearsay: the endpoint is asked by one dial, and nobody waits longer if it 
 test("hearsay: without holding, too, the dial decides and not the word of another", async () => {
   const lab = new UpstreamLab({ holdMs: 0 });
   await lab.backend().up();
-  lab.upstream.heardAway(lab.endpoint(), REFUSED);
+  lab.upstream.reportedByPeer(lab.endpoint(), REFUSED);
   const waiter = lab.ask();
   lab.run();
   assert.equal(waiter.failure, "");
@@ -41,13 +41,13 @@ test("hearsay: an endpoint with which we have a connection is well, whatever oth
   const lab = new UpstreamLab();
   await lab.backend().up();
   const waiter = lab.ask();
-  lab.upstream.heardAway(lab.endpoint(), REFUSED);
+  lab.upstream.reportedByPeer(lab.endpoint(), REFUSED);
   assert.equal(lab.endpoint().state, "up", "a dial is under way");
   lab.run();
-  lab.upstream.heardAway(lab.endpoint(), REFUSED);
+  lab.upstream.reportedByPeer(lab.endpoint(), REFUSED);
   assert.equal(lab.endpoint().state, "up", "a request is under way");
   waiter.answered();
-  lab.upstream.heardAway(lab.endpoint(), REFUSED);
+  lab.upstream.reportedByPeer(lab.endpoint(), REFUSED);
   assert.equal(lab.endpoint().state, "up", "an idle connection is there");
   lab.assertQuiet();
 });
@@ -55,7 +55,7 @@ test("hearsay: an endpoint with which we have a connection is well, whatever oth
 test("hearsay: another endpoint serves meanwhile", async () => {
   const lab = new UpstreamLab({ endpoints: 2 });
   await lab.backend(1).up();
-  lab.upstream.heardAway(lab.endpoint(0), REFUSED);
+  lab.upstream.reportedByPeer(lab.endpoint(0), REFUSED);
   const waiters = lab.asks(4);
   for (let ms = 0; ms < 100; ms += 5) {
     lab.advance(5);

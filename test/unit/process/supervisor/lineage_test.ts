@@ -1,4 +1,4 @@
-/** A controller and the process whose place it has taken, one of which is played by the test. */
+/** A supervisor and the process whose place it has taken, one of which is played by the test. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -28,7 +28,7 @@ function busy(inFlight: number, waiting = 0, requests = 0): Report {
   };
 }
 
-/** The new controller; the test plays the old process. */
+/** The new supervisor; the test plays the old process. */
 class NewScene extends ControllerScene {
   readonly told: ToElder[] = [];
 
@@ -173,7 +173,7 @@ test("the end: the old process is waited for, and told when time is up", async (
   assert.equal(ended, true, "whatever becomes of it");
 });
 
-/** The old controller; the test plays the new process. */
+/** The old supervisor; the test plays the new process. */
 async function oldScene(workers: number, yaml = LIMITED): Promise<{
   readonly scene: ControllerScene;
   readonly said: ToHeir[];

@@ -1,4 +1,4 @@
-/** The controller against workers that do what a test says, on a clock that a test moves. */
+/** The supervisor against workers that do what a test says, on a clock that a test moves. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

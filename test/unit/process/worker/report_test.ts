@@ -10,7 +10,7 @@ import {
   sumsOnly,
   totalsOf,
 } from "../../../../src/process/worker/report.ts";
-import { bucketOf, LATENCY_BUCKETS_MS, Tally } from "../../../../src/upstream/counters.ts";
+import { bucketOf, Counters, LATENCY_BUCKETS_MS } from "../../../../src/upstream/counters.ts";
 
 function endpoint(name: string, state: EndpointReport["state"], since = 0): EndpointReport {
   return {
@@ -29,12 +29,12 @@ function endpoint(name: string, state: EndpointReport["state"], since = 0): Endp
 }
 
 function reportOf(endpoints: readonly EndpointReport[], waitsMs: readonly number[] = []): Report {
-  const tally = new Tally();
-  tally.requests = 3;
-  tally.byClass[2] = 3;
-  tally.latency[bucketOf(7)] = 3;
-  tally.latencyMs = 21;
-  const totals = totalsOf(tally);
+  const counters = new Counters();
+  counters.requests = 3;
+  counters.byClass[2] = 3;
+  counters.latency[bucketOf(7)] = 3;
+  counters.latencyMs = 21;
+  const totals = totalsOf(counters);
   return {
     ...emptyReport(),
     connections: 5,

@@ -5,7 +5,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Front, type World } from "../../../../src/gateway/gateway.ts";
+import { Gateway, type Snapshot } from "../../../../src/gateway/gateway.ts";
 import type { Outcome } from "../../../../src/control/plane.ts";
 import { collect } from "../../../support/collector.ts";
 import { answerOf, PlaneLab } from "../../../support/plane_lab.ts";
@@ -15,7 +15,7 @@ const ROUNDS = 40;
 const MOST_RETAINED = 10;
 
 class Retained {
-  readonly worlds: WeakRef<World>[] = [];
+  readonly worlds: WeakRef<Snapshot>[] = [];
   readonly configs: WeakRef<object>[] = [];
 
   /** Keeps an eye on the configuration that was read last. */
@@ -35,17 +35,17 @@ class Retained {
 /** Starts a Sluice whose worlds are noted as they are put in use. */
 async function use(yaml: string, body: (lab: PlaneLab, retained: Retained) => Promise<void>): Promise<void> {
   const retained = new Retained();
-  const original = Front.prototype.use;
-  Front.prototype.use = function (world) {
-    retained.worlds.push(new WeakRef(world));
-    original.call(this, world);
+  const original = Gateway.prototype.use;
+  Gateway.prototype.use = function (snapshot) {
+    retained.worlds.push(new WeakRef(snapshot));
+    original.call(this, snapshot);
   };
   try {
     const lab = await PlaneLab.start(yaml);
     await body(lab, retained);
     await lab.stop();
   } finally {
-    Front.prototype.use = original;
+    Gateway.prototype.use = original;
   }
 }
 

@@ -1,16 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { newExchangeRecord } from "../../../src/exchange/exchange_record.ts";
-import { Counters, type TalliedEndpoint } from "../../../src/observe/counters.ts";
+import { ExchangeCounters, type TalliedEndpoint } from "../../../src/observe/exchange_counters.ts";
 import { totalsOf } from "../../../src/process/worker/report.ts";
-import { bucketOf, type Tallied } from "../../../src/upstream/counters.ts";
+import { bucketOf, type Counted } from "../../../src/upstream/counters.ts";
 
-function named(name: string): Tallied {
-  return { name, tally: null };
+function named(name: string): Counted {
+  return { name, counters: null };
 }
 
 function endpointNamed(name: string): TalliedEndpoint {
-  return { name, tally: null };
+  return { name, counters: null };
 }
 
 const base = {
@@ -23,7 +23,7 @@ const base = {
 };
 
 test("counters: sums over all, by route, by upstream, by endpoint and by reason", () => {
-  const counters = new Counters();
+  const counters = new ExchangeCounters();
   const [route, app, other] = [named("/"), named("app"), named("other")];
   const endpoint = endpointNamed("127.0.0.1:3000");
   counters.record(base, route, app, endpoint);
@@ -59,7 +59,7 @@ test("counters: sums over all, by route, by upstream, by endpoint and by reason"
 });
 
 test("counters: a tunnel's latency ends when it opens", () => {
-  const counters = new Counters();
+  const counters = new ExchangeCounters();
   counters.record(
     { ...base, status: 101, upgraded: true, headMs: 1, waitMs: 2, firstByteMs: 3, totalMs: 3_600_000 },
     null,
@@ -71,7 +71,7 @@ test("counters: a tunnel's latency ends when it opens", () => {
 });
 
 test("counters: a new object of the same name goes on counting, a name that is gone is forgotten", () => {
-  const counters = new Counters();
+  const counters = new ExchangeCounters();
   const before = named("app");
   counters.record(base, named("/a"), before, endpointNamed("e"));
   counters.record(base, named("/a"), named("app"), endpointNamed("e"));

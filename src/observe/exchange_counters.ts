@@ -4,18 +4,18 @@
  */
 
 import type { ExchangeRecord } from "../exchange/exchange_record.ts";
-import { bucketOf, EndpointTally, type Tallied, Tally } from "../upstream/counters.ts";
+import { bucketOf, type Counted, Counters, EndpointTally } from "../upstream/counters.ts";
 
 /** An endpoint, as far as counting goes. */
 export interface TalliedEndpoint {
   readonly name: string;
-  tally: EndpointTally | null;
+  counters: EndpointTally | null;
 }
 
-export class Counters {
-  readonly all = new Tally();
-  readonly #upstreams = new Map<string, Tally>();
-  readonly #routes = new Map<string, Tally>();
+export class ExchangeCounters {
+  readonly all = new Counters();
+  readonly #upstreams = new Map<string, Counters>();
+  readonly #routes = new Map<string, Counters>();
   readonly #endpoints = new Map<string, EndpointTally>();
 
   /**
@@ -27,8 +27,8 @@ export class Counters {
    */
   record(
     record: ExchangeRecord,
-    route: Tallied | null,
-    upstream: Tallied | null,
+    route: Counted | null,
+    upstream: Counted | null,
     endpoint: TalliedEndpoint | null,
   ): void {
     const { status, waitMs } = record;
@@ -45,19 +45,19 @@ export class Counters {
     add(this.#ofUpstream(upstream), record, statusClass, latencyMs, latency, waited);
     if (endpoint === null) return;
     const { firstByteMs } = record;
-    const tally = this.#ofEndpoint(upstream, endpoint);
-    tally.byClass[statusClass] = (tally.byClass[statusClass] as number) + 1;
+    const counters = this.#ofEndpoint(upstream, endpoint);
+    counters.byClass[statusClass] = (counters.byClass[statusClass] as number) + 1;
     const bucket = bucketOf(firstByteMs);
-    tally.firstByte[bucket] = (tally.firstByte[bucket] as number) + 1;
-    tally.firstByteMs += firstByteMs;
+    counters.firstByte[bucket] = (counters.firstByte[bucket] as number) + 1;
+    counters.firstByteMs += firstByteMs;
   }
 
   /** Sums of an upstream by its name; null when it has none yet. */
-  upstream(name: string): Tally | null {
+  upstream(name: string): Counters | null {
     return this.#upstreams.get(name) ?? null;
   }
 
-  route(name: string): Tally | null {
+  route(name: string): Counters | null {
     return this.#routes.get(name) ?? null;
   }
 
@@ -83,16 +83,16 @@ export class Counters {
 
   // An object that is new after a reload goes on with the sums of its name.
 
-  #ofRoute(route: Tallied): Tally {
-    return route.tally ??= filed(this.#routes, route.name, newTally);
+  #ofRoute(route: Counted): Counters {
+    return route.counters ??= filed(this.#routes, route.name, newTally);
   }
 
-  #ofUpstream(upstream: Tallied): Tally {
-    return upstream.tally ??= filed(this.#upstreams, upstream.name, newTally);
+  #ofUpstream(upstream: Counted): Counters {
+    return upstream.counters ??= filed(this.#upstreams, upstream.name, newTally);
   }
 
-  #ofEndpoint(upstream: Tallied, endpoint: TalliedEndpoint): EndpointTally {
-    return endpoint.tally ??= filed(
+  #ofEndpoint(upstream: Counted, endpoint: TalliedEndpoint): EndpointTally {
+    return endpoint.counters ??= filed(
       this.#endpoints,
       keyOf(upstream.name, endpoint.name),
       newEndpointTally,
@@ -101,32 +101,32 @@ export class Counters {
 }
 
 function add(
-  tally: Tally,
+  counters: Counters,
   record: ExchangeRecord,
   statusClass: number,
   latencyMs: number,
   latency: number,
   waited: number,
 ): void {
-  tally.requests++;
-  tally.byClass[statusClass] = (tally.byClass[statusClass] as number) + 1;
-  tally.latency[latency] = (tally.latency[latency] as number) + 1;
-  tally.latencyMs += latencyMs;
-  tally.requestBytes += record.requestBodyBytes;
-  tally.responseBytes += record.responseBodyBytes;
+  counters.requests++;
+  counters.byClass[statusClass] = (counters.byClass[statusClass] as number) + 1;
+  counters.latency[latency] = (counters.latency[latency] as number) + 1;
+  counters.latencyMs += latencyMs;
+  counters.requestBytes += record.requestBodyBytes;
+  counters.responseBytes += record.responseBodyBytes;
   if (waited >= 0) {
-    tally.waited[waited] = (tally.waited[waited] as number) + 1;
-    tally.waitedMs += record.waitMs;
+    counters.waited[waited] = (counters.waited[waited] as number) + 1;
+    counters.waitedMs += record.waitMs;
   }
-  if (record.attempts > 1) tally.retries += record.attempts - 1;
-  if (record.heldMs > 0) tally.held++;
+  if (record.attempts > 1) counters.retries += record.attempts - 1;
+  if (record.heldMs > 0) counters.held++;
   if (record.reason === "") return;
-  tally.failed++;
-  tally.reasons.set(record.reason, (tally.reasons.get(record.reason) ?? 0) + 1);
+  counters.failed++;
+  counters.reasons.set(record.reason, (counters.reasons.get(record.reason) ?? 0) + 1);
 }
 
-function newTally(): Tally {
-  return new Tally();
+function newTally(): Counters {
+  return new Counters();
 }
 
 function newEndpointTally(): EndpointTally {
