@@ -190,7 +190,9 @@ function everywhere(name: string, open: (lab: Lab) => Promise<Pair>): readonly S
           client[method]();
           await turns();
           client.abort();
-          await client.whenClosed("aborted");
+          const { code } = await client.whenClosed();
+          // On a busy machine the kernels may have found room for the rest, and the close is done.
+          assert.ok(code === "aborted" || (method === "close" && code === "finished"), code);
         }
       },
     },
