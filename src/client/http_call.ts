@@ -1,6 +1,7 @@
 /**
- * Asks a small HTTP server, the control socket's usually, one thing. Whatever is at the other end (garbage, a
- * server that never answers, one that never stops) the answer comes: the reply, or why there is none.
+ * The HTTP client for one-off requests: one request on a connection of its own, with a limit on time and size.
+ * Whatever is at the other end (garbage, a server that never answers, one that never stops), `reply` resolves: to
+ * the response, or to the reason why there is none.
  */
 
 import type {
@@ -19,12 +20,12 @@ import { DEFAULT_LIMITS } from "../http/limits.ts";
 import { MessageParser } from "../http1/message_parser.ts";
 import { encodeLatin1 } from "../bytes/latin1.ts";
 
-/** Longest answer, and longest line of a stream. */
-const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
+/** Longest reply, and longest line of a stream. */
+const MAX_REPLY_BYTES = 16 * 1024 * 1024;
 /** Interim responses that are read over. */
 const MAX_INTERIM = 16;
 
-export interface HttpQuestion {
+export interface CallRequest {
   readonly method: "GET" | "POST";
   /** Path and query, as they are sent. */
   readonly target: string;
@@ -36,58 +37,45 @@ export interface HttpQuestion {
   readonly body: string;
   /** Further fields: valid names and values. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** For the connection and the whole answer; null = as long as it takes. Milliseconds, > 0. */
+  /** For the connection and the whole reply; null = as long as it takes. Milliseconds, > 0. */
   readonly timeoutMs: number | null;
   /**
-   * Gets each line of a 200 as it comes, without its end; the answer's `body` is "" then. Answers false to
-   * leave.
+   * Gets each line of a 200 as it comes, without its end; the reply's `body` is "" then. Returns false to end the call.
    */
   readonly line?: (text: string) => boolean;
 }
 
 /**
- * Why there is no answer.
+ * Why there is no reply.
  * - `absent`: nobody listens there
  * - `timeout`: `timeoutMs` has passed
- * - `closed`: the connection ended before the answer did
+ * - `closed`: the connection ended before the reply did
  * - `garbage`: what came is no HTTP, or too much of it
  * - `failed`: the connection could not be made for another reason
  */
-export type NoAnswerCode = "absent" | "timeout" | "closed" | "garbage" | "failed";
+export type NoReplyCode = "absent" | "timeout" | "closed" | "garbage" | "failed";
 
-export type HttpAnswer =
+export type CallReply =
   | { readonly ok: true; readonly status: number; readonly contentType: string; readonly body: string }
   | {
     readonly ok: false;
-    readonly code: NoAnswerCode;
+    readonly code: NoReplyCode;
     readonly detail: string;
-    /** The head of an answer had come: the question has been heard. */
+    /** The head of a response had come: the request was received. */
     readonly begun: boolean;
   };
 
-/** A question on its way. */
-export interface Asking {
-  readonly answer: Promise<HttpAnswer>;
-  /** Gives up; `answer` resolves as `closed`. Idempotent. */
-  cancel(): void;
-}
-
-/** Never rejects. */
-export function ask(runtime: Runtime, address: Address, question: HttpQuestion): Asking {
-  const asker = new HttpCaller(runtime, address, question);
-  return { answer: asker.answer, cancel: () => asker.cancel() };
-}
-
-class HttpCaller implements SocketEvents {
-  readonly answer: Promise<HttpAnswer>;
-  readonly #settle: (answer: HttpAnswer) => void;
-  readonly #question: HttpQuestion;
+export class HttpCall implements SocketEvents {
+  /** Never rejects. */
+  readonly reply: Promise<CallReply>;
+  readonly #settle: (reply: CallReply) => void;
+  readonly #request: CallRequest;
   readonly #parser = new MessageParser("response", DEFAULT_LIMITS);
   readonly #timer: Timer | null = null;
   readonly #dial: Dial;
   #socket: Socket | null = null;
-  /** What the socket has not taken yet, from `#sent` on. */
-  readonly #request: Uint8Array;
+  /** The request's bytes; the socket has not taken those from `#sent` on. */
+  readonly #requestBytes: Uint8Array;
   #sent = 0;
   #head: Head | null = null;
   #interims = 0;
@@ -95,18 +83,23 @@ class HttpCaller implements SocketEvents {
   #length = 0;
   #over = false;
 
-  constructor(runtime: Runtime, address: Address, question: HttpQuestion) {
-    const { promise, resolve } = Promise.withResolvers<HttpAnswer>();
-    this.answer = promise;
+  /** Opens the connection and sends the request. */
+  static begin(runtime: Runtime, address: Address, request: CallRequest): HttpCall {
+    return new HttpCall(runtime, address, request);
+  }
+
+  private constructor(runtime: Runtime, address: Address, request: CallRequest) {
+    const { promise, resolve } = Promise.withResolvers<CallReply>();
+    this.reply = promise;
     this.#settle = resolve;
-    this.#question = question;
-    this.#request = requestBytes(address, question);
-    const { timeoutMs } = question;
+    this.#request = request;
+    this.#requestBytes = encodeRequest(address, request);
+    const { timeoutMs } = request;
     if (timeoutMs !== null) {
       const late = `no answer within ${timeoutMs} ms`;
       this.#timer = runtime.clock.setTimer(timeoutMs, () => this.#fail("timeout", late));
     }
-    this.#dial = runtime.dial({ address, timeoutMs: timeoutMs ?? 10_000, tls: question.tls ?? null }, {
+    this.#dial = runtime.dial({ address, timeoutMs: timeoutMs ?? 10_000, tls: request.tls ?? null }, {
       opened: (socket) => {
         this.#socket = socket;
         if (this.#over) socket.abort();
@@ -120,6 +113,7 @@ class HttpCaller implements SocketEvents {
     });
   }
 
+  /** Gives up; `reply` resolves as `closed`. Idempotent. */
   cancel(): void {
     this.#fail("closed", "given up");
   }
@@ -127,10 +121,10 @@ class HttpCaller implements SocketEvents {
   // Events of the socket
 
   drained(): void {
-    const request = this.#request;
+    const bytes = this.#requestBytes;
     const socket = this.#socket;
-    if (socket === null || this.#sent === request.length) return;
-    this.#sent += socket.write(request, this.#sent, request.length);
+    if (socket === null || this.#sent === bytes.length) return;
+    this.#sent += socket.write(bytes, this.#sent, bytes.length);
   }
 
   data(bytes: Uint8Array): void {
@@ -151,7 +145,7 @@ class HttpCaller implements SocketEvents {
     this.#fail("closed", detail === "" ? `the connection was closed (${code})` : detail);
   }
 
-  // The answer
+  // The reply
 
   #advance(): void {
     const parser = this.#parser;
@@ -167,7 +161,7 @@ class HttpCaller implements SocketEvents {
   }
 
   #headArrived(head: Head): void {
-    const kind = responseFraming(head, this.#question.method);
+    const kind = responseFraming(head, this.#request.method);
     if (typeof kind !== "string") {
       this.#fail("garbage", kind.detail);
     } else if (head.status === 101 || (head.status < 200 && ++this.#interims > MAX_INTERIM)) {
@@ -189,13 +183,13 @@ class HttpCaller implements SocketEvents {
       }
     }
     this.#keep(bytes, start, to);
-    if (this.#length > MAX_ANSWER_BYTES) {
-      this.#fail("garbage", `an answer of more than ${MAX_ANSWER_BYTES} bytes`);
+    if (this.#length > MAX_REPLY_BYTES) {
+      this.#fail("garbage", `an answer of more than ${MAX_REPLY_BYTES} bytes`);
     }
   }
 
   get #streamed(): boolean {
-    return this.#question.line !== undefined && this.#head?.status === 200;
+    return this.#request.line !== undefined && this.#head?.status === 200;
   }
 
   #keep(bytes: Uint8Array, from: number, to: number): void {
@@ -207,7 +201,7 @@ class HttpCaller implements SocketEvents {
   }
 
   #line(): void {
-    if (this.#question.line?.(this.#takeText()) === false) this.#done("");
+    if (this.#request.line?.(this.#takeText()) === false) this.#done("");
   }
 
   #messageEnded(): void {
@@ -217,7 +211,7 @@ class HttpCaller implements SocketEvents {
       this.#done(text);
       return;
     }
-    if (text !== "") this.#question.line?.(text);
+    if (text !== "") this.#request.line?.(text);
     this.#done("");
   }
 
@@ -240,33 +234,33 @@ class HttpCaller implements SocketEvents {
     this.#finish({ ok: true, status: head.status, contentType, body });
   }
 
-  #fail(code: NoAnswerCode, detail: string): void {
+  #fail(code: NoReplyCode, detail: string): void {
     this.#finish({ ok: false, code, detail, begun: this.#head !== null });
   }
 
-  #finish(answer: HttpAnswer): void {
+  #finish(reply: CallReply): void {
     if (this.#over) return;
     this.#over = true;
     this.#timer?.cancel();
     this.#dial.cancel();
     this.#socket?.abort();
-    this.#settle(answer);
+    this.#settle(reply);
   }
 }
 
 const LF = 10;
 
-function requestBytes(address: Address, question: HttpQuestion): Uint8Array {
-  const body = new TextEncoder().encode(question.body);
-  const host = question.host ??
+function encodeRequest(address: Address, request: CallRequest): Uint8Array {
+  const body = new TextEncoder().encode(request.body);
+  const host = request.host ??
     (address.kind === "unix" ? "sluice" : hostField(address.host, address.port));
-  const fields = Object.entries(question.headers ?? {}).map(([name, value]) => `${name}: ${value}\r\n`).join(
+  const fields = Object.entries(request.headers ?? {}).map(([name, value]) => `${name}: ${value}\r\n`).join(
     "",
   );
-  const typed = question.method === "POST"
+  const typed = request.method === "POST"
     ? `Content-Type: application/json\r\nContent-Length: ${body.length}\r\n`
     : "";
-  const head = `${question.method} ${question.target} HTTP/1.1\r\nHost: ${host}\r\n` +
+  const head = `${request.method} ${request.target} HTTP/1.1\r\nHost: ${host}\r\n` +
     `Connection: close\r\n${typed}${fields}\r\n`;
   const bytes = new Uint8Array(head.length + body.length);
   encodeLatin1(head, bytes, 0);

@@ -1,7 +1,7 @@
 /** How a control socket is reached: by its path, or by what the file at its path says. */
 
 import type { Address, Runtime, System } from "../../runtime/contract/contract.ts";
-import { ask, type Asking, type HttpQuestion } from "../client/http_call.ts";
+import { type CallRequest, HttpCall } from "../client/http_call.ts";
 
 export interface ControlAddress {
   readonly path: string;
@@ -45,10 +45,10 @@ export async function readControlAddress(
   };
 }
 
-/** Asks the Sluice behind a control socket. Never rejects. */
-export function askControl(runtime: Runtime, control: ControlAddress, question: HttpQuestion): Asking {
-  return ask(runtime, control.address, {
-    ...question,
-    headers: { ...question.headers, ...control.headers },
+/** Sends a request to the Sluice behind a control socket. */
+export function callControl(runtime: Runtime, control: ControlAddress, request: CallRequest): HttpCall {
+  return HttpCall.begin(runtime, control.address, {
+    ...request,
+    headers: { ...request.headers, ...control.headers },
   });
 }

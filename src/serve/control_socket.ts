@@ -8,7 +8,7 @@ import {
   SystemError,
   type UnixAccess,
 } from "../../runtime/contract/contract.ts";
-import { ask } from "../client/http_call.ts";
+import { HttpCall } from "../client/http_call.ts";
 import { errorReply, type HttpReply, type HttpRequest, type HttpRoute } from "../server/http_message.ts";
 import { HttpServer, type HttpServerOptions } from "../server/http_server.ts";
 import { authorization, controlFile, readControlAddress } from "../control/control_address.ts";
@@ -138,14 +138,14 @@ async function inTheWay(runtime: Runtime, system: System, path: string): Promise
   const there = await readControlAddress(system, path);
   if (there === "nothing") return null;
   if (there === "foreign") return "is there already, and is no control socket";
-  const { answer } = ask(runtime, there.address, {
+  const { reply } = HttpCall.begin(runtime, there.address, {
     method: "GET",
     target: "/",
     body: "",
     headers: there.headers,
     timeoutMs: PROBE_MS,
   });
-  const probed = await answer;
+  const probed = await reply;
   if (!probed.ok && probed.code === "absent") return null;
   return "another program answers there: stop it, or choose another --control";
 }

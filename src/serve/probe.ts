@@ -7,7 +7,7 @@ import {
   type System,
   SystemError,
 } from "../../runtime/contract/contract.ts";
-import { ask } from "../client/http_call.ts";
+import { HttpCall } from "../client/http_call.ts";
 import type { Probe } from "../control/changes.ts";
 import type { EndpointSettings } from "../upstream/endpoint.ts";
 import { endpointSettings, NOT_SHARED } from "../process/worker/snapshot.ts";
@@ -31,7 +31,7 @@ export function endpointProbe(runtime: Runtime, system: System): Probe {
     const patienceMs = Math.min(timeoutMs, LOOK_MS, upstream.connectTimeoutMs);
     if (health === null) return await accepts(runtime, address, tls, patienceMs);
     const host = health.host ?? hostField;
-    const { answer } = ask(runtime, address, {
+    const { reply } = HttpCall.begin(runtime, address, {
       tls,
       method: "GET",
       target: health.path,
@@ -39,9 +39,9 @@ export function endpointProbe(runtime: Runtime, system: System): Probe {
       body: "",
       timeoutMs: Math.min(timeoutMs, LOOK_MS),
     });
-    const answered = await answer;
-    if (!answered.ok) return `${answered.code}: ${answered.detail}`;
-    const { status } = answered;
+    const probed = await reply;
+    if (!probed.ok) return `${probed.code}: ${probed.detail}`;
+    const { status } = probed;
     return status >= 200 && status < 400
       ? null
       : `GET ${health.path} with Host ${host} is answered ${status}`;

@@ -22,7 +22,7 @@ const LONG_MS = 3_600_000;
 
 type PolicyName = keyof typeof POLICIES;
 
-class HttpCaller implements Waiter {
+class BenchWaiter implements Waiter {
   arrivedAt: number;
   readonly ownConnection = null;
   readonly goesLast = false;
@@ -105,7 +105,7 @@ class Lab {
   }
 
   /** @returns the connection, or null when the asker waits now */
-  ask(asker: HttpCaller): UpstreamConnection | null {
+  ask(asker: BenchWaiter): UpstreamConnection | null {
     this.turn.begin();
     return this.upstream.acquire(asker);
   }
@@ -120,7 +120,7 @@ class Lab {
     for (const endpoint of endpoints) endpoint.enabled = false;
     for (const endpoint of endpoints.slice(0, count)) {
       endpoint.enabled = true;
-      const asker = new HttpCaller(this.turn.now);
+      const asker = new BenchWaiter(this.turn.now);
       this.ask(asker);
       this.runtime.open();
       if (asker.connection === null) throw new Error("no connection");
@@ -138,7 +138,7 @@ class Lab {
     for (const endpoint of endpoints) endpoint.enabled = false;
     for (const endpoint of endpoints.slice(from)) {
       endpoint.enabled = true;
-      const asker = new HttpCaller(this.turn.now);
+      const asker = new BenchWaiter(this.turn.now);
       this.ask(asker);
       this.upstream.leave(asker);
       this.runtime.refuse();
@@ -151,7 +151,7 @@ class Lab {
 
   /** One request on a connection that lies ready. */
   pass(): () => number {
-    const asker = new HttpCaller(this.turn.now);
+    const asker = new BenchWaiter(this.turn.now);
     return () => {
       const connection = this.ask(asker);
       if (connection === null) throw new Error("no idle connection");
@@ -162,7 +162,7 @@ class Lab {
 
   /** One request that is answered 503, and goes to another endpoint. */
   failOver(): () => number {
-    const asker = new HttpCaller(this.turn.now);
+    const asker = new BenchWaiter(this.turn.now);
     return () => {
       asker.isRetry = false;
       const first = this.ask(asker);
@@ -188,7 +188,7 @@ class Lab {
   fill(): UpstreamConnection[] {
     const taken: UpstreamConnection[] = [];
     for (let i = 0; i < this.upstream.endpoints.length; i++) {
-      const connection = this.ask(new HttpCaller(this.turn.now));
+      const connection = this.ask(new BenchWaiter(this.turn.now));
       if (connection === null) throw new Error("full too early");
       taken.push(connection);
     }
@@ -198,7 +198,7 @@ class Lab {
   /** Every slot is taken and one request waits: a connection comes back, the next request waits. */
   relay(waiting = 1): () => number {
     const taken = this.fill();
-    const queue = Array.from({ length: waiting }, () => new HttpCaller(this.turn.now));
+    const queue = Array.from({ length: waiting }, () => new BenchWaiter(this.turn.now));
     for (const asker of queue) if (this.ask(asker) !== null) throw new Error("a slot was free");
     let at = 0;
     let next = 0;
@@ -206,7 +206,7 @@ class Lab {
       const back = taken[at] as UpstreamConnection;
       this.turn.begin();
       this.release(back);
-      const served = queue[next] as HttpCaller;
+      const served = queue[next] as BenchWaiter;
       if (served.connection === null) throw new Error("the oldest was not served");
       taken[at] = served.connection;
       served.connection = null;
@@ -220,7 +220,7 @@ class Lab {
 
   /** Comes, finds every slot taken, and leaves. */
   comeAndGo(): () => number {
-    const asker = new HttpCaller(this.turn.now);
+    const asker = new BenchWaiter(this.turn.now);
     return () => {
       if (this.ask(asker) !== null) throw new Error("there was a connection");
       this.upstream.leave(asker);
@@ -230,7 +230,7 @@ class Lab {
 
   /** Is turned away. */
   turnAway(failure: WaitFailure): () => number {
-    const asker = new HttpCaller(this.turn.now);
+    const asker = new BenchWaiter(this.turn.now);
     return () => {
       if (this.ask(asker) !== null || asker.failure !== failure) throw new Error(`not ${failure}`);
       return 1;
@@ -258,7 +258,7 @@ const BY_ENDPOINTS: Record<string, Prepare> = {
   "all are full, and the queue: turned away": (n, policy) => {
     const lab = new Lab(n, policy, { maxInFlight: 1, queueSize: 1 }).connect(n);
     lab.fill();
-    lab.ask(new HttpCaller(lab.turn.now));
+    lab.ask(new BenchWaiter(lab.turn.now));
     return lab.turnAway("queue_full");
   },
   "503, and another endpoint": (n, policy) => new Lab(n, policy).connect(n).failOver(),

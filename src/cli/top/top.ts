@@ -41,12 +41,12 @@ export async function top(call: VerbCall): Promise<ExitCode> {
 }
 
 async function askStatus(call: VerbCall): Promise<Status> {
-  const told = await call.ask("GET", "/status", {}, ANSWER_MS);
-  if (!Array.isArray(told["upstreams"]) || typeof told["uptime_ms"] !== "number") {
+  const reply = await call.request("GET", "/status", {}, ANSWER_MS);
+  if (!Array.isArray(reply["upstreams"]) || typeof reply["uptime_ms"] !== "number") {
     throw garbage(call.control.path, "its status is none");
   }
   // The cast: whatever else is missing is a Sluice of another age, and shows as such.
-  return told as unknown as Status;
+  return reply as unknown as Status;
 }
 
 function isUnicode({ system: { env } }: VerbCall): boolean {

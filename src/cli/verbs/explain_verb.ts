@@ -56,8 +56,8 @@ export async function explainOffline(runtime: Runtime, system: System, args: Arg
 export async function explainVerb(call: VerbCall): Promise<ExitCode> {
   const { body_bytes: bodyBytes, ...request } = requestOf(call.args);
   const body = bodyBytes === null ? { chunked: true } : { body_bytes: bodyBytes };
-  const told = await call.ask("POST", "/explain", { ...request, ...body }, call.timeout(ANSWER_MS));
-  const explanation = told["explanation"] as Explanation;
+  const reply = await call.request("POST", "/explain", { ...request, ...body }, call.timeout(ANSWER_MS));
+  const explanation = reply["explanation"] as Explanation;
   if (call.json) {
     call.tell(explanation, "");
     return EXIT.done;

@@ -4,7 +4,7 @@ import type { Runtime, System } from "../../../runtime/contract/contract.ts";
 import { SystemError } from "../../../runtime/contract/contract.ts";
 import { listenAddress } from "../../config/values/address.ts";
 import { envName } from "../../config/options/option.ts";
-import { askControl, type ControlAddress, readControlAddress } from "../../control/control_address.ts";
+import { callControl, type ControlAddress, readControlAddress } from "../../control/control_address.ts";
 import { foundSockets, nameOf } from "../../control/control_path.ts";
 import { EXIT } from "../../process/shared/exit_code.ts";
 import { usage, VerbFailure } from "./verb_call.ts";
@@ -79,13 +79,13 @@ async function answering(runtime: Runtime, system: System, path: string): Promis
   try {
     const address = await readControlAddress(system, path);
     if (typeof address === "string") return null;
-    const { answer } = askControl(runtime, address, {
+    const { reply } = callControl(runtime, address, {
       method: "GET",
       target: "/",
       body: "",
       timeoutMs: PROBE_MS,
     });
-    const probed = await answer;
+    const probed = await reply;
     return probed.ok || probed.code !== "absent" ? address : null;
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;

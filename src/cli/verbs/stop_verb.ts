@@ -1,7 +1,7 @@
 /** `sluice stop`: returns when the process is gone. */
 
 import { EXIT, type ExitCode } from "../../process/shared/exit_code.ts";
-import { ANSWER_MS, noAnswer, objectOf, type Told, type VerbCall, VerbFailure } from "./verb_call.ts";
+import { ANSWER_MS, noReply, objectOf, type ReplyObject, type VerbCall, VerbFailure } from "./verb_call.ts";
 
 /**
  * Sluice answers with one line and leaves the connection open: the kernel closes it when the process ends, so
@@ -9,14 +9,14 @@ import { ANSWER_MS, noAnswer, objectOf, type Told, type VerbCall, VerbFailure } 
  */
 export async function stop(call: VerbCall): Promise<ExitCode> {
   const timeoutMs = call.timeout(null);
-  let told: Told | null = null;
-  const asking = await call.begin({
+  let first: ReplyObject | null = null;
+  const stopping = await call.begin({
     method: "POST",
     target: "/stop",
     body: JSON.stringify({ now: call.args.own.has("now") }),
     timeoutMs,
     line: (text) => {
-      told ??= objectOf(text);
+      first ??= objectOf(text);
       unanswered.cancel();
       return true;
     },
@@ -24,20 +24,20 @@ export async function stop(call: VerbCall): Promise<ExitCode> {
   let late = false;
   const unanswered = call.runtime.clock.setTimer(ANSWER_MS, () => {
     late = true;
-    asking.cancel();
+    stopping.cancel();
   });
-  const answer = await asking.answer;
+  const reply = await stopping.reply;
   unanswered.cancel();
-  const heard = told as Told | null;
-  if (answer.ok && answer.status !== 200) call.read(answer);
+  const heard = first as ReplyObject | null;
+  if (reply.ok && reply.status !== 200) call.read(reply);
   if (heard === null) {
     if (late) {
-      throw noAnswer(call.control.path, { ok: false, code: "timeout", detail: "no answer", begun: false });
+      throw noReply(call.control.path, { ok: false, code: "timeout", detail: "no answer", begun: false });
     }
-    call.read(answer);
+    call.read(reply);
     throw new VerbFailure(EXIT.failed, "garbage", `${call.control.path}: an answer without content`);
   }
-  if (!answer.ok && answer.code === "timeout") {
+  if (!reply.ok && reply.code === "timeout") {
     const { connections } = heard;
     throw new VerbFailure(
       EXIT.timeout,
@@ -48,7 +48,7 @@ export async function stop(call: VerbCall): Promise<ExitCode> {
         "--now cuts them off",
     );
   }
-  if (!answer.ok && answer.code === "garbage") throw noAnswer(call.control.path, answer);
+  if (!reply.ok && reply.code === "garbage") throw noReply(call.control.path, reply);
   call.tell(heard, "stopped");
   return EXIT.done;
 }

@@ -1,11 +1,11 @@
-/** One call of a verb: what it was given, and how it asks the running Sluice and tells what it answered. */
+/** One call of a verb: its arguments, its requests to the running Sluice, and the printing of replies. */
 
 import type { Runtime, System } from "../../../runtime/contract/contract.ts";
-import type { HttpAnswer, HttpQuestion } from "../../client/http_call.ts";
+import type { CallReply, CallRequest, HttpCall } from "../../client/http_call.ts";
 import { isRefusalCode, REFUSALS } from "../../admin/refusal_table.ts";
 import { parseDuration, printDuration } from "../../config/values/quantity.ts";
 import type { Arguments } from "../arguments.ts";
-import { askControl, type ControlAddress } from "../../control/control_address.ts";
+import { callControl, type ControlAddress } from "../../control/control_address.ts";
 import { EXIT, type ExitCode } from "../../process/shared/exit_code.ts";
 import { print, printError } from "../../serve/output.ts";
 
@@ -34,8 +34,8 @@ export class VerbFailure extends Error {
   }
 }
 
-/** An object of an answer. */
-export type Told = Readonly<Record<string, unknown>>;
+/** The JSON object of a reply. */
+export type ReplyObject = Readonly<Record<string, unknown>>;
 
 export class VerbCall {
   readonly runtime: Runtime;
@@ -46,7 +46,7 @@ export class VerbCall {
   readonly #find: () => Promise<ControlAddress>;
   #control: ControlAddress | null = null;
 
-  /** @param find is called with the first question, so that a verb says first what is wrong with its flags */
+  /** @param find is called with the first request, so that a verb says first what is wrong with its flags */
   constructor(runtime: Runtime, system: System, args: Arguments, find: () => Promise<ControlAddress>) {
     this.runtime = runtime;
     this.system = system;
@@ -83,13 +83,18 @@ export class VerbCall {
   }
 
   /**
-   * Asks and reads the object that is answered. @throws VerbFailure for everything else
+   * Sends a request and reads the object of its reply. @throws VerbFailure for everything else
    *
    * @param timeoutMs null = as long as it takes
    */
-  async ask(method: "GET" | "POST", path: string, body: object, timeoutMs: number | null): Promise<Told> {
-    const question = { method, target: path, body: method === "GET" ? "" : JSON.stringify(body), timeoutMs };
-    return await this.insist(async () => this.read(await (await this.begin(question)).answer));
+  async request(
+    method: "GET" | "POST",
+    path: string,
+    body: object,
+    timeoutMs: number | null,
+  ): Promise<ReplyObject> {
+    const request = { method, target: path, body: method === "GET" ? "" : JSON.stringify(body), timeoutMs };
+    return await this.insist(async () => this.read(await (await this.begin(request)).reply));
   }
 
   /** Asks again when the process that was asked has been replaced by an upgrade meanwhile. */
@@ -105,36 +110,36 @@ export class VerbCall {
     }
   }
 
-  /** Whoever was asked is not to be asked again: the next question finds out anew who is there. */
+  /** Forgets which Sluice was asked: the next request looks anew for the one that serves. */
   forget(): void {
     this.#control = null;
   }
 
-  /** Asks; the answer is left to the caller. @throws VerbFailure when there is no Sluice to ask */
-  async begin(question: HttpQuestion): Promise<ReturnType<typeof askControl>> {
+  /** Sends a request; its reply is left to the caller. @throws VerbFailure when there is no Sluice to ask */
+  async begin(request: CallRequest): Promise<HttpCall> {
     this.#control ??= await this.#find();
-    return askControl(this.runtime, this.control, question);
+    return callControl(this.runtime, this.control, request);
   }
 
-  /** The object of an answer. @throws VerbFailure */
-  read(answer: HttpAnswer): Told {
+  /** The object of a reply. @throws VerbFailure */
+  read(reply: CallReply): ReplyObject {
     const { path } = this.control;
-    if (!answer.ok) throw noAnswer(path, answer);
-    const told = objectOf(answer.body);
-    if (told === null) throw garbage(path, `${answer.status} with something that is no JSON object`);
-    if (answer.status === 200) return told;
-    const { error, message, problems } = told;
+    if (!reply.ok) throw noReply(path, reply);
+    const content = objectOf(reply.body);
+    if (content === null) throw garbage(path, `${reply.status} with something that is no JSON object`);
+    if (reply.status === 200) return content;
+    const { error, message, problems } = content;
     if (typeof error !== "string" || typeof message !== "string") {
-      throw garbage(path, `status ${answer.status} without an error`);
+      throw garbage(path, `status ${reply.status} without an error`);
     }
     const lines = Array.isArray(problems) ? problems.map(printable) : [];
     const exit = isRefusalCode(error) ? REFUSALS[error].exit : EXIT.failed;
     throw new VerbFailure(exit, error, printable(message), lines);
   }
 
-  /** Prints the answer: JSON when that was asked for, else `text`. */
-  tell(told: unknown, text: string): void {
-    print(this.system, (this.json ? JSON.stringify(told) : text) + "\n");
+  /** Prints the reply: JSON when that was asked for, else `text`. */
+  tell(content: unknown, text: string): void {
+    print(this.system, (this.json ? JSON.stringify(content) : text) + "\n");
   }
 }
 
@@ -167,9 +172,9 @@ export function usage(message: string): VerbFailure {
   return new VerbFailure(EXIT.usage, "usage", message);
 }
 
-export function noAnswer(path: string, answer: HttpAnswer & { readonly ok: false }): VerbFailure {
-  const detail = printable(answer.detail);
-  switch (answer.code) {
+export function noReply(path: string, reply: CallReply & { readonly ok: false }): VerbFailure {
+  const detail = printable(reply.detail);
+  switch (reply.code) {
     case "absent":
       return new VerbFailure(
         EXIT.failed,
@@ -196,10 +201,10 @@ export function garbage(path: string, detail: string): VerbFailure {
 }
 
 /** The object that a text is as JSON, or null. */
-export function objectOf(text: string): Told | null {
+export function objectOf(text: string): ReplyObject | null {
   try {
     const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null && !Array.isArray(value) ? value as Told : null;
+    return typeof value === "object" && value !== null && !Array.isArray(value) ? value as ReplyObject : null;
   } catch {
     return null;
   }

@@ -1,12 +1,12 @@
 /** `sluice watch`: events as they happen. */
 
 import { SystemError } from "../../../runtime/contract/contract.ts";
-import type { HttpAnswer } from "../../client/http_call.ts";
+import type { CallReply } from "../../client/http_call.ts";
 import { EVENT_NAMES, type EventName } from "../../control/event.ts";
 import { suggest } from "../../config/values/suggest.ts";
 import { quoteIfOdd } from "../../config/values/shown.ts";
 import { EXIT, type ExitCode } from "../../process/shared/exit_code.ts";
-import { noAnswer, objectOf, usage, type VerbCall, VerbFailure } from "./verb_call.ts";
+import { noReply, objectOf, usage, type VerbCall, VerbFailure } from "./verb_call.ts";
 
 export async function watch(call: VerbCall): Promise<ExitCode> {
   const until = (call.args.lists.get("until") ?? []).flatMap((list) => list.split(",")).map(eventName);
@@ -34,25 +34,25 @@ export async function watch(call: VerbCall): Promise<ExitCode> {
     met = until.some((name) => name === event);
     return !met;
   };
-  const ask = async (): Promise<HttpAnswer> => {
+  const follow = async (): Promise<CallReply> => {
     upgraded = false;
     const leftMs = end === null ? null : Math.max(1, end - clock.now());
-    const question = { method: "GET", target: "/events", body: "", timeoutMs: leftMs, line } as const;
-    const answer = await (await call.begin(question)).answer;
-    if (!upgraded || met || unread !== null || !answer.ok || answer.status !== 200) return answer;
+    const request = { method: "GET", target: "/events", body: "", timeoutMs: leftMs, line } as const;
+    const reply = await (await call.begin(request)).reply;
+    if (!upgraded || met || unread !== null || !reply.ok || reply.status !== 200) return reply;
     call.forget();
-    return await ask();
+    return await follow();
   };
-  const answer = await ask();
+  const reply = await follow();
   if (unread !== null) return unreadExit(unread);
   if (met) return EXIT.done;
-  if (answer.ok && answer.status !== 200) call.read(answer);
-  if (!answer.ok && answer.code === "timeout" && (answer.begun || until.length > 0)) {
+  if (reply.ok && reply.status !== 200) call.read(reply);
+  if (!reply.ok && reply.code === "timeout" && (reply.begun || until.length > 0)) {
     if (until.length === 0) return EXIT.done;
     throw new VerbFailure(EXIT.timeout, "timeout", `${until.join(" or ")}: has not happened in time`);
   }
-  const ended = answer.ok || (answer.code === "closed" && answer.begun);
-  if (!ended) throw noAnswer(call.control.path, answer);
+  const ended = reply.ok || (reply.code === "closed" && reply.begun);
+  if (!ended) throw noReply(call.control.path, reply);
   if (stopping && until.length === 0) return EXIT.done;
   throw new VerbFailure(
     EXIT.failed,

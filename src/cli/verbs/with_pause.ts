@@ -42,8 +42,8 @@ export async function withPause(call: VerbCall): Promise<number> {
     // Told to stop while it waits: Sluice resumes when we leave.
     signals.whenFirst = () => pausing.cancel();
     if (signals.any !== "") pausing.cancel();
-    const answer = await pausing.answer;
-    return !answer.ok && signals.any !== "" ? null : call.read(answer);
+    const reply = await pausing.reply;
+    return !reply.ok && signals.any !== "" ? null : call.read(reply);
   });
   if (paused === null) return signalledCode(signals.any);
   const { token } = paused;
@@ -56,8 +56,8 @@ export async function withPause(call: VerbCall): Promise<number> {
   if (exit.failure !== "") printError(system, `sluice with-pause: ${program}: ${printable(exit.failure)}\n`);
   let code: number = exitCodeOf(exit);
   try {
-    const told = await call.ask("POST", "/resume", { upstream, token }, answerMs);
-    if (told["ended"] === 0) {
+    const reply = await call.request("POST", "/resume", { upstream, token }, answerMs);
+    if (reply["ended"] === 0) {
       // Its lease ended because we could not renew it, or Sluice was started anew.
       printError(
         system,
@@ -135,7 +135,7 @@ function renewing(call: VerbCall, token: string, leaseMs: number): () => void {
   let complained = false;
   const renew = async (): Promise<void> => {
     try {
-      await call.ask("POST", "/renew", { token, lease_ms: leaseMs }, everyMs);
+      await call.request("POST", "/renew", { token, lease_ms: leaseMs }, everyMs);
       complained = false;
     } catch (error) {
       if (!(error instanceof VerbFailure)) throw error;

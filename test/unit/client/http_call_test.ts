@@ -3,17 +3,17 @@ import { createServer, type Socket } from "node:net";
 import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 import type { Runtime } from "../../../runtime/contract/contract.ts";
-import { ask, type HttpAnswer, type HttpQuestion } from "../../../src/client/http_call.ts";
+import { type CallReply, type CallRequest, HttpCall } from "../../../src/client/http_call.ts";
 import { adapterFactory } from "../../support/adapter.ts";
 import { within } from "../../support/watchdog.ts";
 
-const QUESTION: HttpQuestion = { method: "GET", target: "/", body: "", timeoutMs: 10_000 };
+const REQUEST: CallRequest = { method: "GET", target: "/", body: "", timeoutMs: 10_000 };
 
-/** Asks a server that does `behave` with each connection. */
-async function answerOf(
+/** Sends a request to a server that does `behave` with each connection. */
+async function replyOf(
   behave: (socket: Socket) => void,
-  more: Partial<HttpQuestion> = {},
-): Promise<HttpAnswer> {
+  more: Partial<CallRequest> = {},
+): Promise<CallReply> {
   const runtime = await adapter();
   const server = createServer((socket) => {
     socket.on("error", () => {});
@@ -22,9 +22,9 @@ async function answerOf(
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
-  const question = { ...QUESTION, ...more };
+  const request = { ...REQUEST, ...more };
   const answer = await within(
-    ask(runtime, { kind: "tcp", host: "127.0.0.1", port }, question).answer,
+    HttpCall.begin(runtime, { kind: "tcp", host: "127.0.0.1", port }, request).reply,
     "an answer",
   );
   await new Promise((resolve) => server.close(resolve));
@@ -56,7 +56,7 @@ test("answers of every framing", async () => {
     "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Type: a/b\r\nContent-Length: 5\r\n\r\nh\xc3\xa9yo",
   ];
   for (const text of answers) {
-    assert.deepEqual(await answerOf(saying(text)), {
+    assert.deepEqual(await replyOf(saying(text)), {
       ok: true,
       status: 200,
       contentType: "a/b",
@@ -68,7 +68,7 @@ test("answers of every framing", async () => {
 test("the question arrives whole, long ones too", async () => {
   const body = "ä".repeat(200_000);
   let heard = "";
-  const answer = await answerOf((socket) => {
+  const answer = await replyOf((socket) => {
     socket.setEncoding("latin1");
     socket.on("data", (text: string) => {
       heard += text;
@@ -98,14 +98,14 @@ test("everything that is no answer says why", async () => {
     [(socket) => void socket.destroy(), "closed", false],
   ];
   for (const [behave, code, begun] of cases) {
-    const answer = await answerOf(behave);
+    const answer = await replyOf(behave);
     assert.ok(!answer.ok);
     assert.deepEqual([answer.code, answer.begun], [code, begun], answer.detail);
   }
 });
 
 test("an answer that is too long or too late", async () => {
-  const flood = await answerOf((socket) => {
+  const flood = await replyOf((socket) => {
     socket.write("HTTP/1.1 200 OK\r\n\r\n");
     const piece = "x".repeat(1024 * 1024);
     const more = (): void => {
@@ -121,7 +121,7 @@ test("an answer that is too long or too late", async () => {
       saying("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n", false),
     ]
   ) {
-    const late = await answerOf(behave, { timeoutMs: 30 });
+    const late = await replyOf(behave, { timeoutMs: 30 });
     assert.ok(!late.ok && late.code === "timeout");
   }
 });
@@ -133,13 +133,13 @@ test("nobody listens", async () => {
   const { port } = server.address() as AddressInfo;
   await new Promise((resolve) => server.close(resolve));
   const tcp = await within(
-    ask(runtime, { kind: "tcp", host: "127.0.0.1", port }, QUESTION).answer,
+    HttpCall.begin(runtime, { kind: "tcp", host: "127.0.0.1", port }, REQUEST).reply,
     "an answer",
   );
   assert.ok(!tcp.ok && tcp.code === "absent");
   if (!runtime.capabilities.unixSockets) return;
   const unix = await within(
-    ask(runtime, { kind: "unix", path: "/nowhere/at.sock" }, QUESTION).answer,
+    HttpCall.begin(runtime, { kind: "unix", path: "/nowhere/at.sock" }, REQUEST).reply,
     "an answer",
   );
   assert.ok(!unix.ok && unix.code === "absent");
@@ -154,7 +154,7 @@ test("lines come as they are completed, also when they are split", async () => {
   const chunks = ["a\nb", "b\n", "\n\xc3", "\xa9\nlast"];
   const text = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" +
     chunks.map((chunk) => `${chunk.length.toString(16)}\r\n${chunk}\r\n`).join("") + "0\r\n\r\n";
-  const answer = await answerOf(saying(text), { line });
+  const answer = await replyOf(saying(text), { line });
   assert.ok(answer.ok && answer.body === "");
   assert.deepEqual(lines, ["a", "bb", "", "é", "last"]);
 });
@@ -162,7 +162,7 @@ test("lines come as they are completed, also when they are split", async () => {
 test("a stream is left when the listener says so, and its cut is told", async () => {
   const head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
   const heard: string[] = [];
-  const left = await answerOf(saying(`${head}6\r\na\nb\nc\n\r\n`, false), {
+  const left = await replyOf(saying(`${head}6\r\na\nb\nc\n\r\n`, false), {
     line: (text) => {
       heard.push(text);
       return text !== "b";
@@ -170,9 +170,9 @@ test("a stream is left when the listener says so, and its cut is told", async ()
   });
   assert.ok(left.ok);
   assert.deepEqual(heard, ["a", "b"]);
-  const cut = await answerOf(saying(`${head}6\r\na\nb\nc\n\r\n`), { line: () => true });
+  const cut = await replyOf(saying(`${head}6\r\na\nb\nc\n\r\n`), { line: () => true });
   assert.ok(!cut.ok && cut.code === "closed" && cut.begun);
-  const error = await answerOf(saying("HTTP/1.1 404 Not Found\r\nContent-Length: 3\r\n\r\n{}\n"), {
+  const error = await replyOf(saying("HTTP/1.1 404 Not Found\r\nContent-Length: 3\r\n\r\n{}\n"), {
     line: () => assert.fail("not a stream"),
   });
   assert.ok(error.ok && error.status === 404 && error.body === "{}\n");
@@ -183,10 +183,13 @@ test("giving up", async () => {
   const server = createServer((socket) => socket.on("error", () => {}));
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
-  const asking = ask(runtime, { kind: "tcp", host: "127.0.0.1", port }, { ...QUESTION, timeoutMs: null });
-  asking.cancel();
-  asking.cancel();
-  const answer = await within(asking.answer, "an answer");
+  const call = HttpCall.begin(runtime, { kind: "tcp", host: "127.0.0.1", port }, {
+    ...REQUEST,
+    timeoutMs: null,
+  });
+  call.cancel();
+  call.cancel();
+  const answer = await within(call.reply, "an answer");
   assert.ok(!answer.ok && answer.code === "closed");
   await new Promise((resolve) => server.close(resolve));
 });

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Address, Socket } from "../../../runtime/contract/contract.ts";
-import { ask } from "../../../src/client/http_call.ts";
+import { HttpCall } from "../../../src/client/http_call.ts";
 import { type HttpRoute, JSON_LINES_TYPE, jsonReply } from "../../../src/server/http_message.ts";
 import { HttpServer } from "../../../src/server/http_server.ts";
 import { FakeClock } from "../../support/fake_clock.ts";
@@ -100,7 +100,7 @@ test("the client gives up when it said it would", async () => {
   const { runtime, run, pass } = await scene();
   const question = { method: "POST", target: "/never", body: "{}", timeoutMs: 1000 } as const;
   let told = "";
-  void ask(runtime, ADDRESS, question).answer.then((answer) => {
+  void HttpCall.begin(runtime, ADDRESS, question).reply.then((answer) => {
     told = answer.ok ? "answered" : answer.code;
   });
   await run();

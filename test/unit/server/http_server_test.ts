@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Runtime } from "../../../runtime/contract/contract.ts";
-import { ask } from "../../../src/client/http_call.ts";
+import { HttpCall } from "../../../src/client/http_call.ts";
 import {
   type HttpRequest,
   type HttpRoute,
@@ -162,9 +162,10 @@ test("the guard is asked first", async () => {
     header("x-token") === "t" ? null : jsonReply(403, { error: "no" });
   await withServer([hello], async ({ runtime, server }) => {
     const question = { method: "GET", target: "/hello", body: "", timeoutMs: 10_000 } as const;
-    const refused = await ask(runtime, server.address, question).answer;
+    const refused = await HttpCall.begin(runtime, server.address, question).reply;
     assert.ok(refused.ok && refused.status === 403);
-    const passed = await ask(runtime, server.address, { ...question, headers: { "X-Token": "t" } }).answer;
+    const passed = await HttpCall.begin(runtime, server.address, { ...question, headers: { "X-Token": "t" } })
+      .reply;
     assert.ok(passed.ok && passed.status === 200);
   }, { guard });
 });
@@ -196,7 +197,7 @@ test("a stream arrives piece by piece, until the server ends it", async () => {
   await withServer([route], async ({ runtime, server }) => {
     const lines: string[] = [];
     let heard = Promise.withResolvers<void>();
-    const asking = ask(runtime, server.address, {
+    const call = HttpCall.begin(runtime, server.address, {
       method: "GET",
       target: "/stream",
       body: "",
@@ -214,7 +215,7 @@ test("a stream arrives piece by piece, until the server ends it", async () => {
       await within(heard.promise, line);
     }
     out.end();
-    const answer = await within(asking.answer, "the answer");
+    const answer = await within(call.reply, "the answer");
     await over;
     assert.ok(answer.ok && answer.contentType === JSON_LINES_TYPE);
     assert.deepEqual(lines, ["1", "zwö", "3"]);
