@@ -15,13 +15,27 @@ import type {
   SocketEvents,
   Timer,
 } from "../../../runtime/contract/contract.ts";
-import { DemoRequest } from "./demo_request.ts";
+import type { Head } from "../../http/head.ts";
+import { DEFAULT_LIMITS, type Http1Limits } from "../../http/limits.ts";
+import { requestFraming } from "../../http1/framing.ts";
+import { MessageParser } from "../../http1/message_parser.ts";
+import { expectsContinue } from "../../http1/request_rules.ts";
 
 /** A client that sends nothing must not keep the backend away for ever. */
 const STALLED_MS = 10_000;
 
 /** Another process may have taken the port for a moment. */
 const LISTEN_AGAIN_MS = 20;
+
+/** More than Sluice takes from a client, so that there is room for the fields it adds. */
+const LIMITS: Http1Limits = {
+  ...DEFAULT_LIMITS,
+  maxHeadBytes: 65_536,
+  maxTargetBytes: 65_536,
+  maxFields: 1000,
+  maxTrailerBytes: 65_536,
+  lenientTargets: true,
+};
 
 const ENCODER = new TextEncoder();
 
@@ -131,7 +145,8 @@ class Conversation implements SocketEvents {
   readonly #socket: Socket;
   readonly #done: (answered: boolean) => void;
   readonly #number: number;
-  readonly #request = new DemoRequest();
+  readonly #parser = new MessageParser("request", LIMITS);
+  #head: Head | null = null;
   #answered = false;
   #unsent: Uint8Array = new Uint8Array(0);
 
@@ -143,19 +158,40 @@ class Conversation implements SocketEvents {
 
   data(bytes: Uint8Array): void {
     if (this.#answered) return;
-    const request = this.#request;
-    const wasHead = request.state === "head";
-    request.feed(bytes);
-    if (request.state === "failed") {
-      this.#answer("400 Bad Request", "the demo's backend did not understand this\n");
-    } else if (request.state === "done") {
-      const size = request.bodyBytes === 0 ? "" : ` with ${request.bodyBytes} bytes`;
-      // Always the same length: ab counts an answer that differs in length from the first as failed.
-      const number = String(this.#number).padStart(6, "0");
-      this.#answer("200 OK", `request ${number}: ${request.method} ${request.target}${size}\n`);
-    } else if (wasHead && request.state !== "head" && request.expectsContinue) {
+    const parser = this.#parser;
+    const wasInHead = this.#head === null;
+    parser.feed(bytes);
+    for (;;) {
+      const event = parser.next();
+      if (event === "more") break;
+      if (event === "head" ? !this.#headArrived(parser.head as Head) : event === "fault") {
+        this.#answer("400 Bad Request", "the demo's backend did not understand this\n");
+        return;
+      }
+      if (event === "end") {
+        this.#requestEnded(parser.bodyBytesSeen);
+        return;
+      }
+    }
+    if (wasInHead && this.#head !== null && expectsContinue(this.#head)) {
       this.#send("HTTP/1.1 100 Continue\r\n\r\n");
     }
+  }
+
+  /** @returns false when the body has no clear end */
+  #headArrived(head: Head): boolean {
+    const kind = requestFraming(head);
+    if (typeof kind !== "string") return false;
+    this.#head = head;
+    this.#parser.startBody(kind, head.bodyBytes);
+    return true;
+  }
+
+  #requestEnded(bodyBytes: number): void {
+    const size = bodyBytes === 0 ? "" : ` with ${bodyBytes} bytes`;
+    // Always the same length: ab counts an answer that differs in length from the first as failed.
+    const number = String(this.#number).padStart(6, "0");
+    this.#answer("200 OK", `request ${number}: ${this.#head?.method} ${this.#head?.target}${size}\n`);
   }
 
   drained(): void {
@@ -172,7 +208,7 @@ class Conversation implements SocketEvents {
 
   #answer(status: string, body: string): void {
     this.#answered = true;
-    const content = this.#request.method === "HEAD" ? "" : body;
+    const content = this.#head?.method === "HEAD" ? "" : body;
     this.#send(
       `HTTP/1.1 ${status}\r\nContent-Type: text/plain; charset=utf-8\r\n` +
         `Content-Length: ${ENCODER.encode(body).length}\r\nConnection: close\r\n\r\n${content}`,

@@ -143,6 +143,40 @@ test("what is not HTTP gets 400, a client that leaves nothing", async () => {
   await Promise.all([backend.stop(), settle(runtime)]);
 });
 
+test("requests are understood however their bytes are split", async () => {
+  const runtime = createMemoryRuntime({ seed: 6 });
+  const backend = await DemoBackend.start(runtime, { awayMs: 1 });
+  const chunked = "PUT /p HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+  const field = (bytes: number): string => `X: ${"y".repeat(bytes)}\r\n`;
+  const requests: readonly (readonly [string, RegExp])[] = [
+    ["POST /a HTTP/1.0\r\ncontent-length: 5\r\n\r\nhello", /POST \/a with 5 bytes\n$/],
+    ["POST /a HTTP/1.1\r\nContent-Length: 0\r\n\r\n", /POST \/a\n$/],
+    [chunked + "5\r\nhello\r\nA;x=y\r\n0123456789\r\n0\r\n\r\n", /with 15 bytes\n$/],
+    [chunked + "0\r\nTrailer: x\r\n\r\n", /PUT \/p\n$/],
+    [chunked + "zz\r\n", /^HTTP\/1\.1 400 /],
+    ["POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", /^HTTP\/1\.1 400 /],
+    [`GET /large HTTP/1.1\r\n${field(20_000)}${field(20_000)}\r\n`, /GET \/large\n$/],
+    ["x".repeat(100_000), /^HTTP\/1\.1 400 /],
+  ];
+  for (const [request, expected] of requests) {
+    for (const size of [request.length, 1, 7].slice(0, request.length > 1000 ? 1 : 3)) {
+      const client = new Client(runtime, backend, "");
+      await settle(runtime);
+      for (let from = 0; from < request.length; from += size) {
+        const bytes = new TextEncoder().encode(request.slice(from, from + size));
+        client.socket?.write(bytes, 0, bytes.length);
+        await settle(runtime);
+      }
+      assert.match(client.text, expected, `${request.slice(0, 60)} by ${size}`);
+      client.socket?.abort();
+      await settle(runtime);
+      runtime.network.advance(1);
+      await settle(runtime);
+    }
+  }
+  await Promise.all([backend.stop(), settle(runtime)]);
+});
+
 test("stopped is stopped", async () => {
   const runtime = createMemoryRuntime({ seed: 5 });
   const backend = await DemoBackend.start(runtime, { awayMs: 1 });
