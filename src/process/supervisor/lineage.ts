@@ -69,8 +69,8 @@ export class Lineage {
     this.#elder = new Elder(
       {
         ledger: host.ledger,
-        done: (id, result) => host.participants.orders.done(ELDER, id, result),
-        reported: () => host.participants.calls.answered(ELDER),
+        done: (id, result) => host.participants.orders.answered(ELDER, id, result),
+        reported: () => host.participants.reports.release(ELDER),
         away: (hint) => this.#spread(hint, ELDER),
         event: (event, before) => {
           host.event(ELDER, event, before);

@@ -4,16 +4,16 @@ import type { Config } from "../../config/values/config.ts";
 import type { Lineage } from "./lineage.ts";
 import { ELDER, type Followed } from "./lineage_messages.ts";
 import type { CommandResult, CommonOrder, ToWorker, WorkerCommand } from "../worker/messages.ts";
-import { CommandBook } from "./order_book.ts";
+import { Broadcasts } from "./broadcasts.ts";
 import { addReports, emptyReport, keepNames, type Report, sumsOnly } from "../worker/report.ts";
-import { ReportRound } from "./roll_call.ts";
 import type { WorkerHandle } from "./worker_handle.ts";
 
 export class Participants {
   readonly handles: readonly WorkerHandle[];
   readonly #lineage: () => Lineage;
-  readonly orders = new CommandBook();
-  readonly calls = new ReportRound();
+  readonly orders = new Broadcasts<CommandResult>();
+  /** Requests for reports. A report answers all of them; it is kept with its participant. */
+  readonly reports = new Broadcasts<never>();
   #gone: Report = emptyReport();
 
   /** @param lineage called later, not inside */
@@ -47,7 +47,7 @@ export class Participants {
   /** Gives some of the workers an order. Resolves when all have answered or are gone. */
   issue(order: WorkerCommand, handles: readonly WorkerHandle[]): Promise<readonly CommandResult[]> {
     const able = this.able(handles);
-    return this.orders.issue(able.map(({ index }) => index), (id) => {
+    return this.orders.gather(able.map(({ index }) => index), (id) => {
       for (const { link } of able) link?.send({ type: "order", id, order });
     });
   }
@@ -57,7 +57,7 @@ export class Participants {
     const able = this.able();
     const lineage = this.#lineage();
     const elder = lineage.elder === null ? [] : [ELDER];
-    return this.orders.issue([...able.map(({ index }) => index), ...elder], (id) => {
+    return this.orders.gather([...able.map(({ index }) => index), ...elder], (id) => {
       for (const { link } of able) link?.send({ type: "order", id, order });
       lineage.order(id, order);
     });
@@ -67,7 +67,7 @@ export class Participants {
   async lead(upstreams: readonly Followed[], drainMs: number): Promise<void> {
     const lineage = this.#lineage();
     if (lineage.elder === null || upstreams.length === 0) return;
-    await this.orders.issue([ELDER], (id) => lineage.order(id, { order: "follow", upstreams, drainMs }));
+    await this.orders.gather([ELDER], (id) => lineage.order(id, { order: "follow", upstreams, drainMs }));
   }
 
   // Reports
@@ -83,7 +83,7 @@ export class Participants {
   async answers(): Promise<Report> {
     // One that does not serve yet has nothing to tell.
     const asked = this.handles.filter(({ state }) => state === "listening").map(({ index }) => index);
-    await this.calls.all(this.#lineage().elder === null ? asked : [...asked, ELDER]);
+    await this.reports.gather(this.#lineage().elder === null ? asked : [...asked, ELDER], () => {});
     const sum = this.handles.reduce((all, { report }) => addReports(all, report), this.#gone);
     const { elder } = this.#lineage();
     return elder === null ? sum : addReports(elder.report, sum);
@@ -91,7 +91,7 @@ export class Participants {
 
   reported(handle: WorkerHandle, report: Report): void {
     handle.report = report;
-    this.calls.answered(handle.index);
+    this.reports.release(handle.index);
   }
 
   /** A worker is gone: what it had counted stays. */
@@ -115,7 +115,7 @@ export class Participants {
 
   /** It answers nothing any more. */
   #missing(participant: number): void {
-    this.orders.gone(participant);
-    this.calls.answered(participant);
+    this.orders.release(participant);
+    this.reports.release(participant);
   }
 }

@@ -355,7 +355,7 @@ export class Supervisor {
         else link.send({ type: "abort" });
         return;
       case "done":
-        this.#participants.orders.done(handle.index, message.id, message.result);
+        this.#participants.orders.answered(handle.index, message.id, message.result);
         return;
       case "event":
         this.#observer.workerEvent(handle.index, message.event, message.before);
