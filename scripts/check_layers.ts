@@ -1,6 +1,6 @@
 /**
- * Checks that knowledge flows one way: a folder imports only itself and the folders before it, only
- * `runtime/` names a platform, and files stay short enough to read.
+ * Checks that knowledge flows one way: a folder imports only itself and the folders before it, no files import each
+ * other in a circle, only `runtime/` names a platform, and files stay short enough to read.
  *
  *     bun scripts/check_layers.ts
  *
@@ -117,7 +117,7 @@ function faultOfImport(file: string, specifier: string): string | null {
   }
   const target = posix.join(posix.dirname(file), specifier);
   if (target.startsWith("runtime/") && target !== "runtime/contract/contract.ts") {
-    return `imports ${target}: src/ knows runtime/contract/ only; an entry file passes the rest in`;
+    return `imports ${target}: src/ knows runtime/contract/contract.ts only; an entry file passes the rest in`;
   }
   const from = rankOf(file);
   const to = rankOf(target);
@@ -158,17 +158,66 @@ function rankOf(file: string): number {
   return best;
 }
 
+/**
+ * Groups of files that import each other in a circle, whatever they import, types included: none of them can be
+ * understood before the others.
+ *
+ * @param sources by path from the root of the repository
+ */
+export function circles(sources: ReadonlyMap<string, string>): string[][] {
+  const imports = new Map<string, string[]>();
+  for (const [file, source] of sources) {
+    const targets = readSource(source).imports
+      .filter(({ specifier }) => specifier.startsWith("."))
+      .map(({ specifier }) => posix.join(posix.dirname(file), specifier));
+    imports.set(file, targets.filter((target) => sources.has(target)));
+  }
+  // Tarjan's algorithm: strongly connected components.
+  const found: string[][] = [];
+  const order = new Map<string, number>();
+  const lowest = new Map<string, number>();
+  const stack: string[] = [];
+  const visit = (file: string): void => {
+    order.set(file, order.size);
+    lowest.set(file, order.size - 1);
+    stack.push(file);
+    const reach = (at: number): void => {
+      lowest.set(file, Math.min(lowest.get(file) ?? at, at));
+    };
+    for (const target of imports.get(file) ?? []) {
+      if (!order.has(target)) {
+        visit(target);
+        reach(lowest.get(target) ?? 0);
+      } else if (stack.includes(target)) reach(order.get(target) ?? 0);
+    }
+    if (lowest.get(file) !== order.get(file)) return;
+    const group = stack.splice(stack.indexOf(file));
+    if (group.length > 1) found.push(group.sort());
+  };
+  for (const file of sources.keys()) if (!order.has(file)) visit(file);
+  return found;
+}
+
 /** Judges every TypeScript file below `src/` and `runtime/` of `root`. */
 export function checkTree(root: string): LayerProblem[] {
   const problems: LayerProblem[] = [];
+  const sources = new Map<string, string>();
   for (const folder of ["runtime", "src"]) {
     const entries = readdirSync(join(root, folder), { recursive: true, withFileTypes: true });
     const paths = entries.filter((entry) => entry.isFile() && entry.name.endsWith(".ts"))
       .map((entry) => join(entry.parentPath, entry.name)).sort();
     for (const path of paths) {
       const file = relative(root, path).split(sep).join("/");
-      problems.push(...checkFile(file, readFileSync(path, "utf8")));
+      const source = readFileSync(path, "utf8");
+      sources.set(file, source);
+      problems.push(...checkFile(file, source));
     }
+  }
+  for (const [file = "", ...others] of circles(sources)) {
+    const text = `is in a circle of imports with ${
+      others.join(", ")
+    }: move what they share below all of them`;
+    problems.push({ file, line: 1, text });
   }
   return problems;
 }

@@ -1,6 +1,6 @@
 /** The part of the contract that is about datagrams. Reached through contract.ts. */
 
-import type { SocketError } from "./contract.ts";
+import type { SocketError } from "./socket_error.ts";
 
 export interface DatagramOptions {
   /** The only peer: an IP literal. What others send is not told. */

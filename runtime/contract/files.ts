@@ -1,4 +1,4 @@
-/** The part of the contract that is about folders and what lies in them. */
+/** The part of the contract that is about folders and what lies in them. Reached through contract.ts. */
 
 /** Who may use a path. Null = as it is, or as the platform makes it. */
 export interface UnixAccess {

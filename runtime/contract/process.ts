@@ -1,6 +1,6 @@
 /** The part of the contract that is about other processes: ours, and commands. Reached through contract.ts. */
 
-import type { Address } from "./contract.ts";
+import type { Address } from "./address.ts";
 
 export type SignalName = "SIGTERM" | "SIGINT" | "SIGHUP" | "SIGUSR1" | "SIGUSR2" | "SIGQUIT";
 

@@ -1,6 +1,7 @@
 /** The part of the contract that is about TLS on a connection that is open already. Reached through contract.ts. */
 
-import type { Socket, SocketError, SocketEvents } from "./contract.ts";
+import type { Socket, SocketEvents } from "./socket.ts";
+import type { SocketError } from "./socket_error.ts";
 import type { ClientTls, ServerTls } from "./tls.ts";
 
 /** What `Runtime.secure` needs. */

@@ -1,6 +1,6 @@
 /** Certificates and keys over node:crypto, which all three platforms have. */
 import type { KeyObject, X509Certificate } from "node:crypto";
-import type { Certificate, CertificateReader, PrivateKey } from "../contract/certificates.ts";
+import type { Certificate, CertificateReader, PrivateKey } from "../contract/contract.ts";
 import { cryptoModule, tlsModule } from "./lazy_module.ts";
 import { errorDetail } from "./socket_error.ts";
 

@@ -4,7 +4,7 @@ import type { Clock } from "../../runtime/contract/contract.ts";
 import type { Backend } from "./backend.ts";
 import { endWords } from "./backend_exit.ts";
 import type { Activity } from "./backend_idle.ts";
-import type { BackendGate } from "./backends.ts";
+import type { BackendGate } from "./backend_gate.ts";
 import type { Outcome, Refusal } from "../control/plane.ts";
 
 /**

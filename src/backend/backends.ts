@@ -9,15 +9,13 @@ import { Backend, type BackendObserver, type BackendSettings } from "./backend.t
 import { endWords, exitCodeOf, stoppedCodeOf } from "./backend_exit.ts";
 import { type Activity, IdleWatch } from "./backend_idle.ts";
 import { listenTogether, sameCommand } from "./backend_match.ts";
+import type { BackendGate } from "./backend_gate.ts";
 import { type BackendMeans, childHost } from "./backend_process.ts";
 import { restartHeld, stopUnused } from "./backend_restart.ts";
 import type { EventBody } from "../control/event_hub.ts";
 import { refuse, upstreamsNamed } from "../control/names.ts";
-import type { ControlPlane, Outcome } from "../control/plane.ts";
+import type { Outcome } from "../control/plane.ts";
 import type { BackendStatus, UpstreamStatus } from "../process/worker/status.ts";
-
-/** What is asked of the control plane. */
-export type BackendGate = Pick<ControlPlane, "status" | "watch" | "pause" | "resume" | "drain" | "undrain">;
 
 export interface ChildrenOptions extends BackendMeans {
   /** Events for whoever watches. */

@@ -9,7 +9,8 @@ import { joinWords } from "../config/values/command_words.ts";
 import { OPTION_BY_FLAG, optionAt } from "../config/options/options.ts";
 import { quoteIfOdd } from "../config/values/shown.ts";
 import { suggest } from "../config/values/suggest.ts";
-import { type Command, type CommandName, commandNamed, COMMANDS } from "./commands.ts";
+import type { Command, CommandName } from "./command.ts";
+import { commandNamed, COMMANDS } from "./commands.ts";
 
 export interface Arguments {
   readonly command: CommandName;

@@ -9,7 +9,8 @@ import { namedRuntime } from "../resolve/named_runtime.ts";
 import { EXIT } from "../process/shared/exit_code.ts";
 import { printError } from "../serve/output.ts";
 import { Predecessor } from "../serve/upgrade/predecessor.ts";
-import { run, type Serve } from "./run.ts";
+import { run } from "./run.ts";
+import type { Serve } from "./serve.ts";
 import { serve } from "../serve/serve.ts";
 import { serveAsWorker } from "../process/worker/worker_process.ts";
 

@@ -1,12 +1,11 @@
 /** Does what the command line says. */
 
-import type { Address, Runtime, System } from "../../runtime/contract/contract.ts";
-import type { Config } from "../config/values/config.ts";
+import type { Runtime, System } from "../../runtime/contract/contract.ts";
 import { formatProblem } from "../config/values/problem.ts";
 import { type Arguments, parseArguments } from "./arguments.ts";
 import { commandNamed } from "./commands.ts";
 import { completions, SHELLS } from "./reference/completions.ts";
-import { rereadable, type RereadableConfig } from "../serve/config_source.ts";
+import { rereadable } from "../serve/config_source.ts";
 import { demo } from "./demo/demo.ts";
 import { EXIT } from "../process/shared/exit_code.ts";
 import { explainOffline, explainsOffline } from "./verbs/explain_verb.ts";
@@ -14,20 +13,10 @@ import { commandHelp, generalHelp } from "./reference/help.ts";
 import { manualPage } from "./reference/manual_page.ts";
 import { OutputFailure, print, printError, printProblems, printWarnings } from "../serve/output.ts";
 import { readConfig } from "../serve/read_config.ts";
+import type { Serve } from "./serve.ts";
 import { allFindings, check, showConfig } from "./show_config.ts";
 import { isVerb, runVerb } from "./verbs/verbs.ts";
 import { formatVersion, versionInfo } from "../serve/version.ts";
-
-/** Serves until stopped and resolves with the exit code. Handed in, so that commands can be tested without. */
-export type Serve = (
-  runtime: Runtime,
-  system: System,
-  config: Config,
-  hooks?: {
-    readonly onReady?: (listeners: readonly Address[]) => void;
-    readonly source?: RereadableConfig | string;
-  },
-) => Promise<number>;
 
 const INTRODUCTION = `sluice: nothing says where requests should go
 

@@ -1,25 +1,7 @@
 /** The commands that ask a running Sluice, and their flags. */
 
 import { EVENT_NAMES } from "../control/event.ts";
-import type { Command, CommandFlag, Operands } from "./commands.ts";
-
-export type VerbName =
-  | "status"
-  | "watch"
-  | "top"
-  | "pause"
-  | "resume"
-  | "with-pause"
-  | "drain"
-  | "undrain"
-  | "swap"
-  | "wait"
-  | "reload"
-  | "restart"
-  | "upgrade"
-  | "stop"
-  | "reopen"
-  | "explain";
+import { type Command, type CommandFlag, JSON_FLAG, type Operands } from "./command.ts";
 
 function flag(
   name: string,
@@ -32,7 +14,6 @@ function flag(
 
 const CONTROL = flag("control", "PATH", "control socket to ask; not given, it is found");
 const LISTEN = flag("listen", "ADDRESS", "ask the Sluice that listens there");
-const JSON_FLAG = flag("json", null, "print JSON");
 
 /** The flags that every verb has, with its own default for the one about time. */
 function common(timeout: string): readonly CommandFlag[] {

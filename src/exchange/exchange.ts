@@ -19,7 +19,7 @@ import type { BodyKind } from "../http1/framing.ts";
 import type { Head } from "../http/head.ts";
 import { expectsContinue } from "../http1/request_rules.ts";
 import type { Endpoint } from "../upstream/endpoint.ts";
-import type { WaitFailure } from "../upstream/upstream.ts";
+import type { WaitFailure } from "../upstream/wait_failure.ts";
 import type { Counted } from "../upstream/counters.ts";
 import type { Waiter } from "../upstream/waiting_room.ts";
 import { afterReply } from "../client/after_reply.ts";
@@ -33,7 +33,8 @@ import {
 } from "./forward_request.ts";
 import { ExchangeAccount } from "./exchange_account.ts";
 import { goneBecause } from "./client_end.ts";
-import type { ExchangeContext, ExchangeSettings } from "./exchange_settings.ts";
+import type { ExchangeContext } from "./exchange_context.ts";
+import type { ExchangeSettings } from "./exchange_settings.ts";
 import { because, closeWords, faultReason, refusalReason } from "./failure_reason.ts";
 import { responseReason, tunnelReason, waitReason, waitWords } from "./failure_reason.ts";
 import { interimFields, responseFields, switchFields } from "./forward_response.ts";

@@ -1,4 +1,4 @@
-/** What is told of an exchange once it has ended: to the access log, the counters and whoever watches. */
+/** What an exchange notes while it goes on, to be told once it has ended. */
 
 import type { DownstreamConnection } from "../conn/downstream_connection.ts";
 import type { UpstreamConnection } from "../conn/upstream_connection.ts";
@@ -6,7 +6,9 @@ import type { Head } from "../http/head.ts";
 import type { Endpoint } from "../upstream/endpoint.ts";
 import { RoomPlace } from "../upstream/waiting_room.ts";
 import type { Counted } from "../upstream/counters.ts";
-import type { ExchangeContext, ExchangeSettings } from "./exchange_settings.ts";
+import type { EndedExchange } from "./ended_exchange.ts";
+import type { ExchangeContext } from "./exchange_context.ts";
+import type { ExchangeSettings } from "./exchange_settings.ts";
 import type { PinUse } from "./pin_use.ts";
 import type { ReasonCode } from "./reason.ts";
 import type { RetryPolicy } from "./retry.ts";
@@ -15,7 +17,7 @@ import type { Upload } from "./upload.ts";
 import type { WaitTime } from "./wait_time.ts";
 
 /** Times are milliseconds, those of day on the monotonic clock. */
-export abstract class ExchangeAccount extends RoomPlace {
+export abstract class ExchangeAccount extends RoomPlace implements EndedExchange {
   readonly context: ExchangeContext;
   readonly settings: ExchangeSettings;
   readonly retry: RetryPolicy;

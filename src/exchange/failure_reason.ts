@@ -2,7 +2,7 @@
 
 import type { CloseReason, SocketErrorCode } from "../../runtime/contract/contract.ts";
 import type { Fault } from "../http/fault.ts";
-import type { WaitFailure } from "../upstream/upstream.ts";
+import type { WaitFailure } from "../upstream/wait_failure.ts";
 import type { ReasonCode } from "./reason.ts";
 import type { RetryRefusal } from "./retry.ts";
 import type { TunnelEnd } from "./tunnel.ts";

@@ -19,7 +19,8 @@ import {
   type RequestHandler,
 } from "../conn/downstream_connection.ts";
 import { Exchange } from "../exchange/exchange.ts";
-import type { ExchangeContext, ExchangeSettings } from "../exchange/exchange_settings.ts";
+import type { ExchangeContext } from "../exchange/exchange_context.ts";
+import type { ExchangeSettings } from "../exchange/exchange_settings.ts";
 import { faultReason } from "../exchange/failure_reason.ts";
 import { failureMessage, sendFailure, sendText } from "../exchange/local_reply.ts";
 import { type ReasonCode, REASONS } from "../exchange/reason.ts";

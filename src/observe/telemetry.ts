@@ -12,7 +12,7 @@ import type {
 } from "../../runtime/contract/contract.ts";
 import type { LogConfig } from "../config/values/config.ts";
 import type { DownstreamConnection } from "../conn/downstream_connection.ts";
-import type { Exchange } from "../exchange/exchange.ts";
+import type { EndedExchange } from "../exchange/ended_exchange.ts";
 import { type ExchangeRecord, newExchangeRecord } from "../exchange/exchange_record.ts";
 import { reason } from "../exchange/reason.ts";
 import type { Tunnel } from "../exchange/tunnel.ts";
@@ -20,7 +20,7 @@ import type { Gateway, LocalAnswer } from "../gateway/gateway.ts";
 import { Field } from "../http/field.ts";
 import type { Head } from "../http/head.ts";
 import type { Endpoint } from "../upstream/endpoint.ts";
-import type { Upstream } from "../upstream/upstream.ts";
+import type { ObservedUpstream } from "../upstream/upstream_observer.ts";
 import { AccessLog } from "./access_log.ts";
 import { ExchangeCounters } from "./exchange_counters.ts";
 import { FailureRing } from "./failure_ring.ts";
@@ -34,10 +34,10 @@ const RECENT_FAILURES = 50;
 /** Hears what happens as well, while it is open. */
 export interface WatcherTap {
   readonly open: boolean;
-  endpointAway(upstream: Upstream, endpoint: Endpoint, error: SocketError): void;
-  endpointBack(upstream: Upstream, endpoint: Endpoint, awayMs: number): void;
-  held(upstream: Upstream, waiting: number): void;
-  released(upstream: Upstream, heldMs: number): void;
+  endpointAway(upstream: ObservedUpstream, endpoint: Endpoint, error: SocketError): void;
+  endpointBack(upstream: ObservedUpstream, endpoint: Endpoint, awayMs: number): void;
+  held(upstream: ObservedUpstream, waiting: number): void;
+  released(upstream: ObservedUpstream, heldMs: number): void;
   /** A request has failed. The record is lent for the call. */
   failed(record: ExchangeRecord): void;
 }
@@ -51,7 +51,7 @@ export interface WatcherOptions {
   /** Default: one of its own, on standard error. */
   readonly logger?: Logger;
   /** An endpoint was found away. */
-  readonly onAway?: (upstream: Upstream, endpoint: Endpoint, error: SocketError) => void;
+  readonly onAway?: (upstream: ObservedUpstream, endpoint: Endpoint, error: SocketError) => void;
 }
 
 /** @throws SystemError */
@@ -150,7 +150,7 @@ export class Telemetry {
 
   // Exchanges
 
-  exchangeDone(exchange: Exchange): void {
+  exchangeDone(exchange: EndedExchange): void {
     const record = this.#record;
     const { upstream } = exchange.settings;
     record.id = ++this.#exchanges;
@@ -261,7 +261,7 @@ export class Telemetry {
 
   // Endpoints and listeners
 
-  endpointAway(upstream: Upstream, endpoint: Endpoint, error: SocketError): void {
+  endpointAway(upstream: ObservedUpstream, endpoint: Endpoint, error: SocketError): void {
     this.#onAway?.(upstream, endpoint, error);
     if (this.#tap?.open === true) this.#tap.endpointAway(upstream, endpoint, error);
     this.#logger.warn("endpoint_away", `${endpoint.name} is away: ${error.code}`, {
@@ -272,15 +272,15 @@ export class Telemetry {
     });
   }
 
-  held(upstream: Upstream, waiting: number): void {
+  held(upstream: ObservedUpstream, waiting: number): void {
     if (this.#tap?.open === true) this.#tap.held(upstream, waiting);
   }
 
-  released(upstream: Upstream, heldMs: number): void {
+  released(upstream: ObservedUpstream, heldMs: number): void {
     if (this.#tap?.open === true) this.#tap.released(upstream, heldMs);
   }
 
-  endpointBack(upstream: Upstream, endpoint: Endpoint, awayMs: number): void {
+  endpointBack(upstream: ObservedUpstream, endpoint: Endpoint, awayMs: number): void {
     if (this.#tap?.open === true) this.#tap.endpointBack(upstream, endpoint, awayMs);
     this.#logger.info("endpoint_back", `${endpoint.name} is back after ${Math.round(awayMs)} ms`, {
       upstream: upstream.name,

@@ -8,23 +8,16 @@
  */
 
 import type { Endpoint } from "./endpoint.ts";
+import type { Listing } from "./listing.ts";
 
 /** Up to so many endpoints are simply looked at one after the other: lists would cost more than they save. */
 export const FEW = 16;
-
-/** Something that leaves endpoints out with `endpoint.exclude(this)`. */
-export interface Listing {
-  /** Whether it is true of `endpoint`; depends on nothing but what the endpoint tells about. */
-  holds(endpoint: Endpoint): boolean;
-  /** It is true of `endpoint` again, which was left out before. Must change no endpoint. */
-  readmit(endpoint: Endpoint): void;
-}
 
 /**
  * A list without order. Endpoints are found, left out and taken in again in constant time; where there are
  * few, none is ever left out.
  */
-export class CandidateList implements Listing {
+export class CandidateList implements Listing<Endpoint> {
   readonly #members: Endpoint[];
   readonly #few: boolean;
   readonly holds: (endpoint: Endpoint) => boolean;

@@ -3,7 +3,7 @@
 import type { Clock, Timer } from "../../runtime/contract/contract.ts";
 import { TimeHeap } from "../time/time_heap.ts";
 import type { Endpoint } from "./endpoint.ts";
-import type { Listing } from "./candidate_list.ts";
+import type { Listing } from "./listing.ts";
 
 /** How often requests that need not wait look after the endpoints that are away. */
 const IN_PASSING_MS = 20;
@@ -14,7 +14,7 @@ const REST_MS = 10;
 /** An endpoint that nobody has asked for so long is asked with short pauses again. */
 const FORGOTTEN_MS = 1000;
 
-export class DialLoop implements Listing {
+export class DialLoop implements Listing<Endpoint> {
   readonly #clock: Clock;
   readonly #dial: (endpoint: Endpoint) => void;
   readonly #due: () => void;

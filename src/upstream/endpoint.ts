@@ -9,7 +9,7 @@ import { canonicalIp } from "../bytes/ip_address.ts";
 import { IdlePool, type IdlePoolSettings } from "../client/idle_pool.ts";
 import { ConnectionRamp, type RampOwner } from "./connection_ramp.ts";
 import type { ReuseKey } from "../client/reuse_key.ts";
-import type { Listing } from "./candidate_list.ts";
+import type { Listing } from "./listing.ts";
 import type { EndpointTally } from "./counters.ts";
 
 /**
@@ -77,7 +77,7 @@ export class Endpoint implements UpstreamConnectionOwner, RampOwner {
   #counted = false;
   #placesTold = 0;
   /** Lists that have left it out and take it in again when it tells that it is fit for them. */
-  #excludedFrom: Listing[] = [];
+  #excludedFrom: Listing<Endpoint>[] = [];
   /** Requests that come and go may matter to somebody: its places are counted, or a list has left it out. */
   #watched = false;
   /** Gets its slots when it does not use them any more; null = it is in use. */
@@ -312,7 +312,7 @@ export class Endpoint implements UpstreamConnectionOwner, RampOwner {
   // Lists
 
   /** `listing` does not hold this endpoint any more, and hears when it can take it in again. */
-  exclude(listing: Listing): void {
+  exclude(listing: Listing<Endpoint>): void {
     if (!this.#excludedFrom.includes(listing)) this.#excludedFrom.push(listing);
     this.#watched = true;
   }
@@ -351,9 +351,9 @@ export class Endpoint implements UpstreamConnectionOwner, RampOwner {
   #readmitAll(): void {
     const lists = this.#excludedFrom;
     for (let i = lists.length - 1; i >= 0; i--) {
-      const listing = lists[i] as Listing;
+      const listing = lists[i] as Listing<Endpoint>;
       if (!listing.holds(this)) continue;
-      const last = lists.pop() as Listing;
+      const last = lists.pop() as Listing<Endpoint>;
       if (last !== listing) lists[i] = last;
       listing.readmit(this);
     }

@@ -2,9 +2,10 @@
 
 import { TimeHeap } from "../time/time_heap.ts";
 import type { Endpoint } from "./endpoint.ts";
-import { FEW, type Listing } from "./candidate_list.ts";
+import { FEW } from "./candidate_list.ts";
+import type { Listing } from "./listing.ts";
 
-export class RampSteps implements Listing {
+export class RampSteps implements Listing<Endpoint> {
   readonly #endpoints: readonly Endpoint[];
   /**
    * Null when there are few endpoints. Otherwise of those that are held back, and of any that may not have been

@@ -26,10 +26,10 @@ import type { Policy } from "./policy.ts";
 import { RetryBudget } from "./retry_budget.ts";
 import { SlotTalk } from "./slot_talk.ts";
 import type { Counted, Counters } from "./counters.ts";
-import type { UpstreamObserver, UpstreamSettings, WaitFailure } from "./upstream_settings.ts";
+import type { UpstreamObserver } from "./upstream_observer.ts";
+import type { UpstreamSettings } from "./upstream_settings.ts";
+import type { WaitFailure } from "./wait_failure.ts";
 import { type Waiter, WaitingRoom } from "./waiting_room.ts";
-
-export type { UpstreamObserver, UpstreamSettings, WaitFailure } from "./upstream_settings.ts";
 
 /** While requests wait, endpoints that are not trusted with more connections are looked at this often. */
 const RAMP_CHECK_MS = 5;

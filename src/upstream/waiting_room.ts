@@ -6,7 +6,7 @@
 import type { UpstreamConnection } from "../conn/upstream_connection.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { TimedWait } from "./hold_clock.ts";
-import type { WaitFailure } from "./upstream.ts";
+import type { WaitFailure } from "./wait_failure.ts";
 
 /** Where a request is in the room, and how long: belongs to the room and its clock. */
 export abstract class RoomPlace implements TimedWait {

@@ -11,12 +11,10 @@ import type { UpstreamConnection } from "../../src/conn/upstream_connection.ts";
 import { DEFAULT_LIMITS } from "../../src/http/limits.ts";
 import type { Endpoint, EndpointSettings } from "../../src/upstream/endpoint.ts";
 import { namedRuntime } from "../../src/resolve/named_runtime.ts";
-import {
-  Upstream,
-  type UpstreamObserver,
-  type UpstreamSettings,
-  type WaitFailure,
-} from "../../src/upstream/upstream.ts";
+import { Upstream } from "../../src/upstream/upstream.ts";
+import type { UpstreamObserver } from "../../src/upstream/upstream_observer.ts";
+import type { UpstreamSettings } from "../../src/upstream/upstream_settings.ts";
+import type { WaitFailure } from "../../src/upstream/wait_failure.ts";
 import type { Waiter } from "../../src/upstream/waiting_room.ts";
 import { createMemoryRuntime, type MemoryListener, type MemoryRuntime } from "./memory_runtime.ts";
 import type { MemoryNetworkOptions } from "./memory_network.ts";

@@ -10,7 +10,7 @@ import { DemoBackend } from "./demo_backend.ts";
 import { EXIT } from "../../process/shared/exit_code.ts";
 import { print, printError, printProblems, printWarnings } from "../../serve/output.ts";
 import { readConfig } from "../../serve/read_config.ts";
-import type { Serve } from "../run.ts";
+import type { Serve } from "../serve.ts";
 
 const DEFAULT_AWAY = "50ms";
 const MAX_AWAY_MS = 60_000;

@@ -1,6 +1,6 @@
 /** `sluice completions`: scripts that make shells complete our command line, out of the tables of the program. */
 
-import type { Command } from "../commands.ts";
+import type { Command } from "../command.ts";
 import { commandNamed } from "../commands.ts";
 import { flagsOf, type FlagWord, NAMED_COMMANDS } from "./word_table.ts";
 

@@ -2,7 +2,8 @@
 
 import { flagName, GROUPS } from "../../config/options/option.ts";
 import { OPTION_PATHS, optionAt, type OptionPath, shortPath } from "../../config/options/options.ts";
-import { type Command, COMMANDS } from "../commands.ts";
+import type { Command } from "../command.ts";
+import { COMMANDS } from "../commands.ts";
 import { EXIT, EXIT_MEANINGS } from "../../process/shared/exit_code.ts";
 import { versionText } from "../../serve/version.ts";
 

@@ -2,7 +2,8 @@
 
 import { envName, GROUPS } from "../../config/options/option.ts";
 import { OPTION_PATHS, optionAt } from "../../config/options/options.ts";
-import { type Command, commandNamed } from "../commands.ts";
+import type { Command } from "../command.ts";
+import { commandNamed } from "../commands.ts";
 import { EXIT_MEANINGS } from "../../process/shared/exit_code.ts";
 import { commandDoc, optionDoc } from "./help.ts";
 import { versionText } from "../../serve/version.ts";

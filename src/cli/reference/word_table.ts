@@ -2,7 +2,8 @@
 
 import { flagName } from "../../config/options/option.ts";
 import { OPTION_PATHS, optionAt, type OptionPath, shortPath } from "../../config/options/options.ts";
-import { type Command, COMMANDS } from "../commands.ts";
+import type { Command } from "../command.ts";
+import { COMMANDS } from "../commands.ts";
 import { placeholder } from "./help.ts";
 
 /** Words in the names of types that stand for many values. */

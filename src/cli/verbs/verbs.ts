@@ -19,7 +19,7 @@ import {
 } from "./simple_verbs.ts";
 import { stop } from "./stop_verb.ts";
 import { tellFailure, VerbCall, VerbFailure } from "./verb_call.ts";
-import type { VerbName } from "../verb_commands.ts";
+import type { VerbName } from "../command.ts";
 import { top } from "../top/top.ts";
 import { watch } from "./watch_verb.ts";
 import { withPause } from "./with_pause.ts";

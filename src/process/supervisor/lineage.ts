@@ -15,7 +15,7 @@ import type {
   Wanted,
   WorkerEvent,
 } from "../worker/messages.ts";
-import type { Participants } from "./participants.ts";
+import type { ElderLink, Participants } from "./participants.ts";
 import { emptyReport, type Report, sumsOnly } from "../worker/report.ts";
 import type { LimitedEndpoint } from "../worker/limits.ts";
 import type { SlotLedger } from "./slot_ledger.ts";
@@ -42,7 +42,7 @@ export interface LineageHost {
   left(token: string): void;
 }
 
-export class Lineage {
+export class Lineage implements ElderLink {
   readonly #host: LineageHost;
   #elder: Elder | null = null;
   #heir: Heir | null = null;

@@ -1,23 +1,32 @@
 /** All who carry out orders and count requests: the workers and, during an upgrade, the process that drains. */
 
 import type { Config } from "../../config/values/config.ts";
-import type { Lineage } from "./lineage.ts";
-import { ELDER, type Followed } from "./lineage_messages.ts";
+import { ELDER, type ElderOrder, type Followed } from "./lineage_messages.ts";
 import type { CommandResult, CommonOrder, ToWorker, WorkerCommand } from "../worker/messages.ts";
 import { Broadcasts } from "./broadcasts.ts";
 import { addReports, emptyReport, keepNames, type Report, sumsOnly } from "../worker/report.ts";
 import type { WorkerHandle } from "./worker_handle.ts";
 
+/** The way to the process that drains, see lineage.ts. */
+export interface ElderLink {
+  /** What it has told; null while there is none. */
+  readonly elder: { readonly report: Report } | null;
+  /** It gets an order of ours as well. */
+  order(id: number, order: ElderOrder): void;
+  /** It is asked for its report. */
+  ask(): void;
+}
+
 export class Participants {
   readonly handles: readonly WorkerHandle[];
-  readonly #lineage: () => Lineage;
+  readonly #lineage: () => ElderLink;
   readonly orders = new Broadcasts<CommandResult>();
   /** Requests for reports. A report answers all of them; it is kept with its participant. */
   readonly reports = new Broadcasts<never>();
   #gone: Report = emptyReport();
 
   /** @param lineage called later, not inside */
-  constructor(handles: readonly WorkerHandle[], lineage: () => Lineage) {
+  constructor(handles: readonly WorkerHandle[], lineage: () => ElderLink) {
     this.handles = handles;
     this.#lineage = lineage;
   }

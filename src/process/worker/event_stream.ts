@@ -6,6 +6,7 @@ import type { ExchangeRecord } from "../../exchange/exchange_record.ts";
 import type { WatcherTap } from "../../observe/telemetry.ts";
 import type { Endpoint } from "../../upstream/endpoint.ts";
 import type { Upstream } from "../../upstream/upstream.ts";
+import type { ObservedUpstream } from "../../upstream/upstream_observer.ts";
 
 /** Failed requests that are told one by one. */
 const MOST_A_SECOND = 100;
@@ -45,11 +46,11 @@ export class EventStream implements WatcherTap {
     this.#send({ type: "event", event, before });
   }
 
-  endpointAway(upstream: Upstream, endpoint: Endpoint, error: SocketError): void {
+  endpointAway(upstream: ObservedUpstream, endpoint: Endpoint, error: SocketError): void {
     this.#tell(down(upstream, endpoint, error));
   }
 
-  endpointBack(upstream: Upstream, endpoint: Endpoint, awayMs: number): void {
+  endpointBack(upstream: ObservedUpstream, endpoint: Endpoint, awayMs: number): void {
     this.#tell({
       event: "endpoint_up",
       upstream: upstream.name,
@@ -58,11 +59,11 @@ export class EventStream implements WatcherTap {
     });
   }
 
-  held(upstream: Upstream, waiting: number): void {
+  held(upstream: ObservedUpstream, waiting: number): void {
     this.#tell({ event: "held", upstream: upstream.name, waiting });
   }
 
-  released(upstream: Upstream, heldMs: number): void {
+  released(upstream: ObservedUpstream, heldMs: number): void {
     this.#tell({ event: "released", upstream: upstream.name, held_ms: Math.round(heldMs) });
   }
 
@@ -81,6 +82,6 @@ export class EventStream implements WatcherTap {
   }
 }
 
-function down(upstream: Upstream, endpoint: Endpoint, { code, detail }: SocketError): WorkerEvent {
+function down(upstream: ObservedUpstream, endpoint: Endpoint, { code, detail }: SocketError): WorkerEvent {
   return { event: "endpoint_down", upstream: upstream.name, endpoint: endpoint.name, reason: code, detail };
 }

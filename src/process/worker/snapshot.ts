@@ -11,8 +11,9 @@ import type {
 } from "../../config/values/config.ts";
 import { type Addressed, renamed } from "../../config/renamed.ts";
 import { Turn } from "../../conn/turn.ts";
-import type { Exchange } from "../../exchange/exchange.ts";
-import type { ExchangeContext, ExchangeSettings } from "../../exchange/exchange_settings.ts";
+import type { EndedExchange } from "../../exchange/ended_exchange.ts";
+import type { ExchangeContext } from "../../exchange/exchange_context.ts";
+import type { ExchangeSettings } from "../../exchange/exchange_settings.ts";
 import { statusPhrase } from "../../http/status_phrase.ts";
 import type { Tunnel } from "../../exchange/tunnel.ts";
 import type { Route, Snapshot } from "../../gateway/gateway.ts";
@@ -21,13 +22,15 @@ import { TrustedPeers } from "../../gateway/trusted_peers.ts";
 import { DEFAULT_LIMITS, sharedLimits } from "../../http/limits.ts";
 import { HttpDate } from "../../time/http_date.ts";
 import type { Endpoint, EndpointSettings } from "../../upstream/endpoint.ts";
-import { Upstream, type UpstreamObserver, type UpstreamSettings } from "../../upstream/upstream.ts";
+import { Upstream } from "../../upstream/upstream.ts";
+import type { UpstreamObserver } from "../../upstream/upstream_observer.ts";
+import type { UpstreamSettings } from "../../upstream/upstream_settings.ts";
 import { clientsWithin, filesAside, refusedWithin } from "./descriptor_room.ts";
 import { upstreamTlsPaths, usableTlsFiles } from "../shared/tls_files.ts";
 
 /** Told what happens while the snapshot serves. */
 export interface SnapshotObserver extends UpstreamObserver {
-  exchangeDone(exchange: Exchange): void;
+  exchangeDone(exchange: EndedExchange): void;
   tunnelOpened(tunnel: Tunnel): void;
   tunnelClosed(tunnel: Tunnel): void;
 }

@@ -27,6 +27,7 @@ import { Telemetry } from "../../observe/telemetry.ts";
 import type { Endpoint } from "../../upstream/endpoint.ts";
 import type { SlotSource } from "../../upstream/slot_share.ts";
 import type { Upstream } from "../../upstream/upstream.ts";
+import type { ObservedUpstream } from "../../upstream/upstream_observer.ts";
 import { chooseSockets } from "../shared/choose_sockets.ts";
 import { EventStream } from "./event_stream.ts";
 import { named } from "./files.ts";
@@ -255,7 +256,7 @@ export class Worker {
     };
   }
 
-  #tellAway(upstream: Upstream, endpoint: Endpoint, error: SocketError): void {
+  #tellAway(upstream: ObservedUpstream, endpoint: Endpoint, error: SocketError): void {
     // Being out of descriptors is our own trouble and says nothing about the endpoint.
     if (error.code === "resource_exhausted") return;
     this.#send({ type: "away", upstream: upstream.name, endpoint: endpoint.name, ...error });

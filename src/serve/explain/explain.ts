@@ -8,7 +8,7 @@ import type { Runtime, System, TlsSession } from "../../../runtime/contract/cont
 import type { Config, UpstreamConfig } from "../../config/values/config.ts";
 import type { ExplainRequest, Outcome } from "../../control/plane.ts";
 import type { Status } from "../../process/worker/status.ts";
-import type { Exchange } from "../../exchange/exchange.ts";
+import type { EndedExchange } from "../../exchange/ended_exchange.ts";
 import { type AttemptFailure, decideRetry, type RetryPolicy } from "../../exchange/retry.ts";
 import { Gateway, type LocalAnswer } from "../../gateway/gateway.ts";
 import { DryRuntime, DrySocket } from "./dry_runtime.ts";
@@ -84,7 +84,7 @@ class Seen {
   pinned = false;
   local: LocalAnswer | null = null;
 
-  exchangeDone(exchange: Exchange): void {
+  exchangeDone(exchange: EndedExchange): void {
     this.route = exchange.route.name;
     this.upstream = exchange.settings.upstream.name;
     this.retry = exchange.retry;

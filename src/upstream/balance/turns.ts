@@ -1,7 +1,8 @@
 /** In which order endpoints have their turns, as often as their weights say, and whose turn is next. */
 
 import type { Endpoint, Need } from "../endpoint.ts";
-import { FEW, type Listing } from "../candidate_list.ts";
+import { FEW } from "../candidate_list.ts";
+import type { Listing } from "../listing.ts";
 import { PositionSet } from "./position_set.ts";
 
 /** A turn list longer than this would cost more memory than its precision is worth. */
@@ -54,7 +55,7 @@ interface Owners {
  * The turns of endpoints that can serve one need. A turn that comes although its endpoint cannot is left out;
  * all that were left out of an endpoint come back together.
  */
-class AbleTurns implements Listing {
+class AbleTurns implements Listing<Endpoint> {
   readonly #need: Need;
   readonly #turns: readonly Endpoint[];
   readonly #owners: Owners;

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SystemError } from "../../../runtime/contract/contract.ts";
-import { run, type Serve } from "../../../src/cli/run.ts";
+import { run } from "../../../src/cli/run.ts";
+import type { Serve } from "../../../src/cli/serve.ts";
 import type { Config } from "../../../src/config/values/config.ts";
 import { createMemoryRuntime } from "../../support/memory_runtime.ts";
 import {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { checkFile } from "../../../scripts/check_layers.ts";
+import { checkFile, circles } from "../../../scripts/check_layers.ts";
 import { readSource } from "../../../scripts/support/source_text.ts";
 
 function faults(file: string, source: string): string[] {
@@ -39,7 +39,7 @@ describe("layers", () => {
     ["src/config/values/a.ts", 'import { a } from "../load.ts";', /src\/config is above src\/config\/values/],
     ["src/gateway/a.ts", 'const a = await import("../config/config.ts");', /src\/config is above/],
     ["src/gateway/a.ts", 'type A = import("../config/config.ts").A;', /src\/config is above/],
-    ["src/conn/a.ts", 'import { bun } from "../../runtime/bun/adapter.ts";', /runtime\/contract\/ only/],
+    ["src/conn/a.ts", 'import { bun } from "../../runtime/bun/adapter.ts";', /contract\/contract\.ts only/],
     ["src/conn/a.ts", 'import { x } from "../../test/support/x.ts";', /in no layer/],
     ["src/odd/a.ts", 'import { x } from "../bytes/x.ts";', /is in no layer/],
     ["src/conn/a.ts", 'import net from "node:net";', /imports node:net/],
@@ -63,6 +63,39 @@ describe("layers", () => {
 
   test("500 lines are not too many", () => {
     assert.deepEqual(faults("src/conn/long.ts", "a;\n".repeat(500)), []);
+  });
+});
+
+describe("circles", () => {
+  const find = (files: Record<string, string>) => circles(new Map(Object.entries(files)));
+
+  test("files that import each other are named together, in order, types included", () => {
+    const found = find({
+      "src/b.ts": 'import type { C } from "./deep/c.ts";',
+      "src/a.ts": 'import { b } from "./b.ts"; import { d } from "./d.ts";',
+      "src/deep/c.ts": 'export * from "../a.ts";',
+      "src/d.ts": 'import { x } from "node:fs"; import { gone } from "./gone.ts";',
+    });
+    assert.deepEqual(found, [["src/a.ts", "src/b.ts", "src/deep/c.ts"]]);
+  });
+
+  test("two ways to one file are no circle, and two circles are two", () => {
+    assert.deepEqual(
+      find({
+        "a.ts": 'import "./b.ts"; import "./c.ts";',
+        "b.ts": 'import "./d.ts";',
+        "c.ts": 'import "./d.ts";',
+        "d.ts": "",
+      }),
+      [],
+    );
+    const two = find({
+      "a.ts": 'import "./b.ts"; import "./c.ts";',
+      "b.ts": 'import "./a.ts";',
+      "c.ts": 'await import("./d.ts");',
+      "d.ts": 'import "./c.ts";',
+    });
+    assert.deepEqual(two.sort(), [["a.ts", "b.ts"], ["c.ts", "d.ts"]]);
   });
 });
 

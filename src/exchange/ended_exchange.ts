@@ -1,0 +1,52 @@
+/** What is told of an exchange once it has ended: to the access log, the counters and whoever watches. */
+
+import type { DownstreamConnection } from "../conn/downstream_connection.ts";
+import type { Head } from "../http/head.ts";
+import type { Counted } from "../upstream/counters.ts";
+import type { Endpoint } from "../upstream/endpoint.ts";
+import type { ExchangeSettings } from "./exchange_settings.ts";
+import type { ReasonCode } from "./reason.ts";
+import type { RetryPolicy } from "./retry.ts";
+
+/** Lent for the call. Times are milliseconds, those of day on the monotonic clock. */
+export interface EndedExchange {
+  readonly settings: ExchangeSettings;
+  readonly retry: RetryPolicy;
+  readonly client: DownstreamConnection;
+  readonly head: Head;
+  /** For logs and counters. */
+  readonly route: Counted;
+  /** Status sent to the client, 0 when none was. */
+  readonly status: number;
+  /** "" when nothing failed. */
+  readonly reason: ReasonCode | "";
+  readonly detail: string;
+  /** Endpoints tried, 0 when the request never left. */
+  readonly attempts: number;
+  /** The last endpoint tried, "" when there was none. */
+  readonly endpointName: string;
+  readonly reusedConnection: boolean;
+  /** Bytes of the request body, or what a tunnel got from the client. */
+  readonly requestBodyBytes: number;
+  readonly responseBodyBytes: number;
+  /** Bytes that the client's connection had been given before this request. */
+  readonly offeredBefore: number;
+  /** The first byte of the request. */
+  readonly beganAt: number;
+  readonly endedAt: number;
+  readonly headMs: number;
+  /** What it took to read a body that was needed whole. */
+  readonly bodyMs: number;
+  /** Held and queued. */
+  readonly waitMs: number;
+  /** The part of it during which nobody could be served. */
+  readonly heldMs: number;
+  readonly connectMs: number;
+  readonly firstByteMs: number;
+  /** The endpoint that has begun to answer; null when none has. */
+  readonly answeredBy: Endpoint | null;
+  /** It became a tunnel. */
+  readonly upgraded: boolean;
+  /** Its connection is or was its client's own: see pins.ts. */
+  readonly pinned: boolean;
+}

@@ -1,0 +1,24 @@
+/** What all exchanges of a process share, and whom they tell that they have ended. */
+
+import type { Turn } from "../conn/turn.ts";
+import type { EndedExchange } from "./ended_exchange.ts";
+import type { ForwardSettings } from "./forward_request.ts";
+import type { Tunnel } from "./tunnel.ts";
+
+export interface ExchangeContext {
+  readonly forward: ForwardSettings;
+  /** Largest request body, 0 = no limit. */
+  readonly maxBodyBytes: number;
+  /** Upgrade tokens let through, lower case. */
+  readonly upgrades: readonly string[];
+  readonly turn: Turn;
+  /** Value for Date. */
+  date(): string;
+  /** Calls `fire` after `ms`; for the pause before a status is asked for again. */
+  later(ms: number, fire: () => void): void;
+  /** The exchange has ended; it may be read, not kept. */
+  exchangeDone(exchange: EndedExchange): void;
+  /** A tunnel has begun or ended. */
+  tunnelOpened(tunnel: Tunnel): void;
+  tunnelClosed(tunnel: Tunnel): void;
+}
