@@ -3,6 +3,7 @@
  */
 
 import type { CloseReason, Socket, SocketEvents } from "../../runtime/contract/contract.ts";
+import { encodeChunkHead, LAST_CHUNK, MAX_CHUNK_HEAD_BYTES } from "../http1/encode.ts";
 import type { WrittenHead } from "../http/written_head.ts";
 import { Timed } from "../time/deadline_queue.ts";
 import type { OutputOwner } from "./output_buffer.ts";
@@ -13,6 +14,9 @@ import type { Turn } from "./turn.ts";
 export const HIGH_WATER_BYTES = 64 * 1024;
 /** At or below this many unsent bytes it is resumed. */
 export const LOW_WATER_BYTES = 16 * 1024;
+
+/** The size line of the chunk that is being written: the output buffer copies it at once. */
+const chunkHead = new Uint8Array(MAX_CHUNK_HEAD_BYTES);
 
 type Ending = "open" | "finishing" | "closing" | "ended";
 
@@ -106,6 +110,23 @@ export abstract class Connection extends Timed implements SocketEvents, OutputOw
     if (this.#ending !== "open" || to <= from) return;
     this.offeredBytes += to - from;
     this.turn.output.bytes(this, bytes, from, to, room);
+  }
+
+  /** Sends body bytes, at least one, as a chunk; arguments as for `sendBytes`. */
+  protected sendChunk(bytes: Uint8Array, from: number, to: number, room: number): void {
+    this.sendBytes(chunkHead, 0, encodeChunkHead(to - from, chunkHead, 0));
+    this.sendBytes(bytes, from, to, room);
+    this.sendLineEnd();
+  }
+
+  /**
+   * Ends a chunked body.
+   *
+   * @param trailers complete field lines, "" for none
+   */
+  protected sendLastChunk(trailers: string): void {
+    if (trailers === "") this.sendBytes(LAST_CHUNK, 0, LAST_CHUNK.length);
+    else this.sendText("0\r\n" + trailers + "\r\n");
   }
 
   /** From the output buffer: the bytes go to the socket, what it does not take to the queue. */

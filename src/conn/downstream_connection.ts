@@ -8,7 +8,7 @@
  */
 
 import type { CloseReason, Socket } from "../../runtime/contract/contract.ts";
-import { encodeChunkHead, LAST_CHUNK, statusLine } from "../http1/encode.ts";
+import { statusLine } from "../http1/encode.ts";
 import { type Fault, FAULTS } from "../http/fault.ts";
 import { type BodyKind, requestFraming } from "../http1/framing.ts";
 import type { Head } from "../http/head.ts";
@@ -72,8 +72,6 @@ export interface ForwardedLines {
 }
 
 type State = "waiting" | "head" | "exchange" | "lingering" | "raw" | "gone";
-
-const chunkHead = new Uint8Array(24);
 
 export class DownstreamConnection extends Connection implements DownstreamStream {
   readonly #settings: DownstreamSettings;
@@ -543,21 +541,13 @@ export class DownstreamConnection extends Connection implements DownstreamStream
 
   sendBody(bytes: Uint8Array, from: number, to: number, room = 0): void {
     if (to <= from) return;
-    if (this.#responseKind === "chunked") {
-      this.sendBytes(chunkHead, 0, encodeChunkHead(to - from, chunkHead, 0));
-      this.sendBytes(bytes, from, to, room);
-      this.sendLineEnd();
-    } else {
-      this.sendBytes(bytes, from, to, room);
-    }
+    if (this.#responseKind === "chunked") this.sendChunk(bytes, from, to, room);
+    else this.sendBytes(bytes, from, to, room);
     if (this.backlogBytes > 0) this.#watchSending();
   }
 
   sendEnd(trailers: string): void {
-    if (this.#responseKind === "chunked") {
-      if (trailers === "") this.sendBytes(LAST_CHUNK, 0, LAST_CHUNK.length);
-      else this.sendText("0\r\n" + trailers + "\r\n");
-    }
+    if (this.#responseKind === "chunked") this.sendLastChunk(trailers);
     this.events = null;
     this.#pace = null;
     if (!this.#persist) {

@@ -8,7 +8,6 @@
 
 import type { CloseReason, Socket } from "../../runtime/contract/contract.ts";
 import { ConnectionOption, connectionOptions } from "../http1/connection_options.ts";
-import { encodeChunkHead, LAST_CHUNK } from "../http1/encode.ts";
 import { type Fault, FAULTS } from "../http/fault.ts";
 import { type BodyKind, responseFraming } from "../http1/framing.ts";
 import { Field } from "../http/field.ts";
@@ -39,8 +38,6 @@ export interface PinHolder {
   /** It ended by itself while no request was under way on it. */
   pinLost(connection: UpstreamConnection): void;
 }
-
-const chunkHead = new Uint8Array(24);
 
 export class UpstreamConnection extends Connection {
   readonly owner: UpstreamConnectionOwner;
@@ -184,21 +181,13 @@ export class UpstreamConnection extends Connection {
 
   sendBody(bytes: Uint8Array, from: number, to: number, room = 0): void {
     if (to <= from) return;
-    if (this.#requestKind === "chunked") {
-      this.sendBytes(chunkHead, 0, encodeChunkHead(to - from, chunkHead, 0));
-      this.sendBytes(bytes, from, to, room);
-      this.sendLineEnd();
-    } else {
-      this.sendBytes(bytes, from, to, room);
-    }
+    if (this.#requestKind === "chunked") this.sendChunk(bytes, from, to, room);
+    else this.sendBytes(bytes, from, to, room);
     this.#sendingMoved();
   }
 
   sendEnd(trailers: string): void {
-    if (this.#requestKind === "chunked") {
-      if (trailers === "") this.sendBytes(LAST_CHUNK, 0, LAST_CHUNK.length);
-      else this.sendText("0\r\n" + trailers + "\r\n");
-    }
+    if (this.#requestKind === "chunked") this.sendLastChunk(trailers);
     this.requestDone = true;
     this.#sendingMoved();
   }
