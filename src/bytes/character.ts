@@ -56,8 +56,10 @@ TARGET[0x23] = TARGET[BACKSLASH] = 0;
 /** The same and all bytes above 0x7F. */
 export const RAW_TARGET: Uint8Array = TARGET.slice().fill(1, DEL + 1);
 
-/** Value of a hexadecimal digit, 255 when it is none. */
-export const HEX_VALUE: Uint8Array = new Uint8Array(256).fill(255);
+/** What `HEX_VALUE` has for a character that is no hexadecimal digit. */
+export const NO_DIGIT = 255;
+/** Value of a hexadecimal digit, NO_DIGIT when it is none. */
+export const HEX_VALUE: Uint8Array = new Uint8Array(256).fill(NO_DIGIT);
 for (let value = 0; value < 16; value++) {
   const digit = value.toString(16);
   HEX_VALUE[digit.charCodeAt(0)] = HEX_VALUE[digit.toUpperCase().charCodeAt(0)] = value;

@@ -1,6 +1,6 @@
 /** Small questions about parts of Latin-1 text, answered without cutting the part out. */
 
-import { HTAB, SP, TOKEN } from "./character.ts";
+import { HEX_VALUE, HTAB, NO_DIGIT, SP, TOKEN } from "./character.ts";
 
 /** Whether `text` has `lowerCase` at `from`, in any case; `lowerCase` holds no upper-case letter. */
 export function equalsIgnoringCase(text: string, from: number, lowerCase: string): boolean {
@@ -34,4 +34,9 @@ export function trimOws(text: string): string {
 /** Whether the character is SP or HTAB. */
 export function isOws(code: number): boolean {
   return code === SP || code === HTAB;
+}
+
+/** Value of the hexadecimal digit at `at`, NO_DIGIT when there is none. */
+export function hexValueAt(text: string, at: number): number {
+  return HEX_VALUE[text.charCodeAt(at)] ?? NO_DIGIT;
 }

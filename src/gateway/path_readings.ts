@@ -6,19 +6,9 @@
  * `/@scope%2Fname` is how packages are named, and `/public/..%2Fadmin` is how a rule for `/admin` is walked around.
  */
 
+import { escapeOf, withoutOverlong } from "../http/overlong.ts";
+
 const CONTROL = /%(?:[01][0-9A-F]|7F)/;
-
-/**
- * An ASCII character escaped as UTF-8 that is longer than it has to be (RFC 3629 §3 forbids to decode it), in two to
- * six bytes: the upper bit of the character, and the last byte, which has the other six bits.
- */
-const OVERLONG = /(?:%C|(?:%E0|%F0%80|%F8%80%80|%FC%80%80%80)%8)([01])%([89AB][0-9A-F])/g;
-
-/**
- * The same with a last byte that is no continuation byte: decoders that only mask its upper bits (old IIS) read a
- * dot, a slash or a backslash.
- */
-const OVERLONG_MASKED = /%C(?:0([./]|%2F)|1(%5C))/g;
 
 /**
  * The one spelling of a path: unreserved characters as themselves (RFC 3986 §6.2.2.2), what a path may not hold
@@ -30,10 +20,6 @@ export function canonicalPath(path: string): string {
     const char = String.fromCharCode(parseInt(found.slice(1), 16));
     return /[\w.~-]/.test(char) ? char : found.toUpperCase();
   });
-}
-
-function escapeOf(code: number): string {
-  return "%" + code.toString(16).toUpperCase().padStart(2, "0");
 }
 
 /**
@@ -61,15 +47,7 @@ export function pathReadings(target: string): readonly string[] | null {
 }
 
 function decodeOverlong(text: string): string {
-  if (!text.includes("%")) return text;
-  return canonicalPath(
-    text.replace(OVERLONG, (_, upper: string, last: string) => {
-      return escapeOf((upper === "1" ? 0x40 : 0) | (parseInt(last, 16) & 0x3f));
-    }).replace(
-      OVERLONG_MASKED,
-      (_, one: string | undefined, other: string | undefined) => one ?? other ?? "",
-    ),
-  );
+  return text.includes("%") ? canonicalPath(withoutOverlong(text)) : text;
 }
 
 function decodeAgain(text: string): string {

@@ -1,13 +1,11 @@
 /** Request targets (RFC 9112 §3.2), hosts and paths. Byte-exact: nothing here changes a target. */
 
-import { BACKSLASH, COLON, DEL, DIGIT_0, DIGIT_9, HEX_VALUE, HOST_NAME, SLASH } from "../bytes/character.ts";
+import { BACKSLASH, COLON, DEL, DIGIT_0, DIGIT_9, HOST_NAME, NO_DIGIT, SLASH } from "../bytes/character.ts";
 import { parseIpv6 } from "../bytes/ip_address.ts";
 import type { Fault } from "./fault.ts";
 import { FAULTS } from "./fault.ts";
-import { equalsIgnoringCase } from "../bytes/text.ts";
-
-/** What `HEX_VALUE` has for other characters. */
-const NO_DIGIT = 255;
+import { equalsIgnoringCase, hexValueAt } from "../bytes/text.ts";
+import { isOverlong } from "./overlong.ts";
 
 export type TargetForm = "origin" | "absolute" | "authority" | "asterisk";
 
@@ -172,20 +170,6 @@ export function normalizedPath(path: string): string | null {
   }
   const result = copied === 0 && p === path.length ? path : normal + path.slice(copied, p);
   return result.includes("/.") && hasDotSegment(result) ? null : result;
-}
-
-/** Value of the hexadecimal digit at `at`, NO_DIGIT when there is none. */
-function hexValueAt(text: string, at: number): number {
-  return HEX_VALUE[text.charCodeAt(at)] ?? NO_DIGIT;
-}
-
-/** Whether the escaped UTF-8 lead byte at `at` begins a longer form of a shorter sequence (RFC 3629 §3). */
-function isOverlong(path: string, at: number, lead: number): boolean {
-  if (lead === 0xc0 || lead === 0xc1) return true;
-  const second = path.charAt(at + 3) === "%" ? hexValueAt(path, at + 4) : NO_DIGIT;
-  if (lead === 0xe0) return second === 8 || second === 9;
-  // The last two begin sequences of five and six bytes, which there have not been since 2003.
-  return (lead === 0xf0 || lead === 0xf8 || lead === 0xfc) && second === 8;
 }
 
 function isUnreserved(code: number): boolean {
