@@ -69,6 +69,7 @@ export class Endpoint implements UpstreamConnectionOwner, RampOwner {
   readonly owner: EndpointOwner;
   #busy = 0;
   #dialing = 0;
+  #awaited = 0;
   #slotLimit: number;
   #recalled = 0;
   #enabled = true;
@@ -168,6 +169,22 @@ export class Endpoint implements UpstreamConnectionOwner, RampOwner {
   set recalled(count: number) {
     this.#recalled = count;
     this.#changed();
+  }
+
+  /** Requests that wait for a slot and must go on a connection that is here; see pins.ts. */
+  get awaited(): number {
+    return this.#awaited;
+  }
+
+  set awaited(count: number) {
+    this.#awaited = count;
+    this.#changed();
+    this.freeUnneeded();
+  }
+
+  /** What is left of the slots of one that is out of use goes when no request needs one. */
+  freeUnneeded(): void {
+    if (this.#free !== null && !this.#enabled && this.#awaited === 0) this.#slotsFreed(this.#free);
   }
 
   /** Administratively in use. */

@@ -43,6 +43,16 @@ export class EndpointSet implements EndpointOwner {
     return this.#byName.get(name);
   }
 
+  /** Those whose slots are spoken of: all, and those that were replaced and still have requests or clients of their own. */
+  get sharing(): readonly Endpoint[] {
+    return [...this.all, ...this.#replaced.filter(({ name }) => !this.#byName.has(name))];
+  }
+
+  /** The one of that name among them. */
+  sharingNamed(name: string): Endpoint | undefined {
+    return this.#byName.get(name) ?? this.#replaced.find((endpoint) => endpoint.name === name);
+  }
+
   /** None can be reached as far as we know, or may be used. */
   get away(): boolean {
     return this.absent.size + this.withdrawn === this.all.length;
@@ -146,7 +156,7 @@ export class EndpointSet implements EndpointOwner {
     for (const endpoint of dropped) endpoint.begin(false);
     this.all = all;
     this.#replaced = [...this.#replaced, ...dropped].filter((endpoint) =>
-      !used.has(endpoint) && endpoint.taken > 0
+      !used.has(endpoint) && (endpoint.taken > 0 || endpoint.pinned > 0)
     );
     this.#list();
     return dropped;

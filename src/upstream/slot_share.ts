@@ -22,14 +22,19 @@ export interface SlotSource {
   give(upstream: string, endpoint: Endpoint, count: number): void;
 }
 
-/** What the waiting room looks like. */
+/** What is wanted. */
 export interface Demand {
-  /** Requests for which there is neither a connection nor a dial. */
+  /** Requests that could go anywhere, for which there is neither a connection nor a dial. */
   readonly unserved: number;
-  /** All requests that wait. */
-  readonly waiting: number;
-  /** Monotonic milliseconds of the oldest one's arrival; Infinity when none waits. */
-  readonly oldestArrivedAt: number;
+  readonly room: Room;
+}
+
+/** All who wait: owners, whom only a slot of one endpoint helps, and others. See waiting_room.ts. */
+export interface Room {
+  readonly owners: number;
+  readonly awaited: ReadonlySet<Endpoint>;
+  sizeFor(endpoint: Endpoint): number;
+  arrivedFor(endpoint: Endpoint): number;
 }
 
 /**
@@ -113,18 +118,32 @@ export class SlotShare {
    * @returns false when there is more to tell: call again soon
    */
   ask(demand: Demand, now: number): boolean {
-    if (demand.unserved <= 0 && this.#asking.length === 0) return true;
+    const { unserved, room } = demand;
+    if (unserved <= 0 && room.owners === 0 && this.#asking.length === 0) return true;
     for (let left = Math.min(this.#asking.length, SAID_AT_ONCE); left > 0; left--) {
       if (this.#nextAsking >= this.#asking.length) this.#nextAsking = 0;
       const talk = this.#asking[this.#nextAsking] as Talk;
-      const count = usable(talk.endpoint, demand.unserved);
-      const moved = Math.abs(talk.askedArrivedAt - demand.oldestArrivedAt) > SAME_AGE_MS;
+      const count = usable(talk.endpoint, unserved);
+      const moved = Math.abs(talk.askedArrivedAt - room.arrivedFor(talk.endpoint)) > SAME_AGE_MS;
       // More of them is no news while nothing was granted; that the oldest is another one is.
       if (count === 0 || moved) this.#want(talk, count, demand, now);
       if (talk.asked > 0) this.#nextAsking++;
     }
-    if (demand.unserved <= 0) return this.#asking.length === 0;
+    if (room.owners > 0 && !this.#askForOwners(demand, now)) return false;
+    if (unserved <= 0) return this.#asking.length <= room.awaited.size;
     return this.#asking.length === this.#talks.size || this.#askMore(demand, now);
+  }
+
+  #askForOwners(demand: Demand, now: number): boolean {
+    let left = SAID_AT_ONCE;
+    for (const endpoint of demand.room.awaited) {
+      const talk = this.#talks.get(endpoint);
+      const count = talk?.asked === 0 ? usable(endpoint, demand.unserved) : 0;
+      if (talk === undefined || count === 0) continue;
+      if (left-- === 0) return false;
+      this.#want(talk, count, demand, now);
+    }
+    return true;
   }
 
   #askMore(demand: Demand, now: number): boolean {
@@ -161,8 +180,8 @@ export class SlotShare {
 
   #want(talk: Talk, count: number, demand: Demand, now: number): void {
     this.#setAsked(talk, count);
-    talk.askedArrivedAt = demand.oldestArrivedAt;
-    const waitedMs = count === 0 ? 0 : Math.max(0, now - demand.oldestArrivedAt);
+    talk.askedArrivedAt = demand.room.arrivedFor(talk.endpoint);
+    const waitedMs = count === 0 ? 0 : Math.max(0, now - talk.askedArrivedAt);
     this.#source.want(this.#upstream, talk.endpoint, count, waitedMs);
   }
 
@@ -193,9 +212,12 @@ export class SlotShare {
   yieldSlots(endpoint: Endpoint, demand: Demand): boolean {
     const talk = this.#talks.get(endpoint);
     if (talk === undefined) return false;
-    const ours = demand.oldestArrivedAt <= talk.recallArrivedAt + SAME_AGE_MS ? demand.waiting : 0;
+    const { room } = demand;
+    const ours = room.arrivedFor(endpoint) <= talk.recallArrivedAt + SAME_AGE_MS
+      ? demandOf(endpoint, room.sizeFor(endpoint) - endpoint.awaited)
+      : 0;
     const free = endpoint.slotLimit - endpoint.taken;
-    const count = Math.min(endpoint.recalled, free - Math.min(ours, demandOf(endpoint)));
+    const count = Math.min(endpoint.recalled, free - ours);
     if (count <= 0) return false;
     endpoint.slotLimit -= count;
     endpoint.recalled -= count;
@@ -235,16 +257,17 @@ export class SlotShare {
   }
 }
 
-/** Most slots on top of those in use that requests of ours could use at this moment. */
-function demandOf(endpoint: Endpoint): number {
-  if (!endpoint.enabled) return 0;
+/** Most slots on top of those in use that `anywhere` requests that could go anywhere, and those that must go here, could use. */
+function demandOf(endpoint: Endpoint, anywhere: number): number {
+  if (!endpoint.enabled) return endpoint.awaited;
   // One that is away is asked by one dial at a time.
-  return endpoint.state === "away" ? Math.max(0, 1 - endpoint.dialing) : Infinity;
+  const dials = endpoint.state === "away" ? Math.max(0, 1 - endpoint.dialing) : Infinity;
+  return Math.min(anywhere, dials) + endpoint.awaited;
 }
 
-/** How many slots more than it has `endpoint` could use for `unserved` requests. */
+/** How many slots more than it has `endpoint` could use for those that must go there and `unserved` others. */
 function usable(endpoint: Endpoint, unserved: number): number {
   if (endpoint.slotLimit > endpoint.taken) return 0;
   const obtainable = endpoint.settings.maxInFlight - endpoint.slotLimit;
-  return Math.max(0, Math.min(unserved, obtainable, demandOf(endpoint)));
+  return Math.max(0, Math.min(obtainable, demandOf(endpoint, Math.max(0, unserved))));
 }

@@ -43,13 +43,15 @@ export class SlotTalk {
     });
   }
 
-  /** @param unserved requests for which there is neither a connection nor a dial */
   #demand(unserved: number): Demand {
-    const { oldest, size } = this.#room;
-    return { unserved, waiting: size, oldestArrivedAt: oldest === null ? Infinity : oldest.arrivedAt };
+    return { unserved, room: this.#room };
   }
 
-  /** The room has been served as far as that went. */
+  /**
+   * The room has been served as far as that went.
+   *
+   * @param unserved requests that could go anywhere, for which there is neither a connection nor a dial
+   */
   served(unserved: number, now: number): void {
     if (!this.#share.ask(this.#demand(unserved), now)) this.#alarm.set();
   }
@@ -78,6 +80,7 @@ export class SlotTalk {
     this.#share.granted(endpoint, count);
     if (this.#room.size > 0) this.#serve();
     else this.roomShrank();
+    endpoint.freeUnneeded();
   }
 
   /** Requests of other processes, of which the oldest has waited for `waitedMs`, want `count` of our slots. */

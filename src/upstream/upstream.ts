@@ -118,6 +118,11 @@ export class Upstream extends Timed implements Counted {
     return this.#endpoints.named(name);
   }
 
+  /** The same, or one that was replaced and whose clients still need slots. */
+  sharedEndpoint(name: string): Endpoint | undefined {
+    return this.#endpoints.sharingNamed(name);
+  }
+
   /** Requests waiting. */
   get waiting(): number {
     return this.#room.size;
@@ -413,13 +418,8 @@ export class Upstream extends Timed implements Counted {
       this.#dial(endpoint);
     }
     if (this.#absent.size > 0 && wanted > 0) this.#askForAbsent(now);
-    if (this.#slots !== null) {
-      const unserved = Math.min(
-        wanted + owners - (this.#dialer.dialing - this.#dialer.asking),
-        MOST_NEW_DIALS,
-      );
-      this.#slots.served(unserved, now);
-    }
+    const undialed = wanted - (this.#dialer.dialing - this.#dialer.asking);
+    this.#slots?.served(Math.min(undialed, MOST_NEW_DIALS), now);
   }
 
   #retriesAllowed(): boolean {
@@ -687,7 +687,7 @@ export class Upstream extends Timed implements Counted {
     const dropped = this.#endpoints.reconfigure(settings.endpoints, this.#turn.now, give);
     for (const endpoint of dropped) endpoint.putOut(this.#turn.now);
     this.#policy = settings.policy(this.endpoints);
-    this.#slots?.share(this.endpoints);
+    this.#slots?.share(this.#endpoints.sharing);
     this.#changed();
     return dropped;
   }

@@ -48,6 +48,8 @@ export class WaitingRoom {
   #size = 0;
   #retries = 0;
   #owners = 0;
+  /** Endpoints of the connections that owners wait for. */
+  readonly #awaited = new Set<Endpoint>();
   /** Called when the last one has left. */
   emptied: () => void = () => {};
 
@@ -63,6 +65,25 @@ export class WaitingRoom {
   /** Those that wait for a connection of their own. */
   get owners(): number {
     return this.#owners;
+  }
+
+  /** Endpoints of which a slot is needed for a connection of a waiter's own: no other endpoint's will do. */
+  get awaited(): ReadonlySet<Endpoint> {
+    return this.#awaited;
+  }
+
+  /** How many a slot of `endpoint` would help. */
+  sizeFor(endpoint: Endpoint): number {
+    return this.#size - this.#owners + endpoint.awaited;
+  }
+
+  /** Arrival of the oldest one whom a slot of `endpoint` would help, monotonic milliseconds; Infinity when there is none. */
+  arrivedFor(endpoint: Endpoint): number {
+    let waiter = this.#oldest;
+    while (waiter !== null && waiter.ownConnection !== null && waiter.ownConnection.owner !== endpoint) {
+      waiter = waiter.roomAfter;
+    }
+    return waiter === null ? Infinity : waiter.arrivedAt;
   }
 
   /** Who goes first. */
@@ -157,7 +178,7 @@ export class WaitingRoom {
     else after.roomBefore = waiter;
     this.#size++;
     if (waiter.isRetry) this.#retries++;
-    if (waiter.ownConnection !== null) this.#owners++;
+    if (waiter.ownConnection !== null) this.#await(waiter.ownConnection, 1);
   }
 
   /** Constant time. Nothing when the waiter is not in the room. */
@@ -174,8 +195,17 @@ export class WaitingRoom {
     waiter.roomBefore = null;
     waiter.roomAfter = null;
     if (waiter.isRetry) this.#retries--;
-    if (waiter.ownConnection !== null) this.#owners--;
+    if (waiter.ownConnection !== null) this.#await(waiter.ownConnection, -1);
     if (--this.#size === 0) this.emptied();
+  }
+
+  #await(connection: UpstreamConnection, more: 1 | -1): void {
+    // The cast: upstreams give out connections of their endpoints and no others.
+    const endpoint = connection.owner as Endpoint;
+    this.#owners += more;
+    endpoint.awaited += more;
+    if (endpoint.awaited === 0) this.#awaited.delete(endpoint);
+    else this.#awaited.add(endpoint);
   }
 }
 

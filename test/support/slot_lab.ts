@@ -7,22 +7,65 @@
 import assert from "node:assert/strict";
 import { RoundRobin } from "../../src/upstream/balance/round_robin.ts";
 import { Turn } from "../../src/conn/turn.ts";
-import type { UpstreamConnection } from "../../src/conn/upstream_connection.ts";
+import type { PinHolder, UpstreamConnection } from "../../src/conn/upstream_connection.ts";
 import { ELDER, HEIR } from "../../src/process/supervisor/lineage_messages.ts";
+import type { Slots } from "../../src/process/worker/messages.ts";
 import { SlotLedger } from "../../src/process/supervisor/slot_ledger.ts";
 import { DEFAULT_LIMITS } from "../../src/http/limits.ts";
-import type { Endpoint } from "../../src/upstream/endpoint.ts";
+import type { Endpoint, EndpointSettings } from "../../src/upstream/endpoint.ts";
 import { Upstream } from "../../src/upstream/upstream.ts";
 import type { Waiter } from "../../src/upstream/waiting_room.ts";
 import { createMemoryRuntime, type MemoryListener, MemoryNetwork } from "./memory_runtime.ts";
 
 const UPSTREAM = "lab";
 
+/** A connection on which a client has logged in. */
+export class SlotPin implements PinHolder {
+  readonly worker: SlotWorker;
+  readonly connection: UpstreamConnection;
+  readonly endpoint: Endpoint;
+  /** Its request that waits, or is served. */
+  user: SlotRequest | null = null;
+  #resting = true;
+
+  constructor(worker: SlotWorker, connection: UpstreamConnection, endpoint: Endpoint) {
+    this.worker = worker;
+    this.connection = connection;
+    this.endpoint = endpoint;
+    connection.pinnedTo = this;
+    endpoint.pinned++;
+    endpoint.pinnedIdle++;
+    connection.rest(worker.turn.now, Infinity);
+    worker.pins.add(this);
+  }
+
+  taken(): void {
+    this.#resting = false;
+    this.endpoint.pinnedIdle--;
+  }
+
+  rest(): void {
+    this.user = null;
+    this.#resting = true;
+    this.endpoint.pinnedIdle++;
+  }
+
+  pinLost(): void {
+    if (!this.worker.pins.delete(this)) return;
+    this.endpoint.pinned--;
+    if (!this.#resting) return;
+    this.endpoint.pinnedIdle--;
+    this.user?.leave();
+  }
+}
+
 export class SlotRequest implements Waiter {
   readonly worker: SlotWorker;
   readonly name: string;
   readonly arrivedAt: number;
-  readonly ownConnection = null;
+  /** It must go there; null = anywhere. */
+  readonly pin: SlotPin | null;
+  readonly ownConnection: UpstreamConnection | null;
   readonly goesLast = false;
   readonly wantsFresh = false;
   readonly isRetry = false;
@@ -38,9 +81,12 @@ export class SlotRequest implements Waiter {
   #connection: UpstreamConnection | null = null;
   #endpoint: Endpoint | null = null;
 
-  constructor(worker: SlotWorker, name: string) {
+  constructor(worker: SlotWorker, name: string, pin: SlotPin | null) {
     this.worker = worker;
     this.name = name;
+    this.pin = pin;
+    this.ownConnection = pin === null ? null : pin.connection;
+    if (pin !== null) pin.user = this;
     this.arrivedAt = worker.turn.now;
   }
 
@@ -52,6 +98,7 @@ export class SlotRequest implements Waiter {
 
   connectionReady(connection: UpstreamConnection, endpoint: Endpoint): void {
     this.state = "served";
+    this.pin?.taken();
     this.#connection = connection;
     this.#endpoint = endpoint;
     this.worker.lab.order.push(this.name);
@@ -71,12 +118,35 @@ export class SlotRequest implements Waiter {
     this.state = "done";
     upstream.answered(endpoint, connection.uses > 1);
     if (!keep) connection.drop();
-    upstream.release(connection, endpoint, keep ? "pool" : "close", false);
+    const { pin } = this;
+    const lasts = keep && (pin === null || this.worker.pins.has(pin));
+    if (pin !== null) {
+      if (lasts) pin.rest();
+      else pin.pinLost();
+    }
+    const kept = pin === null ? "pool" : "pin";
+    upstream.release(connection, endpoint, lasts ? kept : "close", false);
     turn.end();
+  }
+
+  /** The answer has come, and the connection is this client's own from now on. */
+  login(): SlotPin {
+    const connection = this.#connection;
+    const endpoint = this.#endpoint;
+    assert.ok(connection !== null && endpoint !== null);
+    const { turn, upstream } = this.worker;
+    turn.begin();
+    this.state = "done";
+    upstream.answered(endpoint, true);
+    const pin = new SlotPin(this.worker, connection, endpoint);
+    upstream.release(connection, endpoint, "pin", false);
+    turn.end();
+    return pin;
   }
 
   leave(): void {
     this.state = "left";
+    if (this.pin !== null) this.pin.user = null;
     this.worker.upstream.leave(this);
   }
 
@@ -93,6 +163,7 @@ export class SlotWorker {
   readonly turn: Turn;
   readonly upstream: Upstream;
   readonly requests: SlotRequest[] = [];
+  readonly pins = new Set<SlotPin>();
   /** Messages on their way; a dead worker gets none, and what it had sent may still arrive. */
   toController: (() => void)[] = [];
   toWorker: (() => void)[] = [];
@@ -104,9 +175,6 @@ export class SlotWorker {
     const runtime = createMemoryRuntime({ network: lab.network });
     this.turn = new Turn(runtime);
     const held = lab.ledger.join(index);
-    const say = (message: () => void) => {
-      if (!this.dead) this.toController.push(message);
-    };
     this.upstream = new Upstream(runtime, this.turn, {
       name: UPSTREAM,
       policy: (endpoints) => new RoundRobin(endpoints),
@@ -119,28 +187,12 @@ export class SlotWorker {
       limits: DEFAULT_LIMITS,
       slotSource: {
         want: (_upstream, endpoint, count, waitedMs) =>
-          say(() => lab.ledger.want(index, { upstream: UPSTREAM, endpoint: endpoint.name, count, waitedMs })),
-        give: (_upstream, endpoint, count) =>
-          say(() => {
-            const given = lab.ledger.give(index, { upstream: UPSTREAM, endpoint: endpoint.name, count });
-            assert.ok(given, `worker ${index} gives ${count} slots that it has`);
-          }),
+          this.#say(() =>
+            lab.ledger.want(index, { upstream: UPSTREAM, endpoint: endpoint.name, count, waitedMs })
+          ),
+        give: (_upstream, endpoint, count) => this.give(endpoint.name, count),
       },
-      endpoints: lab.ports.map((port) => ({
-        name: `e${port}`,
-        key: {
-          scheme: "http",
-          address: { kind: "tcp", host: "127.0.0.1", port },
-          tls: null,
-          proxyChain: [],
-          credentials: "",
-        },
-        hostField: "lab.test",
-        weight: 1,
-        maxInFlight: lab.max,
-        slots: held.find(({ endpoint }) => endpoint === `e${port}`)?.count ?? 0,
-        pool: { size: 16, idleTimeoutMs: 60_000, maxAgeMs: 0 },
-      })),
+      endpoints: endpointsAt(lab.ports, lab.max, held),
     }, { endpointAway() {}, endpointBack() {} });
   }
 
@@ -150,10 +202,38 @@ export class SlotWorker {
     return found;
   }
 
+  /** The endpoints are these from now on. */
+  use(ports: readonly number[]): void {
+    const endpoints = endpointsAt(ports, this.lab.max, []);
+    this.upstream.reconfigure({ ...this.upstream.settings, endpoints });
+  }
+
+  granted(name: string, count: number): void {
+    const endpoint = this.upstream.sharedEndpoint(name);
+    if (endpoint !== undefined) this.upstream.slotsGranted(endpoint, count);
+    else this.give(name, count);
+  }
+
+  recalled(name: string, count: number, waitedMs: number): void {
+    const endpoint = this.upstream.sharedEndpoint(name);
+    if (endpoint !== undefined) this.upstream.slotsRecalled(endpoint, count, waitedMs);
+  }
+
+  give(endpoint: string, count: number): void {
+    this.#say(() => {
+      const given = this.lab.ledger.give(this.index, { upstream: UPSTREAM, endpoint, count });
+      assert.ok(given, `worker ${this.index} gives ${count} slots that it has`);
+    });
+  }
+
+  #say(message: () => void): void {
+    if (!this.dead) this.toController.push(message);
+  }
+
   /** A request that arrives now. */
-  arrive(name: string): SlotRequest {
+  arrive(name: string, pin: SlotPin | null = null): SlotRequest {
     this.turn.begin();
-    const request = new SlotRequest(this, name);
+    const request = new SlotRequest(this, name, pin);
     this.requests.push(request);
     request.ask();
     return request;
@@ -162,6 +242,24 @@ export class SlotWorker {
   get served(): SlotRequest[] {
     return this.requests.filter(({ state }) => state === "served");
   }
+}
+
+function endpointsAt(ports: readonly number[], max: number, held: readonly Slots[]): EndpointSettings[] {
+  return ports.map((port) => ({
+    name: `e${port}`,
+    key: {
+      scheme: "http",
+      address: { kind: "tcp", host: "127.0.0.1", port },
+      tls: null,
+      proxyChain: [],
+      credentials: "",
+    },
+    hostField: "lab.test",
+    weight: 1,
+    maxInFlight: max,
+    slots: held.find(({ endpoint }) => endpoint === `e${port}`)?.count ?? 0,
+    pool: { size: 16, idleTimeoutMs: 60_000, maxAgeMs: 0 },
+  }));
 }
 
 export interface SlotLabOptions {
@@ -220,18 +318,13 @@ export class SlotLab {
           this.toHeir.push(() => {
             assert.ok(this.after?.ledger.give(ELDER, slots) !== false, `${count} slots that it has`);
           });
-        } else this.#tell(index, (worker) => worker.upstream.slotsGranted(worker.endpoint(endpoint), count));
+        } else this.#tell(index, (worker) => worker.granted(endpoint, count));
       },
       recall: (index, wanted) => {
         const { endpoint, count, waitedMs } = wanted;
         if (index === ELDER) this.toElder.push(() => this.before?.ledger.press(wanted));
         else if (index === HEIR) this.toHeir.push(() => this.after?.ledger.want(ELDER, wanted));
-        else {
-          this.#tell(
-            index,
-            (worker) => worker.upstream.slotsRecalled(worker.endpoint(endpoint), count, waitedMs),
-          );
-        }
+        else this.#tell(index, (worker) => worker.recalled(endpoint, count, waitedMs));
       },
     });
     if (before !== null) this.ledger.expect(ELDER, names);
@@ -256,6 +349,15 @@ export class SlotLab {
     after.toElder = [];
     this.after = null;
     after.ledger.leave(ELDER);
+  }
+
+  /** The endpoints are these now: workers are told, and the slots of new ones follow. */
+  use(ports: readonly number[]): void {
+    for (const { index } of this.workers) this.#tell(index, (worker) => worker.use(ports));
+    this.ledger.reconfigure(
+      ports.map((port) => ({ upstream: UPSTREAM, endpoint: `e${port}`, max: this.max })),
+      this.workers.map(({ index }) => index),
+    );
   }
 
   #tell(index: number, act: (worker: SlotWorker) => void): void {
@@ -351,11 +453,13 @@ export class SlotLab {
       const name = `e${port}`;
       const endpoints = all.map((worker) => ({ worker, endpoint: worker.endpoint(name) }));
       const limits = endpoints.reduce((sum, { endpoint }) => sum + endpoint.slotLimit, 0);
-      const used = endpoints.reduce((sum, { endpoint }) => sum + endpoint.used, 0);
+      // Connections of clients that have logged in stay open without a slot, and beside the pool.
+      const usedOf = (endpoint: Endpoint) => endpoint.pinned > 0 ? endpoint.taken : endpoint.used;
+      const used = endpoints.reduce((sum, { endpoint }) => sum + usedOf(endpoint), 0);
       assert.ok(limits <= this.max, `${name}: workers hold ${limits} slots of ${this.max}`);
       assert.ok(used <= this.max, `${name}: workers use ${used} slots of ${this.max}`);
       for (const { worker, endpoint } of endpoints) {
-        assert.ok(endpoint.used <= endpoint.slotLimit, `worker ${worker.index} uses more than it has`);
+        assert.ok(usedOf(endpoint) <= endpoint.slotLimit, `worker ${worker.index} uses more than it has`);
       }
       const { free, held } = this.ledger.heldOf({ upstream: UPSTREAM, endpoint: name });
       const booked = [...held.values()].reduce((sum, count) => sum + count, free);

@@ -48,6 +48,11 @@ interface Retired {
   until: number;
 }
 
+export interface FoundEndpoint {
+  readonly upstream: Upstream;
+  readonly endpoint: Endpoint;
+}
+
 export class Service {
   readonly gateway: Gateway;
   readonly telemetry: Telemetry;
@@ -137,14 +142,20 @@ export class Service {
     return this.#listeners.map(({ listener }) => listener.address);
   }
 
-  /** Also of upstreams that no route leads to any more, in which requests may still wait for slots. */
-  find(name: EndpointName): { readonly upstream: Upstream; readonly endpoint: Endpoint } | null {
-    for (const upstream of this.upstreams) {
-      const endpoint = endpointOf(upstream, name);
-      if (endpoint !== undefined) return { upstream, endpoint };
-    }
-    for (const { upstream } of this.#retired) {
-      const endpoint = endpointOf(upstream, name);
+  /** Also of upstreams that no route leads to any more. */
+  find(name: EndpointName): FoundEndpoint | null {
+    return this.#findBy(name, (upstream) => upstream.endpoint(name.endpoint));
+  }
+
+  /** The one whose slots are meant: also one that was replaced, for which requests may still wait. */
+  findSharing(name: EndpointName): FoundEndpoint | null {
+    return this.#findBy(name, (upstream) => upstream.sharedEndpoint(name.endpoint));
+  }
+
+  #findBy(name: EndpointName, find: (upstream: Upstream) => Endpoint | undefined): FoundEndpoint | null {
+    for (const upstream of [...this.upstreams, ...this.retired]) {
+      if (upstream.name !== name.upstream) continue;
+      const endpoint = find(upstream);
       if (endpoint !== undefined) return { upstream, endpoint };
     }
     return null;
@@ -390,10 +401,6 @@ export class Service {
     }
     return await this.telemetry.close(patience);
   }
-}
-
-function endpointOf(upstream: Upstream, name: EndpointName): Endpoint | undefined {
-  return upstream.name === name.upstream ? upstream.endpoint(name.endpoint) : undefined;
 }
 
 function addressesOf({ endpoints }: Upstream): string[] {

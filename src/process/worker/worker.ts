@@ -18,6 +18,7 @@ import {
   type Slots,
   type ToSupervisor,
   type ToWorker,
+  type Wanted,
   type WorkerCommand,
   type WorkerPlace,
 } from "./messages.ts";
@@ -26,7 +27,6 @@ import type { Logger } from "../../observe/logger.ts";
 import { Telemetry } from "../../observe/telemetry.ts";
 import type { Endpoint } from "../../upstream/endpoint.ts";
 import type { SlotSource } from "../../upstream/slot_share.ts";
-import type { Upstream } from "../../upstream/upstream.ts";
 import type { ObservedUpstream } from "../../upstream/upstream_observer.ts";
 import { chooseSockets } from "../shared/choose_sockets.ts";
 import { EventStream } from "./event_stream.ts";
@@ -95,13 +95,10 @@ export class Worker {
         this.#granted(message);
         return;
       case "recall":
-        this.#find(
-          message,
-          (upstream, endpoint) => upstream.slotsRecalled(endpoint, message.count, message.waitedMs),
-        );
+        this.#recalled(message);
         return;
       case "away":
-        this.#find(message, (upstream, endpoint) => upstream.reportedByPeer(endpoint, errorOf(message)));
+        this.#reportedByPeer(message);
         return;
       case "order":
         this.#carryOut(message.id, message.order);
@@ -263,18 +260,20 @@ export class Worker {
   }
 
   #granted({ upstream, endpoint, count }: Slots): void {
-    const found = this.#service?.find({ upstream, endpoint }) ?? null;
+    const found = this.#service?.findSharing({ upstream, endpoint }) ?? null;
     if (found !== null) found.upstream.slotsGranted(found.endpoint, count);
     // They were asked for before a reload took the endpoint away.
     else this.#send({ type: "give", upstream, endpoint, count });
   }
 
-  #find(
-    name: { readonly upstream: string; readonly endpoint: string },
-    use: (upstream: Upstream, endpoint: Endpoint) => void,
-  ): void {
-    const found = this.#service?.find(name) ?? null;
-    if (found !== null) use(found.upstream, found.endpoint);
+  #recalled(wanted: Wanted): void {
+    const found = this.#service?.findSharing(wanted) ?? null;
+    found?.upstream.slotsRecalled(found.endpoint, wanted.count, wanted.waitedMs);
+  }
+
+  #reportedByPeer(away: AwayHint): void {
+    const found = this.#service?.find(away) ?? null;
+    found?.upstream.reportedByPeer(found.endpoint, errorOf(away));
   }
 
   #report(): Report {

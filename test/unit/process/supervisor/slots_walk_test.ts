@@ -39,11 +39,19 @@ class Walk {
     const { lab } = this;
     const living = lab.workers.filter(({ dead }) => !dead);
     const port = this.#one(lab.ports) ?? 0;
-    switch (this.#pick(16)) {
+    switch (this.#pick(20)) {
       case 0:
       case 1:
       case 2:
         this.#one(living)?.arrive(`r${++this.#names}`);
+        break;
+      case 16: {
+        const pin = this.#one(living.flatMap(({ pins }) => [...pins]).filter(({ user }) => user === null));
+        pin?.worker.arrive(`p${++this.#names}`, pin);
+        break;
+      }
+      case 17:
+        this.#one(living.flatMap(({ served }) => served).filter(({ pin }) => pin === null))?.login();
         break;
       case 3:
         this.#one(living.flatMap(({ requests }) => requests.filter(({ state }) => state === "waiting")))
