@@ -140,7 +140,10 @@ function withBadHead(random: Random, lines: readonly string[], minor: 0 | 1): st
     case 1:
       return put("Content-Length: 5", "Content-Length: 6");
     case 2:
-      return put(`Content-Length: ${random.pick(["+5", "-1", "0x5", "5_0", "5 0", "", "1Z", "05"])}`);
+      // Leading zeros are legal, up to twenty digits in all.
+      return put(
+        `Content-Length: ${random.pick(["+5", "-1", "0x5", "5_0", "5 0", "", "1Z", "5".padStart(21, "0")])}`,
+      );
     case 3:
       return put(
         `Transfer-Encoding: ${
