@@ -130,6 +130,9 @@ function faultOfImport(file: string, specifier: string): string | null {
 
 const CONTRACT = "runtime/contract/";
 
+/** A platform each; what several of them use is in runtime/shared, which imports none of them. */
+const PLATFORM = /^runtime\/(bun|deno|node)\//;
+
 function faultOfRuntimeImport(file: string, specifier: string): string | null {
   const isContract = file.startsWith(CONTRACT);
   if (!specifier.startsWith(".")) {
@@ -144,7 +147,9 @@ function faultOfRuntimeImport(file: string, specifier: string): string | null {
   if (!target.startsWith("runtime/")) {
     return `imports ${target}: adapters know runtime/ only; entry files (main_*.ts) may import src/`;
   }
-  return null;
+  const [, platform = ""] = PLATFORM.exec(target) ?? [];
+  if (platform === "" || file.startsWith(`runtime/${platform}/`)) return null;
+  return `imports ${target}: a platform's folder is its own; move what both use to runtime/shared`;
 }
 
 /** Index in `layers`, or -1. */

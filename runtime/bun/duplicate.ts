@@ -1,5 +1,5 @@
 /** dup(2), which Bun does not offer. */
-import { openLibc } from "./libc.ts";
+import { openLibc } from "../shared/libc.ts";
 
 interface Duplicating {
   dup(fd: number): number;

@@ -5,8 +5,8 @@
  */
 import process from "node:process";
 import type { Clock } from "../contract/contract.ts";
-import { openLibc } from "./libc.ts";
-import { KernelMemory } from "../shared/kernel_memory.ts";
+import { openLibc } from "../shared/libc.ts";
+import { KernelMemory } from "./kernel_memory.ts";
 
 /** How often paused sockets are looked at. Milliseconds. */
 const LOOK_MS = 250;

@@ -4,8 +4,8 @@
  */
 import { readFileSync, readlinkSync } from "node:fs";
 import process from "node:process";
-import { openLibc } from "./libc.ts";
-import { unwrittenMappings } from "../shared/memory_map.ts";
+import { openLibc } from "../shared/libc.ts";
+import { unwrittenMappings } from "./memory_map.ts";
 
 interface Advising {
   madvise(address: number, length: number, advice: number): number;

@@ -3,8 +3,8 @@
  * right behind them both leave in one packet, and the peer acknowledges one packet instead of two.
  */
 import process from "node:process";
-import { openLibc } from "./libc.ts";
-import { KernelMemory } from "../shared/kernel_memory.ts";
+import { openLibc } from "../shared/libc.ts";
+import { KernelMemory } from "./kernel_memory.ts";
 
 interface Sending {
   send(fd: number, address: number, length: number, flags: number): number;

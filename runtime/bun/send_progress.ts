@@ -3,8 +3,8 @@
  * kernel lets that grow to megabytes: a peer that reads 20 KiB a second makes room once a minute.
  */
 import process from "node:process";
-import { openLibc } from "./libc.ts";
-import { type KeptBytes, KernelMemory, viewOf } from "../shared/kernel_memory.ts";
+import { openLibc } from "../shared/libc.ts";
+import { type KeptBytes, KernelMemory, viewOf } from "./kernel_memory.ts";
 
 interface Asking {
   getsockopt(fd: number, level: number, name: number, value: number, length: number): number;

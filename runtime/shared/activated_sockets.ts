@@ -5,7 +5,7 @@
 import { readFileSync, readlinkSync } from "node:fs";
 import process from "node:process";
 import type { ActivatedSocket, Address } from "../contract/contract.ts";
-import { fixSocket } from "../bun/socket_flags.ts";
+import { fixSocket } from "./socket_flags.ts";
 
 const FIRST = 3;
 /** Number of the state TCP_LISTEN in /proc/net/tcp. */

@@ -8,7 +8,7 @@ import type { ChildProcess } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import process from "node:process";
 import { setImmediate } from "node:timers";
-import { openLibc } from "../bun/libc.ts";
+import { openLibc } from "./libc.ts";
 
 const WNOHANG = 1;
 

@@ -1,7 +1,7 @@
 /** What a sink writes to: how a descriptor is opened so that nobody has to wait, where that can be. */
 import * as fs from "node:fs";
 import type { Buffer } from "node:buffer";
-import { sendNow, sends } from "../bun/send_now.ts";
+import { sendNow, sends } from "./send_now.ts";
 import { systemError } from "./system_error.ts";
 
 /** Up to here a pipe, a socket and a terminal take a write whole, without parts of others' in between. */

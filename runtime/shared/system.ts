@@ -18,9 +18,9 @@ import {
 import { activatedSockets } from "./activated_sockets.ts";
 import { certificateReader } from "./certificates.ts";
 import { spawnCommand } from "./command_process.ts";
-import { closeInherited, writeInherited } from "../deno/descriptor.ts";
+import { closeInherited, writeInherited } from "./inherited_descriptor.ts";
 import { fileSystem } from "./file_system.ts";
-import { keepInspectorClosed } from "../deno/inspector.ts";
+import { keepInspectorClosed } from "./inspector.ts";
 import { reapOrphans } from "./orphans.ts";
 import { exitNow } from "./process_end.ts";
 import { errorDetail } from "./socket_error.ts";

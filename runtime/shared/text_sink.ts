@@ -10,7 +10,7 @@
 import * as fs from "node:fs";
 import { Buffer } from "node:buffer";
 import { setImmediate, setTimeout } from "node:timers";
-import { sendNow } from "../bun/send_now.ts";
+import { sendNow } from "./send_now.ts";
 import type { FlushPatience, TextSink } from "../contract/contract.ts";
 import {
   closeQuietly,

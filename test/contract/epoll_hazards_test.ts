@@ -14,7 +14,7 @@ import {
   type SocketEvents,
 } from "../../runtime/contract/contract.ts";
 import { duplicator } from "../../runtime/bun/duplicate.ts";
-import { openLibc } from "../../runtime/bun/libc.ts";
+import { openLibc } from "../../runtime/shared/libc.ts";
 import type { EpollSockets } from "../../runtime/bun/epoll/adapter.ts";
 import type { SystemCalls } from "../../runtime/bun/epoll/calls.ts";
 import { EPOLLHUP } from "../../runtime/bun/epoll/numbers.ts";

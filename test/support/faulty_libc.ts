@@ -1,8 +1,8 @@
 /** A libc whose calls fail, or do less than they were asked for, on schedule. */
-import { type BunFfi, bunFfi } from "../../runtime/bun/libc.ts";
+import { type BunFfi, bunFfi } from "../../runtime/shared/libc.ts";
 import type { Libc } from "../../runtime/bun/epoll/libc.ts";
-import type { KeptBytes, KernelMemory } from "../../runtime/shared/kernel_memory.ts";
-import { viewOf } from "../../runtime/shared/kernel_memory.ts";
+import type { KeptBytes, KernelMemory } from "../../runtime/bun/kernel_memory.ts";
+import { viewOf } from "../../runtime/bun/kernel_memory.ts";
 import { wrapped } from "./red_zones.ts";
 
 /**

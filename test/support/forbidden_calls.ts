@@ -8,7 +8,7 @@
  */
 import { Buffer } from "node:buffer";
 import process from "node:process";
-import { bunFfi, openLibc } from "../../runtime/bun/libc.ts";
+import { bunFfi, openLibc } from "../../runtime/shared/libc.ts";
 
 /** Numbers by processor. ARM64 has no epoll_wait: libc makes it out of epoll_pwait. */
 const NUMBERS: Readonly<Record<string, Readonly<Record<string, number>>>> = {

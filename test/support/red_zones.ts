@@ -3,7 +3,7 @@
  * that memory only. A violation is thrown where it is found, and fails the test that runs.
  */
 import type { Libc } from "../../runtime/bun/epoll/libc.ts";
-import { KeptBytes, KernelMemory } from "../../runtime/shared/kernel_memory.ts";
+import { KeptBytes, KernelMemory } from "../../runtime/bun/kernel_memory.ts";
 
 const ZONE_BYTES = 256;
 const ZONE_BYTE = 0xa5;

@@ -20,7 +20,7 @@ import type { EpollHost } from "./host.ts";
 import { bindSocket, EpollListener } from "./listener.ts";
 import { type EpollLoop, type Fitting, openEpollLoop } from "./loop.ts";
 import { ReservedSocket } from "../../shared/reserved_socket.ts";
-import { HeapTimer } from "../../shared/timer_heap.ts";
+import { HeapTimer } from "./timer_heap.ts";
 
 export class EpollSockets implements EpollHost {
   readonly loop: EpollLoop;

@@ -1,7 +1,7 @@
 /** `struct sockaddr` of TCP and Unix sockets, as bytes, and the addresses in it as text. */
 import { AF_INET, AF_INET6, AF_UNIX } from "./numbers.ts";
 import type { Libc } from "./libc.ts";
-import { type KeptBytes, type KernelMemory, viewOf } from "../../shared/kernel_memory.ts";
+import { type KeptBytes, type KernelMemory, viewOf } from "../kernel_memory.ts";
 
 /** `struct sockaddr_un`: family and `sun_path`. The longest that there is here. */
 const SOCKADDR_BYTES = 2 + 108;

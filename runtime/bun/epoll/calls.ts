@@ -4,7 +4,7 @@
  * in kernel_memory.ts.
  */
 import process from "node:process";
-import { bunFfi } from "../libc.ts";
+import { bunFfi } from "../../shared/libc.ts";
 import { type Peer, SocketAddress } from "./address.ts";
 import type { Libc } from "./libc.ts";
 import {
@@ -37,7 +37,7 @@ import {
   SOL_SOCKET,
   TCP_NODELAY,
 } from "./numbers.ts";
-import { type KeptBytes, type KernelMemory, viewOf } from "../../shared/kernel_memory.ts";
+import { type KeptBytes, type KernelMemory, viewOf } from "../kernel_memory.ts";
 
 const MAX_EVENTS = 512;
 /** Of the longest layout, so that no kernel writes beyond them. */

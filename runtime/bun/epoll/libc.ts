@@ -1,5 +1,5 @@
 /** The functions of libc that the epoll adapter calls, as glibc and musl have them. */
-import { openLibc, type Signature } from "../libc.ts";
+import { openLibc, type Signature } from "../../shared/libc.ts";
 
 /** An address is a number that `addressWithin` gave. */
 export interface Libc {

@@ -14,8 +14,8 @@ import { canEpoll, type EpollParts, SystemCalls } from "./calls.ts";
 import { openSocketLibc } from "./libc.ts";
 import { EPOLLIN, errnoName, LAYOUTS } from "./numbers.ts";
 import { selfCheck } from "./self_check.ts";
-import { type KeptBytes, KernelMemory } from "../../shared/kernel_memory.ts";
-import { TimerHeap } from "../../shared/timer_heap.ts";
+import { type KeptBytes, KernelMemory } from "../kernel_memory.ts";
+import { TimerHeap } from "./timer_heap.ts";
 
 /** How long a turn may go on while there is always something to do. */
 const LONGEST_TURN_MS = 1;

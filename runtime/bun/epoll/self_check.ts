@@ -6,7 +6,7 @@
  */
 import type { SystemCalls } from "./calls.ts";
 import { EPOLLHUP, EPOLLIN, EPOLLOUT, ERRNO, errnoName } from "./numbers.ts";
-import type { KeptBytes } from "../../shared/kernel_memory.ts";
+import type { KeptBytes } from "../kernel_memory.ts";
 
 const TAGS = [0xfedcba98, 0x01234567] as const;
 

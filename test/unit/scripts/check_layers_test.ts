@@ -49,6 +49,8 @@ describe("layers", () => {
     ["src/conn/a.ts", "process.exit(1);", /names process/],
     ["src/conn/a.ts", "const b = Buffer.from([]);", /names Buffer/],
     ["runtime/bun/adapter.ts", 'import { a } from "../../src/bytes/a.ts";', /adapters know runtime\/ only/],
+    ["runtime/bun/adapter.ts", 'import { a } from "../node/tls.ts";', /folder is its own/],
+    ["runtime/shared/a.ts", 'import { a } from "../node/tls.ts";', /folder is its own/],
     ["runtime/bun/adapter.ts", 'import ws from "ws";', /uses the platform only/],
     ["runtime/contract/contract.ts", 'import { a } from "../bun/adapter.ts";', /stands alone/],
     ["src/conn/long.ts", "a;\n".repeat(501), /^501: 501 lines: more than 500/],

@@ -1,9 +1,9 @@
 /** No address reaches the kernel that is not inside of an array of ours. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { bunFfi } from "../../../../runtime/bun/libc.ts";
+import { bunFfi } from "../../../../runtime/shared/libc.ts";
 import type { Socket, SocketEvents } from "../../../../runtime/contract/contract.ts";
-import { addressWithin, KernelMemory } from "../../../../runtime/shared/kernel_memory.ts";
+import { addressWithin, KernelMemory } from "../../../../runtime/bun/kernel_memory.ts";
 import { epollTest } from "../../../support/epoll.ts";
 import { redZones } from "../../../support/epoll_parts.ts";
 import { OPTIONS } from "../../../support/listen_options.ts";

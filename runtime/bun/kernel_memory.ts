@@ -11,7 +11,7 @@
  *   the engine that could move or free the bytes runs between the two: a collection needs the thread to stop at a safe
  *   point, and there is none from the address to the return of the system call, which takes numbers and gives one.
  */
-import { type BunFfi, bunFfi } from "../bun/libc.ts";
+import { type BunFfi, bunFfi } from "../shared/libc.ts";
 
 /**
  * The address of `[from, from + length)` in an array of `size` bytes that begins at `start`.

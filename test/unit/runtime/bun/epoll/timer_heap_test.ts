@@ -1,8 +1,8 @@
 /** The heap of timers against a sorted list. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { HeapTimer, TimerHeap } from "../../../../runtime/shared/timer_heap.ts";
-import { Random } from "../../../contract/pattern.ts";
+import { HeapTimer, TimerHeap } from "../../../../../runtime/bun/epoll/timer_heap.ts";
+import { Random } from "../../../../contract/pattern.ts";
 
 class Probe extends HeapTimer {
   readonly #act: (probe: Probe) => void;

@@ -1,7 +1,7 @@
 /** Which mappings lose nothing when their pages are unmapped. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { unwrittenMappings } from "../../../../runtime/shared/memory_map.ts";
+import { unwrittenMappings } from "../../../../runtime/bun/memory_map.ts";
 
 const PATH = "/opt/with space/sluice";
 
