@@ -9,6 +9,7 @@ import type { Turn } from "../conn/turn.ts";
 import type { ResponseBody } from "../conn/stream.ts";
 import type { UpstreamConnection } from "../conn/upstream_connection.ts";
 import {
+  answersChallenge,
   authenticatesConnection,
   connectionChallenge,
   withoutConnectionChallenges,
@@ -58,6 +59,9 @@ export class PinUse {
     const pins = Pins.of(client);
     if (pins?.hasLost(upstream) === true) return "lost";
     const authenticates = authenticatesConnection(head);
+    if (authenticates && pins?.challengedElsewhere(upstream) === true && answersChallenge(head)) {
+      return "lost";
+    }
     if (!authenticates && (pins === null || pins.find(upstream) === null)) return null;
     return new PinUse(client, upstream, turn, authenticates);
   }

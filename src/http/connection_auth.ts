@@ -27,12 +27,32 @@ const CHALLENGES = ["www-authenticate", "proxy-authenticate"] as const;
  */
 export type ConnectionChallenge = "none" | "offered" | "token";
 
+/**
+ * Beginnings of tokens that begin a handshake, in base64: NTLM's NEGOTIATE_MESSAGE ([MS-NLMP] 2.2.1.1) and the initial token of
+ * GSS-API, whose first octet is 0x60 (RFC 2743 §3.1).
+ */
+const FIRST_TOKENS = ["TlRMTVNTUAAB", "Y"] as const;
+
 /** Whether a request authenticates the connection that it is sent on. Any Authorization line counts. */
 export function authenticatesConnection(head: Head): boolean {
+  return anyCredentials(head, (text, at) => hasScheme(text, at));
+}
+
+/** Whether a request may be the answer to a challenge: it has a token, which does not begin a handshake. */
+export function answersChallenge(head: Head): boolean {
+  return anyCredentials(head, (text, at, end) => {
+    const token = /^\S+[ \t]+(\S.*)$/.exec(text.slice(at, end))?.[1] ?? "";
+    return hasScheme(text, at) && token !== "" && !FIRST_TOKENS.some((first) => token.startsWith(first));
+  });
+}
+
+/** Looks at the value of each Authorization line, which is `text` from `at` to `end`. */
+function anyCredentials(head: Head, found: (text: string, at: number, end: number) => boolean): boolean {
   if (!head.has(Field.authorization)) return false;
   const { table, text } = head;
   for (let at = 0; at < table.length; at += TABLE_STRIDE) {
-    if (table[at + 4] === Field.authorization && hasScheme(text, table[at + 2] as number)) return true;
+    if (table[at + 4] !== Field.authorization) continue;
+    if (found(text, table[at + 2] as number, table[at + 3] as number)) return true;
   }
   return false;
 }

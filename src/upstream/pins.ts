@@ -46,6 +46,8 @@ export class Pins implements PinHolder {
   readonly #pins: Pin[] = [];
   /** Upstreams whose pin has ended in a way that must end the client's connection; null = none. */
   #lost: Upstream[] | null = null;
+  /** A pin has ended within a handshake. */
+  #torn = false;
   #ended = false;
 
   private constructor(client: DownstreamConnection, turn: Turn) {
@@ -78,6 +80,16 @@ export class Pins implements PinHolder {
     return this.#lost !== null && this.#lost.includes(upstream);
   }
 
+  /**
+   * Somebody other than `upstream` waits for the answer to a challenge, or did so until its pin ended. A request with such an
+   * answer is meant for that one, whatever leads it to `upstream` now.
+   */
+  challengedElsewhere(upstream: Upstream): boolean {
+    if (this.#torn) return true;
+    const asking = this.#pins.filter(({ handshake }) => handshake);
+    return asking.length > 0 && !asking.some((pin) => pin.upstream === upstream);
+  }
+
   /** Pins a connection that has a request under way, or is about to. Nothing when it is pinned already. */
   pin(connection: UpstreamConnection, upstream: Upstream): void {
     if (connection.pinnedTo !== null) return;
@@ -93,7 +105,9 @@ export class Pins implements PinHolder {
   #makeRoom(): void {
     const oldest = this.#pins.find(({ resting, handshake }) => resting && !handshake) ??
       this.#pins.find(({ resting }) => resting);
-    if (oldest !== undefined) this.#retire(oldest);
+    if (oldest === undefined) return;
+    if (oldest.handshake) this.#torn = true;
+    this.#retire(oldest);
   }
 
   /** A request waits for the pin: it does not time out meanwhile. */
@@ -178,6 +192,7 @@ export class Pins implements PinHolder {
   /** A session has ended between requests: the client has to learn that, or to begin another. */
   #sessionOver(pin: Pin): void {
     const { user, handshake, upstream } = pin;
+    if (handshake) this.#torn = true;
     if (user === null && !handshake && this.#pins.length > 0) {
       // Other sessions go on. Without this one the origin asks the client to authenticate anew.
       return;

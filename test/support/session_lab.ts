@@ -84,7 +84,7 @@ export class SessionOrigin {
   }
 
   /**
-   * `/login…` needs a user and challenges whoever is none. `/silent` is not answered. `/close` is the last request of
+   * `…/login…` needs a user and challenges whoever is none. `/silent` is not answered. `/close` is the last request of
    * its connection. Everything else is answered with the name of the user that the connection belongs to.
    */
   answer(peer: SessionPeer, head: string): string {
@@ -92,7 +92,7 @@ export class SessionOrigin {
     const [, scheme = "", token = ""] = /\r\nauthorization: *(\S+) *(\S*)/i.exec(head) ?? [];
     if (/^nego|^kerberos$/i.test(scheme) && token !== "") peer.user = token;
     if (/^ntlm$/i.test(scheme)) {
-      if (token === "hello") {
+      if (token === "hello" || token.startsWith("TlRMTVNTUAAB")) {
         peer.challenged = true;
         peer.user = "";
         return response(401, "", 'WWW-Authenticate: NTLM riddle\r\nWWW-Authenticate: Basic realm="a"\r\n');
@@ -106,7 +106,7 @@ export class SessionOrigin {
     }
     if (path === "/silent") return "";
     if (path === "/riddle") return response(401, "", "WWW-Authenticate: Negotiate riddle\r\n");
-    if (path.startsWith("/login") && peer.user === "") {
+    if (path.includes("/login") && peer.user === "") {
       return response(401, "", 'WWW-Authenticate: Negotiate, NTLM, Basic realm="a, b"\r\n');
     }
     const who = peer.user === "" ? "nobody" : peer.user;
@@ -155,10 +155,10 @@ export class SessionClient extends Peer {
   }
 
   /** Logs in by NTLM. @returns what the origin says to the user */
-  login(user: string): string {
-    const riddle = this.ask("/login", "NTLM hello");
+  login(user: string, path = "/login"): string {
+    const riddle = this.ask(path, "NTLM hello");
     assert.match(riddle, /^HTTP\/1\.1 401 [^]*\r\nWWW-Authenticate: NTLM riddle\r\n/);
-    return this.body("/login", `NTLM ${user}`);
+    return this.body(path, `NTLM ${user}`);
   }
 
   get isClosed(): boolean {

@@ -423,6 +423,49 @@ test("a pin that ends within a handshake ends the client's connection, other pin
   assert.deepEqual([lab.pinned("one"), lab.pinned("two")], [[0, 0], [0, 0]]);
 });
 
+test("the answer to a challenge goes to no other upstream, however a route leads there", async () => {
+  for (const knownThere of [false, true]) {
+    const lab = await SessionLab.open(TWO);
+    const alice = lab.client();
+    if (knownThere) assert.equal(alice.login("alice", "/two/login"), "alice at b");
+    assert.match(alice.ask("/login", "NTLM hello"), /NTLM riddle/);
+    const seen = lab.b.peers.map(({ received }) => received);
+    assert.equal(alice.ask("/two/login", "NTLM alice"), "");
+    assert.ok(alice.isClosed);
+    assert.deepEqual(lab.b.peers.map(({ received }) => received), seen);
+    assert.equal(lab.proxy.ended.at(-1)?.reason, "connection_terminated");
+    assert.deepEqual([...lab.pinned("one"), ...lab.pinned("two")], [0, 0, 0, 0]);
+  }
+});
+
+test("nor does it when the session that it belongs to has ended meanwhile", async () => {
+  const lab = await SessionLab.open(TWO);
+  const alice = lab.client();
+  assert.match(alice.ask("/login", "NTLM hello"), /NTLM riddle/);
+  // Half of it is here, so that the client's connection stays open for the rest.
+  alice.say("GET /two/login HTTP/1.1\r\nHost: a\r\nAuthorization: NTLM ");
+  lab.runtime.network.run();
+  lab.a.last.socket.close();
+  lab.runtime.network.run();
+  alice.say("alice\r\n\r\n");
+  lab.runtime.network.run();
+  assert.equal(alice.take(), "");
+  assert.ok(alice.isClosed);
+  assert.equal(lab.b.peers.length, 0);
+});
+
+test("during a handshake other requests go elsewhere, and other handshakes begin there", async () => {
+  const lab = await SessionLab.open(TWO);
+  const alice = lab.client();
+  assert.match(alice.ask("/login", "NTLM hello"), /NTLM riddle/);
+  assert.equal(alice.body("/two/x"), "nobody at b");
+  assert.equal(alice.body("/two/x", "Basic eDp5"), "nobody at b");
+  assert.equal(alice.body("/two/x", "Negotiate YIIalice"), "YIIalice at b");
+  assert.match(alice.ask("/two/login", "NTLM TlRMTVNTUAABAAAA"), /NTLM riddle/);
+  assert.equal(alice.body("/two/login", "NTLM bob"), "bob at b");
+  assert.equal(alice.body("/login", "NTLM alice"), "alice at a");
+});
+
 test("a request that is half here when its pin ends goes nowhere", async () => {
   const lab = await SessionLab.open(ONE);
   const alice = lab.client();

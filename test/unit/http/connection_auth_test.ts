@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
+  answersChallenge,
   authenticatesConnection,
   connectionChallenge,
   withoutConnectionChallenges,
@@ -37,6 +38,28 @@ test("Authorization with a scheme of connections, on any line, in any case", () 
     );
   }
   assert.equal(authenticatesConnection(requestHead("GET / HTTP/1.1", "X-Authorization: NTLM x")), false);
+});
+
+test("what may answer a challenge: all tokens but those that begin a handshake", () => {
+  const answers = (...lines: string[]) =>
+    answersChallenge(requestHead("GET / HTTP/1.1", "Host: a", ...lines));
+  for (const value of ["NTLM TlRMTVNTUAADAAAA", "Negotiate oYIBzzCC", "ntlm \t TlRMTVNTUAAD", "Kerberos x"]) {
+    assert.equal(answers(`Authorization: ${value}`), true, value);
+  }
+  for (
+    const value of [
+      "NTLM",
+      "NTLM TlRMTVNTUAABAAAA",
+      "Negotiate YIIGhgYG",
+      "Basic TlRMTVNTUAAD",
+      "Bearer x",
+      "",
+    ]
+  ) {
+    assert.equal(answers(`Authorization: ${value}`), false, value);
+  }
+  assert.equal(answers("Authorization: NTLM TlRMTVNTUAABAAAA", "Authorization: NTLM TlRMTVNTUAADAAAA"), true);
+  assert.equal(answers("X-A: NTLM TlRMTVNTUAADAAAA"), false);
 });
 
 test("challenges: offered, or with a token, wherever they stand", () => {
