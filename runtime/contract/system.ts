@@ -84,10 +84,10 @@ export interface System extends FileSystem {
   /** Who listens there; null when nobody does, or the platform does not tell (all but Linux). For messages: it may be over. */
   listenerAt(address: Address): Promise<SocketOwner | null>;
   /** Sends `text` to the datagram socket named by NOTIFY_SOCKET (sd_notify(3)); false when it could not. */
-  notifySupervisor(text: string): Promise<boolean>;
-  /** CLOCK_MONOTONIC, which supervisors compare with; null where the platform does not tell. */
+  notifyServiceManager(text: string): Promise<boolean>;
+  /** CLOCK_MONOTONIC, which service managers compare with; null where the platform does not tell. */
   monotonicMicroseconds(): Promise<bigint | null>;
-  /** Sockets that a supervisor has bound for this process (sd_listen_fds(3)); ours from now on. To be called once. */
+  /** Sockets that a service manager has bound for this process (sd_listen_fds(3)); ours from now on. To be called once. */
   activatedSockets(): readonly ActivatedSocket[];
   /** Bytes of resident memory, 0 where unknown. */
   residentBytes(): number;

@@ -1,5 +1,5 @@
 /**
- * Sockets that a supervisor has bound for us: sd_listen_fds(3). The descriptors begin at 3, and three variables speak of
+ * Sockets that a service manager has bound for us: sd_listen_fds(3). The descriptors begin at 3, and three variables speak of
  * them. No runtime tells the address of a descriptor, but Linux does in /proc.
  */
 import { readFileSync, readlinkSync } from "node:fs";

@@ -1,5 +1,5 @@
 /**
- * sd_notify(3): tells the supervisor that started us how we are. The protocol is one datagram to a Unix
+ * sd_notify(3): tells the service manager that started us how we are. The protocol is one datagram to a Unix
  * socket, and no runtime has those without flags. So Bun and Deno call libc (`bun:ffi`, `Deno.dlopen`),
  * and Node starts `systemd-notify`, for which the unit needs `NotifyAccess=all`.
  */
@@ -36,7 +36,7 @@ interface Datagrams {
  * @param path value of NOTIFY_SOCKET: an absolute path, or "@" and an abstract name
  * @returns true when the datagram was handed over; false when it could not be, never an exception
  */
-export async function notifySupervisor(path: string, text: string): Promise<boolean> {
+export async function notifyServiceManager(path: string, text: string): Promise<boolean> {
   const address = socketAddress(path);
   if (address === null || process.platform !== "linux" || text === "") return false;
   const library = await loadDatagrams();

@@ -25,7 +25,7 @@ import { reapOrphans } from "./orphans.ts";
 import { exitNow } from "./process_end.ts";
 import { errorDetail } from "./socket_error.ts";
 import { listenerAt } from "./socket_owner.ts";
-import { monotonicMicroseconds, notifySupervisor } from "./sd_notify.ts";
+import { monotonicMicroseconds, notifyServiceManager } from "./sd_notify.ts";
 import { openTerminal } from "./terminal.ts";
 import { sleep, systemError } from "./system_error.ts";
 import { PIPE_BUF, withoutWaiting } from "./sink_target.ts";
@@ -63,7 +63,7 @@ export function createSystem(): System {
     onSignal,
     listenerAt,
     reapOrphans,
-    notifySupervisor: (text) => notifySupervisor(process.env.NOTIFY_SOCKET ?? "", text),
+    notifyServiceManager: (text) => notifyServiceManager(process.env.NOTIFY_SOCKET ?? "", text),
     monotonicMicroseconds,
     activatedSockets,
     residentBytes,

@@ -100,7 +100,7 @@ export function startSuccessor(
   events: WorkerProcessEvents,
   descriptors: readonly number[],
 ): WorkerProcess {
-  // A supervisor knows of the successor, and hears from it: so it keeps all variables.
+  // A service manager knows of the successor, and hears from it: so it keeps all variables.
   const env: NodeJS.ProcessEnv = { ...process.env, [SUCCESSOR_MARK]: "1" };
   const { program, first } = ourselves();
   const args = process.argv.slice(2);

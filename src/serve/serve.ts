@@ -39,7 +39,7 @@ import { EXIT, type ExitCode } from "../process/shared/exit_code.ts";
 import { named } from "../process/worker/files.ts";
 import { localWorker } from "../process/worker/local_worker.ts";
 import { LoggingObserver } from "./logging_observer.ts";
-import { Supervision } from "./service_manager.ts";
+import { ServiceManager } from "./service_manager.ts";
 import { activated } from "../process/shared/activation.ts";
 import { printError } from "./output.ts";
 import { openAdmin } from "./open_admin.ts";
@@ -116,12 +116,12 @@ export async function serve(
     logger.warn("sluice", `process 1: ${why}`);
   }
   const { predecessor } = hooks;
-  const fromSupervisor = activated(runtime, system, config);
-  if (typeof fromSupervisor === "string") return fail(system, EXIT.bind, fromSupervisor);
+  const fromServiceManager = activated(runtime, system, config);
+  if (typeof fromServiceManager === "string") return fail(system, EXIT.bind, fromServiceManager);
   const sockets = new Sockets(
     runtime,
     system,
-    predecessor?.sockets ?? fromSupervisor,
+    predecessor?.sockets ?? fromServiceManager,
     false,
     predecessor?.listening ?? [],
   );
@@ -177,7 +177,7 @@ export async function serve(
     runtime: `${runtime.name} ${runtime.version}`,
     pid: system.pid,
     residentBytes: () => system.residentBytes(),
-    reloading: (act) => supervision.reload(act),
+    reloading: (act) => serviceManager.reload(act),
     source: typeof source === "string" ? source : {
       ...source,
       portInUse: (before, after) => newPortInUse(sockets, count, before, after),
@@ -195,8 +195,8 @@ export async function serve(
   const inheritance = predecessor === undefined
     ? null
     : await Inheritance.begin(predecessor, controller, plane, gate);
+  const serviceManager = new ServiceManager(runtime.clock, system, () => controller.report());
   /** Asked for while an upgrade was being tried; done afterwards by whoever serves then. */
-  const supervision = new Supervision(runtime.clock, system, () => controller.report());
   const postponed = { reload: false };
   // Who fails has logged why.
   const reopen = async () => {
@@ -213,7 +213,7 @@ export async function serve(
     if (refused !== null) {
       logger.error("reload_failed", refused.message);
       // Whoever has asked by a signal waits for the end of it.
-      return await supervision.reload(() => Promise.resolve());
+      return await serviceManager.reload(() => Promise.resolve());
     }
     const outcome = await plane.reload();
     if (outcome.ok) logReload(logger, outcome);
@@ -302,7 +302,7 @@ export async function serve(
       replaced: async (pid, heir) => {
         // They speak of the other process now.
         files.forget();
-        void supervision.replaced(pid);
+        void serviceManager.replaced(pid);
         events.note({ event: "upgraded", pid });
         successor = heir;
         leaveTo(heir, runtime.clock, controller, plane, () => stopping.ask(true));
@@ -340,7 +340,7 @@ export async function serve(
     try {
       await files.write(config.process, addresses);
       if (predecessor === undefined) await announce(system, config.process.readyFd);
-      await supervision.ready(predecessor !== undefined);
+      await serviceManager.ready(predecessor !== undefined);
     } catch (error) {
       return await giveUp(EXIT.failed, error instanceof Error ? error.message : String(error));
     }
@@ -367,7 +367,7 @@ export async function serve(
   const signal = await Promise.race([stopping.first, children.ended, controller.ended]);
   watch?.end();
   if (typeof signal === "string") {
-    if (!stopping.isReplaced) void supervision.stopping();
+    if (!stopping.isReplaced) void serviceManager.stopping();
     // The other process answers there; what we say of ourselves would be taken for what it says.
     else void admin?.close(ADMIN_PATIENCE_MS);
     events.note({ event: "stopping" });

@@ -1,5 +1,5 @@
 /**
- * What a supervisor is told of a Sluice that serves: sd_notify(3). That it is ready, that it reads its configuration anew
+ * What a service manager is told of a Sluice that serves: sd_notify(3). That it is ready, that it reads its configuration anew
  * and is done with it, that it is well, that it stops.
  */
 
@@ -8,7 +8,7 @@ import type { Clock, System, Timer } from "../../runtime/contract/contract.ts";
 /** Of the time that the watchdog gives: a third, so that one late message does no harm. */
 const WATCHDOG_PART = 3;
 
-export class Supervision {
+export class ServiceManager {
   readonly #clock: Clock;
   readonly #system: System;
   readonly #isWell: () => Promise<unknown>;
@@ -28,7 +28,7 @@ export class Supervision {
 
   /** @param heir of a Sluice whose place we take: it tells our process id, and what was meant for it is meant for us */
   async ready(heir: boolean): Promise<void> {
-    if (!heir) await this.#system.notifySupervisor(`READY=1\nMAINPID=${this.#system.pid}\n`);
+    if (!heir) await this.#system.notifyServiceManager(`READY=1\nMAINPID=${this.#system.pid}\n`);
     const { WATCHDOG_USEC: time = "", WATCHDOG_PID: pid = "" } = this.#system.env;
     const meant = heir || pid === "" || pid === String(this.#system.pid);
     if (meant && /^[1-9]\d{0,15}$/.test(time)) this.#watchdog(Number(time) / 1000 / WATCHDOG_PART);
@@ -39,7 +39,7 @@ export class Supervision {
     this.#timer = this.#clock.setTimer(everyMs, () => {
       void this.#isWell().then(async () => {
         if (this.#over) return;
-        await this.#system.notifySupervisor("WATCHDOG=1\n");
+        await this.#system.notifyServiceManager("WATCHDOG=1\n");
         this.#watchdog(everyMs);
       });
     }, true);
@@ -58,7 +58,7 @@ export class Supervision {
     } finally {
       await told;
       this.#reloads--;
-      if (this.#reloads === 0 && this.#speaks) await this.#system.notifySupervisor("READY=1\n");
+      if (this.#reloads === 0 && this.#speaks) await this.#system.notifyServiceManager("READY=1\n");
     }
   }
 
@@ -66,7 +66,7 @@ export class Supervision {
     const now = await this.#system.monotonicMicroseconds();
     const since = now === null ? "" : `MONOTONIC_USEC=${now}\n`;
     // A stop may have come meanwhile, and is the last word.
-    if (this.#speaks) await this.#system.notifySupervisor(`RELOADING=1\n${since}`);
+    if (this.#speaks) await this.#system.notifyServiceManager(`RELOADING=1\n${since}`);
   }
 
   get #speaks(): boolean {
@@ -75,7 +75,7 @@ export class Supervision {
 
   /** Another process serves. */
   async replaced(pid: number): Promise<void> {
-    await this.#system.notifySupervisor(`MAINPID=${pid}\n`);
+    await this.#system.notifyServiceManager(`MAINPID=${pid}\n`);
     this.#end();
   }
 
@@ -83,7 +83,7 @@ export class Supervision {
     if (this.#over) return;
     this.#stops = true;
     // The watchdog goes on: requests in flight may take longer than it waits.
-    await this.#system.notifySupervisor("STOPPING=1");
+    await this.#system.notifyServiceManager("STOPPING=1");
   }
 
   #end(): void {

@@ -9,7 +9,7 @@ import process from "node:process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { SystemError } from "../../runtime/contract/contract.ts";
-import { notifySupervisor } from "../../runtime/shared/sd_notify.ts";
+import { notifyServiceManager } from "../../runtime/shared/sd_notify.ts";
 import { createSystem } from "../../runtime/shared/system.ts";
 import { within } from "../support/watchdog.ts";
 
@@ -310,12 +310,12 @@ function outcome(child: ChildProcess): Promise<{ code: number | null; report: st
   });
 }
 
-test("a supervisor that is not there is not notified", async () => {
-  assert.equal(await notifySupervisor("", "READY=1"), false);
-  assert.equal(await notifySupervisor("relative/path", "READY=1"), false);
-  assert.equal(await notifySupervisor("/nonexistent/notify", "READY=1"), false);
-  assert.equal(await notifySupervisor("@sluice-nobody-listens-here", "READY=1"), false);
-  assert.equal(await notifySupervisor(`@${"x".repeat(200)}`, "READY=1"), false);
+test("a service manager that is not there is not notified", async () => {
+  assert.equal(await notifyServiceManager("", "READY=1"), false);
+  assert.equal(await notifyServiceManager("relative/path", "READY=1"), false);
+  assert.equal(await notifyServiceManager("/nonexistent/notify", "READY=1"), false);
+  assert.equal(await notifyServiceManager("@sluice-nobody-listens-here", "READY=1"), false);
+  assert.equal(await notifyServiceManager(`@${"x".repeat(200)}`, "READY=1"), false);
 });
 
 test("the limit on open files is told where it is known", () => {

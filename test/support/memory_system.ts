@@ -154,7 +154,7 @@ export class MemorySystem implements System {
   readonly descriptors = new Map<number, string>();
   /** Every sink opened, in order. */
   readonly sinks: MemorySink[] = [];
-  /** What `notifySupervisor` was given. */
+  /** What `notifyServiceManager` was given. */
   readonly notifications: string[] = [];
   /** The code of the first `exit`, null before. */
   exitCode: number | null = null;
@@ -319,7 +319,7 @@ export class MemorySystem implements System {
     return this.owner;
   }
 
-  async notifySupervisor(text: string): Promise<boolean> {
+  async notifyServiceManager(text: string): Promise<boolean> {
     if (this.env.NOTIFY_SOCKET === undefined) return false;
     this.notifications.push(text);
     return true;

@@ -1,4 +1,4 @@
-/** Sockets that a supervisor has bound for us (systemd's .socket units), and which listener each of them is for. */
+/** Sockets that a service manager has bound for us (systemd's .socket units), and which listener each of them is for. */
 
 import type { ActivatedSocket, Address, Runtime, System } from "../../../runtime/contract/contract.ts";
 import { printAddress } from "../../config/values/address.ts";

@@ -6,7 +6,7 @@
  *
  * Until `ready` the new one is on trial: it has read the configuration and the files, and its workers serve
  * beside the old ones, from the same sockets. With `yours` it takes over the names: pid file, port file, control
- * socket, the supervisor's attention. Whatever goes wrong up to `mine` ends the new one, and the old one has lost nothing.
+ * socket, the service manager's attention. Whatever goes wrong up to `mine` ends the new one, and the old one has lost nothing.
  *
  * After `mine` the old one drains as the new one says, when both have told the same `lineage`: then `elder` and `heir`
  * carry the messages of process/supervisor/lineage_messages.ts. Otherwise it drains alone, and tells when it is `quiet`.

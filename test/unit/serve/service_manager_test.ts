@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Supervision } from "../../../src/serve/service_manager.ts";
+import { ServiceManager } from "../../../src/serve/service_manager.ts";
 import { FakeClock } from "../../support/fake_clock.ts";
 import { MemorySystem } from "../../support/memory_system.ts";
 
@@ -11,13 +11,13 @@ function scene(env: Record<string, string> = {}) {
   const asked: (() => void)[] = [];
   let well = true;
   const isWell = () => well ? Promise.resolve() : new Promise<void>((resolve) => asked.push(resolve));
-  const supervision = new Supervision(clock, system, isWell);
+  const serviceManager = new ServiceManager(clock, system, isWell);
   const settle = async () => {
     for (let i = 0; i < 20; i++) await Promise.resolve();
   };
   return {
     system,
-    supervision,
+    serviceManager,
     hang: () => (well = false),
     answer() {
       well = true;
@@ -32,22 +32,22 @@ function scene(env: Record<string, string> = {}) {
 }
 
 test("a reload is announced with its time, and ended by READY, also when it has failed", async () => {
-  const { supervision, system } = scene();
-  await supervision.ready(false);
-  assert.equal(await supervision.reload(() => Promise.resolve("done")), "done");
-  const broken = supervision.reload(() => Promise.reject(new Error("a bug")));
+  const { serviceManager, system } = scene();
+  await serviceManager.ready(false);
+  assert.equal(await serviceManager.reload(() => Promise.resolve("done")), "done");
+  const broken = serviceManager.reload(() => Promise.reject(new Error("a bug")));
   await assert.rejects(broken, /a bug/);
   const reload = ["RELOADING=1\nMONOTONIC_USEC=4711000000\n", "READY=1\n"];
   assert.deepEqual(system.notifications, ["READY=1\nMAINPID=4711\n", ...reload, ...reload]);
 });
 
 test("several reloads at a time are one, and none is told of after the stop", async () => {
-  const { supervision, system, pass } = scene();
+  const { serviceManager, system, pass } = scene();
   const gate = Promise.withResolvers<void>();
-  const first = supervision.reload(() => gate.promise);
-  const second = supervision.reload(() => gate.promise);
+  const first = serviceManager.reload(() => gate.promise);
+  const second = serviceManager.reload(() => gate.promise);
   await pass(0);
-  await supervision.stopping();
+  await serviceManager.stopping();
   gate.resolve();
   await Promise.all([first, second]);
   assert.deepEqual(system.notifications, ["RELOADING=1\nMONOTONIC_USEC=4711000000\n", "STOPPING=1"]);
@@ -55,7 +55,7 @@ test("several reloads at a time are one, and none is told of after the stop", as
 
 test("the watchdog hears three times in its time, and nothing while a worker does not answer", async () => {
   const it = scene({ WATCHDOG_USEC: "3000000" });
-  await it.supervision.ready(false);
+  await it.serviceManager.ready(false);
   for (let seconds = 0; seconds < 6; seconds++) await it.pass(1_000);
   assert.equal(it.watched(), 6);
   it.hang();
@@ -65,11 +65,11 @@ test("the watchdog hears three times in its time, and nothing while a worker doe
   await it.pass(1_000);
   await it.pass(1_000);
   assert.ok(it.watched() > 6);
-  await it.supervision.stopping();
+  await it.serviceManager.stopping();
   const before = it.watched();
   await it.pass(1_000);
   assert.equal(it.watched(), before + 1, "it goes on while requests end");
-  await it.supervision.replaced(4712);
+  await it.serviceManager.replaced(4712);
   for (let seconds = 0; seconds < 3; seconds++) await it.pass(1_000);
   assert.equal(it.watched(), before + 1, "the other process tells it now");
 });
@@ -85,7 +85,7 @@ for (
 ) {
   test(`a watchdog that is ${what}`, async () => {
     const it = scene(env);
-    await it.supervision.ready(heir);
+    await it.serviceManager.ready(heir);
     await it.pass(1_000);
     assert.equal(it.watched() > 0, watched);
     assert.equal(it.system.notifications.includes("READY=1\nMAINPID=4711\n"), !heir);

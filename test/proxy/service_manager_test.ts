@@ -1,4 +1,4 @@
-/** Sluice under a supervisor that speaks systemd's protocols: sockets that it has bound, and what it is told. */
+/** Sluice under a service manager that speaks systemd's protocols: sockets that it has bound, and what it is told. */
 
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
@@ -12,7 +12,7 @@ import { askOnce } from "../support/raw_client.ts";
 import { ScriptedOrigin } from "../support/scripted_origin.ts";
 import { within } from "../support/watchdog.ts";
 
-const supervisor = fileURLToPath(new URL("../support/supervisor.py", import.meta.url));
+const serviceManager = fileURLToPath(new URL("../support/service_manager.py", import.meta.url));
 const skip = process.platform !== "linux"
   ? "the protocols are systemd's, which is for Linux"
   : spawnSync("python3", ["--version"]).status === 0
@@ -21,15 +21,15 @@ const skip = process.platform !== "linux"
 const onDeno = "Deno" in globalThis ? "Deno cannot listen on a socket that it is given" : false;
 const helper = !("Bun" in globalThis || "Deno" in globalThis);
 const unnotified = helper && spawnSync("systemd-notify", ["--version"]).status !== 0
-  ? "Node tells its supervisor through systemd-notify"
+  ? "Node tells its service manager through systemd-notify"
   : false;
 
-const GET = "GET / HTTP/1.1\r\nHost: supervisor.test\r\nConnection: close\r\n\r\n";
+const GET = "GET / HTTP/1.1\r\nHost: manager.test\r\nConnection: close\r\n\r\n";
 
 interface Scene {
   readonly folder: ScratchFolder;
   readonly sockets: readonly (string | number)[];
-  /** All that the supervisor was told so far. */
+  /** All that the service manager was told so far. */
   readonly told: () => readonly string[];
   /** To the main process. */
   readonly signal: (name: "SIGTERM" | "SIGHUP") => void;
@@ -37,7 +37,7 @@ interface Scene {
   readonly verb: (...words: string[]) => ReturnType<typeof runToEnd>;
 }
 
-/** @param specs see supervisor.py; `DIR` stands for the folder. `{0}` in arguments is the first socket's port */
+/** @param specs see service_manager.py; `DIR` stands for the folder. `{0}` in arguments is the first socket's port */
 async function supervised(
   specs: readonly string[],
   args: readonly string[],
@@ -48,7 +48,7 @@ async function supervised(
   const own = (text: string) => text.replaceAll("DIR", folder.path);
   const control = folder.file("control");
   const child: ChildProcess = spawn("python3", [
-    supervisor,
+    serviceManager,
     ...specs.map(own),
     "--",
     ...ownProgram(),
@@ -144,7 +144,7 @@ for (const workers of ["1", "2"]) {
         assert.notEqual(after, before);
         await within(scene.ended, "the first one to end");
         assert.equal((await scene.verb("stop")).code, 0);
-        assert.ok(existsSync(admin.path), "the path is the supervisor's");
+        assert.ok(existsSync(admin.path), "the path is the service manager's");
       },
     ));
 }

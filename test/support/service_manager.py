@@ -1,8 +1,8 @@
 """
-A supervisor as systemd is one: binds sockets, starts a program with them (sd_listen_fds(3)), and prints what it is told
+A service manager as systemd is one: binds sockets, starts a program with them (sd_listen_fds(3)), and prints what it is told
 (sd_notify(3)), one line of JSON for each datagram.
 
-    supervisor.py SPEC... -- PROGRAM ARGUMENT...
+    service_manager.py SPEC... -- PROGRAM ARGUMENT...
 
 SPEC is notify:PATH, watchdog:MICROSECONDS, tcp:NAME:HOST, or unix:NAME:PATH. The sockets block, as systemd's do. Prints
 {"sockets": [...]} first. SIGTERM and SIGHUP are passed on; the end is that of the program.
