@@ -13,6 +13,7 @@ import type {
   SocketError,
   SocketEvents,
 } from "../../runtime/contract/contract.ts";
+import { type ConnectionLimits, ConnectionSet } from "../conn/connection_set.ts";
 import {
   DownstreamConnection,
   type DownstreamSettings,
@@ -59,15 +60,12 @@ export interface Route extends RouteMatch, Counted {
 }
 
 /** What requests are decided by. Immutable; a reload makes a new one and swaps it in. */
-export interface Snapshot {
+export interface Snapshot extends ConnectionLimits {
   readonly router: Router<Route>;
   readonly exchange: ExchangeContext;
   readonly client: DownstreamSettings;
   readonly trusted: TrustedPeers;
   readonly rejectUnderscored: boolean;
-  readonly maxConnections: number;
-  /** Connections beyond the limit that are answered at a time; further ones are dropped without a word. */
-  readonly maxRefused: number;
 }
 
 /** A request that was answered here. `head` is null when it could not be parsed. */
@@ -103,14 +101,10 @@ export class Gateway implements RequestHandler, Traffic {
   readonly #observer: GatewayObserver;
   snapshot: Snapshot;
   readonly #listeners = new Set<Listener>();
-  readonly #connections = new Set<DownstreamConnection>();
-  /** Those of them that are being told that there are too many: they take nobody's place. */
-  readonly #refused = new Set<DownstreamConnection>();
+  readonly #connections: ConnectionSet;
   readonly #tunnels = new Set<Tunnel>();
   #farewell: GracefulClose | null = null;
   readonly #drains: EndpointDrains;
-  #draining = false;
-  #emptied: PromiseWithResolvers<void> | null = null;
   /** Requests that `abortAll` has cut off. */
   dropped = 0;
 
@@ -118,6 +112,7 @@ export class Gateway implements RequestHandler, Traffic {
     this.#runtime = runtime;
     this.snapshot = snapshot;
     this.#observer = observer;
+    this.#connections = new ConnectionSet(runtime.clock);
     this.#drains = new EndpointDrains(runtime.clock, this);
   }
 
@@ -148,7 +143,7 @@ export class Gateway implements RequestHandler, Traffic {
       // Who has not even said a word is no reason to open more descriptors than clients may have.
       handshakeRoom: () => {
         const { maxConnections, maxRefused } = this.snapshot;
-        return Math.max(maxRefused, maxConnections - this.#connections.size + this.#refused.size);
+        return Math.max(maxRefused, maxConnections - this.#connections.served);
       },
       answerPlain: () => plainAnswer(this.snapshot.exchange),
     };
@@ -174,18 +169,9 @@ export class Gateway implements RequestHandler, Traffic {
     turn.begin();
     const client = new DownstreamConnection(turn, socket, snapshot.client, this);
     client.trusted = snapshot.trusted.has(client.remoteAddress);
-    this.#connections.add(client);
     // Now, because not every platform can tell once we have closed the connection, and requests are told of after that.
     if (this.#observer.wantsPorts === true) void client.remotePort;
-    if (this.#draining) {
-      client.drain(turn.now, DRAIN_IDLE_MS);
-    } else if (this.#connections.size - this.#refused.size > snapshot.maxConnections) {
-      this.#refused.add(client);
-      if (this.#refused.size > snapshot.maxRefused) {
-        client.abort();
-        return client;
-      }
-      client.refuseConnection();
+    if (this.#connections.add(client, snapshot, turn.now) === "refused") {
       this.#fail(client, null, null, "too_many_connections", "", REASONS.too_many_connections.status);
       turn.end();
     }
@@ -194,10 +180,6 @@ export class Gateway implements RequestHandler, Traffic {
 
   connectionClosed(client: DownstreamConnection): void {
     this.#connections.delete(client);
-    this.#refused.delete(client);
-    if (this.#connections.size > 0) return;
-    this.#emptied?.resolve();
-    this.#emptied = null;
   }
 
   // Requests
@@ -332,7 +314,7 @@ export class Gateway implements RequestHandler, Traffic {
 
   tunnelOpened(tunnel: Tunnel): void {
     this.#tunnels.add(tunnel);
-    if (this.#draining || !endpointOf(tunnel).enabled) tunnel.sendClose();
+    if (this.#connections.ending || !endpointOf(tunnel).enabled) tunnel.sendClose();
   }
 
   tunnelClosed(tunnel: Tunnel): void {
@@ -387,26 +369,15 @@ export class Gateway implements RequestHandler, Traffic {
    * @param closed called when nothing is accepted any more
    */
   async drain(timeoutMs: number, closed: () => void = () => {}): Promise<void> {
-    this.#draining = true;
     const closing = Promise.all(Array.from(this.#listeners, (listener) => listener.close())).then(closed);
     const { turn } = this.snapshot.exchange;
     turn.begin();
-    for (const client of this.#connections) client.drain(turn.now, DRAIN_IDLE_MS);
+    this.#connections.drain(turn.now, DRAIN_IDLE_MS);
     turn.end();
     this.#farewell = new GracefulClose(this.#runtime.clock, turn, [...this.#tunnels], timeoutMs);
-    await this.#untilEmpty(timeoutMs);
+    await this.#connections.untilEmpty(timeoutMs);
     await this.abortAll();
     await closing;
-  }
-
-  /** Settles when no connection is open any more, after `timeoutMs` at the latest. */
-  async #untilEmpty(timeoutMs: number): Promise<void> {
-    if (this.#connections.size === 0) return;
-    this.#emptied ??= Promise.withResolvers();
-    const late = Promise.withResolvers<void>();
-    const timer = this.#runtime.clock.setTimer(timeoutMs, late.resolve);
-    await Promise.race([this.#emptied.promise, late.promise]);
-    timer.cancel();
   }
 
   /** Ends everything now, and settles when every connection has told so: only then its request is logged. */
@@ -414,11 +385,8 @@ export class Gateway implements RequestHandler, Traffic {
     this.#farewell?.cancel();
     this.#drains.cancel();
     for (const tunnel of this.#tunnels) tunnel.abort();
-    for (const client of this.#connections) {
-      if (client.owesAnswer) this.dropped++;
-      client.abort();
-    }
-    await this.#untilEmpty(CLOSED_MS);
+    this.dropped += this.#connections.abort("all");
+    await this.#connections.untilEmpty(CLOSED_MS);
   }
 }
 

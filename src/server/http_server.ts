@@ -11,8 +11,8 @@ import type {
   Runtime,
   Socket,
   SocketEvents,
-  Timer,
 } from "../../runtime/contract/contract.ts";
+import { type ConnectionLimits, ConnectionSet } from "../conn/connection_set.ts";
 import {
   DownstreamConnection,
   type DownstreamSettings,
@@ -70,13 +70,10 @@ export class HttpServer implements RequestHandler {
   readonly #date: HttpDate;
   readonly #routes: readonly HttpRoute[];
   readonly #options: HttpServerOptions;
-  readonly #connections = new Set<DownstreamConnection>();
-  /** Those of them that are being told that there are too many. */
-  readonly #refused = new Set<DownstreamConnection>();
+  readonly #limits: ConnectionLimits;
+  readonly #connections: ConnectionSet;
   readonly #exchanges = new Map<DownstreamConnection, HttpServerExchange>();
   #listener: Listener | null = null;
-  #closing = false;
-  #emptied: (() => void) | null = null;
 
   private constructor(runtime: Runtime, options: HttpServerOptions) {
     this.#clock = runtime.clock;
@@ -84,6 +81,12 @@ export class HttpServer implements RequestHandler {
     this.#date = new HttpDate(runtime.clock);
     this.#routes = options.routes;
     this.#options = options;
+    const { maxConnections = MAX_CONNECTIONS, maxRefused = MOST_REFUSED } = options;
+    this.#limits = { maxConnections, maxRefused };
+    this.#connections = new ConnectionSet(
+      runtime.clock,
+      (client) => this.#exchanges.get(client)?.lasts === true,
+    );
   }
 
   /** Binds and serves. @throws SocketFailure */
@@ -110,7 +113,7 @@ export class HttpServer implements RequestHandler {
   /** Listens on a further socket, from then on the only one. Connections stay. @throws SocketFailure */
   async moveTo(runtime: Runtime, address: Address): Promise<void> {
     const listener = await this.#listen(runtime, address);
-    if (this.#closing) return await listener.close();
+    if (this.#connections.ending) return await listener.close();
     const before = this.#listener;
     this.#listener = listener;
     // Clients in its queue are accepted before.
@@ -131,19 +134,9 @@ export class HttpServer implements RequestHandler {
     const turn = this.#turn;
     turn.begin();
     const client = new DownstreamConnection(turn, socket, SETTINGS, this);
-    this.#connections.add(client);
-    const most = this.#options.maxConnections ?? MAX_CONNECTIONS;
-    if (this.#closing) {
-      client.drain(turn.now, 0);
-    } else if (this.#connections.size - this.#refused.size > most) {
-      this.#refused.add(client);
-      if (this.#refused.size > (this.#options.maxRefused ?? MOST_REFUSED)) {
-        client.abort();
-      } else {
-        client.refuseConnection();
-        const exchange = this.#exchange(client, null);
-        exchange.reply(errorReply(503, "too_many_connections", `There are ${most} connections already.`));
-      }
+    if (this.#connections.add(client, this.#limits, turn.now) === "refused") {
+      const message = `There are ${this.#limits.maxConnections} connections already.`;
+      this.#exchange(client, null).reply(errorReply(503, "too_many_connections", message));
     }
     turn.end();
     return client;
@@ -168,10 +161,8 @@ export class HttpServer implements RequestHandler {
   }
 
   connectionClosed(client: DownstreamConnection): void {
-    this.#connections.delete(client);
-    this.#refused.delete(client);
     this.#exchanges.delete(client);
-    if (this.#connections.size === 0) this.#emptied?.();
+    this.#connections.delete(client);
   }
 
   #asked(exchange: HttpServerExchange, request: HttpRequest): void {
@@ -216,41 +207,21 @@ export class HttpServer implements RequestHandler {
    * @param gapMs how long a connection must have been idle before it is closed: its client may be asking just now
    */
   async close(patienceMs: number, gapMs = 0): Promise<void> {
-    this.#closing = true;
     const closed = this.#listener?.close();
     this.#turn.begin();
     for (const exchange of this.#exchanges.values()) exchange.endStream();
-    for (const client of [...this.#connections]) client.drain(this.#turn.now, gapMs);
+    this.#connections.drain(this.#turn.now, gapMs);
+    this.#connections.lateGapMs = 0;
     this.#turn.end();
-    if (this.#busy > 0) {
-      let timer: Timer | null = null;
-      await new Promise<void>((done) => {
-        this.#emptied = () => {
-          if (this.#busy === 0) done();
-        };
-        timer = this.#clock.setTimer(patienceMs, done);
-      });
-      (timer as Timer | null)?.cancel();
-    }
-    for (const client of [...this.#connections]) {
-      if (this.#exchanges.get(client)?.lasts !== true) client.abort();
-    }
+    await this.#connections.untilEmpty(patienceMs);
+    this.#connections.abort("unspared");
     await closed;
   }
 
   /** Drops everything now. */
   abort(): void {
-    this.#closing = true;
+    this.#connections.lateGapMs = 0;
     void this.#listener?.close();
-    for (const client of [...this.#connections]) client.abort();
-  }
-
-  /** Connections that `close` waits for. */
-  get #busy(): number {
-    let busy = 0;
-    for (const client of this.#connections) {
-      if (this.#exchanges.get(client)?.lasts !== true) busy++;
-    }
-    return busy;
+    this.#connections.abort("all");
   }
 }

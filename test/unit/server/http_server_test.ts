@@ -279,6 +279,35 @@ test("a stream until exit outlives the server", async () => {
   });
 });
 
+test("closing does not wait for a stream until exit", async () => {
+  const { route, begun } = streaming(true);
+  const asked = Promise.withResolvers<void>();
+  const answer = Promise.withResolvers<void>();
+  const slow: HttpRoute = {
+    method: "GET",
+    path: "/slow",
+    handle: async () => {
+      asked.resolve();
+      await answer.promise;
+      return jsonReply(200, "late");
+    },
+  };
+  await withServer([route, slow], async ({ server, port }) => {
+    const staying = await RawClient.connect(port);
+    staying.send(ASK_STREAM);
+    await begun;
+    const client = await RawClient.connect(port);
+    const response = client.ask("GET /slow HTTP/1.1\r\nHost: x\r\n\r\n");
+    await asked.promise;
+    const closing = server.close(3_600_000);
+    answer.resolve();
+    assert.equal((await response).status, 200);
+    client.destroy();
+    await within(closing, "the end of the server");
+    staying.destroy();
+  });
+});
+
 test("a handler hears that its client has left", async () => {
   const asked = Promise.withResolvers<HttpRequest>();
   const answered = Promise.withResolvers<void>();
