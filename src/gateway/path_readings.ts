@@ -23,10 +23,8 @@ export function canonicalPath(path: string): string {
 }
 
 /**
- * The canonical texts of a path, without repetition and seven at most: as it is; with overlong UTF-8 decoded; with
- * escapes of escapes decoded (`%252F` is `%2F` for somebody behind a server that decodes); both, in either order;
- * and for one that begins with "//" also what is left of it when that introduces a host (RFC 3986 §4.2), as
- * `new URL(target, base)` takes it.
+ * The canonical texts of a path, without repetition and five at most: as it is; with overlong UTF-8 decoded; with
+ * escapes of escapes decoded (`%252F` is `%2F` for somebody behind a server that decodes); both, in either order.
  *
  * @param target origin form, query included
  * @returns null when an escape is broken or stands for a control character: no reading is safe
@@ -39,11 +37,7 @@ export function pathReadings(target: string): readonly string[] | null {
   const short = decodeOverlong(literal);
   if (CONTROL.test(literal) || CONTROL.test(short)) return null;
   const twice = decodeAgain(literal);
-  const texts = new Set([literal, short, twice, decodeAgain(short), decodeOverlong(twice)]);
-  if (literal.startsWith("//")) {
-    for (const text of [...texts]) texts.add("/" + text.replace(/^\/+[^/]*\/?/, ""));
-  }
-  return [...texts];
+  return [...new Set([literal, short, twice, decodeAgain(short), decodeOverlong(twice)])];
 }
 
 function decodeOverlong(text: string): string {

@@ -8,6 +8,8 @@
  * - ";" begins parameters that are no part of the name, up to the next slash (Tomcat, Jetty), or ends the path; before
  *   or after escapes are decoded; or it is a character like others
  * - `%2F`, `%5C` separate segments (CGI, PHP, IIS), or are characters of a name
+ * - what follows "//" at the root is a host, up to the next slash (RFC 3986 §4.2; `new URL(path, base)`), or is a segment;
+ *   before or after escapes are decoded and dots resolved
  * - `%3F`, `%23` end the path (who decodes before the query is cut off), or are characters of a name
  * - other escapes are decoded, or compared as they are
  *
@@ -79,6 +81,7 @@ const NAME_END = /;|%3B|%3F|%23/;
 export function nodesOf(root: PathNode, text: string): Iterable<PathNode> | null {
   const ends: Places = new Map();
   let places: Places = new Map([[root, AT_NODE]]);
+  const walk: Walk = { root, ends, hostNext: false };
   let from = 1;
   let steps = 0;
   while (from <= text.length) {
@@ -87,25 +90,40 @@ export function nodesOf(root: PathNode, text: string): Iterable<PathNode> | null
     const parts = text.slice(from, to).split(SEPARATOR);
     steps += parts.length * (places.size + ends.size);
     if (steps > MAX_STEPS) return null;
-    places = afterSegment(parts, places, ends);
+    places = afterSegment(parts, places, walk);
     from = to + 1;
   }
   addAll(ends, places);
   return ends.keys();
 }
 
+interface Walk {
+  readonly root: PathNode;
+  /** Places where something ends the whole path. */
+  readonly ends: Places;
+  /** What comes next may be a host: slashes at the root came before. */
+  hostNext: boolean;
+}
+
 /**
- * The places after what stands between two slashes. What ends the whole path there is added to `ends`.
+ * The places after what stands between two slashes.
  *
  * @param parts of the segment, between the characters that may be slashes
  */
-function afterSegment(parts: readonly string[], before: Places, ends: Places): Places {
+function afterSegment(parts: readonly string[], before: Places, walk: Walk): Places {
+  const { root, ends } = walk;
   let places = before;
   /** After parts whose separator is none: for all that may still follow in the segment. */
   const joined: Places = new Map();
   for (const [index, part] of parts.entries()) {
     const after: Places = new Map(joined);
     const end = part.search(NAME_END);
+    if (walk.hostNext && part !== "") {
+      add(after, root, AT_NODE);
+      add(joined, root, AT_NODE);
+      if (end >= 0) add(ends, root, AT_NODE);
+    }
+    walk.hostNext = part === "" && ((places.get(root) ?? 0) & AT_NODE) !== 0;
     if (end < 0) {
       enter(part, places, after);
     } else {

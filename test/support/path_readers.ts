@@ -115,6 +115,15 @@ export const PATH_READERS: Readonly<Record<string, PathReader>> = {
   },
   "new URL of the whole": (target) => decode(url("http://h" + target)),
   "new URL against a base": (target) => decode(url(target, "http://h")),
+  "new URL against a base, twice": (target) => decode(url(url(target, "http://h"), "http://h")),
+  "new URL of the whole, then against a base": (target) => decode(url(url("http://h" + target), "http://h")),
+  "decodes, then new URL against a base": (target) => {
+    return decode(url(decode(withoutQuery(target)).replace(/[^\0-\x7f]/g, escape), "http://h"));
+  },
+  "a servlet container, then new URL against a base": (target) => url(servlet(target, "kept"), "http://h"),
+  "dots, then a host in the path": (target) => {
+    return decode(removeDotSegments(withoutQuery(target)).replace(/^\/\/+[^/]*/, "").replace(/^$/, "/"));
+  },
   "new URL, slashes kept": (target) => decodeNoSlash(url("http://h" + target)),
   "Node, path.normalize of what was decoded": (target) => posix.normalize(decode(withoutQuery(target))),
   "Node, path.normalize before decoding": (target) => decode(posix.normalize(withoutQuery(target))),
