@@ -23,7 +23,7 @@ import { REFUSALS } from "./refusal_table.ts";
 /** Longest time that anything may wait, and longest lease: a week. */
 const MAX_WAIT_MS = 7 * 24 * 3_600_000;
 /** How long verbs wait that are not told. */
-export const DEFAULT_TIMEOUT_MS = 30_000;
+const DEFAULT_TIMEOUT_MS = 30_000;
 
 const ENDPOINT = endpointAddress();
 

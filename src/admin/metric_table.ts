@@ -26,7 +26,7 @@ export interface Metric {
 }
 
 /** Names of the status classes, by first digit; requests that ended without a status are `none`. */
-export const CODE_CLASSES: readonly string[] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
+const CODE_CLASSES: readonly string[] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
 
 function one(
   type: MetricType,

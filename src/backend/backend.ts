@@ -368,7 +368,7 @@ export class Backend {
 }
 
 /** `exit code 1`, `signal SIGKILL`, or why it did not start. */
-export function howItEnded({ code, signal, failure }: CommandExit): string {
+function howItEnded({ code, signal, failure }: CommandExit): string {
   if (failure !== "") return failure;
   return signal === "" ? `exit code ${code}` : `signal ${signal}`;
 }

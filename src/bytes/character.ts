@@ -9,7 +9,6 @@ export const CR = 0x0d;
 export const SP = 0x20;
 export const DQUOTE = 0x22;
 export const COMMA = 0x2c;
-export const DOT = 0x2e;
 export const SLASH = 0x2f;
 export const DIGIT_0 = 0x30;
 export const DIGIT_9 = 0x39;
@@ -17,7 +16,7 @@ export const COLON = 0x3a;
 export const SEMICOLON = 0x3b;
 export const EQUALS = 0x3d;
 export const BACKSLASH = 0x5c;
-export const UNDERSCORE = 0x5f;
+const UNDERSCORE = 0x5f;
 export const DEL = 0x7f;
 
 /** Inclusive ranges. */

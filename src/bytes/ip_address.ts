@@ -4,7 +4,7 @@
  */
 
 /** Four bytes, or null when `text` is not `a.b.c.d` in decimal without leading zeros. */
-export function parseIpv4(text: string): readonly number[] | null {
+function parseIpv4(text: string): readonly number[] | null {
   const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(text);
   if (match === null) return null;
   const bytes: number[] = [];

@@ -87,7 +87,7 @@ const REAL_IP = "x-real-ip";
 const NEVER_FORWARDED = ["http2-settings", "proxy"];
 
 /** Slots of the perfect hash; a unit test proves that no two names share one. */
-export const SLOT_COUNT = 128;
+const SLOT_COUNT = 128;
 
 /**
  * Hash of a name by its length and its first and last character, both with bit 0x20 set. The factors

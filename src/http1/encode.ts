@@ -1,11 +1,9 @@
 /** Messages to bytes. Everything is written from the parsed model, nothing is passed through unseen. */
 
-import { CR, FIELD_VALUE, LF, SP } from "../bytes/character.ts";
+import { CR, LF, SP } from "../bytes/character.ts";
 import { Field } from "../http/field.ts";
 import type { Head } from "../http/head.ts";
 import { TABLE_STRIDE } from "../http/head.ts";
-
-export { isToken } from "../bytes/text.ts";
 
 /** The last chunk and an empty trailer section. The bytes are shared: do not change them. */
 export const LAST_CHUNK: Uint8Array = Uint8Array.of(0x30, CR, LF, CR, LF);
@@ -66,20 +64,6 @@ function writeKept(head: Head, drop: number, dropNames: ReadonlySet<string> | nu
     kept += text.slice(nameStart, nameEnd) + ": " + text.slice(valueStart, valueEnd) + "\r\n";
   }
   return runStart >= 0 ? kept + text.slice(runStart) : kept;
-}
-
-/**
- * Whether a text may stand as a field value: no CR, LF, NUL or other control character but HTAB, no
- * character above 0xFF (it would not survive), and no whitespace at either end.
- */
-export function isFieldValueSafe(text: string): boolean {
-  const length = text.length;
-  if (length === 0) return true;
-  for (let i = 0; i < length; i++) {
-    const code = text.charCodeAt(i);
-    if (code > 0xff || FIELD_VALUE[code] === 0) return false;
-  }
-  return text.charCodeAt(0) > SP && text.charCodeAt(length - 1) > SP;
 }
 
 /** The last line made for each status, and its reason: an origin uses the same phrase again and again. */

@@ -37,7 +37,7 @@ export interface EndpointSettings {
 }
 
 /** Dials to one endpoint under way at a time; accept queues of small servers are short. */
-export const DIALS_AT_ONCE = 64;
+const DIALS_AT_ONCE = 64;
 
 /** What an endpoint with no limit has places for, and the most that is told of any. */
 export const MOST_PLACES = 256;

@@ -41,13 +41,13 @@ export interface Room {
  * Requests of two processes that arrived within this time count as equally old. Without it a slot would
  * change hands with every request, which costs two messages and a new connection each time.
  */
-export const SAME_AGE_MS = 10;
+const SAME_AGE_MS = 10;
 
 /**
  * Endpoints of which something is said in one go at most. What is left over is said when the next request
  * comes or goes, or when the caller's timer fires: a request must not wait for thousands of messages.
  */
-export const SAID_AT_ONCE = 16;
+const SAID_AT_ONCE = 16;
 
 /** What has been said about one endpoint. */
 interface Talk {

@@ -79,7 +79,7 @@ async function startBackend(runtime: Runtime, system: System, awayMs: number): P
 }
 
 /** What runs where, and what to try. */
-export function demoText(listeners: readonly Address[], backend: Address, awayMs: number): string {
+function demoText(listeners: readonly Address[], backend: Address, awayMs: number): string {
   const gateway = listeners.find((address) => address.kind === "tcp");
   const url = gateway === undefined ? "http://localhost/" : `http://${printAddress(reachable(gateway))}/`;
   const direct = `http://${printAddress(backend)}/`;

@@ -13,7 +13,7 @@ import { shown } from "../values/shown.ts";
 import { yamlHazard } from "./yaml_guard.ts";
 
 /** Larger files are surely something else; also bounds the work of the parser. */
-export const MAX_FILE_CHARS = 1_048_576;
+const MAX_FILE_CHARS = 1_048_576;
 
 /**
  * Both libraries that answer to the name `@std/yaml` know `schema`. The others are npm's: no warnings on

@@ -4,7 +4,7 @@ import type { OptionTable } from "./option.ts";
 import { fault, mustBe, success, text, type ValueType } from "../values/value_type.ts";
 
 /** Permission bits in octal digits, as chmod(1) takes them. */
-export function permissions(): ValueType<number> {
+function permissions(): ValueType<number> {
   const accepts = "permissions in octal digits, like 0660";
   return {
     name: "permissions",

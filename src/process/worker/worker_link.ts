@@ -28,8 +28,3 @@ export interface WorkerLinkEvents {
 
 /** @throws SystemError when no process can be started */
 export type StartWorker = (place: WorkerPlace, events: WorkerLinkEvents) => WorkerLink;
-
-/** The worker's end: what it says, and a receiver for what it is told. */
-export interface SupervisorLink {
-  send(message: ToSupervisor): void;
-}

@@ -3,13 +3,12 @@ import { test } from "node:test";
 import {
   encodeChunkHead,
   encodeTrailers,
-  isFieldValueSafe,
-  isToken,
   keptFields,
   LAST_CHUNK,
   MAX_CHUNK_HEAD_BYTES,
   statusLine,
 } from "../../../src/http1/encode.ts";
+import { isToken } from "../../../src/bytes/text.ts";
 import { Field } from "../../../src/http/field.ts";
 import type { Head } from "../../../src/http/head.ts";
 import { DEFAULT_LIMITS } from "../../../src/http/limits.ts";
@@ -109,28 +108,7 @@ test("what is kept, parsed again, is the same fields", () => {
   }
 });
 
-test("values we build ourselves", () => {
-  for (const value of ["", "a", "a b", "a\tb", "\xe9", "!~"]) {
-    assert.ok(isFieldValueSafe(value), JSON.stringify(value));
-  }
-  for (
-    const value of [
-      "a\r",
-      "\n",
-      "a\r\nb",
-      "\x00",
-      "\x7f",
-      "\x1b",
-      " a",
-      "a ",
-      "\ta",
-      "\u0100",
-      "\u010d\u010a",
-      "a\u{1f600}",
-    ]
-  ) {
-    assert.ok(!isFieldValueSafe(value), JSON.stringify(value));
-  }
+test("tokens", () => {
   for (const token of ["a", "A-b_c", "!#$%&'*+-.^_`|~"]) assert.ok(isToken(token), token);
   for (const token of ["", "a b", "a:", "\xe9", "\u0141", "a\r"]) {
     assert.ok(!isToken(token), JSON.stringify(token));
