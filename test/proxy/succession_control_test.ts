@@ -146,7 +146,7 @@ variants(
   "max_in_flight 1 holds over three processes, resumes and a death",
   ["--max-in-flight", "1"],
   async (all) => {
-    const { sluice, origin, pid, upgrade, control } = all;
+    const { sluice, origin, pid, upgrade, verb, control } = all;
     const backend = new Backend(origin);
     const long = await begin(sluice.port, post("/long"));
     await backend.reached("/long");
@@ -174,7 +174,8 @@ variants(
     const lost = await begin(sluice.port, get("/long/lost"));
     await backend.reached("/long/lost");
     const third = pid();
-    await upgrade();
+    // The verb, which is answered when the old process accepts nothing any more: what comes then is the new one's.
+    await verb("upgrade");
     const after = await begin(sluice.port, get("/after"));
     await untilStatus(control, "one that waits", (status) => status.upstreams[0].waiting === 1);
     // With its workers, which would let what they have end.
