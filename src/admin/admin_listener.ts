@@ -142,7 +142,7 @@ export class AdminListener {
   }
 
   /**
-   * Whether requests can be sent here. An endpoint that is away does not count: requests for it are held, and
+   * Whether requests can be sent here. An endpoint that is down does not count: requests for it are held, and
    * to take Sluice out of service then would lose them.
    */
   async #ready(): Promise<TextReply> {

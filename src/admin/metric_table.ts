@@ -244,7 +244,7 @@ export const METRICS: readonly Metric[] = [
     "gauge",
     "sluice_upstream_up",
     "1 while an endpoint of the upstream can be reached.",
-    ({ endpoints }) => flag(endpoints.some(({ state }) => state === "up" || state === "trial")),
+    ({ endpoints }) => flag(endpoints.some(({ state }) => state === "up" || state === "probing")),
   ),
   ofUpstream(
     "gauge",
@@ -318,7 +318,7 @@ export const METRICS: readonly Metric[] = [
     "gauge",
     "sluice_endpoint_up",
     "1 while the endpoint can be reached and is in use.",
-    ({ state }) => flag(state === "up" || state === "trial"),
+    ({ state }) => flag(state === "up" || state === "probing"),
   ),
   ofEndpoint(
     "gauge",

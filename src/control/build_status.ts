@@ -127,10 +127,10 @@ function upstreamStatus(known: Known, config: UpstreamConfig, report: UpstreamRe
       first_byte: told.firstByte,
     };
   });
-  const reachable = endpoints.some(({ state }) => state === "up" || state === "trial");
+  const reachable = endpoints.some(({ state }) => state === "up" || state === "probing");
   return {
     name,
-    state: paused !== null ? "paused" : reachable ? "up" : "away",
+    state: paused !== null ? "paused" : reachable ? "up" : "down",
     paused,
     waiting: report?.waiting ?? 0,
     oldest_wait_ms: Math.round(report?.waitsMs[0] ?? 0),

@@ -25,7 +25,7 @@ export class EachAddress {
 
   /**
    * Looks up all names that matter. One that cannot be resolved keeps what was known of it: endpoints that are
-   * gone count as away anyway.
+   * gone count as down anyway.
    *
    * @param patienceMs for how long it is waited for; what comes later counts the next time
    */

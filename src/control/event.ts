@@ -18,7 +18,7 @@ interface OfEndpoint extends OfUpstream {
 
 export type ControlEvent =
   | { readonly event: "endpoint_down"; readonly reason: string; readonly detail: string } & OfEndpoint
-  | { readonly event: "endpoint_up"; readonly away_ms: number } & OfEndpoint
+  | { readonly event: "endpoint_up"; readonly down_ms: number } & OfEndpoint
   /** Requests have begun to wait: no endpoint can be reached, or the upstream is paused. */
   | { readonly event: "held"; readonly waiting: number } & OfUpstream
   /** Nobody waits any more. */

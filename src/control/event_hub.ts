@@ -21,7 +21,7 @@ interface Shared {
 export class EventHub {
   readonly #clock: Clock;
   readonly #heard = new Set<(event: ControlEvent) => void>();
-  /** Endpoints that are away and upstreams that hold requests, by a text that names them. */
+  /** Endpoints that are down and upstreams that hold requests, by a text that names them. */
   readonly #shared = new Map<string, Shared>();
   #failures = 0;
   #dropped = 0;

@@ -160,7 +160,7 @@ export class Exchange extends ExchangeAccount
       this.#send(connection);
     } else if (this.inRoom) {
       const now = this.context.turn.now;
-      (this.wait ??= new WaitTime()).begin(now, upstream.awayMs(now));
+      (this.wait ??= new WaitTime()).begin(now, upstream.outageMs(now));
       if (this.upload !== null) this.#countKept(this.upload);
       // Last: it may be told that it waits for nothing.
       this.pin?.waits(this);
@@ -183,7 +183,7 @@ export class Exchange extends ExchangeAccount
   #waitOver(): void {
     if (this.wait === null) return;
     const now = this.context.turn.now;
-    this.wait.end(now, this.settings.upstream.awayMs(now));
+    this.wait.end(now, this.settings.upstream.outageMs(now));
   }
 
   connectionReady(connection: UpstreamConnection, endpoint: Endpoint): void {
@@ -580,7 +580,7 @@ export class Exchange extends ExchangeAccount
       this.isRetry = sent;
       this.goesLast = this.#losses !== null && this.#losses.all >= SUSPECT;
       // An endpoint that answers others, but not this request, is not asked as fast as it can fail.
-      if (sent && this.attempts > 1 && endpoint.state !== "away") this.#askLater();
+      if (sent && this.attempts > 1 && endpoint.state !== "down") this.#askLater();
       else this.#ask();
       return;
     }

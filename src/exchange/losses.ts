@@ -2,7 +2,7 @@
  * Attempts of one request that were sent and ended without an answer, as far as the request may be to blame. A bound on
  * them is a bound on what a request can do that crashes whoever gets it.
  *
- * There are ports that take connections and drop them while what is behind them is away (forwarded to a container, say).
+ * There are ports that take connections and drop them while what is behind them is down (forwarded to a container, say).
  * Nobody crashes those, and requests are held for them as for an endpoint that refuses connections. A port that drops
  * everything neither answers anybody nor refuses anything; an endpoint that a request has crashed does one or the other
  * before it is crashed again. So, after the first one, a loss counts only if there was such a sign since the one before.

@@ -10,19 +10,19 @@ export class WaitTime {
   }
 
   #from = -1;
-  #awayBefore = 0;
+  #outageBefore = 0;
 
-  /** @param awayMs `Upstream.awayMs` */
-  begin(now: number, awayMs: number): void {
+  /** @param outageMs `Upstream.outageMs` */
+  begin(now: number, outageMs: number): void {
     this.#from = now;
-    this.#awayBefore = awayMs;
+    this.#outageBefore = outageMs;
   }
 
   /** Nothing when no wait has begun. */
-  end(now: number, awayMs: number): void {
+  end(now: number, outageMs: number): void {
     if (this.#from < 0) return;
     this.totalMs += now - this.#from;
-    this.heldMs += awayMs - this.#awayBefore;
+    this.heldMs += outageMs - this.#outageBefore;
     this.#from = -1;
   }
 }

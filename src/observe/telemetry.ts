@@ -34,8 +34,8 @@ const RECENT_FAILURES = 50;
 /** Hears what happens as well, while it is open. */
 export interface WatcherTap {
   readonly open: boolean;
-  endpointAway(upstream: ObservedUpstream, endpoint: Endpoint, error: SocketError): void;
-  endpointBack(upstream: ObservedUpstream, endpoint: Endpoint, awayMs: number): void;
+  endpointDown(upstream: ObservedUpstream, endpoint: Endpoint, error: SocketError): void;
+  endpointUp(upstream: ObservedUpstream, endpoint: Endpoint, downMs: number): void;
   held(upstream: ObservedUpstream, waiting: number): void;
   released(upstream: ObservedUpstream, heldMs: number): void;
   /** A request has failed. The record is lent for the call. */
@@ -50,8 +50,8 @@ export interface WatcherOptions {
   readonly firstId?: number;
   /** Default: one of its own, on standard error. */
   readonly logger?: Logger;
-  /** An endpoint was found away. */
-  readonly onAway?: (upstream: ObservedUpstream, endpoint: Endpoint, error: SocketError) => void;
+  /** An endpoint was found down. */
+  readonly onDown?: (upstream: ObservedUpstream, endpoint: Endpoint, error: SocketError) => void;
 }
 
 /** @throws SystemError */
@@ -75,7 +75,7 @@ export class Telemetry {
   readonly #logger: Logger;
   /** One record serves all exchanges: whoever reads it does so at once. */
   readonly #record: ExchangeRecord = newExchangeRecord();
-  readonly #onAway: WatcherOptions["onAway"];
+  readonly #onDown: WatcherOptions["onDown"];
   readonly #tap: WatcherTap | null;
   #gateway: Gateway | null = null;
   #exchanges: number;
@@ -90,7 +90,7 @@ export class Telemetry {
     this.#accessLog = accessLog;
     this.#logger = logger;
     this.#exchanges = (options.firstId ?? 1) - 1;
-    this.#onAway = options.onAway;
+    this.#onDown = options.onDown;
     this.#tap = options.tap ?? null;
   }
 
@@ -261,10 +261,10 @@ export class Telemetry {
 
   // Endpoints and listeners
 
-  endpointAway(upstream: ObservedUpstream, endpoint: Endpoint, error: SocketError): void {
-    this.#onAway?.(upstream, endpoint, error);
-    if (this.#tap?.open === true) this.#tap.endpointAway(upstream, endpoint, error);
-    this.#logger.warn("endpoint_away", `${endpoint.name} is away: ${error.code}`, {
+  endpointDown(upstream: ObservedUpstream, endpoint: Endpoint, error: SocketError): void {
+    this.#onDown?.(upstream, endpoint, error);
+    if (this.#tap?.open === true) this.#tap.endpointDown(upstream, endpoint, error);
+    this.#logger.warn("endpoint_down", `${endpoint.name} is down: ${error.code}`, {
       upstream: upstream.name,
       endpoint: endpoint.name,
       waiting: upstream.waiting,
@@ -280,9 +280,9 @@ export class Telemetry {
     if (this.#tap?.open === true) this.#tap.released(upstream, heldMs);
   }
 
-  endpointBack(upstream: ObservedUpstream, endpoint: Endpoint, awayMs: number): void {
-    if (this.#tap?.open === true) this.#tap.endpointBack(upstream, endpoint, awayMs);
-    this.#logger.info("endpoint_back", `${endpoint.name} is back after ${Math.round(awayMs)} ms`, {
+  endpointUp(upstream: ObservedUpstream, endpoint: Endpoint, downMs: number): void {
+    if (this.#tap?.open === true) this.#tap.endpointUp(upstream, endpoint, downMs);
+    this.#logger.info("endpoint_up", `${endpoint.name} is up after ${Math.round(downMs)} ms`, {
       upstream: upstream.name,
       endpoint: endpoint.name,
       waiting: upstream.waiting,

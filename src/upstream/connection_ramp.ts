@@ -115,7 +115,7 @@ export class ConnectionRamp {
     this.#begin(this.#limit > ONE_BY_ONE ? Infinity : 1);
   }
 
-  /** The endpoint is away, or has just returned. */
+  /** The endpoint is down, or has just returned. */
   restart(): void {
     const trusted = this.#limit === Infinity;
     this.#begin(1);

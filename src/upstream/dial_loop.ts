@@ -1,13 +1,13 @@
-/** When each endpoint that is away is asked by a dial again, one dial at a time. */
+/** When each endpoint that is down is asked by a dial again, one dial at a time. */
 
 import type { Clock, Timer } from "../../runtime/contract/contract.ts";
 import { TimeHeap } from "../time/time_heap.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { Listing } from "./listing.ts";
 
-/** How often requests that need not wait look after the endpoints that are away. */
+/** How often requests that need not wait look after the endpoints that are down. */
 const IN_PASSING_MS = 20;
-/** Absent endpoints asked in one go, when requests wait and when they do not, and the pause after so many. */
+/** Endpoints that are down asked in one go, when requests wait and when they do not, and the pause after so many. */
 const MOST_ASKED = 64;
 const MOST_IN_PASSING = 16;
 const REST_MS = 10;
@@ -37,7 +37,7 @@ export class DialLoop implements Listing<Endpoint> {
     this.#due = due;
   }
 
-  /** `endpoint` is away, and its `nextDialAt` is as it should be. */
+  /** `endpoint` is down, and its `nextDialAt` is as it should be. */
   schedule(endpoint: Endpoint): void {
     this.#endpoints.set(endpoint, endpoint.nextDialAt);
   }
@@ -86,7 +86,7 @@ export class DialLoop implements Listing<Endpoint> {
       if (askable && endpoints.firstAt > now && !atOnce) return null;
       endpoints.delete(endpoint);
       if (askable) return endpoint;
-      if (endpoint.state === "away") endpoint.exclude(this);
+      if (endpoint.state === "down") endpoint.exclude(this);
     }
     return null;
   }
@@ -112,7 +112,7 @@ export class DialLoop implements Listing<Endpoint> {
 
   /** Nobody asks it yet, and it would have a slot for the connection. */
   holds(endpoint: Endpoint): boolean {
-    return endpoint.state === "away" && endpoint.enabled && endpoint.dialing === 0 &&
+    return endpoint.state === "down" && endpoint.enabled && endpoint.dialing === 0 &&
       endpoint.busy < endpoint.slotLimit;
   }
 

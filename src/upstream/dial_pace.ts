@@ -1,6 +1,6 @@
-/** How long to pause between dials to an endpoint that is away. */
+/** How long to pause between dials to an endpoint that is down. */
 
-/** Share of the time away so far: how much later than the endpoint's return we notice it, at most. */
+/** Share of the time down so far: how much later than the endpoint's return we notice it, at most. */
 const SHARE = 0.04;
 /** A refused dial on the loopback costs tens of microseconds, so a millisecond's pause is affordable. */
 const SHORTEST_MS = 1;
@@ -10,19 +10,19 @@ const JITTER_AFTER_MS = 2000;
 const JITTER = 0.2;
 
 /**
- * A pause in proportion to the absence: a restart of 50 ms is noticed within 2 ms, one of 5 s within
+ * A pause in proportion to the outage: a restart of 50 ms is noticed within 2 ms, one of 5 s within
  * 200 ms, and a long one costs four dials a second. A fixed pause is either late for the short ones or
  * wasteful for the long ones.
  *
- * @param awayMs time since the first failed dial, >= 0
+ * @param downMs time since the first failed dial, >= 0
  * @param fixedMs the user's own pause, or null
  * @param random 0 to 1
  * @returns milliseconds to the next dial
  */
-export function dialPause(awayMs: number, fixedMs: number | null, random: number): number {
+export function dialPause(downMs: number, fixedMs: number | null, random: number): number {
   if (fixedMs !== null) return Math.max(SHORTEST_MS, fixedMs);
-  const pause = Math.min(LONGEST_MS, Math.max(SHORTEST_MS, awayMs * SHARE));
-  return awayMs < JITTER_AFTER_MS ? pause : pause * (1 - JITTER / 2 + JITTER * random);
+  const pause = Math.min(LONGEST_MS, Math.max(SHORTEST_MS, downMs * SHARE));
+  return downMs < JITTER_AFTER_MS ? pause : pause * (1 - JITTER / 2 + JITTER * random);
 }
 
 /** Longest pause for want of answers alone. */

@@ -19,7 +19,7 @@ export class Dialer {
   readonly #names: NameWatch;
   /** Dials under way. */
   dialing = 0;
-  /** Those among them that were begun while their endpoint was away: nobody should count on them. */
+  /** Those among them that were begun while their endpoint was down: nobody should count on them. */
   asking = 0;
 
   constructor(runtime: Runtime, turn: Turn, end: DialEnd) {
@@ -36,7 +36,7 @@ export class Dialer {
     endpoint.ramp.dialled(began);
     endpoint.dialing++;
     this.dialing++;
-    const asking = endpoint.state === "away" ? 1 : 0;
+    const asking = endpoint.state === "down" ? 1 : 0;
     this.asking += asking;
     const { address, tls } = endpoint.settings.key;
     this.#runtime.dial({ address, tls, timeoutMs }, {

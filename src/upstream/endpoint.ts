@@ -14,10 +14,10 @@ import type { EndpointTally } from "./counters.ts";
 
 /**
  * - `up`: answers, as far as we know
- * - `away`: the last dial failed, or a new connection ended without an answer; a dial loop asks for it
- * - `trial`: a dial has succeeded since, no answer has been seen yet
+ * - `down`: the last dial failed, or a new connection ended without an answer; a dial loop asks for it
+ * - `probing`: a dial has succeeded since, no answer has been seen yet
  */
-export type EndpointState = "up" | "away" | "trial";
+export type EndpointState = "up" | "down" | "probing";
 
 /** What a request needs of an endpoint: a connection that lies ready, leave to open one, or either. */
 export type Need = "idle" | "dial" | "any";
@@ -85,11 +85,11 @@ export class Endpoint implements UpstreamConnectionOwner, RampOwner {
   #free: ((count: number) => void) | null = null;
   /** Monotonic milliseconds: since when it is in this state. */
   stateSince = 0;
-  /** Monotonic milliseconds: when it went away. */
-  awaySince = 0;
+  /** Monotonic milliseconds: when it went down. */
+  downSince = 0;
   /** Monotonic milliseconds: when the present dial loop began. */
   loopSince = 0;
-  /** Monotonic milliseconds before which no dial is made while away. */
+  /** Monotonic milliseconds before which no dial is made while down. */
   nextDialAt = 0;
   /**
    * It keeps connections open after an answer: it said so, or one served again or rested for a while.
@@ -114,7 +114,7 @@ export class Endpoint implements UpstreamConnectionOwner, RampOwner {
   /** Connections that belong to one client each, see pins.ts, and those of them on which no request is under way. */
   pinned = 0;
   pinnedIdle = 0;
-  /** That it is away was heard from another process, which has logged it. */
+  /** That it is down was heard from another process, which has logged it. */
   downReportedByPeer = false;
   /** Belongs to whoever counts. */
   counters: EndpointTally | null = null;
@@ -282,7 +282,7 @@ export class Endpoint implements UpstreamConnectionOwner, RampOwner {
    * most `MOST_PLACES`.
    */
   get places(): number {
-    if (!this.#enabled || this.#state === "away") return 0;
+    if (!this.#enabled || this.#state === "down") return 0;
     return Math.max(0, Math.min(MOST_PLACES, this.#slotLimit - this.#busy));
   }
 
@@ -293,12 +293,12 @@ export class Endpoint implements UpstreamConnectionOwner, RampOwner {
     if (taken >= this.#slotLimit) return false;
     if (need !== "dial" && this.idle.size > 0) return true;
     if (need === "idle") return false;
-    return this.#state !== "away" && this.#dialing < DIALS_AT_ONCE && this.ramp.allows(taken);
+    return this.#state !== "down" && this.#dialing < DIALS_AT_ONCE && this.ramp.allows(taken);
   }
 
   /** One more connection may not be opened for no other reason than that it is not trusted with more. */
   get rampLimited(): boolean {
-    return this.#enabled && this.#state !== "away" && !this.ramp.allows(this.#busy + this.#dialing);
+    return this.#enabled && this.#state !== "down" && !this.ramp.allows(this.#busy + this.#dialing);
   }
 
   /**

@@ -11,8 +11,8 @@ export class EndpointSet implements EndpointOwner {
   readonly #lost: () => void;
   /** In the order of the configuration, those that are drained included. */
   all: readonly Endpoint[];
-  /** Endpoints that are away; those that must not be used are not among them. */
-  readonly absent = new Set<Endpoint>();
+  /** Endpoints that are down; those that must not be used are not among them. */
+  readonly downEndpoints = new Set<Endpoint>();
   /** How many must not be used. */
   withdrawn = 0;
   /** Of all, where there are many; see `places`. */
@@ -54,20 +54,20 @@ export class EndpointSet implements EndpointOwner {
   }
 
   /** None can be reached as far as we know, or may be used. */
-  get away(): boolean {
-    return this.absent.size + this.withdrawn === this.all.length;
+  get allDown(): boolean {
+    return this.downEndpoints.size + this.withdrawn === this.all.length;
   }
 
   /** None can be reached, and time alone changes nothing about it. */
   get hopeless(): boolean {
-    return this.away && this.#broken === this.all.length;
+    return this.allDown && this.#broken === this.all.length;
   }
 
   /** Why none can be reached, in a few words; "" when nothing is known of it. */
   get lastFailure(): string {
-    if (this.absent.size === 0) return "every endpoint is drained";
+    if (this.downEndpoints.size === 0) return "every endpoint is drained";
     const [first] = this.all;
-    const failing = first?.lastFailure != null ? first : this.absent.values().next().value;
+    const failing = first?.lastFailure != null ? first : this.downEndpoints.values().next().value;
     return failing?.lastFailure == null ? "" : `${failing.name}: ${failing.lastFailure.code}`;
   }
 
@@ -120,13 +120,13 @@ export class EndpointSet implements EndpointOwner {
 
   /** Looks at each anew. */
   recount(): void {
-    this.absent.clear();
+    this.downEndpoints.clear();
     this.withdrawn = 0;
     this.#broken = 0;
     for (const endpoint of this.all) {
       if (isTlsFailure(endpoint.lastFailure)) this.#broken++;
       if (!endpoint.enabled) this.withdrawn++;
-      else if (endpoint.state === "away") this.absent.add(endpoint);
+      else if (endpoint.state === "down") this.downEndpoints.add(endpoint);
     }
   }
 

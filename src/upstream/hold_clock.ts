@@ -7,10 +7,10 @@
  * | state    | a request waits for      | at most                                   | counted                                       |
  * |----------|--------------------------|-------------------------------------------|-----------------------------------------------|
  * | `open`   | a slot or a connection   | `queue.timeout`                           | time in this state since it entered the room  |
- * | `away`   | the return of an endpoint| `hold`                                    | time in this state over all its waits         |
+ * | `down`   | the return of an endpoint| `hold`                                    | time in this state over all its waits         |
  * | `paused` | the end of all pauses    | `hold`, 30 s at least                     | from the beginning of this pause, or its entry|
  *
- * - At the end of a pause the time for `away` begins anew: what was paused has often been restarted.
+ * - At the end of a pause the time for `down` begins anew: what was paused has often been restarted.
  * - `queue.timeout: 0` turns requests away when they arrive. One that has been let in for another reason (it was
  *   held, is to be sent again, or waits for a connection being opened) waits for a slot for `hold`, 30 s at least.
  * - `hold: 0`: the outcome of the dial under way decides. A dial may have to wait for a slot, so there is an end
@@ -24,7 +24,7 @@ const LEAST_MS = 30_000;
 /** With `queue.timeout: 0`: for a slot that another process has, and gives as soon as it is free. */
 const HANDOVER_MS = 1000;
 
-export type HoldState = "open" | "away" | "paused";
+export type HoldState = "open" | "down" | "paused";
 
 /** What the clock notes on a waiter; owned by the clock. Times are monotonic milliseconds. */
 export interface TimedWait {
@@ -62,13 +62,13 @@ export class HoldClock {
   }
 
   #outageAt(now: number): number {
-    return this.#outageMs + (this.state === "away" ? now - this.#since : 0);
+    return this.#outageMs + (this.state === "down" ? now - this.#since : 0);
   }
 
   /** @returns true when that is a change */
   set(state: HoldState, now: number): boolean {
     if (state === this.state) return false;
-    if (this.state === "away") this.#outageMs += now - this.#since;
+    if (this.state === "down") this.#outageMs += now - this.#since;
     if (this.state === "paused") {
       this.#pausedMs += now - this.#since;
       this.#resumedAt = now;
@@ -103,7 +103,7 @@ export class HoldClock {
    * When the wait of a request in the room is over if things stay as they are. Among requests that have entered but
    * once the order is that of their arrival.
    *
-   * @param asking an endpoint that is away may be dialled; otherwise all of them are drained
+   * @param asking an endpoint that is down may be dialled; otherwise all of them are drained
    * @param handover without a time for queueing it waits for a slot of another process
    */
   endOfWait(wait: TimedWait, now: number, limits: Limits, asking: boolean, handover = false): number {
@@ -112,7 +112,7 @@ export class HoldClock {
     switch (this.state) {
       case "paused":
         return Math.max(wait.enteredAt, this.#since) + leastMs;
-      case "away": {
+      case "down": {
         const mostMs = holdMs === 0 && asking ? limits.connectTimeoutMs + LEAST_MS : holdMs;
         return now + mostMs - this.#outageOf(wait, now);
       }

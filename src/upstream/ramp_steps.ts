@@ -30,7 +30,7 @@ export class RampSteps implements Listing<Endpoint> {
     const due = this.#due;
     if (due === null) {
       for (const endpoint of this.#endpoints) {
-        if (endpoint.state !== "away") endpoint.ramp.goOn(endpoint.taken, now);
+        if (endpoint.state !== "down") endpoint.ramp.goOn(endpoint.taken, now);
       }
       return;
     }

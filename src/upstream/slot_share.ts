@@ -260,8 +260,8 @@ export class SlotShare {
 /** Most slots on top of those in use that `anywhere` requests that could go anywhere, and those that must go here, could use. */
 function demandOf(endpoint: Endpoint, anywhere: number): number {
   if (!endpoint.enabled) return endpoint.awaited;
-  // One that is away is asked by one dial at a time.
-  const dials = endpoint.state === "away" ? Math.max(0, 1 - endpoint.dialing) : Infinity;
+  // One that is down is asked by one dial at a time.
+  const dials = endpoint.state === "down" ? Math.max(0, 1 - endpoint.dialing) : Infinity;
   return Math.min(anywhere, dials) + endpoint.awaited;
 }
 

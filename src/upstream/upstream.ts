@@ -4,7 +4,7 @@
  * A request that meets no idle connection enters the room. Whatever happens afterwards (a connection
  * opened, one came back, a slot became free, a dial failed) leads to `#serve`, which gives connections to
  * the oldest waiters and keeps as many dials going as there are waiters and slots. So a dial belongs to
- * nobody: the connection it opens goes to whoever has waited longest. While an endpoint is away a
+ * nobody: the connection it opens goes to whoever has waited longest. While an endpoint is down a
  * single dial at a time asks for it. After its return, and as long as nothing is known of it, connections
  * are opened one by one (connection_ramp.ts), so that a backend which takes one and leaves again has none queued behind it.
  */
@@ -48,7 +48,7 @@ export class Upstream extends Timed implements Counted {
   /** Null when no slot is shared with another process. */
   readonly #slots: SlotTalk | null;
   readonly #dialer: Dialer;
-  /** Asks for the endpoints that are away. */
+  /** Asks for the endpoints that are down. */
   readonly #loop: DialLoop;
   /** Looks at endpoints that are not trusted with more connections. */
   readonly #rampAlarm: Alarm;
@@ -56,8 +56,8 @@ export class Upstream extends Timed implements Counted {
   #serveAgain = false;
   #stopped = false;
   #paused = false;
-  /** Endpoints that are away. */
-  readonly #absent: Set<Endpoint>;
+  /** Endpoints that are down. */
+  readonly #downEndpoints: Set<Endpoint>;
   /** Requests in flight on all endpoints. */
   #busy = 0;
   readonly #retries = new RetryBudget();
@@ -80,7 +80,7 @@ export class Upstream extends Timed implements Counted {
     this.#settings = settings;
     this.#observer = observer;
     this.#endpoints = new EndpointSet(settings.endpoints, runtime.clock.now(), () => this.#connectionLost());
-    this.#absent = this.#endpoints.absent;
+    this.#downEndpoints = this.#endpoints.downEndpoints;
     this.#loop = new DialLoop(runtime.clock, (endpoint) => this.#dial(endpoint), () => this.#askAgain());
     this.#dialer = new Dialer(runtime, turn, {
       opened: (endpoint, socket, began) => this.#opened(endpoint, socket, began),
@@ -144,8 +144,8 @@ export class Upstream extends Timed implements Counted {
   }
 
   /** No endpoint can be reached as far as we know, or may be used. */
-  get away(): boolean {
-    return this.#endpoints.away;
+  get allDown(): boolean {
+    return this.#endpoints.allDown;
   }
 
   /** Whether it is one of ours, or was. */
@@ -163,7 +163,7 @@ export class Upstream extends Timed implements Counted {
   }
 
   /** Monotonic count of milliseconds during which no endpoint could be reached, or requests were held on purpose. */
-  awayMs(now: number): number {
+  outageMs(now: number): number {
     return this.#hold.totalMs(now);
   }
 
@@ -192,13 +192,13 @@ export class Upstream extends Timed implements Counted {
         if (connection !== null) {
           endpoint.busy++;
           this.#busy++;
-          if (this.#absent.size > 0) this.#loop.askInPassing(now);
+          if (this.#downEndpoints.size > 0) this.#loop.askInPassing(now);
           return connection;
         }
         if (this.#dialer.dialing === 0 && endpoint.can("dial")) {
           this.#enter(waiter, now);
           this.#dial(endpoint);
-          if (this.#absent.size > 0) this.#loop.askInPassing(now);
+          if (this.#downEndpoints.size > 0) this.#loop.askInPassing(now);
           return null;
         }
       }
@@ -310,11 +310,11 @@ export class Upstream extends Timed implements Counted {
     endpoint.drops = 0;
     if (keeps) endpoint.keepsAlive = true;
     if (endpoint.state === "up" && endpoint.failures === 0) return;
-    if (endpoint.state === "trial") {
+    if (endpoint.state === "probing") {
       endpoint.state = "up";
       endpoint.stateSince = this.#turn.now;
       if (!endpoint.downReportedByPeer) {
-        this.#observer.endpointBack(this, endpoint, this.#turn.now - endpoint.awaySince);
+        this.#observer.endpointUp(this, endpoint, this.#turn.now - endpoint.downSince);
       }
       endpoint.downReportedByPeer = false;
     }
@@ -322,13 +322,13 @@ export class Upstream extends Timed implements Counted {
   }
 
   /**
-   * A new connection ended before any answer. The endpoint counts as away, although it accepts
+   * A new connection ended before any answer. The endpoint counts as down, although it accepts
    * connections, unless it has answered others meanwhile: then the failure was that request's own.
    */
   failed(connection: UpstreamConnection, endpoint: Endpoint, error: SocketError): void {
     if (endpoint.answered !== connection.endpointAnswers || !endpoint.enabled) return;
     endpoint.drops++;
-    this.#markAway(endpoint, error, dropPause(endpoint.drops));
+    this.#markDown(endpoint, error, dropPause(endpoint.drops));
   }
 
   /** A pooled connection died without an answer: the others of that endpoint are suspect. */
@@ -412,12 +412,12 @@ export class Upstream extends Timed implements Counted {
     for (let left = missing; left > 0; left--) {
       const endpoint = this.#policy.pick("dial");
       if (endpoint === null) {
-        if (!this.away) this.#rampAlarm.set();
+        if (!this.allDown) this.#rampAlarm.set();
         break;
       }
       this.#dial(endpoint);
     }
-    if (this.#absent.size > 0 && wanted > 0) this.#askForAbsent(now);
+    if (this.#downEndpoints.size > 0 && wanted > 0) this.#askForDown(now);
     const undialed = wanted - (this.#dialer.dialing - this.#dialer.asking);
     this.#slots?.served(Math.min(undialed, MOST_NEW_DIALS), now);
   }
@@ -428,17 +428,17 @@ export class Upstream extends Timed implements Counted {
 
   // Dialing
 
-  /** Keeps the dial loop of every absent endpoint going. */
-  #askForAbsent(now: number): void {
+  /** Keeps the dial loop of every endpoint that is down going. */
+  #askForDown(now: number): void {
     // Without holding each round of dials decides about all who wait, and a round is begun when none is under way.
-    const atOnce = this.#settings.holdMs === 0 && this.#dialer.dialing === 0 && this.away;
+    const atOnce = this.#settings.holdMs === 0 && this.#dialer.dialing === 0 && this.allDown;
     if (atOnce) this.#loop.askAtOnce(now, MOST_NEW_DIALS);
     else this.#loop.ask(now);
   }
 
   #askAgain(): void {
     this.#turn.begin();
-    if (this.#room.size > 0 && !this.#paused) this.#askForAbsent(this.#turn.now);
+    if (this.#room.size > 0 && !this.#paused) this.#askForDown(this.#turn.now);
     this.#turn.end();
   }
 
@@ -461,7 +461,7 @@ export class Upstream extends Timed implements Counted {
       this.#dialFailed(endpoint, CONNECTED_TO_ITSELF);
       return connection;
     }
-    if (endpoint.state === "away") this.#markTrial(endpoint);
+    if (endpoint.state === "down") this.#markProbing(endpoint);
     endpoint.ramp.opened(connection, connection.openedAt);
     const waiter = this.#nextWaiter();
     if (waiter === null) {
@@ -492,13 +492,13 @@ export class Upstream extends Timed implements Counted {
   #dialFailed(endpoint: Endpoint, error: SocketError): void {
     if (this.#stopped) return;
     endpoint.refusals++;
-    if (endpoint.enabled) this.#markAway(endpoint, error);
+    if (endpoint.enabled) this.#markDown(endpoint, error);
     if (this.#paused) {
       // Whoever waits now does not wait for this dial.
     } else if (isTlsFailure(error)) {
       // Waiting does not mend these; say so at once unless another endpoint may help.
       if (this.#endpoints.hopeless) this.#failAll(error.code, error.detail);
-    } else if (this.#settings.holdMs === 0 && this.away && this.#dialer.dialing === 0) {
+    } else if (this.#settings.holdMs === 0 && this.allDown && this.#dialer.dialing === 0) {
       this.#failAll(error.code, error.detail);
     }
     this.#slots?.roomShrank();
@@ -530,7 +530,7 @@ export class Upstream extends Timed implements Counted {
     if (this.#stopped || !endpoint.enabled || endpoint.state !== "up" || endpoint.used > 0) return;
     this.#turn.begin();
     endpoint.downReportedByPeer = true;
-    this.#markAway(endpoint, error);
+    this.#markDown(endpoint, error);
     endpoint.nextDialAt = this.#turn.now;
     this.#loop.schedule(endpoint);
     if (this.#room.size > 0) this.#serve();
@@ -540,20 +540,20 @@ export class Upstream extends Timed implements Counted {
   // Health as seen in passing
 
   /** @param leastPauseMs before it is asked again, unless the pause is fixed */
-  #markAway(endpoint: Endpoint, error: SocketError, leastPauseMs = 0): void {
+  #markDown(endpoint: Endpoint, error: SocketError, leastPauseMs = 0): void {
     const now = this.#turn.now;
     this.#endpoints.noteFailure(endpoint, error, now);
-    if (endpoint.state !== "away") {
+    if (endpoint.state !== "down") {
       const wasUp = endpoint.state === "up";
-      endpoint.state = "away";
+      endpoint.state = "down";
       endpoint.stateSince = now;
       endpoint.keepsAlive = false;
-      this.#absent.add(endpoint);
+      this.#downEndpoints.add(endpoint);
       this.#noteHolding(now);
       if (wasUp) {
-        endpoint.awaySince = now;
+        endpoint.downSince = now;
         endpoint.loopSince = now;
-        if (!endpoint.downReportedByPeer) this.#observer.endpointAway(this, endpoint, error);
+        if (!endpoint.downReportedByPeer) this.#observer.endpointDown(this, endpoint, error);
       }
     }
     endpoint.ramp.restart();
@@ -563,11 +563,11 @@ export class Upstream extends Timed implements Counted {
     this.#loop.schedule(endpoint);
   }
 
-  #markTrial(endpoint: Endpoint): void {
+  #markProbing(endpoint: Endpoint): void {
     const now = this.#turn.now;
-    endpoint.state = "trial";
+    endpoint.state = "probing";
     endpoint.stateSince = now;
-    this.#absent.delete(endpoint);
+    this.#downEndpoints.delete(endpoint);
     this.#noteHolding(now);
     // Another process may listen there now, with habits of its own.
     endpoint.idle.unlearn();
@@ -599,7 +599,7 @@ export class Upstream extends Timed implements Counted {
 
   #endOfWait(waiter: Waiter, now: number): number {
     const handover = this.#settings.queueTimeoutMs === 0 && this.#slots !== null && this.#placesAhead() === 0;
-    return this.#hold.endOfWait(waiter, now, this.#settings, this.#absent.size > 0, handover);
+    return this.#hold.endOfWait(waiter, now, this.#settings, this.#downEndpoints.size > 0, handover);
   }
 
   #watchWaits(now: number): void {
@@ -611,7 +611,7 @@ export class Upstream extends Timed implements Counted {
     const { now } = this.#turn;
     this.#room.endDue((waiter) => this.#endOfWait(waiter, now) <= now, (waiter) => {
       if (this.#paused) waiter.waitFailed("hold_timeout", "requests are held on purpose: paused");
-      else if (this.away) waiter.waitFailed("hold_timeout", this.#endpoints.lastFailure);
+      else if (this.allDown) waiter.waitFailed("hold_timeout", this.#endpoints.lastFailure);
       else waiter.waitFailed("queue_timeout", `${this.#busy} requests in flight, ${this.#room.size} waiting`);
     });
     this.#slots?.roomShrank();
@@ -669,7 +669,7 @@ export class Upstream extends Timed implements Counted {
     endpoint.enabled = true;
     endpoint.stateSince = this.#turn.now;
     endpoint.ramp.restart();
-    if (endpoint.state === "away") endpoint.nextDialAt = this.#turn.now;
+    if (endpoint.state === "down") endpoint.nextDialAt = this.#turn.now;
     this.#changed();
   }
 
@@ -719,7 +719,7 @@ export class Upstream extends Timed implements Counted {
     const { now } = this.#turn;
     this.#endpoints.recount();
     this.#loop.clear();
-    for (const endpoint of this.#absent) this.#loop.schedule(endpoint);
+    for (const endpoint of this.#downEndpoints) this.#loop.schedule(endpoint);
     this.#noteHolding(now);
     if (this.#room.size > 0) {
       this.#watchWaits(now);
@@ -730,7 +730,7 @@ export class Upstream extends Timed implements Counted {
 
   /** Time during which nobody can be served begins or ends, if it does. */
   #noteHolding(now: number): void {
-    const state = this.#paused ? "paused" : this.away ? "away" : "open";
+    const state = this.#paused ? "paused" : this.allDown ? "down" : "open";
     if (!this.#hold.set(state, now) || this.#room.size === 0) return;
     this.#watchWaits(now);
     if (this.#hold.begins(now)) this.#observer.held?.(this, this.#room.size);

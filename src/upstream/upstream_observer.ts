@@ -12,8 +12,8 @@ export interface ObservedUpstream {
 
 /** Told what happens; must not call back. */
 export interface UpstreamObserver {
-  endpointAway(upstream: ObservedUpstream, endpoint: Endpoint, error: SocketError): void;
-  endpointBack(upstream: ObservedUpstream, endpoint: Endpoint, awayMs: number): void;
+  endpointDown(upstream: ObservedUpstream, endpoint: Endpoint, error: SocketError): void;
+  endpointUp(upstream: ObservedUpstream, endpoint: Endpoint, downMs: number): void;
   /** Requests have begun to wait for an endpoint's return, or for the end of a pause. */
   held?(upstream: ObservedUpstream, waiting: number): void;
   /** None of them waits any more. */

@@ -11,7 +11,7 @@ export interface UpstreamSettings {
   readonly policy: PolicyFactory;
   /** Longest wait while no endpoint can be reached; 0 = none. */
   readonly holdMs: number;
-  /** Pause between dials to an absent endpoint; null = in proportion to the absence. */
+  /** Pause between dials to an endpoint that is down; null = in proportion to the outage. */
   readonly holdIntervalMs: number | null;
   readonly queueSize: number;
   /** Most bytes of request bodies held by waiting requests. */

@@ -35,8 +35,8 @@ async function setUp(): Promise<Bench> {
     },
     tunnelOpened() {},
     tunnelClosed() {},
-    endpointAway() {},
-    endpointBack() {},
+    endpointDown() {},
+    endpointUp() {},
   });
   const gateway = new Gateway(runtime, snapshot, { answeredLocally() {}, acceptFailed() {} });
   await gateway.listen({

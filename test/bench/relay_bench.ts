@@ -41,8 +41,8 @@ async function connectedPair(): Promise<Pair> {
     exchangeDone() {},
     tunnelOpened() {},
     tunnelClosed() {},
-    endpointAway() {},
-    endpointBack() {},
+    endpointDown() {},
+    endpointUp() {},
   });
   const gateway = new Gateway(runtime, snapshot, { answeredLocally() {}, acceptFailed() {} });
   await gateway.listen({

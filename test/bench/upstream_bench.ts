@@ -98,7 +98,7 @@ class Lab {
       connectTimeoutMs: LONG_MS,
       limits: DEFAULT_LIMITS,
       ...(slots === undefined ? {} : { slotSource: { want: () => this.#say(), give: () => this.#say() } }),
-    }, { endpointAway() {}, endpointBack() {} });
+    }, { endpointDown() {}, endpointUp() {} });
   }
 
   #say(): void {
@@ -143,7 +143,7 @@ class Lab {
       this.ask(asker);
       this.upstream.leave(asker);
       this.runtime.refuse();
-      if (endpoint.state !== "away") throw new Error(`${endpoint.name} is ${endpoint.state}`);
+      if (endpoint.state !== "down") throw new Error(`${endpoint.name} is ${endpoint.state}`);
       endpoint.enabled = false;
     }
     for (const endpoint of endpoints) endpoint.enabled = true;
@@ -243,12 +243,12 @@ type Prepare = (count: number, policy: PolicyName) => () => number;
 
 const BY_ENDPOINTS: Record<string, Prepare> = {
   "each has an idle connection": (n, policy) => new Lab(n, policy).connect(n).pass(),
-  "10 % are away": (n, policy) => {
+  "10 % are down": (n, policy) => {
     const here = Math.max(1, Math.ceil(n * 0.9));
     return new Lab(n, policy).connect(here).lose(here).pass();
   },
-  "all but one are away": (n, policy) => new Lab(n, policy).connect(1).lose(1).pass(),
-  "all are away: comes and goes": (n, policy) => new Lab(n, policy).lose(0).comeAndGo(),
+  "all but one are down": (n, policy) => new Lab(n, policy).connect(1).lose(1).pass(),
+  "all are down: comes and goes": (n, policy) => new Lab(n, policy).lose(0).comeAndGo(),
   "all are full: comes and goes": (n, policy) => {
     const lab = new Lab(n, policy, { maxInFlight: 1 }).connect(n);
     lab.fill();

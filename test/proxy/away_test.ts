@@ -63,7 +63,7 @@ for (
     ["GET", "GET", 0, 50, 0],
     ["POST of 1 KiB", "POST", 1024, 50, 0],
     ["POST of 1 MiB", "POST", 1024 * 1024, 50, 0],
-    ["POST that is worked on for longer than the backend is away", "POST", 1024, 20, 25],
+    ["POST that is worked on for longer than the backend is down", "POST", 1024, 20, 25],
   ] as const
 ) {
   test(`a backend away after each connection: ${what}`, async () => {

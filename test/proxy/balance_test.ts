@@ -52,14 +52,14 @@ test("a fresh connection that dies unanswered: the next endpoint gets the reques
         const response = await client.ask(GET.replace("GET", method));
         assert.equal(response.text, `b ${method}`, `hold ${hold}`);
       }
-      assert.deepEqual(proxy.events, [`away ${a.address} connection_terminated`]);
+      assert.deepEqual(proxy.events, [`down ${a.address} connection_terminated`]);
       assert.ok(a.connections <= 3, `${a.connections} connections to the bad one`);
       client.destroy();
     });
   }
 });
 
-test("an endpoint that is away costs nobody anything, and is used again after its return", async () => {
+test("an endpoint that is down costs nobody anything, and is used again after its return", async () => {
   for (const close of [false, true]) {
     await withTwo("", async (a, b, proxy) => {
       a.auto(() => ({ body: "a", close }));
@@ -74,7 +74,7 @@ test("an endpoint that is away costs nobody anything, and is used again after it
         const response = await client.ask(GET.replace("GET", i % 2 === 0 ? "GET" : "PATCH"));
         assert.deepEqual([response.status, response.text], [200, "a"]);
       }
-      assert.deepEqual(proxy.events, [`away ${b.address} connection_refused`]);
+      assert.deepEqual(proxy.events, [`down ${b.address} connection_refused`]);
       await b.listenAgain();
       const said = new Set<string>();
       await proxy.until("b to serve again", () => {
@@ -83,7 +83,7 @@ test("an endpoint that is away costs nobody anything, and is used again after it
       });
       await proxy.until("all to end", () => proxy.upstream().inFlight + proxy.upstream().waiting === 0);
       assert.ok(!said.has("failed"));
-      assert.equal(proxy.events.at(-1), `back ${b.address}`);
+      assert.equal(proxy.events.at(-1), `up ${b.address}`);
       client.destroy();
     });
   }
@@ -97,7 +97,7 @@ test("with all endpoints away requests are held, and the first to return serves 
     await b.stopListening();
     const clients = await Promise.all(Array.from({ length: 5 }, () => RawClient.connect(proxy.port)));
     for (const client of clients) await client.send(GET);
-    await proxy.until("five to wait", () => proxy.upstream().waiting === 5 && proxy.upstream().away);
+    await proxy.until("five to wait", () => proxy.upstream().waiting === 5 && proxy.upstream().allDown);
     await b.listenAgain();
     for (const client of clients) {
       assert.equal((await client.readResponse()).text, "b");

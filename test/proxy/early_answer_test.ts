@@ -55,7 +55,7 @@ test("an early answer of ours: a body that turns out to be too large", () =>
     assert.equal((await sendThenRead(await connect(), head, ...chunked())).status, 413);
   }));
 
-test("an early answer of ours: no route, a refused field, an upstream that is away", async () => {
+test("an early answer of ours: no route, a refused field, an upstream that is down", async () => {
   await withLab(
     "upstreams: {app: {endpoints: [ORIGIN]}}\nroutes: [{match: {path: /app}, to: app}]",
     async ({ connect }) => {

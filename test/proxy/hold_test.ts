@@ -6,7 +6,7 @@ import { TestProxy } from "../support/proxy.ts";
 import { RawClient } from "../support/raw_client.ts";
 import { ScriptedOrigin } from "../support/scripted_origin.ts";
 
-/** An origin that is away, and a proxy before it. */
+/** An origin that is down, and a proxy before it. */
 async function away(yaml = ""): Promise<{ origin: ScriptedOrigin; proxy: TestProxy }> {
   const origin = await ScriptedOrigin.listen();
   await origin.stopListening();
@@ -60,8 +60,8 @@ test("GET and POST wait while nobody listens and are served in the order they ca
       assert.equal(ended.attempts, 1);
       assert.ok(ended.heldMs > 0 && ended.heldMs <= ended.waitMs, `${ended.heldMs} of ${ended.waitMs}`);
     }
-    assert.equal(proxy.events[0], `away 127.0.0.1:${origin.port} connection_refused`);
-    assert.equal(proxy.events[1], `back 127.0.0.1:${origin.port}`);
+    assert.equal(proxy.events[0], `down 127.0.0.1:${origin.port} connection_refused`);
+    assert.equal(proxy.events[1], `up 127.0.0.1:${origin.port}`);
   });
 });
 

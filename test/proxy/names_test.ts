@@ -72,8 +72,8 @@ test("the first address has no route, the second refuses, the third is there", a
 test("requests wait for a name that does not exist yet", async () => {
   await withNames("", async ({ server, proxy, ask }) => {
     const answer = ask();
-    await proxy.until("the endpoint to be away", () => proxy.events.length > 0);
-    assert.match(proxy.events[0] ?? "", /^away app\.test:\d+ dns_error$/);
+    await proxy.until("the endpoint to be down", () => proxy.events.length > 0);
+    assert.match(proxy.events[0] ?? "", /^down app\.test:\d+ dns_error$/);
     server.script = here;
     assert.equal((await answer).text, "here");
   });
@@ -111,7 +111,7 @@ test("names that nobody answers for hold up no other upstream", async () => {
 test("the hosts file, read anew", async () => {
   await withNames("", async ({ server, system, proxy, ask }) => {
     const answer = ask();
-    await proxy.until("the endpoint to be away", () => proxy.events.length > 0);
+    await proxy.until("the endpoint to be down", () => proxy.events.length > 0);
     system.files.set(FILES.hosts, "127.0.0.1 app.test\n");
     assert.equal((await answer).text, "here");
     assert.ok(server.asked.length > 0);

@@ -96,7 +96,7 @@ test("a connection that ends before it was used counts as a failure of the endpo
     const response = await askOnce(proxy.port, GET);
     assert.equal(response.text, "at last");
     await serving;
-    assert.match(proxy.events[0] ?? "", /^away \S+ connection_terminated$/);
+    assert.match(proxy.events[0] ?? "", /^down \S+ connection_terminated$/);
   } finally {
     await proxy.stop();
     await origin.close();
@@ -111,7 +111,7 @@ test("a Unix socket that does not exist yet is waited for", async () => {
   try {
     const client = await RawClient.connect(proxy.port);
     await client.send(POST);
-    await proxy.until("one to wait", () => proxy.upstream().waiting === 1 && proxy.upstream().away);
+    await proxy.until("one to wait", () => proxy.upstream().waiting === 1 && proxy.upstream().allDown);
     origin = (await ScriptedOrigin.listen({ path })).auto((request) => request.text);
     assert.equal((await client.readResponse({ method: "POST" })).text, "body");
     client.destroy();
@@ -136,7 +136,7 @@ test("what does not fit into the waiting room is refused with its reason, the re
       return client;
     };
     await say(post);
-    await proxy.until("one to wait", () => proxy.upstream().waiting === 1 && proxy.upstream().away);
+    await proxy.until("one to wait", () => proxy.upstream().waiting === 1 && proxy.upstream().allDown);
     const tooMuch = await (await say(post)).readResponse({ method: "POST" });
     assert.equal(tooMuch.status, 503);
     assert.match(tooMuch.field("Proxy-Status") ?? "", /error=body_buffer_full/);

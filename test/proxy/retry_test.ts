@@ -103,14 +103,14 @@ for (
       await reuse(it, message("POST", fields, "again"), "reset");
       const second = await it.origin.accept();
       assert.equal((await second.readRequest()).text, "again");
-      // The second one is fresh; after its end the endpoint counts as away, and is dialled again.
+      // The second one is fresh; after its end the endpoint counts as down, and is dialled again.
       second.reset();
       const third = await it.origin.accept();
       assert.equal((await third.readRequest()).text, "again");
       await third.respond({ body: "third" });
       assert.equal((await it.client.readResponse()).text, "third");
       assert.equal((await it.proxy.endedAt(1)).attempts, 3);
-      assert.match(it.proxy.events.join(), /^away \S+ connection_terminated,back \S+$/);
+      assert.match(it.proxy.events.join(), /^down \S+ connection_terminated,up \S+$/);
     });
   });
 }

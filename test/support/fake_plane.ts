@@ -223,7 +223,7 @@ export function sampleStatus(more: Partial<Status> = {}): Status {
         },
         {
           name: "127.0.0.1:3001",
-          state: "away",
+          state: "down",
           weight: 1,
           in_flight: 0,
           idle: 0,

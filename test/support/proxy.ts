@@ -176,13 +176,13 @@ export class TestProxy implements SnapshotObserver, GatewayObserver {
     this.#tell();
   }
 
-  endpointAway(_upstream: Upstream, endpoint: Endpoint, error: SocketError): void {
-    this.events.push(`away ${endpoint.name} ${error.code}`);
+  endpointDown(_upstream: Upstream, endpoint: Endpoint, error: SocketError): void {
+    this.events.push(`down ${endpoint.name} ${error.code}`);
     this.#tell();
   }
 
-  endpointBack(_upstream: Upstream, endpoint: Endpoint): void {
-    this.events.push(`back ${endpoint.name}`);
+  endpointUp(_upstream: Upstream, endpoint: Endpoint): void {
+    this.events.push(`up ${endpoint.name}`);
     this.#tell();
   }
 

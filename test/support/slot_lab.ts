@@ -193,7 +193,7 @@ export class SlotWorker {
         give: (_upstream, endpoint, count) => this.give(endpoint.name, count),
       },
       endpoints: endpointsAt(lab.ports, lab.max, held),
-    }, { endpointAway() {}, endpointBack() {} });
+    }, { endpointDown() {}, endpointUp() {} });
   }
 
   endpoint(name: string): Endpoint {

@@ -311,11 +311,11 @@ export class UpstreamLab implements UpstreamObserver {
     }
   }
 
-  endpointAway(_upstream: Upstream, endpoint: Endpoint, error: SocketError): void {
-    this.events.push(`away ${endpoint.name} ${error.code}`);
+  endpointDown(_upstream: Upstream, endpoint: Endpoint, error: SocketError): void {
+    this.events.push(`down ${endpoint.name} ${error.code}`);
   }
 
-  endpointBack(_upstream: Upstream, endpoint: Endpoint, awayMs: number): void {
-    this.events.push(`back ${endpoint.name} ${Math.round(awayMs)}`);
+  endpointUp(_upstream: Upstream, endpoint: Endpoint, downMs: number): void {
+    this.events.push(`up ${endpoint.name} ${Math.round(downMs)}`);
   }
 }

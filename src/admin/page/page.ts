@@ -108,17 +108,15 @@ function summary(status: Status): string {
   if (first !== undefined) {
     const others = rest.length === 0
       ? ""
-      : ` ${counted(rest.length, "other upstream")} ${rest.length === 1 ? "is" : "are"} away or paused.`;
+      : ` ${counted(rest.length, "other upstream")} ${rest.length === 1 ? "is" : "are"} down or paused.`;
     return `${first.name} is ${first.state}: ${waitWords(first)}.${others}`;
   }
-  const absent =
+  const down =
     status.upstreams.flatMap(({ endpoints }) =>
-      endpoints.filter(({ state }) => state === "away" || state === "unhealthy")
+      endpoints.filter(({ state }) => state === "down" || state === "unhealthy")
     ).length;
-  if (absent > 0) {
-    return `${counted(absent, "endpoint")} ${
-      absent === 1 ? "is" : "are"
-    } away; others of the upstream serve.`;
+  if (down > 0) {
+    return `${counted(down, "endpoint")} ${down === 1 ? "is" : "are"} down; others of the upstream serve.`;
   }
   const queued = status.upstreams.find(({ waiting }) => waiting > 0);
   if (queued !== undefined) return `All is well; at ${queued.name} ${waitWords(queued)}.`;

@@ -23,8 +23,8 @@ export function badge(tone: Tone, words: string): Html {
 
 const ENDPOINT_BADGES: Readonly<Record<EndpointStatus["state"], readonly [Tone, string]>> = {
   up: ["good", "up"],
-  trial: ["warn", "on trial"],
-  away: ["bad", "away"],
+  probing: ["warn", "probing"],
+  down: ["bad", "down"],
   draining: ["hold", "draining"],
   drained: ["hold", "drained"],
   unhealthy: ["bad", "unhealthy"],
@@ -36,7 +36,7 @@ export function endpointBadge(state: EndpointStatus["state"]): Html {
 
 const UPSTREAM_BADGES: Readonly<Record<UpstreamStatus["state"], readonly [Tone, string]>> = {
   up: ["good", "up"],
-  away: ["bad", "away"],
+  down: ["bad", "down"],
   paused: ["hold", "paused"],
 };
 

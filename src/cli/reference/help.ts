@@ -13,7 +13,7 @@ const COLUMN = 36;
 /** Help of the program as a whole. */
 export function generalHelp(): string {
   return [
-    `sluice ${versionText()}: a reverse proxy that holds requests while a backend is away`,
+    `sluice ${versionText()}: a reverse proxy that holds requests while a backend is down`,
     "",
     "Usage:",
     "  sluice --to 3000                serve on :8080, send everything to 127.0.0.1:3000",

@@ -13,7 +13,7 @@ export function manualPage(): string {
   return [
     `.TH SLUICE 1 "" ${quoted(`sluice ${versionText()}`)} "User Commands"`,
     ".SH NAME",
-    "sluice \\- a reverse proxy that holds requests while a backend is away",
+    "sluice \\- a reverse proxy that holds requests while a backend is down",
     ".SH SYNOPSIS",
     ".B sluice",
     "\\fB\\-\\-to\\fR \\fIADDRESS\\fR [\\fIoptions\\fR] [\\-\\- \\fICOMMAND\\fR...]",

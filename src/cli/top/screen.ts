@@ -76,7 +76,7 @@ const COLUMNS: readonly Column[] = [
     upstream: ({ state }) => [state, state === "up" ? "good" : state === "paused" ? "hold" : "bad"],
     endpoint: ({ state }) => [
       state,
-      state === "up" ? "good" : state === "trial" ? "warn" : /^drain/.test(state) ? "hold" : "bad",
+      state === "up" ? "good" : state === "probing" ? "warn" : /^drain/.test(state) ? "hold" : "bad",
     ],
   },
   {
@@ -165,7 +165,7 @@ const COLUMNS: readonly Column[] = [
     upstream: ({ name }, { rates }) => [curve(rates(name)), "good"],
     endpoint: (
       endpoint,
-    ) => [endpoint.last_error, endpoint.state === "away" ? "bad" : "dim"],
+    ) => [endpoint.last_error, endpoint.state === "down" ? "bad" : "dim"],
   },
 ];
 

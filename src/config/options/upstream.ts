@@ -24,8 +24,8 @@ export const UPSTREAM_OPTIONS = {
     scope: "upstream",
     type: durationOrAuto("1ms", "1m"),
     default: "auto",
-    help: "pause between dials to an endpoint that is away",
-    doc: "`auto` dials often at first and less often the longer the endpoint stays away.",
+    help: "pause between dials to an endpoint that is down",
+    doc: "`auto` dials often at first and less often the longer the endpoint stays down.",
     example: "10ms",
   },
   "max_in_flight": {

@@ -86,7 +86,7 @@ export interface UpstreamConfig {
   readonly policy: PolicyName;
   /** How long a request may wait while no endpoint can be reached. 0 = not at all. */
   readonly holdMs: number;
-  /** Pause between dials to an endpoint that is away; null = 4 % of the time it has been away so far. */
+  /** Pause between dials to an endpoint that is down; null = 4 % of the time it has been down so far. */
   readonly holdIntervalMs: number | null;
   /** Requests one endpoint serves at a time, strictly; 0 = no limit. */
   readonly maxInFlight: number;

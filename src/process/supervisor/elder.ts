@@ -1,7 +1,7 @@
 /** The process whose place we have taken, as long as it drains: a participant beside the workers. */
 
 import { ELDER, type ElderOrder, type ToElder, type ToHeir } from "./lineage_messages.ts";
-import type { AwayHint, CommandResult, DesiredState, EndpointName, WorkerEvent } from "../worker/messages.ts";
+import type { CommandResult, DesiredState, DownHint, EndpointName, WorkerEvent } from "../worker/messages.ts";
 import { emptyReport, type Report } from "../worker/report.ts";
 import type { SlotLedger } from "./slot_ledger.ts";
 
@@ -10,7 +10,7 @@ export interface ElderHost {
   readonly ledger: SlotLedger;
   done(id: number, result: CommandResult): void;
   reported(): void;
-  away(hint: AwayHint): void;
+  down(hint: DownHint): void;
   event(event: WorkerEvent, before: boolean): void;
   /** Sums over all participants. */
   report(): Promise<Report>;
@@ -44,7 +44,7 @@ export class Elder {
     this.ask();
   }
 
-  send(message: Extract<ToElder, { readonly type: "grant" | "recall" | "away" | "abort" }>): void {
+  send(message: Extract<ToElder, { readonly type: "grant" | "recall" | "down" | "abort" }>): void {
     this.#send(message);
   }
 
@@ -69,8 +69,8 @@ export class Elder {
       case "give":
         host.ledger.give(ELDER, message);
         return;
-      case "away":
-        host.away(message);
+      case "down":
+        host.down(message);
         return;
       case "event":
         host.event(message.event, message.before);

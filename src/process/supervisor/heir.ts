@@ -1,7 +1,7 @@
 /** The process that has taken our place, as long as we drain: it says what is to be done. */
 
 import { type ElderOrder, HEIR, type ToElder, type ToHeir } from "./lineage_messages.ts";
-import type { AwayHint, CommandResult } from "../worker/messages.ts";
+import type { CommandResult, DownHint } from "../worker/messages.ts";
 import type { Report } from "../worker/report.ts";
 import type { SlotLedger } from "./slot_ledger.ts";
 
@@ -12,7 +12,7 @@ export interface HeirHost {
   carryOut(order: ElderOrder): Promise<CommandResult>;
   /** Sums over all that is ours. */
   report(): Promise<Report>;
-  away(hint: AwayHint): void;
+  down(hint: DownHint): void;
   /** Ends everything now. */
   abort(): void;
 }
@@ -30,7 +30,7 @@ export class Heir {
     this.#send = send;
   }
 
-  send(message: Extract<ToHeir, { readonly type: "want" | "give" | "away" | "event" | "resume" }>): void {
+  send(message: Extract<ToHeir, { readonly type: "want" | "give" | "down" | "event" | "resume" }>): void {
     this.#send(message);
   }
 
@@ -51,8 +51,8 @@ export class Heir {
       case "recall":
         host.ledger.press(message);
         return;
-      case "away":
-        host.away(message);
+      case "down":
+        host.down(message);
         return;
       case "report":
         void this.tell();

@@ -7,10 +7,10 @@ import { Elder } from "./elder.ts";
 import { Heir } from "./heir.ts";
 import { ELDER, type ElderOrder, HEIR, type ToElder, type ToHeir } from "./lineage_messages.ts";
 import type {
-  AwayHint,
   CommandResult,
   CommonOrder,
   DesiredState,
+  DownHint,
   Slots,
   Wanted,
   WorkerEvent,
@@ -71,7 +71,7 @@ export class Lineage implements ElderLink {
         ledger: host.ledger,
         done: (id, result) => host.participants.orders.answered(ELDER, id, result),
         reported: () => host.participants.reports.release(ELDER),
-        away: (hint) => this.#spread(hint, ELDER),
+        down: (hint) => this.#spread(hint, ELDER),
         event: (event, before) => {
           host.event(ELDER, event, before);
           this.#heir?.send({ type: "event", event, before });
@@ -122,7 +122,7 @@ export class Lineage implements ElderLink {
       ledger: host.ledger,
       carryOut: (order) => this.#carryOut(order),
       report: () => host.participants.report(),
-      away: (hint) => this.#spread(hint, HEIR),
+      down: (hint) => this.#spread(hint, HEIR),
       abort: () => host.hurry(),
     }, send);
   }
@@ -193,15 +193,15 @@ export class Lineage implements ElderLink {
   // Both
 
   /** An endpoint that a worker could not reach: the others are told. */
-  away(hint: AwayHint): void {
-    this.#elder?.send({ ...hint, type: "away" });
-    this.#heir?.send({ ...hint, type: "away" });
+  down(hint: DownHint): void {
+    this.#elder?.send({ ...hint, type: "down" });
+    this.#heir?.send({ ...hint, type: "down" });
   }
 
-  #spread(hint: AwayHint, from: number): void {
-    this.#host.participants.tell({ ...hint, type: "away" });
-    if (from !== ELDER) this.#elder?.send({ ...hint, type: "away" });
-    if (from !== HEIR) this.#heir?.send({ ...hint, type: "away" });
+  #spread(hint: DownHint, from: number): void {
+    this.#host.participants.tell({ ...hint, type: "down" });
+    if (from !== ELDER) this.#elder?.send({ ...hint, type: "down" });
+    if (from !== HEIR) this.#heir?.send({ ...hint, type: "down" });
   }
 
   /** Something happened in a worker. */

@@ -2,8 +2,8 @@
  * What a supervisor and the supervisor of the process whose place it has taken tell each other while the old one
  * drains: JSON values over a channel that keeps their order.
  *
- *     the old one       report, done, want, give, away, event, whole, resume …    gone
- *     the new one  lead …  report, order, grant, recall, away, abort, whole …
+ *     the old one       report, done, want, give, down, event, whole, resume …    gone
+ *     the new one  lead …  report, order, grant, recall, down, abort, whole …
  *
  * The old process is one more participant beside the workers of the new one: it carries out their orders, counts in
  * their sums, and shares their slots. It passes everything on to its own workers, and to the process before it when
@@ -12,10 +12,10 @@
 
 import type { EndpointConfig } from "../../config/values/config.ts";
 import type {
-  AwayHint,
   CommandResult,
   CommonOrder,
   DesiredState,
+  DownHint,
   EndpointName,
   Slots,
   Wanted,
@@ -50,7 +50,7 @@ export type ToElder =
   | { readonly type: "order"; readonly id: number; readonly order: ElderOrder }
   | { readonly type: "grant" } & Slots
   | { readonly type: "recall" } & Wanted
-  | { readonly type: "away" } & AwayHint
+  | { readonly type: "down" } & DownHint
   | { readonly type: "report" }
   | { readonly type: "abort" }
   /** The answer to `whole`. */
@@ -60,7 +60,7 @@ export type ToHeir =
   | { readonly type: "done"; readonly id: number; readonly result: CommandResult }
   | { readonly type: "want" } & Wanted
   | { readonly type: "give" } & Slots
-  | { readonly type: "away" } & AwayHint
+  | { readonly type: "down" } & DownHint
   | { readonly type: "event"; readonly event: WorkerEvent; readonly before: boolean }
   /** The answer to `report`, and once before the end. */
   | { readonly type: "report"; readonly report: Report }

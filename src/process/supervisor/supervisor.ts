@@ -369,9 +369,9 @@ export class Supervisor {
           this.#observer.workerConfused(handle.index, `gave ${message.count} slots that it does not have`);
         }
         return;
-      case "away":
+      case "down":
         for (const other of this.#handles) if (other !== handle) other.link?.send(message);
-        this.lineage.away(message);
+        this.lineage.down(message);
         return;
       case "closed":
         handle.accepts = false;

@@ -25,18 +25,18 @@ export class EventStream implements WatcherTap {
     this.#send = send;
   }
 
-  /** Begins or ends to tell. Who begins to watch is told what is away and held already. */
+  /** Begins or ends to tell. Who begins to watch is told what is down and held already. */
   watch(watched: boolean, upstreams: readonly Upstream[]): void {
     if (watched === this.open) return;
     this.open = watched;
     if (!watched) return;
     for (const upstream of upstreams) {
       for (const endpoint of upstream.endpoints) {
-        if (endpoint.state === "away" && !endpoint.downReportedByPeer && endpoint.lastFailure !== null) {
+        if (endpoint.state === "down" && !endpoint.downReportedByPeer && endpoint.lastFailure !== null) {
           this.#tell(down(upstream, endpoint, endpoint.lastFailure), true);
         }
       }
-      if ((upstream.away || upstream.paused) && upstream.waiting > 0) {
+      if ((upstream.allDown || upstream.paused) && upstream.waiting > 0) {
         this.#tell({ event: "held", upstream: upstream.name, waiting: upstream.waiting }, true);
       }
     }
@@ -46,16 +46,16 @@ export class EventStream implements WatcherTap {
     this.#send({ type: "event", event, before });
   }
 
-  endpointAway(upstream: ObservedUpstream, endpoint: Endpoint, error: SocketError): void {
+  endpointDown(upstream: ObservedUpstream, endpoint: Endpoint, error: SocketError): void {
     this.#tell(down(upstream, endpoint, error));
   }
 
-  endpointBack(upstream: ObservedUpstream, endpoint: Endpoint, awayMs: number): void {
+  endpointUp(upstream: ObservedUpstream, endpoint: Endpoint, downMs: number): void {
     this.#tell({
       event: "endpoint_up",
       upstream: upstream.name,
       endpoint: endpoint.name,
-      away_ms: Math.round(awayMs),
+      down_ms: Math.round(downMs),
     });
   }
 

@@ -2,8 +2,8 @@
  * What the supervisor and its workers tell each other: JSON values over a channel that keeps their order.
  * With one worker the channel is a pair of functions in one process, else it joins two processes.
  *
- *     worker      hello            listening              done, report, want, give, away, event …   closed, stopped
- *     supervisor         start …             order, grant, recall, away, report, stop, abort
+ *     worker      hello            listening              done, report, want, give, down, event …   closed, stopped
+ *     supervisor         start …             order, grant, recall, down, report, stop, abort
  *
  * Upstreams and endpoints go by their names in the configuration.
  */
@@ -41,7 +41,7 @@ export interface Wanted extends Slots {
 }
 
 /** Another worker could not reach it. */
-export interface AwayHint extends EndpointName {
+export interface DownHint extends EndpointName {
   readonly code: string;
   readonly detail: string;
 }
@@ -101,7 +101,7 @@ export type CommandResult =
 /** What a worker tells while somebody watches. */
 export type WorkerEvent =
   | { readonly event: "endpoint_down"; readonly reason: string; readonly detail: string } & EndpointName
-  | { readonly event: "endpoint_up"; readonly away_ms: number } & EndpointName
+  | { readonly event: "endpoint_up"; readonly down_ms: number } & EndpointName
   | { readonly event: "held"; readonly upstream: string; readonly waiting: number }
   | { readonly event: "released"; readonly upstream: string; readonly held_ms: number }
   | {
@@ -128,7 +128,7 @@ export type ToWorker =
   | { readonly type: "order"; readonly id: number; readonly order: WorkerCommand }
   | { readonly type: "grant" } & Slots
   | { readonly type: "recall" } & Wanted
-  | { readonly type: "away" } & AwayHint
+  | { readonly type: "down" } & DownHint
   | { readonly type: "report" }
   | { readonly type: "stop" }
   | { readonly type: "abort" };
@@ -143,7 +143,7 @@ export type ToSupervisor =
   | { readonly type: "event"; readonly event: WorkerEvent; readonly before: boolean }
   | { readonly type: "want" } & Wanted
   | { readonly type: "give" } & Slots
-  | { readonly type: "away" } & AwayHint
+  | { readonly type: "down" } & DownHint
   /** The answer to `report` and, before it begins, to `stop`. */
   | { readonly type: "report"; readonly report: Report }
   /** It has been told to stop, and accepts no connection any more. */

@@ -232,9 +232,9 @@ const STATE_ORDER: readonly (EndpointStatus["state"] | null)[] = [
   "draining",
   "drained",
   "up",
-  "trial",
+  "probing",
   "unhealthy",
-  "away",
+  "down",
   null,
 ];
 

@@ -41,8 +41,8 @@ export interface Totals {
 
 export interface EndpointStatus {
   readonly name: string;
-  /** `up`, `away`, `trial` (reachable again, has not answered yet), `draining`, `drained`, `unhealthy`. */
-  readonly state: "up" | "away" | "trial" | "draining" | "drained" | "unhealthy";
+  /** `up`, `down`, `probing` (reachable again, has not answered yet), `draining`, `drained`, `unhealthy`. */
+  readonly state: "up" | "down" | "probing" | "draining" | "drained" | "unhealthy";
   readonly weight: number;
   readonly in_flight: number;
   /** Idle connections in the pool. */
@@ -100,8 +100,8 @@ export interface BackendStatus {
 
 export interface UpstreamStatus {
   readonly name: string;
-  /** `up`: an endpoint can be reached; `away`: none can; `paused`: requests are held on purpose. */
-  readonly state: "up" | "away" | "paused";
+  /** `up`: an endpoint can be reached; `down`: none can; `paused`: requests are held on purpose. */
+  readonly state: "up" | "down" | "paused";
   readonly paused: PauseStatus | null;
   /** Requests in the waiting room, and how long the oldest of them has been there. */
   readonly waiting: number;

@@ -12,8 +12,8 @@ import {
 import { type ChosenSockets, socketsWords } from "../shared/chosen_sockets.ts";
 import { retryLeast, shareConfig } from "./limits.ts";
 import {
-  type AwayHint,
   type CommandResult,
+  type DownHint,
   PROTOCOL,
   type Slots,
   type ToSupervisor,
@@ -97,7 +97,7 @@ export class Worker {
       case "recall":
         this.#recalled(message);
         return;
-      case "away":
+      case "down":
         this.#reportedByPeer(message);
         return;
       case "order":
@@ -222,7 +222,7 @@ export class Worker {
             tap,
             ...(this.#logger === null ? {} : { logger: this.#logger }),
             ...(shared
-              ? { onAway: (upstream, endpoint, error) => this.#tellAway(upstream, endpoint, error) }
+              ? { onDown: (upstream, endpoint, error) => this.#tellDown(upstream, endpoint, error) }
               : {}),
           }),
       );
@@ -253,10 +253,10 @@ export class Worker {
     };
   }
 
-  #tellAway(upstream: ObservedUpstream, endpoint: Endpoint, error: SocketError): void {
+  #tellDown(upstream: ObservedUpstream, endpoint: Endpoint, error: SocketError): void {
     // Being out of descriptors is our own trouble and says nothing about the endpoint.
     if (error.code === "resource_exhausted") return;
-    this.#send({ type: "away", upstream: upstream.name, endpoint: endpoint.name, ...error });
+    this.#send({ type: "down", upstream: upstream.name, endpoint: endpoint.name, ...error });
   }
 
   #granted({ upstream, endpoint, count }: Slots): void {
@@ -271,9 +271,9 @@ export class Worker {
     found?.upstream.slotsRecalled(found.endpoint, wanted.count, wanted.waitedMs);
   }
 
-  #reportedByPeer(away: AwayHint): void {
-    const found = this.#service?.find(away) ?? null;
-    found?.upstream.reportedByPeer(found.endpoint, errorOf(away));
+  #reportedByPeer(down: DownHint): void {
+    const found = this.#service?.find(down) ?? null;
+    found?.upstream.reportedByPeer(found.endpoint, errorOf(down));
   }
 
   #report(): Report {
@@ -306,7 +306,7 @@ export class Worker {
   }
 }
 
-function errorOf({ code, detail }: AwayHint): SocketError {
+function errorOf({ code, detail }: DownHint): SocketError {
   // The cast: it was a code when it left the other worker.
   return { code: code as SocketError["code"], detail };
 }

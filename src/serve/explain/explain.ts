@@ -96,8 +96,8 @@ class Seen {
   }
   tunnelOpened(): void {}
   tunnelClosed(): void {}
-  endpointAway(): void {}
-  endpointBack(): void {}
+  endpointDown(): void {}
+  endpointUp(): void {}
   acceptFailed(): void {}
 }
 

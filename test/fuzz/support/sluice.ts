@@ -178,12 +178,12 @@ export class FuzzedSluice implements SnapshotObserver, GatewayObserver {
     this.gateway.tunnelClosed(tunnel);
   }
 
-  endpointAway(_upstream: Upstream, endpoint: Endpoint, error: SocketError): void {
-    this.#trace("sluice", `${endpoint.name} is away: ${error.code}`);
+  endpointDown(_upstream: Upstream, endpoint: Endpoint, error: SocketError): void {
+    this.#trace("sluice", `${endpoint.name} is down: ${error.code}`);
   }
 
-  endpointBack(_upstream: Upstream, endpoint: Endpoint): void {
-    this.#trace("sluice", `${endpoint.name} is back`);
+  endpointUp(_upstream: Upstream, endpoint: Endpoint): void {
+    this.#trace("sluice", `${endpoint.name} is up`);
   }
 
   acceptFailed(_address: Address, error: SocketError): void {

@@ -67,7 +67,7 @@ test("metrics: labels", () => {
         reasons: { queue_full: 4 },
         oldest_wait_ms: 1500,
         endpoints: [
-          endpointStatus('unix:/tmp/a "b"\\c', { state: "away", by_class: [0, 0, 5, 0, 0, 2] }),
+          endpointStatus('unix:/tmp/a "b"\\c', { state: "down", by_class: [0, 0, 5, 0, 0, 2] }),
         ],
       }),
     ],

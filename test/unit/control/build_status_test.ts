@@ -64,7 +64,7 @@ function workerReport(): Report {
       reasons: { hold_timeout: 2 },
       endpoints: [{
         name: "127.0.0.1:3000",
-        state: "away",
+        state: "down",
         since: START + 5000,
         inFlight: 1,
         idle: 2,
@@ -129,7 +129,7 @@ test("status: workers add up, those that are gone in sums only", () => {
     [3, null, 3],
   ]);
   const [upstream] = status.upstreams;
-  assert.equal(upstream?.state, "away");
+  assert.equal(upstream?.state, "down");
   assert.deepEqual([upstream?.waiting, upstream?.oldest_wait_ms, upstream?.waits_ms], [4, 20, [
     20,
     20,
@@ -139,7 +139,7 @@ test("status: workers add up, those that are gone in sums only", () => {
   const [endpoint] = upstream?.endpoints ?? [];
   assert.deepEqual(
     [endpoint?.state, endpoint?.in_flight, endpoint?.idle, endpoint?.answered, endpoint?.failures],
-    ["away", 2, 4, 15, 27],
+    ["down", 2, 4, 15, 27],
   );
   assert.deepEqual(endpoint?.last_error, {
     code: "connection_refused",

@@ -15,7 +15,7 @@ const DOWN: WorkerEvent = {
   reason: "connection_refused",
   detail: "",
 };
-const UP: WorkerEvent = { event: "endpoint_up", upstream: "app", endpoint: "e", away_ms: 5 };
+const UP: WorkerEvent = { event: "endpoint_up", upstream: "app", endpoint: "e", down_ms: 5 };
 const FAILED: WorkerEvent = {
   event: "failed",
   upstream: "app",

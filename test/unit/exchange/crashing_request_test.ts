@@ -129,7 +129,7 @@ for (const crash of ["worker, read", "worker, unread"] as const) {
   });
 }
 
-test("a port that takes connections and drops them is away: requests are held for it", async () => {
+test("a port that takes connections and drops them is down: requests are held for it", async () => {
   let away = true;
   const lab = await memoryLab("to: 3001\nhold: 30s\n", {}, (peer) => {
     if (!away) peer.say(OK);

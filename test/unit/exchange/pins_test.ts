@@ -112,7 +112,7 @@ test("the first request of a session is not sent again, and its failure is told"
   assert.equal(lab.a.peers.length, 1);
 });
 
-test("the first request of a session is held while the endpoint is away, as any other", async () => {
+test("the first request of a session is held while the endpoint is down, as any other", async () => {
   const lab = await SessionLab.open(ONE);
   void lab.a.listener?.close();
   const alice = lab.client().send("/login", "Negotiate alice");

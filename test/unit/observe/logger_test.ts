@@ -68,13 +68,13 @@ test("long values are cut", () => {
 
 test("of one event at most ten lines a second are written, and the rest is counted", () => {
   const { clock, lines, logger } = setUp();
-  for (let index = 0; index < 25; index++) logger.warn("endpoint_away", `attempt ${index}`);
+  for (let index = 0; index < 25; index++) logger.warn("endpoint_down", `attempt ${index}`);
   logger.warn("other", "not affected");
   assert.equal(lines.length, 11);
   clock.advance(1000);
   assert.equal(lines.length, 12);
-  assert.match(lines[11] ?? "", /warn endpoint_away: 15 more lines like this were left out suppressed=15\n$/);
-  logger.warn("endpoint_away", "again");
+  assert.match(lines[11] ?? "", /warn endpoint_down: 15 more lines like this were left out suppressed=15\n$/);
+  logger.warn("endpoint_down", "again");
   assert.match(lines[12] ?? "", /again/);
   clock.advance(5000);
   assert.equal(lines.length, 13);

@@ -115,7 +115,7 @@ test("without hold a dial that has to wait for a slot has an end, too", async ()
   });
   // The only slot that is left is taken by a request that never ends, and nothing can be dialled.
   second.resetAndRetry();
-  assert.equal(lab.upstream.away, true);
+  assert.equal(lab.upstream.allDown, true);
   const waiter = lab.ask();
   failsIn(lab, waiter, 31_000, "hold_timeout");
 });
@@ -134,7 +134,7 @@ test("a request that comes back to a full upstream waits for a slot anew", async
 interface Expected {
   readonly waiter: TestWaiter;
   openMs: number;
-  awayMs: number;
+  downMs: number;
   pausedMs: number;
 }
 
@@ -149,7 +149,7 @@ test("whatever happens in whichever order, each request waits as long as the tab
     const lab = await full({ holdMs, queueTimeoutMs });
     const expected: Expected[] = [];
     let paused = false;
-    let away = false;
+    let down = false;
     const trace: string[] = [];
     // Some change of the state is about half of what happens, so most waits meet several.
     for (let step = 0; step < 40; step++) {
@@ -158,20 +158,20 @@ test("whatever happens in whichever order, each request waits as long as the tab
       if (action === "ask") {
         const waiter = lab.ask();
         // What is turned away at once is for other tests.
-        if (waiter.failure === "") expected.push({ waiter, openMs: 0, awayMs: 0, pausedMs: 0 });
+        if (waiter.failure === "") expected.push({ waiter, openMs: 0, downMs: 0, pausedMs: 0 });
       } else if (action === "pause") {
         if (!paused) { for (const each of expected) each.pausedMs = 0; }
         paused = true;
         lab.upstream.pause();
       } else if (action === "resume") {
-        if (paused) { for (const each of expected) each.awayMs = 0; }
+        if (paused) { for (const each of expected) each.downMs = 0; }
         paused = false;
         lab.upstream.resume();
       } else if (action === "withdraw") {
-        away = true;
+        down = true;
         lab.upstream.withdraw(lab.endpoint());
       } else if (action === "restore") {
-        away = false;
+        down = false;
         lab.upstream.restore(lab.endpoint());
       }
       const passes = action === "pass" ? random.pick([1000, 4000, 20_000]) : 100;
@@ -180,16 +180,16 @@ test("whatever happens in whichever order, each request waits as long as the tab
         lab.advance(100);
         for (const each of expected) {
           if (paused) each.pausedMs += 100;
-          else if (away) each.awayMs += 100;
+          else if (down) each.downMs += 100;
           else each.openMs += 100;
           const most = paused
             ? Math.max(holdMs, 30_000)
-            : away
+            : down
             ? holdMs
             : queueTimeoutMs === 0
             ? Math.max(holdMs, 30_000)
             : queueTimeoutMs;
-          const over = (paused ? each.pausedMs : away ? each.awayMs : each.openMs) - most;
+          const over = (paused ? each.pausedMs : down ? each.downMs : each.openMs) - most;
           const what = `seed ${seed}, hold ${holdMs}, queue ${queueTimeoutMs}, ${each.waiter.name} after ` +
             `${trace.join(" ")} at ${passed}: ${JSON.stringify({ ...each, waiter: each.waiter.failure })}`;
           if (over >= 100) assert.notEqual(each.waiter.failure, "", `still there: ${what}`);

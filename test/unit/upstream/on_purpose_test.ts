@@ -145,7 +145,7 @@ test("an endpoint out of use gets no request, keeps no idle connection, and come
     waiter.answered();
   }
   scene.upstream.withdraw(scene.endpoint(0));
-  assert.equal(scene.upstream.away, true);
+  assert.equal(scene.upstream.allDown, true);
   const held = scene.ask();
   scene.advance(20_000);
   assert.equal(held.connection, null);

@@ -1,4 +1,4 @@
-/** How often an absent endpoint is dialled, how many connections a new one is trusted with, and reuse keys. */
+/** How often an endpoint that is down is dialled, how many connections a new one is trusted with, and reuse keys. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -10,16 +10,16 @@ import { type ReuseKey, reuseKeyText } from "../../../src/client/reuse_key.ts";
 
 test("the pause grows with the absence, from a millisecond to a quarter of a second", () => {
   let before = 0;
-  for (let awayMs = 0; awayMs < 2000; awayMs++) {
-    const pause = dialPause(awayMs, null, 0.7);
+  for (let downMs = 0; downMs < 2000; downMs++) {
+    const pause = dialPause(downMs, null, 0.7);
     assert.ok(pause >= 1 && pause >= before && pause <= 80);
-    assert.ok(pause <= Math.max(1, awayMs * 0.05), "a return is noticed within 5 % of the absence");
+    assert.ok(pause <= Math.max(1, downMs * 0.05), "a return is noticed within 5 % of the absence");
     before = pause;
   }
-  for (const awayMs of [10_000, 3_600_000]) {
-    assert.equal(dialPause(awayMs, null, 0.5), 250);
-    assert.equal(dialPause(awayMs, null, 0), 225);
-    assert.ok(dialPause(awayMs, null, 0.999999) < 275);
+  for (const downMs of [10_000, 3_600_000]) {
+    assert.equal(dialPause(downMs, null, 0.5), 250);
+    assert.equal(dialPause(downMs, null, 0), 225);
+    assert.ok(dialPause(downMs, null, 0.999999) < 275);
   }
 });
 

@@ -1,4 +1,4 @@
-/** That an endpoint is away, heard from another process: a hint that costs no request. */
+/** That an endpoint is down, heard from another process: a hint that costs no request. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -10,7 +10,7 @@ test("hearsay: the endpoint is asked by one dial, and nobody waits longer if it 
   const lab = new UpstreamLab();
   await lab.backend().up();
   lab.upstream.reportedByPeer(lab.endpoint(), REFUSED);
-  assert.equal(lab.endpoint().state, "away");
+  assert.equal(lab.endpoint().state, "down");
   const waiters = lab.asks(5);
   assert.equal(lab.dials.length, 1);
   assert.equal(lab.dials[0]?.at, lab.now, "at once");

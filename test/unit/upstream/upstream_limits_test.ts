@@ -78,14 +78,14 @@ test("max_in_flight: a dial loop does not add to a request that is still served"
   assert.ok(idle.connection === null || fresh.connection === null);
 });
 
-test("an endpoint that is away does not stop the others", async () => {
+test("an endpoint that is down does not stop the others", async () => {
   const lab = new UpstreamLab({ endpoints: 2 });
   await lab.backend(1).up();
   lab.network.blackhole(lab.backend(0).address);
-  // Marked away once; from then on its dial takes five seconds to fail each time.
+  // Marked down once; from then on its dial takes five seconds to fail each time.
   lab.asks(2);
   lab.advance(6000);
-  assert.equal(lab.endpoint(0).state, "away");
+  assert.equal(lab.endpoint(0).state, "down");
   const waiters = lab.asks(6);
   lab.advance(100);
   assert.deepEqual(waiters.map(({ endpoint }) => endpoint?.name), new Array(6).fill("e1"));
@@ -101,7 +101,7 @@ test("an endpoint that returns is noticed although the others serve everything",
       assert.equal(waiter.endpoint?.name, "e1");
       waiter.answered();
     }
-    assert.deepEqual(lab.events, ["away e0 connection_refused"]);
+    assert.deepEqual(lab.events, ["down e0 connection_refused"]);
     await lab.backend(0).up();
     const names = new Set<string | undefined>();
     for (let i = 0; i < 10; i++) {
@@ -112,7 +112,7 @@ test("an endpoint that returns is noticed although the others serve everything",
     }
     assert.ok(names.has("e0"), `pool of ${poolSize}: ${[...names]}`);
     assert.equal(lab.endpoint(0).state, "up");
-    assert.match(lab.events[1] ?? "", /^back e0/);
+    assert.match(lab.events[1] ?? "", /^up e0/);
     lab.assertQuiet();
   }
 });
@@ -212,7 +212,7 @@ test("queue_full: a burst to an endpoint without a limit only waits for its conn
   const held = new UpstreamLab({ queueSize: 0 });
   held.ask();
   held.run();
-  assert.equal(held.ask().failure, "queue_full", "while it is away nobody may wait");
+  assert.equal(held.ask().failure, "queue_full", "while it is down nobody may wait");
 });
 
 test("hold 0: an unreachable endpoint fails all who wait at once, with one dial", () => {
@@ -266,7 +266,7 @@ test("a TLS failure is told at once, unless another endpoint may help", async ()
   two.network.fail(two.backend(0).address, "tls_certificate_error");
   const held = two.asks(2);
   two.advance(2000);
-  assert.deepEqual(held.map(({ failure }) => failure), ["", ""], "the other one is only away");
+  assert.deepEqual(held.map(({ failure }) => failure), ["", ""], "the other one is only down");
 });
 
 test("stop: waiters fail, idle connections close, later requests are refused, open dials are dropped", async () => {
@@ -317,7 +317,7 @@ test("the retry budget paces: three retries in flight at a time, none fails, new
   lab.assertQuiet();
 });
 
-test("the failure of one request does not mark an endpoint away that answers others", async () => {
+test("the failure of one request does not mark an endpoint down that answers others", async () => {
   const lab = new UpstreamLab();
   await lab.backend().up();
   const victim = lab.ask();
@@ -329,7 +329,7 @@ test("the failure of one request does not mark an endpoint away that answers oth
   assert.equal(lab.endpoint().state, "up");
   lab.run();
   victim.resetAndRetry();
-  assert.equal(lab.endpoint().state, "away");
+  assert.equal(lab.endpoint().state, "down");
 });
 
 test("a pooled connection that dies makes the others of its endpoint suspect", async () => {

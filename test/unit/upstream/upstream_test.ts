@@ -13,7 +13,7 @@ test("requests held while nobody listens go on in the order of their arrival", a
     lab.advance(20);
   }
   assert.equal(lab.upstream.waiting, 5);
-  assert.deepEqual(lab.events, ["away e0 connection_refused"]);
+  assert.deepEqual(lab.events, ["down e0 connection_refused"]);
   await lab.backend().up();
   lab.advance(300);
   for (const waiter of waiters) {
@@ -66,7 +66,7 @@ test("a dial that succeeds just after the deadline of its request goes to the po
   lab.assertQuiet();
 });
 
-test("while an endpoint is away one dial at a time asks for it, less and less often", () => {
+test("while an endpoint is down one dial at a time asks for it, less and less often", () => {
   const lab = new UpstreamLab({ holdMs: 60_000 });
   lab.asks(50);
   lab.run();
@@ -201,7 +201,7 @@ test("a connection the kernel made to itself counts as refused", async () => {
   const waiter = lab.ask();
   lab.advance(5);
   assert.equal(waiter.connection, null);
-  assert.equal(lab.endpoint().state, "away");
+  assert.equal(lab.endpoint().state, "down");
   assert.equal(lab.endpoint().lastFailure?.code, "connection_refused");
 });
 
@@ -219,7 +219,7 @@ test("with many endpoints too, one that has left and returned is trusted with mo
   lab.advance(100);
   const again = lab.asks(6);
   lab.advance(100);
-  assert.equal(lab.endpoint().state, "away");
+  assert.equal(lab.endpoint().state, "down");
   await lab.backend().up();
   lab.advance(1000);
   assert.deepEqual(
@@ -229,11 +229,11 @@ test("with many endpoints too, one that has left and returned is trusted with mo
   );
 });
 
-test("of thousands that are away so many are asked at a time, and all in turn", async () => {
+test("of thousands that are down so many are asked at a time, and all in turn", async () => {
   const lab = new UpstreamLab({ endpoints: 1000 });
   const waiter = lab.ask();
   lab.advance(2000);
-  assert.ok(lab.upstream.away);
+  assert.ok(lab.upstream.allDown);
   const before = lab.dials.length;
   lab.advance(1000);
   const dials = lab.dials.slice(before);

@@ -175,9 +175,9 @@ class Walk {
       assert.equal(upstream.hasOther(endpoint), other, `another one than ${endpoint.name}`);
     }
     const places = endpoints.reduce((sum, endpoint) => sum + endpoint.places, 0);
-    const away = endpoints.every(({ state, enabled }) => state === "away" || !enabled);
-    assert.equal(upstream.away, away, "away");
-    const holding = away || upstream.paused;
+    const allDown = endpoints.every(({ state, enabled }) => state === "down" || !enabled);
+    assert.equal(upstream.allDown, allDown, "all down");
+    const holding = allDown || upstream.paused;
     assert.equal(upstream.pressed, holding || upstream.waiting > Math.min(256, places), "pressed");
   }
 

@@ -80,7 +80,7 @@ test(
       plane.now = {
         upstreams: [
           upstreamStatus("app", {
-            state: "away",
+            state: "down",
             waiting: 3,
             oldest_wait_ms: 900,
             waits_ms: [900, 500, 100],
@@ -88,8 +88,8 @@ test(
         ],
         recent_failures: [recentFailure({ target: "/<img src=x onerror=alert(1)>" })],
       };
-      await page.getByText("app is away: 3 requests wait, the oldest for 900 ms.").waitFor();
-      assert.equal(await page.title(), "app away · Sluice");
+      await page.getByText("app is down: 3 requests wait, the oldest for 900 ms.").waitFor();
+      assert.equal(await page.title(), "app down · Sluice");
       assert.equal(await page.locator("rect.waiter").count(), 3);
       assert.equal(await page.locator("img").count(), 0);
       await page.getByText("/<img src=x onerror=alert(1)>").waitFor();
@@ -121,7 +121,7 @@ test(
     for (const width of [360, 900, 1400]) {
       await withPage(TOKEN, { viewport: { width, height: 700 } }, async (page, plane) => {
         const name = "a_rather_long_name_of_an_upstream_that_does_not_end".padEnd(80, "_");
-        plane.now = { upstreams: [upstreamStatus(name, { state: "away" })] };
+        plane.now = { upstreams: [upstreamStatus(name, { state: "down" })] };
         await page.getByRole("heading", { name }).waitFor();
         const outside = await page.evaluate(`({
           page: document.documentElement.scrollWidth - innerWidth,

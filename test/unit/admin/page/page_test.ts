@@ -110,8 +110,8 @@ test("page: the sentence at the top says what is wrong", () => {
   const cases: [Partial<Status>, RegExp][] = [
     [{}, /All is well, and nobody waits\./],
     [
-      { upstreams: [upstreamStatus("app", { state: "away", waiting: 2, oldest_wait_ms: 1400 })] },
-      /app is away: 2 requests wait, the oldest for 1\.4 s\./,
+      { upstreams: [upstreamStatus("app", { state: "down", waiting: 2, oldest_wait_ms: 1400 })] },
+      /app is down: 2 requests wait, the oldest for 1\.4 s\./,
     ],
     [
       {
@@ -121,18 +121,18 @@ test("page: the sentence at the top says what is wrong", () => {
             paused: { since: "x", lease_until: null, owners: [] },
             waiting: 1,
           }),
-          upstreamStatus("b", { state: "away" }),
+          upstreamStatus("b", { state: "down" }),
         ],
       },
-      /a is paused: 1 request waits, the oldest for 0 ms\. 1 other upstream is away or paused\./,
+      /a is paused: 1 request waits, the oldest for 0 ms\. 1 other upstream is down or paused\./,
     ],
     [
       {
         upstreams: [
-          upstreamStatus("a", { endpoints: [endpointStatus("x"), endpointStatus("y", { state: "away" })] }),
+          upstreamStatus("a", { endpoints: [endpointStatus("x"), endpointStatus("y", { state: "down" })] }),
         ],
       },
-      /1 endpoint is away; others of the upstream serve\./,
+      /1 endpoint is down; others of the upstream serve\./,
     ],
     [{ state: "starting" }, /Sluice is starting\./],
     [{ state: "stopping", connections: 1 }, /Sluice is stopping: 1 connection left\./],

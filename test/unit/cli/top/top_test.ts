@@ -36,7 +36,7 @@ function statusAt(seconds: number) {
             max_in_flight: 8,
           }),
           endpointStatus("127.0.0.1:3001", {
-            state: "away",
+            state: "down",
             last_error: { code: "connection_refused", detail: "", at: "2026-01-02T03:04:05.000Z" },
           }),
         ],
@@ -106,7 +106,7 @@ test("top: colours change no text", () => {
   const coloured = drawTop(pictureOf(), { ...PLAIN, colour: true });
   // deno-lint-ignore no-control-regex -- the codes of colours
   assert.deepEqual(coloured.map((line) => line.replace(/\x1b\[[0-9;]*m/g, "")), plain);
-  assert.ok(coloured.join("").includes("\x1b[31;1maway"));
+  assert.ok(coloured.join("").includes("\x1b[31;1mdown"));
 });
 
 test("top: names from outside cannot steer the terminal", () => {

@@ -309,7 +309,7 @@ test("watch prints events until the one that was asked for", () =>
     await within(lab.plane.watched, "a watcher");
     const time = "2026-01-01T00:00:00.000Z";
     const down = { event: "held", time, upstream: "app", waiting: 1 } as const;
-    const up = { event: "endpoint_up", time, upstream: "app", endpoint: "a:1", away_ms: 5 } as const;
+    const up = { event: "endpoint_up", time, upstream: "app", endpoint: "a:1", down_ms: 5 } as const;
     lab.plane.tell(down);
     lab.plane.tell(up);
     const outcome = await verb.done;
@@ -406,7 +406,7 @@ upstream app: paused, 1 in flight, 2 of 100 wait, the oldest for 1s
   paused by with-pause for 5s, at most 5s more
   endpoint        state  since  in flight          idle  answered  failures  last error
   127.0.0.1:3000  up     1h           1/4  3 + 2 pinned         9         0
-  127.0.0.1:3001  away   30m          0/4             0         0        12  connection_refused, 1s ago
+  127.0.0.1:3001  down   30m          0/4             0         0        12  connection_refused, 1s ago
 
 failures: hold_timeout 1
   2m ago  hold_timeout  503  GET /x  app 127.0.0.1:3001  connection_refused

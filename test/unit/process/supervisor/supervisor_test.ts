@@ -207,11 +207,11 @@ test("controller: slots go round, and a dead worker's come back", async () => {
   assert.deepEqual(scene.events.slice(1), ["0 confused: gave 4 slots that it does not have"]);
 });
 
-test("controller: that an endpoint is away is told to the others", async () => {
+test("controller: that an endpoint is down is told to the others", async () => {
   const scene = new ControllerScene(3);
   await scene.serve();
   const away = {
-    type: "away",
+    type: "down",
     upstream: "default",
     endpoint: "e",
     code: "connection_refused",

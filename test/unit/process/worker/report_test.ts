@@ -88,10 +88,10 @@ test("report: two add up, and neither is changed", () => {
 
 test("report: an endpoint is as well as the worker sees it that sees it best", () => {
   const cases: [EndpointReport["state"], EndpointReport["state"], EndpointReport["state"]][] = [
-    ["up", "away", "up"],
-    ["away", "trial", "trial"],
-    ["away", "away", "away"],
-    [null, "away", "away"],
+    ["up", "down", "up"],
+    ["down", "probing", "probing"],
+    ["down", "down", "down"],
+    [null, "down", "down"],
     ["drained", "draining", "draining"],
     ["up", "draining", "draining"],
     [null, null, null],
@@ -108,7 +108,7 @@ test("report: an endpoint is as well as the worker sees it that sees it best", (
 
 test("report: the newest error and the newest failures remain", () => {
   const failed = (at: number): Report => ({
-    ...reportOf([{ ...endpoint("a", "away"), lastError: { code: "c", detail: String(at), at } }]),
+    ...reportOf([{ ...endpoint("a", "down"), lastError: { code: "c", detail: String(at), at } }]),
     failures: Array.from({ length: 40 }, (_, index) => ({
       at: at - index,
       reason: "queue_full" as const,

@@ -103,7 +103,7 @@ test("endpoints have the state of the Sluice that runs", async () => {
   const { forwarded } = outcome.explanation;
   assert.deepEqual(forwarded?.endpoints.map(({ name, state }) => [name, state]), [
     ["127.0.0.1:3000", "up"],
-    ["127.0.0.1:3001", "away"],
+    ["127.0.0.1:3001", "down"],
   ]);
   assert.equal(forwarded?.endpoints.filter(({ first }) => first).length, 1);
   assert.equal(forwarded?.hold.paused, true);

@@ -81,7 +81,7 @@ test("round_robin: skips those that cannot, and goes on where it was", () => {
   const policy = new RoundRobin(list);
   const [, b, c] = list as [Endpoint, Endpoint, Endpoint, Endpoint];
   b.enabled = false;
-  c.state = "away";
+  c.state = "down";
   assert.equal(picks(policy, 4), "adad");
   b.enabled = true;
   assert.equal(picks(policy, 3), "abd");
@@ -94,7 +94,7 @@ test("all policies: full, disabled and absent endpoints are never picked, and nu
     const [a, b, c, d] = list as [Endpoint, Endpoint, Endpoint, Endpoint];
     a.busy = 1;
     b.enabled = false;
-    c.state = "away";
+    c.state = "down";
     d.dialing = 1;
     assert.equal(picks(policy, 20), "e".repeat(20), name);
     assert.equal(policy.pick("idle"), null, "nobody has an idle connection");
@@ -194,7 +194,7 @@ class Changes {
         endpoint.enabled = well;
         break;
       case 3:
-        endpoint.state = well ? "up" : "away";
+        endpoint.state = well ? "up" : "down";
         break;
       case 4:
         endpoint.slotLimit = well ? 2 : 1;
