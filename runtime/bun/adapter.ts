@@ -56,7 +56,7 @@ import { createClock, resolveName } from "../shared/system.ts";
 import { bindUnixPath, OwnPath } from "../shared/unix_path.ts";
 import { canStartWorkers } from "../shared/worker_process.ts";
 import { type JavaScriptHost, secureInJavaScript } from "../shared/conn_secure.ts";
-import { ConnBuffers } from "../shared/conn_socket.ts";
+import { ConnBuffers } from "../shared/conn_buffers.ts";
 import { EpollSocket } from "./epoll/socket.ts";
 import { PendingHandshake } from "../shared/securing.ts";
 

@@ -38,7 +38,8 @@ import {
 } from "../contract/contract.ts";
 import { openDatagrams } from "../shared/datagrams.ts";
 import type { Conn } from "../shared/conn.ts";
-import { ConnBuffers, ConnSocket, LARGE_BYTES } from "../shared/conn_socket.ts";
+import { ConnBuffers, LARGE_BYTES } from "../shared/conn_buffers.ts";
+import { ConnSocket } from "../shared/conn_socket.ts";
 import { secureInJavaScript } from "../shared/conn_secure.ts";
 import { checkServerTls, secureConn } from "../shared/conn_tls.ts";
 import type { DenoListener, DenoNamespace } from "./types.ts";

@@ -37,7 +37,7 @@ import { NodeSocket, reset } from "./socket.ts";
 import { secureNode } from "./secure.ts";
 import { changeTls, createTlsServer, type TlsServer } from "./tls.ts";
 import { secureInJavaScript } from "../shared/conn_secure.ts";
-import { ConnBuffers } from "../shared/conn_socket.ts";
+import { ConnBuffers } from "../shared/conn_buffers.ts";
 import { secureClient } from "../shared/stream_tls.ts";
 import { NO_LITERAL } from "../shared/lazy_module.ts";
 import { socketErrorOf } from "../shared/socket_error.ts";

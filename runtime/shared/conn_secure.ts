@@ -1,6 +1,7 @@
 /** `Runtime.secure` in JavaScript: over connections of any kind, TLS among them. */
 import type { Conn } from "./conn.ts";
-import { type ConnBuffers, ConnSocket } from "./conn_socket.ts";
+import type { ConnBuffers } from "./conn_buffers.ts";
+import { ConnSocket } from "./conn_socket.ts";
 import { secureConn } from "./conn_tls.ts";
 import type { SecureEvents, SecureOptions, Securing, Socket, SocketFailure } from "../contract/contract.ts";
 import { PendingHandshake, type SecuringHost } from "./securing.ts";

@@ -1,77 +1,10 @@
-/**
- * What Deno's connections do that the other runtimes' do not, played by a fake connection, so that it is
- * tested everywhere: pending operations reject on our own close, writes are taken in part and later, a
- * failed write may leave an answer to be read, and buffers belong to pending operations.
- */
+/** A socket over a connection that settles its reads and writes when the test says so. */
 import assert from "node:assert/strict";
-import { setImmediate } from "node:timers";
 import { test } from "node:test";
 import type { CloseReason, SocketEvents } from "../../../../runtime/contract/contract.ts";
-import type { Conn } from "../../../../runtime/shared/conn.ts";
-import { ConnBuffers, ConnSocket, LARGE_BYTES } from "../../../../runtime/shared/conn_socket.ts";
-
-interface Pending<T> {
-  readonly bytes: Uint8Array;
-  readonly resolve: (value: T) => void;
-  readonly reject: (error: unknown) => void;
-}
-
-class FakeConn implements Conn {
-  readonly localAddr = { transport: "tcp", hostname: "127.0.0.1", port: 1 };
-  readonly remoteAddr = { transport: "tcp", hostname: "127.0.0.1", port: 2 };
-  reading: Pending<number | null> | null = null;
-  writing: Pending<number> | null = null;
-  closes = 0;
-  fins = 0;
-
-  read(bytes: Uint8Array): Promise<number | null> {
-    assert.equal(this.reading, null, "one read at a time");
-    return new Promise((resolve, reject) => this.reading = { bytes, resolve, reject });
-  }
-  write(bytes: Uint8Array): Promise<number> {
-    assert.equal(this.writing, null, "one write at a time");
-    return new Promise((resolve, reject) => this.writing = { bytes, resolve, reject });
-  }
-  close(): void {
-    this.closes++;
-    const error = Object.assign(new Error("operation canceled"), { name: "Interrupted", code: "EINTR" });
-    this.reading?.reject(error);
-    this.writing?.reject(error);
-  }
-  closeWrite(): Promise<void> {
-    this.fins++;
-    return Promise.resolve();
-  }
-
-  /** Ends the pending read with these bytes, or the end of the stream. */
-  async arrive(bytes: Uint8Array | null): Promise<void> {
-    const { reading } = this;
-    assert.ok(reading !== null, "a read is pending");
-    this.reading = null;
-    if (bytes !== null) reading.bytes.set(bytes);
-    reading.resolve(bytes === null ? null : bytes.length);
-    await turn();
-  }
-
-  /** Ends the pending write; without a count all of it was taken. */
-  async take(count?: number): Promise<Uint8Array> {
-    const { writing } = this;
-    assert.ok(writing !== null, "a write is pending");
-    this.writing = null;
-    const taken = writing.bytes.slice(0, count);
-    writing.resolve(taken.length);
-    await turn();
-    return taken;
-  }
-
-  async failWrite(): Promise<void> {
-    const { writing } = this;
-    assert.ok(writing !== null, "a write is pending");
-    this.writing = null;
-    writing.reject(Object.assign(new Error("Broken pipe"), { name: "BrokenPipe", code: "EPIPE" }));
-    await turn();
-  }
-}
+import { ConnBuffers, LARGE_BYTES } from "../../../../runtime/shared/conn_buffers.ts";
+import { ConnSocket } from "../../../../runtime/shared/conn_socket.ts";
+import { FakeConn, filled, turn } from "./fake_conn.ts";
 
 class Events implements SocketEvents {
   readonly log: string[] = [];
@@ -93,10 +26,6 @@ class Events implements SocketEvents {
   }
 }
 
-function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
-}
-
 function open(buffers = new ConnBuffers()) {
   const conn = new FakeConn();
   const events = new Events();
@@ -104,10 +33,6 @@ function open(buffers = new ConnBuffers()) {
   const socket = new ConnSocket(conn, null, buffers, (error) => errors.push(error));
   socket.open(() => events);
   return { conn, events, socket, errors };
-}
-
-function filled(length: number, value: number): Uint8Array {
-  return new Uint8Array(length).fill(value);
 }
 
 test("deno socket: written bytes are copied, at most 64 KiB wait, drained comes with room for half", async () => {
@@ -124,16 +49,6 @@ test("deno socket: written bytes are copied, at most 64 KiB wait, drained comes 
   assert.deepEqual(events.log, ["drained"]);
   assert.deepEqual(await conn.take(), filled(LARGE_BYTES - 40_000, 2));
   assert.deepEqual(events.log, ["drained"]);
-});
-
-test("deno socket: small writes behind one under way go out together", async () => {
-  const { conn, socket } = open();
-  for (let i = 0; i < 5000; i++) assert.equal(socket.write(Uint8Array.of(i), 0, 1), 1);
-  assert.equal((await conn.take()).length, 1);
-  const rest = await conn.take();
-  assert.equal(rest.length, 4999);
-  assert.equal(rest[4998], 4999 & 0xff);
-  assert.equal(conn.writing, null);
 });
 
 test("deno socket: a chunk written on inside data keeps its bytes although the next read goes on", async () => {
