@@ -13,26 +13,26 @@ import {
   type BunGlobal,
   type NativeAddress,
   type NativeHandlers,
-  type NativeOwner,
   type NativeSocket,
   OWNER_HANDLERS,
 } from "./native.ts";
+import { HANDSHAKE_HANDLERS, HandshakeOwner } from "./handshake.ts";
 import { BunSocket, type Host } from "./socket.ts";
 import { BunTlsSocket, RawSide } from "./tls_socket.ts";
-import { clientTls, handshakeFailure, session } from "./tls.ts";
-import { errorDetail, platformCode, socketErrorOf } from "../shared/socket_error.ts";
+import { clientTls } from "./tls.ts";
+import { platformCode, socketErrorOf } from "../shared/socket_error.ts";
 import { isIpLiteral, NO_LITERAL } from "../shared/lazy_module.ts";
 
 declare const Bun: BunGlobal;
 
 /**
- * Bun gives no hand on a connection that is being set up, so one that was given up lives on until the
+ * Bun cannot cancel a connection that is being set up, so one that was given up lives on until the
  * kernel gives it up as well (about two minutes to a host that does not answer; a refusal ends it at
  * once). This bounds the descriptors that one silent address can tie up.
  */
 const MAX_ABANDONED_PER_ADDRESS = 128;
 
-/** Connections being set up that nobody waits for any more, by address. */
+/** Connections that are still being set up although their dial was given up, by address. */
 const abandoned = new Map<string, number>();
 
 /** Shared by all dials; `data` of a native socket is a `BunDial` until it is open. */
@@ -42,19 +42,8 @@ const HANDLERS: NativeHandlers = {
   connectError: (native, error) => (native.data as BunDial).onConnectError(error),
 };
 
-/** The same for what begins TLS on an open connection. */
-const TLS_HANDLERS: NativeHandlers = {
-  ...OWNER_HANDLERS,
-  open() {},
-  handshake(native, success, error) {
-    // A server that asks for renegotiation makes it fire again, on an open socket.
-    if (native.data instanceof BunDial) native.data.onHandshake(native, success, error);
-  },
-};
-
-export class BunDial implements Dial, NativeOwner {
+export class BunDial extends HandshakeOwner implements Dial {
   readonly #options: DialOptions;
-  readonly #host: Host;
   /** Null once the outcome was told or the dial was cancelled. */
   #events: DialEvents | null;
   #timer: Timer | null;
@@ -68,8 +57,8 @@ export class BunDial implements Dial, NativeOwner {
   #inside = false;
 
   constructor(options: DialOptions, events: DialEvents, host: Host) {
+    super(options.tls, host);
     this.#options = options;
-    this.#host = host;
     this.#events = events;
     this.#timer = host.clock.setTimer(options.timeoutMs, () => this.#expire());
     const { address } = options;
@@ -135,7 +124,7 @@ export class BunDial implements Dial, NativeOwner {
     try {
       this.#raw = raw;
       native.data = raw;
-      const [, secured] = native.upgradeTLS({ data: this, tls: options, socket: TLS_HANDLERS });
+      const [, secured] = native.upgradeTLS({ data: this, tls: options, socket: HANDSHAKE_HANDLERS });
       this.#native = secured;
     } catch (error) {
       // A certificate that Bun does not accept.
@@ -146,39 +135,31 @@ export class BunDial implements Dial, NativeOwner {
     this.#tell(() => this.#events?.connected?.());
   }
 
-  onHandshake(native: NativeSocket, success: boolean, error: unknown): void {
-    const { tls } = this.#options;
-    if (tls === null || this.#events === null) return;
-    const failure = handshakeFailure(tls, native, success, error);
-    if (failure !== null) {
-      this.#native = null;
-      this.#fail(failure);
-      // In order, so that the alert which says why arrives before a reset could overtake it.
-      native.close();
-    } else this.#opened(native, session(native, tls.serverName));
+  protected override get over(): boolean {
+    return this.#events === null;
+  }
+
+  protected override secured(native: NativeSocket, settled: TlsSession): void {
+    this.#opened(native, settled);
+  }
+
+  protected override refused(failure: SocketError, native: NativeSocket): void {
+    this.#native = null;
+    this.#fail(failure);
+    // In order, so that the alert which says why arrives before a reset could overtake it.
+    native.close();
   }
 
   /** Only during the handshake; Bun ends that with `onHandshake` first, so this is for safety. */
-  onClose(error: unknown): void {
-    const detail = error === undefined ? "closed during the TLS handshake" : errorDetail(error);
-    this.#fail({ code: "connection_terminated", detail });
+  protected override lost(failure: SocketError): void {
+    this.#fail(failure);
   }
-
-  onError(error: unknown): void {
-    if (platformCode(error) === "") this.#host.onHandlerError(error);
-    this.#fail(socketErrorOf(error, "handshake"));
-  }
-
-  // Bun's handshake eats the data, and says "drain" and "end" besides.
-  onData(): void {}
-  onDrain(): void {}
-  onEnd(): void {}
 
   #opened(native: NativeSocket, tls: TlsSession | null): void {
     this.#native = null;
     const socket = tls === null || this.#raw === null
-      ? new BunSocket(native, this.#host, tls)
-      : new BunTlsSocket(native, this.#host, tls, this.#raw.records);
+      ? new BunSocket(native, this.host, tls)
+      : new BunTlsSocket(native, this.host, tls, this.#raw.records);
     const events = this.#settle();
     if (events === null) return;
     try {
@@ -202,11 +183,11 @@ export class BunDial implements Dial, NativeOwner {
     try {
       call();
     } catch (thrown) {
-      this.#host.onHandlerError(thrown);
+      this.host.onHandlerError(thrown);
     }
   }
 
-  /** Ends the dial, whatever it is at. Answers who is to be told, null when that was settled before. */
+  /** Ends the dial, whatever it is at. @returns the events to tell, null when it was settled before */
   #settle(): DialEvents | null {
     const events = this.#events;
     if (events === null) return null;

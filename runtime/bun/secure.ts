@@ -3,7 +3,15 @@
  * `Bun.connect`. A server's `isServer`, `initialData` and `secureContext` are undocumented, what Bun's node:tls is built on.
  */
 import { closeSync } from "node:fs";
-import type { ClientTls, SecureEvents, SecureOptions, Securing, ServerTls } from "../contract/contract.ts";
+import type {
+  ClientTls,
+  SecureEvents,
+  SecureOptions,
+  Securing,
+  ServerTls,
+  SocketError,
+  TlsSession,
+} from "../contract/contract.ts";
 import {
   type BunGlobal,
   type NativeHandlers,
@@ -12,13 +20,13 @@ import {
   type NativeTls,
   OWNER_HANDLERS,
 } from "./native.ts";
+import { HANDSHAKE_HANDLERS, HandshakeOwner, HUNG_UP } from "./handshake.ts";
 import { BunSocket, type Host } from "./socket.ts";
-import { alpnWire, clientFailure, clientTls, handshakeFailure, serverSession, session } from "./tls.ts";
+import { alpnWire, clientTls } from "./tls.ts";
 import { BunTlsSocket, RawSide } from "./tls_socket.ts";
 import type { EpollSocket } from "./epoll/socket.ts";
 import { isIpLiteral } from "../shared/lazy_module.ts";
 import { NOT_OPEN, PendingHandshake, unusable } from "../shared/securing.ts";
-import { errorDetail, platformCode, socketErrorOf } from "../shared/socket_error.ts";
 import { contextsByName, isClientTls, serverContext } from "../shared/stream_tls.ts";
 
 declare const Bun: BunGlobal;
@@ -83,7 +91,7 @@ function upgrade(
   native.data = raw;
   try {
     const asked = isClientTls(tls)
-      ? { tls: clientTls(tls, native.remoteAddress ?? ""), socket: HANDLERS }
+      ? { tls: clientTls(tls, native.remoteAddress ?? ""), socket: HANDSHAKE_HANDLERS }
       : { ...serverUpgrade(tls), isServer: true };
     const [, secured] = native.upgradeTLS({
       ...asked,
@@ -95,15 +103,6 @@ function upgrade(
     pending.fail(unusable(error));
   }
 }
-
-const HANDLERS: NativeHandlers = {
-  ...OWNER_HANDLERS,
-  open() {},
-  handshake(native, success, error) {
-    // A server that asks for renegotiation makes it fire again, on an open socket.
-    if (native.data instanceof UpgradeHandshake) native.data.onHandshake(native, success, error);
-  },
-};
 
 interface ServerUpgrade {
   readonly tls: NativeTls;
@@ -128,8 +127,8 @@ function serverUpgrade(own: ServerTls): ServerUpgrade {
         ...(own.alpn === undefined || own.alpn.length === 0 ? {} : { ALPNProtocols: alpnWire(own.alpn) }),
       },
       socket: choose === null
-        ? HANDLERS
-        : { ...HANDLERS, serverName: (_: unknown, name: string) => choose(name)?.context },
+        ? HANDSHAKE_HANDLERS
+        : { ...HANDSHAKE_HANDLERS, serverName: (_: unknown, name: string) => choose(name)?.context },
     };
     serverUpgrades.set(own, made);
   }
@@ -171,40 +170,41 @@ class Between implements NativeOwner {
 }
 
 /** Owns the secured side until the handshake is done. */
-class UpgradeHandshake implements NativeOwner {
-  readonly #tls: ClientTls | ServerTls;
+class UpgradeHandshake extends HandshakeOwner {
   readonly #raw: RawSide;
   readonly #pending: PendingHandshake;
-  readonly #host: Host;
 
   constructor(tls: ClientTls | ServerTls, raw: RawSide, pending: PendingHandshake, host: Host) {
-    this.#tls = tls;
+    super(tls, host);
     this.#raw = raw;
     this.#pending = pending;
-    this.#host = host;
     raw.onHungUp = () => pending.fail(HUNG_UP);
   }
 
   began(secured: NativeSocket): void {
     if (this.#pending.over) return;
-    this.#pending.drop = (abort) => abort ? secured.terminate() : secured.close();
+    this.#drops(secured);
   }
 
-  onHandshake(native: NativeSocket, success: boolean, error: unknown): void {
-    const pending = this.#pending;
-    if (pending.over) return;
-    // In order after a failure, so that the alert which says why arrives before a reset could overtake it.
-    pending.drop = (abort) => abort ? native.terminate() : native.close();
-    const tls = this.#tls;
-    const client = isClientTls(tls);
-    const failure = client
-      ? handshakeFailure(tls, native, success, error)
-      : clientFailure(tls, native, success, error);
-    if (failure !== null) return pending.fail(failure);
+  #drops(native: NativeSocket): void {
+    this.#pending.drop = (abort) => abort ? native.terminate() : native.close();
+  }
+
+  protected override get over(): boolean {
+    return this.#pending.over;
+  }
+
+  /** In order, so that the alert which says why arrives before a reset could overtake it. */
+  protected override refused(failure: SocketError, native: NativeSocket): void {
+    this.#drops(native);
+    this.#pending.fail(failure);
+  }
+
+  protected override secured(native: NativeSocket, settled: TlsSession): void {
+    this.#drops(native);
     this.#raw.onHungUp = () => {};
-    pending.succeed((hand) => {
-      const settled = client ? session(native, tls.serverName) : serverSession(native);
-      const socket = new BunTlsSocket(native, this.#host, settled, this.#raw.records);
+    this.#pending.succeed((hand) => {
+      const socket = new BunTlsSocket(native, this.host, settled, this.#raw.records);
       try {
         socket.events = hand(socket);
       } catch (thrown) {
@@ -213,19 +213,7 @@ class UpgradeHandshake implements NativeOwner {
     });
   }
 
-  onClose(error: unknown): void {
-    const detail = error === undefined || error === null ? HUNG_UP.detail : errorDetail(error);
-    this.#pending.fail({ code: "connection_terminated", detail });
+  protected override lost(failure: SocketError): void {
+    this.#pending.fail(failure);
   }
-
-  onError(error: unknown): void {
-    if (platformCode(error) === "") this.#host.onHandlerError(error);
-    this.#pending.fail(socketErrorOf(error, "handshake"));
-  }
-
-  onData(): void {}
-  onDrain(): void {}
-  onEnd(): void {}
 }
-
-const HUNG_UP = { code: "connection_terminated", detail: "closed during the TLS handshake" } as const;
