@@ -1,14 +1,14 @@
 /**
- * Process 1 of a container is the parent of every process there whose own parent has ended, and of each that is dead
- * somebody has to ask for its exit code (waitpid(2)): a zombie keeps its place in the table of processes until no
- * further one can be started. No runtime does this for processes that it has not started, and none has waitpid: so Bun
- * and Deno call libc (`bun:ffi`, `Deno.dlopen`), and Node cannot do it.
+ * Process 1 of a container is the parent of every process there whose own parent has ended, and has to ask for the exit
+ * code of each that is dead (waitpid(2)): a zombie keeps its place in the table of processes until no further one can
+ * be started. No runtime does this for processes that it has not started, and none has waitpid: so Bun and Deno call
+ * libc, and Node cannot do it.
  */
 import type { ChildProcess } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import process from "node:process";
 import { setImmediate } from "node:timers";
-import { openLibc } from "./libc.ts";
+import { canCallLibc, openLibc } from "./libc.ts";
 
 const WNOHANG = 1;
 
@@ -28,11 +28,7 @@ export function isOurs(child: ChildProcess): void {
 
 /** `reapOrphans` works. */
 export function canReapOrphans(): boolean {
-  if (process.platform !== "linux") return false;
-  if ("Bun" in globalThis) return true;
-  const deno = (globalThis as { readonly Deno?: DenoFfi }).Deno;
-  // Asking first: a call without permission would prompt at a terminal.
-  return deno !== undefined && deno.permissions.querySync({ name: "ffi" }).state === "granted";
+  return process.platform === "linux" && canCallLibc();
 }
 
 /**
@@ -58,33 +54,13 @@ export function reapOrphans(): boolean {
 }
 
 function openWait(): Wait | null {
-  if ("Bun" in globalThis) {
-    const libc = openLibc<{ waitpid(pid: number, status: number, options: number): number }>({
-      waitpid: { args: ["i32", "usize", "i32"], returns: "i32" },
-    });
-    return libc === null ? null : (pid) => libc.waitpid(pid, 0, WNOHANG);
-  }
-  try {
-    const deno = (globalThis as unknown as { readonly Deno: DenoFfi }).Deno;
-    const { waitpid } = deno.dlopen("libc.so.6", {
-      waitpid: { parameters: ["i32", "pointer", "i32"], result: "i32" },
-    }).symbols;
-    return (pid) => waitpid(pid, null, WNOHANG);
-  } catch {
-    // Another libc.
-    return null;
-  }
+  const libc = openLibc<{ waitpid(pid: number, status: number, options: number): number }>({
+    waitpid: { args: ["i32", "usize", "i32"], returns: "i32" },
+  });
+  return libc === null ? null : (pid) => libc.waitpid(pid, 0, WNOHANG);
 }
 
-/** The part of `Deno` used here. */
-interface DenoFfi {
-  readonly permissions: { querySync(what: { name: "ffi" }): { readonly state: string } };
-  dlopen(name: string, symbols: Record<"waitpid", { parameters: string[]; result: string }>): {
-    readonly symbols: { waitpid(pid: number, status: null, options: number): number };
-  };
-}
-
-/** Backends of ours that have ended, and that nobody has waited for. */
+/** Children of ours that have ended and have not been waited for. */
 function deadChildren(): number[] {
   const dead: number[] = [];
   for (const pid of childIds()) {
@@ -114,7 +90,7 @@ export function allProcesses(): number[] {
 }
 
 export interface ProcessStatus {
-  /** One letter, see proc_pid_stat(5): `Z` has ended, and nobody has waited for it. */
+  /** One letter, see proc_pid_stat(5): `Z` has ended and has not been waited for. */
   readonly state: string;
   readonly parent: number;
   readonly group: number;

@@ -1,11 +1,11 @@
 /**
  * sd_notify(3): tells the service manager that started us how we are. The protocol is one datagram to a Unix
- * socket, and no runtime has those without flags. So Bun and Deno call libc (`bun:ffi`, `Deno.dlopen`),
- * and Node starts `systemd-notify`, for which the unit needs `NotifyAccess=all`.
+ * socket, and no runtime has those without flags. So Bun and Deno call libc, and Node starts `systemd-notify`, for which the unit needs `NotifyAccess=all`.
  */
 import { Buffer } from "node:buffer";
 import process from "node:process";
 import { childProcessModule } from "./lazy_module.ts";
+import { openLibc } from "./libc.ts";
 
 const AF_UNIX = 1;
 const SOCK_DGRAM = 2;
@@ -17,8 +17,8 @@ const SEND_FLAGS = 0x40 | 0x4000;
 const MAX_PATH_BYTES = 108;
 const HELPER_TIMEOUT_MS = 5_000;
 
-/** The three calls of libc that a datagram takes. Negative answers are failures. */
-interface Datagrams {
+/** Negative answers are failures. */
+interface ManagerCalls {
   socket(domain: number, type: number, protocol: number): number;
   sendto(
     fd: number,
@@ -39,7 +39,7 @@ interface Datagrams {
 export async function notifyServiceManager(path: string, text: string): Promise<boolean> {
   const address = socketAddress(path);
   if (address === null || process.platform !== "linux" || text === "") return false;
-  const library = await loadDatagrams();
+  const library = loadCalls();
   if (library === null) return runHelper(path, text);
   return send(library, address, Buffer.from(text));
 }
@@ -48,7 +48,7 @@ export async function notifyServiceManager(path: string, text: string): Promise<
 export async function monotonicMicroseconds(): Promise<bigint | null> {
   if (process.platform !== "linux") return null;
   if (!("Bun" in globalThis || "Deno" in globalThis)) return process.hrtime.bigint() / 1000n;
-  const library = await loadDatagrams();
+  const library = loadCalls();
   const time = Buffer.alloc(16);
   if (library === null || library.clock_gettime(CLOCK_MONOTONIC, time) !== 0) return null;
   // struct timespec of 64-bit machines, which all that Bun and Deno run on are.
@@ -69,7 +69,7 @@ function socketAddress(path: string): Uint8Array | null {
   return address;
 }
 
-function send(library: Datagrams, address: Uint8Array, message: Uint8Array): boolean {
+function send(library: ManagerCalls, address: Uint8Array, message: Uint8Array): boolean {
   const fd = library.socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return false;
   const sent = library.sendto(fd, message, message.length, SEND_FLAGS, address, address.length);
@@ -77,60 +77,16 @@ function send(library: Datagrams, address: Uint8Array, message: Uint8Array): boo
   return sent === message.length;
 }
 
-let loaded: Promise<Datagrams | null> | null = null;
+let loaded: ManagerCalls | null | undefined;
 
-function loadDatagrams(): Promise<Datagrams | null> {
-  loaded ??= openLibrary();
-  return loaded;
-}
-
-async function openLibrary(): Promise<Datagrams | null> {
-  for (const name of ["libc.so.6", "libc.so"]) {
-    try {
-      const library = "Bun" in globalThis ? await openWithBun(name) : openWithDeno(name);
-      if (library !== null) return library;
-    } catch {
-      // Another libc, or foreign calls are not permitted.
-    }
-  }
-  return null;
-}
-
-/** The part of `bun:ffi` used here. */
-interface BunFfi {
-  dlopen(name: string, symbols: Record<string, { args: string[]; returns: string }>): { symbols: unknown };
-}
-
-async function openWithBun(name: string): Promise<Datagrams> {
-  // A variable, so that the compilers of the other runtimes do not look for the module.
-  const module = "bun:ffi";
-  const ffi = (await import(module)) as BunFfi;
-  return ffi.dlopen(name, {
+function loadCalls(): ManagerCalls | null {
+  loaded ??= openLibc<ManagerCalls>({
     socket: { args: ["i32", "i32", "i32"], returns: "i32" },
-    sendto: { args: ["i32", "ptr", "usize", "i32", "ptr", "u32"], returns: "i32" },
+    sendto: { args: ["i32", "buffer", "usize", "i32", "buffer", "i32"], returns: "i32" },
     close: { args: ["i32"], returns: "i32" },
-    clock_gettime: { args: ["i32", "ptr"], returns: "i32" },
-  }).symbols as Datagrams;
-}
-
-/** The part of `Deno` used here. */
-interface DenoFfi {
-  readonly permissions: { querySync(what: { name: "ffi" }): { readonly state: string } };
-  dlopen(name: string, symbols: Record<string, { parameters: string[]; result: string }>): {
-    symbols: unknown;
-  };
-}
-
-function openWithDeno(name: string): Datagrams | null {
-  const deno = (globalThis as { Deno?: DenoFfi }).Deno;
-  // Asking first: a call without permission would prompt at a terminal.
-  if (deno === undefined || deno.permissions.querySync({ name: "ffi" }).state !== "granted") return null;
-  return deno.dlopen(name, {
-    socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
-    sendto: { parameters: ["i32", "buffer", "usize", "i32", "buffer", "u32"], result: "i32" },
-    close: { parameters: ["i32"], result: "i32" },
-    clock_gettime: { parameters: ["i32", "buffer"], result: "i32" },
-  }).symbols as Datagrams;
+    clock_gettime: { args: ["i32", "buffer"], returns: "i32" },
+  });
+  return loaded;
 }
 
 /** systemd-notify(1) sends each argument as a line of one datagram to $NOTIFY_SOCKET, which it inherits. */
