@@ -3,7 +3,6 @@
  * with the exit code.
  */
 
-import { NOTHING_HANDED, withSwapped } from "../control/handover_state.ts";
 import {
   type Address,
   type Runtime,
@@ -11,50 +10,48 @@ import {
   SystemError,
   type UnixAccess,
 } from "../../runtime/contract/contract.ts";
-import { listenKeys, printAddress, printListen } from "../config/values/address.ts";
-import type { Config, ListenConfig } from "../config/values/config.ts";
-import { SluicePlane } from "../control/control_plane.ts";
-import { socketsWords } from "../process/shared/chosen_sockets.ts";
+import { controlRoutes, refusalReply } from "../admin/control_api.ts";
+import { printAddress, printListen } from "../config/values/address.ts";
+import type { Config } from "../config/values/config.ts";
 import { sleep } from "../control/conditions.ts";
-import { Supervisor } from "../process/supervisor/supervisor.ts";
+import { logEvent } from "../control/control_log.ts";
+import { SluicePlane } from "../control/control_plane.ts";
 import { EachAddress } from "../control/each_address.ts";
 import { type EventBody, EventHub } from "../control/event_hub.ts";
 import { Gate, gatedPlane } from "../control/gated_plane.ts";
-import { limitedEndpoints } from "../process/worker/limits.ts";
-import type { StartFailure } from "../process/worker/messages.ts";
-import type { StartWorker } from "../process/worker/worker_link.ts";
+import { NOTHING_HANDED, withSwapped } from "../control/handover_state.ts";
 import type { Logger } from "../observe/logger.ts";
 import { openLogger } from "../observe/telemetry.ts";
-import { findFault, findPortInUse, keepSockets } from "../process/worker/bind_listeners.ts";
+import { chooseSockets } from "../process/shared/choose_sockets.ts";
+import { socketsWords } from "../process/shared/chosen_sockets.ts";
+import { EXIT, type ExitCode } from "../process/shared/exit_code.ts";
+import { HURRIED, PATIENT } from "../process/shared/patience.ts";
+import { unixAccess } from "../process/shared/unix_access.ts";
+import { Supervisor } from "../process/supervisor/supervisor.ts";
+import { named } from "../process/worker/files.ts";
+import { limitedEndpoints } from "../process/worker/limits.ts";
+import type { StartFailure } from "../process/worker/messages.ts";
+import { releaseStartMemory } from "../process/worker/start_memory.ts";
+import { BackendCommands } from "./backend_commands.ts";
 import type { RereadableConfig } from "./config_source.ts";
 import { FileWatch } from "./config_watch.ts";
-import { Inheritance, leaveTo } from "./upgrade/changing_hands.ts";
-import { BackendCommands } from "./backend_commands.ts";
-import { controlRoutes, refusalReply } from "../admin/control_api.ts";
-import { chooseSockets } from "../process/shared/choose_sockets.ts";
-import { ControlSocket } from "./control_socket.ts";
+import { ControlSockets } from "./control_sockets.ts";
 import { explain } from "./explain/explain.ts";
-import { logEvent, logReload } from "../control/control_log.ts";
-import { EXIT, type ExitCode } from "../process/shared/exit_code.ts";
-import { named } from "../process/worker/files.ts";
-import { localWorker } from "../process/worker/local_worker.ts";
+import { ListeningSockets } from "./listening_sockets.ts";
 import { LoggingObserver } from "./logging_observer.ts";
-import { ServiceManager } from "./service_manager.ts";
-import { activated } from "../process/shared/activation.ts";
-import { printError } from "./output.ts";
 import { openAdmin } from "./open_admin.ts";
+import { printError } from "./output.ts";
 import { OwnFiles } from "./own_files.ts";
-import { HURRIED, PATIENT } from "../process/shared/patience.ts";
-import type { Predecessor } from "./upgrade/predecessor.ts";
 import { endpointProbe } from "./probe.ts";
-import { type GivenSocket, Sockets } from "../process/shared/sockets.ts";
-import { releaseStartMemory } from "../process/worker/start_memory.ts";
+import { RequestedReload } from "./requested_reload.ts";
+import { ServiceManager } from "./service_manager.ts";
 import { StopSignals } from "./stop_signals.ts";
+import { Inheritance, leaveTo } from "./upgrade/changing_hands.ts";
+import type { Predecessor } from "./upgrade/predecessor.ts";
 import type { Successor } from "./upgrade/successor.ts";
-import { unixAccess } from "../process/shared/unix_access.ts";
 import { Upgrade } from "./upgrade/upgrade.ts";
 import { versionInfo } from "./version.ts";
-import { workerProcesses } from "../process/worker/worker_process.ts";
+import { workerCount } from "./worker_count.ts";
 
 /** For answers of the admin listener that are under way when all else has ended. */
 const ADMIN_PATIENCE_MS = 500;
@@ -72,7 +69,7 @@ export interface ServeHooks {
 
 /** How long the start waits for names whose addresses are endpoints; they may come later. */
 const NAMES_PATIENCE_MS = 1000;
-/** What a new process gets to be ready when nobody says how long. */
+/** What a new process gets to be ready when an upgrade does not say how long. */
 const UPGRADE_TIMEOUT_MS = 30_000;
 /** What answers of the control socket get to go out in the end. */
 const CONTROL_PATIENCE_MS = 1000;
@@ -116,45 +113,17 @@ export async function serve(
     logger.warn("sluice", `process 1: ${why}`);
   }
   const { predecessor } = hooks;
-  const fromServiceManager = activated(runtime, system, config);
-  if (typeof fromServiceManager === "string") return fail(system, EXIT.bind, fromServiceManager);
-  const sockets = new Sockets(
-    runtime,
-    system,
-    predecessor?.sockets ?? fromServiceManager,
-    false,
-    predecessor?.listening ?? [],
-  );
-  sockets.noted = (message) => logger.warn("listen", message);
   let controlAccess: UnixAccess;
   try {
-    sockets.access = await unixAccess(system, config.process.unix, "unix.");
     controlAccess = await unixAccess(system, config.process.controlAccess, "control_");
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;
     return fail(system, EXIT.failed, error.message);
   }
-  if (predecessor !== undefined) {
-    try {
-      const wrong = await findFault(system, sockets, config);
-      if (wrong !== null) return fail(system, EXIT.bind, wrong);
-    } catch (error) {
-      if (!(error instanceof SystemError)) throw error;
-      return fail(system, EXIT.failed, error.message);
-    }
-  }
-  let start: StartWorker;
-  const kept: (readonly GivenSocket[])[] = [];
-  if (count > 1) {
-    const inUse = await findPortInUse(sockets, config);
-    if (inUse !== null) return fail(system, EXIT.bind, inUse);
-    const keeping = await keepSockets(sockets, config, count);
-    if (!keeping.ok) return fail(system, EXIT.bind, keeping.message);
-    kept.push(...keeping.kept);
-    start = workerProcesses(system, kept);
-  } else {
-    start = localWorker(sockets.runtime, system, logger);
-  }
+  const opened = await ListeningSockets.open(runtime, system, config, count, predecessor, logger);
+  if (!opened.ok) return fail(system, opened.code, opened.message);
+  const { listening } = opened;
+  const { sockets } = listening;
   events.noted = (event) => logEvent(logger, event);
   const observer = new LoggingObserver(logger, events);
   const carried = predecessor?.carried ?? NOTHING_HANDED;
@@ -162,7 +131,7 @@ export async function serve(
   const written = withSwapped(config, carried.swapped);
   await addresses.learn(written, NAMES_PATIENCE_MS);
   const serving = addresses.expand(written);
-  const controller = new Supervisor(runtime.clock, serving, count, start, observer);
+  const controller = new Supervisor(runtime.clock, serving, count, listening.startWorker, observer);
   const stopping = new StopSignals(system);
   stopping.onPatience = (name) => {
     logger.info("sluice", `${name}: what is left here is being let end already; a second one ends it`);
@@ -180,13 +149,13 @@ export async function serve(
     reloading: (act) => serviceManager.reload(act),
     source: typeof source === "string" ? source : {
       ...source,
-      portInUse: (before, after) => newPortInUse(sockets, count, before, after),
+      portInUse: (before, after) => listening.newPortInUse(before, after),
     },
     probe: endpointProbe(runtime, system),
     addresses,
     changed: (config) => {
       children.reconfigure(config);
-      return dropSockets(sockets, kept, config.listen);
+      return listening.dropUnused(config.listen);
     },
     stop: (now) => stopping.ask(now),
   });
@@ -196,30 +165,13 @@ export async function serve(
     ? null
     : await Inheritance.begin(predecessor, controller, plane, gate);
   const serviceManager = new ServiceManager(runtime.clock, system, () => controller.report());
-  /** Asked for while an upgrade was being tried; done afterwards by whoever serves then. */
-  const postponed = { reload: false };
-  // Who fails has logged why.
+  const reload = new RequestedReload(plane, gate, serviceManager, logger);
+  // A failure has been logged by the plane.
   const reopen = async () => {
     if ((await plane.reopenLogs()).ok) logger.info("reopened", "log files opened anew");
   };
   system.onSignal("SIGUSR1", () => void reopen());
   hooks.onPlane?.(plane);
-  const reload = async () => {
-    if (gate.trial) {
-      postponed.reload = true;
-      return;
-    }
-    const refused = await gate.pass();
-    if (refused !== null) {
-      logger.error("reload_failed", refused.message);
-      // Whoever has asked by a signal waits for the end of it.
-      return await serviceManager.reload(() => Promise.resolve());
-    }
-    const outcome = await plane.reload();
-    if (outcome.ok) logReload(logger, outcome);
-    else if (outcome.problems === undefined) logger.error("reload_failed", outcome.message);
-  };
-
   plane.extensions.children = () => children.status();
   plane.extensions.restart = (upstream, timeoutMs) => children.restart(upstream, timeoutMs);
   plane.extensions.explain = async (request) =>
@@ -232,26 +184,13 @@ export async function serve(
   if (admin !== null) logger.info("admin", `status page and metrics on ${printAddress(admin.address)}`);
 
   const files = new OwnFiles(runtime.clock, system);
-  /** One, but for an upgrade that failed late: the next one has its path then. */
-  const controls: ControlSocket[] = [];
-  const openControl = async (listeners: readonly Address[], takeOver: boolean): Promise<string | null> => {
-    const opened = await ControlSocket.open(runtime, system, {
-      control: config.process.control,
-      listeners,
-      routes: controlRoutes(verbs),
-      refuse: () => gate.heir === 0 ? null : refusalReply(gate.refusal),
-      onError: (error) => logger.error("control", `a bug: ${stackOf(error)}`),
-      takeOver,
-      access: controlAccess,
-      noted: (message) => logger.warn("control", message),
-    });
-    if (opened.kind === "failed") return `--control: ${opened.why}`;
-    if (opened.kind === "skipped") {
-      logger.warn("control", `no control socket, so no verb finds this Sluice: ${opened.why}`);
-    }
-    if (opened.kind === "open") controls.push(opened.socket);
-    return null;
-  };
+  const controls = new ControlSockets(runtime, system, logger, {
+    control: config.process.control,
+    access: controlAccess,
+    routes: controlRoutes(verbs),
+    refuse: () => gate.heir === 0 ? null : refusalReply(gate.refusal),
+    onError: (error) => logger.error("control", `a bug: ${stackOf(error)}`),
+  });
   let watch: FileWatch | null = null;
   let successor: Successor | null = null;
   /** How often log files had been opened anew when the last upgrade began. */
@@ -266,7 +205,7 @@ export async function serve(
     const giveUp = async (code: ExitCode, message: string) => {
       controller.abort();
       await controller.ended;
-      for (const control of controls) await control.close(0);
+      await controls.close(0);
       await admin?.close(0);
       await files.remove();
       return fail(system, code, message);
@@ -276,10 +215,10 @@ export async function serve(
       const yours = await Promise.race([predecessor.ready(), ended]);
       if (yours === null) return await giveUp(EXIT.failed, "ended before it took over");
       await inheritance.take(yours);
-      postponed.reload = yours.reload === true;
+      reload.postponed = yours.reload === true;
     }
-    // Before anybody knows our process id: by default these signals end a process.
-    system.onSignal("SIGHUP", () => void reload());
+    // Before our process id is published: by default these signals end a process.
+    system.onSignal("SIGHUP", () => void reload.ask());
     const upgrade = new Upgrade(runtime.clock, system, sockets, {
       impossible: () =>
         children.any
@@ -296,7 +235,7 @@ export async function serve(
       carried: () => plane.carried(),
       yours: () => {
         gate.shut();
-        return { carried: plane.carried(), reopen: plane.reopened > reopened, ...postponed };
+        return { carried: plane.carried(), reopen: plane.reopened > reopened, reload: reload.postponed };
       },
       started: (pid) => events.note({ event: "upgrading", pid }),
       replaced: async (pid, heir) => {
@@ -309,20 +248,19 @@ export async function serve(
         gate.replaced(pid);
         stopping.replaced(`process ${pid} serves now`);
         // Clients connect again, to the other one; what is being waited for here is waited for on.
-        for (const control of controls) void control.close(REPLACED_PATIENCE_MS, ASKING_MS);
+        void controls.close(REPLACED_PATIENCE_MS, ASKING_MS);
         await controller.closed;
       },
       failed: async ({ message, problems }, hadNames) => {
         events.note({ event: "upgrade_failed", detail: [message, ...problems ?? []].join("; ") });
         if (hadNames) {
           await files.writeAgain();
-          const why = await openControl(addresses, true);
+          const why = await controls.open(addresses, true);
           if (why !== null) logger.error("control", why);
         }
         gate.trial = false;
         gate.open();
-        if (postponed.reload) void reload();
-        postponed.reload = false;
+        reload.resume();
       },
     });
     plane.extensions.upgrade = (binary, timeoutMs) => upgrade.run(binary, timeoutMs);
@@ -334,8 +272,8 @@ export async function serve(
       }
     });
     void stopping.first.then(() => upgrade.cancel());
-    // Before the ready signals: whoever waits for them may use verbs at once.
-    const wrong = await openControl(addresses, predecessor !== undefined);
+    // Before the ready signals: a program that waits for them may use verbs at once.
+    const wrong = await controls.open(addresses, predecessor !== undefined);
     if (wrong !== null) return await giveUp(EXIT.bind, wrong);
     try {
       await files.write(config.process, addresses);
@@ -353,12 +291,16 @@ export async function serve(
     logger.info("sluice", `listening on ${where}${workers}`);
     if (config.process.watch && typeof source === "string") logger.warn("watch", source);
     else if (config.process.watch && typeof source !== "string") {
-      watch = new FileWatch(runtime.clock, system, () => source.files(plane.loaded ?? source.loaded), reload);
+      watch = new FileWatch(
+        runtime.clock,
+        system,
+        () => source.files(plane.loaded ?? source.loaded),
+        () => reload.ask(),
+      );
     }
     children.start(plane);
     plane.followNames();
-    if (postponed.reload) void reload();
-    postponed.reload = false;
+    reload.resume();
     // The worker that is in this process does it itself.
     if (count > 1) releaseStartMemory(runtime);
     hooks.onReady?.(started.addresses);
@@ -385,7 +327,7 @@ export async function serve(
     if (hurry === null) logger.warn("sluice", `drain_timeout is over: ${what}`);
     else logger.error("sluice", `${hurry}: ${what}`);
   }
-  // No request needs them any more.
+  // No request needs the commands any more.
   void stopping.second.then(() => children.kill());
   await children.stop();
   const replaced = gate.heir !== 0;
@@ -393,7 +335,7 @@ export async function serve(
     await Promise.race([gate.idle, sleep(runtime.clock, VERB_PATIENCE_MS)]);
     gate.end();
   }
-  for (const control of controls) await control.close(CONTROL_PATIENCE_MS, replaced ? ASKING_MS : 0);
+  await controls.close(CONTROL_PATIENCE_MS, replaced ? ASKING_MS : 0);
   await admin?.close(ADMIN_PATIENCE_MS);
   await files.remove();
   if (!controller.logged) {
@@ -405,7 +347,7 @@ export async function serve(
   if (failure === null) logger.info("sluice", "stopped");
   await logger.flush(patience());
   if (failure !== null) return failed(system, failure);
-  // The end of the drain time was to be expected; whoever cannot wait for it has to know what that has cost.
+  // The end of the drain time was to be expected. An end that was asked for at once is not: its cost is an error.
   if (lost > 0 && hurry !== null && !config.process.exitWithChild) return EXIT.failed;
   return controller.logged || children.exitCode !== EXIT.done ? children.exitCode : EXIT.failed;
 }
@@ -414,21 +356,6 @@ export async function serve(
 async function farewell({ clock }: Runtime, controller: Supervisor, successor: Successor): Promise<void> {
   const told = controller.lineage.farewell().then(() => successor.flush());
   await Promise.race([told, sleep(clock, FAREWELL_MS)]);
-}
-
-/** How many workers there will be, or why not as many as were asked for. */
-function workerCount(runtime: Runtime, system: System, config: Config): number | string {
-  const { workers } = config.process;
-  const possible = runtime.capabilities.workers;
-  const unix = config.listen.some(({ address }) => address.kind === "unix");
-  if (workers === null) {
-    return possible && !unix ? Math.min(system.parallelism, config.server.maxConnections) : 1;
-  }
-  if (workers > 1 && !possible) {
-    return `--workers ${workers}: processes cannot share a port with ${runtime.name} on ${system.platform}` +
-      `${runtime.name === "deno" ? " (Deno on Linux needs --allow-run)" : ""}: use --workers 1`;
-  }
-  return workers;
 }
 
 function stackOf(error: unknown): string {
@@ -444,39 +371,9 @@ function failed(system: System, { kind, message }: StartFailure): ExitCode {
   return fail(system, kind === "bind" ? EXIT.bind : EXIT.failed, message);
 }
 
-/** Tells whoever waits that requests can be sent. */
+/** Tells the program that waits at `--ready-fd` that requests can be sent. */
 async function announce(system: System, readyFd: number | null): Promise<void> {
   if (readyFd !== null) {
     await named(`--ready-fd ${readyFd}`, () => system.writeDescriptor(readyFd, "READY=1\n"));
   }
-}
-
-/** What keeps us from listening where only the new configuration says. */
-async function newPortInUse(
-  sockets: Sockets,
-  workers: number,
-  before: Config,
-  after: Config,
-): Promise<string | null> {
-  const unix = after.listen.find(({ address }) => address.kind === "unix");
-  if (workers > 1 && unix !== undefined) {
-    return `${printListen(unix)}: several workers cannot share a Unix socket`;
-  }
-  // A worker that is alone finds out by itself.
-  if (workers === 1) return null;
-  const old = listenKeys(before.listen);
-  const keys = listenKeys(after.listen);
-  return await findPortInUse(sockets, after, after.listen.filter((_, at) => !old.includes(keys[at] ?? "")));
-}
-
-/** Sockets kept for workers where nobody listens any more: later workers do not get them. */
-function dropSockets(
-  sockets: Sockets,
-  kept: (readonly GivenSocket[])[],
-  listen: readonly ListenConfig[],
-): Promise<void> {
-  const named = new Set(listen.map(({ address }) => printAddress(address)));
-  const stay = kept.filter(([first]) => first !== undefined && named.has(printAddress(first.asked)));
-  kept.splice(0, kept.length, ...stay);
-  return sockets.closeHeld(listen.map(({ address }) => address));
 }
