@@ -28,10 +28,11 @@ export const layers: readonly string[] = [
   // Sockets: one connection, then those of a pool, then those of an upstream.
   "src/conn",
   "src/client",
+  // Accepts, limits and drains the connections of clients; who answers them, it knows by an interface only.
+  "src/server",
   "src/upstream",
   "src/exchange",
   "src/gateway",
-  "src/server",
   // Words that users type, and lines that they read.
   "src/config/values",
   "src/config/options",

@@ -14,7 +14,7 @@ import type {
 } from "../../runtime/contract/contract.ts";
 import type { Dial } from "../../runtime/contract/contract.ts";
 import { copyBytes } from "../bytes/copy.ts";
-import { responseFraming } from "../http1/framing.ts";
+import { bodyLength, responseFraming } from "../http1/framing.ts";
 import type { Head } from "../http/head.ts";
 import { DEFAULT_LIMITS } from "../http/limits.ts";
 import { MessageParser } from "../http1/message_parser.ts";
@@ -168,7 +168,7 @@ export class HttpCall implements SocketEvents {
       this.#fail("garbage", "an interim response was not expected");
     } else {
       if (head.status >= 200) this.#head = head;
-      this.#parser.startBody(kind, head.bodyBytes);
+      this.#parser.startBody(kind, bodyLength(kind, head));
     }
   }
 

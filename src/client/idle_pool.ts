@@ -3,7 +3,7 @@
  * how long the origin keeps idle connections, so that a request rarely meets a closing one.
  */
 
-import type { UpstreamConnection } from "../conn/upstream_connection.ts";
+import type { UpstreamPeer } from "../http/upstream_stream.ts";
 
 export interface IdlePoolSettings {
   /** Connections kept at most. */
@@ -26,7 +26,7 @@ function margin(ms: number): number {
 export class IdlePool {
   /** May be replaced; counts for connections that come to rest from then on. */
   settings: IdlePoolSettings;
-  readonly #connections: UpstreamConnection[] = [];
+  readonly #connections: UpstreamPeer[] = [];
   #lastLostMs = 0;
   #lastLostAt = 0;
   /** Age at which this origin closes idle connections; Infinity = not known. */
@@ -46,7 +46,7 @@ export class IdlePool {
   }
 
   /** The newest one, or null. The caller owns it then. */
-  take(now: number): UpstreamConnection | null {
+  take(now: number): UpstreamPeer | null {
     const { maxAgeMs } = this.settings;
     for (;;) {
       const connection = this.#connections.pop();
@@ -62,9 +62,9 @@ export class IdlePool {
    * The newest one that has not served yet or has rested for `restMs` since its last answer, or null. An
    * origin that ends its connections without announcing it does so right after the answer.
    */
-  takeRested(now: number, restMs: number): UpstreamConnection | null {
+  takeRested(now: number, restMs: number): UpstreamPeer | null {
     for (let i = this.#connections.length - 1; i >= 0; i--) {
-      const connection = this.#connections[i] as UpstreamConnection;
+      const connection = this.#connections[i] as UpstreamPeer;
       if (connection.uses > 0 && now - connection.idleSince < restMs) continue;
       this.#connections.push(...this.#connections.splice(i, 1));
       return this.take(now);
@@ -73,7 +73,7 @@ export class IdlePool {
   }
 
   /** How long a connection may rest now: as configured, or shorter if its origin closes it before. Milliseconds. */
-  restMs(connection: UpstreamConnection): number {
+  restMs(connection: UpstreamPeer): number {
     let restMs = this.settings.idleTimeoutMs;
     const hint = connection.keepAliveHintMs;
     if (hint > 0) restMs = Math.min(restMs, Math.max(0, hint - margin(hint)));
@@ -82,7 +82,7 @@ export class IdlePool {
   }
 
   /** Takes ownership of a connection whose exchange is complete; closes it when it cannot be kept. */
-  put(connection: UpstreamConnection, now: number): void {
+  put(connection: UpstreamPeer, now: number): void {
     const { size, maxAgeMs } = this.settings;
     if (size === 0 || (maxAgeMs > 0 && now - connection.openedAt >= maxAgeMs)) {
       connection.retire();
@@ -104,7 +104,7 @@ export class IdlePool {
    * @param idleMs how long it had been idle when the origin closed it; negative when we did
    * @param now monotonic milliseconds
    */
-  lost(connection: UpstreamConnection, idleMs: number, now: number): void {
+  lost(connection: UpstreamPeer, idleMs: number, now: number): void {
     const at = this.#connections.lastIndexOf(connection);
     if (at >= 0) this.#connections.splice(at, 1);
     if (idleMs < HABIT_MIN_MS) return;
@@ -126,7 +126,7 @@ export class IdlePool {
 
   /** Closes those that lead elsewhere than to these addresses. @returns how many */
   keepOnly(addresses: readonly string[]): number {
-    const leaves = ({ socket }: UpstreamConnection) => !addresses.includes(socket.remoteAddress);
+    const leaves = ({ remoteAddress }: UpstreamPeer) => !addresses.includes(remoteAddress);
     const gone = this.#connections.filter(leaves);
     if (gone.length === 0) return 0;
     this.#connections.splice(0, Infinity, ...this.#connections.filter((each) => !leaves(each)));

@@ -8,12 +8,7 @@ import type { WrittenHead } from "../http/written_head.ts";
 import { Timed } from "../time/deadline_queue.ts";
 import type { OutputOwner } from "./output_buffer.ts";
 import { SendQueue } from "./send_queue.ts";
-import type { Turn } from "./turn.ts";
-
-/** Above this many unsent bytes the other side is paused; one platform chunk may come on top. */
-export const HIGH_WATER_BYTES = 64 * 1024;
-/** At or below this many unsent bytes it is resumed. */
-export const LOW_WATER_BYTES = 16 * 1024;
+import type { IoTurn } from "./io_turn.ts";
 
 /** The size line of the chunk that is being written: the output buffer copies it at once. */
 const chunkHead = new Uint8Array(MAX_CHUNK_HEAD_BYTES);
@@ -25,7 +20,7 @@ type Ending = "open" | "finishing" | "closing" | "ended";
  * what they write is joined until the end of the event and then flushed.
  */
 export abstract class Connection extends Timed implements SocketEvents, OutputOwner {
-  protected readonly turn: Turn;
+  protected readonly turn: IoTurn;
   readonly socket: Socket;
   #queue: SendQueue | null = null;
   #ending: Ending = "open";
@@ -34,7 +29,7 @@ export abstract class Connection extends Timed implements SocketEvents, OutputOw
   /** Bytes handed to `sendText` and `sendBytes` so far. */
   offeredBytes = 0;
 
-  constructor(turn: Turn, socket: Socket) {
+  constructor(turn: IoTurn, socket: Socket) {
     super();
     this.turn = turn;
     this.socket = socket;

@@ -8,20 +8,33 @@
  */
 
 import type { CloseReason, Socket } from "../../runtime/contract/contract.ts";
-import { statusLine } from "../http1/encode.ts";
+import { type BodyLength, NO_BODY } from "../http/body_length.ts";
+import type { ByteStream, ByteStreamEvents } from "../http/byte_stream.ts";
+import type {
+  ClientCompanion,
+  DownstreamPeer,
+  DownstreamStream,
+  DownstreamStreamEvents,
+  ForwardedFrom,
+  RequestHandler,
+} from "../http/downstream_stream.ts";
 import { type Fault, FAULTS } from "../http/fault.ts";
-import { type BodyKind, requestFraming } from "../http1/framing.ts";
-import type { Head } from "../http/head.ts";
+import { Field } from "../http/field.ts";
+import type { ForwardedFields } from "../http/forwarded_fields.ts";
+import { type Head, HTTP_1_0, HTTP_1_1, type HttpVersion } from "../http/head.ts";
 import type { Http1Limits } from "../http/limits.ts";
+import { HIGH_WATER_BYTES, LOW_WATER_BYTES } from "../http/water_marks.ts";
+import { fieldLines, keptFields, statusLine } from "../http1/encode.ts";
+import { bodyLength, requestFraming } from "../http1/framing.ts";
 import type { MessageParser } from "../http1/message_parser.ts";
 import { borrowParser, returnParser } from "../http1/parser_pool.ts";
 import { requestPersists } from "../http1/persistence.ts";
 import { checkRequest } from "../http1/request_rules.ts";
-import type { WrittenHead } from "../http/written_head.ts";
-import { Connection, HIGH_WATER_BYTES, LOW_WATER_BYTES } from "./connection.ts";
+import { askedUpgrade } from "../http1/upgrade.ts";
+import { Connection } from "./connection.ts";
+import { ConnectionBytes } from "./connection_bytes.ts";
+import type { IoTurn, Postponed } from "./io_turn.ts";
 import { movedBytes, Pace, type Way } from "./pace.ts";
-import type { Turn } from "./turn.ts";
-import type { DownstreamStream, DownstreamStreamEvents, RawEvents, ResponseBody } from "./stream.ts";
 
 /** Deadlines and limits of the client's side; milliseconds. */
 export interface DownstreamSettings {
@@ -31,25 +44,6 @@ export interface DownstreamSettings {
   /** A client that has ended its sending side is still answered; otherwise it has left. */
   readonly servesHalfClosed: boolean;
   readonly limits: Http1Limits;
-}
-
-/** Something that belongs to a client's connection and ends with it. */
-export interface ClientCompanion {
-  /** No request comes on the connection any more. */
-  clientDone(): void;
-}
-
-/** Who answers requests. May answer inside the call. */
-export interface RequestHandler {
-  /** A request head has arrived and is well-formed; `stream.requestDone` tells whether it has no body. */
-  request(connection: DownstreamConnection, head: Head): void;
-  /**
-   * What arrived is not an acceptable request. The answer must be given with `close`; the connection
-   * lingers after it. `head` is null when it could not be parsed.
-   */
-  refused(connection: DownstreamConnection, fault: Fault, head: Head | null): void;
-  /** The connection is gone, whatever it was doing. */
-  connectionClosed(connection: DownstreamConnection): void;
 }
 
 /** Longest silence of the client after our last answer; then the connection is closed (nginx: 5 s too). */
@@ -63,13 +57,8 @@ const LINGER_TOTAL_MS = 30_000;
 /** Bytes of pipelined requests kept while one is being answered; then reading pauses. */
 const PIPELINE_BYTES = 64 * 1024;
 
-/** Field lines that say where a connection's requests come from. */
-export interface ForwardedLines {
-  /** What they depend on, besides the connection's ends. */
-  readonly settings: object;
-  readonly key: string;
-  readonly text: string;
-}
+/** How the end of a response's body is told: there is none, by its length, by chunks, by the connection's end. */
+type ResponseFraming = "none" | "length" | "chunked" | "close";
 
 type State = "waiting" | "head" | "exchange" | "lingering" | "raw" | "gone";
 /** Whether the client has ended its sending side: not, behind bytes that we have not read yet, or behind all of them. */
@@ -85,23 +74,26 @@ const NOT_DRAINING = -1;
  * fit into the engine's cell of 320 bytes; the next size is 432.
  */
 
-export class DownstreamConnection extends Connection implements DownstreamStream {
+export class DownstreamConnection extends Connection
+  implements DownstreamStream, DownstreamPeer, Postponed {
   readonly #settings: DownstreamSettings;
   readonly #handler: RequestHandler;
   /** Null while nothing of a message has been read or is left to be read. */
   #parser: MessageParser | null = null;
   #state: State = "waiting";
   events: DownstreamStreamEvents | null = null;
-  #raw: RawEvents | null = null;
-  requestKind: BodyKind = "none";
+  #raw: ByteStreamEvents | null = null;
+  requestBody: BodyLength = NO_BODY;
   requestDone = true;
-  /** HTTP minor version of the current request. */
-  minor: 0 | 1 = 1;
+  /** Of the current request. */
+  #version: HttpVersion = HTTP_1_1;
   #afterwards: Afterwards = "end";
   /** The client asked for the end of the connection after this response: it sends nothing more. */
   #closeExpected = false;
-  /** How the body of the response is framed; null until its head has been sent. */
-  #responseKind: ResponseBody | "chunked" | null = null;
+  /** Of the response; null until its head has been sent. */
+  #responseKind: ResponseFraming | null = null;
+  /** The current request may be switched to another protocol. */
+  #mayUpgrade = false;
   #clientEnd: ClientEnd = "none";
   #advancing = false;
   #readPaused = false;
@@ -113,8 +105,6 @@ export class DownstreamConnection extends Connection implements DownstreamStream
   /** Once no further request is wanted on this connection: how long it must have been idle to be closed. Milliseconds. */
   #drainGapMs = NOT_DRAINING;
   companion: ClientCompanion | null = null;
-  /** Requests begun on this connection. */
-  requests = 0;
   /** Bytes received so far. */
   receivedBytes = 0;
   /** Monotonic milliseconds at which the first byte of the current request was seen. */
@@ -123,12 +113,10 @@ export class DownstreamConnection extends Connection implements DownstreamStream
   idleSince: number;
   #remoteAddress: string | null = null;
   #remotePort = -1;
-  /** For whoever forwards its requests: the lines made last, which several connections may share. */
-  forwarded: ForwardedLines | null = null;
-  /** Whether the peer's own forwarding fields are believed. */
+  forwarded: ForwardedFrom | null = null;
   trusted = false;
 
-  constructor(turn: Turn, socket: Socket, settings: DownstreamSettings, handler: RequestHandler) {
+  constructor(turn: IoTurn, socket: Socket, settings: DownstreamSettings, handler: RequestHandler) {
     super(turn, socket);
     this.#settings = settings;
     this.#handler = handler;
@@ -136,11 +124,19 @@ export class DownstreamConnection extends Connection implements DownstreamStream
     this.setDeadline(this.idleSince + settings.headTimeoutMs);
   }
 
-  get state(): State {
-    return this.#state;
+  /** DownstreamStream. */
+  get peer(): DownstreamPeer {
+    return this;
   }
 
-  /** The listener speaks TLS. */
+  get isPerRequest(): boolean {
+    return this.#version === HTTP_1_0;
+  }
+
+  forEachStream(visit: (stream: DownstreamStream) => void): void {
+    if (this.events !== null) visit(this);
+  }
+
   get secure(): boolean {
     return this.socket.tls !== null;
   }
@@ -155,40 +151,42 @@ export class DownstreamConnection extends Connection implements DownstreamStream
     return this.#remotePort;
   }
 
-  /** Whether a response head has been sent for the current request. */
   get responseBegun(): boolean {
     return this.#responseKind !== null;
   }
 
-  /** Between requests, nothing pending. */
-  get idle(): boolean {
-    return this.#state === "waiting";
+  get carriesTrailers(): boolean {
+    return this.#version >= HTTP_1_1;
   }
 
-  /** A request has no answer yet, or not all of it has left: to abort now loses it. A tunnel is no request. */
   get owesAnswer(): boolean {
     if (this.#state === "raw") return false;
     return this.backlogBytes > 0 || (this.#state === "exchange" && !this.sendingEnded);
   }
 
   /** Bytes have come that are not part of the current request. */
-  get hasEarlyBytes(): boolean {
+  get #hasEarlyBytes(): boolean {
     return this.requestDone && this.#unreadBytes > 0;
   }
 
-  /** It has sent its last byte. */
+  /** SwitchedConnection. */
   get peerHasEnded(): boolean {
     return this.#clientEnd === "reached";
   }
 
-  /** It has ended its sending side, and that means that it has left. */
   get hasLeft(): boolean {
     return this.#clientEnd !== "none" && !this.#settings.servesHalfClosed;
   }
 
-  /** The head of the response was sent, and tells where its body ends. */
   get responseSized(): boolean {
-    return this.#responseKind === "none" || this.#responseKind === "length" || this.#responseKind === "sized";
+    return this.#responseKind === "none" || this.#responseKind === "length";
+  }
+
+  askedUpgrade(head: Head, allowed: readonly string[]): string {
+    if (!head.has(Field.upgrade)) return "";
+    const asked = askedUpgrade(head, this.requestBody, allowed);
+    this.#mayUpgrade = asked !== "";
+    return asked;
   }
 
   // Receiving
@@ -200,7 +198,7 @@ export class DownstreamConnection extends Connection implements DownstreamStream
       return;
     }
     if (this.#state === "raw") {
-      this.#raw?.rawData(bytes);
+      this.#raw?.bytesArrived(bytes);
       return;
     }
     if (this.#state === "gone") return;
@@ -293,9 +291,9 @@ export class DownstreamConnection extends Connection implements DownstreamStream
   #headArrived(head: Head): void {
     if (this.#state === "waiting") this.requestBeganAt = this.turn.now;
     this.#state = "exchange";
-    this.requests++;
     this.#responseKind = null;
-    this.minor = head.minor;
+    this.#version = head.version;
+    this.#mayUpgrade = false;
     this.requestDone = false;
     this.#bodyPaused = false;
     this.#bodyExpected = false;
@@ -309,12 +307,13 @@ export class DownstreamConnection extends Connection implements DownstreamStream
       this.#refuse(fault, head);
       return;
     }
-    this.requestKind = kind;
+    const body = bodyLength(kind, head);
+    this.requestBody = body;
     const parser = this.#neededParser();
-    parser.startBody(kind, head.bodyBytes);
+    parser.startBody(kind, body);
     this.#closeExpected = !requestPersists(head);
     this.#afterwards = this.#closeExpected ? "end" : "request";
-    if (head.bodyBytes === 0) {
+    if (body === NO_BODY || body === 0) {
       // No body, or an empty one: complete with its head.
       parser.next();
       this.requestDone = true;
@@ -336,9 +335,8 @@ export class DownstreamConnection extends Connection implements DownstreamStream
       else this.#linger();
     } else {
       this.#state = "exchange";
-      this.requests++;
-      this.#responseKind = null;
-      this.minor = 1;
+        this.#responseKind = null;
+      this.#version = HTTP_1_1;
       this.#refuse(fault, null);
     }
   }
@@ -346,7 +344,7 @@ export class DownstreamConnection extends Connection implements DownstreamStream
   #refuse(fault: Fault, head: Head | null): void {
     this.#afterwards = "end";
     this.requestDone = false;
-    this.requestKind = "none";
+    this.requestBody = NO_BODY;
     this.#watchOnlySending();
     this.#handler.refused(this, fault, head);
   }
@@ -374,9 +372,6 @@ export class DownstreamConnection extends Connection implements DownstreamStream
     this.setDeadline(Infinity);
   }
 
-  /**
-   * Begins to expect the rest of the request body: the deadline for a pause within it runs from now.
-   */
   expectBody(): void {
     if (this.requestDone) return;
     this.#bodyExpected = true;
@@ -414,7 +409,7 @@ export class DownstreamConnection extends Connection implements DownstreamStream
 
   protected override peerEndAhead(reset: boolean): void {
     if (this.#state === "raw") {
-      if (reset) this.#raw?.rawBroken();
+      if (reset) this.#raw?.bytesBroken();
       return;
     }
     // Idle or at its end: what it has not taken yet has a deadline of its own.
@@ -444,7 +439,7 @@ export class DownstreamConnection extends Connection implements DownstreamStream
       if (this.#unreadBytes === 0 || this.hasLeft) this.#afterwards = "end";
       this.events?.downstreamEnded();
     } else if (this.#state === "raw") {
-      this.#raw?.rawEnded();
+      this.#raw?.bytesEnded();
     }
   }
 
@@ -464,7 +459,7 @@ export class DownstreamConnection extends Connection implements DownstreamStream
     this.events = null;
     const raw = this.#raw;
     this.#raw = null;
-    if (raw !== null) raw.rawClosed(reason);
+    if (raw !== null) raw.bytesClosed(reason);
     events?.downstreamGone(reason);
     this.#companionDone();
     this.#handler.connectionClosed(this);
@@ -487,7 +482,7 @@ export class DownstreamConnection extends Connection implements DownstreamStream
         this.events.downstreamTimedOut(way, this.#pace?.movedBefore(movedBytes(way, this)) === true);
       }
     } else if (this.#state === "raw") {
-      this.#raw?.rawTimedOut();
+      this.#raw?.bytesTimedOut();
     } else if (this.#state === "lingering" && this.backlogBytes === 0) {
       // Not a reset: the kernel may still be sending our answer to a slow client.
       this.#endInOrder();
@@ -507,45 +502,48 @@ export class DownstreamConnection extends Connection implements DownstreamStream
 
   // Sending
 
-  sendInterim(status: number, reason: string, fields: string): void {
-    if (this.minor === 0 || this.#state !== "exchange" || this.responseBegun) return;
-    this.sendText("HTTP/1.1 " + status + " " + reason + "\r\n" + fields + "\r\n");
+  sendInterim(status: number, reason: string, fields: ForwardedFields): void {
+    if (this.#version === HTTP_1_0 || this.#state !== "exchange" || this.responseBegun) return;
+    this.sendText("HTTP/1.1 " + status + " " + reason + "\r\n" + fieldLines(fields) + "\r\n");
     if (this.backlogBytes > 0) this.#watchSending();
   }
 
-  sendHead(
-    status: number,
-    reason: string,
-    fields: string,
-    body: ResponseBody,
-    bodyBytes: number,
-    close: boolean,
-    written: WrittenHead | null = null,
-  ): void {
-    let kind: ResponseBody | "chunked" = body;
+  sendHead(status: number, reason: string, fields: ForwardedFields, body: BodyLength, close: boolean): void {
+    const { from, dropMask } = fields;
+    let kind: ResponseFraming = "none";
     let framing = "";
-    let persist = this.staysOpen && !close && (!this.#draining || this.#afterwards === "handshake");
-    if (body === "length") {
-      framing = bodyBytes === 0 ? "Content-Length: 0\r\n" : "Content-Length: " + bodyBytes + "\r\n";
-    } else if (body === "stream") {
-      if (this.minor === 1) {
-        kind = "chunked";
-        framing = "Transfer-Encoding: chunked\r\n";
-      } else {
-        persist = false;
+    let persist = this.#staysOpen && !close && (!this.#draining || this.#afterwards === "handshake");
+    if (body >= 0) {
+      kind = "length";
+      if ((from.known & ~dropMask & (1 << Field.contentLength)) === 0) {
+        framing = body === 0 ? "Content-Length: 0\r\n" : "Content-Length: " + body + "\r\n";
       }
+    } else if (body === NO_BODY) {
+      kind = "none";
+    } else if (this.#version >= HTTP_1_1) {
+      kind = "chunked";
+      framing = "Transfer-Encoding: chunked\r\n";
+    } else {
+      kind = "close";
+      persist = false;
     }
+    // What was sent early, for a switch that is not made, must not be read as the next request.
+    if (this.#mayUpgrade && this.#hasEarlyBytes) persist = false;
     this.#responseKind = kind;
     this.#afterwards = persist ? "request" : "end";
-    const option = !persist ? "Connection: close\r\n" : this.minor === 0 ? "Connection: keep-alive\r\n" : "";
-    this.sendLines(written, statusLine(status, reason), fields, framing, option);
+    const kept = keptFields(from, dropMask, fields.dropNames);
+    if (!persist) framing += "Connection: close\r\n";
+    else if (this.#version === HTTP_1_0) framing += "Connection: keep-alive\r\n";
+    this.sendLines(from.written, statusLine(status, reason), kept, fields.added.text, framing);
   }
 
-  /** Sends the head of a 101 response; what follows on the connection is raw. */
-  sendSwitch(reason: string, fields: string): void {
+  switchProtocols(reason: string, fields: ForwardedFields, protocol: string): ByteStream {
+    this.events = null;
     this.#responseKind = "none";
     this.#afterwards = "end";
-    this.sendText("HTTP/1.1 101 " + reason + "\r\n" + fields + "\r\n");
+    const lines = fieldLines(fields) + "Connection: Upgrade\r\nUpgrade: " + protocol + "\r\n";
+    this.sendText("HTTP/1.1 101 " + reason + "\r\n" + lines + "\r\n");
+    return new ConnectionBytes(this);
   }
 
   sendBody(bytes: Uint8Array, from: number, to: number, room = 0): void {
@@ -555,8 +553,8 @@ export class DownstreamConnection extends Connection implements DownstreamStream
     if (this.backlogBytes > 0) this.#watchSending();
   }
 
-  sendEnd(trailers: string): void {
-    if (this.#responseKind === "chunked") this.sendLastChunk(trailers);
+  sendEnd(trailers: ForwardedFields | null): void {
+    if (this.#responseKind === "chunked") this.sendLastChunk(trailers === null ? "" : fieldLines(trailers));
     this.events = null;
     this.#pace = null;
     if (this.#afterwards === "end") {
@@ -571,6 +569,8 @@ export class DownstreamConnection extends Connection implements DownstreamStream
     }
     this.#rest();
     if (this.backlogBytes > 0) this.#watchSending();
+    // A request that has arrived meanwhile: its handling must not begin inside the handling of this one.
+    if (this.#unreadBytes > 0 && !this.#advancing) this.turn.postpone(this);
   }
 
   /** The wait for the next request begins. */
@@ -581,30 +581,27 @@ export class DownstreamConnection extends Connection implements DownstreamStream
     );
   }
 
-  /** After `sendEnd`: goes on with a request that has arrived meanwhile. */
-  nextRequest(): void {
+  /** Postponed: the next request has arrived already. */
+  goOn(): void {
     if (this.#state === "waiting" && this.#unreadBytes > 0) this.#advance();
   }
 
-  /** Whether the client would send another request after an answer given now. */
-  get staysOpen(): boolean {
+  get #staysOpen(): boolean {
     return this.#afterwards !== "end" && this.requestDone;
   }
 
-  /**
-   * The answer that is sent next is in the middle of a handshake that cannot go on elsewhere: it does not announce the
-   * end of the connection for want of further requests.
-   */
+  staysOpenAfter(body: BodyLength): boolean {
+    return this.#staysOpen && (body >= 0 || body === NO_BODY || this.#version >= HTTP_1_1);
+  }
+
   keepForHandshake(): void {
     if (this.#afterwards === "request") this.#afterwards = "handshake";
   }
 
-  /** The answer under way is the last one on this connection. */
   endAfterAnswer(): void {
     this.#afterwards = "end";
   }
 
-  /** Ends the connection without an answer, as an origin does that closes an idle connection: the client may try again. */
   endUnanswered(): void {
     this.#afterwards = "end";
     this.#linger();
@@ -648,7 +645,7 @@ export class DownstreamConnection extends Connection implements DownstreamStream
     this.events = null;
     this.#afterwards = "end";
     const kind = this.#responseKind;
-    if (kind === null || kind === "stream" || kind === "none") {
+    if (kind === null || kind === "close" || kind === "none") {
       // Nothing but a reset tells the client that a body delimited by the end is not complete.
       this.abort();
       return;
@@ -657,7 +654,7 @@ export class DownstreamConnection extends Connection implements DownstreamStream
   }
 
   protected override sendProgress(backlogBytes: number): void {
-    if (this.#state === "raw") this.#raw?.rawProgress(backlogBytes);
+    if (this.#state === "raw") this.#raw?.bytesProgress(backlogBytes);
     else if (backlogBytes > 0) this.#watchSending();
     else if (this.#state === "lingering") this.#awaitSilence();
     else if (this.#state === "waiting") this.#rest();
@@ -667,7 +664,7 @@ export class DownstreamConnection extends Connection implements DownstreamStream
     if (backlogBytes > LOW_WATER_BYTES) return;
     if (this.#state === "waiting") {
       this.#resumeReading();
-      this.nextRequest();
+      this.goOn();
     } else {
       this.events?.downstreamWritable();
     }
@@ -692,25 +689,21 @@ export class DownstreamConnection extends Connection implements DownstreamStream
     this.#watchSending();
   }
 
-  /** The handler is going to answer although nothing was asked; the connection ends after that. */
-  refuseConnection(): void {
+  refuseConnection(): DownstreamStream {
     this.#state = "exchange";
     this.requestDone = false;
     this.#afterwards = "end";
     this.setDeadline(Infinity);
+    return this;
   }
 
-  /** Deadline of a tunnel's side; monotonic milliseconds. */
+  /** SwitchedConnection. */
   rawDeadline(at: number): void {
     this.setDeadline(at);
   }
 
   // Ending
 
-  /**
-   * No further request on this connection: the response in progress announces the end; an idle
-   * connection is closed when it has been idle for `gapMs`.
-   */
   drain(now: number, gapMs: number): void {
     this.#drainGapMs = gapMs;
     // What is left of an answer has the time that it always has; only then the connection is idle.
@@ -722,12 +715,8 @@ export class DownstreamConnection extends Connection implements DownstreamStream
     }
   }
 
-  /**
-   * From here on the connection is raw bytes and belongs to `raw`.
-   *
-   * @returns bytes the client has sent that are not part of the request, or null
-   */
-  switchTo(raw: RawEvents): Uint8Array | null {
+  /** SwitchedConnection. */
+  becomeRaw(raw: ByteStreamEvents): Uint8Array | null {
     this.#state = "raw";
     this.#companionDone();
     this.#raw = raw;

@@ -8,57 +8,57 @@
 
 import type { CloseReason, Socket } from "../../runtime/contract/contract.ts";
 import { ConnectionOption, connectionOptions } from "../http1/connection_options.ts";
+import { type BodyLength, NO_BODY, UNKNOWN_LENGTH } from "../http/body_length.ts";
+import type { ByteStream, ByteStreamEvents } from "../http/byte_stream.ts";
 import { type Fault, FAULTS } from "../http/fault.ts";
-import { type BodyKind, responseFraming } from "../http1/framing.ts";
 import { Field } from "../http/field.ts";
-import type { Head } from "../http/head.ts";
+import type { ForwardedFields } from "../http/forwarded_fields.ts";
+import type { ForwardedRequest } from "../http/forwarded_request.ts";
+import { type Head, HTTP_1_1 } from "../http/head.ts";
 import type { Http1Limits } from "../http/limits.ts";
+import type {
+  PinHolder,
+  UpstreamPeer,
+  UpstreamPeerOwner,
+  UpstreamStream,
+  UpstreamStreamEvents,
+  UpstreamTimeouts,
+} from "../http/upstream_stream.ts";
+import { LOW_WATER_BYTES } from "../http/water_marks.ts";
+import { fieldLines, keptFields } from "../http1/encode.ts";
+import { bodyLength, responseFraming } from "../http1/framing.ts";
 import type { MessageParser } from "../http1/message_parser.ts";
 import { borrowParser, returnParser } from "../http1/parser_pool.ts";
 import { responsePersists } from "../http1/persistence.ts";
-import { Connection, LOW_WATER_BYTES } from "./connection.ts";
-import type { Turn } from "./turn.ts";
-import type { RawEvents, UpstreamStreamEvents } from "./stream.ts";
+import { switchesAsAsked } from "../http1/upgrade.ts";
+import { Connection } from "./connection.ts";
+import { ConnectionBytes } from "./connection_bytes.ts";
+import type { IoTurn } from "./io_turn.ts";
 
 /** Interim responses accepted before the final one; an endpoint that sends more is broken. */
 const MAX_INTERIM = 64;
 
 type State = "idle" | "busy" | "raw" | "gone";
 
-/** Whoever pools connections. */
-export interface UpstreamConnectionOwner {
-  /** An idle connection ended, or received bytes nobody asked for: it has dropped itself. */
-  idleLost(connection: UpstreamConnection, idleMs: number): void;
-  /** A connection that was not idle is gone; after the exchange was told. */
-  busyClosed(connection: UpstreamConnection): void;
-}
-
-/** Whoever a connection is pinned to. */
-export interface PinHolder {
-  /** It ended by itself while no request was under way on it. */
-  pinLost(connection: UpstreamConnection): void;
-}
-
-export class UpstreamConnection extends Connection {
-  readonly owner: UpstreamConnectionOwner;
+export class UpstreamConnection extends Connection implements UpstreamPeer, UpstreamStream {
+  readonly owner: UpstreamPeerOwner;
   readonly #limits: Http1Limits;
   /** Null while nothing of a response has been read. */
   #parser: MessageParser | null = null;
   readonly openedAt: number;
-  /** Since when it is idle. */
   idleSince: number;
-  /** Requests sent on it so far, the current one included. */
   uses = 0;
   #state: State = "idle";
   #rested = false;
   events: UpstreamStreamEvents | null = null;
-  #raw: RawEvents | null = null;
+  #raw: ByteStreamEvents | null = null;
   #method = "";
-  #requestKind: BodyKind = "none";
-  /** The current request was handed over to its end. */
+  #requestBody: BodyLength = NO_BODY;
+  /** The current request, if it asks for a switch of protocols. */
+  #switching: ForwardedRequest | null = null;
   requestDone = false;
   #responseHead = false;
-  responseDone = false;
+  #responseDone = false;
   #persists = false;
   #interims = 0;
   /** Bytes have come since the request was begun. */
@@ -68,21 +68,14 @@ export class UpstreamConnection extends Connection {
   #firstByteMs = 0;
   #bodyIdleMs = 0;
   #acceptedBefore = 0;
-  #offeredBefore = 0;
-  /** What the one client connection has that it belongs to. Once set it stays: it never serves another client. */
   pinnedTo: PinHolder | null = null;
-  /** Monotonic milliseconds at which the current request, as far as it has come, was handed over. */
   sentAt = 0;
-  /** Milliseconds that opening it took. Set by the pool's owner. */
   connectMs = 0;
-  /** Answers its endpoint had given, on any connection, when this one was opened. Set by the pool's owner. */
   endpointAnswers = 0;
-  /** `Keep-Alive: timeout=` of the last response, milliseconds; 0 = not told. */
   keepAliveHintMs = 0;
-  /** The last response said `Connection: keep-alive`. */
   keepAlivePromised = false;
 
-  constructor(turn: Turn, socket: Socket, limits: Http1Limits, owner: UpstreamConnectionOwner) {
+  constructor(turn: IoTurn, socket: Socket, limits: Http1Limits, owner: UpstreamPeerOwner) {
     super(turn, socket);
     this.owner = owner;
     this.#limits = limits;
@@ -90,104 +83,109 @@ export class UpstreamConnection extends Connection {
     this.idleSince = this.openedAt;
   }
 
-  get state(): State {
-    return this.#state;
+  /** UpstreamStream. */
+  get peer(): UpstreamPeer {
+    return this;
   }
 
-  /** It has been idle before the current request: its end may have been under way already. */
+  get remoteAddress(): string {
+    return this.socket.remoteAddress;
+  }
+
+  get freeStreams(): number {
+    return this.#state === "idle" ? 1 : 0;
+  }
+
+  openStream(): UpstreamStream {
+    return this;
+  }
+
   get reused(): boolean {
     return this.#rested;
   }
 
-  /** The kernel has taken bytes of the current request: the endpoint may have seen it. */
   get requestSeen(): boolean {
     return this.acceptedBytes > this.#acceptedBefore;
   }
 
-  /** Bytes of the current request that were handed over for sending. */
-  get requestBytes(): number {
-    return this.offeredBytes - this.#offeredBefore;
-  }
-
-  /** The endpoint has begun to answer. */
   get responseBegun(): boolean {
     return this.#responseHead;
   }
 
-  /** Bytes of a response have come, be it of an interim one or of half a head. */
   get anyResponse(): boolean {
     return this.#anyResponse;
   }
 
-  /** Bytes have come after the end of the response. */
-  get hasExtraBytes(): boolean {
-    return this.#parser !== null && this.#parser.unreadBytes > 0;
-  }
-
-  /** Framing and options of the response allow another request. */
   get responsePersists(): boolean {
     return this.#persists;
   }
 
+  /**
+   * The request went out to its end, the response was framed and did not ask for the end, no byte came after it, nothing
+   * is waiting to be sent, and the connection has not become a tunnel.
+   */
+  get mayServeAgain(): boolean {
+    return this.#state === "busy" && this.#responseDone && this.#persists && this.requestDone &&
+      this.backlogBytes === 0 && !this.#hasExtraBytes;
+  }
+
+  /** Bytes have come after the end of the response. */
+  get #hasExtraBytes(): boolean {
+    return this.#parser !== null && this.#parser.unreadBytes > 0;
+  }
+
+  /** SwitchedConnection: its end before a switch ends the exchange. */
+  get peerHasEnded(): boolean {
+    return false;
+  }
+
   // Sending
 
-  /**
-   * Begins an exchange; the connection must be idle.
-   *
-   * @param head what the client sent: method and length of the body are as there
-   * @param startLine request line with its CRLF
-   * @param fields field lines without framing, in two parts
-   */
-  sendRequest(
-    head: Head,
-    startLine: string,
-    fields: string,
-    moreFields: string,
-    kind: BodyKind,
-    events: UpstreamStreamEvents,
-    firstByteMs: number,
-    bodyIdleMs: number,
-  ): void {
-    const { bodyBytes } = head;
+  sendRequest(request: ForwardedRequest, events: UpstreamStreamEvents, timeouts: UpstreamTimeouts): void {
+    const { head, body, fields, authority } = request;
     this.#state = "busy";
     this.uses++;
     this.events = events;
     this.#method = head.method;
-    this.#requestKind = kind;
-    this.requestDone = bodyBytes === 0;
+    this.#requestBody = body;
+    this.#switching = request.upgrade === "" ? null : request;
+    this.requestDone = body === NO_BODY || body === 0;
     this.#responseHead = false;
-    this.responseDone = false;
+    this.#responseDone = false;
     this.#persists = false;
     this.#interims = 0;
     this.#anyResponse = false;
-    this.#firstByteMs = firstByteMs;
-    this.#bodyIdleMs = bodyIdleMs;
+    this.#firstByteMs = timeouts.firstByteTimeoutMs;
+    this.#bodyIdleMs = timeouts.bodyIdleTimeoutMs;
     this.#acceptedBefore = this.acceptedBytes;
-    this.#offeredBefore = this.offeredBytes;
-    const framing = kind === "length"
-      ? "Content-Length: " + bodyBytes + "\r\n"
-      : kind === "chunked"
-      ? "Transfer-Encoding: chunked\r\n"
-      : "";
-    this.sendLines(head.section.written, startLine, fields, moreFields, framing);
+    const { from } = fields;
+    const kept = keptFields(from, fields.dropMask, fields.dropNames);
+    this.sendLines(
+      from.written,
+      requestLine(request),
+      authority === null ? kept : "Host: " + authority + "\r\n" + kept,
+      fields.added.text,
+      hopLines(request),
+    );
     this.sentAt = this.turn.now;
-    this.setDeadline(this.requestDone ? this.sentAt + firstByteMs : Infinity);
+    this.setDeadline(this.requestDone ? this.sentAt + this.#firstByteMs : Infinity);
   }
 
-  /** The client waits for a 100 before it sends the body: the endpoint is expected to answer now. */
   expectContinue(): void {
     if (!this.#responseHead) this.setDeadline(this.turn.now + this.#firstByteMs);
   }
 
   sendBody(bytes: Uint8Array, from: number, to: number, room = 0): void {
     if (to <= from) return;
-    if (this.#requestKind === "chunked") this.sendChunk(bytes, from, to, room);
+    if (this.#requestBody === UNKNOWN_LENGTH) this.sendChunk(bytes, from, to, room);
     else this.sendBytes(bytes, from, to, room);
     this.#sendingMoved();
   }
 
-  sendEnd(trailers: string): void {
-    if (this.#requestKind === "chunked") this.sendLastChunk(trailers);
+  sendEnd(trailers: ForwardedFields | null): void {
+    if (this.#requestBody === UNKNOWN_LENGTH) {
+      this.sendLastChunk(trailers === null ? "" : fieldLines(trailers));
+    }
     this.requestDone = true;
     this.#sendingMoved();
   }
@@ -212,7 +210,7 @@ export class UpstreamConnection extends Connection {
       return;
     }
     if (this.#state === "raw") {
-      this.#raw?.rawData(bytes);
+      this.#raw?.bytesArrived(bytes);
       return;
     }
     if (this.#state !== "busy") return;
@@ -230,7 +228,7 @@ export class UpstreamConnection extends Connection {
     this.#advancing = true;
     const parser = this.#neededParser();
     while (this.#state === "busy") {
-      if (this.responseDone) {
+      if (this.#responseDone) {
         parser.suspend();
         break;
       }
@@ -261,7 +259,11 @@ export class UpstreamConnection extends Connection {
     if (status === 101) {
       this.#responseHead = true;
       this.setDeadline(Infinity);
-      this.events?.upstreamSwitched(head);
+      const request = this.#switching;
+      this.events?.upstreamSwitched(
+        head,
+        request !== null && switchesAsAsked(request.head, request.upgrade, head),
+      );
       return;
     }
     if (status < 200) {
@@ -286,17 +288,17 @@ export class UpstreamConnection extends Connection {
       this.keepAlivePromised = head.has(Field.connection) &&
         (connectionOptions(head) & ConnectionOption.keepAlive) !== 0;
     }
-    this.#neededParser().startBody(kind, head.bodyBytes);
-    this.events?.upstreamHead(head, kind);
+    const body = bodyLength(kind, head);
+    this.#neededParser().startBody(kind, body);
+    this.events?.upstreamHead(head, body);
   }
 
   #messageEnded(): void {
     if (!this.#responseHead) return; // an interim response
-    this.responseDone = true;
+    this.#responseDone = true;
     this.setDeadline(Infinity);
     // Its end has come all the same, and whoever uses the connection next has to hear of more.
     if (this.#readPaused) this.#resumeReading();
-    // Bytes after the end are seen by whoever asks `hasExtraBytes` in the event.
     this.events?.upstreamEnd(this.#parser?.trailers ?? null);
   }
 
@@ -332,13 +334,13 @@ export class UpstreamConnection extends Connection {
       return;
     }
     if (this.#state === "raw") {
-      this.#raw?.rawEnded();
+      this.#raw?.bytesEnded();
       return;
     }
-    if (this.#state !== "busy" || this.responseDone) return;
+    if (this.#state !== "busy" || this.#responseDone) return;
     this.#neededParser().endOfInput(this.socket.endedShort === true);
     this.#advance();
-    if (this.#state !== "busy" || this.responseDone) return;
+    if (this.#state !== "busy" || this.#responseDone) return;
     // Ended where no response was under way: the same as a connection closed without an answer.
     const events = this.events;
     this.events = null;
@@ -348,7 +350,7 @@ export class UpstreamConnection extends Connection {
 
   protected override peerEndAhead(reset: boolean): void {
     // A response is passed on as far as it has come, however slowly its client reads.
-    if (reset && this.#state === "raw") this.#raw?.rawBroken();
+    if (reset && this.#state === "raw") this.#raw?.bytesBroken();
   }
 
   protected override gone(reason: CloseReason): void {
@@ -363,9 +365,8 @@ export class UpstreamConnection extends Connection {
     if (before === "gone") return;
     const raw = this.#raw;
     this.#raw = null;
-    if (raw !== null) raw.rawClosed(reason);
+    if (raw !== null) raw.bytesClosed(reason);
     events?.upstreamGone(reason);
-    this.owner.busyClosed(this);
   }
 
   #loseIdle(): void {
@@ -385,14 +386,14 @@ export class UpstreamConnection extends Connection {
       const what = this.backlogBytes > 0 ? "write" : this.#responseHead ? "read" : "head";
       this.events?.upstreamTimedOut(what);
     } else if (this.#state === "raw") {
-      this.#raw?.rawTimedOut();
+      this.#raw?.bytesTimedOut();
     } else {
       this.abort();
     }
   }
 
   protected override sendProgress(backlogBytes: number): void {
-    if (this.#state === "raw") this.#raw?.rawProgress(backlogBytes);
+    if (this.#state === "raw") this.#raw?.bytesProgress(backlogBytes);
     if (this.#state !== "busy") return;
     this.#sendingMoved();
     if (backlogBytes <= LOW_WATER_BYTES) this.events?.upstreamWritable();
@@ -400,21 +401,20 @@ export class UpstreamConnection extends Connection {
 
   // Between exchanges
 
-  /** Deadline of a tunnel's side; monotonic milliseconds. */
+  /** SwitchedConnection. */
   rawDeadline(at: number): void {
     this.setDeadline(at);
   }
 
-  /** Puts the connection to rest until `deadline`; the exchange before must be complete. */
   rest(now: number, deadline: number): void {
     this.#state = "idle";
     this.#rested = true;
     this.events = null;
+    this.#switching = null;
     this.idleSince = now;
     this.setDeadline(deadline);
   }
 
-  /** It rests until then instead. */
   restUntil(deadline: number): void {
     this.setDeadline(deadline);
   }
@@ -427,19 +427,23 @@ export class UpstreamConnection extends Connection {
     this.setDeadline(this.turn.now + CLOSE_MS);
   }
 
-  /** Drops the connection; no further event reaches the exchange or the owner. */
+  discard(complete: boolean): void {
+    if (complete && this.requestDone && !this.#hasExtraBytes) this.retire();
+    else this.drop();
+  }
+
   drop(): void {
     this.#state = "gone";
     this.events = null;
     this.abort();
   }
 
-  /**
-   * From here on the connection is raw bytes and belongs to `raw`.
-   *
-   * @returns bytes that came after the 101, or null
-   */
-  switchTo(raw: RawEvents): Uint8Array | null {
+  switchProtocols(): ByteStream {
+    return new ConnectionBytes(this);
+  }
+
+  /** SwitchedConnection. */
+  becomeRaw(raw: ByteStreamEvents): Uint8Array | null {
     this.#state = "raw";
     this.#raw = raw;
     this.events = null;
@@ -448,6 +452,26 @@ export class UpstreamConnection extends Connection {
     if (this.#readPaused) this.#resumeReading();
     return early;
   }
+}
+
+/** The client's own bytes where they are what we would write. */
+function requestLine({ head, target }: ForwardedRequest): string {
+  if (head.version === HTTP_1_1 && head.target === target) return head.startLine;
+  return head.method + " " + target + " HTTP/1.1\r\n";
+}
+
+/** What this connection needs to know: connection options, and the framing. */
+function hopLines({ acceptsTrailers, upgrade, body }: ForwardedRequest): string {
+  const framing = body >= 0
+    ? "Content-Length: " + body + "\r\n"
+    : body === UNKNOWN_LENGTH
+    ? "Transfer-Encoding: chunked\r\n"
+    : "";
+  if (!acceptsTrailers && upgrade === "") return framing;
+  const trailers = acceptsTrailers ? "TE: trailers\r\n" : "";
+  if (upgrade === "") return trailers + "Connection: TE\r\n" + framing;
+  const options = acceptsTrailers ? "Upgrade, TE" : "Upgrade";
+  return trailers + "Connection: " + options + "\r\nUpgrade: " + upgrade + "\r\n" + framing;
 }
 
 /** Longest time for the last bytes of a connection that is being closed. */

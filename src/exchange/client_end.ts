@@ -1,6 +1,6 @@
 /** What it means that a client has ended its sending side (FIN, TLS close_notify) before it has all of its answer. */
 
-import type { DownstreamConnection } from "../conn/downstream_connection.ts";
+import type { DownstreamStream } from "../http/downstream_stream.ts";
 
 /**
  * Whether the client is taken for gone. TCP cannot tell it from one that still reads, and a slot, or a place in the waiting
@@ -9,7 +9,7 @@ import type { DownstreamConnection } from "../conn/downstream_connection.ts";
  * @param waits the request is held or queued
  * @returns why it is gone, for the log; null when it is still answered
  */
-export function goneBecause(client: DownstreamConnection, waits: boolean): string | null {
+export function goneBecause(client: DownstreamStream, waits: boolean): string | null {
   if (waits && !client.hasLeft) return "it closed its sending side while it waited";
   // A response of known length comes to an end by itself: to a client that is gone, by the reset that answers our bytes.
   if (!client.hasLeft || client.responseSized) return null;

@@ -1,6 +1,6 @@
 /** What is told of an exchange once it has ended: to the access log, the counters and whoever watches. */
 
-import type { DownstreamConnection } from "../conn/downstream_connection.ts";
+import type { DownstreamStream } from "../http/downstream_stream.ts";
 import type { Head } from "../http/head.ts";
 import type { Counted } from "../upstream/counters.ts";
 import type { Endpoint } from "../upstream/endpoint.ts";
@@ -12,7 +12,7 @@ import type { RetryPolicy } from "./retry.ts";
 export interface EndedExchange {
   readonly settings: ExchangeSettings;
   readonly retry: RetryPolicy;
-  readonly client: DownstreamConnection;
+  readonly client: DownstreamStream;
   readonly head: Head;
   /** For logs and counters. */
   readonly route: Counted;

@@ -8,36 +8,31 @@
  */
 
 import type { CloseReason } from "../../runtime/contract/contract.ts";
-import type { DownstreamConnection } from "../conn/downstream_connection.ts";
-import { HIGH_WATER_BYTES } from "../conn/connection.ts";
-import type { DownstreamStreamEvents, UpstreamStreamEvents } from "../conn/stream.ts";
-import type { UpstreamConnection } from "../conn/upstream_connection.ts";
-import { encodeTrailers } from "../http1/encode.ts";
+import { type BodyLength, UNKNOWN_LENGTH } from "../http/body_length.ts";
+import type { DownstreamStream, DownstreamStreamEvents } from "../http/downstream_stream.ts";
+import { expectsContinue } from "../http/expect.ts";
 import type { Fault } from "../http/fault.ts";
 import { Field } from "../http/field.ts";
-import type { BodyKind } from "../http1/framing.ts";
+import { NO_FIELDS } from "../http/field_section.ts";
+import type { ForwardedRequest } from "../http/forwarded_request.ts";
 import type { Head } from "../http/head.ts";
-import { expectsContinue } from "../http1/request_rules.ts";
+import { acceptsTrailers, forwardedTrailers } from "../http/trailers.ts";
+import type { UpstreamPeer, UpstreamStream, UpstreamStreamEvents } from "../http/upstream_stream.ts";
+import { HIGH_WATER_BYTES } from "../http/water_marks.ts";
 import type { Endpoint } from "../upstream/endpoint.ts";
 import type { WaitFailure } from "../upstream/wait_failure.ts";
 import type { Counted } from "../upstream/counters.ts";
 import type { Waiter } from "../upstream/waiting_room.ts";
 import { afterReply } from "../client/after_reply.ts";
 import type { PinUser } from "../upstream/pins.ts";
-import {
-  acceptsTrailers,
-  hostToSend,
-  type RequestFields,
-  requestFields,
-  requestLine,
-} from "./forward_request.ts";
+import { forwardedRequest, hostToSend } from "./forward_request.ts";
 import { ExchangeAccount } from "./exchange_account.ts";
 import { goneBecause } from "./client_end.ts";
 import type { ExchangeContext } from "./exchange_context.ts";
 import type { ExchangeSettings } from "./exchange_settings.ts";
 import { because, closeWords, faultReason, refusalReason } from "./failure_reason.ts";
 import { responseReason, tunnelReason, waitReason, waitWords } from "./failure_reason.ts";
-import { interimFields, responseFields, switchFields } from "./forward_response.ts";
+import { interimFields, responseFields } from "./forward_response.ts";
 import { sendFailure } from "./local_reply.ts";
 import { Losses } from "./losses.ts";
 import { PinUse } from "./pin_use.ts";
@@ -46,7 +41,6 @@ import { type AttemptFailure, decideRetry, type RetryPolicy } from "./retry.ts";
 import { StoredReply } from "./stored_reply.ts";
 import { Tunnel, type TunnelEnd } from "./tunnel.ts";
 import { isReadFirst, Upload } from "./upload.ts";
-import { askedUpgrade, switchesAsAsked } from "./upgrade_request.ts";
 import { WaitTime } from "./wait_time.ts";
 
 export type Phase = "reading" | "waiting" | "sending" | "collecting" | "relaying" | "tunnel" | "done";
@@ -64,13 +58,12 @@ export class Exchange extends ExchangeAccount
   phase: Phase = "reading";
   readonly #target: string;
   readonly #clientHost: string;
-  readonly #kind: BodyKind;
-  /** Upgrade field value to send, "" when no switch is asked for. */
+  /** Protocols to switch to, "" when no switch is asked for. */
   readonly #upgrade: string;
   #retryCounted = false;
   /** Null while no attempt was sent and ended without an answer. */
   #losses: Losses | null = null;
-  #fields: RequestFields | null = null;
+  #request: ForwardedRequest | null = null;
   /** The last complete answer that was worth another attempt. */
   #stored: StoredReply | null = null;
   /** One that is being received. */
@@ -91,7 +84,7 @@ export class Exchange extends ExchangeAccount
     context: ExchangeContext,
     settings: ExchangeSettings,
     retry: RetryPolicy,
-    client: DownstreamConnection,
+    client: DownstreamStream,
     head: Head,
     target: string,
     clientHost: string,
@@ -100,15 +93,14 @@ export class Exchange extends ExchangeAccount
     super(context, settings, retry, client, head, route);
     this.#target = target;
     this.#clientHost = clientHost;
-    this.#kind = client.requestKind;
-    this.#upgrade = head.has(Field.upgrade) ? askedUpgrade(head, this.#kind, context.upgrades) : "";
+    this.#upgrade = client.askedUpgrade(head, context.upgrades);
     this.repeatable = retry.unanswered || retry.methods.includes(head.method) ||
       head.has(Field.idempotencyKey);
     client.events = this;
   }
 
   /** Waiter. */
-  get ownConnection(): UpstreamConnection | null {
+  get ownConnection(): UpstreamPeer | null {
     return this.pin === null ? null : this.pin.waitsFor;
   }
 
@@ -128,12 +120,12 @@ export class Exchange extends ExchangeAccount
       return;
     }
     const { requestBufferBytes } = this.settings;
-    const expected = this.head.bodyBytes;
+    const expected = this.client.requestBody;
     this.upload = new Upload(requestBufferBytes, expected <= requestBufferBytes ? expected : -1);
     // A client that waits for 100 sends nothing before a connection is in hand, and is not late.
     if (!expectsContinue(this.head)) {
       this.client.expectBody();
-      if (isReadFirst(this.#kind, expected, this.settings)) return;
+      if (isReadFirst(expected, this.settings)) return;
     }
     this.#ask();
   }
@@ -145,7 +137,7 @@ export class Exchange extends ExchangeAccount
     this.phase = "waiting";
     // From here the request is held; a slow upload before takes nothing off its time, and jumps no queue.
     if (this.arrivedAt === 0) this.arrivedAt = this.context.turn.now;
-    if (this.client.companion !== null || this.head.has(Field.authorization)) {
+    if (this.client.peer.companion !== null || this.head.has(Field.authorization)) {
       const pin = PinUse.of(this.client, upstream, this.context.turn, this.head);
       if (pin === "lost") {
         this.pinLost();
@@ -155,9 +147,9 @@ export class Exchange extends ExchangeAccount
       // What cannot be sent again must not meet a pooled connection that is being closed.
       if (pin !== null && pin.waitsFor === null) this.wantsFresh = true;
     }
-    const connection = upstream.acquire(this);
-    if (connection !== null) {
-      this.#send(connection);
+    const stream = upstream.acquire(this);
+    if (stream !== null) {
+      this.#send(stream);
     } else if (this.inRoom) {
       const now = this.context.turn.now;
       (this.wait ??= new WaitTime()).begin(now, upstream.outageMs(now));
@@ -186,9 +178,9 @@ export class Exchange extends ExchangeAccount
     this.wait.end(now, this.settings.upstream.outageMs(now));
   }
 
-  connectionReady(connection: UpstreamConnection, endpoint: Endpoint): void {
+  streamReady(stream: UpstreamStream, endpoint: Endpoint): void {
     this.endpoint = endpoint;
-    this.#send(connection);
+    this.#send(stream);
   }
 
   waitFailed(failure: WaitFailure, detail: string): void {
@@ -199,56 +191,57 @@ export class Exchange extends ExchangeAccount
 
   // Sending
 
-  #send(connection: UpstreamConnection): void {
+  #send(stream: UpstreamStream): void {
     const { settings, client } = this;
     const upload = this.upload;
     this.#waitOver();
-    const endpoint = connection.owner as Endpoint;
-    this.connection = connection;
+    const { peer } = stream;
+    const endpoint = peer.owner as Endpoint;
+    this.stream = stream;
     this.endpoint = endpoint;
     this.#retryCounted = this.isRetry;
     this.phase = "sending";
     this.attempts++;
     this.endpointName = endpoint.name;
     endpoint.sentAt = this.context.turn.now;
-    this.reusedConnection = connection.uses > 0;
-    this.connectMs = this.reusedConnection ? 0 : connection.connectMs;
-    this.pin?.sends(connection);
-    const fields = this.#fieldsFor(endpoint);
-    connection.sendRequest(
-      this.head,
-      requestLine(this.head, this.#target),
-      fields.own,
-      fields.added,
-      this.#kind,
-      this,
-      settings.firstByteTimeoutMs,
-      settings.bodyIdleTimeoutMs,
-    );
+    this.reusedConnection = peer.uses > 0;
+    this.connectMs = this.reusedConnection ? 0 : peer.connectMs;
+    this.pin?.sends(peer);
+    stream.sendRequest(this.#requestFor(endpoint), this, settings);
     if (upload === null) return;
     const { kept } = upload;
     const waitsFor100 = expectsContinue(this.head) && kept.length === 0;
-    if (kept.length > 0) connection.sendBody(kept.bytes, 0, kept.length);
+    if (kept.length > 0) stream.sendBody(kept.bytes, 0, kept.length);
     if (!client.requestDone) kept.sent();
     upload.countSent(settings.upstream);
     if (client.requestDone) {
-      connection.sendEnd(upload.trailers);
+      stream.sendEnd(upload.trailers);
       return;
     }
     client.resumeBody();
     if (!expectsContinue(this.head)) client.expectBody();
-    else if (waitsFor100) connection.expectContinue();
+    else if (waitsFor100) stream.expectContinue();
   }
 
-  #fieldsFor(endpoint: Endpoint): RequestFields {
-    if (this.#fields !== null) return this.#fields;
-    const { head, settings: { hostHeader } } = this;
+  #requestFor(endpoint: Endpoint): ForwardedRequest {
+    if (this.#request !== null) return this.#request;
+    const { head, client, context, settings: { hostHeader } } = this;
     const clientHost = this.#clientHost;
-    const host = hostToSend(hostHeader, head, this.#target, clientHost, endpoint.hostField);
-    const fields = requestFields(head, this.client, this.context.forward, host, clientHost, this.#upgrade);
+    const target = this.#target;
+    const host = hostToSend(hostHeader, head, target, clientHost, endpoint.hostField);
+    const request = forwardedRequest(
+      head,
+      client.requestBody,
+      target,
+      client.peer,
+      context.forward,
+      host,
+      clientHost,
+      this.#upgrade,
+    );
     // The endpoint's own name differs from attempt to attempt.
-    if (hostHeader.kind !== "endpoint" && clientHost !== "") this.#fields = fields;
-    return fields;
+    if (hostHeader.kind !== "endpoint" && clientHost !== "") this.#request = request;
+    return request;
   }
 
   // The client's side
@@ -262,12 +255,12 @@ export class Exchange extends ExchangeAccount
       this.#fail("request_too_large", "");
       return;
     }
-    const connection = this.connection;
-    if (connection === null) {
+    const stream = this.stream;
+    if (stream === null) {
       if (this.phase === "done") return;
       upload.kept.append(bytes, from, to);
       if (this.phase === "waiting") this.#countKept(upload);
-      else if (upload.receivedBytes !== this.head.bodyBytes && this.#readEnough(upload)) {
+      else if (upload.receivedBytes !== this.client.requestBody && this.#readEnough(upload)) {
         this.#readSoFar(upload);
       }
       // The cast: the compiler takes the phase to be what it was.
@@ -276,20 +269,20 @@ export class Exchange extends ExchangeAccount
     }
     upload.kept.retain(bytes, from, to);
     upload.countSent(this.settings.upstream);
-    connection.sendBody(bytes, from, to, room);
-    if (connection.backlogBytes > HIGH_WATER_BYTES) this.client.pauseBody();
+    stream.sendBody(bytes, from, to, room);
+    if (stream.backlogBytes > HIGH_WATER_BYTES) this.client.pauseBody();
   }
 
   /** There is no room to read more of the body ahead, or it is not a small one. */
   #readEnough(upload: Upload): boolean {
-    return !upload.countRead(this.settings.upstream) || (upload.kept.full && this.#kind === "chunked");
+    return !upload.countRead(this.settings.upstream) || (upload.kept.full && this.client.requestBody === UNKNOWN_LENGTH);
   }
 
   downstreamEnd(trailers: Head | null): void {
     const upload = this.upload as Upload;
-    if (trailers !== null) upload.trailers = encodeTrailers(trailers);
+    if (trailers !== null) upload.trailers = forwardedTrailers(trailers);
     if (this.phase === "reading") this.#readSoFar(upload);
-    else this.connection?.sendEnd(upload.trailers);
+    else this.stream?.sendEnd(upload.trailers);
   }
 
   /** What had to be here before the request goes on is here. */
@@ -306,7 +299,7 @@ export class Exchange extends ExchangeAccount
   }
 
   downstreamWritable(): void {
-    this.connection?.resumeBody();
+    this.stream?.resumeBody();
   }
 
   upstreamWritable(): void {
@@ -353,7 +346,7 @@ export class Exchange extends ExchangeAccount
       this.client.expectBody();
     }
     this.client.sendInterim(head.status, head.reason, interimFields(head));
-    if (this.client.backlogBytes > HIGH_WATER_BYTES) this.connection?.pauseBody();
+    if (this.client.backlogBytes > HIGH_WATER_BYTES) this.stream?.pauseBody();
   }
 
   #sawResponse(): void {
@@ -365,53 +358,50 @@ export class Exchange extends ExchangeAccount
     }
     if (this.responseSeen) return;
     this.responseSeen = true;
-    this.firstByteMs = this.context.turn.now - (this.connection as UpstreamConnection).sentAt;
+    this.firstByteMs = this.context.turn.now - (this.stream as UpstreamStream).sentAt;
   }
 
   /** A final response has begun, or a protocol switch. */
-  #answered(connection: UpstreamConnection): void {
+  #answered(stream: UpstreamStream): void {
     this.#sawResponse();
     this.settings.upstream.answered(
       this.endpoint as Endpoint,
-      this.reusedConnection || connection.keepAlivePromised,
+      this.reusedConnection || stream.keepAlivePromised,
     );
   }
 
-  upstreamHead(head: Head, kind: BodyKind): void {
-    this.#answered(this.connection as UpstreamConnection);
+  upstreamHead(head: Head, body: BodyLength): void {
+    this.#answered(this.stream as UpstreamStream);
     const { status } = head;
-    if (status >= 502 && status <= 504 && this.#mayRetryStatus(status as 502 | 503 | 504, head, kind)) {
-      this.#collecting = new StoredReply(head, kind);
+    if (status >= 502 && status <= 504 && this.#mayRetryStatus(status as 502 | 503 | 504, body)) {
+      this.#collecting = new StoredReply(head, body);
       this.phase = "collecting";
       return;
     }
     this.#stored = null;
-    this.#relayHead(head, kind);
+    this.#relayHead(head, body);
   }
 
-  #mayRetryStatus(status: 502 | 503 | 504, head: Head, kind: BodyKind): boolean {
+  #mayRetryStatus(status: 502 | 503 | 504, body: BodyLength): boolean {
     if (this.pinned || !this.retry.on.includes(status)) return false;
-    if (kind === "length" && head.bodyBytes > STORED_REPLY_BYTES) return false;
+    if (body > STORED_REPLY_BYTES) return false;
     return this.#decide(status).kind === "again";
   }
 
-  #relayHead(head: Head, kind: BodyKind): void {
+  #relayHead(head: Head, body: BodyLength): void {
+    const { client, stream, context } = this;
     this.phase = "relaying";
     this.status = head.status;
     // It is not sent again, and the answer may last for hours.
     this.upload?.forget(this.settings.upstream);
-    const trailers = kind === "chunked" && this.client.minor === 1 && acceptsTrailers(this.head);
-    const date = head.has(Field.date) ? "" : this.context.date();
-    let fields = responseFields(head, kind, date, trailers);
-    const body = kind === "none" ? "none" : kind === "length" ? "sized" : "stream";
-    const { written } = head.section;
-    let close = this.#mustClose();
-    const connection = this.connection;
-    if ((this.pin !== null || head.status === 401 || head.status === 407) && connection !== null) {
-      this.pin ??= PinUse.ofAnswer(this.client, this.settings.upstream, this.context.turn);
-      ({ fields, close } = this.pin.answers(connection, head, fields, body, close));
+    const trailers = body === UNKNOWN_LENGTH && client.carriesTrailers && acceptsTrailers(this.head);
+    let fields = responseFields(head, body, context.date, trailers);
+    let close = false;
+    if ((this.pin !== null || head.status === 401 || head.status === 407) && stream !== null) {
+      this.pin ??= PinUse.ofAnswer(client, this.settings.upstream, context.turn);
+      ({ fields, close } = this.pin.answers(stream, head, fields, body, close));
     }
-    this.client.sendHead(head.status, head.reason, fields, body, head.bodyBytes, close, written);
+    client.sendHead(head.status, head.reason, fields, body, close);
   }
 
   upstreamBody(bytes: Uint8Array, from: number, to: number, room: number): void {
@@ -422,7 +412,7 @@ export class Exchange extends ExchangeAccount
         // Too much to keep: this is the answer.
         this.#collecting = null;
         this.#stored = null;
-        this.#relayHead(collecting.head, collecting.kind);
+        this.#relayHead(collecting.head, collecting.bodyLength);
         this.#relayBody(collecting.bytes, 0, collecting.length, 0);
       }
       return;
@@ -433,7 +423,7 @@ export class Exchange extends ExchangeAccount
   #relayBody(bytes: Uint8Array, from: number, to: number, room: number): void {
     this.responseBodyBytes += to - from;
     this.client.sendBody(bytes, from, to, room);
-    if (this.client.backlogBytes > HIGH_WATER_BYTES) this.connection?.pauseBody();
+    if (this.client.backlogBytes > HIGH_WATER_BYTES) this.stream?.pauseBody();
   }
 
   upstreamEnd(trailers: Head | null): void {
@@ -441,14 +431,12 @@ export class Exchange extends ExchangeAccount
       this.#statusFailed();
       return;
     }
-    const forwarded = trailers !== null && acceptsTrailers(this.head) ? encodeTrailers(trailers) : "";
+    const forwarded = trailers !== null && acceptsTrailers(this.head) ? forwardedTrailers(trailers) : null;
     // First the connection, so that a pipelined request finds it in the pool.
     this.#letGo(true);
     this.phase = "done";
-    const { client } = this;
-    client.sendEnd(forwarded);
+    this.client.sendEnd(forwarded);
     this.#tellEnd();
-    client.nextRequest();
   }
 
   upstreamFault(fault: Fault): void {
@@ -458,13 +446,13 @@ export class Exchange extends ExchangeAccount
   }
 
   upstreamGone(reason: CloseReason): void {
-    const begun = this.connection?.responseBegun === true;
+    const begun = this.stream?.responseBegun === true;
     const { detail } = reason;
     if (this.client.responseBegun) this.#cut("http_response_incomplete", detail);
     else if (begun) this.#fail("http_response_incomplete", detail, closeWords(reason));
     else {
       // A pooled connection may have been closed already, and an endpoint that was drained is our own doing.
-      const blame = this.connection?.reused === false && reason.code !== "aborted";
+      const blame = this.stream?.reused === false && reason.code !== "aborted";
       if (blame) this.#noteLoss(false);
       this.#attemptFailed("reset", "connection_terminated", detail, closeWords(reason));
     }
@@ -490,26 +478,31 @@ export class Exchange extends ExchangeAccount
 
   // Switching protocols
 
-  upstreamSwitched(head: Head): void {
-    const connection = this.connection as UpstreamConnection;
-    this.#answered(connection);
-    if (!switchesAsAsked(this.head, this.#upgrade, head)) {
+  upstreamSwitched(head: Head, asAsked: boolean): void {
+    const stream = this.stream as UpstreamStream;
+    this.#answered(stream);
+    if (!asAsked) {
       this.#letGo(false);
       this.#fail("http_upgrade_failed", "the 101 does not fit the request");
       return;
     }
     this.status = 101;
     this.phase = "tunnel";
-    this.pin?.forget(connection);
+    this.pin?.forget(stream.peer);
     this.upload?.forget(this.settings.upstream);
-    const { client, context } = this;
-    client.events = null;
-    client.sendSwitch(head.reason, switchFields(head));
-    const websocket = this.#upgrade.toLowerCase() === "websocket";
-    const ended = (how: TunnelEnd) => this.#tunnelEnded(tunnel, how);
-    const { tunnelIdleTimeoutMs } = this.settings;
-    const tunnel = new Tunnel(client, connection, tunnelIdleTimeoutMs, websocket, context.turn, ended);
+    const { client, context, endpoint } = this;
+    const protocol = head.joined(Field.upgrade) ?? "";
+    const tunnel = new Tunnel(
+      client.switchProtocols(head.reason, interimFields(head), protocol),
+      stream.switchProtocols(),
+      endpoint as Endpoint,
+      this.settings.tunnelIdleTimeoutMs,
+      this.#upgrade.toLowerCase() === "websocket",
+      context.turn,
+      (how) => this.#tunnelEnded(tunnel, how),
+    );
     this.tunnel = tunnel;
+    tunnel.start();
     context.tunnelOpened(tunnel);
   }
 
@@ -519,30 +512,25 @@ export class Exchange extends ExchangeAccount
     this.#done(tunnelReason(how), how === "finished" ? "" : how);
   }
 
-  /** What a client sent early, expecting a tunnel, must not be read as its next request. */
-  #mustClose(): boolean {
-    return this.#upgrade !== "" && this.client.hasEarlyBytes;
-  }
-
   // Failing and trying again
 
   #decide(failure: AttemptFailure) {
-    const connection = this.connection as UpstreamConnection;
+    const stream = this.stream as UpstreamStream;
     const upload = this.upload;
     const now = this.context.turn.now;
     return decideRetry({
       failure,
-      sent: connection.requestSeen,
-      reused: connection.reused,
-      anyResponse: connection.anyResponse,
-      responseBegun: typeof failure !== "number" && connection.responseBegun,
+      sent: stream.requestSeen,
+      reused: stream.reused,
+      anyResponse: stream.anyResponse,
+      responseBegun: typeof failure !== "number" && stream.responseBegun,
       method: this.head.method,
       idempotencyKey: this.head.has(Field.idempotencyKey),
       replayable: upload === null || upload.kept.replayable,
       attempts: this.attempts,
       lost: this.#losses?.count ?? 0,
       timeLeftMs: this.settings.upstream.holdLeftMs(this.arrivedAt, this.wait?.queuedMs ?? 0, now),
-      pinned: this.pin !== null && this.pin.boundTo(connection),
+      pinned: this.pin !== null && this.pin.boundTo(stream),
       elsewhere: this.attempts < this.settings.upstream.endpoints.length &&
         this.settings.upstream.hasOther(this.endpoint as Endpoint),
     }, this.retry);
@@ -550,25 +538,25 @@ export class Exchange extends ExchangeAccount
 
   /** See losses.ts. */
   #noteLoss(certain: boolean): void {
-    if (this.connection?.requestSeen !== true) return;
+    if (this.stream?.requestSeen !== true) return;
     (this.#losses ??= new Losses()).note(this.endpoint as Endpoint, certain);
   }
 
   /** The attempt ended without a byte of a final response. */
   #attemptFailed(failure: "reset" | "timeout", code: ReasonCode, detail: string, shown: string): void {
-    const connection = this.connection as UpstreamConnection;
+    const stream = this.stream as UpstreamStream;
     const endpoint = this.endpoint as Endpoint;
     const { upstream } = this.settings;
     const decision = this.#decide(failure);
     if (failure === "reset") {
-      if (connection.reused) upstream.suspect(endpoint);
-      else upstream.failed(connection, endpoint, { code: "connection_terminated", detail });
+      if (stream.reused) upstream.suspect(endpoint);
+      else upstream.failed(stream.peer, endpoint, { code: "connection_terminated", detail });
     }
-    const sent = connection.requestSeen;
+    const sent = stream.requestSeen;
     // Nobody is known where not a byte was sent: another connection will do.
-    if (decision.kind === "again") this.pin?.forget(connection);
+    if (decision.kind === "again") this.pin?.forget(stream.peer);
     else if (
-      decision.because === "pinned" && failure === "reset" && connection.reused && !connection.anyResponse
+      decision.because === "pinned" && failure === "reset" && stream.reused && !stream.anyResponse
     ) {
       this.#leaveUnanswered(code, detail);
       return;
@@ -622,12 +610,11 @@ export class Exchange extends ExchangeAccount
     const stored = this.#stored as StoredReply;
     this.#stored = null;
     this.#letGo(false);
-    this.#relayHead(stored.head, stored.kind);
+    this.#relayHead(stored.head, stored.bodyLength);
     this.#relayBody(stored.bytes, 0, stored.length, 0);
     this.phase = "done";
-    this.client.sendEnd("");
+    this.client.sendEnd(null);
     this.#tellEnd();
-    this.client.nextRequest();
   }
 
   /**
@@ -671,11 +658,10 @@ export class Exchange extends ExchangeAccount
       detail: shown,
       date: this.context.date(),
       bodiless: this.head.method === "HEAD",
-      fields: "",
-      close: !client.requestDone || this.#mustClose(),
+      fields: NO_FIELDS,
+      close: false,
     });
     this.#tellEnd();
-    client.nextRequest();
   }
 
   /**
@@ -724,18 +710,18 @@ export class Exchange extends ExchangeAccount
     this.upload?.uncount(upstream);
     if (this.inRoom) upstream.leave(this);
     this.pin?.leaves();
-    const connection = this.connection;
-    if (connection === null) return;
+    const stream = this.stream;
+    if (stream === null) return;
     const endpoint = this.endpoint as Endpoint;
-    this.connection = null;
-    const fate = afterReply(connection, complete);
-    if (fate === "pin") this.pin?.rests(connection);
+    this.stream = null;
+    const { peer } = stream;
+    const fate = afterReply(stream, complete);
+    if (fate === "pin") this.pin?.rests(peer);
     else if (fate !== "pool") {
-      if (fate === "close_both") this.pin?.ends(connection);
-      if (complete && connection.requestDone && !connection.hasExtraBytes) connection.retire();
-      else connection.drop();
+      if (fate === "close_both") this.pin?.ends(peer);
+      stream.discard(complete);
     }
-    upstream.release(connection, endpoint, fate, this.#retryCounted);
+    upstream.release(peer, endpoint, fate, this.#retryCounted);
     this.#retryCounted = false;
   }
 }

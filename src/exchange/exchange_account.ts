@@ -1,7 +1,7 @@
 /** What an exchange notes while it goes on, to be told once it has ended. */
 
-import type { DownstreamConnection } from "../conn/downstream_connection.ts";
-import type { UpstreamConnection } from "../conn/upstream_connection.ts";
+import type { DownstreamStream } from "../http/downstream_stream.ts";
+import type { UpstreamStream } from "../http/upstream_stream.ts";
 import type { Head } from "../http/head.ts";
 import type { Endpoint } from "../upstream/endpoint.ts";
 import { RoomPlace } from "../upstream/waiting_room.ts";
@@ -21,7 +21,7 @@ export abstract class ExchangeAccount extends RoomPlace implements EndedExchange
   readonly context: ExchangeContext;
   readonly settings: ExchangeSettings;
   readonly retry: RetryPolicy;
-  readonly client: DownstreamConnection;
+  readonly client: DownstreamStream;
   readonly head: Head;
   /** For logs and counters. */
   readonly route: Counted;
@@ -36,7 +36,7 @@ export abstract class ExchangeAccount extends RoomPlace implements EndedExchange
   /** Null when the request came without a body, or complete with an empty one. */
   protected upload: Upload | null = null;
   /** While it is in use. */
-  protected connection: UpstreamConnection | null = null;
+  protected stream: UpstreamStream | null = null;
   protected endpoint: Endpoint | null = null;
   /** Null unless its client has authenticated on a connection, or does so now. */
   protected pin: PinUse | null = null;
@@ -45,8 +45,7 @@ export abstract class ExchangeAccount extends RoomPlace implements EndedExchange
   /** The first byte of the request, and the last of its head. */
   readonly beganAt: number;
   protected readonly headAt: number;
-  /** Bytes that the client's connection had received and been given before this request. */
-  readonly receivedBefore: number;
+  /** `offeredBytes` of the client before this request. */
   readonly offeredBefore: number;
   /** Null when it has not waited. */
   protected wait: WaitTime | null = null;
@@ -59,7 +58,7 @@ export abstract class ExchangeAccount extends RoomPlace implements EndedExchange
     context: ExchangeContext,
     settings: ExchangeSettings,
     retry: RetryPolicy,
-    client: DownstreamConnection,
+    client: DownstreamStream,
     head: Head,
     route: Counted,
   ) {
@@ -73,7 +72,6 @@ export abstract class ExchangeAccount extends RoomPlace implements EndedExchange
     this.beganAt = client.requestBeganAt;
     this.headAt = context.turn.now;
     this.headMs = this.headAt - this.beganAt;
-    this.receivedBefore = client.receivedBytes;
     this.offeredBefore = client.offeredBytes;
   }
 
@@ -95,7 +93,7 @@ export abstract class ExchangeAccount extends RoomPlace implements EndedExchange
 
   /** The endpoint whose connection is in use; null while there is none. */
   get endpointInUse(): Endpoint | null {
-    return this.connection === null ? null : this.endpoint;
+    return this.stream === null ? null : this.endpoint;
   }
 
   get upgraded(): boolean {

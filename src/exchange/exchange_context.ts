@@ -1,6 +1,7 @@
 /** What all exchanges of a process share, and whom they tell that they have ended. */
 
-import type { Turn } from "../conn/turn.ts";
+import type { FieldSection } from "../http/field_section.ts";
+import type { Turn } from "../time/turn.ts";
 import type { EndedExchange } from "./ended_exchange.ts";
 import type { ForwardSettings } from "./forward_request.ts";
 import type { Tunnel } from "./tunnel.ts";
@@ -12,8 +13,8 @@ export interface ExchangeContext {
   /** Upgrade tokens let through, lower case. */
   readonly upgrades: readonly string[];
   readonly turn: Turn;
-  /** Value for Date. */
-  date(): string;
+  /** The Date field. */
+  date(): FieldSection;
   /** Calls `fire` after `ms`; for the pause before a status is asked for again. */
   later(ms: number, fire: () => void): void;
   /** The exchange has ended; it may be read, not kept. */

@@ -23,8 +23,8 @@ export interface ExchangeRecord {
   method: string;
   target: string;
   host: string;
-  /** 0 = HTTP/1.0, 1 = HTTP/1.1. */
-  protocolMinor: 0 | 1;
+  /** Version of HTTP that the client used. */
+  protocol: "1.0" | "1.1" | "2";
   /** Names out of the configuration; "" while undecided. */
   route: string;
   upstream: string;
@@ -78,7 +78,7 @@ export function newExchangeRecord(): ExchangeRecord {
     method: "",
     target: "",
     host: "",
-    protocolMinor: 1,
+    protocol: "1.1",
     route: "",
     upstream: "",
     endpoint: "",

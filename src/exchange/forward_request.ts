@@ -3,12 +3,16 @@
  * what tells the endpoint where the request came from.
  */
 
-import type { DownstreamConnection, ForwardedLines } from "../conn/downstream_connection.ts";
-import { ConnectionOption, connectionOptions, namedOptions } from "../http1/connection_options.ts";
-import { keptFields } from "../http1/encode.ts";
+import type { BodyLength } from "../http/body_length.ts";
+import { NO_BODY } from "../http/body_length.ts";
+import type { DownstreamPeer, ForwardedFrom } from "../http/downstream_stream.ts";
+import { expectsContinue } from "../http/expect.ts";
 import { Field } from "../http/field.ts";
-import type { Head } from "../http/head.ts";
-import { expectsContinue } from "../http1/request_rules.ts";
+import type { FieldSection } from "../http/field_section.ts";
+import type { ForwardedRequest } from "../http/forwarded_request.ts";
+import { type Head, HTTP_1_0, versionText } from "../http/head.ts";
+import { fieldSection, joinedSections } from "../http/own_fields.ts";
+import { acceptsTrailers } from "../http/trailers.ts";
 
 /** Fields of the hop, and those we write ourselves (RFC 9110 §7.6.1). */
 const HOP_MASK = (1 << Field.connection) | (1 << Field.contentLength) | (1 << Field.transferEncoding) |
@@ -37,18 +41,6 @@ export type HostHeader = { readonly kind: "pass" } | { readonly kind: "endpoint"
   readonly value: string;
 };
 
-/** Field lines in two parts: the client's own, and those that are the same for a connection's requests. */
-export interface RequestFields {
-  readonly own: string;
-  readonly added: string;
-}
-
-/** The request line: the client's own bytes where they are what we would write. */
-export function requestLine(head: Head, target: string): string {
-  if (head.minor === 1 && head.target === target) return head.startLine;
-  return head.method + " " + target + " HTTP/1.1\r\n";
-}
-
 /**
  * The value of Host to send; null = the client's own line goes on in its place.
  *
@@ -69,136 +61,136 @@ export function hostToSend(
 }
 
 /**
- * Builds the field lines.
+ * Builds what is sent.
  *
+ * @param target path and query
  * @param host value of Host to send; null = leave the client's in its place
  * @param clientHost host the client asked for, "" when it named none
- * @param upgrade value for Upgrade, "" = none is asked for
+ * @param upgrade protocols to switch to, "" = none is asked for
  */
-export function requestFields(
+export function forwardedRequest(
   head: Head,
-  client: DownstreamConnection,
+  body: BodyLength,
+  target: string,
+  client: DownstreamPeer,
   settings: ForwardSettings,
   host: string | null,
   clientHost: string,
   upgrade: string,
-): RequestFields {
-  let mask = HOP_MASK;
-  if (settings.dropUnderscored) mask |= UNDERSCORED_MASK;
-  mask |= client.trusted ? EXTENDED_MASK : ORIGIN_MASK;
-  let first = "";
-  if (host !== null) {
-    mask |= 1 << Field.host;
-    first = "Host: " + host + "\r\n";
-  }
-  let last = "";
-  let names: ReadonlySet<string> | null = null;
+): ForwardedRequest {
+  let dropMask = HOP_MASK;
+  if (settings.dropUnderscored) dropMask |= UNDERSCORED_MASK;
+  dropMask |= client.trusted ? EXTENDED_MASK : ORIGIN_MASK;
+  if (host !== null) dropMask |= 1 << Field.host;
+  let added = forwardedFrom(head, client, settings, clientHost);
+  let trailers = false;
   if ((head.known & RARE_MASK) !== 0) {
-    if (head.has(Field.connection)) {
-      const options = connectionOptions(head);
-      if ((options & ConnectionOption.other) !== 0) names = namedOptions(head);
-    }
-    if (acceptsTrailers(head)) {
-      last += upgrade === "" ? "TE: trailers\r\nConnection: TE\r\n" : "TE: trailers\r\n";
-    }
-    // Without content it must not be asked for (RFC 9110 §10.1.1), whatever the client did.
-    if (head.has(Field.expect) && head.bodyBytes !== 0 && expectsContinue(head)) {
-      last += "Expect: 100-continue\r\n";
-    }
-    if (head.has(Field.trailer)) last += keptTrailerField(head);
-    if (upgrade !== "") {
-      last += last.includes("TE: ") ? "Connection: Upgrade, TE\r\n" : "Connection: Upgrade\r\n";
-      last += "Upgrade: " + upgrade + "\r\n";
-    }
-    if (head.has(Field.maxForwards) && (head.method === "OPTIONS" || head.method === "TRACE")) {
-      mask |= 1 << Field.maxForwards;
-      last += "Max-Forwards: " + (Number(head.valueOf(Field.maxForwards)) - 1) + "\r\n";
-    }
+    trailers = acceptsTrailers(head);
+    const rare = rareFields(head, body);
+    if (rare.length > 0) added = joinedSections(added, fieldSection(...rare));
+    if (passesOn(head)) dropMask |= 1 << Field.maxForwards;
   }
-  const kept = keptFields(head, mask, names);
-  const added = forwardedLines(head, client, settings, clientHost);
-  return { own: first === "" ? kept : first + kept, added: last === "" ? added : added + last };
+  const from = head.section;
+  return {
+    head,
+    target,
+    authority: host,
+    fields: { from, dropMask, dropNames: from.hopNames, added },
+    body,
+    upgrade,
+    acceptsTrailers: trailers,
+  };
 }
 
-const RARE_MASK = (1 << Field.connection) | (1 << Field.te) | (1 << Field.expect) | (1 << Field.trailer) |
-  (1 << Field.upgrade) | (1 << Field.maxForwards);
+const RARE_MASK = (1 << Field.te) | (1 << Field.expect) | (1 << Field.trailer) | (1 << Field.maxForwards);
 
-/** Whether the client said `TE: trailers` and named TE in Connection (RFC 9110 §10.1.4). */
-export function acceptsTrailers(head: Head): boolean {
-  if (!head.has(Field.te)) return false;
-  return /(?:^|,)[ \t]*trailers[ \t]*(?:$|[,;])/i.test(head.joined(Field.te) ?? "");
+function rareFields(head: Head, body: BodyLength): (readonly [string, string])[] {
+  const fields: (readonly [string, string])[] = [];
+  // Without content it must not be asked for (RFC 9110 §10.1.1), whatever the client did.
+  if (head.has(Field.expect) && body !== NO_BODY && body !== 0 && expectsContinue(head)) {
+    fields.push(["Expect", "100-continue"]);
+  }
+  if (head.has(Field.trailer)) fields.push(["Trailer", head.joined(Field.trailer) ?? ""]);
+  if (passesOn(head)) fields.push(["Max-Forwards", String(Number(head.valueOf(Field.maxForwards)) - 1)]);
+  return fields;
 }
 
-function keptTrailerField(head: Head): string {
-  return "Trailer: " + (head.joined(Field.trailer) ?? "") + "\r\n";
+/** The request counts its hops. */
+function passesOn(head: Head): boolean {
+  return head.has(Field.maxForwards) && (head.method === "OPTIONS" || head.method === "TRACE");
 }
 
 /** Via, X-Forwarded-For/-Proto/-Host and Forwarded; cached on the connection while nothing changes. */
-function forwardedLines(
+function forwardedFrom(
   head: Head,
-  client: DownstreamConnection,
+  client: DownstreamPeer,
   settings: ForwardSettings,
   clientHost: string,
-): string {
+): FieldSection {
   if (client.trusted && (head.known & ORIGIN_MASK) !== 0) {
     return forwardedByTrusted(head, client, settings, clientHost);
   }
-  const cacheKey = head.minor === 1 ? clientHost : "1.0 " + clientHost;
+  const cacheKey = head.version === HTTP_1_0 ? "1.0 " + clientHost : clientHost;
   const { forwarded } = client;
   if (forwarded !== null && forwarded.key === cacheKey && forwarded.settings === settings) {
-    return forwarded.text;
+    return forwarded.fields;
   }
   const { secure, remoteAddress } = client;
   if (
     last.settings !== settings || last.key !== cacheKey || lastAddress !== remoteAddress ||
     lastSecure !== secure
   ) {
-    const text = untrustedLines(head, secure ? "https" : "http", remoteAddress, settings, clientHost);
-    last = { settings, key: cacheKey, text };
+    const fields = untrustedFields(head, secure ? "https" : "http", remoteAddress, settings, clientHost);
+    last = { settings, key: cacheKey, fields };
     lastAddress = remoteAddress;
     lastSecure = secure;
   }
   client.forwarded = last;
-  return last.text;
+  return last.fields;
 }
 
-// Clients open several connections at a time: those share the text made last.
-let last: ForwardedLines = { settings: {}, key: "", text: "" };
+// Clients open several connections at a time: those share the fields made last.
+let last: ForwardedFrom = { settings: {}, key: "", fields: fieldSection() };
 let lastAddress = "";
 let lastSecure = false;
 
-function untrustedLines(
+function untrustedFields(
   head: Head,
   proto: string,
   address: string,
   settings: ForwardSettings,
   clientHost: string,
-): string {
-  return "Via: 1." + head.minor + " " + settings.via + "\r\n" +
-    "X-Forwarded-For: " + (address === "" ? "unknown" : address) + "\r\n" +
-    "X-Forwarded-Proto: " + proto + "\r\n" +
-    (clientHost === "" ? "" : "X-Forwarded-Host: " + clientHost + "\r\n") +
-    "Forwarded: " + forwardedElement(address, clientHost, proto) + "\r\n";
+): FieldSection {
+  return fieldSection(
+    ["Via", versionText(head.version) + " " + settings.via],
+    ["X-Forwarded-For", address === "" ? "unknown" : address],
+    ["X-Forwarded-Proto", proto],
+    ...(clientHost === "" ? [] : [["X-Forwarded-Host", clientHost] as const]),
+    ["Forwarded", forwardedElement(address, clientHost, proto)],
+  );
 }
 
 /** A trusted peer's account is kept and continued. */
 function forwardedByTrusted(
   head: Head,
-  client: DownstreamConnection,
+  client: DownstreamPeer,
   settings: ForwardSettings,
   clientHost: string,
-): string {
+): FieldSection {
   const proto = client.secure ? "https" : "http";
   const address = client.remoteAddress;
   const before = head.joined(Field.xForwardedFor);
   const forwarded = head.joined(Field.forwarded);
   const element = forwardedElement(address, clientHost, proto);
-  return "Via: 1." + head.minor + " " + settings.via + "\r\n" +
-    "X-Forwarded-For: " + (before === null || before === "" ? "" : before + ", ") +
-    (address === "" ? "unknown" : address) + "\r\n" +
-    (head.has(Field.xForwardedProto) ? "" : "X-Forwarded-Proto: " + proto + "\r\n") +
-    (head.has(Field.xForwardedHost) || clientHost === "" ? "" : "X-Forwarded-Host: " + clientHost + "\r\n") +
-    "Forwarded: " + (forwarded === null || forwarded === "" ? "" : forwarded + ", ") + element + "\r\n";
+  const hops = before === null || before === "" ? "" : before + ", ";
+  const named = head.has(Field.xForwardedHost) || clientHost === "";
+  return fieldSection(
+    ["Via", versionText(head.version) + " " + settings.via],
+    ["X-Forwarded-For", hops + (address === "" ? "unknown" : address)],
+    ...(head.has(Field.xForwardedProto) ? [] : [["X-Forwarded-Proto", proto] as const]),
+    ...(named ? [] : [["X-Forwarded-Host", clientHost] as const]),
+    ["Forwarded", (forwarded === null || forwarded === "" ? "" : forwarded + ", ") + element],
+  );
 }
 
 /** One element of Forwarded (RFC 7239 §4): IPv6 in brackets and quotes, a host with a port in quotes. */

@@ -1,12 +1,16 @@
 /** Answers that Sluice gives itself: fixed ones from the configuration, and failures with their reason. */
 
-import type { DownstreamStream } from "../conn/stream.ts";
 import { encodeLatin1 } from "../bytes/latin1.ts";
+import { NO_BODY } from "../http/body_length.ts";
+import type { DownstreamStream } from "../http/downstream_stream.ts";
+import { type FieldSection, NO_FIELDS } from "../http/field_section.ts";
+import { ownFields } from "../http/forwarded_fields.ts";
+import { fieldSection, joinedSections } from "../http/own_fields.ts";
 import { type ReasonCode, REASONS } from "./reason.ts";
 import { statusPhrase } from "../http/status_phrase.ts";
 
 /** Seconds after which a client is invited to try again. */
-const RETRY_AFTER_S = 1;
+const RETRY_AFTER_S = "1";
 
 /** What a failure's answer needs to know. */
 export interface FailureReply {
@@ -17,18 +21,15 @@ export interface FailureReply {
   readonly via: string;
   /** Words for `details` of Proxy-Status, safe to show; "" for none. */
   readonly detail: string;
-  readonly date: string;
+  /** The Date field. */
+  readonly date: FieldSection;
   /** The request was HEAD: no body. */
   readonly bodiless: boolean;
-  /** Further complete field lines, or "". */
-  readonly fields: string;
+  readonly fields: FieldSection;
   readonly close: boolean;
 }
 
-/**
- * Answers with a failure: the status, one sentence, and the machine-readable reason (RFC 9209). The
- * caller goes on with `client.nextRequest()`.
- */
+/** Answers with a failure: the status, one sentence, and the machine-readable reason (RFC 9209). */
 export function sendFailure(client: DownstreamStream, reply: FailureReply): void {
   const { status, bodiless, close } = reply;
   const { fields, body } = failureParts(reply);
@@ -39,24 +40,26 @@ export function sendFailure(client: DownstreamStream, reply: FailureReply): void
 export function failureMessage(reply: FailureReply): Uint8Array {
   const { status } = reply;
   const { fields, body } = failureParts(reply);
-  const text = `HTTP/1.1 ${status} ${statusPhrase(status)}\r\n${fields}Content-Length: ${body.length}\r\n` +
+  const text = `HTTP/1.1 ${status} ${statusPhrase(status)}\r\n${fields.text}Content-Length: ${body.length}\r\n` +
     `Connection: close\r\n\r\n${body}`;
   const bytes = new Uint8Array(text.length);
   encodeLatin1(text, bytes, 0);
   return bytes;
 }
 
-function failureParts(reply: FailureReply): { readonly fields: string; readonly body: string } {
+function failureParts(reply: FailureReply): { readonly fields: FieldSection; readonly body: string } {
   const { reason, status } = reply;
   const phrase = statusPhrase(status);
   const meaning = REASONS[reason];
   const body = status + " " + phrase + "\n" + meaning.sentence + "\n" +
     (reply.detail === "" ? "" : reply.detail + "\n") + "reason: " + reason + "\n";
-  const fields = "Date: " + reply.date + "\r\nContent-Type: text/plain; charset=utf-8\r\n" +
-    "Cache-Control: no-store\r\n" +
-    "Proxy-Status: " + proxyStatus(reply.via, reason, reply.detail) + "\r\n" +
-    (meaning.retryAfter ? "Retry-After: " + RETRY_AFTER_S + "\r\n" : "") + reply.fields;
-  return { fields, body };
+  const fields = fieldSection(
+    ["Content-Type", "text/plain; charset=utf-8"],
+    ["Cache-Control", "no-store"],
+    ["Proxy-Status", proxyStatus(reply.via, reason, reply.detail)],
+    ...(meaning.retryAfter ? [["Retry-After", RETRY_AFTER_S] as const] : []),
+  );
+  return { fields: joinedSections(joinedSections(reply.date, fields), reply.fields), body };
 }
 
 /** Sends a small text body. `body` is Latin-1 or UTF-8 bytes as Latin-1. */
@@ -64,21 +67,24 @@ export function sendText(
   client: DownstreamStream,
   status: number,
   phrase: string,
-  fields: string,
+  fields: FieldSection,
   body: string,
   bodiless: boolean,
   close: boolean,
+  moreFields: FieldSection = NO_FIELDS,
 ): void {
-  if (bodiless || status === 204 || status === 304) {
-    const described = status === 204 || status === 304 ? "" : "Content-Length: " + body.length + "\r\n";
-    client.sendHead(status, phrase, fields + described, "none", 0, close);
+  if (status === 204 || status === 304) {
+    client.sendHead(status, phrase, ownFields(fields, moreFields), NO_BODY, close);
+  } else if (bodiless) {
+    const described = fieldSection(["Content-Length", String(body.length)]);
+    client.sendHead(status, phrase, ownFields(fields, joinedSections(moreFields, described)), NO_BODY, close);
   } else {
-    client.sendHead(status, phrase, fields, "length", body.length, close);
+    client.sendHead(status, phrase, ownFields(fields, moreFields), body.length, close);
     const bytes = new Uint8Array(body.length);
     encodeLatin1(body, bytes, 0);
     client.sendBody(bytes, 0, bytes.length);
   }
-  client.sendEnd("");
+  client.sendEnd(null);
 }
 
 /**

@@ -4,43 +4,44 @@
  * nothing to do with any have no such object.
  */
 
-import type { DownstreamConnection } from "../conn/downstream_connection.ts";
-import type { Turn } from "../conn/turn.ts";
-import type { ResponseBody } from "../conn/stream.ts";
-import type { UpstreamConnection } from "../conn/upstream_connection.ts";
+import type { Turn } from "../time/turn.ts";
+import type { BodyLength } from "../http/body_length.ts";
 import {
   answersChallenge,
   authenticatesConnection,
   connectionChallenge,
   withoutConnectionChallenges,
 } from "../http/connection_auth.ts";
+import type { DownstreamStream } from "../http/downstream_stream.ts";
+import type { ForwardedFields } from "../http/forwarded_fields.ts";
 import type { Head } from "../http/head.ts";
+import type { UpstreamPeer, UpstreamStream } from "../http/upstream_stream.ts";
 import { Pins, type PinUser } from "../upstream/pins.ts";
 import type { Upstream } from "../upstream/upstream.ts";
 
 /** What is changed of an answer. */
 export interface PinnedAnswer {
-  readonly fields: string;
+  readonly fields: ForwardedFields;
   /** The client's connection ends with it. */
   readonly close: boolean;
 }
 
 export class PinUse {
-  readonly #client: DownstreamConnection;
+  readonly #client: DownstreamStream;
   readonly #upstream: Upstream;
   readonly #turn: Turn;
   /** Null while the client has none. */
   #pins: Pins | null;
   /** The client's own connection, which the request must go on and does not have yet; null = another one, or none. */
-  waitsFor: UpstreamConnection | null;
+  waitsFor: UpstreamPeer | null;
   /** Its connection is pinned, or will be before a byte is sent. */
   pinned: boolean;
 
-  private constructor(client: DownstreamConnection, upstream: Upstream, turn: Turn, pinned: boolean) {
+  private constructor(client: DownstreamStream, upstream: Upstream, turn: Turn, pinned: boolean) {
     this.#client = client;
     this.#upstream = upstream;
     this.#turn = turn;
-    this.#pins = Pins.of(client);
+    this.#pins = Pins.of(client.peer);
     this.waitsFor = this.#pins === null ? null : this.#pins.find(upstream);
     this.pinned = pinned || this.waitsFor !== null;
   }
@@ -51,12 +52,12 @@ export class PinUse {
    * @returns null = anywhere; "lost" = nowhere: its client believes in a session that has ended
    */
   static of(
-    client: DownstreamConnection,
+    client: DownstreamStream,
     upstream: Upstream,
     turn: Turn,
     head: Head,
   ): PinUse | "lost" | null {
-    const pins = Pins.of(client);
+    const pins = Pins.of(client.peer);
     if (pins?.hasLost(upstream) === true) return "lost";
     const authenticates = authenticatesConnection(head);
     if (authenticates && pins?.challengedElsewhere(upstream) === true && answersChallenge(head)) {
@@ -67,7 +68,7 @@ export class PinUse {
   }
 
   /** For an exchange whose answer may turn out to be part of a handshake. */
-  static ofAnswer(client: DownstreamConnection, upstream: Upstream, turn: Turn): PinUse {
+  static ofAnswer(client: DownstreamStream, upstream: Upstream, turn: Turn): PinUse {
     return new PinUse(client, upstream, turn, false);
   }
 
@@ -84,7 +85,7 @@ export class PinUse {
   }
 
   /** The request is about to be sent: from the first byte on nobody else may use the connection. */
-  sends(connection: UpstreamConnection): void {
+  sends(connection: UpstreamPeer): void {
     if (connection === this.waitsFor) {
       this.waitsFor = null;
       this.#pins?.take(connection);
@@ -93,15 +94,15 @@ export class PinUse {
     }
   }
 
-  #setAside(connection: UpstreamConnection): void {
+  #setAside(connection: UpstreamPeer): void {
     this.pinned = true;
-    this.#pins ??= Pins.make(this.#client, this.#turn);
+    this.#pins ??= Pins.make(this.#client.peer, this.#turn);
     this.#pins.pin(connection, this.#upstream);
   }
 
   /** Whether a failed attempt was on a connection on which the client is known, or may be. */
-  boundTo(connection: UpstreamConnection): boolean {
-    return this.pinned && (connection.requestSeen || connection.uses > 1);
+  boundTo({ requestSeen, peer }: UpstreamStream): boolean {
+    return this.pinned && (requestSeen || peer.uses > 1);
   }
 
   /**
@@ -109,44 +110,45 @@ export class PinUse {
    * An answer in the middle of a handshake keeps the client's connection open, also while we would rather end it; if
    * it cannot stay open the client does not get the challenge: its next step makes sense on this connection only.
    *
-   * @param fields complete field lines that are passed on
+   * @param fields those that are passed on
+   * @param body of the response
    * @param close the client's connection has to end with it in any case
    */
   answers(
-    connection: UpstreamConnection,
+    stream: UpstreamStream,
     head: Head,
-    fields: string,
-    body: ResponseBody,
+    fields: ForwardedFields,
+    body: BodyLength,
     close: boolean,
   ): PinnedAnswer {
     const client = this.#client;
     const challenge = connectionChallenge(head);
-    if (challenge === "token") this.#setAside(connection);
-    const ends = close || (this.pinned && !connection.responsePersists);
-    const stays = !ends && client.staysOpen && (body !== "stream" || client.minor === 1);
+    if (challenge === "token") this.#setAside(stream.peer);
+    const ends = close || (this.pinned && !stream.responsePersists);
+    const stays = !ends && client.staysOpenAfter(body);
     const asks = head.status === 401 || head.status === 407;
     const handshake = asks && stays && challenge === "token";
-    if (this.pinned) this.#pins?.answered(connection, handshake);
-    if (handshake) client.keepForHandshake();
+    if (this.pinned) this.#pins?.answered(stream.peer, handshake);
+    if (handshake) client.peer.keepForHandshake();
     // A mere offer can be taken on another connection, but not by who opens one for each request.
     const useless = asks && !stays &&
-      (challenge === "token" || (challenge === "offered" && client.minor === 0));
+      (challenge === "token" || (challenge === "offered" && client.peer.isPerRequest));
     return { fields: useless ? withoutConnectionChallenges(fields) : fields, close: ends };
   }
 
   /** The exchange on a pinned connection is complete, and the connection is kept for its client. */
-  rests(connection: UpstreamConnection): void {
+  rests(connection: UpstreamPeer): void {
     this.#pins?.rest(connection);
   }
 
   /** The connection is a tunnel now, or nothing was sent on it. */
-  forget(connection: UpstreamConnection): void {
+  forget(connection: UpstreamPeer): void {
     this.#pins?.forget(connection);
   }
 
   /** The connection ends, and the client's with it. */
-  ends(connection: UpstreamConnection): void {
+  ends(connection: UpstreamPeer): void {
     this.#pins?.forget(connection);
-    this.#client.endAfterAnswer();
+    this.#client.peer.endAfterAnswer();
   }
 }

@@ -1,17 +1,17 @@
 /** An endpoint's answer that is kept while the request is tried elsewhere, in case nothing better comes. */
 
-import type { BodyKind } from "../http1/framing.ts";
+import type { BodyLength } from "../http/body_length.ts";
 import type { Head } from "../http/head.ts";
 import { RequestBody } from "./request_body.ts";
 
 export class StoredReply {
   readonly head: Head;
-  readonly kind: BodyKind;
+  readonly bodyLength: BodyLength;
   readonly #body = new RequestBody(Infinity, -1);
 
-  constructor(head: Head, kind: BodyKind) {
+  constructor(head: Head, bodyLength: BodyLength) {
     this.head = head;
-    this.kind = kind;
+    this.bodyLength = bodyLength;
   }
 
   get bytes(): Uint8Array {

@@ -8,19 +8,20 @@
  */
 
 import type { CloseReason } from "../../runtime/contract/contract.ts";
-import type { DownstreamConnection } from "../conn/downstream_connection.ts";
-import { HIGH_WATER_BYTES, LOW_WATER_BYTES } from "../conn/connection.ts";
-import type { RawEvents } from "../conn/stream.ts";
-import type { Turn } from "../conn/turn.ts";
-import type { UpstreamConnection } from "../conn/upstream_connection.ts";
+import type { ByteStream, ByteStreamEvents } from "../http/byte_stream.ts";
+import { HIGH_WATER_BYTES, LOW_WATER_BYTES } from "../http/water_marks.ts";
+import type { Turn } from "../time/turn.ts";
+import type { Endpoint } from "../upstream/endpoint.ts";
 import { closeFrame, FrameTracker } from "../websocket/frames.ts";
 
 /** How a tunnel ended: in order, by a side's reset, or for want of traffic. */
 export type TunnelEnd = "finished" | "client_reset" | "upstream_reset" | "idle" | "aborted";
 
 export class Tunnel {
-  readonly client: DownstreamConnection;
-  readonly upstream: UpstreamConnection;
+  readonly #client: ByteStream;
+  readonly #upstream: ByteStream;
+  /** Where it leads. */
+  readonly endpoint: Endpoint;
   readonly #idleMs: number;
   readonly #turn: Turn;
   readonly #ended: (how: TunnelEnd) => void;
@@ -34,21 +35,23 @@ export class Tunnel {
   upstreamBytes = 0;
 
   /**
-   * Takes both connections over. The 101 has been sent.
+   * The switch has been sent on to the client. `start` begins it.
    *
    * @param websocket its bytes are frames of RFC 6455
-   * @param ended called once, when both connections are gone
+   * @param ended called once, when both sides are gone
    */
   constructor(
-    client: DownstreamConnection,
-    upstream: UpstreamConnection,
+    client: ByteStream,
+    upstream: ByteStream,
+    endpoint: Endpoint,
     idleMs: number,
     websocket: boolean,
     turn: Turn,
     ended: (how: TunnelEnd) => void,
   ) {
-    this.client = client;
-    this.upstream = upstream;
+    this.#client = client;
+    this.#upstream = upstream;
+    this.endpoint = endpoint;
     this.#idleMs = idleMs;
     this.#turn = turn;
     this.#ended = ended;
@@ -56,13 +59,13 @@ export class Tunnel {
     const frames = () => websocket ? new FrameTracker() : null;
     this.#clientSide = new Side(this, client, upstream, "client_reset", frames());
     this.#upstreamSide = new Side(this, upstream, client, "upstream_reset", frames());
-    const fromClient = client.switchTo(this.#clientSide);
-    const fromUpstream = upstream.switchTo(this.#upstreamSide);
-    client.rawDeadline(this.#lastTraffic + idleMs);
-    if (fromClient !== null) this.#clientSide.rawData(fromClient);
-    if (fromUpstream !== null) this.#upstreamSide.rawData(fromUpstream);
-    // A client may have ended its side before the switch; that event does not come again.
-    if (client.peerHasEnded) this.#clientSide.rawEnded();
+  }
+
+  /** Lets the bytes go, those first that have come already. */
+  start(): void {
+    this.#upstream.start(this.#upstreamSide);
+    this.#client.start(this.#clientSide);
+    this.#client.deadline(this.#lastTraffic + this.#idleMs);
   }
 
   /** Bytes have come from one side, or (0) gone out to it. */
@@ -72,19 +75,19 @@ export class Tunnel {
     else this.upstreamBytes += bytes;
   }
 
-  /** `connection` has room again: the side opposite may be read. */
-  resumeOther(connection: DownstreamConnection | UpstreamConnection): void {
-    if (connection === this.client) this.#upstreamSide.resume();
+  /** `side` has room again: the side opposite may be read. */
+  resumeOther(side: ByteStream): void {
+    if (side === this.#client) this.#upstreamSide.resume();
     else this.#clientSide.resume();
   }
 
   /**
-   * The deadline stands on the client's connection, and on the endpoint's once the client's is gone; traffic
+   * The deadline stands on the client's side, and on the endpoint's once the client's is gone; traffic
    * moves it when it comes up.
    */
-  timedOut(on: DownstreamConnection | UpstreamConnection): void {
+  timedOut(on: ByteStream): void {
     const now = this.#turn.now;
-    if (now - this.#lastTraffic < this.#idleMs) on.rawDeadline(this.#lastTraffic + this.#idleMs);
+    if (now - this.#lastTraffic < this.#idleMs) on.deadline(this.#lastTraffic + this.#idleMs);
     else this.#tearDown("idle");
   }
 
@@ -99,8 +102,8 @@ export class Tunnel {
   /** The client has been told: from its Close on, or its end, there is nothing more to wait for. */
   clientClosed(): void {
     if (!this.#upstreamSide.saidClose) return;
-    this.client.finish();
-    this.upstream.finish();
+    this.#client.finish();
+    this.#upstream.finish();
   }
 
   /** One side sends nothing more. */
@@ -117,32 +120,32 @@ export class Tunnel {
 
   #tearDown(how: TunnelEnd): void {
     if (this.#how === "finished") this.#how = how;
-    this.client.abort();
-    this.upstream.abort();
+    this.#client.abort();
+    this.#upstream.abort();
   }
 
-  /** One side is gone, as is known before its connection tells. */
+  /** One side is gone, as is known before its stream tells. */
   broken(how: Reset): void {
     this.#tearDown(this.#upstreamSide.saidClose ? "finished" : how);
   }
 
-  /** One connection is gone. */
+  /** One side is gone. */
   sideClosed(reason: CloseReason, how: Reset): void {
     this.#open--;
-    // How a side goes that was asked to is its own affair.
+    // Once we have sent Close, any end of that side counts as orderly.
     if (reason.code !== "finished") this.#tearDown(this.#upstreamSide.saidClose ? "finished" : how);
     if (this.#open === 0) this.#ended(this.#how);
     // What is left may be bytes that the endpoint does not take.
-    else if (how === "client_reset") this.upstream.rawDeadline(this.#turn.now + this.#idleMs);
+    else if (how === "client_reset") this.#upstream.deadline(this.#turn.now + this.#idleMs);
   }
 }
 
 type Reset = "client_reset" | "upstream_reset";
 
-class Side implements RawEvents {
+class Side implements ByteStreamEvents {
   readonly #tunnel: Tunnel;
-  readonly #own: DownstreamConnection | UpstreamConnection;
-  readonly #other: DownstreamConnection | UpstreamConnection;
+  readonly #own: ByteStream;
+  readonly #other: ByteStream;
   readonly #reset: Reset;
   readonly #frames: FrameTracker | null;
   #paused = false;
@@ -153,8 +156,8 @@ class Side implements RawEvents {
 
   constructor(
     tunnel: Tunnel,
-    own: DownstreamConnection | UpstreamConnection,
-    other: DownstreamConnection | UpstreamConnection,
+    own: ByteStream,
+    other: ByteStream,
     reset: Reset,
     frames: FrameTracker | null,
   ) {
@@ -165,13 +168,13 @@ class Side implements RawEvents {
     this.#frames = frames;
   }
 
-  rawData(bytes: Uint8Array): void {
+  bytesArrived(bytes: Uint8Array): void {
     this.#tunnel.moved(this.#reset, bytes.length);
     if (this.#frames === null) this.#other.sendBytes(bytes, 0, bytes.length);
     else this.#pass(this.#frames, bytes);
     if (!this.#paused && this.#other.backlogBytes > HIGH_WATER_BYTES) {
       this.#paused = true;
-      this.#own.socket.pause();
+      this.#own.pause();
     }
   }
 
@@ -202,17 +205,17 @@ class Side implements RawEvents {
     if (this.#paused) this.resume();
   }
 
-  rawEnded(): void {
+  bytesEnded(): void {
     this.#tunnel.sideEnded(this.#reset);
     this.#other.finish();
   }
 
-  rawBroken(): void {
+  bytesBroken(): void {
     // The other side is slow, and may stay so: what is unread would keep a tunnel of which one side is gone.
     this.#tunnel.broken(this.#reset);
   }
 
-  rawClosed(reason: CloseReason): void {
+  bytesClosed(reason: CloseReason): void {
     this.#tunnel.sideEnded(this.#reset);
     // After an orderly end of this side the other one may still have bytes to take.
     if (reason.code === "finished") this.#other.finish();
@@ -220,12 +223,12 @@ class Side implements RawEvents {
   }
 
   /** Our own send queue moved: the other side may read on. */
-  rawProgress(backlogBytes: number): void {
+  bytesProgress(backlogBytes: number): void {
     this.#tunnel.moved(this.#reset, 0);
     if (backlogBytes <= LOW_WATER_BYTES) this.#tunnel.resumeOther(this.#own);
   }
 
-  rawTimedOut(): void {
+  bytesTimedOut(): void {
     this.#tunnel.timedOut(this.#own);
   }
 
@@ -233,6 +236,6 @@ class Side implements RawEvents {
   resume(): void {
     if (!this.#paused) return;
     this.#paused = false;
-    this.#own.socket.resume();
+    this.#own.resume();
   }
 }

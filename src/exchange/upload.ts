@@ -1,6 +1,7 @@
 /** The body of a request on its way: what of it is kept, how much has come, and what follows it. */
 
-import type { BodyKind } from "../http1/framing.ts";
+import type { BodyLength } from "../http/body_length.ts";
+import type { ForwardedFields } from "../http/forwarded_fields.ts";
 import type { Upstream } from "../upstream/upstream.ts";
 import type { ExchangeSettings } from "./exchange_settings.ts";
 import { RequestBody } from "./request_body.ts";
@@ -9,23 +10,20 @@ import { RequestBody } from "./request_body.ts";
  * Whether a request waits for the end of its body before it asks for a connection: a slow client must not occupy a slot.
  * Of a body whose length is not known that is worth waiting for only where slots are few: its client may want an answer
  * before.
- *
- * @param expected bytes announced, or -1
  */
 export function isReadFirst(
-  kind: BodyKind,
-  expected: number,
+  body: BodyLength,
   { requestBufferBytes, slotsLimited }: ExchangeSettings,
 ): boolean {
-  return kind === "length" ? expected <= requestBufferBytes : slotsLimited && requestBufferBytes > 0;
+  return body >= 0 ? body <= requestBufferBytes : slotsLimited && requestBufferBytes > 0;
 }
 
 export class Upload {
   readonly kept: RequestBody;
   /** Bytes received so far. */
   receivedBytes = 0;
-  /** Trailer lines that follow it. */
-  trailers = "";
+  /** The trailer section that follows it. */
+  trailers: ForwardedFields | null = null;
   /** Milliseconds it took, where all of it was read before the request went on. */
   readMs = 0;
   /** Bytes that count against the upstream's memory now: as `buffered`, or as `copied`. */

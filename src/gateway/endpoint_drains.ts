@@ -5,7 +5,7 @@
  */
 
 import type { Clock, Timer } from "../../runtime/contract/contract.ts";
-import type { Turn } from "../conn/turn.ts";
+import type { Turn } from "../time/turn.ts";
 import type { Tunnel } from "../exchange/tunnel.ts";
 import type { Endpoint } from "../upstream/endpoint.ts";
 import { GracefulClose } from "./graceful_close.ts";

@@ -13,12 +13,6 @@ import type {
   SocketError,
   SocketEvents,
 } from "../../runtime/contract/contract.ts";
-import { type ConnectionLimits, ConnectionSet } from "../conn/connection_set.ts";
-import {
-  DownstreamConnection,
-  type DownstreamSettings,
-  type RequestHandler,
-} from "../conn/downstream_connection.ts";
 import { Exchange } from "../exchange/exchange.ts";
 import type { ExchangeContext } from "../exchange/exchange_context.ts";
 import type { ExchangeSettings } from "../exchange/exchange_settings.ts";
@@ -27,11 +21,20 @@ import { failureMessage, sendFailure, sendText } from "../exchange/local_reply.t
 import { type ReasonCode, REASONS } from "../exchange/reason.ts";
 import type { RetryPolicy } from "../exchange/retry.ts";
 import type { Tunnel } from "../exchange/tunnel.ts";
+import type {
+  DownstreamPeer,
+  DownstreamStream,
+  OpenDownstream,
+  RequestHandler,
+} from "../http/downstream_stream.ts";
 import type { Fault } from "../http/fault.ts";
 import { Field } from "../http/field.ts";
+import { type FieldSection, NO_FIELDS } from "../http/field_section.ts";
 import type { Head } from "../http/head.ts";
-import { maxForwards } from "../http1/request_rules.ts";
+import { maxForwards } from "../http/max_forwards.ts";
+import { fieldSection } from "../http/own_fields.ts";
 import { parseAuthority, parseTarget } from "../http/target.ts";
+import { type ConnectionLimits, ConnectionSet } from "../server/connection_set.ts";
 import type { Endpoint } from "../upstream/endpoint.ts";
 import { Pins } from "../upstream/pins.ts";
 import type { Counted } from "../upstream/counters.ts";
@@ -48,8 +51,8 @@ export type RouteTarget =
     readonly kind: "respond";
     readonly status: number;
     readonly phrase: string;
-    /** Complete field lines, without Date and framing. */
-    readonly fields: string;
+    /** Without Date and framing. */
+    readonly fields: FieldSection;
     /** The body's bytes as Latin-1. */
     readonly body: string;
   };
@@ -63,14 +66,14 @@ export interface Route extends RouteMatch, Counted {
 export interface Snapshot extends ConnectionLimits {
   readonly router: Router<Route>;
   readonly exchange: ExchangeContext;
-  readonly client: DownstreamSettings;
+  readonly open: OpenDownstream;
   readonly trusted: TrustedPeers;
   readonly rejectUnderscored: boolean;
 }
 
 /** A request that was answered here. `head` is null when it could not be parsed. */
 export interface LocalAnswer {
-  readonly client: DownstreamConnection;
+  readonly client: DownstreamStream;
   readonly head: Head | null;
   /** Null when it matched none, or was not looked for. */
   readonly route: Route | null;
@@ -90,6 +93,7 @@ export interface GatewayObserver {
 
 /** Requests that have passed here this often are going round in circles. */
 const MOST_PASSES = 8;
+const ALLOWED = fieldSection(["Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"]);
 /** While stopping, an idle client connection is closed once it has been idle this long: a client that
  * has just been answered may be sending its next request. */
 const DRAIN_IDLE_MS = 1000;
@@ -167,24 +171,25 @@ export class Gateway implements RequestHandler, Traffic {
     const { snapshot } = this;
     const { turn } = snapshot.exchange;
     turn.begin();
-    const client = new DownstreamConnection(turn, socket, snapshot.client, this);
+    const client = snapshot.open(socket, this);
     client.trusted = snapshot.trusted.has(client.remoteAddress);
     // Now, because not every platform can tell once we have closed the connection, and requests are told of after that.
     if (this.#observer.wantsPorts === true) void client.remotePort;
-    if (this.#connections.add(client, snapshot, turn.now) === "refused") {
-      this.#fail(client, null, null, "too_many_connections", "", REASONS.too_many_connections.status);
+    const refused = this.#connections.add(client, snapshot, turn.now);
+    if (refused !== null) {
+      this.#fail(refused, null, null, "too_many_connections", "", REASONS.too_many_connections.status);
       turn.end();
     }
     return client;
   }
 
-  connectionClosed(client: DownstreamConnection): void {
+  connectionClosed(client: DownstreamPeer): void {
     this.#connections.delete(client);
   }
 
   // Requests
 
-  request(client: DownstreamConnection, head: Head): void {
+  request(client: DownstreamStream, head: Head): void {
     const { snapshot } = this;
     const { router, exchange } = snapshot;
     let target = head.target;
@@ -223,7 +228,7 @@ export class Gateway implements RequestHandler, Traffic {
       return;
     }
     if (head.method === "OPTIONS" && head.has(Field.maxForwards) && maxForwards(head) === 0) {
-      this.#answer(client, head, null, 204, "No Content", "", "");
+      this.#answer(client, head, null, 204, "No Content", NO_FIELDS, "");
       return;
     }
     const route = router.route(router.usesHost ? hostOf(host) : "", target);
@@ -241,7 +246,7 @@ export class Gateway implements RequestHandler, Traffic {
       return;
     }
     const { maxBodyBytes } = exchange;
-    if (maxBodyBytes > 0 && head.bodyBytes > maxBodyBytes) {
+    if (maxBodyBytes > 0 && client.requestBody > maxBodyBytes) {
       this.#fail(client, head, route, "request_too_large", "", REASONS.request_too_large.status);
       return;
     }
@@ -258,11 +263,11 @@ export class Gateway implements RequestHandler, Traffic {
     return passes;
   }
 
-  refused(client: DownstreamConnection, fault: Fault, head: Head | null): void {
+  refused(client: DownstreamStream, fault: Fault, head: Head | null): void {
     this.#refuse(client, head, fault);
   }
 
-  #refuse(client: DownstreamConnection, head: Head | null, fault: Fault): void {
+  #refuse(client: DownstreamStream, head: Head | null, fault: Fault): void {
     this.#fail(client, head, null, faultReason(fault), fault.detail, fault.status);
   }
 
@@ -271,7 +276,7 @@ export class Gateway implements RequestHandler, Traffic {
    * always does: what follows may be meant for the tunnel, and must not be taken for a request.
    */
   #fail(
-    client: DownstreamConnection,
+    client: DownstreamStream,
     head: Head | null,
     route: Route | null,
     reason: ReasonCode,
@@ -287,34 +292,32 @@ export class Gateway implements RequestHandler, Traffic {
       detail,
       date: exchange.date(),
       bodiless: head?.method === "HEAD",
-      fields: status === 405 ? "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n" : "",
+      fields: status === 405 ? ALLOWED : NO_FIELDS,
       close: !client.requestDone || status === 400 || head === null || head.method === "CONNECT",
     });
     this.#observer.answeredLocally({ client, head, route, status, reason, detail, offeredBefore });
-    client.nextRequest();
   }
 
   #answer(
-    client: DownstreamConnection,
+    client: DownstreamStream,
     head: Head,
     route: Route | null,
     status: number,
     phrase: string,
-    fields: string,
+    fields: FieldSection,
     body: string,
   ): void {
     const offeredBefore = client.offeredBytes;
-    const dated = "Date: " + this.snapshot.exchange.date() + "\r\n" + fields;
-    sendText(client, status, phrase, dated, body, head.method === "HEAD", false);
+    const date = this.snapshot.exchange.date();
+    sendText(client, status, phrase, date, body, head.method === "HEAD", false, fields);
     this.#observer.answeredLocally({ client, head, route, status, reason: "", detail: "", offeredBefore });
-    client.nextRequest();
   }
 
   // Tunnels, and what goes through endpoints that are taken out of use
 
   tunnelOpened(tunnel: Tunnel): void {
     this.#tunnels.add(tunnel);
-    if (this.#connections.ending || !endpointOf(tunnel).enabled) tunnel.sendClose();
+    if (this.#connections.ending || !tunnel.endpoint.enabled) tunnel.sendClose();
   }
 
   tunnelClosed(tunnel: Tunnel): void {
@@ -324,7 +327,7 @@ export class Gateway implements RequestHandler, Traffic {
   /** Open tunnels through an upstream. */
   tunnelsOf(upstream: Upstream): number {
     let count = 0;
-    for (const tunnel of this.#tunnels) if (upstream.owns(endpointOf(tunnel))) count++;
+    for (const tunnel of this.#tunnels) if (upstream.owns(tunnel.endpoint)) count++;
     return count;
   }
 
@@ -347,15 +350,16 @@ export class Gateway implements RequestHandler, Traffic {
   }
 
   tunnelsThrough(endpoints: ReadonlySet<Endpoint>): Tunnel[] {
-    return [...this.#tunnels].filter((tunnel) => endpoints.has(endpointOf(tunnel)));
+    return [...this.#tunnels].filter((tunnel) => endpoints.has(tunnel.endpoint));
   }
 
   cut(endpoints: ReadonlySet<Endpoint>): void {
-    for (const tunnel of this.#tunnels) if (endpoints.has(endpointOf(tunnel))) tunnel.abort();
+    for (const tunnel of this.#tunnels) if (endpoints.has(tunnel.endpoint)) tunnel.abort();
     for (const client of this.#connections) {
-      const { events } = client;
-      const used = events instanceof Exchange ? events.endpointInUse : null;
-      if (used !== null && endpoints.has(used)) (events as Exchange).endpointWithdrawn();
+      client.forEachStream(({ events }) => {
+        const used = events instanceof Exchange ? events.endpointInUse : null;
+        if (used !== null && endpoints.has(used)) (events as Exchange).endpointWithdrawn();
+      });
       Pins.of(client)?.cut(endpoints);
     }
   }
@@ -399,14 +403,9 @@ function plainAnswer({ forward, date }: ExchangeContext): Uint8Array {
     detail: "This port speaks TLS: the address has to begin with https://.",
     date: date(),
     bodiless: false,
-    fields: "",
+    fields: NO_FIELDS,
     close: true,
   });
-}
-
-function endpointOf(tunnel: Tunnel): Endpoint {
-  // The cast: upstreams give out connections of their endpoints and no others.
-  return tunnel.upstream.owner as Endpoint;
 }
 
 /** The host without its port, as routes file it; "" when it cannot be read. */

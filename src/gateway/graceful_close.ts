@@ -3,7 +3,7 @@
  */
 
 import type { Clock, Timer } from "../../runtime/contract/contract.ts";
-import type { Turn } from "../conn/turn.ts";
+import type { Turn } from "../time/turn.ts";
 import type { Tunnel } from "../exchange/tunnel.ts";
 
 /** Part of the window in which they are told; what is left of it is for their answers. */

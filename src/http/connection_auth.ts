@@ -8,6 +8,8 @@ import { Field } from "./field.ts";
 import type { Head } from "./head.ts";
 import { TABLE_STRIDE } from "./head.ts";
 import { equalsIgnoringCase } from "../bytes/text.ts";
+import type { ForwardedFields } from "./forwarded_fields.ts";
+import { fieldSection, joinedSections } from "./own_fields.ts";
 
 /**
  * Lower-case beginnings of the schemes. A scheme that merely begins so is treated alike: a connection that is set
@@ -16,7 +18,7 @@ import { equalsIgnoringCase } from "../bytes/text.ts";
 const SCHEMES = ["ntlm", "nego", "kerberos"] as const;
 
 /** Names of the fields in which a server asks for authentication. */
-const CHALLENGES = ["www-authenticate", "proxy-authenticate"] as const;
+const CHALLENGES: readonly string[] = ["www-authenticate", "proxy-authenticate"];
 
 /**
  * What a response asks for or goes on with.
@@ -72,26 +74,24 @@ export function connectionChallenge(head: Head): ConnectionChallenge {
 }
 
 /**
- * Field lines without the challenges of connections; others stay, in their order. For an answer after which the
+ * Fields without the challenges of connections; others stay, at the end. For an answer after which the
  * connection ends: what the client would say next makes sense on this connection only.
- *
- * @param lines complete field lines, each with its CRLF
  */
-export function withoutConnectionChallenges(lines: string): string {
-  let kept = "";
-  for (const line of lines.split(/(?<=\r\n)/)) {
-    const colon = line.indexOf(":");
-    const name = line.slice(0, colon);
-    if (!CHALLENGES.some((each) => each === name.toLowerCase())) {
-      kept += line;
-      continue;
-    }
-    const challenges = challengesOf(line.slice(colon + 1).trim());
-    const others = challenges.filter((challenge) => !hasScheme(challenge, 0));
-    if (others.length === challenges.length) kept += line;
-    else if (others.length > 0) kept += `${name}: ${others.join(", ")}\r\n`;
+export function withoutConnectionChallenges(fields: ForwardedFields): ForwardedFields {
+  const { from, dropNames } = fields;
+  const kept: (readonly [string, string])[] = [];
+  for (let index = 0; index < from.count; index++) {
+    const name = from.name(index);
+    if (!CHALLENGES.includes(name.toLowerCase()) || dropNames?.has(name.toLowerCase()) === true) continue;
+    if (((1 << from.id(index)) & fields.dropMask & ~1) !== 0) continue;
+    const others = challengesOf(from.value(index)).filter((challenge) => !hasScheme(challenge, 0));
+    if (others.length > 0) kept.push([name, others.join(", ")]);
   }
-  return kept;
+  return {
+    ...fields,
+    dropNames: new Set([...dropNames ?? [], ...CHALLENGES]),
+    added: joinedSections(fields.added, fieldSection(...kept)),
+  };
 }
 
 function hasScheme(text: string, at: number): boolean {

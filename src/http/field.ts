@@ -144,6 +144,15 @@ export function fieldIdOf(bytes: Uint8Array, from: number, to: number, classes: 
   return (classes & TOKEN_UNDERSCORE) !== 0 ? Field.underscored : Field.other;
 }
 
+/** The id of a name that is written in lower case. */
+export function idOfName(lowerCaseName: string): number {
+  const id = FIELD_NAMES.indexOf(lowerCaseName);
+  if (id > 0) return id;
+  if (NEVER_FORWARDED.includes(lowerCaseName)) return Field.neverForwarded;
+  if (lowerCaseName === REAL_IP || lowerCaseName.startsWith(FORWARDED_PREFIX)) return Field.xForwardedOther;
+  return lowerCaseName.includes("_") ? Field.underscored : Field.other;
+}
+
 function startsWith(bytes: Uint8Array, from: number, name: Uint8Array): boolean {
   for (let i = 0; i < name.length; i++) {
     if (((bytes[from + i] as number) | 0x20) !== name[i]) return false;

@@ -23,14 +23,16 @@ export class FieldSection {
   readonly known: number;
   /** OR of `1 << id` over all ids that more than one field has. */
   readonly repeated: number;
+  /** Options of Connection, see http1/connection_options.ts; 0 where the wire has no such field. */
+  readonly connectionFlags: number;
+  /** Lower-case names of further fields that concern the hop only, as the sender says; null = none. */
+  readonly hopNames: ReadonlySet<string> | null;
 
   /** How whoever sends such a head wrote it last; null unless a memo has kept the section, and so bounded it. */
   written: WrittenHead | null = null;
 
   // Worked out on first use.
 
-  /** What `connectionOptions` found, -1 before. */
-  connectionFlags = -1;
   /** Whether Host is one valid authority; -1 before it was looked at, then 0 or 1. */
   hostIsValid = -1;
   /** Value of the first Host, "" without one; null before it was asked for. */
@@ -43,12 +45,37 @@ export class FieldSection {
   keptMask = -1;
   kept = "";
 
-  constructor(text: string, table: readonly number[], known: number, repeated: number) {
+  constructor(
+    text: string,
+    table: readonly number[],
+    known: number,
+    repeated: number,
+    connectionFlags = 0,
+    hopNames: ReadonlySet<string> | null = null,
+  ) {
     this.text = text;
     this.table = table;
     this.count = table.length / TABLE_STRIDE;
     this.known = known;
     this.repeated = repeated;
+    this.connectionFlags = connectionFlags;
+    this.hopNames = hopNames;
+  }
+
+  /** Name of field `index` as received. */
+  name(index: number): string {
+    const at = index * TABLE_STRIDE;
+    return this.text.slice(this.table[at], this.table[at + 1]);
+  }
+
+  /** Value of field `index` without surrounding whitespace. */
+  value(index: number): string {
+    const at = index * TABLE_STRIDE;
+    return this.text.slice(this.table[at + 2], this.table[at + 3]);
+  }
+
+  id(index: number): number {
+    return this.table[index * TABLE_STRIDE + 4] as number;
   }
 
   /** Lets the value of the field at `entry` of the table begin later. Only before anybody has been told of it. */

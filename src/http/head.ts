@@ -6,20 +6,33 @@ import { equalsIgnoringCase } from "../bytes/text.ts";
 
 export { TABLE_STRIDE };
 
+/** The version of a message, as ten times its number: 1.0, 1.1 or 2. */
+export type HttpVersion = 10 | 11 | 20;
+
+export const HTTP_1_0 = 10;
+export const HTTP_1_1 = 11;
+
+/** The version as Via and logs name it. */
+export function versionText(version: HttpVersion): "1.0" | "1.1" | "2" {
+  return version === 11 ? "1.1" : version === 10 ? "1.0" : "2";
+}
+
 /**
  * A validated head. It owns all it refers to, so it may be kept as long as the exchange lives; messages with equal
- * heads may share one. Fields are in the order and spelling received; names and values are cut out of `text` only
+ * heads may share one, so that nothing about it changes. Fields are in the order and spelling received; names and values are cut out of `text` only
  * when asked for.
  */
 export class Head {
   /** May be that of other messages, too. */
   readonly section: FieldSection;
-  /** Latin-1 of the start line as received (lenient targets: escaped), with its CRLF; "" in a response or a trailer section. */
+  /**
+   * HTTP/1: Latin-1 of the start line as received (lenient targets: escaped), with its CRLF; "" in a response, a trailer
+   * section, and wherever a wire has none.
+   */
   readonly startLine: string;
   /** Octets received, the final empty line included. */
   readonly bytes: number;
-  /** Minor HTTP version; the major one is 1. */
-  readonly minor: 0 | 1;
+  readonly version: HttpVersion;
   /** "" in a response or a trailer section. */
   readonly method: string;
   /** "" in a response or a trailer section. */
@@ -28,17 +41,12 @@ export class Head {
   readonly status: number;
   /** "" in a request or a trailer section. */
   readonly reason: string;
-  /**
-   * Set by the framing functions: length of the body, 0 for none, -1 when only its end will tell. Counts only where
-   * there is a body: an answer to HEAD has the same head as one to GET, and may share this object with it.
-   */
-  bodyBytes = 0;
 
   constructor(
     section: FieldSection,
     startLine: string,
     bytes: number,
-    minor: 0 | 1,
+    version: HttpVersion,
     method: string,
     target: string,
     status: number,
@@ -47,7 +55,7 @@ export class Head {
     this.section = section;
     this.startLine = startLine;
     this.bytes = bytes;
-    this.minor = minor;
+    this.version = version;
     this.method = method;
     this.target = target;
     this.status = status;
@@ -92,18 +100,16 @@ export class Head {
 
   /** Name of field `index` as received. */
   name(index: number): string {
-    const at = index * TABLE_STRIDE;
-    return this.text.slice(this.table[at], this.table[at + 1]);
+    return this.section.name(index);
   }
 
   /** Value of field `index` without surrounding whitespace. */
   value(index: number): string {
-    const at = index * TABLE_STRIDE;
-    return this.text.slice(this.table[at + 2], this.table[at + 3]);
+    return this.section.value(index);
   }
 
   id(index: number): number {
-    return this.table[index * TABLE_STRIDE + 4] as number;
+    return this.section.id(index);
   }
 
   /** Index of the first field with this id, -1 when there is none. */

@@ -20,24 +20,23 @@ export const ConnectionOption = {
   framing: 64,
 } as const;
 
+/** Options of all Connection fields of a head: OR of `ConnectionOption` flags, 0 when there is no such field. */
+export function connectionOptions(head: Head): number {
+  return head.section.connectionFlags;
+}
+
 /**
  * Reads all Connection lines.
  *
- * @returns OR of `ConnectionOption` flags, 0 when there is no such field. Empty list elements are
- *   ignored (RFC 9110 §5.6.1.2). No allocation; the answer is kept with the fields.
+ * @param table as in `FieldSection`
+ * @returns OR of `ConnectionOption` flags. Empty list elements are ignored (RFC 9110 §5.6.1.2). No allocation
  */
-export function connectionOptions(head: Head): number {
-  if ((head.known & (1 << Field.connection)) === 0) return 0;
-  const { section } = head;
-  if (section.connectionFlags >= 0) return section.connectionFlags;
-  const table = head.table;
+export function readConnectionOptions(text: string, table: readonly number[]): number {
   let options = 0;
   for (let at = 0; at < table.length; at += TABLE_STRIDE) {
     if (table[at + 4] !== Field.connection) continue;
-    options |= optionsOf(head.text, table[at + 2] as number, table[at + 3] as number);
-    if ((head.repeated & (1 << Field.connection)) === 0) break;
+    options |= optionsOf(text, table[at + 2] as number, table[at + 3] as number);
   }
-  section.connectionFlags = options;
   return options;
 }
 
@@ -102,16 +101,23 @@ const NEVER_NOMINATED = new Set([
  * when there are none. Fields that others rely on are left out, so that naming them has no effect.
  * A head can name thousands: a set, so that each is looked at once.
  */
-export function namedOptions(head: Head): ReadonlySet<string> | null {
-  if ((connectionOptions(head) & ConnectionOption.other) === 0) return null;
+export function hopNames(
+  text: string,
+  table: readonly number[],
+  options: number,
+): ReadonlySet<string> | null {
+  if ((options & ConnectionOption.other) === 0) return null;
   const names = new Set<string>();
-  for (const element of (head.joined(Field.connection) ?? "").toLowerCase().split(",")) {
-    const name = trimOws(element);
-    if (name === "" || name === "close" || name === "keep-alive" || name === "upgrade" || name === "te") {
-      continue;
+  for (let at = 0; at < table.length; at += TABLE_STRIDE) {
+    if (table[at + 4] !== Field.connection) continue;
+    for (const element of text.slice(table[at + 2], table[at + 3]).toLowerCase().split(",")) {
+      const name = trimOws(element);
+      if (name === "" || name === "close" || name === "keep-alive" || name === "upgrade" || name === "te") {
+        continue;
+      }
+      if (NEVER_NOMINATED.has(name) || name.startsWith("x-forwarded-")) continue;
+      names.add(name);
     }
-    if (NEVER_NOMINATED.has(name) || name.startsWith("x-forwarded-")) continue;
-    names.add(name);
   }
   return names.size === 0 ? null : names;
 }

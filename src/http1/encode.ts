@@ -1,9 +1,8 @@
 /** Messages to bytes. Everything is written from the parsed model, nothing is passed through unseen. */
 
 import { CR, LF, SP } from "../bytes/character.ts";
-import { Field } from "../http/field.ts";
-import type { Head } from "../http/head.ts";
-import { TABLE_STRIDE } from "../http/head.ts";
+import { type FieldSection, TABLE_STRIDE } from "../http/field_section.ts";
+import type { ForwardedFields } from "../http/forwarded_fields.ts";
 
 /** The last chunk and an empty trailer section. The bytes are shared: do not change them. */
 export const LAST_CHUNK: Uint8Array = Uint8Array.of(0x30, CR, LF, CR, LF);
@@ -20,19 +19,27 @@ export const MAX_CHUNK_HEAD_BYTES = 16;
  * Runs of lines that are already written so are cut out of the head in one piece, so the usual cost is
  * one comparison per field and one slice per dropped field.
  */
-export function keptFields(head: Head, dropMask: number, dropNames: ReadonlySet<string> | null): string {
+export function keptFields(
+  section: FieldSection,
+  dropMask: number,
+  dropNames: ReadonlySet<string> | null,
+): string {
   const drop = dropMask & ~1;
-  if (dropNames !== null) return writeKept(head, drop, dropNames);
-  const { section } = head;
+  if (dropNames !== null) return writeKept(section, drop, dropNames);
   if (section.keptMask !== drop) {
-    section.kept = writeKept(head, drop, null);
+    section.kept = writeKept(section, drop, null);
     section.keptMask = drop;
   }
   return section.kept;
 }
 
-function writeKept(head: Head, drop: number, dropNames: ReadonlySet<string> | null): string {
-  const { text, table } = head.section;
+/** All field lines of a message, without framing. */
+export function fieldLines({ from, dropMask, dropNames, added }: ForwardedFields): string {
+  return keptFields(from, dropMask, dropNames) + added.text;
+}
+
+function writeKept(section: FieldSection, drop: number, dropNames: ReadonlySet<string> | null): string {
+  const { text, table } = section;
   const count = table.length;
   let kept = "";
   /** Start of the current run, -1 when there is none. */
@@ -100,52 +107,4 @@ export function encodeChunkHead(size: number, out: Uint8Array, at: number): numb
   out[at + digits] = CR;
   out[at + digits + 1] = LF;
   return digits + 2;
-}
-
-/**
- * The trailer fields that may be forwarded, as lines, without the last chunk before and the empty line
- * after them. Left out is everything a recipient could take for framing, routing, authentication,
- * content metadata or a control, should it merge trailers into the header section (RFC 9110 §6.5.1).
- */
-export function encodeTrailers(trailers: Head): string {
-  return keptFields(trailers, FORBIDDEN_TRAILER_MASK, forbiddenNames(trailers));
-}
-
-/** All ids but unknown names, and the few known ones that only inform. */
-const FORBIDDEN_TRAILER_MASK = ~((1 << Field.other) | (1 << Field.server) | (1 << Field.proxyStatus));
-
-const FORBIDDEN_TRAILERS = new Set([
-  "accept-ranges",
-  "age",
-  "authentication-info",
-  "authorization",
-  "cache-control",
-  "cookie",
-  "expires",
-  "if-match",
-  "if-modified-since",
-  "if-none-match",
-  "if-range",
-  "if-unmodified-since",
-  "location",
-  "origin",
-  "pragma",
-  "proxy-authentication-info",
-  "range",
-  "set-cookie",
-  "vary",
-  "warning",
-  "www-authenticate",
-]);
-
-function forbiddenNames(trailers: Head): Set<string> | null {
-  let names: Set<string> | null = null;
-  for (let index = 0; index < trailers.count; index++) {
-    if (trailers.id(index) !== Field.other) continue;
-    const name = trailers.name(index).toLowerCase();
-    if (FORBIDDEN_TRAILERS.has(name) || name.startsWith("content-") || name.startsWith("sec-")) {
-      (names ??= new Set()).add(name);
-    }
-  }
-  return names;
 }

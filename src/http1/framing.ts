@@ -1,12 +1,13 @@
 /** Where the body of a message ends: RFC 9112 §6.3, refusing whatever two readers could see differently. */
 
 import { DIGIT_0, DIGIT_9 } from "../bytes/character.ts";
+import { type BodyLength, NO_BODY, UNKNOWN_LENGTH } from "../http/body_length.ts";
 import type { Fault } from "../http/fault.ts";
 import { FAULTS } from "../http/fault.ts";
 import { Field } from "../http/field.ts";
 import { LENGTH_UNREAD } from "../http/field_section.ts";
 import type { Head } from "../http/head.ts";
-import { TABLE_STRIDE } from "../http/head.ts";
+import { HTTP_1_1, TABLE_STRIDE } from "../http/head.ts";
 import { equalsIgnoringCase, isToken, trimOws } from "../bytes/text.ts";
 
 /** How a body is delimited: no body, Content-Length, chunked, or by the end of the connection. */
@@ -19,7 +20,7 @@ const CHUNKED = "chunked";
 const IDENTITY = "identity";
 
 /**
- * Decides where the body of a request ends and sets `head.bodyBytes`.
+ * Decides where the body of a request ends.
  *
  * @returns the framing ("none", "length" or "chunked"; never "close", RFC 9112 §6.3 rule 6), or a
  *   fault. Refused although the RFC would allow to repair it: both length and coding (§6.1, §11.2),
@@ -28,18 +29,14 @@ const IDENTITY = "identity";
  */
 export function requestFraming(head: Head): BodyKind | Fault {
   const framed = head.known & LENGTH_OR_CODING;
-  head.bodyBytes = 0;
   if (framed === 0) return "none";
   if (framed === LENGTH_OR_CODING) return FAULTS.lengthAndCoding;
   if (framed === 1 << Field.contentLength) return lengthFraming(head);
-  const fault = codingFault(head);
-  if (fault !== null) return fault;
-  head.bodyBytes = -1;
-  return "chunked";
+  return codingFault(head) ?? "chunked";
 }
 
 /**
- * Decides where the body of a response ends and sets `head.bodyBytes`.
+ * Decides where the body of a response ends.
  *
  * @param requestMethod method of the request that is answered
  * @returns the framing, or a fault. "close" means that the connection cannot be used again. Interim
@@ -59,12 +56,10 @@ export function responseFraming(head: Head, requestMethod: string): BodyKind | F
 
 /** The framing that the head alone tells of: equal heads are one object, whatever was asked. */
 function messageFraming(head: Head): BodyKind | Fault {
-  head.bodyBytes = 0;
   if (head.status < 200 || head.status === 204) return "none";
   const framed = head.known & LENGTH_OR_CODING;
   if (framed === LENGTH_OR_CODING) return FAULTS.lengthAndCoding;
   if (framed === 1 << Field.contentLength) return lengthFraming(head);
-  head.bodyBytes = -1;
   if (framed === 0 || isIdentity(head)) return "close";
   return codingFault(head) ?? "chunked";
 }
@@ -75,8 +70,13 @@ function lengthFraming(head: Head): BodyKind | Fault {
   if (section.contentLength === LENGTH_UNREAD) section.contentLength = contentLength(head);
   const length = section.contentLength;
   if (length < 0) return length === LENGTH_TOO_LARGE ? FAULTS.lengthTooLarge : FAULTS.lengthValue;
-  head.bodyBytes = length;
   return "length";
+}
+
+/** The length of a body that is framed so. @param kind what the framing functions gave for `head` */
+export function bodyLength(kind: BodyKind, head: Head): BodyLength {
+  if (kind === "length") return head.section.contentLength;
+  return kind === "none" ? NO_BODY : UNKNOWN_LENGTH;
 }
 
 const LENGTH_MALFORMED = -1;
@@ -114,7 +114,7 @@ function isIdentity(head: Head): boolean {
 /** Null when Transfer-Encoding is exactly one "chunked". */
 function codingFault(head: Head): Fault | null {
   // RFC 9112 §6.1: in a message of HTTP/1.0 the framing is faulty (compare CVE-2026-2835).
-  if (head.minor === 0) return FAULTS.codingInOldVersion;
+  if (head.version < HTTP_1_1) return FAULTS.codingInOldVersion;
   if (head.isRepeated(Field.transferEncoding)) return FAULTS.manyCodings;
   if (codingIs(head, CHUNKED)) return null;
   return endsInChunked(head) ? FAULTS.unknownCoding : FAULTS.codingValue;

@@ -4,9 +4,10 @@ import { COLON, CR, DEL, FIELD_VALUE, HTAB, LF, RAW_TARGET, SP, TARGET, TOKEN } 
 import { decodeLatin1 } from "../bytes/latin1.ts";
 import type { Fault } from "../http/fault.ts";
 import { FAULTS } from "../http/fault.ts";
-import { fieldIdOf } from "../http/field.ts";
+import { Field, fieldIdOf } from "../http/field.ts";
 import { FieldSection, NO_FIELDS, TABLE_STRIDE } from "../http/field_section.ts";
-import { Head } from "../http/head.ts";
+import { Head, HTTP_1_0, HTTP_1_1, type HttpVersion } from "../http/head.ts";
+import { hopNames, readConnectionOptions } from "./connection_options.ts";
 import {
   isVersionOne,
   lineFault,
@@ -55,7 +56,7 @@ export class HeadScanner {
   #entries = 0;
   #known = 0;
   #repeated = 0;
-  #minor: 0 | 1 = 1;
+  #version: HttpVersion = HTTP_1_1;
   #methodEnd = 0;
   #targetEnd = 0;
   /** Bytes of the target that have to be escaped. */
@@ -194,7 +195,7 @@ export class HeadScanner {
     if (this.kind === "request") {
       const line = lineMemo.find(bytes, base, this.#fieldsAt);
       if (line !== null) {
-        return new Head(section, line.text, this.at, this.#minor, line.method, line.target, 0, "");
+        return new Head(section, line.text, this.at, this.#version, line.method, line.target, 0, "");
       }
       const text = decodeLatin1(bytes, base, base + this.#fieldsAt);
       const method = internedMethod(bytes, base, this.#methodEnd, text);
@@ -202,10 +203,10 @@ export class HeadScanner {
       if (this.#rawBytes > 0) {
         const escaped = escapeRaw(target);
         const line = method + " " + escaped + text.slice(this.#targetEnd);
-        return new Head(section, line, this.at, this.#minor, method, escaped, 0, "");
+        return new Head(section, line, this.at, this.#version, method, escaped, 0, "");
       }
       lineMemo.offer(bytes, base, text, method, target);
-      return new Head(section, text, this.at, this.#minor, method, target, 0, "");
+      return new Head(section, text, this.at, this.#version, method, target, 0, "");
     }
     if (this.kind === "response") {
       const reasonFrom = base + STATUS_LINE_BYTES + 1;
@@ -213,17 +214,16 @@ export class HeadScanner {
       let reason = "";
       if (isOk(bytes, reasonFrom, reasonTo)) reason = "OK";
       else if (reasonTo > reasonFrom) reason = decodeLatin1(bytes, reasonFrom, reasonTo);
-      return new Head(section, "", this.at, this.#minor, "", "", this.#status, reason);
+      return new Head(section, "", this.at, this.#version, "", "", this.#status, reason);
     }
-    return new Head(section, "", this.at, 1, "", "", 0, "");
+    return new Head(section, "", this.at, HTTP_1_1, "", "", 0, "");
   }
 
   #newSection(bytes: Uint8Array, from: number): FieldSection {
     if (this.#entries === 0) return NO_FIELDS;
     const text = decodeLatin1(bytes, from, from + this.#textEnd);
     const table = this.table.slice(0, this.#entries);
-    // `1 << 0` stands for unknown names and says nothing.
-    const section = new FieldSection(text, table, this.#known & ~1, this.#repeated & ~1);
+    const section = sectionOf(text, table, this.#known, this.#repeated);
     if (this.#lookedFor) {
       const memo = this.kind === "request" ? requestMemo : responseMemo;
       const length = this.#textEnd + 2;
@@ -266,7 +266,7 @@ export class HeadScanner {
     ) {
       return this.#fail(versionFault(bytes, p, end), p);
     }
-    this.#minor = minor === DIGIT_1 ? 1 : 0;
+    this.#version = minor === DIGIT_1 ? HTTP_1_1 : HTTP_1_0;
     return p + 10;
   }
 
@@ -312,7 +312,7 @@ export class HeadScanner {
     }
     if (p + 1 >= end) return -1;
     if (bytes[p + 1] !== LF) return this.#fail(FAULTS.bareCr, p);
-    this.#minor = minor === DIGIT_1 ? 1 : 0;
+    this.#version = minor === DIGIT_1 ? HTTP_1_1 : HTTP_1_0;
     this.#status = hundreds * 100 + tens * 10 + ones;
     this.#reasonEnd = p - from;
     return p + 2;
@@ -369,4 +369,14 @@ function internedMethod(bytes: Uint8Array, from: number, length: number, text: s
 
 function isOk(bytes: Uint8Array, from: number, to: number): boolean {
   return to - from === 2 && bytes[from] === 0x4f && bytes[from + 1] === 0x4b;
+}
+
+/** @param known may contain `1 << 0`, which stands for unknown names and says nothing */
+function sectionOf(text: string, table: readonly number[], known: number, repeated: number): FieldSection {
+  if ((known & (1 << Field.connection)) === 0) {
+    return new FieldSection(text, table, known & ~1, repeated & ~1);
+  }
+  const options = readConnectionOptions(text, table);
+  const names = hopNames(text, table, options);
+  return new FieldSection(text, table, known & ~1, repeated & ~1, options, names);
 }

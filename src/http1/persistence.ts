@@ -3,7 +3,7 @@
 import { ConnectionOption, connectionOptions } from "./connection_options.ts";
 import { Field } from "../http/field.ts";
 import type { BodyKind } from "./framing.ts";
-import type { Head } from "../http/head.ts";
+import { type Head, HTTP_1_1 } from "../http/head.ts";
 
 const NO_MORE = ConnectionOption.close | ConnectionOption.malformed;
 
@@ -22,8 +22,8 @@ export function responsePersists(head: Head, kind: BodyKind): boolean {
 }
 
 function persists(head: Head): boolean {
-  if ((head.known & (1 << Field.connection)) === 0) return head.minor === 1;
+  if ((head.known & (1 << Field.connection)) === 0) return head.version >= HTTP_1_1;
   const options = connectionOptions(head);
   if ((options & NO_MORE) !== 0) return false;
-  return head.minor === 1 || (options & ConnectionOption.keepAlive) !== 0;
+  return head.version >= HTTP_1_1 || (options & ConnectionOption.keepAlive) !== 0;
 }

@@ -1,14 +1,15 @@
 /** What a request head must satisfy beyond the grammar, whatever the configuration says. */
 
-import { DIGIT_0, DIGIT_9, SLASH } from "../bytes/character.ts";
+import { SLASH } from "../bytes/character.ts";
 import { ConnectionOption, connectionOptions } from "./connection_options.ts";
+import { expectsContinue } from "../http/expect.ts";
 import type { Fault } from "../http/fault.ts";
 import { FAULTS } from "../http/fault.ts";
 import { Field } from "../http/field.ts";
 import type { Head } from "../http/head.ts";
-import { TABLE_STRIDE } from "../http/head.ts";
+import { HTTP_1_1, TABLE_STRIDE } from "../http/head.ts";
+import { maxForwards } from "../http/max_forwards.ts";
 import { isAuthority, parseTarget } from "../http/target.ts";
-import { equalsIgnoringCase } from "../bytes/text.ts";
 
 const RARE = (1 << Field.expect) | (1 << Field.maxForwards);
 
@@ -41,7 +42,7 @@ export function checkRequest(head: Head): Fault | null {
 function hostFault(head: Head): Fault | null {
   if (head.section.hostIsValid === 1) return null;
   const index = head.first(Field.host);
-  if (index < 0) return head.minor === 0 ? null : FAULTS.noHost;
+  if (index < 0) return head.version < HTTP_1_1 ? null : FAULTS.noHost;
   if (head.isRepeated(Field.host)) return FAULTS.manyHosts;
   const { section } = head;
   if (section.hostIsValid < 0) {
@@ -61,33 +62,7 @@ function isContentless(head: Head): boolean {
 }
 
 function rareFault(head: Head): Fault | null {
-  if (head.has(Field.expect) && head.minor === 1 && !expectsContinue(head)) return FAULTS.expectation;
+  if (head.has(Field.expect) && head.version >= HTTP_1_1 && !expectsContinue(head)) return FAULTS.expectation;
   const hops = head.method === "TRACE" || head.method === "OPTIONS";
   return hops && head.has(Field.maxForwards) && maxForwards(head) < 0 ? FAULTS.maxForwards : null;
-}
-
-/**
- * Whether the request waits for 100 (Continue): one Expect line with the one value there is, in any
- * case. An HTTP/1.0 request never does, whatever it says (RFC 9110 §10.1.1). To be forwarded in our own
- * spelling: unusual ones have been used to make two hops disagree about who waits for whom.
- */
-export function expectsContinue(head: Head): boolean {
-  const index = head.first(Field.expect);
-  if (index < 0 || head.minor === 0 || head.isRepeated(Field.expect)) return false;
-  const value = head.value(index);
-  return value.length === 12 && equalsIgnoringCase(value, 0, "100-continue");
-}
-
-/** The hops that a TRACE or OPTIONS request may still go: a number, or -1 when malformed or absent. */
-export function maxForwards(head: Head): number {
-  if (head.isRepeated(Field.maxForwards)) return -1;
-  const value = head.valueOf(Field.maxForwards) ?? "";
-  if (value.length === 0 || value.length > 9) return -1;
-  let hops = 0;
-  for (let i = 0; i < value.length; i++) {
-    const code = value.charCodeAt(i);
-    if (code < DIGIT_0 || code > DIGIT_9) return -1;
-    hops = hops * 10 + (code - DIGIT_0);
-  }
-  return hops;
 }

@@ -1,9 +1,11 @@
 /** Upgrade to another protocol (RFC 9110 §7.8) and the WebSocket handshake (RFC 6455 §4). */
 
+import { type BodyLength, NO_BODY } from "../http/body_length.ts";
 import { Field } from "../http/field.ts";
-import type { Head } from "../http/head.ts";
+import { type Head, HTTP_1_1 } from "../http/head.ts";
 import { sha1 } from "../websocket/sha1.ts";
 import { isToken, trimOws } from "../bytes/text.ts";
+import { ConnectionOption, connectionOptions } from "./connection_options.ts";
 
 const WEBSOCKET_GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 /** 16 bytes in base64: 22 characters and two signs of padding. */
@@ -57,4 +59,33 @@ const BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/
 export function acceptsWebsocket(response: Head, key: string): boolean {
   return !response.isRepeated(Field.secWebSocketAccept) &&
     response.valueOf(Field.secWebSocketAccept) === websocketAccept(key);
+}
+
+/**
+ * The protocols of Upgrade that are let through, joined by ", "; "" when there are none, or when the
+ * request cannot switch: not in HTTP/1.0, only when Connection says so, and a body would have to end first.
+ *
+ * @param allowed tokens let through, lower case
+ */
+export function askedUpgrade(head: Head, body: BodyLength, allowed: readonly string[]): string {
+  if (head.version < HTTP_1_1 || body !== NO_BODY) return "";
+  if ((connectionOptions(head) & ConnectionOption.upgrade) === 0) return "";
+  const protocols = (upgradeProtocols(head) ?? []).filter((protocol) => allowed.includes(protocol));
+  if (protocols.includes("websocket") && (head.method !== "GET" || websocketKey(head) === null)) return "";
+  return protocols.join(", ");
+}
+
+/**
+ * Whether a 101 switches to one of the protocols that were asked for; for WebSocket the handshake must
+ * have been accepted, so that an origin that does not know it cannot be made to look as if it did.
+ *
+ * @param asked what `askedUpgrade` gave
+ */
+export function switchesAsAsked(request: Head, asked: string, response: Head): boolean {
+  if (asked === "") return false;
+  const protocol = asked.split(", ").find((name) => upgradesOnlyTo(response, name));
+  if (protocol === undefined) return false;
+  if (protocol !== "websocket") return true;
+  const key = websocketKey(request);
+  return key !== null && acceptsWebsocket(response, key);
 }

@@ -104,7 +104,7 @@ export function formatJson(record: ExchangeRecord): string {
     (record.scheme === "https" ? ',"scheme":"https","method":"' : ',"scheme":"http","method":"') +
     escapeJson(cut(record.method, MAX_METHOD)) + host +
     escapeJson(withoutUserinfo(record.target, MAX_TARGET)) +
-    (record.protocolMinor === 1 ? '","protocol":"HTTP/1.1","status":' : '","protocol":"HTTP/1.0","status":') +
+    (record.protocol === "1.1" ? '","protocol":"HTTP/1.1","status":' : `","protocol":"HTTP/${record.protocol}","status":`) +
     record.status + outcome(record) + place(record) +
     `,"attempts":${record.attempts}` +
     (record.reusedConnection ? ',"reused":true' : ',"reused":false') +
@@ -170,7 +170,7 @@ function commonFields(record: ExchangeRecord): string {
     : `${escapeQuoted(cut(record.method, MAX_METHOD))} ${
       escapeQuoted(withoutUserinfo(record.target, MAX_TARGET))
     }` +
-      ` HTTP/1.${record.protocolMinor}`;
+      ` HTTP/${record.protocol}`;
   const bytes = record.responseBodyBytes === 0 ? "-" : String(record.responseBodyBytes);
   const status = record.status === 0 ? "000" : String(record.status);
   return `${client} - - [${commonTime(record.startedAtWallMs)}] "${request}" ${status} ${bytes}`;

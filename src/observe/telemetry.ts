@@ -11,14 +11,14 @@ import type {
   System,
 } from "../../runtime/contract/contract.ts";
 import type { LogConfig } from "../config/values/config.ts";
-import type { DownstreamConnection } from "../conn/downstream_connection.ts";
+import type { DownstreamStream } from "../http/downstream_stream.ts";
 import type { EndedExchange } from "../exchange/ended_exchange.ts";
 import { type ExchangeRecord, newExchangeRecord } from "../exchange/exchange_record.ts";
 import { reason } from "../exchange/reason.ts";
 import type { Tunnel } from "../exchange/tunnel.ts";
 import type { Gateway, LocalAnswer } from "../gateway/gateway.ts";
 import { Field } from "../http/field.ts";
-import type { Head } from "../http/head.ts";
+import { type Head, versionText } from "../http/head.ts";
 import type { Endpoint } from "../upstream/endpoint.ts";
 import type { ObservedUpstream } from "../upstream/upstream_observer.ts";
 import { AccessLog } from "./access_log.ts";
@@ -209,17 +209,18 @@ export class Telemetry {
   }
 
   /** Fills in what comes from the client and its head, and hands the record on. */
-  #finish(client: DownstreamConnection, head: Head | null): void {
+  #finish(client: DownstreamStream, head: Head | null): void {
     const record = this.#record;
     record.startedAtWallMs = this.#runtime.clock.wall() - record.totalMs;
-    record.clientAddress = client.remoteAddress;
-    record.clientPort = client.remotePort;
-    record.tls = client.secure;
-    record.scheme = client.secure ? "https" : "http";
+    const { peer } = client;
+    record.clientAddress = peer.remoteAddress;
+    record.clientPort = peer.remotePort;
+    record.tls = peer.secure;
+    record.scheme = peer.secure ? "https" : "http";
     record.method = head?.method ?? "";
     record.target = head?.target ?? "";
     record.host = head?.host ?? "";
-    record.protocolMinor = head?.minor ?? 1;
+    record.protocol = head === null ? "1.1" : versionText(head.version);
     record.requestHeadBytes = head === null ? 0 : head.bytes;
     const log = this.#accessLog;
     const agent = log !== null && head !== null && log.wantsAgent(head.section);

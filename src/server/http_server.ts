@@ -12,17 +12,21 @@ import type {
   Socket,
   SocketEvents,
 } from "../../runtime/contract/contract.ts";
-import { type ConnectionLimits, ConnectionSet } from "../conn/connection_set.ts";
-import {
-  DownstreamConnection,
-  type DownstreamSettings,
-  type RequestHandler,
-} from "../conn/downstream_connection.ts";
-import { Turn } from "../conn/turn.ts";
+import type { DownstreamSettings } from "../conn/downstream_connection.ts";
+import { IoTurn } from "../conn/io_turn.ts";
+import { downstreamOpener } from "../conn/open_downstream.ts";
+import { DateField } from "../http/date_field.ts";
+import type {
+  DownstreamPeer,
+  DownstreamStream,
+  OpenDownstream,
+  RequestHandler,
+} from "../http/downstream_stream.ts";
 import type { Fault } from "../http/fault.ts";
 import type { Head } from "../http/head.ts";
 import { DEFAULT_LIMITS } from "../http/limits.ts";
 import { HttpDate } from "../time/http_date.ts";
+import { type ConnectionLimits, ConnectionSet } from "./connection_set.ts";
 import { errorReply, type HttpReply, type HttpRequest, type HttpRoute } from "./http_message.ts";
 import { HttpServerExchange } from "./http_server_exchange.ts";
 
@@ -66,19 +70,21 @@ export function connectionLimits(
 
 export class HttpServer implements RequestHandler {
   readonly #clock: Clock;
-  readonly #turn: Turn;
-  readonly #date: HttpDate;
+  readonly #turn: IoTurn;
+  readonly #open: OpenDownstream;
+  readonly #date: DateField;
   readonly #routes: readonly HttpRoute[];
   readonly #options: HttpServerOptions;
   readonly #limits: ConnectionLimits;
   readonly #connections: ConnectionSet;
-  readonly #exchanges = new Map<DownstreamConnection, HttpServerExchange>();
+  readonly #exchanges = new Map<DownstreamPeer, HttpServerExchange>();
   #listener: Listener | null = null;
 
   private constructor(runtime: Runtime, options: HttpServerOptions) {
     this.#clock = runtime.clock;
-    this.#turn = new Turn(runtime);
-    this.#date = new HttpDate(runtime.clock);
+    this.#turn = new IoTurn(runtime);
+    this.#open = downstreamOpener(this.#turn, SETTINGS);
+    this.#date = new DateField(new HttpDate(runtime.clock));
     this.#routes = options.routes;
     this.#options = options;
     const { maxConnections = MAX_CONNECTIONS, maxRefused = MOST_REFUSED } = options;
@@ -133,34 +139,35 @@ export class HttpServer implements RequestHandler {
   #accepted(socket: Socket): SocketEvents {
     const turn = this.#turn;
     turn.begin();
-    const client = new DownstreamConnection(turn, socket, SETTINGS, this);
-    if (this.#connections.add(client, this.#limits, turn.now) === "refused") {
+    const client = this.#open(socket, this);
+    const refused = this.#connections.add(client, this.#limits, turn.now);
+    if (refused !== null) {
       const message = `There are ${this.#limits.maxConnections} connections already.`;
-      this.#exchange(client, null).reply(errorReply(503, "too_many_connections", message));
+      this.#exchange(refused, null).reply(errorReply(503, "too_many_connections", message));
     }
     turn.end();
     return client;
   }
 
-  #exchange(client: DownstreamConnection, head: Head | null): HttpServerExchange {
+  #exchange(client: DownstreamStream, head: Head | null): HttpServerExchange {
     const { maxBodyBytes = MAX_BODY_BYTES } = this.#options;
     return new HttpServerExchange(this.#turn, client, head, this.#date, maxBodyBytes);
   }
 
   // What connections tell
 
-  request(client: DownstreamConnection, head: Head): void {
+  request(client: DownstreamStream, head: Head): void {
     const exchange = this.#exchange(client, head);
-    this.#exchanges.set(client, exchange);
+    this.#exchanges.set(client.peer, exchange);
     exchange.receive((request) => this.#asked(exchange, request));
   }
 
-  refused(client: DownstreamConnection, fault: Fault, head: Head | null): void {
+  refused(client: DownstreamStream, fault: Fault, head: Head | null): void {
     const exchange = this.#exchange(client, head);
     exchange.reply(errorReply(fault.status, "bad_request", fault.detail));
   }
 
-  connectionClosed(client: DownstreamConnection): void {
+  connectionClosed(client: DownstreamPeer): void {
     this.#exchanges.delete(client);
     this.#connections.delete(client);
   }

@@ -1,15 +1,17 @@
 /** One request to the small HTTP server, from its head to the end of its answer. */
 
 import { ByteBuffer } from "../bytes/byte_buffer.ts";
-import type { DownstreamConnection } from "../conn/downstream_connection.ts";
-import type { DownstreamStreamEvents } from "../conn/stream.ts";
-import type { Turn } from "../conn/turn.ts";
+import type { Turn } from "../time/turn.ts";
+import { NO_BODY, UNKNOWN_LENGTH } from "../http/body_length.ts";
+import type { DateField } from "../http/date_field.ts";
+import type { DownstreamStream, DownstreamStreamEvents } from "../http/downstream_stream.ts";
+import { expectsContinue } from "../http/expect.ts";
+import { NO_FORWARDED_FIELDS, ownFields } from "../http/forwarded_fields.ts";
+import { fieldSection } from "../http/own_fields.ts";
 import { statusPhrase } from "../http/status_phrase.ts";
 import type { Fault } from "../http/fault.ts";
 import type { Head } from "../http/head.ts";
-import { expectsContinue } from "../http1/request_rules.ts";
 import { parseTarget } from "../http/target.ts";
-import type { HttpDate } from "../time/http_date.ts";
 import { errorReply, type HttpReply, type HttpRequest, type StreamReply } from "./http_message.ts";
 
 /** A client that leaves more of a stream than this unread is dropped. */
@@ -27,9 +29,9 @@ type State = "body" | "asked" | "stream" | "over";
 
 export class HttpServerExchange implements DownstreamStreamEvents {
   readonly #turn: Turn;
-  readonly #client: DownstreamConnection;
+  readonly #client: DownstreamStream;
   readonly #head: Head | null;
-  readonly #date: HttpDate;
+  readonly #date: DateField;
   readonly #left = new AbortController();
   readonly #maxBodyBytes: number;
   /** Not the pieces that it came in: a chunk of one byte would cost a hundred. */
@@ -42,9 +44,9 @@ export class HttpServerExchange implements DownstreamStreamEvents {
   /** @param head null when there was no request, or none that could be parsed */
   constructor(
     turn: Turn,
-    client: DownstreamConnection,
+    client: DownstreamStream,
     head: Head | null,
-    date: HttpDate,
+    date: DateField,
     maxBodyBytes: number,
   ) {
     this.#turn = turn;
@@ -67,10 +69,10 @@ export class HttpServerExchange implements DownstreamStreamEvents {
     client.events = this;
     if (client.requestDone) {
       this.downstreamEnd();
-    } else if (head !== null && head.bodyBytes > this.#maxBodyBytes) {
+    } else if (head !== null && client.requestBody > this.#maxBodyBytes) {
       this.#tooLarge();
     } else {
-      if (head !== null && expectsContinue(head)) client.sendInterim(100, "Continue", "");
+      if (head !== null && expectsContinue(head)) client.sendInterim(100, "Continue", NO_FORWARDED_FIELDS);
       client.expectBody();
     }
   }
@@ -124,31 +126,38 @@ export class HttpServerExchange implements DownstreamStreamEvents {
     const client = this.#client;
     const { status, contentType, headers = {} } = reply;
     this.#turn.begin();
-    const fields = "Date: " + this.#date.text() + "\r\nContent-Type: " + contentType +
-      "\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n" +
-      Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`).join("");
+    const fields = (...more: readonly (readonly [string, string])[]) =>
+      ownFields(
+        this.#date.section(),
+        fieldSection(
+          ["Content-Type", contentType],
+          ["Cache-Control", "no-store"],
+          ["X-Content-Type-Options", "nosniff"],
+          ...Object.entries(headers),
+          ...more,
+        ),
+      );
     const close = reply.close === true || !client.requestDone || this.#head === null;
     const bodiless = this.#head?.method === "HEAD";
     if ("body" in reply) {
       const body = UTF8.encode(reply.body);
       this.#over();
       if (bodiless) {
-        const length = `Content-Length: ${body.length}\r\n`;
-        client.sendHead(status, statusPhrase(status), fields + length, "none", 0, close);
+        const described = fields(["Content-Length", String(body.length)]);
+        client.sendHead(status, statusPhrase(status), described, NO_BODY, close);
       } else {
-        client.sendHead(status, statusPhrase(status), fields, "length", body.length, close);
+        client.sendHead(status, statusPhrase(status), fields(), body.length, close);
         client.sendBody(body, 0, body.length);
       }
-      client.sendEnd("");
-      client.nextRequest();
+      client.sendEnd(null);
     } else if (bodiless) {
       this.#over();
-      client.sendHead(status, statusPhrase(status), fields, "none", 0, true);
-      client.sendEnd("");
+      client.sendHead(status, statusPhrase(status), fields(), NO_BODY, true);
+      client.sendEnd(null);
     } else {
       this.#state = "stream";
       this.#stream = reply;
-      client.sendHead(status, statusPhrase(status), fields, "stream", 0, true);
+      client.sendHead(status, statusPhrase(status), fields(), UNKNOWN_LENGTH, true);
       if (this.#left.signal.aborted) this.#end();
       else this.#begin(reply);
     }
@@ -180,7 +189,7 @@ export class HttpServerExchange implements DownstreamStreamEvents {
     if (this.#state !== "stream") return;
     this.#over();
     this.#turn.begin();
-    this.#client.sendEnd("");
+    this.#client.sendEnd(null);
     this.#turn.end();
   }
 

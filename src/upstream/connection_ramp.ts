@@ -10,7 +10,7 @@
  * been open at a time, the number doubles every few milliseconds for as long as requests wait for it.
  */
 
-import type { UpstreamConnection } from "../conn/upstream_connection.ts";
+import type { UpstreamPeer } from "../http/upstream_stream.ts";
 
 /** Time a backend has to take the first connection. A busy machine needs some of it. */
 const FIRST_MS = 100;
@@ -38,7 +38,7 @@ export class ConnectionRamp {
   #limit = 1;
   /** The last connection opened, or being opened, may not have been taken yet. */
   #probing = false;
-  #probe: UpstreamConnection | null = null;
+  #probe: UpstreamPeer | null = null;
   /** Monotonic milliseconds from which time alone is reason enough to go on. */
   #goOnAt = 0;
 
@@ -75,7 +75,7 @@ export class ConnectionRamp {
   }
 
   /** It has led to `connection`. */
-  opened(connection: UpstreamConnection, now: number): void {
+  opened(connection: UpstreamPeer, now: number): void {
     if (this.#limit > ONE_BY_ONE) return;
     this.#probe = connection;
     this.dialled(now);
@@ -87,7 +87,7 @@ export class ConnectionRamp {
    * @param kept it serves further requests: an endpoint that leaves after each one closes them
    * @param used connections in use, this one included
    */
-  released(connection: UpstreamConnection, kept: boolean, used: number, now: number): void {
+  released(connection: UpstreamPeer, kept: boolean, used: number, now: number): void {
     if (connection === this.#probe) {
       this.#probe = null;
       this.#probing = false;

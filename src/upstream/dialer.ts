@@ -1,20 +1,20 @@
 /** Begins the dials of an upstream and counts those under way. */
 
-import type { Runtime, Socket, SocketError, SocketEvents } from "../../runtime/contract/contract.ts";
-import type { Turn } from "../conn/turn.ts";
+import type { Runtime, SocketError } from "../../runtime/contract/contract.ts";
+import type { Connector } from "../client/connector.ts";
+import type { Http1Limits } from "../http/limits.ts";
+import type { UpstreamPeer } from "../http/upstream_stream.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { NameWatch } from "./name_watch.ts";
 
 /** Told how a dial went, in a turn that it ends; the dial is not counted any more. */
 export interface DialEnd {
-  /** @param began monotonic milliseconds */
-  opened(endpoint: Endpoint, socket: Socket, began: number): SocketEvents;
+  opened(endpoint: Endpoint, peer: UpstreamPeer): void;
   failed(endpoint: Endpoint, error: SocketError): void;
 }
 
 export class Dialer {
-  readonly #runtime: Runtime;
-  readonly #turn: Turn;
+  readonly #connector: Connector;
   readonly #end: DialEnd;
   readonly #names: NameWatch;
   /** Dials under way. */
@@ -22,28 +22,25 @@ export class Dialer {
   /** Those among them that were begun while their endpoint was down: nobody should count on them. */
   asking = 0;
 
-  constructor(runtime: Runtime, turn: Turn, end: DialEnd) {
-    this.#runtime = runtime;
-    this.#turn = turn;
+  constructor(runtime: Runtime, connector: Connector, end: DialEnd) {
+    this.#connector = connector;
     this.#end = end;
-    this.#names = new NameWatch(runtime, turn);
+    this.#names = new NameWatch(runtime, connector.turn);
   }
 
-  dial(endpoint: Endpoint, timeoutMs: number): void {
+  dial(endpoint: Endpoint, timeoutMs: number, limits: Http1Limits): void {
     // To a backend that takes N connections an idle one counts.
     if (endpoint.used >= endpoint.slotLimit) endpoint.idle.retireOldest();
-    const began = this.#turn.now;
-    endpoint.ramp.dialled(began);
+    endpoint.ramp.dialled(this.#connector.turn.now);
     endpoint.dialing++;
     this.dialing++;
     const asking = endpoint.state === "down" ? 1 : 0;
     this.asking += asking;
-    const { address, tls } = endpoint.settings.key;
-    this.#runtime.dial({ address, tls, timeoutMs }, {
-      opened: (socket) => {
+    this.#connector.connect(endpoint.settings.key, { timeoutMs, limits, owner: endpoint }, {
+      opened: (peer) => {
         this.#over(endpoint, asking);
-        this.#names.opened(endpoint, socket.remoteAddress);
-        return this.#end.opened(endpoint, socket, began);
+        this.#names.opened(endpoint, peer.remoteAddress);
+        this.#end.opened(endpoint, peer);
       },
       failed: (error) => {
         this.#over(endpoint, asking);
@@ -53,7 +50,6 @@ export class Dialer {
   }
 
   #over(endpoint: Endpoint, asking: number): void {
-    this.#turn.begin();
     endpoint.dialing--;
     this.dialing--;
     this.asking -= asking;

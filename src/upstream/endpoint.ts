@@ -3,7 +3,7 @@
  * reached. Everything here is bookkeeping; `Upstream` decides.
  */
 
-import type { UpstreamConnection, UpstreamConnectionOwner } from "../conn/upstream_connection.ts";
+import type { UpstreamPeer, UpstreamPeerOwner } from "../http/upstream_stream.ts";
 import type { SocketError } from "../../runtime/contract/contract.ts";
 import { canonicalIp } from "../bytes/ip_address.ts";
 import { IdlePool, type IdlePoolSettings } from "../client/idle_pool.ts";
@@ -57,7 +57,7 @@ const SOON_MS = 25;
 /** A connection that is still open so long after its answer shows that the origin keeps connections. */
 const PROOF_OF_KEEP_ALIVE_MS = 25;
 
-export class Endpoint implements UpstreamConnectionOwner, RampOwner {
+export class Endpoint implements UpstreamPeerOwner, RampOwner {
   #settings: EndpointSettings;
   readonly name: string;
   /** The name that is dialled; null when that is an address. */
@@ -306,7 +306,7 @@ export class Endpoint implements UpstreamConnectionOwner, RampOwner {
    *
    * @param repeatable the request may be sent again if the connection turns out to be closed
    */
-  takeIdle(repeatable: boolean, now: number): UpstreamConnection | null {
+  takeIdle(repeatable: boolean, now: number): UpstreamPeer | null {
     if (repeatable || this.keepsAlive) return this.idle.take(now);
     const connection = this.idle.takeRested(now, PROOF_OF_KEEP_ALIVE_MS);
     if (connection !== null && connection.uses > 0) this.keepsAlive = true;
@@ -314,8 +314,8 @@ export class Endpoint implements UpstreamConnectionOwner, RampOwner {
   }
 
   /** Takes ownership of a connection that waits for its next request. */
-  rest(connection: UpstreamConnection, now: number): void {
-    if (this.addresses?.includes(connection.socket.remoteAddress) === false) connection.retire();
+  rest(connection: UpstreamPeer, now: number): void {
+    if (this.addresses?.includes(connection.remoteAddress) === false) connection.retire();
     else this.idle.put(connection, now);
     if (this.#watched) this.#changed();
   }
@@ -386,16 +386,12 @@ export class Endpoint implements UpstreamConnectionOwner, RampOwner {
     this.owner.distrusted(this);
   }
 
-  // UpstreamConnectionOwner
+  // UpstreamPeerOwner
 
-  idleLost(connection: UpstreamConnection, idleMs: number): void {
+  idleLost(connection: UpstreamPeer, idleMs: number): void {
     if (idleMs >= 0 && idleMs < SOON_MS) this.keepsAlive = false;
     this.idle.lost(connection, idleMs, connection.idleSince + Math.max(0, idleMs));
     connection.pinnedTo?.pinLost(connection);
     this.owner.connectionLost(this);
-  }
-
-  busyClosed(): void {
-    // The exchange was told and gives the slot back itself.
   }
 }

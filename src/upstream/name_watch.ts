@@ -4,7 +4,7 @@
  */
 
 import { type Runtime, SocketFailure } from "../../runtime/contract/contract.ts";
-import type { Turn } from "../conn/turn.ts";
+import type { Turn } from "../time/turn.ts";
 import { Alarm } from "../time/alarm.ts";
 import type { Endpoint } from "./endpoint.ts";
 

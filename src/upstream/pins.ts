@@ -8,9 +8,9 @@
  * the session along, so the client's connection is closed too: it would otherwise go on in the belief that it is known.
  */
 
-import type { DownstreamConnection } from "../conn/downstream_connection.ts";
-import type { Turn } from "../conn/turn.ts";
-import type { PinHolder, UpstreamConnection } from "../conn/upstream_connection.ts";
+import type { ClientCompanion, DownstreamPeer } from "../http/downstream_stream.ts";
+import type { PinHolder, UpstreamPeer } from "../http/upstream_stream.ts";
+import type { Turn } from "../time/turn.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { Upstream } from "./upstream.ts";
 
@@ -28,7 +28,7 @@ export interface PinUser {
 }
 
 interface Pin {
-  readonly connection: UpstreamConnection;
+  readonly connection: UpstreamPeer;
   readonly upstream: Upstream;
   readonly endpoint: Endpoint;
   /** No request is under way on it. */
@@ -39,8 +39,8 @@ interface Pin {
   user: PinUser | null;
 }
 
-export class Pins implements PinHolder {
-  readonly #client: DownstreamConnection;
+export class Pins implements PinHolder, ClientCompanion {
+  readonly #client: DownstreamPeer;
   readonly #turn: Turn;
   /** The one used most recently is the last. */
   readonly #pins: Pin[] = [];
@@ -50,19 +50,19 @@ export class Pins implements PinHolder {
   #torn = false;
   #ended = false;
 
-  private constructor(client: DownstreamConnection, turn: Turn) {
+  private constructor(client: DownstreamPeer, turn: Turn) {
     this.#client = client;
     this.#turn = turn;
   }
 
   /** Those of a client's connection; null when there are none. */
-  static of(client: DownstreamConnection): Pins | null {
+  static of(client: DownstreamPeer): Pins | null {
     // The cast: nothing else is ever put there.
     return client.companion as Pins | null;
   }
 
   /** The same, made if there are none. */
-  static make(client: DownstreamConnection, turn: Turn): Pins {
+  static make(client: DownstreamPeer, turn: Turn): Pins {
     const known = Pins.of(client);
     if (known !== null) return known;
     const pins = new Pins(client, turn);
@@ -71,7 +71,7 @@ export class Pins implements PinHolder {
   }
 
   /** The pin that a request to `upstream` must use, or null. It is not in use. */
-  find(upstream: Upstream): UpstreamConnection | null {
+  find(upstream: Upstream): UpstreamPeer | null {
     return this.#pins.find((pin) => pin.upstream === upstream)?.connection ?? null;
   }
 
@@ -91,7 +91,7 @@ export class Pins implements PinHolder {
   }
 
   /** Pins a connection that has a request under way, or is about to. Nothing when it is pinned already. */
-  pin(connection: UpstreamConnection, upstream: Upstream): void {
+  pin(connection: UpstreamPeer, upstream: Upstream): void {
     if (connection.pinnedTo !== null) return;
     if (this.#pins.length >= MOST_PINS) this.#makeRoom();
     // The cast: upstreams give out connections of their endpoints and no others.
@@ -111,7 +111,7 @@ export class Pins implements PinHolder {
   }
 
   /** A request waits for the pin: it does not time out meanwhile. */
-  awaited(connection: UpstreamConnection, user: PinUser): void {
+  awaited(connection: UpstreamPeer, user: PinUser): void {
     const pin = this.#pinOf(connection);
     if (pin === undefined) return;
     pin.user = user;
@@ -130,7 +130,7 @@ export class Pins implements PinHolder {
   }
 
   /** The request that waited for it does so no more, and has not got it. */
-  forsaken(connection: UpstreamConnection): void {
+  forsaken(connection: UpstreamPeer): void {
     const pin = this.#pinOf(connection);
     if (pin === undefined || pin.user === null) return;
     pin.user = null;
@@ -138,7 +138,7 @@ export class Pins implements PinHolder {
   }
 
   /** A request is sent on it. */
-  take(connection: UpstreamConnection): void {
+  take(connection: UpstreamPeer): void {
     const pin = this.#pinOf(connection);
     if (pin === undefined) return;
     pin.user = null;
@@ -149,13 +149,13 @@ export class Pins implements PinHolder {
   }
 
   /** The origin's answer that is about to be passed on is part of a handshake that goes on, or is not. */
-  answered(connection: UpstreamConnection, handshake: boolean): void {
+  answered(connection: UpstreamPeer, handshake: boolean): void {
     const pin = this.#pinOf(connection);
     if (pin !== undefined) pin.handshake = handshake;
   }
 
   /** The exchange on it is complete, and it may serve the next one. */
-  rest(connection: UpstreamConnection): void {
+  rest(connection: UpstreamPeer): void {
     const pin = this.#pinOf(connection);
     if (pin === undefined) return;
     pin.resting = true;
@@ -176,13 +176,13 @@ export class Pins implements PinHolder {
    * It is gone, or is not this client's session any more: a tunnel's, or one on which nothing was sent. The
    * connection stays marked, and so stays out of the pool.
    */
-  forget(connection: UpstreamConnection): void {
+  forget(connection: UpstreamPeer): void {
     const pin = this.#pinOf(connection);
     if (pin !== undefined) this.#remove(pin);
   }
 
   /** PinHolder: it ended while no request was under way on it. */
-  pinLost(connection: UpstreamConnection): void {
+  pinLost(connection: UpstreamPeer): void {
     const pin = this.#pinOf(connection);
     if (pin === undefined) return;
     this.#remove(pin);
@@ -235,7 +235,7 @@ export class Pins implements PinHolder {
     if (pin.resting) pin.endpoint.pinnedIdle--;
   }
 
-  #pinOf(connection: UpstreamConnection): Pin | undefined {
+  #pinOf(connection: UpstreamPeer): Pin | undefined {
     return this.#pins.find((pin) => pin.connection === connection);
   }
 }

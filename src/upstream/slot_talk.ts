@@ -4,7 +4,7 @@
  */
 
 import type { Clock } from "../../runtime/contract/contract.ts";
-import type { Turn } from "../conn/turn.ts";
+import type { Turn } from "../time/turn.ts";
 import { Alarm } from "../time/alarm.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { type Demand, SlotShare, type SlotSource } from "./slot_share.ts";

@@ -9,13 +9,14 @@
  * are opened one by one (connection_ramp.ts), so that a backend which takes one and leaves again has none queued behind it.
  */
 
-import type { Runtime, Socket, SocketError, SocketEvents } from "../../runtime/contract/contract.ts";
-import type { Turn } from "../conn/turn.ts";
-import { UpstreamConnection } from "../conn/upstream_connection.ts";
+import type { Runtime, SocketError } from "../../runtime/contract/contract.ts";
+import type { Connector } from "../client/connector.ts";
+import type { UpstreamPeer, UpstreamStream } from "../http/upstream_stream.ts";
 import { Alarm } from "../time/alarm.ts";
 import { Timed } from "../time/deadline_queue.ts";
+import type { Turn } from "../time/turn.ts";
 import type { AfterReply } from "../client/after_reply.ts";
-import { CONNECTED_TO_ITSELF, connectedToItself, isTlsFailure } from "../client/dial_fault.ts";
+import { isTlsFailure } from "../client/dial_fault.ts";
 import { DialLoop } from "./dial_loop.ts";
 import { dialPause, dropPause } from "./dial_pace.ts";
 import { Dialer } from "./dialer.ts";
@@ -71,19 +72,20 @@ export class Upstream extends Timed implements Counted {
 
   constructor(
     runtime: Runtime,
-    turn: Turn,
+    connector: Connector,
     settings: UpstreamSettings,
     observer: UpstreamObserver,
   ) {
     super();
+    const { turn } = connector;
     this.#turn = turn;
     this.#settings = settings;
     this.#observer = observer;
     this.#endpoints = new EndpointSet(settings.endpoints, runtime.clock.now(), () => this.#connectionLost());
     this.#downEndpoints = this.#endpoints.downEndpoints;
     this.#loop = new DialLoop(runtime.clock, (endpoint) => this.#dial(endpoint), () => this.#askAgain());
-    this.#dialer = new Dialer(runtime, turn, {
-      opened: (endpoint, socket, began) => this.#opened(endpoint, socket, began),
+    this.#dialer = new Dialer(runtime, connector, {
+      opened: (endpoint, peer) => this.#opened(endpoint, peer),
       failed: (endpoint, error) => this.#dialFailed(endpoint, error),
     });
     this.#rampAlarm = new Alarm(runtime.clock, RAMP_CHECK_MS, () => this.#stepRamps());
@@ -173,10 +175,10 @@ export class Upstream extends Timed implements Counted {
   }
 
   /**
-   * Asks for a connection. When one lies idle and nobody waits it is the answer; otherwise the waiter is in
-   * the room and hears `connectionReady` or `waitFailed`, possibly inside this call.
+   * Asks for a stream. When a connection lies idle and nobody waits one on it is the answer; otherwise the waiter is in
+   * the room and hears `streamReady` or `waitFailed`, possibly inside this call.
    */
-  acquire(waiter: Waiter): UpstreamConnection | null {
+  acquire(waiter: Waiter): UpstreamStream | null {
     const now = this.#turn.now;
     if (this.#stopped) {
       waiter.waitFailed("shutting_down", "");
@@ -193,7 +195,7 @@ export class Upstream extends Timed implements Counted {
           endpoint.busy++;
           this.#busy++;
           if (this.#downEndpoints.size > 0) this.#loop.askInPassing(now);
-          return connection;
+          return connection.openStream();
         }
         if (this.#dialer.dialing === 0 && endpoint.can("dial")) {
           this.#enter(waiter, now);
@@ -227,7 +229,7 @@ export class Upstream extends Timed implements Counted {
    *
    * @param older requests that have waited longer, and have a right to a slot that is free
    */
-  #takeOwn(connection: UpstreamConnection, older: number): UpstreamConnection | null {
+  #takeOwn(connection: UpstreamPeer, older: number): UpstreamStream | null {
     if (this.#paused) return null;
     const endpoint = connection.owner as Endpoint;
     const { slotLimit, taken } = endpoint;
@@ -238,7 +240,7 @@ export class Upstream extends Timed implements Counted {
     }
     endpoint.busy++;
     this.#busy++;
-    return connection;
+    return connection.openStream();
   }
 
   /** How many of those in the room only wait for connections to be opened, not for slots or endpoints. */
@@ -266,20 +268,20 @@ export class Upstream extends Timed implements Counted {
   }
 
   /** A wait that had a connection for `waiter` begins to count as a request in flight. */
-  #assign(waiter: Waiter, connection: UpstreamConnection, endpoint: Endpoint): void {
+  #assign(waiter: Waiter, stream: UpstreamStream, endpoint: Endpoint): void {
     this.#hold.leave(waiter, this.#turn.now);
     this.#room.leave(waiter);
     if (waiter.isRetry) this.#retries.taken++;
-    waiter.connectionReady(connection, endpoint);
+    waiter.streamReady(stream, endpoint);
   }
 
   /**
-   * The exchange is done with a connection.
+   * The exchange is done with a stream.
    *
-   * @param fate what becomes of it; unless it may serve again it is gone or has been dropped
+   * @param fate what becomes of its connection; unless it may serve again it is gone or has been dropped
    * @param wasRetry `waiter.isRetry` at the time it was assigned, unless `retryAnswered` was called since
    */
-  release(connection: UpstreamConnection, endpoint: Endpoint, fate: AfterReply, wasRetry: boolean): void {
+  release(connection: UpstreamPeer, endpoint: Endpoint, fate: AfterReply, wasRetry: boolean): void {
     endpoint.busy--;
     this.#busy--;
     if (wasRetry) this.#retries.taken--;
@@ -325,7 +327,7 @@ export class Upstream extends Timed implements Counted {
    * A new connection ended before any answer. The endpoint counts as down, although it accepts
    * connections, unless it has answered others meanwhile: then the failure was that request's own.
    */
-  failed(connection: UpstreamConnection, endpoint: Endpoint, error: SocketError): void {
+  failed(connection: UpstreamPeer, endpoint: Endpoint, error: SocketError): void {
     if (endpoint.answered !== connection.endpointAnswers || !endpoint.enabled) return;
     endpoint.drops++;
     this.#markDown(endpoint, error, dropPause(endpoint.drops));
@@ -370,10 +372,11 @@ export class Upstream extends Timed implements Counted {
     let noneIdle = false;
     while (waiter !== null) {
       const next: Waiter | null = waiter.roomAfter;
-      const own: UpstreamConnection | null = waiter.ownConnection;
+      const own: UpstreamPeer | null = waiter.ownConnection;
       if (own !== null) {
-        if (this.#takeOwn(own, passed) !== null) {
-          this.#assign(waiter, own, own.owner as Endpoint);
+        const stream = this.#takeOwn(own, passed);
+        if (stream !== null) {
+          this.#assign(waiter, stream, own.owner as Endpoint);
           waiter = this.#room.oldest;
           fresh = passed = 0;
           continue;
@@ -397,7 +400,7 @@ export class Upstream extends Timed implements Counted {
         if (endpoint !== null && connection !== null) {
           endpoint.busy++;
           this.#busy++;
-          this.#assign(waiter, connection, endpoint);
+          this.#assign(waiter, connection.openStream(), endpoint);
           // What the request does may have changed the room: begin again from the oldest.
           waiter = this.#room.oldest;
           fresh = passed = 0;
@@ -443,23 +446,16 @@ export class Upstream extends Timed implements Counted {
   }
 
   #dial(endpoint: Endpoint): void {
-    this.#dialer.dial(endpoint, this.#settings.connectTimeoutMs);
+    this.#dialer.dial(endpoint, this.#settings.connectTimeoutMs, this.#settings.limits);
   }
 
-  #opened(endpoint: Endpoint, socket: Socket, began: number): SocketEvents {
-    const connection = new UpstreamConnection(this.#turn, socket, this.#settings.limits, endpoint);
+  #opened(endpoint: Endpoint, connection: UpstreamPeer): void {
     connection.endpointAnswers = endpoint.answered;
-    connection.connectMs = connection.openedAt - began;
     if (this.#stopped || !endpoint.enabled) {
       connection.drop();
       if (this.#room.size > 0) this.#serve();
       this.#turn.end();
-      return connection;
-    }
-    if (connectedToItself(socket)) {
-      connection.drop();
-      this.#dialFailed(endpoint, CONNECTED_TO_ITSELF);
-      return connection;
+      return;
     }
     if (endpoint.state === "down") this.#markProbing(endpoint);
     endpoint.ramp.opened(connection, connection.openedAt);
@@ -470,12 +466,11 @@ export class Upstream extends Timed implements Counted {
     } else {
       endpoint.busy++;
       this.#busy++;
-      this.#assign(waiter, connection, endpoint);
+      this.#assign(waiter, connection.openStream(), endpoint);
     }
     this.#slots?.roomShrank();
     if (this.#room.size > 0) this.#serve();
     this.#turn.end();
-    return connection;
   }
 
   /** The oldest one that may go now. */
@@ -586,7 +581,7 @@ export class Upstream extends Timed implements Counted {
   }
 
   /** A connection of an endpoint that is not fully trusted is given back; it is not counted any more. */
-  #released(connection: UpstreamConnection, endpoint: Endpoint, kept: boolean): void {
+  #released(connection: UpstreamPeer, endpoint: Endpoint, kept: boolean): void {
     endpoint.ramp.released(connection, kept, endpoint.taken + 1, this.#turn.now);
     this.#rest(endpoint);
   }

@@ -3,7 +3,7 @@
  * place its arrival gives it, unless it has gone wrong too often: such ones stand behind all others, in the same order.
  */
 
-import type { UpstreamConnection } from "../conn/upstream_connection.ts";
+import type { UpstreamPeer, UpstreamStream } from "../http/upstream_stream.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { TimedWait } from "./hold_clock.ts";
 import type { WaitFailure } from "./wait_failure.ts";
@@ -23,7 +23,7 @@ export interface Waiter extends RoomPlace {
   /** Monotonic milliseconds of the request's arrival; decides the order and the deadline. */
   readonly arrivedAt: number;
   /** The only connection that will do, which waits for it: see pins.ts. Does not change while it is in the room. */
-  readonly ownConnection: UpstreamConnection | null;
+  readonly ownConnection: UpstreamPeer | null;
   /** Only a newly opened connection will do. */
   readonly wantsFresh: boolean;
   /** Bytes of this request have been sent before. Does not change while it is in the room. */
@@ -34,8 +34,8 @@ export interface Waiter extends RoomPlace {
   readonly repeatable: boolean;
   /** It has had a connection before: it is not turned away for want of room. */
   readonly admitted: boolean;
-  /** A connection is in hand; the waiter has left the room. */
-  connectionReady(connection: UpstreamConnection, endpoint: Endpoint): void;
+  /** A stream is in hand; the waiter has left the room. */
+  streamReady(stream: UpstreamStream, endpoint: Endpoint): void;
   /** The wait is over without one; the waiter has left the room. */
   waitFailed(failure: WaitFailure, detail: string): void;
 }
@@ -199,7 +199,7 @@ export class WaitingRoom {
     if (--this.#size === 0) this.emptied();
   }
 
-  #await(connection: UpstreamConnection, more: 1 | -1): void {
+  #await(connection: UpstreamPeer, more: 1 | -1): void {
     // The cast: upstreams give out connections of their endpoints and no others.
     const endpoint = connection.owner as Endpoint;
     this.#owners += more;

@@ -17,9 +17,9 @@ import type {
 } from "../../../runtime/contract/contract.ts";
 import type { Head } from "../../http/head.ts";
 import { DEFAULT_LIMITS, type Http1Limits } from "../../http/limits.ts";
-import { requestFraming } from "../../http1/framing.ts";
+import { expectsContinue } from "../../http/expect.ts";
+import { bodyLength, requestFraming } from "../../http1/framing.ts";
 import { MessageParser } from "../../http1/message_parser.ts";
-import { expectsContinue } from "../../http1/request_rules.ts";
 
 /** A client that sends nothing must not keep the backend away for ever. */
 const STALLED_MS = 10_000;
@@ -183,7 +183,7 @@ class Conversation implements SocketEvents {
     const kind = requestFraming(head);
     if (typeof kind !== "string") return false;
     this.#head = head;
-    this.#parser.startBody(kind, head.bodyBytes);
+    this.#parser.startBody(kind, bodyLength(kind, head));
     return true;
   }
 

@@ -16,7 +16,7 @@ import {
 } from "../../../runtime/contract/contract.ts";
 import { listenKeys, printAddress } from "../../config/values/address.ts";
 import type { Config } from "../../config/values/config.ts";
-import { Turn } from "../../conn/turn.ts";
+import { IoTurn } from "../../conn/io_turn.ts";
 import type { Change, CommandResult, DesiredState, EndpointName } from "./messages.ts";
 import { Gateway } from "../../gateway/gateway.ts";
 import type { Telemetry } from "../../observe/telemetry.ts";
@@ -58,7 +58,7 @@ export class Service {
   readonly telemetry: Telemetry;
   readonly #runtime: Runtime;
   readonly #system: System;
-  readonly #turn: Turn;
+  readonly #turn: IoTurn;
   readonly #sharing: Sharing;
   readonly #shared: boolean;
   #config: Config;
@@ -75,7 +75,7 @@ export class Service {
     runtime: Runtime,
     system: System,
     telemetry: Telemetry,
-    turn: Turn,
+    turn: IoTurn,
     config: Config,
     built: BuiltSnapshot,
     sharing: Sharing,
@@ -108,7 +108,7 @@ export class Service {
     sharing: Sharing,
     shared: boolean,
   ): Promise<Service> {
-    const turn = new Turn(runtime);
+    const turn = new IoTurn(runtime);
     const built = await buildSnapshot(runtime, system, config, telemetry, sharing, turn);
     const service = new Service(runtime, system, telemetry, turn, config, built, sharing, shared);
     service.#tls = await readServerTls(system, config);

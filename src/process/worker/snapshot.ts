@@ -10,7 +10,11 @@ import type {
   UpstreamConfig,
 } from "../../config/values/config.ts";
 import { type Addressed, renamed } from "../../config/renamed.ts";
-import { Turn } from "../../conn/turn.ts";
+import { Connector } from "../../client/connector.ts";
+import { IoTurn } from "../../conn/io_turn.ts";
+import { downstreamOpener } from "../../conn/open_downstream.ts";
+import { DateField } from "../../http/date_field.ts";
+import { fieldSection } from "../../http/own_fields.ts";
 import type { EndedExchange } from "../../exchange/ended_exchange.ts";
 import type { ExchangeContext } from "../../exchange/exchange_context.ts";
 import type { ExchangeSettings } from "../../exchange/exchange_settings.ts";
@@ -96,11 +100,12 @@ export async function buildSnapshot(
   config: Config,
   observer: SnapshotObserver,
   sharing: Sharing = NOT_SHARED,
-  turn: Turn = new Turn(runtime),
+  turn: IoTurn = new IoTurn(runtime),
   before: BuiltSnapshot | null = null,
   retired: readonly Upstream[] = [],
 ): Promise<BuiltSnapshot> {
   const { server } = config;
+  const connector = new Connector(runtime, turn);
   const limits = sharedLimits({
     ...DEFAULT_LIMITS,
     maxHeadBytes: server.maxHeadBytes,
@@ -128,7 +133,7 @@ export async function buildSnapshot(
       ...sharing.upstream,
     };
     const known = same.get(upstream.name);
-    const built = known ?? new Upstream(runtime, turn, wanted, observer);
+    const built = known ?? new Upstream(runtime, connector, wanted, observer);
     if (known !== undefined && !sameSettings(known.settings, wanted)) {
       changed.push({ upstream: known, settings: wanted });
     }
@@ -138,13 +143,13 @@ export async function buildSnapshot(
   const snapshot: Snapshot = {
     router: new Router(config.routes.map((route) => builtRoute(route, settings, config.upstreams))),
     exchange: exchangeContext(runtime, turn, server, observer),
-    client: {
+    open: downstreamOpener(turn, {
       headTimeoutMs: server.headTimeoutMs,
       bodyIdleTimeoutMs: server.bodyIdleTimeoutMs,
       keepAliveTimeoutMs: server.keepAliveTimeoutMs,
       servesHalfClosed: server.clientHalfClose === "finish",
       limits,
-    },
+    }),
     trusted: new TrustedPeers(server.trustedProxies),
     rejectUnderscored: server.underscoreFields === "reject",
     maxConnections: Math.min(
@@ -162,18 +167,18 @@ export async function buildSnapshot(
 /** Not a part of `buildSnapshot`, whose variables its closures would keep. */
 function exchangeContext(
   { clock }: Runtime,
-  turn: Turn,
+  turn: IoTurn,
   server: ServerConfig,
   observer: SnapshotObserver,
 ): ExchangeContext {
-  const date = new HttpDate(clock);
+  const date = new DateField(new HttpDate(clock));
   const { via, underscoreFields, maxBodyBytes, upgrades } = server;
   return {
     turn,
     forward: { via, dropUnderscored: underscoreFields === "drop" },
     maxBodyBytes,
     upgrades,
-    date: () => date.text(),
+    date: () => date.section(),
     later: (ms, fire) => {
       clock.setTimer(ms, () => {
         turn.begin();
@@ -292,7 +297,7 @@ function builtRoute(
   if (target.kind === "respond") {
     const { status, body, headers } = target.respond;
     const typed = headers.some(([field]) => field.toLowerCase() === "content-type");
-    const fields = headers.map(([field, value]) => `${field}: ${value}\r\n`).join("");
+    const type: readonly [string, string] = ["Content-Type", "text/plain; charset=utf-8"];
     return {
       host,
       path,
@@ -302,7 +307,7 @@ function builtRoute(
         kind: "respond",
         status,
         phrase: statusPhrase(status),
-        fields: typed || body === "" ? fields : fields + "Content-Type: text/plain; charset=utf-8\r\n",
+        fields: fieldSection(...headers, ...(typed || body === "" ? [] : [type])),
         body: utf8AsLatin1(body),
       },
     };

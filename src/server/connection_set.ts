@@ -1,7 +1,7 @@
 /** The connections that clients have open to one server: how many there may be, and how they come to an end. */
 
 import type { Clock } from "../../runtime/contract/contract.ts";
-import type { DownstreamConnection } from "./downstream_connection.ts";
+import type { DownstreamPeer, DownstreamStream } from "../http/downstream_stream.ts";
 
 export interface ConnectionLimits {
   readonly maxConnections: number;
@@ -9,19 +9,12 @@ export interface ConnectionLimits {
   readonly maxRefused: number;
 }
 
-/**
- * - `served`: the connection is served
- * - `refused`: there are too many; the caller has to answer so
- * - `dropped`: too many are being refused already; the connection was aborted
- */
-export type Admission = "served" | "refused" | "dropped";
-
-export class ConnectionSet implements Iterable<DownstreamConnection> {
+export class ConnectionSet implements Iterable<DownstreamPeer> {
   readonly #clock: Clock;
-  readonly #spared: (client: DownstreamConnection) => boolean;
-  readonly #open = new Set<DownstreamConnection>();
+  readonly #spared: (client: DownstreamPeer) => boolean;
+  readonly #open = new Set<DownstreamPeer>();
   /** Those of them that are being told that there are too many: they do not count against the limit. */
-  readonly #refused = new Set<DownstreamConnection>();
+  readonly #refused = new Set<DownstreamPeer>();
   #emptied: PromiseWithResolvers<void> | null = null;
   /**
    * Milliseconds: a connection that is added from now on is closed once it has been idle so long. Null while the
@@ -30,7 +23,7 @@ export class ConnectionSet implements Iterable<DownstreamConnection> {
   lateGapMs: number | null = null;
 
   /** @param spared of a connection: the end of the server does not wait for it, and leaves it alone */
-  constructor(clock: Clock, spared: (client: DownstreamConnection) => boolean = () => false) {
+  constructor(clock: Clock, spared: (client: DownstreamPeer) => boolean = () => false) {
     this.#clock = clock;
     this.#spared = spared;
   }
@@ -50,12 +43,17 @@ export class ConnectionSet implements Iterable<DownstreamConnection> {
     return this.lateGapMs !== null;
   }
 
-  [Symbol.iterator](): Iterator<DownstreamConnection> {
+  [Symbol.iterator](): Iterator<DownstreamPeer> {
     return this.#open.values();
   }
 
-  /** A connection was accepted. @param now monotonic milliseconds */
-  add(client: DownstreamConnection, limits: ConnectionLimits, now: number): Admission {
+  /**
+   * A connection was accepted. It is dropped when too many are being refused already.
+   *
+   * @param now monotonic milliseconds
+   * @returns null, or when there are too many connections: the stream on which the caller has to answer so
+   */
+  add(client: DownstreamPeer, limits: ConnectionLimits, now: number): DownstreamStream | null {
     this.#open.add(client);
     if (this.lateGapMs !== null) {
       client.drain(now, this.lateGapMs);
@@ -63,16 +61,15 @@ export class ConnectionSet implements Iterable<DownstreamConnection> {
       this.#refused.add(client);
       if (this.#refused.size > limits.maxRefused) {
         client.abort();
-        return "dropped";
+        return null;
       }
-      client.refuseConnection();
-      return "refused";
+      return client.refuseConnection();
     }
-    return "served";
+    return null;
   }
 
   /** The connection is closed. */
-  delete(client: DownstreamConnection): void {
+  delete(client: DownstreamPeer): void {
     this.#open.delete(client);
     this.#refused.delete(client);
     if (this.#emptied === null || this.#anyLeft) return;

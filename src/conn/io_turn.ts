@@ -1,13 +1,11 @@
 /**
- * One turn of the event loop, as the byte path sees it: the time at which it began, and the writes that
- * are joined until it ends. One object serves the whole process.
- *
- * Every event of the platform (bytes, a timer, a dial's outcome) begins a turn and ends it; in between
- * nobody reads the clock again.
+ * One turn of the event loop as connections see it: beside the time (time/turn.ts) the writes that are joined until it
+ * ends, and the memory of what was received. One object serves the whole process.
  */
 
 import type { Clock, Runtime } from "../../runtime/contract/contract.ts";
 import { DeadlineQueue } from "../time/deadline_queue.ts";
+import type { Turn } from "../time/turn.ts";
 import { MemoryRelief } from "./memory_relief.ts";
 import { OutputBuffer } from "./output_buffer.ts";
 
@@ -23,7 +21,12 @@ export interface TurnRuntime {
   discard(this: void, bytes: Uint8Array): void;
 }
 
-export class Turn {
+/** Something that goes on when those who work on a request have returned. */
+export interface Postponed {
+  goOn(): void;
+}
+
+export class IoTurn implements Turn {
   readonly clock: Clock;
   readonly deadlines: DeadlineQueue;
   readonly output = new OutputBuffer();
@@ -32,7 +35,7 @@ export class Turn {
   /** The bytes that this turn is about, if they may be kept instead of copied. */
   #chunk: Uint8Array = NOTHING;
   readonly #discard: (bytes: Uint8Array) => void;
-  /** Monotonic milliseconds at which the present turn began. */
+  readonly #postponed: Postponed[] = [];
   now: number;
 
   constructor({ clock, capabilities, releaseMemory, discard }: TurnRuntime) {
@@ -44,7 +47,6 @@ export class Turn {
     this.now = clock.now();
   }
 
-  /** An event of the platform has come. */
   begin(): void {
     this.now = this.clock.now();
   }
@@ -71,13 +73,23 @@ export class Turn {
     if (bytes.length >= DISCARD_BYTES) this.#discard(bytes);
   }
 
-  /** The event has been handled: what was written meanwhile goes out. May be called within another turn. */
+  /** Calls `task.goOn` at the end of the turn. */
+  postpone(task: Postponed): void {
+    this.#postponed.push(task);
+  }
+
+  #goOn(): void {
+    for (let task = this.#postponed.shift(); task !== undefined; task = this.#postponed.shift()) task.goOn();
+  }
+
   end(): void {
+    if (this.#postponed.length > 0) this.#goOn();
     this.output.flush();
   }
 
   /** The same for a turn that began with bytes. Nobody reads them any more, unless they are kept. */
   endWithBytes(): void {
+    if (this.#postponed.length > 0) this.#goOn();
     this.output.flush();
     const chunk = this.#chunk;
     this.#chunk = NOTHING;
