@@ -74,8 +74,7 @@ const NOT_DRAINING = -1;
  * fit into the engine's cell of 320 bytes; the next size is 432.
  */
 
-export class DownstreamConnection extends Connection
-  implements DownstreamStream, DownstreamPeer, Postponed {
+export class DownstreamConnection extends Connection implements DownstreamStream, DownstreamPeer, Postponed {
   readonly #settings: DownstreamSettings;
   readonly #handler: RequestHandler;
   /** Null while nothing of a message has been read or is left to be read. */
@@ -335,7 +334,7 @@ export class DownstreamConnection extends Connection
       else this.#linger();
     } else {
       this.#state = "exchange";
-        this.#responseKind = null;
+      this.#responseKind = null;
       this.#version = HTTP_1_1;
       this.#refuse(fault, null);
     }

@@ -275,7 +275,8 @@ export class Exchange extends ExchangeAccount
 
   /** There is no room to read more of the body ahead, or it is not a small one. */
   #readEnough(upload: Upload): boolean {
-    return !upload.countRead(this.settings.upstream) || (upload.kept.full && this.client.requestBody === UNKNOWN_LENGTH);
+    return !upload.countRead(this.settings.upstream) ||
+      (upload.kept.full && this.client.requestBody === UNKNOWN_LENGTH);
   }
 
   downstreamEnd(trailers: Head | null): void {

@@ -40,7 +40,8 @@ export function sendFailure(client: DownstreamStream, reply: FailureReply): void
 export function failureMessage(reply: FailureReply): Uint8Array {
   const { status } = reply;
   const { fields, body } = failureParts(reply);
-  const text = `HTTP/1.1 ${status} ${statusPhrase(status)}\r\n${fields.text}Content-Length: ${body.length}\r\n` +
+  const text =
+    `HTTP/1.1 ${status} ${statusPhrase(status)}\r\n${fields.text}Content-Length: ${body.length}\r\n` +
     `Connection: close\r\n\r\n${body}`;
   const bytes = new Uint8Array(text.length);
   encodeLatin1(text, bytes, 0);

@@ -84,8 +84,10 @@ export function withoutConnectionChallenges(fields: ForwardedFields): ForwardedF
     const name = from.name(index);
     if (!CHALLENGES.includes(name.toLowerCase()) || dropNames?.has(name.toLowerCase()) === true) continue;
     if (((1 << from.id(index)) & fields.dropMask & ~1) !== 0) continue;
-    const others = challengesOf(from.value(index)).filter((challenge) => !hasScheme(challenge, 0));
-    if (others.length > 0) kept.push([name, others.join(", ")]);
+    const challenges = challengesOf(from.value(index));
+    const others = challenges.filter((challenge) => !hasScheme(challenge, 0));
+    if (others.length === 0 && challenges.length > 0) continue;
+    kept.push([name, others.length === challenges.length ? from.value(index) : others.join(", ")]);
   }
   return {
     ...fields,

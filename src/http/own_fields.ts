@@ -31,7 +31,9 @@ export function joinedSections(first: FieldSection, second: FieldSection): Field
   if (first.count === 0) return second;
   if (second.count === 0) return first;
   const offset = first.text.length;
-  const moved = second.table.map((entry, index) => index % TABLE_STRIDE === TABLE_STRIDE - 1 ? entry : entry + offset);
+  const moved = second.table.map((entry, index) =>
+    index % TABLE_STRIDE === TABLE_STRIDE - 1 ? entry : entry + offset
+  );
   return new FieldSection(
     first.text + second.text,
     [...first.table, ...moved],

@@ -104,7 +104,9 @@ export function formatJson(record: ExchangeRecord): string {
     (record.scheme === "https" ? ',"scheme":"https","method":"' : ',"scheme":"http","method":"') +
     escapeJson(cut(record.method, MAX_METHOD)) + host +
     escapeJson(withoutUserinfo(record.target, MAX_TARGET)) +
-    (record.protocol === "1.1" ? '","protocol":"HTTP/1.1","status":' : `","protocol":"HTTP/${record.protocol}","status":`) +
+    (record.protocol === "1.1"
+      ? '","protocol":"HTTP/1.1","status":'
+      : `","protocol":"HTTP/${record.protocol}","status":`) +
     record.status + outcome(record) + place(record) +
     `,"attempts":${record.attempts}` +
     (record.reusedConnection ? ',"reused":true' : ',"reused":false') +

@@ -5,9 +5,10 @@
  */
 
 import process from "node:process";
+import { Connector } from "../../src/client/connector.ts";
 import { POLICIES } from "../../src/upstream/balance/policies.ts";
-import { Turn } from "../../src/conn/turn.ts";
-import type { UpstreamConnection } from "../../src/conn/upstream_connection.ts";
+import { IoTurn } from "../../src/conn/io_turn.ts";
+import type { UpstreamPeer, UpstreamStream } from "../../src/http/upstream_stream.ts";
 import { DEFAULT_LIMITS } from "../../src/http/limits.ts";
 import type { Endpoint } from "../../src/upstream/endpoint.ts";
 import { Upstream } from "../../src/upstream/upstream.ts";
@@ -37,14 +38,14 @@ class BenchWaiter implements Waiter {
   inRoom = false;
   roomBefore: Waiter | null = null;
   roomAfter: Waiter | null = null;
-  connection: UpstreamConnection | null = null;
+  connection: UpstreamPeer | null = null;
   failure: WaitFailure | "" = "";
 
   constructor(now: number) {
     this.arrivedAt = now;
   }
-  connectionReady(connection: UpstreamConnection): void {
-    this.connection = connection;
+  streamReady(stream: UpstreamStream): void {
+    this.connection = stream.peer;
   }
   waitFailed(failure: WaitFailure): void {
     this.failure = failure;
@@ -60,7 +61,7 @@ interface LabOptions {
 
 class Lab {
   readonly runtime = new CountingRuntime();
-  readonly turn = new Turn(this.runtime);
+  readonly turn = new IoTurn(this.runtime);
   readonly upstream: Upstream;
 
   /** Messages to the supervisor. */
@@ -72,7 +73,7 @@ class Lab {
     { maxInFlight = 0, queueSize = 20_000, slots }: LabOptions = {},
   ) {
     const port = (i: number): number => 1024 + i;
-    this.upstream = new Upstream(this.runtime, this.turn, {
+    this.upstream = new Upstream(this.runtime, new Connector(this.runtime, this.turn), {
       name: "bench",
       endpoints: Array.from({ length: count }, (_, i) => ({
         name: `127.0.0.1:${port(i)}`,
@@ -106,12 +107,12 @@ class Lab {
   }
 
   /** @returns the connection, or null when the asker waits now */
-  ask(asker: BenchWaiter): UpstreamConnection | null {
+  ask(asker: BenchWaiter): UpstreamPeer | null {
     this.turn.begin();
-    return this.upstream.acquire(asker);
+    return this.upstream.acquire(asker)?.peer ?? null;
   }
 
-  release(connection: UpstreamConnection, wasRetry = false): void {
+  release(connection: UpstreamPeer, wasRetry = false): void {
     this.upstream.release(connection, connection.owner as Endpoint, "pool", wasRetry);
   }
 
@@ -186,8 +187,8 @@ class Lab {
   }
 
   /** Takes every slot. */
-  fill(): UpstreamConnection[] {
-    const taken: UpstreamConnection[] = [];
+  fill(): UpstreamPeer[] {
+    const taken: UpstreamPeer[] = [];
     for (let i = 0; i < this.upstream.endpoints.length; i++) {
       const connection = this.ask(new BenchWaiter(this.turn.now));
       if (connection === null) throw new Error("full too early");
@@ -204,7 +205,7 @@ class Lab {
     let at = 0;
     let next = 0;
     return () => {
-      const back = taken[at] as UpstreamConnection;
+      const back = taken[at] as UpstreamPeer;
       this.turn.begin();
       this.release(back);
       const served = queue[next] as BenchWaiter;

@@ -7,15 +7,10 @@
 
 import process from "node:process";
 import { encodeLatin1 } from "../../src/bytes/latin1.ts";
-import {
-  encodeChunkHead,
-  encodeTrailers,
-  keptFields,
-  LAST_CHUNK,
-  statusLine,
-} from "../../src/http1/encode.ts";
+import { forwardedTrailers } from "../../src/http/trailers.ts";
+import { encodeChunkHead, fieldLines, keptFields, LAST_CHUNK, statusLine } from "../../src/http1/encode.ts";
 import { Field } from "../../src/http/field.ts";
-import { requestFraming, responseFraming } from "../../src/http1/framing.ts";
+import { bodyLength, requestFraming, responseFraming } from "../../src/http1/framing.ts";
 import type { Head } from "../../src/http/head.ts";
 import type { Http1Limits } from "../../src/http/limits.ts";
 import { DEFAULT_LIMITS } from "../../src/http/limits.ts";
@@ -244,7 +239,7 @@ function checkForwarding(bytes: Uint8Array, options: ReplayOptions): void {
       ? checkRequest(head) ?? requestFraming(head)
       : responseFraming(head, method);
     if (typeof kind !== "string") return;
-    parser.startBody(kind, head.bodyBytes);
+    parser.startBody(kind, bodyLength(kind, head));
     let content = "";
     let event = parser.next();
     for (; event === "data"; event = parser.next()) {
@@ -282,7 +277,7 @@ function compareForwarded(
 ): void {
   const dropped = (1 << Field.contentLength) | (1 << Field.transferEncoding);
   const start = role === "request" ? head.startLine : statusLine(head.status, head.reason);
-  const fields = keptFields(head, dropped, null);
+  const fields = keptFields(head.section, dropped, null);
   const bodiless = role === "response" && (head.status < 200 || head.status === 204 || head.status === 304);
   const chunkHead = new Uint8Array(16);
   const chunkHeadBytes = encodeChunkHead(Math.max(1, content.length), chunkHead, 0);
@@ -291,7 +286,7 @@ function compareForwarded(
     : (content === "" ? "" : textOf(chunkHead, 0, chunkHeadBytes) + content + "\r\n") +
       (trailers === null
         ? textOf(LAST_CHUNK, 0, LAST_CHUNK.length)
-        : "0\r\n" + encodeTrailers(trailers) + "\r\n");
+        : "0\r\n" + fieldLines(forwardedTrailers(trailers)) + "\r\n");
   const framing = bodiless ? "" : "Transfer-Encoding: chunked\r\n";
   const text = start.replace(/HTTP\/1\.0\r\n$/, "HTTP/1.1\r\n") + framing + fields + "\r\n" + body;
   const out = new Uint8Array(text.length);

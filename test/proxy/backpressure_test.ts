@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
-import { HIGH_WATER_BYTES } from "../../src/conn/connection.ts";
+import { HIGH_WATER_BYTES } from "../../src/http/water_marks.ts";
 import { OUTPUT_BUFFER_BYTES } from "../../src/conn/output_buffer.ts";
 import { SendQueue } from "../../src/conn/send_queue.ts";
 import type { Wire } from "../support/wire.ts";

@@ -6,8 +6,9 @@
 
 import assert from "node:assert/strict";
 import { RoundRobin } from "../../src/upstream/balance/round_robin.ts";
-import { Turn } from "../../src/conn/turn.ts";
-import type { PinHolder, UpstreamConnection } from "../../src/conn/upstream_connection.ts";
+import { Connector } from "../../src/client/connector.ts";
+import { IoTurn } from "../../src/conn/io_turn.ts";
+import type { PinHolder, UpstreamPeer, UpstreamStream } from "../../src/http/upstream_stream.ts";
 import { ELDER, HEIR } from "../../src/process/supervisor/lineage_messages.ts";
 import type { Slots } from "../../src/process/worker/messages.ts";
 import { SlotLedger } from "../../src/process/supervisor/slot_ledger.ts";
@@ -22,13 +23,13 @@ const UPSTREAM = "lab";
 /** A connection on which a client has logged in. */
 export class SlotPin implements PinHolder {
   readonly worker: SlotWorker;
-  readonly connection: UpstreamConnection;
+  readonly connection: UpstreamPeer;
   readonly endpoint: Endpoint;
   /** Its request that waits, or is served. */
   user: SlotRequest | null = null;
   #resting = true;
 
-  constructor(worker: SlotWorker, connection: UpstreamConnection, endpoint: Endpoint) {
+  constructor(worker: SlotWorker, connection: UpstreamPeer, endpoint: Endpoint) {
     this.worker = worker;
     this.connection = connection;
     this.endpoint = endpoint;
@@ -65,7 +66,7 @@ export class SlotRequest implements Waiter {
   readonly arrivedAt: number;
   /** It must go there; null = anywhere. */
   readonly pin: SlotPin | null;
-  readonly ownConnection: UpstreamConnection | null;
+  readonly ownConnection: UpstreamPeer | null;
   readonly goesLast = false;
   readonly wantsFresh = false;
   readonly isRetry = false;
@@ -78,7 +79,7 @@ export class SlotRequest implements Waiter {
   roomBefore: Waiter | null = null;
   roomAfter: Waiter | null = null;
   state: "waiting" | "served" | "done" | "failed" | "left" | "dead" = "waiting";
-  #connection: UpstreamConnection | null = null;
+  #connection: UpstreamPeer | null = null;
   #endpoint: Endpoint | null = null;
 
   constructor(worker: SlotWorker, name: string, pin: SlotPin | null) {
@@ -91,15 +92,15 @@ export class SlotRequest implements Waiter {
   }
 
   ask(): void {
-    const connection = this.worker.upstream.acquire(this);
-    if (connection !== null) this.connectionReady(connection, connection.owner as Endpoint);
+    const stream = this.worker.upstream.acquire(this);
+    if (stream !== null) this.streamReady(stream, stream.peer.owner as Endpoint);
     this.worker.turn.end();
   }
 
-  connectionReady(connection: UpstreamConnection, endpoint: Endpoint): void {
+  streamReady(stream: UpstreamStream, endpoint: Endpoint): void {
     this.state = "served";
     this.pin?.taken();
-    this.#connection = connection;
+    this.#connection = stream.peer;
     this.#endpoint = endpoint;
     this.worker.lab.order.push(this.name);
   }
@@ -160,7 +161,7 @@ export class SlotRequest implements Waiter {
 export class SlotWorker {
   readonly lab: SlotLab;
   readonly index: number;
-  readonly turn: Turn;
+  readonly turn: IoTurn;
   readonly upstream: Upstream;
   readonly requests: SlotRequest[] = [];
   readonly pins = new Set<SlotPin>();
@@ -173,9 +174,9 @@ export class SlotWorker {
     this.lab = lab;
     this.index = index;
     const runtime = createMemoryRuntime({ network: lab.network });
-    this.turn = new Turn(runtime);
+    this.turn = new IoTurn(runtime);
     const held = lab.ledger.join(index);
-    this.upstream = new Upstream(runtime, this.turn, {
+    this.upstream = new Upstream(runtime, new Connector(runtime, this.turn), {
       name: UPSTREAM,
       policy: (endpoints) => new RoundRobin(endpoints),
       holdMs: 600_000,

@@ -6,8 +6,9 @@
 import assert from "node:assert/strict";
 import type { SocketError, SocketEvents } from "../../runtime/contract/contract.ts";
 import { RoundRobin } from "../../src/upstream/balance/round_robin.ts";
-import { Turn } from "../../src/conn/turn.ts";
-import type { UpstreamConnection } from "../../src/conn/upstream_connection.ts";
+import { Connector } from "../../src/client/connector.ts";
+import { IoTurn } from "../../src/conn/io_turn.ts";
+import type { UpstreamPeer, UpstreamStream } from "../../src/http/upstream_stream.ts";
 import { DEFAULT_LIMITS } from "../../src/http/limits.ts";
 import type { Endpoint, EndpointSettings } from "../../src/upstream/endpoint.ts";
 import { namedRuntime } from "../../src/resolve/named_runtime.ts";
@@ -25,7 +26,7 @@ export class TestWaiter implements Waiter {
   readonly lab: UpstreamLab;
   readonly name: string;
   arrivedAt: number;
-  readonly ownConnection: UpstreamConnection | null = null;
+  readonly ownConnection: UpstreamPeer | null = null;
   wantsFresh = false;
   isRetry = false;
   goesLast = false;
@@ -37,7 +38,8 @@ export class TestWaiter implements Waiter {
   inRoom = false;
   roomBefore: Waiter | null = null;
   roomAfter: Waiter | null = null;
-  connection: UpstreamConnection | null = null;
+  stream: UpstreamStream | null = null;
+  connection: UpstreamPeer | null = null;
   endpoint: Endpoint | null = null;
   /** Monotonic milliseconds of the connection or the failure. */
   settledAt = 0;
@@ -55,21 +57,22 @@ export class TestWaiter implements Waiter {
   }
 
   ask(): this {
-    const connection = this.lab.upstream.acquire(this);
-    if (connection !== null) this.#got(connection, connection.owner as Endpoint);
+    const stream = this.lab.upstream.acquire(this);
+    if (stream !== null) this.#got(stream, stream.peer.owner as Endpoint);
     this.lab.turn.end();
     return this;
   }
 
-  connectionReady(connection: UpstreamConnection, endpoint: Endpoint): void {
+  streamReady(stream: UpstreamStream, endpoint: Endpoint): void {
     assert.equal(this.inRoom, false, `${this.name} has left the room`);
-    this.#got(connection, endpoint);
+    this.#got(stream, endpoint);
   }
 
-  #got(connection: UpstreamConnection, endpoint: Endpoint): void {
+  #got(stream: UpstreamStream, endpoint: Endpoint): void {
     assert.equal(this.connection, null, `${this.name} gets one connection at a time`);
     assert.equal(this.failure, "", `${this.name} has not failed`);
-    this.connection = connection;
+    this.stream = stream;
+    this.connection = stream.peer;
     this.endpoint = endpoint;
     this.#retryCounted = this.isRetry;
     this.settledAt = this.lab.turn.now;
@@ -107,7 +110,7 @@ export class TestWaiter implements Waiter {
   resetAndRetry(): void {
     const { connection, endpoint } = this;
     assert.ok(connection !== null && endpoint !== null);
-    const reused = connection.reused;
+    const reused = this.stream?.reused === true;
     if (reused) this.lab.upstream.suspect(endpoint);
     else {
       this.lab.upstream.failed(connection, endpoint, { code: "connection_terminated", detail: "test" });
@@ -196,7 +199,7 @@ export interface LabOptions extends Partial<Omit<UpstreamSettings, "endpoints">>
 
 export class UpstreamLab implements UpstreamObserver {
   readonly runtime: MemoryRuntime;
-  readonly turn: Turn;
+  readonly turn: IoTurn;
   readonly upstream: Upstream;
   readonly backends: Backend[];
   readonly events: string[] = [];
@@ -208,7 +211,7 @@ export class UpstreamLab implements UpstreamObserver {
 
   constructor(options: LabOptions = {}) {
     this.runtime = createMemoryRuntime(options.network ?? {});
-    this.turn = new Turn(this.runtime);
+    this.turn = new IoTurn(this.runtime);
     this.backends = Array.from({ length: options.endpoints ?? 1 }, (_, i) => new Backend(this, 3000 + i));
     const { runtime, dials } = this;
     const counting = {
@@ -222,7 +225,7 @@ export class UpstreamLab implements UpstreamObserver {
       },
     } as MemoryRuntime;
     const named = options.system === undefined ? counting : namedRuntime(counting, options.system);
-    this.upstream = new Upstream(named, this.turn, {
+    this.upstream = new Upstream(named, new Connector(named, this.turn), {
       name: "lab",
       policy: (endpoints) => new RoundRobin(endpoints),
       holdMs: 30_000,

@@ -3,8 +3,8 @@
 import type { Fault } from "../../src/http/fault.ts";
 import { FAULTS } from "../../src/http/fault.ts";
 import type { BodyKind } from "../../src/http1/framing.ts";
-import { requestFraming, responseFraming } from "../../src/http1/framing.ts";
-import type { Head } from "../../src/http/head.ts";
+import { bodyLength, requestFraming, responseFraming } from "../../src/http1/framing.ts";
+import { type Head, versionText } from "../../src/http/head.ts";
 import type { Http1Limits } from "../../src/http/limits.ts";
 import { MessageParser } from "../../src/http1/message_parser.ts";
 import { checkRequest } from "../../src/http1/request_rules.ts";
@@ -71,7 +71,7 @@ export function replay(pieces: readonly Uint8Array[], options: ReplayOptions): s
           }
           if (head.status === 0 || head.status >= 200) answered++;
           transcript.push(headLine(head, kind), ...fieldLines("field", head));
-          parser.startBody(kind, head.bodyBytes);
+          parser.startBody(kind, bodyLength(kind, head));
           break;
         }
         case "data":
@@ -114,9 +114,9 @@ export function replay(pieces: readonly Uint8Array[], options: ReplayOptions): s
 
 function headLine(head: Head, kind: BodyKind): string {
   const start = head.status === 0
-    ? `${head.method} ${head.target} HTTP/1.${head.minor}`
-    : `HTTP/1.${head.minor} ${head.status} ${head.reason}`;
-  return `head ${start} | ${kind}${kind === "length" ? " " + head.bodyBytes : ""}`;
+    ? `${head.method} ${head.target} HTTP/${versionText(head.version)}`
+    : `HTTP/${versionText(head.version)} ${head.status} ${head.reason}`;
+  return `head ${start} | ${kind}${kind === "length" ? " " + bodyLength(kind, head) : ""}`;
 }
 
 function fieldLines(prefix: string, head: Head): string[] {

@@ -1,11 +1,17 @@
 /** The proxy of a case: built from a configuration value, on the case's network, under observation. */
 
-import type { Address, DialEvents, Runtime, SocketError } from "../../../runtime/contract/contract.ts";
+import type {
+  Address,
+  DialEvents,
+  Runtime,
+  Socket,
+  SocketError,
+} from "../../../runtime/contract/contract.ts";
 import { buildSnapshot, type SnapshotObserver } from "../../../src/process/worker/snapshot.ts";
 import type { Config } from "../../../src/config/values/config.ts";
-import type { DownstreamConnection } from "../../../src/conn/downstream_connection.ts";
+import type { RequestHandler } from "../../../src/http/downstream_stream.ts";
 import type { Connection } from "../../../src/conn/connection.ts";
-import type { Turn } from "../../../src/conn/turn.ts";
+import type { Turn } from "../../../src/time/turn.ts";
 import type { Exchange } from "../../../src/exchange/exchange.ts";
 import type { Tunnel } from "../../../src/exchange/tunnel.ts";
 import { Gateway, type GatewayObserver, type LocalAnswer } from "../../../src/gateway/gateway.ts";
@@ -28,7 +34,7 @@ export class FuzzedSluice implements SnapshotObserver, GatewayObserver {
   port = 0;
   readonly #trace: (who: string, what: string) => void;
   readonly #connections = new Set<Connection>();
-  readonly #clients: DownstreamConnection[] = [];
+  #begun = 0;
   readonly #done = new Set<Exchange>();
   #answers = 0;
   #tunnels = 0;
@@ -47,7 +53,12 @@ export class FuzzedSluice implements SnapshotObserver, GatewayObserver {
     const { snapshot, upstreams } = await buildSnapshot(runtime, new MemorySystem(), config, sluice);
     sluice.upstream = upstreams[0] as Upstream;
     sluice.turn = snapshot.exchange.turn;
-    sluice.gateway = new Gateway(runtime, snapshot, sluice);
+    const { open } = snapshot;
+    const counted = {
+      ...snapshot,
+      open: (socket: Socket, handler: RequestHandler) => open(socket, sluice.#counting(handler)),
+    };
+    sluice.gateway = new Gateway(runtime, counted, sluice);
     const address = await sluice.gateway.listen({
       address: { kind: "tcp", host: "127.0.0.1", port: 0 },
       backlog: 511,
@@ -75,9 +86,8 @@ export class FuzzedSluice implements SnapshotObserver, GatewayObserver {
       listen: (options, events) =>
         inner.listen(options, {
           accepted: (socket) => {
-            const connection = events.accepted(socket) as DownstreamConnection;
-            this.#clients.push(connection);
-            this.#connections.add(connection);
+            const connection = events.accepted(socket);
+            this.#connections.add(connection as Connection);
             return connection;
           },
           acceptFailed: (error) => events.acceptFailed(error),
@@ -91,6 +101,21 @@ export class FuzzedSluice implements SnapshotObserver, GatewayObserver {
           },
           failed: (error) => events.failed(error),
         }),
+    };
+  }
+
+  /** The handler, with every request noted. */
+  #counting(inner: RequestHandler): RequestHandler {
+    return {
+      request: (stream, head) => {
+        this.#begun++;
+        inner.request(stream, head);
+      },
+      refused: (stream, fault, head) => {
+        this.#begun++;
+        inner.refused(stream, fault, head);
+      },
+      connectionClosed: (peer) => inner.connectionClosed(peer),
     };
   }
 
@@ -141,7 +166,7 @@ export class FuzzedSluice implements SnapshotObserver, GatewayObserver {
     for (const [what, count] of Object.entries(left)) {
       if (count !== 0) throw new Finding(`at the end ${what} is ${count}: ${JSON.stringify(left)}`);
     }
-    const begun = this.#clients.reduce((sum, { requests }) => sum + requests, 0);
+    const begun = this.#begun;
     const reported = this.#done.size + this.#answers;
     if (begun !== reported) throw new Finding(`${begun} requests begun, ${reported} reported`);
   }

@@ -2,8 +2,9 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Turn } from "../../../src/conn/turn.ts";
+import { IoTurn } from "../../../src/conn/io_turn.ts";
 import { UpstreamConnection } from "../../../src/conn/upstream_connection.ts";
+import type { UpstreamPeer } from "../../../src/http/upstream_stream.ts";
 import { DEFAULT_LIMITS } from "../../../src/http/limits.ts";
 import { IdlePool, type IdlePoolSettings } from "../../../src/client/idle_pool.ts";
 import { FakeClock } from "../../support/fake_clock.ts";
@@ -11,13 +12,13 @@ import { StubSocket } from "../../support/stub_socket.ts";
 
 class Lab {
   readonly clock: FakeClock;
-  readonly turn: Turn;
+  readonly turn: IoTurn;
   readonly pool: IdlePool;
-  readonly sockets = new Map<UpstreamConnection, StubSocket>();
+  readonly sockets = new Map<UpstreamPeer, StubSocket>();
 
   constructor(settings: Partial<IdlePoolSettings> = {}, clock = new FakeClock()) {
     this.clock = clock;
-    this.turn = new Turn({ clock, capabilities: { ownChunks: false }, releaseMemory() {}, discard() {} });
+    this.turn = new IoTurn({ clock, capabilities: { ownChunks: false }, releaseMemory() {}, discard() {} });
     this.pool = new IdlePool({ size: 4, idleTimeoutMs: 60_000, maxAgeMs: 0, ...settings });
   }
 
@@ -26,7 +27,6 @@ class Lab {
     const socket = new StubSocket();
     const connection = new UpstreamConnection(this.turn, socket, DEFAULT_LIMITS, {
       idleLost: (lost, idleMs) => this.pool.lost(lost, idleMs, this.turn.now),
-      busyClosed() {},
     });
     socket.events = connection;
     connection.keepAliveHintMs = keepAliveHintMs;
@@ -40,12 +40,12 @@ class Lab {
     return connection;
   }
 
-  take(): UpstreamConnection | null {
+  take(): UpstreamPeer | null {
     this.turn.begin();
     return this.pool.take(this.turn.now);
   }
 
-  calls(connection: UpstreamConnection): readonly string[] {
+  calls(connection: UpstreamPeer): readonly string[] {
     return this.sockets.get(connection)?.calls ?? [];
   }
 

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import process from "node:process";
 import { test } from "node:test";
 import { DownstreamConnection, type DownstreamSettings } from "../../../src/conn/downstream_connection.ts";
-import { Turn } from "../../../src/conn/turn.ts";
+import { IoTurn } from "../../../src/conn/io_turn.ts";
 import { DEFAULT_LIMITS } from "../../../src/http/limits.ts";
 import { createMemoryRuntime } from "../../support/memory_runtime.ts";
 import { StubSocket } from "../../support/stub_socket.ts";
@@ -20,7 +20,7 @@ const jsc = "Bun" in globalThis
 const options = jsc === null ? { skip: "only Bun's engine tells what an object takes" } : {};
 
 test("a connection that rests fits into one small cell of the heap", options, () => {
-  const turn = new Turn(createMemoryRuntime());
+  const turn = new IoTurn(createMemoryRuntime());
   const settings: DownstreamSettings = {
     headTimeoutMs: 1000,
     bodyIdleTimeoutMs: 1000,

@@ -3,8 +3,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { DownstreamConnection } from "../../../src/conn/downstream_connection.ts";
-import type { DownstreamStreamEvents, UpstreamStreamEvents } from "../../../src/conn/stream.ts";
-import { Turn } from "../../../src/conn/turn.ts";
+import type { DownstreamStreamEvents } from "../../../src/http/downstream_stream.ts";
+import { NO_FORWARDED_FIELDS } from "../../../src/http/forwarded_fields.ts";
+import type { UpstreamStreamEvents } from "../../../src/http/upstream_stream.ts";
+import { IoTurn } from "../../../src/conn/io_turn.ts";
 import { UpstreamConnection } from "../../../src/conn/upstream_connection.ts";
 import type { Head } from "../../../src/http/head.ts";
 import { DEFAULT_LIMITS } from "../../../src/http/limits.ts";
@@ -33,7 +35,7 @@ class TellingSocket extends StubSocket {
 /** A client in the middle of an answer, and an endpoint in the middle of a request; neither socket has room. */
 function stalled(which: "client" | "endpoint") {
   const clock = new FakeClock();
-  const turn = new Turn({ clock, capabilities: { ownChunks: false }, releaseMemory() {}, discard() {} });
+  const turn = new IoTurn({ clock, capabilities: { ownChunks: false }, releaseMemory() {}, discard() {} });
   const socket = new TellingSocket(clock);
   const told: string[] = [];
   let head: Head | undefined;
@@ -56,14 +58,23 @@ function stalled(which: "client" | "endpoint") {
   socket.room = 10;
   if (which === "client") {
     client.events = { leastRate: 0, downstreamTimedOut: timedOut } as unknown as DownstreamStreamEvents;
-    client.sendHead(200, "OK", "", "length", BODY_BYTES, false);
+    client.sendHead(200, "OK", NO_FORWARDED_FIELDS, BODY_BYTES, false);
     turn.end();
     client.sendBody(new Uint8Array(BODY_BYTES), 0, BODY_BYTES);
   } else {
     const events = { upstreamTimedOut: timedOut } as unknown as UpstreamStreamEvents;
-    const owner = { idleLost() {}, busyClosed() {} };
+    const owner = { idleLost() {} };
     const endpoint = new UpstreamConnection(turn, socket, DEFAULT_LIMITS, owner);
-    endpoint.sendRequest(head, "POST / HTTP/1.1\r\n", "Host: a\r\n", "", "length", events, 60_000, IDLE_MS);
+    const request = {
+      head,
+      target: "/",
+      authority: "a",
+      fields: NO_FORWARDED_FIELDS,
+      body: BODY_BYTES,
+      upgrade: "",
+      acceptsTrailers: false,
+    };
+    endpoint.sendRequest(request, events, { firstByteTimeoutMs: 60_000, bodyIdleTimeoutMs: IDLE_MS });
     turn.end();
     endpoint.sendBody(new Uint8Array(BODY_BYTES), 0, BODY_BYTES);
   }

@@ -2,16 +2,18 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { DownstreamConnection } from "../../../src/conn/downstream_connection.ts";
-import { type ForwardSettings, requestFields } from "../../../src/exchange/forward_request.ts";
+import { forwardedRequest, type ForwardSettings } from "../../../src/exchange/forward_request.ts";
+import { NO_BODY } from "../../../src/http/body_length.ts";
+import type { DownstreamPeer } from "../../../src/http/downstream_stream.ts";
 import { requestHead } from "../http1/support.ts";
 
-function clientAt(remoteAddress: string, secure = false): DownstreamConnection {
-  return { remoteAddress, secure, trusted: false, forwarded: null } as unknown as DownstreamConnection;
+function clientAt(remoteAddress: string, secure = false): DownstreamPeer {
+  return { remoteAddress, secure, trusted: false, forwarded: null } as unknown as DownstreamPeer;
 }
 
-function added(client: DownstreamConnection, settings: ForwardSettings, host = "a.example"): string {
-  return requestFields(requestHead("GET / HTTP/1.1"), client, settings, null, host, "").added;
+function added(client: DownstreamPeer, settings: ForwardSettings, host = "a.example"): string {
+  const head = requestHead("GET / HTTP/1.1");
+  return forwardedRequest(head, NO_BODY, "/", client, settings, null, host, "").fields.added.text;
 }
 
 test("a reload that changes the name in Via counts on connections that are open", () => {

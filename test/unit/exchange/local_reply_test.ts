@@ -2,8 +2,13 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { DownstreamStream, ResponseBody } from "../../../src/conn/stream.ts";
 import { proxyStatus, sendFailure, sendText } from "../../../src/exchange/local_reply.ts";
+import { type BodyLength, NO_BODY } from "../../../src/http/body_length.ts";
+import type { DownstreamStream } from "../../../src/http/downstream_stream.ts";
+import { NO_FIELDS } from "../../../src/http/field_section.ts";
+import type { ForwardedFields } from "../../../src/http/forwarded_fields.ts";
+import { fieldSection } from "../../../src/http/own_fields.ts";
+import { fieldLines } from "../../../src/http1/encode.ts";
 import { REASON_CODES, REASONS } from "../../../src/exchange/reason.ts";
 
 test("Proxy-Status: a name that is a token stands bare, any other is quoted", () => {
@@ -28,8 +33,7 @@ test("Proxy-Status: details are printable, escaped and short, whatever a peer pu
 
 class Recorded {
   head = "";
-  kind = "";
-  bodyBytes = 0;
+  length: BodyLength = NO_BODY;
   body = "";
   ended = 0;
   closed = false;
@@ -37,14 +41,12 @@ class Recorded {
     sendHead: (
       status: number,
       reason: string,
-      fields: string,
-      kind: ResponseBody,
-      bytes: number,
+      fields: ForwardedFields,
+      length: BodyLength,
       close: boolean,
     ) => {
-      this.head = `${status} ${reason}\r\n${fields}`;
-      this.kind = kind;
-      this.bodyBytes = bytes;
+      this.head = `${status} ${reason}\r\n${fieldLines(fields)}`;
+      this.length = length;
       this.closed = close;
     },
     sendBody: (bytes: Uint8Array, from: number, to: number) => {
@@ -61,22 +63,21 @@ function failure(reason: keyof typeof REASONS, bodiless = false): Recorded {
     status: REASONS[reason].status,
     via: "sluice",
     detail: "e0: connection_refused",
-    date: "Sun, 06 Nov 1994 08:49:37 GMT",
+    date: fieldSection(["Date", "Sun, 06 Nov 1994 08:49:37 GMT"]),
     bodiless,
-    fields: "",
+    fields: NO_FIELDS,
     close: false,
   });
   return recorded;
 }
 
 test("a failure says why, once for machines and once for people", () => {
-  const { head, body, kind, bodyBytes, ended } = failure("hold_timeout");
+  const { head, body, length, ended } = failure("hold_timeout");
   assert.match(head, /^503 Service Unavailable\r\nDate: /);
   assert.match(head, /\r\nProxy-Status: sluice; error=hold_timeout; details="e0: connection_refused"\r\n/);
   assert.match(head, /\r\nRetry-After: 1\r\n/);
   assert.match(head, /\r\nCache-Control: no-store\r\n/);
-  assert.equal(kind, "length");
-  assert.equal(bodyBytes, body.length);
+  assert.equal(length, body.length);
   assert.match(body, /\nreason: hold_timeout\n$/);
   assert.equal(ended, 1);
 });
@@ -94,7 +95,7 @@ test("HEAD is told the length and gets no body; 204 and 304 are told nothing", (
   assert.match(head.head, /\r\nContent-Length: \d+\r\n/);
   for (const status of [204, 304]) {
     const recorded = new Recorded();
-    sendText(recorded.client, status, "X", "", "body", false, false);
+    sendText(recorded.client, status, "X", NO_FIELDS, "body", false, false);
     assert.equal(recorded.body, "");
     assert.doesNotMatch(recorded.head, /Content-Length/);
   }

@@ -15,10 +15,10 @@ const HEAD = requestHead(
 );
 
 test("a request head tells its parts", () => {
-  assert.deepEqual([HEAD.method, HEAD.target, HEAD.minor, HEAD.status, HEAD.reason], [
+  assert.deepEqual([HEAD.method, HEAD.target, HEAD.version, HEAD.status, HEAD.reason], [
     "GET",
     "/a?b",
-    1,
+    11,
     0,
     "",
   ]);
@@ -31,10 +31,10 @@ test("a request head tells its parts", () => {
 
 test("a response head tells its parts", () => {
   const head = responseHead("HTTP/1.0 404 Not Found", "A: b");
-  assert.deepEqual([head.method, head.target, head.minor, head.status, head.reason], [
+  assert.deepEqual([head.method, head.target, head.version, head.status, head.reason], [
     "",
     "",
-    0,
+    10,
     404,
     "Not Found",
   ]);

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { versionText } from "../../../src/http/head.ts";
 import { LineMemo } from "../../../src/http1/line_memo.ts";
 import { DEFAULT_LIMITS } from "../../../src/http/limits.ts";
 import { MessageParser } from "../../../src/http1/message_parser.ts";
@@ -117,5 +118,5 @@ function headOf(parser: MessageParser, text: string): string {
   const result = parser.next();
   if (result !== "head" || parser.head === null) return String(result);
   const { head } = parser;
-  return `${head.method} ${head.target} HTTP/1.${head.minor}`;
+  return `${head.method} ${head.target} HTTP/${versionText(head.version)}`;
 }

@@ -80,7 +80,7 @@ function told(parser: MessageParser, message: Uint8Array): unknown {
   parser.startBody("none", 0);
   assert.equal(parser.next(), "end");
   const fields = Array.from({ length: head.count }, (_, i) => [head.name(i), head.value(i), head.id(i)]);
-  return [head.method, head.target, head.minor, head.bytes, head.known, head.repeated, fields];
+  return [head.method, head.target, head.version, head.bytes, head.known, head.repeated, fields];
 }
 
 test("a recognised section tells the same, whatever its request line", () => {

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { expectsContinue } from "../../../src/http/expect.ts";
 import { FAULTS } from "../../../src/http/fault.ts";
-import { checkRequest, expectsContinue, maxForwards } from "../../../src/http1/request_rules.ts";
+import { maxForwards } from "../../../src/http/max_forwards.ts";
+import { checkRequest } from "../../../src/http1/request_rules.ts";
 import { requestHead } from "./support.ts";
 
 // Most cases are in test/vectors/host_and_target.ts and request_framing.ts.

@@ -76,7 +76,7 @@ test("common and combined are what the old tools expect", () => {
     '192.0.2.1 - - [04/Oct/2026:12:00:00 +0000] "GET /a?b=c HTTP/1.1" 200 12\n',
   );
   assert.equal(
-    formatCombined(record({ protocolMinor: 0, referer: "http://x/", responseBodyBytes: 0 })),
+    formatCombined(record({ protocol: "1.0", referer: "http://x/", responseBodyBytes: 0 })),
     '192.0.2.1 - - [04/Oct/2026:12:00:00 +0000] "GET /a?b=c HTTP/1.0" 200 - "http://x/" "curl/8"\n',
   );
   assert.equal(

@@ -19,7 +19,7 @@ function waiter(arrivedAt: number, goesLast = false): Waiter {
     inRoom: false,
     roomBefore: null,
     roomAfter: null,
-    connectionReady() {},
+    streamReady() {},
     waitFailed() {},
   };
 }
