@@ -17,6 +17,7 @@ import { envName, flagName, GROUPS } from "../src/config/options/option.ts";
 import { OPTION_PATHS, optionAt, type OptionPath, shortPath } from "../src/config/options/options.ts";
 import { EVENT_NAMES } from "../src/control/event.ts";
 import type { RefusalCode } from "../src/control/plane.ts";
+import { FORMER_WORDS, FORMER_WORDS_END } from "../src/observe/former_words.ts";
 import { reason, REASON_CODES } from "../src/exchange/reason.ts";
 import { JSON_KEYS } from "../src/observe/access_log_format.ts";
 
@@ -151,7 +152,14 @@ export function renderReference(): string {
     ),
     "Events have `event`, `time`, and what belongs to them. There are " +
     `${EVENT_NAMES.map((name) => `\`${name}\``).join(", ")}.\n`,
-    "## Exit codes\n",
+    "## Former words\n",
+    "An endpoint is `up`, `probing` (it can be reached again and has not answered yet) or `down`. These words were others\n" +
+    `before. Until ${FORMER_WORDS_END} the former one is told beside the new one (\`state_alias\` in status, \`alias\` in the log,\n` +
+    "`away_ms` in events), and is understood where a word is read.\n",
+    table(
+      ["where", "word", "before"],
+      FORMER_WORDS.map(([where, word, former]) => [where, `\`${word}\``, `\`${former}\``]),
+    ),
     table(["code", "meaning"], EXIT_MEANINGS.map(([code, meaning]) => [String(code), meaning])),
     "## Reason codes\n",
     "Every request that fails has one. It is in the `Proxy-Status` field of the answer, in the access log and in the\n" +

@@ -23,7 +23,7 @@ import { EpollSockets } from "./epoll/adapter.ts";
 import { canEpoll } from "./epoll/calls.ts";
 import type { Fitting } from "./epoll/loop.ts";
 import { EpollSocket } from "./epoll/socket.ts";
-import { hold, listen } from "./listener.ts";
+import { listen, reserve } from "./listener.ts";
 import type { BunGlobal } from "./native.ts";
 import { canReleaseProgram, releaseProgram } from "./program_pages.ts";
 import { adopt, canUpgrade, secureBun } from "./secure.ts";
@@ -102,7 +102,7 @@ export function createBunRuntime(options: BunOptions): Runtime {
     // TLS is Bun's.
     listen: (asked, events) =>
       epoll !== null && asked.tls === null ? epoll.listen(asked, events) : listen(asked, events, host),
-    hold: (asked) => epoll !== null ? epoll.hold(asked) : hold(asked),
+    reserve: (asked) => epoll !== null ? epoll.reserve(asked) : reserve(asked),
     dial: (asked, events) =>
       epoll !== null && asked.tls === null ? epoll.dial(asked, events) : new BunDial(asked, events, host),
     secure: (asked, events) => secure(asked, events, securing),

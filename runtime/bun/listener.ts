@@ -6,9 +6,9 @@ import { closeSync } from "node:fs";
 import type {
   AcceptEvents,
   Address,
-  HoldOptions,
   Listener,
   ListenOptions,
+  ReserveOptions,
   ServerTls,
 } from "../contract/contract.ts";
 import { SocketFailure } from "../contract/contract.ts";
@@ -51,10 +51,10 @@ export async function listen(options: ListenOptions, events: AcceptEvents, host:
 }
 
 /**
- * See `Runtime.hold`. Bun accepts from every socket it listens on. So the socket is opened by a listener that ends in
+ * See `Runtime.reserve`. Bun accepts from every socket it listens on. So the socket is opened by a listener that ends in
  * the same turn, before it could accept, and a second descriptor of the socket remains.
  */
-export async function hold(options: HoldOptions): Promise<Listener> {
+export async function reserve(options: ReserveOptions): Promise<Listener> {
   const duplicate = duplicator();
   if (duplicate === null) throw new SocketFailure("platform_error", NO_HANDOVER);
   if (options.inherited !== undefined) return new ReservedSocket(options.address, options.inherited);
@@ -69,7 +69,7 @@ export async function hold(options: HoldOptions): Promise<Listener> {
 /** For a listener that never accepts. */
 const DROP_ALL: NativeHandlers = { ...OWNER_HANDLERS, open: (native) => native.terminate() };
 
-async function open(options: HoldOptions, accepting: SocketOptions): Promise<BunListener> {
+async function open(options: ReserveOptions, accepting: SocketOptions): Promise<BunListener> {
   const { address, reusePort, inherited } = options;
   if (inherited !== undefined) {
     try {

@@ -33,7 +33,7 @@ export interface Capabilities {
   readonly processGroups: boolean;
   /** `System.reapOrphans` works: Bun on Linux, and Deno with --allow-ffi. */
   readonly reapsOrphans: boolean;
-  /** Listening sockets can be given to a process that we start: `Listener.descriptor`, `Runtime.hold`. */
+  /** Listening sockets can be given to a process that we start: `Listener.descriptor`, `Runtime.reserve`. */
   readonly handover: boolean;
   /**
    * A listener on an IPv6 address takes IPv6 only (IPV6_V6ONLY), so that "0.0.0.0" and "::" can have the same port.

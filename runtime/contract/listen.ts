@@ -28,8 +28,8 @@ export interface ListenOptions {
   readonly inherited?: number;
 }
 
-/** What a socket that is only held needs. */
-export type HoldOptions = Pick<
+/** What a socket that is only reserved needs. */
+export type ReserveOptions = Pick<
   ListenOptions,
   "address" | "access" | "backlog" | "reusePort" | "inherited"
 >;

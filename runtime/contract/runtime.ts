@@ -4,7 +4,7 @@ import type { Capabilities } from "./capabilities.ts";
 import type { Clock } from "./clock.ts";
 import type { DatagramEvents, DatagramOptions, DatagramSocket } from "./datagrams.ts";
 import type { Dial, DialEvents, DialOptions } from "./dial.ts";
-import type { AcceptEvents, HoldOptions, Listener, ListenOptions } from "./listen.ts";
+import type { AcceptEvents, Listener, ListenOptions, ReserveOptions } from "./listen.ts";
 import type { SecureEvents, SecureOptions, Securing } from "./secure.ts";
 
 export interface Runtime {
@@ -28,7 +28,7 @@ export interface Runtime {
    * what waits to be accepted is not lost with them. Rejects like `listen`, and without `capabilities.handover`.
    * On Node it begins to queue connections only when the first such process listens on it.
    */
-  hold(options: HoldOptions): Promise<Listener>;
+  reserve(options: ReserveOptions): Promise<Listener>;
   dial(options: DialOptions, events: DialEvents): Dial;
   /** Speaks TLS on an open connection from now on: as its client, or as its server. */
   secure(options: SecureOptions, events: SecureEvents): Securing;

@@ -136,7 +136,7 @@ class DenoRuntime implements Runtime {
     }
   }
 
-  hold(): Promise<Listener> {
+  reserve(): Promise<Listener> {
     return Promise.reject(new SocketFailure("platform_error", NO_HANDOVER));
   }
 

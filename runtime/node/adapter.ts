@@ -14,9 +14,9 @@ import {
   type Dial,
   type DialEvents,
   type DialOptions,
-  type HoldOptions,
   type Listener,
   type ListenOptions,
+  type ReserveOptions,
   type Runtime,
   type RuntimeOptions,
   type SecureEvents,
@@ -101,7 +101,7 @@ class NodeRuntime implements Runtime {
     }
   }
 
-  hold(options: HoldOptions): Promise<Listener> {
+  reserve(options: ReserveOptions): Promise<Listener> {
     return reserve(options);
   }
 

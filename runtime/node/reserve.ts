@@ -5,7 +5,7 @@
 import * as net from "node:net";
 import process from "node:process";
 import { getSystemErrorMap } from "node:util";
-import { type Address, type HoldOptions, type Listener, SocketFailure } from "../contract/contract.ts";
+import { type Address, type Listener, type ReserveOptions, SocketFailure } from "../contract/contract.ts";
 import { ReservedSocket } from "../shared/reserved_socket.ts";
 import { socketErrorOf } from "../shared/socket_error.ts";
 import { resolveName } from "../shared/system.ts";
@@ -45,8 +45,8 @@ export function canReserve(): boolean {
   return process.platform !== "win32" && createHandle !== undefined;
 }
 
-/** See `Runtime.hold`. */
-export async function reserve({ address, access, inherited, reusePort }: HoldOptions): Promise<Listener> {
+/** See `Runtime.reserve`. */
+export async function reserve({ address, access, inherited, reusePort }: ReserveOptions): Promise<Listener> {
   if (createHandle === undefined || !canReserve()) {
     throw new SocketFailure(
       "platform_error",

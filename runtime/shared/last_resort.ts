@@ -72,9 +72,9 @@ export function installLastResort(): LastResort {
         started = true;
         return listener;
       };
-      const hold = runtime.hold.bind(runtime);
-      runtime.hold = async (options) => {
-        const listener = await hold(options);
+      const reserve = runtime.reserve.bind(runtime);
+      runtime.reserve = async (options) => {
+        const listener = await reserve(options);
         started = true;
         return listener;
       };

@@ -4,6 +4,7 @@ import type { Address } from "../../runtime/contract/contract.ts";
 import { printListen } from "../config/values/address.ts";
 import type { Config, UpstreamConfig } from "../config/values/config.ts";
 import { REASON_CODES, type ReasonCode } from "../exchange/reason.ts";
+import { stateFields } from "../observe/former_words.ts";
 import { LATENCY_BUCKETS_MS } from "../upstream/counters.ts";
 import {
   addReports,
@@ -111,7 +112,7 @@ function upstreamStatus(known: Known, config: UpstreamConfig, report: UpstreamRe
     const told = report?.endpoints.find((each) => each.name === endpoint.name) ?? unknownEndpoint(known);
     return {
       name: endpoint.name,
-      state: told.state ?? "up",
+      ...stateFields(told.state ?? "up"),
       weight: endpoint.weight,
       in_flight: told.inFlight,
       idle: told.idle,
@@ -130,7 +131,7 @@ function upstreamStatus(known: Known, config: UpstreamConfig, report: UpstreamRe
   const reachable = endpoints.some(({ state }) => state === "up" || state === "probing");
   return {
     name,
-    state: paused !== null ? "paused" : reachable ? "up" : "down",
+    ...stateFields(paused !== null ? "paused" : reachable ? "up" : "down"),
     paused,
     waiting: report?.waiting ?? 0,
     oldest_wait_ms: Math.round(report?.waitsMs[0] ?? 0),

@@ -146,7 +146,7 @@ export class Changes {
     const done = await this.#apply(config, config.server.drainTimeoutMs);
     if (!done.ok) return done;
     this.#loaded = read;
-    const swapped = this.carried();
+    const swapped = this.handoverState();
     this.#swapped.clear();
     for (const upstream of read.config.upstreams) {
       const swap = swapOf(upstream, read.config, swapped);
@@ -167,16 +167,16 @@ export class Changes {
   }
 
   #withSwapped(config: Config): Config {
-    return withSwapped(config, this.carried());
+    return withSwapped(config, this.handoverState());
   }
 
   /** What is swapped, for the Sluice that takes our place. */
-  carried(): readonly HandedSwap[] {
+  handoverState(): readonly HandedSwap[] {
     return [...this.#swapped.values()];
   }
 
   /** To be called before anything changes; the supervisor's configuration has been made `withSwapped` already. */
-  inherit(swapped: readonly HandedSwap[]): void {
+  restore(swapped: readonly HandedSwap[]): void {
     const { config } = this.#parts.controller;
     for (const swap of swapped) {
       const upstream = config.upstreams.find(({ name }) => name === swap.upstream);

@@ -103,28 +103,28 @@ export class SluicePlane implements ControlPlane {
         return parts.changed?.(config);
       },
     });
-    events.onWatched = (watched) => void controller.order({ order: "watch", watched }, { watched });
+    events.onWatched = (watched) => void controller.command({ command: "watch", watched }, { watched });
   }
 
   /** What was asked of us and is in none of our files. */
-  carried(): HandoverState {
+  handoverState(): HandoverState {
     return {
-      swapped: this.#changes.carried(),
-      paused: this.pauses.carried(),
-      drained: this.#drains.carried(),
+      swapped: this.#changes.handoverState(),
+      paused: this.pauses.handoverState(),
+      drained: this.#drains.handoverState(),
     };
   }
 
   /** Goes on with what was asked of another Sluice. Before the start. */
-  inherit({ swapped, paused, drained }: HandoverState): Promise<void> {
-    this.#changes.inherit(swapped);
-    this.#drains.inherit(drained);
-    return this.pauses.inherit(paused);
+  restore({ swapped, paused, drained }: HandoverState): Promise<void> {
+    this.#changes.restore(swapped);
+    this.#drains.restore(drained);
+    return this.pauses.restore(paused);
   }
 
   /** What may have changed there since. Resolves when it is so here. */
   async takeOver({ paused, drained }: HandoverState): Promise<void> {
-    await Promise.all([this.pauses.inherit(paused), this.#drains.takeOver(drained)]);
+    await Promise.all([this.pauses.restore(paused), this.#drains.takeOver(drained)]);
   }
 
   /** A reload or a swap is under way. */
@@ -300,7 +300,7 @@ export class SluicePlane implements ControlPlane {
 
   async reopenLogs(): Promise<Outcome> {
     this.#reopened++;
-    const results = await this.#parts.controller.order({ order: "reopen" });
+    const results = await this.#parts.controller.command({ command: "reopen" });
     const problems = results.flatMap((result) => result.ok ? [] : [result.failure.message]);
     if (problems.length === 0) return { ok: true };
     // Workers fail alike: they write to the same files.

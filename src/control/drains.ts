@@ -15,7 +15,7 @@ import type { EndpointReport, Report } from "../process/worker/report.ts";
 /** What is cut at the end of the window takes a moment to be gone. */
 const CUT_MS = 2000;
 /** How long what another Sluice has put out of use may go on here. */
-const INHERITED_MS = 30_000;
+const RESTORED_MS = 30_000;
 
 interface Drain {
   /** A reload may change it. */
@@ -49,7 +49,7 @@ export class Drains {
     const before = this.#drained.has(keyOf(name));
     this.#drained.set(keyOf(name), drain);
     if (!before) this.#events.note({ event: "draining", ...name });
-    await this.#controller.order({ order: "drain", windowMs, ...name }, { drained: this.#all() });
+    await this.#controller.command({ command: "drain", windowMs, ...name }, { drained: this.#all() });
     const gone = this.#watch(drain, windowMs);
     if (wait && !await gone) {
       return this.#drained.get(keyOf(drain.name)) === drain
@@ -71,7 +71,7 @@ export class Drains {
     if (!named.ok) return named;
     const name = named.found;
     const before = this.#drained.delete(keyOf(name));
-    await this.#controller.order({ order: "undrain", ...name }, { drained: this.#all() });
+    await this.#controller.command({ command: "undrain", ...name }, { drained: this.#all() });
     if (before) this.#events.note({ event: "undrained", ...name });
     return { ok: true };
   }
@@ -104,17 +104,17 @@ export class Drains {
   }
 
   /** What is out of use, for the Sluice that takes our place. */
-  carried(): readonly EndpointName[] {
+  handoverState(): readonly EndpointName[] {
     return this.#all();
   }
 
   /** To be called before the supervisor starts. */
-  inherit(drained: readonly EndpointName[]): void {
+  restore(drained: readonly EndpointName[]): void {
     for (const name of drained) {
       if (!endpointNamed(this.#controller.config, name.endpoint, name.upstream).ok) continue;
       this.#drained.set(keyOf(name), { name });
     }
-    this.#controller.stand({ drained: this.#all() });
+    this.#controller.setDesired({ drained: this.#all() });
   }
 
   /** What is out of use by now: goes over to it. Resolves when it is so in all workers. */
@@ -127,10 +127,10 @@ export class Drains {
     );
     for (const name of over) this.#drained.delete(keyOf(name));
     for (const name of begun) this.#drained.set(keyOf(name), { name });
-    this.#controller.stand({ drained: this.#all() });
+    this.#controller.setDesired({ drained: this.#all() });
     await Promise.all([
-      ...over.map((name) => this.#controller.order({ order: "undrain", ...name })),
-      ...begun.map((name) => this.#controller.order({ order: "drain", windowMs: INHERITED_MS, ...name })),
+      ...over.map((name) => this.#controller.command({ command: "undrain", ...name })),
+      ...begun.map((name) => this.#controller.command({ command: "drain", windowMs: RESTORED_MS, ...name })),
     ]);
   }
 

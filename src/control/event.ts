@@ -18,7 +18,8 @@ interface OfEndpoint extends OfUpstream {
 
 export type ControlEvent =
   | { readonly event: "endpoint_down"; readonly reason: string; readonly detail: string } & OfEndpoint
-  | { readonly event: "endpoint_up"; readonly down_ms: number } & OfEndpoint
+  /** `away_ms`: what `down_ms` was called before. */
+  | { readonly event: "endpoint_up"; readonly down_ms: number; readonly away_ms: number } & OfEndpoint
   /** Requests have begun to wait: no endpoint can be reached, or the upstream is paused. */
   | { readonly event: "held"; readonly waiting: number } & OfUpstream
   /** Nobody waits any more. */

@@ -67,7 +67,9 @@ export class EventHub {
         if (this.#begins(`${event.upstream}\n${event.endpoint}`, worker) && !before) this.#emit(event);
         return;
       case "endpoint_up":
-        if (this.#ends(`${event.upstream}\n${event.endpoint}`, worker) !== null) this.#emit(event);
+        if (this.#ends(`${event.upstream}\n${event.endpoint}`, worker) !== null) {
+          this.#emit({ ...event, away_ms: event.down_ms });
+        }
         return;
       case "held":
         if (this.#begins(event.upstream, worker) && !before) this.#emit(event);

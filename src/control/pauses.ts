@@ -40,7 +40,7 @@ export class Pauses {
   /** By token, in the order in which they began. */
   readonly #pauses = new Map<string, Pause>();
   /** Tokens of pauses that another Sluice has told us of. */
-  #inherited: ReadonlySet<string> = new Set();
+  #restored: ReadonlySet<string> = new Set();
   /** Another Sluice goes on with all of them, and says what ends. */
   #handedOver = false;
 
@@ -122,7 +122,10 @@ export class Pauses {
       this.#events.note({ event: "paused", upstream, lease_ms: leaseMs, owner });
     }
     // All of them, paused before or not: the answer means that every worker has carried out a pause.
-    return { pause, told: this.#controller.order({ order: "pause", upstreams }, { paused: this.paused() }) };
+    return {
+      pause,
+      told: this.#controller.command({ command: "pause", upstreams }, { paused: this.paused() }),
+    };
   }
 
   /** See `ControlPlane.resume`. */
@@ -170,7 +173,7 @@ export class Pauses {
     const free = over.filter((name) => !paused.includes(name));
     const resumed = free.length === 0
       ? null
-      : this.#controller.order({ order: "resume", upstreams: free }, { paused });
+      : this.#controller.command({ command: "resume", upstreams: free }, { paused });
     const { owner } = pause;
     for (const upstream of over) {
       const event = free.includes(upstream) ? "resumed" : "pause_ended";
@@ -254,7 +257,7 @@ export class Pauses {
    * What is paused, for the Sluice that takes our place: an entry for each upstream of each pause. Restarts and
    * upgrades are not carried on by another process, so their pauses are not either.
    */
-  carried(): readonly HandedPause[] {
+  handoverState(): readonly HandedPause[] {
     return [...this.#pauses.values()]
       .filter(({ owner }) => owner === "operator" || owner === "with_pause")
       .flatMap(({ upstreams, token, owner, all, since, leaseUntil }) =>
@@ -263,15 +266,15 @@ export class Pauses {
   }
 
   /** Goes on with pauses of another Sluice. What that has resumed since it last told us is resumed. */
-  async inherit(carried: readonly HandedPause[]): Promise<void> {
+  async restore(handover: readonly HandedPause[]): Promise<void> {
     const known = this.#controller.config.upstreams.map(({ name }) => name);
     const before = this.paused();
-    for (const token of this.#inherited) {
+    for (const token of this.#restored) {
       const pause = this.#pauses.get(token);
       if (pause !== undefined) this.#forget(pause);
     }
-    this.#inherited = new Set(carried.map(({ token }) => token));
-    for (const { upstream, token, owner = "operator", all = false, since, leaseUntil } of carried) {
+    this.#restored = new Set(handover.map(({ token }) => token));
+    for (const { upstream, token, owner = "operator", all = false, since, leaseUntil } of handover) {
       if (!known.includes(upstream)) continue;
       const pause = this.#pauses.get(token) ??
         { token, owner, all, upstreams: new Set(), since, leaseUntil: null, timer: null };
@@ -282,14 +285,14 @@ export class Pauses {
     const paused = this.paused();
     const over = before.filter((name) => !paused.includes(name));
     const began = paused.filter((name) => !before.includes(name));
-    this.#controller.stand({ paused });
+    this.#controller.setDesired({ paused });
     await Promise.all([
-      ...over.length > 0 ? [this.#controller.order({ order: "resume", upstreams: over })] : [],
-      ...began.length > 0 ? [this.#controller.order({ order: "pause", upstreams: began })] : [],
+      ...over.length > 0 ? [this.#controller.command({ command: "resume", upstreams: over })] : [],
+      ...began.length > 0 ? [this.#controller.command({ command: "pause", upstreams: began })] : [],
     ]);
   }
 
-  /** Another Sluice goes on with what was `carried`. Leases end there. */
+  /** Another Sluice goes on with what `handoverState` has told. Leases end there. */
   handOver(): void {
     this.#handedOver = true;
     for (const pause of this.#pauses.values()) pause.timer?.cancel();

@@ -5,6 +5,7 @@
 
 import type { Clock, FlushPatience, TextSink, Timer } from "../../runtime/contract/contract.ts";
 import { cut, escapeJson } from "./escape.ts";
+import { formerLogEvent } from "./former_words.ts";
 import { isoTime } from "./log_time.ts";
 
 export type Level = "error" | "warn" | "info" | "debug";
@@ -137,7 +138,9 @@ export class Logger {
 }
 
 function jsonLine(time: string, level: Level, event: string, message: string, fields: Fields): string {
-  let line = `{"time":"${time}","level":"${level}","event":"${escapeJson(event)}","message":"${
+  const former = formerLogEvent(event);
+  const alias = former === undefined ? "" : `,"alias":"${former}"`;
+  let line = `{"time":"${time}","level":"${level}","event":"${escapeJson(event)}"${alias},"message":"${
     escaped(message)
   }"`;
   for (const [key, value] of Object.entries(fields)) {
@@ -157,7 +160,8 @@ function textLine(time: string, level: Level, event: string, message: string, fi
     const text = String(value);
     line += ` ${key}=${/^[\w.:/@%+*[\]-]+$/.test(text) ? cut(text, MAX_VALUE) : `"${escaped(text)}"`}`;
   }
-  return line + "\n";
+  const former = formerLogEvent(event);
+  return (former === undefined ? line : `${line} alias=${former}`) + "\n";
 }
 
 function escaped(text: string): string {

@@ -3,7 +3,7 @@
 import type { Runtime } from "../../runtime/contract/contract.ts";
 
 /** What may be done otherwise; the rest is the platform's, also what a platform lacks. */
-export type RuntimeChanges = Partial<Pick<Runtime, "dial" | "listen" | "hold" | "resolve">>;
+export type RuntimeChanges = Partial<Pick<Runtime, "dial" | "listen" | "reserve" | "resolve">>;
 
 export function derivedRuntime(platform: Runtime, changes: RuntimeChanges): Runtime {
   const { useEpoll, releaseProgram } = platform;
@@ -20,7 +20,7 @@ export function derivedRuntime(platform: Runtime, changes: RuntimeChanges): Runt
     releaseMemory: () => platform.releaseMemory(),
     ...(releaseProgram === undefined ? {} : { releaseProgram: () => releaseProgram.call(platform) }),
     discard: platform.discard,
-    hold: changes.hold ?? ((options) => platform.hold(options)),
+    reserve: changes.reserve ?? ((options) => platform.reserve(options)),
     listen: changes.listen ?? ((options, events) => platform.listen(options, events)),
   };
 }

@@ -27,10 +27,10 @@ export function namedRuntime(platform: Runtime, system: Pick<System, "readText" 
       if (!isNamed(address)) return await platform.listen(options, events);
       return await platform.listen({ ...options, address: await bindable(resolver, address) }, events);
     },
-    async hold(options) {
+    async reserve(options) {
       const { address } = options;
-      if (!isNamed(address)) return await platform.hold(options);
-      return await platform.hold({ ...options, address: await bindable(resolver, address) });
+      if (!isNamed(address)) return await platform.reserve(options);
+      return await platform.reserve({ ...options, address: await bindable(resolver, address) });
     },
   });
 }

@@ -46,7 +46,7 @@ import { endpointProbe } from "./probe.ts";
 import { RequestedReload } from "./requested_reload.ts";
 import { ServiceManager } from "./service_manager.ts";
 import { StopSignals } from "./stop_signals.ts";
-import { Inheritance, leaveTo } from "./upgrade/changing_hands.ts";
+import { leaveTo, Takeover } from "./upgrade/changing_hands.ts";
 import type { Predecessor } from "./upgrade/predecessor.ts";
 import type { Successor } from "./upgrade/successor.ts";
 import { Upgrade } from "./upgrade/upgrade.ts";
@@ -126,9 +126,9 @@ export async function serve(
   const { sockets } = listening;
   events.noted = (event) => logEvent(logger, event);
   const observer = new LoggingObserver(logger, events);
-  const carried = predecessor?.carried ?? NOTHING_HANDED;
+  const handover = predecessor?.handover ?? NOTHING_HANDED;
   const addresses = new EachAddress(runtime);
-  const written = withSwapped(config, carried.swapped);
+  const written = withSwapped(config, handover.swapped);
   await addresses.learn(written, NAMES_PATIENCE_MS);
   const serving = addresses.expand(written);
   const controller = new Supervisor(runtime.clock, serving, count, listening.startWorker, observer);
@@ -161,9 +161,9 @@ export async function serve(
   });
   const gate = new Gate();
   const verbs = gatedPlane(plane, gate);
-  const inheritance = predecessor === undefined
+  const takeover = predecessor === undefined
     ? null
-    : await Inheritance.begin(predecessor, controller, plane, gate);
+    : await Takeover.begin(predecessor, controller, plane, gate);
   const serviceManager = new ServiceManager(runtime.clock, system, () => controller.report());
   const reload = new RequestedReload(plane, gate, serviceManager, logger);
   // A failure has been logged by the plane.
@@ -210,11 +210,11 @@ export async function serve(
       await files.remove();
       return fail(system, code, message);
     };
-    if (predecessor !== undefined && inheritance !== null) {
+    if (predecessor !== undefined && takeover !== null) {
       const ended = Promise.race([stopping.first, controller.ended]).then(() => null);
       const yours = await Promise.race([predecessor.ready(), ended]);
       if (yours === null) return await giveUp(EXIT.failed, "ended before it took over");
-      await inheritance.take(yours);
+      await takeover.take(yours);
       reload.postponed = yours.reload === true;
     }
     // Before our process id is published: by default these signals end a process.
@@ -232,10 +232,14 @@ export async function serve(
         controller.try(over);
       },
       listening: () => controller.addresses,
-      carried: () => plane.carried(),
+      handoverState: () => plane.handoverState(),
       yours: () => {
         gate.shut();
-        return { carried: plane.carried(), reopen: plane.reopened > reopened, reload: reload.postponed };
+        return {
+          handover: plane.handoverState(),
+          reopen: plane.reopened > reopened,
+          reload: reload.postponed,
+        };
       },
       started: (pid) => events.note({ event: "upgrading", pid }),
       replaced: async (pid, heir) => {
@@ -282,7 +286,7 @@ export async function serve(
     } catch (error) {
       return await giveUp(EXIT.failed, error instanceof Error ? error.message : String(error));
     }
-    inheritance?.settle();
+    takeover?.settle();
     await sockets.closeUnused();
     const where = started.addresses
       .map((address, index) => printListen({ address, tls: config.listen[index]?.tls === true }))

@@ -92,7 +92,7 @@ export class CountingRuntime implements Runtime {
     return Promise.resolve({ address, descriptor: null, certify: done, close: done, leave: done });
   }
 
-  hold(): Promise<never> {
+  reserve(): Promise<never> {
     return Promise.reject(new Error("nothing is given to other processes"));
   }
 

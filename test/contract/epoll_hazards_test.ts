@@ -100,7 +100,7 @@ function failing(calls: SystemCalls, name: "watch" | "send", errno: number): () 
 epollTest(
   "a socket that others have as well is not watched once the listener has left it",
   async (sockets) => {
-    const held = await sockets.hold(OPTIONS);
+    const held = await sockets.reserve(OPTIONS);
     const copy = duplicator()?.(held.descriptor ?? -1) ?? -1;
     const options = { ...OPTIONS, address: held.address, inherited: copy };
     const listener = await sockets.listen(options, new Accepting());

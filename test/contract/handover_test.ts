@@ -153,7 +153,7 @@ function ask(address: Address, secure = false): Promise<string> {
 }
 
 test("handover: what cannot be done is refused", { skip: handover ? "it can" : false }, async () => {
-  await assert.rejects(runtime.hold({ address: anyPort, backlog: 1, reusePort: false }), SocketFailure);
+  await assert.rejects(runtime.reserve({ address: anyPort, backlog: 1, reusePort: false }), SocketFailure);
   await assert.rejects(listen({ inherited: 3 }), SocketFailure);
   const listener = await listen();
   assert.equal(listener.descriptor, null);
@@ -188,7 +188,7 @@ test(
   able,
   () =>
     scene(async ({ use, start }) => {
-      const held = use(await runtime.hold({ address: anyPort, backlog: 511, reusePort: false }));
+      const held = use(await runtime.reserve({ address: anyPort, backlog: 511, reusePort: false }));
       assert.ok(held.address.kind === "tcp" && held.address.port > 0);
       const first = await start(held.descriptor);
       await first.listen(held.address);
@@ -210,8 +210,8 @@ test("handover: two held sockets share a port, where sockets can", {
   skip: handover && runtime.capabilities.reusePort ? false : "they cannot here",
 }, () =>
   scene(async ({ use, start }) => {
-    const one = use(await runtime.hold({ address: anyPort, backlog: 511, reusePort: true }));
-    const two = use(await runtime.hold({ address: one.address, backlog: 511, reusePort: true }));
+    const one = use(await runtime.reserve({ address: anyPort, backlog: 511, reusePort: true }));
+    const two = use(await runtime.reserve({ address: one.address, backlog: 511, reusePort: true }));
     assert.deepEqual(one.address, two.address);
     const child = await start(one.descriptor, two.descriptor);
     await child.listen(one.address, 0);
@@ -229,7 +229,7 @@ test(
       for (
         const open of [
           () => listen({ address }),
-          () => runtime.hold({ address, backlog: 1, reusePort: false }),
+          () => runtime.reserve({ address, backlog: 1, reusePort: false }),
         ]
       ) {
         const ours = use(await open());

@@ -53,21 +53,23 @@ export class FakeWorker {
   }
 
   /** Orders that it has been given, in words. */
-  orders(): string[] {
-    return this.heard.flatMap((message) => message.type === "order" ? [message.order.order] : []);
+  commands(): string[] {
+    return this.heard.flatMap((message) => message.type === "command" ? [message.command.command] : []);
   }
 
-  /** Answers the last order. */
+  /** Answers the last command. */
   done(result: CommandResult = { ok: true }): this {
-    const last = this.heard.findLast((message) => message.type === "order");
-    assert.ok(last?.type === "order");
+    const last = this.heard.findLast((message) => message.type === "command");
+    assert.ok(last?.type === "command");
     return this.say({ type: "done", id: last.id, result });
   }
 
   /** The last order of this kind. */
-  order<K extends WorkerCommand["order"]>(kind: K): Extract<WorkerCommand, { order: K }> | undefined {
-    const orders = this.heard.flatMap((message) => message.type === "order" ? [message.order] : []);
-    return orders.findLast((order): order is Extract<WorkerCommand, { order: K }> => order.order === kind);
+  command<K extends WorkerCommand["command"]>(kind: K): Extract<WorkerCommand, { command: K }> | undefined {
+    const commands = this.heard.flatMap((message) => message.type === "command" ? [message.command] : []);
+    return commands.findLast((command): command is Extract<WorkerCommand, { command: K }> =>
+      command.command === kind
+    );
   }
 
   types(): string[] {

@@ -58,14 +58,14 @@ export class WaitWatch {
   /** Resolves when the loop has waited `count` times more. */
   async more(count: number): Promise<void> {
     const enough = this.waits + count;
-    this.#loop.hold();
+    this.#loop.ref();
     const watching = (async () => {
       while (this.waits < enough) await new Promise((resolve) => setImmediate(resolve));
     })();
     try {
       await within(watching, `${count} waits of the loop`);
     } finally {
-      this.#loop.release();
+      this.#loop.unref();
     }
   }
 

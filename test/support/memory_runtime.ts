@@ -118,7 +118,7 @@ class InMemoryRuntime implements MemoryRuntime {
     return listener;
   }
 
-  hold(): Promise<never> {
+  reserve(): Promise<never> {
     return Promise.reject(new SocketFailure("platform_error", "there is but one process in memory"));
   }
 

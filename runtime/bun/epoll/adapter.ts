@@ -10,9 +10,9 @@ import type {
   Dial,
   DialEvents,
   DialOptions,
-  HoldOptions,
   Listener,
   ListenOptions,
+  ReserveOptions,
   Timer,
 } from "../../contract/contract.ts";
 import { EpollDial } from "./dial.ts";
@@ -41,7 +41,7 @@ export class EpollSockets implements EpollHost {
     return new EpollListener(await bindSocket(options, this.loop.calls), events, this);
   }
 
-  async hold(options: HoldOptions): Promise<Listener> {
+  async reserve(options: ReserveOptions): Promise<Listener> {
     const { calls } = this.loop;
     const { address, fd } = await bindSocket(options, calls);
     return new ReservedSocket(address, fd, () => calls.close(fd));
@@ -70,7 +70,7 @@ class LoopTimer extends HeapTimer implements Timer {
     this.#holds = !background;
     const { loop } = sockets;
     loop.timers.add(this);
-    if (this.#holds) loop.hold();
+    if (this.#holds) loop.ref();
     else loop.timerSet();
   }
 
@@ -91,6 +91,6 @@ class LoopTimer extends HeapTimer implements Timer {
   #letGo(): void {
     if (!this.#holds) return;
     this.#holds = false;
-    this.#sockets.loop.release();
+    this.#sockets.loop.unref();
   }
 }

@@ -1,5 +1,5 @@
 /** A listener in the epoll loop, of TCP or of a Unix socket. */
-import type { AcceptEvents, Address, HoldOptions, Listener, Timer } from "../../contract/contract.ts";
+import type { AcceptEvents, Address, Listener, ReserveOptions, Timer } from "../../contract/contract.ts";
 import { SocketFailure } from "../../contract/contract.ts";
 import type { SystemCalls } from "./calls.ts";
 import { EPOLLIN, ERRNO, errnoError } from "./numbers.ts";
@@ -23,7 +23,7 @@ export interface BoundSocket {
 }
 
 /** A socket that listens, and is not in the loop yet. @throws SocketFailure */
-export async function bindSocket(options: HoldOptions, calls: SystemCalls): Promise<BoundSocket> {
+export async function bindSocket(options: ReserveOptions, calls: SystemCalls): Promise<BoundSocket> {
   const { address, backlog, reusePort, inherited } = options;
   if (inherited !== undefined) {
     if (calls.adopt(inherited) < 0) throw failure(calls.errno, "bind");

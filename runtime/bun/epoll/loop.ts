@@ -84,7 +84,7 @@ export class EpollLoop {
     if (done < 0) return done;
     pollable.tag = this.#tags;
     this.#owners[pollable.fd] = pollable;
-    this.hold();
+    this.ref();
     return done;
   }
 
@@ -124,7 +124,7 @@ export class EpollLoop {
    */
   remove(pollable: Pollable): void {
     this.#owners[pollable.fd] = undefined;
-    this.release();
+    this.unref();
   }
 
   /** Runs `task` when the present event has been handled, or soon. */
@@ -134,12 +134,12 @@ export class EpollLoop {
   }
 
   /** The process is to go on. */
-  hold(): void {
+  ref(): void {
     this.#references++;
     this.#schedule();
   }
 
-  release(): void {
+  unref(): void {
     this.#references--;
   }
 

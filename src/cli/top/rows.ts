@@ -1,6 +1,7 @@
 /** The figures that `sluice top` shows: of all together, of each upstream and of each endpoint. */
 
 import { endpointFlow, flowBetween, percentile, secondsBetween } from "../../admin/flow.ts";
+import { stateFields } from "../../observe/former_words.ts";
 import type { EndpointStatus, PauseStatus, Status, UpstreamStatus } from "../../process/worker/status.ts";
 
 /** Times in milliseconds, null when no request ended. */
@@ -15,6 +16,8 @@ export interface TopFigures {
 export interface TopEndpoint {
   readonly name: string;
   readonly state: EndpointStatus["state"];
+  /** What `state` was called before. */
+  readonly state_alias?: string;
   readonly answered_per_second: number;
   /** Of the first byte. */
   readonly p50_ms: number | null;
@@ -29,6 +32,7 @@ export interface TopEndpoint {
 export interface TopUpstream extends TopFigures {
   readonly name: string;
   readonly state: UpstreamStatus["state"];
+  readonly state_alias?: string;
   readonly paused: PauseStatus | null;
   readonly in_flight: number;
   readonly waiting: number;
@@ -74,7 +78,7 @@ export function topSample(before: Status | null, now: Status): TopSample {
       const earlier = before?.upstreams.find(({ name }) => name === upstream.name) ?? null;
       return {
         name: upstream.name,
-        state: upstream.state,
+        ...stateFields(upstream.state),
         paused: upstream.paused,
         ...figuresOf(flowBetween(earlier?.totals ?? null, upstream.totals, seconds)),
         in_flight: upstream.in_flight,
@@ -96,7 +100,7 @@ function topEndpoint(before: EndpointStatus | null, now: EndpointStatus, seconds
   const flow = endpointFlow(before, now, seconds);
   return {
     name: now.name,
-    state: now.state,
+    ...stateFields(now.state),
     answered_per_second: rounded(flow.perSecond),
     p50_ms: below(flow.firstByte, 0.5),
     p99_ms: below(flow.firstByte, 0.99),

@@ -6,6 +6,7 @@ import type { Status } from "../../process/worker/status.ts";
 import { EXIT, type ExitCode } from "../../process/shared/exit_code.ts";
 import { type SortKey, topSample } from "./rows.ts";
 import { drawTop, rowCount, type TopPicture, type TopStyle, type TopView } from "./screen.ts";
+import { statusOf } from "../verbs/status_reply.ts";
 import { ANSWER_MS, durationOf, garbage, type VerbCall, VerbFailure } from "../verbs/verb_call.ts";
 
 const USUAL_INTERVAL = "1s";
@@ -45,8 +46,7 @@ async function askStatus(call: VerbCall): Promise<Status> {
   if (!Array.isArray(reply["upstreams"]) || typeof reply["uptime_ms"] !== "number") {
     throw garbage(call.control.path, "its status is none");
   }
-  // The cast: whatever else is missing is a Sluice of another age, and shows as such.
-  return reply as unknown as Status;
+  return statusOf(reply);
 }
 
 function isUnicode({ system: { env } }: VerbCall): boolean {

@@ -4,6 +4,7 @@ import { heldWords, isPauseOwner, type PauseOwner } from "../../process/worker/p
 import type { Status } from "../../process/worker/status.ts";
 import { printDuration } from "../../config/values/quantity.ts";
 import { EXIT, type ExitCode } from "../../process/shared/exit_code.ts";
+import { statusOf } from "./status_reply.ts";
 import { statusText } from "./status_text.ts";
 import {
   ANSWER_MS,
@@ -34,7 +35,7 @@ export async function status(call: VerbCall): Promise<ExitCode> {
   }
   let text: string;
   try {
-    const status = reply as unknown as Status;
+    const status = statusOf(reply);
     text = names === null ? statusText(status) : nameLines(status, names);
   } catch (error) {
     // Its members are not what we take them for: another program, or a Sluice of another time.

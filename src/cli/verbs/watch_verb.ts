@@ -3,6 +3,7 @@
 import { SystemError } from "../../../runtime/contract/contract.ts";
 import type { CallReply } from "../../client/http_call.ts";
 import { EVENT_NAMES, type EventName } from "../../control/event.ts";
+import { currentLogEvent } from "../../observe/former_words.ts";
 import { suggest } from "../../config/values/suggest.ts";
 import { quoteIfOdd } from "../../config/values/shown.ts";
 import { EXIT, type ExitCode } from "../../process/shared/exit_code.ts";
@@ -70,7 +71,7 @@ function unreadExit({ code, message }: SystemError): ExitCode {
 }
 
 function eventName(word: string): EventName {
-  const found = EVENT_NAMES.find((name) => name === word.trim());
+  const found = EVENT_NAMES.find((name) => name === currentLogEvent(word.trim()));
   if (found !== undefined) return found;
   const meant = suggest(word, EVENT_NAMES);
   throw usage(

@@ -97,20 +97,20 @@ export class Sockets {
   async keep(asked: Address, backlog: number, workers: number): Promise<GivenSocket[]> {
     const listeners: Kept[] = [];
     const reusePort = asked.kind === "tcp";
-    const hold = async (address: Address, inherited?: number, lent = false) => {
+    const reserve = async (address: Address, inherited?: number, lent = false) => {
       const options = { address, backlog, reusePort };
-      const listener = await this.#platform.hold(
+      const listener = await this.#platform.reserve(
         inherited === undefined ? options : { ...options, inherited },
       );
       const kept = { asked, listener, lent };
       this.#held.add(kept);
       listeners.push(kept);
     };
-    for (const { address, descriptor, lent } of this.#take(asked)) await hold(address, descriptor, lent);
+    for (const { address, descriptor, lent } of this.#take(asked)) await reserve(address, descriptor, lent);
     const inherited = listeners.length;
     while (listeners.length < (reusePort ? workers : 1)) {
       try {
-        await hold(listeners[0]?.listener.address ?? asked);
+        await reserve(listeners[0]?.listener.address ?? asked);
       } catch (error) {
         // A port that was one process's own cannot be shared by further sockets.
         if (inherited === 0) throw error;
@@ -136,7 +136,7 @@ export class Sockets {
     this.#inherited = [];
     for (const { address, descriptor, lent } of unused) {
       const options = { address, backlog: 0, reusePort: false, inherited: descriptor };
-      const held = await this.#platform.hold(options);
+      const held = await this.#platform.reserve(options);
       await (lent === true ? held.leave() : held.close());
     }
   }

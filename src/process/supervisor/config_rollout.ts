@@ -4,7 +4,7 @@ import type { Address } from "../../../runtime/contract/contract.ts";
 import { listenKeys } from "../../config/values/address.ts";
 import type { Config } from "../../config/values/config.ts";
 import { sameValue } from "../../config/config_changes.ts";
-import type { ElderOrder, Followed } from "./lineage_messages.ts";
+import type { ElderCommand, Followed } from "./lineage_messages.ts";
 import type { CommandResult, DesiredState } from "../worker/messages.ts";
 import type { Participants } from "./participants.ts";
 
@@ -21,14 +21,14 @@ export type Changed =
   | { readonly ok: false; readonly message: string };
 
 /** What belongs to upstreams and endpoints, and so to a configuration. */
-type Stands = Pick<DesiredState, "paused" | "drained">;
+type DesiredOfConfig = Pick<DesiredState, "paused" | "drained">;
 
 /** What it needs of the supervisor. */
 export interface RolloutHost {
   readonly participants: Participants;
   readonly phase: "starting" | "serving" | "stopping";
-  readonly standing: DesiredState;
-  stand(standing: Partial<DesiredState>): void;
+  readonly desired: DesiredState;
+  setDesired(desired: Partial<DesiredState>): void;
   /** `config` is what serves, in the place of `before`; the workers have been told. */
   committed(before: Config): void;
   /** Workers may start again. */
@@ -57,19 +57,19 @@ export class ConfigRollout {
   }
 
   /** See `Supervisor.change`. */
-  async change(config: Config, drainMs: number, standing: () => Stands): Promise<Changed> {
+  async change(config: Config, drainMs: number, desired: () => DesiredOfConfig): Promise<Changed> {
     const { phase } = this.#host;
     if (this.#changing) return { ok: false, message: "the configuration is being changed already" };
     if (phase !== "serving") return { ok: false, message: `Sluice is ${phase}` };
     const before = this.#config;
-    const changed = await this.#change(config, drainMs, standing);
+    const changed = await this.#change(config, drainMs, desired);
     if (changed.ok) await this.#host.participants.lead(followed(before, config), drainMs);
     return changed;
   }
 
   /** Other endpoints, at the word of the process that has taken our place. All else stays what it was. */
-  async follow(order: Extract<ElderOrder, { readonly order: "follow" }>): Promise<CommandResult> {
-    const { upstreams, drainMs } = order;
+  async follow(command: Extract<ElderCommand, { readonly command: "follow" }>): Promise<CommandResult> {
+    const { upstreams, drainMs } = command;
     const told = this.#host.participants.lead(upstreams, drainMs);
     const config = {
       ...this.#config,
@@ -80,12 +80,12 @@ export class ConfigRollout {
     };
     const changed: Changed = this.#changing || sameValue(config, this.#config)
       ? { ok: true, certificate: false, upstreams: [] }
-      : await this.#change(config, drainMs, () => this.#host.standing);
+      : await this.#change(config, drainMs, () => this.#host.desired);
     await told;
     return changed.ok ? { ok: true } : { ok: false, failure: { kind: "system", message: changed.message } };
   }
 
-  async #change(config: Config, drainMs: number, standing: () => Stands): Promise<Changed> {
+  async #change(config: Config, drainMs: number, desired: () => DesiredOfConfig): Promise<Changed> {
     const host = this.#host;
     const { phase, participants } = host;
     const { handles } = participants;
@@ -96,16 +96,16 @@ export class ConfigRollout {
       const prepared = await this.#prepare(config, listen);
       const failed = prepared.find((result) => !result.ok);
       if (failed !== undefined || host.phase !== phase) {
-        await participants.issue({ order: "rollback" }, handles);
+        await participants.issue({ command: "rollback" }, handles);
         return { ok: false, message: failed?.ok === false ? failed.failure.message : "Sluice is stopping" };
       }
       // From here on a worker that is replaced has the new one.
       const before = this.#config;
       this.#config = config;
-      const { paused, drained } = standing();
-      host.stand({ paused, drained });
+      const { paused, drained } = desired();
+      host.setDesired({ paused, drained });
       this.addresses = addressesOf(prepared) ?? this.addresses;
-      const committed = participants.issue({ order: "commit", drainMs, paused, drained }, handles);
+      const committed = participants.issue({ command: "commit", drainMs, paused, drained }, handles);
       host.committed(before);
       await committed;
       const first = prepared.find((result) => result.ok);
@@ -123,11 +123,11 @@ export class ConfigRollout {
     const able = handles.filter(({ state }) => state === "started" || state === "listening");
     const first = able.find(({ state }) => state === "listening");
     if (first === undefined) return [{ ok: false, failure: { kind: "system", message: "no worker serves" } }];
-    const results = await participants.issue({ order: "prepare", config, listen }, [first]);
+    const results = await participants.issue({ command: "prepare", config, listen }, [first]);
     const addresses = addressesOf(results);
     if (addresses === null) return results.length > 0 ? results : this.#prepare(config, listen);
     const others = able.filter((handle) => handle !== first);
-    const more = await participants.issue({ order: "prepare", config, listen: addresses }, others);
+    const more = await participants.issue({ command: "prepare", config, listen: addresses }, others);
     return [...results, ...more];
   }
 }

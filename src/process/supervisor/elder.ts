@@ -1,6 +1,6 @@
 /** The process whose place we have taken, as long as it drains: a participant beside the workers. */
 
-import { ELDER, type ElderOrder, type ToElder, type ToHeir } from "./lineage_messages.ts";
+import { ELDER, type ElderCommand, type ToElder, type ToHeir } from "./lineage_messages.ts";
 import type { CommandResult, DesiredState, DownHint, EndpointName, WorkerEvent } from "../worker/messages.ts";
 import { emptyReport, type Report } from "../worker/report.ts";
 import type { SlotLedger } from "./slot_ledger.ts";
@@ -36,10 +36,10 @@ export class Elder {
    *
    * @param limits endpoints whose slots are ours to hand out
    */
-  lead(limits: readonly EndpointName[], standing: DesiredState): void {
+  lead(limits: readonly EndpointName[], desired: DesiredState): void {
     this.#send({ type: "lead", limits });
     // Whatever was asked of either while the names changed hands.
-    this.order(0, { order: "stand", standing });
+    this.command(0, { command: "desire", desired });
     this.#host.ledger.wake(ELDER);
     this.ask();
   }
@@ -48,8 +48,8 @@ export class Elder {
     this.#send(message);
   }
 
-  order(id: number, order: ElderOrder): void {
-    this.#send({ type: "order", id, order });
+  command(id: number, command: ElderCommand): void {
+    this.#send({ type: "command", id, command });
   }
 
   /** Its report is to be told anew. */

@@ -1,6 +1,6 @@
 /** The process that has taken our place, as long as we drain: it says what is to be done. */
 
-import { type ElderOrder, HEIR, type ToElder, type ToHeir } from "./lineage_messages.ts";
+import { type ElderCommand, HEIR, type ToElder, type ToHeir } from "./lineage_messages.ts";
 import type { CommandResult, DownHint } from "../worker/messages.ts";
 import type { Report } from "../worker/report.ts";
 import type { SlotLedger } from "./slot_ledger.ts";
@@ -9,7 +9,7 @@ import type { SlotLedger } from "./slot_ledger.ts";
 export interface HeirHost {
   readonly ledger: SlotLedger;
   /** Has it carried out by all that is ours. */
-  carryOut(order: ElderOrder): Promise<CommandResult>;
+  carryOut(command: ElderCommand): Promise<CommandResult>;
   /** Sums over all that is ours. */
   report(): Promise<Report>;
   down(hint: DownHint): void;
@@ -40,9 +40,9 @@ export class Heir {
       case "lead":
         host.ledger.submit(HEIR, message.limits);
         return;
-      case "order": {
-        const { id, order } = message;
-        void host.carryOut(order).then((result) => this.#send({ type: "done", id, result }));
+      case "command": {
+        const { id, command } = message;
+        void host.carryOut(command).then((result) => this.#send({ type: "done", id, result }));
         return;
       }
       case "grant":

@@ -1,14 +1,14 @@
 /**
- * The processes before and after this one while an upgrade is not over: of which orders, questions and slots go to
+ * The processes before and after this one while an upgrade is not over: of which commands, questions and slots go to
  * them as well. There may be both, when a process that has taken a place is replaced before the old one is gone.
  */
 
 import { Elder } from "./elder.ts";
 import { Heir } from "./heir.ts";
-import { ELDER, type ElderOrder, HEIR, type ToElder, type ToHeir } from "./lineage_messages.ts";
+import { ELDER, type ElderCommand, HEIR, type ToElder, type ToHeir } from "./lineage_messages.ts";
 import type {
   CommandResult,
-  CommonOrder,
+  CommonCommand,
   DesiredState,
   DownHint,
   Slots,
@@ -27,12 +27,12 @@ const DRAIN_MS = 30_000;
 export interface LineageHost {
   readonly ledger: SlotLedger;
   readonly participants: Participants;
-  readonly standing: DesiredState;
+  readonly desired: DesiredState;
   /** Endpoints with a limit. */
   limits(): readonly LimitedEndpoint[];
-  stand(standing: DesiredState): void;
+  setDesired(desired: DesiredState): void;
   /** Goes over to other endpoints. */
-  follow(order: Extract<ElderOrder, { readonly order: "follow" }>): Promise<CommandResult>;
+  follow(command: Extract<ElderCommand, { readonly command: "follow" }>): Promise<CommandResult>;
   event(participant: number, event: WorkerEvent, before: boolean): void;
   /** The process before us is gone, and this is what it had counted. */
   elderGone(counted: Report): void;
@@ -69,7 +69,7 @@ export class Lineage implements ElderLink {
     this.#elder = new Elder(
       {
         ledger: host.ledger,
-        done: (id, result) => host.participants.orders.answered(ELDER, id, result),
+        done: (id, result) => host.participants.commands.answered(ELDER, id, result),
         reported: () => host.participants.reports.release(ELDER),
         down: (hint) => this.#spread(hint, ELDER),
         event: (event, before) => {
@@ -82,7 +82,7 @@ export class Lineage implements ElderLink {
       pid,
       send,
     );
-    this.#elder.lead(host.limits(), host.standing);
+    this.#elder.lead(host.limits(), host.desired);
   }
 
   elderSaid(message: ToHeir): void {
@@ -98,9 +98,9 @@ export class Lineage implements ElderLink {
     host.elderGone(sumsOnly(elder?.report ?? emptyReport()));
   }
 
-  /** It gets an order of ours as well. */
-  order(id: number, order: ElderOrder): void {
-    this.#elder?.order(id, order);
+  /** It gets a command of ours as well. */
+  command(id: number, command: ElderCommand): void {
+    this.#elder?.command(id, command);
   }
 
   /** It is asked for its report. */
@@ -120,7 +120,7 @@ export class Lineage implements ElderLink {
     const host = this.#host;
     this.#heir = new Heir({
       ledger: host.ledger,
-      carryOut: (order) => this.#carryOut(order),
+      carryOut: (command) => this.#carryOut(command),
       report: () => host.participants.report(),
       down: (hint) => this.#spread(hint, HEIR),
       abort: () => host.hurry(),
@@ -158,35 +158,35 @@ export class Lineage implements ElderLink {
     return this.#heir === null ? this.#host.participants.report() : this.#heir.whole();
   }
 
-  async #carryOut(order: ElderOrder): Promise<CommandResult> {
+  async #carryOut(command: ElderCommand): Promise<CommandResult> {
     const host = this.#host;
-    if (order.order === "follow") return await host.follow(order);
-    const results: readonly CommandResult[] = order.order === "stand"
-      ? await this.#stand(order.standing)
-      : await host.participants.order(order);
+    if (command.command === "follow") return await host.follow(command);
+    const results: readonly CommandResult[] = command.command === "desire"
+      ? await this.#setDesired(command.desired)
+      : await host.participants.command(command);
     return results.find((result) => !result.ok) ?? { ok: true };
   }
 
-  async #stand(standing: DesiredState): Promise<readonly CommandResult[]> {
-    const { participants, standing: before } = this.#host;
+  async #setDesired(desired: DesiredState): Promise<readonly CommandResult[]> {
+    const { participants, desired: before } = this.#host;
     const held = (name: string) => before.paused.includes(name);
-    const paused = standing.paused.filter((name) => !held(name));
-    const resumed = before.paused.filter((name) => !standing.paused.includes(name));
+    const paused = desired.paused.filter((name) => !held(name));
+    const resumed = before.paused.filter((name) => !desired.paused.includes(name));
     const lacks = (names: DesiredState["drained"], { upstream, endpoint }: DesiredState["drained"][number]) =>
       !names.some((name) => name.upstream === upstream && name.endpoint === endpoint);
-    const orders: CommonOrder[] = [
-      { order: "watch", watched: standing.watched },
-      ...(paused.length > 0 ? [{ order: "pause", upstreams: paused } as const] : []),
-      ...(resumed.length > 0 ? [{ order: "resume", upstreams: resumed } as const] : []),
-      ...standing.drained.filter((name) => lacks(before.drained, name)).map((name) =>
-        ({ order: "drain", windowMs: DRAIN_MS, ...name }) as const
+    const commands: CommonCommand[] = [
+      { command: "watch", watched: desired.watched },
+      ...(paused.length > 0 ? [{ command: "pause", upstreams: paused } as const] : []),
+      ...(resumed.length > 0 ? [{ command: "resume", upstreams: resumed } as const] : []),
+      ...desired.drained.filter((name) => lacks(before.drained, name)).map((name) =>
+        ({ command: "drain", windowMs: DRAIN_MS, ...name }) as const
       ),
-      ...before.drained.filter((name) => lacks(standing.drained, name)).map((name) =>
-        ({ order: "undrain", ...name }) as const
+      ...before.drained.filter((name) => lacks(desired.drained, name)).map((name) =>
+        ({ command: "undrain", ...name }) as const
       ),
     ];
-    this.#host.stand(standing);
-    const results = await Promise.all(orders.map((order) => participants.order(order)));
+    this.#host.setDesired(desired);
+    const results = await Promise.all(commands.map((command) => participants.command(command)));
     return results.flat();
   }
 

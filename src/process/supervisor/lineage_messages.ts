@@ -3,17 +3,17 @@
  * drains: JSON values over a channel that keeps their order.
  *
  *     the old one       report, done, want, give, down, event, whole, resume …    gone
- *     the new one  lead …  report, order, grant, recall, down, abort, whole …
+ *     the new one  lead …  report, command, grant, recall, down, abort, whole …
  *
- * The old process is one more participant beside the workers of the new one: it carries out their orders, counts in
+ * The old process is one more participant beside the workers of the new one: it carries out their commands, counts in
  * their sums, and shares their slots. It passes everything on to its own workers, and to the process before it when
- * that is still there. Either may be of another version: a message or an order that is not understood is left out.
+ * that is still there. Either may be of another version: a message or a command that is not understood is left out.
  */
 
 import type { EndpointConfig } from "../../config/values/config.ts";
 import type {
   CommandResult,
-  CommonOrder,
+  CommonCommand,
   DesiredState,
   DownHint,
   EndpointName,
@@ -37,17 +37,17 @@ export interface Followed {
 }
 
 /** What the old process can be asked to do. */
-export type ElderOrder =
-  | CommonOrder
+export type ElderCommand =
+  | CommonCommand
   /** Exactly this is paused and out of use. */
-  | { readonly order: "stand"; readonly standing: DesiredState }
+  | { readonly command: "desire"; readonly desired: DesiredState }
   /** What waits goes to other endpoints from now on. */
-  | { readonly order: "follow"; readonly upstreams: readonly Followed[]; readonly drainMs: number };
+  | { readonly command: "follow"; readonly upstreams: readonly Followed[]; readonly drainMs: number };
 
 export type ToElder =
   /** The first message: slots of these endpoints are handed out by the new process from now on. */
   | { readonly type: "lead"; readonly limits: readonly EndpointName[] }
-  | { readonly type: "order"; readonly id: number; readonly order: ElderOrder }
+  | { readonly type: "command"; readonly id: number; readonly command: ElderCommand }
   | { readonly type: "grant" } & Slots
   | { readonly type: "recall" } & Wanted
   | { readonly type: "down" } & DownHint

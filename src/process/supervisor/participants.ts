@@ -1,8 +1,8 @@
-/** All who carry out orders and count requests: the workers and, during an upgrade, the process that drains. */
+/** All who carry out commands and count requests: the workers and, during an upgrade, the process that drains. */
 
 import type { Config } from "../../config/values/config.ts";
-import { ELDER, type ElderOrder, type Followed } from "./lineage_messages.ts";
-import type { CommandResult, CommonOrder, ToWorker, WorkerCommand } from "../worker/messages.ts";
+import { ELDER, type ElderCommand, type Followed } from "./lineage_messages.ts";
+import type { CommandResult, CommonCommand, ToWorker, WorkerCommand } from "../worker/messages.ts";
 import { Broadcasts } from "./broadcasts.ts";
 import { addReports, emptyReport, keepNames, type Report, sumsOnly } from "../worker/report.ts";
 import type { WorkerHandle } from "./worker_handle.ts";
@@ -11,8 +11,8 @@ import type { WorkerHandle } from "./worker_handle.ts";
 export interface ElderLink {
   /** What it has told; null while there is none. */
   readonly elder: { readonly report: Report } | null;
-  /** It gets an order of ours as well. */
-  order(id: number, order: ElderOrder): void;
+  /** It gets a command of ours as well. */
+  command(id: number, command: ElderCommand): void;
   /** It is asked for its report. */
   ask(): void;
 }
@@ -20,7 +20,7 @@ export interface ElderLink {
 export class Participants {
   readonly handles: readonly WorkerHandle[];
   readonly #lineage: () => ElderLink;
-  readonly orders = new Broadcasts<CommandResult>();
+  readonly commands = new Broadcasts<CommandResult>();
   /** Requests for reports. A report answers all of them; it is kept with its participant. */
   readonly reports = new Broadcasts<never>();
   #gone: Report = emptyReport();
@@ -36,7 +36,7 @@ export class Participants {
     return this.#gone;
   }
 
-  /** Workers that carry out orders: one that starts does what comes later afterwards. */
+  /** Workers that carry out commands: one that starts does what comes later afterwards. */
   able(handles: readonly WorkerHandle[] = this.handles): readonly WorkerHandle[] {
     return handles.filter(({ link, state }) =>
       link !== null && (state === "started" || state === "listening")
@@ -53,22 +53,22 @@ export class Participants {
     for (const { link } of this.handles) link?.send(message);
   }
 
-  /** Gives some of the workers an order. Resolves when all have answered or are gone. */
-  issue(order: WorkerCommand, handles: readonly WorkerHandle[]): Promise<readonly CommandResult[]> {
+  /** Gives some of the workers a command. Resolves when all have answered or are gone. */
+  issue(command: WorkerCommand, handles: readonly WorkerHandle[]): Promise<readonly CommandResult[]> {
     const able = this.able(handles);
-    return this.orders.gather(able.map(({ index }) => index), (id) => {
-      for (const { link } of able) link?.send({ type: "order", id, order });
+    return this.commands.gather(able.map(({ index }) => index), (id) => {
+      for (const { link } of able) link?.send({ type: "command", id, command });
     });
   }
 
   /** The same for all participants. */
-  order(order: CommonOrder): Promise<readonly CommandResult[]> {
+  command(command: CommonCommand): Promise<readonly CommandResult[]> {
     const able = this.able();
     const lineage = this.#lineage();
     const elder = lineage.elder === null ? [] : [ELDER];
-    return this.orders.gather([...able.map(({ index }) => index), ...elder], (id) => {
-      for (const { link } of able) link?.send({ type: "order", id, order });
-      lineage.order(id, order);
+    return this.commands.gather([...able.map(({ index }) => index), ...elder], (id) => {
+      for (const { link } of able) link?.send({ type: "command", id, command });
+      lineage.command(id, command);
     });
   }
 
@@ -76,7 +76,10 @@ export class Participants {
   async lead(upstreams: readonly Followed[], drainMs: number): Promise<void> {
     const lineage = this.#lineage();
     if (lineage.elder === null || upstreams.length === 0) return;
-    await this.orders.gather([ELDER], (id) => lineage.order(id, { order: "follow", upstreams, drainMs }));
+    await this.commands.gather(
+      [ELDER],
+      (id) => lineage.command(id, { command: "follow", upstreams, drainMs }),
+    );
   }
 
   // Reports
@@ -124,7 +127,7 @@ export class Participants {
 
   /** It answers nothing any more. */
   #missing(participant: number): void {
-    this.orders.release(participant);
+    this.commands.release(participant);
     this.reports.release(participant);
   }
 }

@@ -15,7 +15,7 @@ import { Lineage, type LineageHost } from "./lineage.ts";
 import { ELDER } from "./lineage_messages.ts";
 import {
   type CommandResult,
-  type CommonOrder,
+  type CommonCommand,
   type DesiredState,
   type EndpointName,
   PROTOCOL,
@@ -56,11 +56,11 @@ export class Supervisor {
   readonly lineage: Lineage;
   #serial = 0;
   #phase: "starting" | "serving" | "stopping" = "starting";
-  #standing: DesiredState = { paused: [], drained: [], watched: false };
+  #desired: DesiredState = { paused: [], drained: [], watched: false };
   #killTimer: Timer | null = null;
   /** The process before us has had all the time there is: we do not wait for its end. */
   #elderAbandoned = false;
-  /** An upgrade is being tried: what is ordered meanwhile is done when the other process knows of it as well. */
+  /** An upgrade is being tried: what is commanded meanwhile is done when the other process knows of it as well. */
   #trial: Promise<unknown> | null = null;
   #dropped = 0;
   #logged = true;
@@ -96,16 +96,16 @@ export class Supervisor {
   }
 
   #lineageHost(): LineageHost {
-    const standing = () => this.#standing;
+    const desired = () => this.#desired;
     return {
       ledger: this.#ledger,
       participants: this.#participants,
-      get standing() {
-        return standing();
+      get desired() {
+        return desired();
       },
-      stand: (stands) => this.stand(stands),
+      setDesired: (desired) => this.setDesired(desired),
       limits: () => limitedEndpoints(this.config),
-      follow: (order) => this.#rollout.follow(order),
+      follow: (command) => this.#rollout.follow(command),
       event: (participant, event, before) => this.#observer.workerEvent(participant, event, before),
       elderGone: (counted) => {
         this.#participants.elderLeft(counted, this.config);
@@ -119,16 +119,16 @@ export class Supervisor {
 
   #rolloutHost(): RolloutHost {
     const phase = () => this.#phase;
-    const standing = () => this.#standing;
+    const desired = () => this.#desired;
     return {
       participants: this.#participants,
       get phase() {
         return phase();
       },
-      get standing() {
-        return standing();
+      get desired() {
+        return desired();
       },
-      stand: (stands) => this.stand(stands),
+      setDesired: (desired) => this.setDesired(desired),
       committed: (before) => {
         this.#participants.keepOnly(this.config);
         const was = formerNames(before.upstreams, this.config.upstreams);
@@ -190,8 +190,8 @@ export class Supervisor {
     return this.#rollout.addresses ?? [];
   }
 
-  get standing(): DesiredState {
-    return this.#standing;
+  get desired(): DesiredState {
+    return this.#desired;
   }
 
   /** Workers by index, with what they told last. */
@@ -239,21 +239,24 @@ export class Supervisor {
   }
 
   /**
-   * Has all participants carry out an order.
+   * Has all participants carry out a command.
    *
-   * @param standing what stands from now on: workers that start later are told at their start
+   * @param desired the desired state from now on: workers that start later are told at their start
    * @returns their answers; who is gone before it answered has none
    */
-  async order(order: CommonOrder, standing: Partial<DesiredState> = {}): Promise<readonly CommandResult[]> {
-    this.stand(standing);
-    const results = await this.#participants.order(order);
+  async command(
+    command: CommonCommand,
+    desired: Partial<DesiredState> = {},
+  ): Promise<readonly CommandResult[]> {
+    this.setDesired(desired);
+    const results = await this.#participants.command(command);
     if (this.#trial !== null) await this.#trial;
     return results;
   }
 
-  /** What stands from now on; the workers know. */
-  stand(standing: Partial<DesiredState>): void {
-    this.#standing = { ...this.#standing, ...standing };
+  /** The desired state from now on; the workers know it. */
+  setDesired(desired: Partial<DesiredState>): void {
+    this.#desired = { ...this.#desired, ...desired };
   }
 
   /**
@@ -262,14 +265,14 @@ export class Supervisor {
    * Listeners that are written the same in both stay as they are.
    *
    * @param drainMs for what endpoints and upstreams that are not used any more still have
-   * @param standing called when nothing can fail any more: what is paused and drained from now on
+   * @param desired called when nothing can fail any more: what is paused and drained from now on
    */
   change(
     config: Config,
     drainMs: number,
-    standing: () => Pick<DesiredState, "paused" | "drained"> = () => this.#standing,
+    desired: () => Pick<DesiredState, "paused" | "drained"> = () => this.#desired,
   ): Promise<Changed> {
-    return this.#rollout.change(config, drainMs, standing);
+    return this.#rollout.change(config, drainMs, desired);
   }
 
   /** Lets all workers end gracefully. Resolves at once with what they were doing. */
@@ -355,7 +358,7 @@ export class Supervisor {
         else link.send({ type: "abort" });
         return;
       case "done":
-        this.#participants.orders.answered(handle.index, message.id, message.result);
+        this.#participants.commands.answered(handle.index, message.id, message.result);
         return;
       case "event":
         this.#observer.workerEvent(handle.index, message.event, message.before);
@@ -408,7 +411,7 @@ export class Supervisor {
         config: this.#rollout.config,
         listen: this.#rollout.addresses,
         slots: this.#ledger.join(index),
-        standing: this.#standing,
+        desired: this.#desired,
       });
       if (first) return;
     }

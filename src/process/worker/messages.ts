@@ -3,7 +3,7 @@
  * With one worker the channel is a pair of functions in one process, else it joins two processes.
  *
  *     worker      hello            listening              done, report, want, give, down, event …   closed, stopped
- *     supervisor         start …             order, grant, recall, down, report, stop, abort
+ *     supervisor         start …             command, grant, recall, down, report, stop, abort
  *
  * Upstreams and endpoints go by their names in the configuration.
  */
@@ -15,7 +15,7 @@ import type { ChosenSockets } from "../shared/chosen_sockets.ts";
 import type { Report } from "./report.ts";
 
 /** Both sides are the same program, unless its file was replaced meanwhile: then this tells. */
-export const PROTOCOL = 4;
+export const PROTOCOL = 5;
 
 /** Which of the workers one is. */
 export interface WorkerPlace {
@@ -67,24 +67,24 @@ export interface Change {
  * when all workers have. One that needs files or sockets may be overtaken by a later one.
  */
 export type WorkerCommand =
-  | { readonly order: "pause" | "resume"; readonly upstreams: readonly string[] }
-  | { readonly order: "drain"; readonly windowMs: number } & EndpointName
-  | { readonly order: "undrain" } & EndpointName
-  | { readonly order: "watch"; readonly watched: boolean }
+  | { readonly command: "pause" | "resume"; readonly upstreams: readonly string[] }
+  | { readonly command: "drain"; readonly windowMs: number } & EndpointName
+  | { readonly command: "undrain" } & EndpointName
+  | { readonly command: "watch"; readonly watched: boolean }
   /** Opens the log files anew: what was logged before is in the old ones, and nothing more goes there. */
-  | { readonly order: "reopen" }
+  | { readonly command: "reopen" }
   /** Makes ready for another configuration whatever can fail. */
-  | { readonly order: "prepare" } & Change
+  | { readonly command: "prepare" } & Change
   /**
-   * Goes over to it, and stops accepting where it does not listen any more. In the same step it goes over to what stands
+   * Goes over to it, and stops accepting where it does not listen any more. In the same step it goes over to what is desired
    * from then on: what is paused or drained under another name, or reached in another way, lets no request through. Slots
    * of endpoints that were not there, or had no limit, are granted afterwards.
    */
-  | { readonly order: "commit"; readonly drainMs: number } & Pick<DesiredState, "paused" | "drained">
-  | { readonly order: "rollback" };
+  | { readonly command: "commit"; readonly drainMs: number } & Pick<DesiredState, "paused" | "drained">
+  | { readonly command: "rollback" };
 
 /** Orders that are not about the configuration: participants that are no workers carry them out as well. */
-export type CommonOrder = Exclude<WorkerCommand, { readonly order: "prepare" | "commit" | "rollback" }>;
+export type CommonCommand = Exclude<WorkerCommand, { readonly command: "prepare" | "commit" | "rollback" }>;
 
 export type CommandResult =
   | {
@@ -123,9 +123,9 @@ export type ToWorker =
     readonly listen: readonly Address[] | null;
     /** Slots held from the start. Endpoints with `max_in_flight` that are not named here: none. */
     readonly slots: readonly Slots[];
-    readonly standing: DesiredState;
+    readonly desired: DesiredState;
   }
-  | { readonly type: "order"; readonly id: number; readonly order: WorkerCommand }
+  | { readonly type: "command"; readonly id: number; readonly command: WorkerCommand }
   | { readonly type: "grant" } & Slots
   | { readonly type: "recall" } & Wanted
   | { readonly type: "down" } & DownHint
@@ -157,7 +157,7 @@ export type ToSupervisor =
     readonly logged: boolean;
   };
 
-/** Why a worker cannot serve or do what it was ordered: `bind` is about an address, `system` about a file. */
+/** Why a worker cannot serve or do what it was commanded: `bind` is about an address, `system` about a file. */
 export interface StartFailure {
   readonly kind: "bind" | "system";
   readonly message: string;

@@ -171,9 +171,9 @@ export class Service {
     return { ok: true, addresses: this.addresses };
   }
 
-  // What stands until it is taken back
+  // Desired state
 
-  stand({ paused, drained }: DesiredState): void {
+  setDesired({ paused, drained }: DesiredState): void {
     this.pause(paused);
     for (const name of drained) this.drain(name, 0);
   }
@@ -283,10 +283,10 @@ export class Service {
    * the same keep everything.
    *
    * @param drainMs for requests and tunnels of endpoints and upstreams that are not in use any more
-   * @param standing what is paused and drained from now on
+   * @param desired what is paused and drained from now on
    * @returns resolves when nothing is accepted where the new configuration does not listen. All else is done inside the call
    */
-  async commit(drainMs: number, standing: Pick<DesiredState, "paused" | "drained">): Promise<void> {
+  async commit(drainMs: number, desired: Pick<DesiredState, "paused" | "drained">): Promise<void> {
     const prepared = this.#prepared;
     if (prepared === null) return;
     this.#prepared = null;
@@ -310,7 +310,7 @@ export class Service {
       if (back) upstream.readmitAll();
       return !back;
     });
-    this.#standAnew(standing);
+    this.#apply(desired);
     this.#retire(gone, drainMs);
     this.#holdRetired();
     this.telemetry.counters.keepOnly(config.upstreams, config.routes);
@@ -318,7 +318,7 @@ export class Service {
     await Promise.all(unused.map(({ listener }) => this.gateway.unbind(listener)));
   }
 
-  #standAnew({ paused, drained }: Pick<DesiredState, "paused" | "drained">): void {
+  #apply({ paused, drained }: Pick<DesiredState, "paused" | "drained">): void {
     for (const upstream of this.upstreams) {
       if (paused.includes(upstream.name)) upstream.pause();
       else upstream.resume();

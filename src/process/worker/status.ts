@@ -43,6 +43,8 @@ export interface EndpointStatus {
   readonly name: string;
   /** `up`, `down`, `probing` (reachable again, has not answered yet), `draining`, `drained`, `unhealthy`. */
   readonly state: "up" | "down" | "probing" | "draining" | "drained" | "unhealthy";
+  /** What `state` was called before; see observe/former_words.ts. */
+  readonly state_alias?: string;
   readonly weight: number;
   readonly in_flight: number;
   /** Idle connections in the pool. */
@@ -102,6 +104,8 @@ export interface UpstreamStatus {
   readonly name: string;
   /** `up`: an endpoint can be reached; `down`: none can; `paused`: requests are held on purpose. */
   readonly state: "up" | "down" | "paused";
+  /** What `state` was called before. */
+  readonly state_alias?: string;
   readonly paused: PauseStatus | null;
   /** Requests in the waiting room, and how long the oldest of them has been there. */
   readonly waiting: number;

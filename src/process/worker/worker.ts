@@ -100,8 +100,8 @@ export class Worker {
       case "down":
         this.#reportedByPeer(message);
         return;
-      case "order":
-        this.#carryOut(message.id, message.order);
+      case "command":
+        this.#carryOut(message.id, message.command);
         return;
       case "report":
         this.#send({ type: "report", report: this.#report() });
@@ -162,48 +162,48 @@ export class Worker {
   }
 
   /** At once, but for what needs files or sockets: whoever waits for `done` waits for its end. */
-  #carryOut(id: number, order: WorkerCommand): void {
+  #carryOut(id: number, command: WorkerCommand): void {
     const done = (result: CommandResult) => this.#send({ type: "done", id, result });
     const service = this.#service;
     if (service === null) {
       done({ ok: true });
       return;
     }
-    switch (order.order) {
+    switch (command.command) {
       case "prepare":
-        void service.prepare({ ...order, config: shareConfig(order.config, this.#place) }).then(done);
+        void service.prepare({ ...command, config: shareConfig(command.config, this.#place) }).then(done);
         return;
       case "rollback":
         void service.rollback().then(() => done({ ok: true }));
         return;
       case "pause":
-        service.pause(order.upstreams);
+        service.pause(command.upstreams);
         break;
       case "resume":
-        service.resume(order.upstreams);
+        service.resume(command.upstreams);
         break;
       case "drain":
-        service.drain(order, order.windowMs);
+        service.drain(command, command.windowMs);
         break;
       case "undrain":
-        service.undrain(order);
+        service.undrain(command);
         break;
       case "watch":
-        this.#tap?.watch(order.watched, service.upstreams);
+        this.#tap?.watch(command.watched, service.upstreams);
         break;
       case "commit":
-        void service.commit(order.drainMs, order).then(() => done({ ok: true }));
+        void service.commit(command.drainMs, command).then(() => done({ ok: true }));
         return;
       case "reopen":
         void this.reopen().then(done);
         return;
       default:
-        order satisfies never;
+        command satisfies never;
     }
     done({ ok: true });
   }
 
-  async #serve({ place, config, listen, slots, standing }: StartMessage): Promise<CommandResult> {
+  async #serve({ place, config, listen, slots, desired }: StartMessage): Promise<CommandResult> {
     const shared = place.count > 1;
     const ours = shareConfig(config, place);
     this.#place = place;
@@ -230,8 +230,8 @@ export class Worker {
       const sharing = this.#sharing(place, slots);
       const service = await Service.open(this.#runtime, this.#system, telemetry, ours, sharing, shared);
       this.#service = service;
-      service.stand(standing);
-      tap.watch(standing.watched, service.upstreams);
+      service.setDesired(desired);
+      tap.watch(desired.watched, service.upstreams);
       return await service.listen(listen);
     } catch (error) {
       if (!(error instanceof SystemError)) throw error;

@@ -119,7 +119,7 @@ export class DryRuntime implements Runtime {
     });
   }
 
-  hold(): Promise<Listener> {
+  reserve(): Promise<Listener> {
     throw new Error("there is nothing to hold");
   }
 

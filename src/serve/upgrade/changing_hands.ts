@@ -11,7 +11,7 @@ import type { Yours } from "./succession.ts";
 import type { Successor } from "./successor.ts";
 
 /** For the new one: goes on with what the old one leaves. */
-export class Inheritance {
+export class Takeover {
   readonly #predecessor: Predecessor;
   readonly #controller: Supervisor;
   readonly #plane: SluicePlane;
@@ -24,10 +24,10 @@ export class Inheritance {
     controller: Supervisor,
     plane: SluicePlane,
     gate: Gate,
-  ): Promise<Inheritance> {
+  ): Promise<Takeover> {
     gate.shut();
-    await plane.inherit(predecessor.carried ?? NOTHING_HANDED);
-    return new Inheritance(predecessor, controller, plane, gate);
+    await plane.restore(predecessor.handover ?? NOTHING_HANDED);
+    return new Takeover(predecessor, controller, plane, gate);
   }
 
   private constructor(predecessor: Predecessor, controller: Supervisor, plane: SluicePlane, gate: Gate) {
@@ -47,8 +47,8 @@ export class Inheritance {
   }
 
   /** All is ours but for the names. Resolves when what was asked of the old one meanwhile is so here. */
-  async take({ carried, reopen = false }: Yours): Promise<void> {
-    await this.#plane.takeOver(carried);
+  async take({ handover, reopen = false }: Yours): Promise<void> {
+    await this.#plane.takeOver(handover);
     if (reopen) await this.#plane.reopenLogs();
   }
 

@@ -10,7 +10,14 @@ import {
   SystemError,
 } from "../../../runtime/contract/contract.ts";
 import type { GivenSocket } from "../../process/shared/sockets.ts";
-import { SUCCESSION_PROTOCOL, type ToPredecessor, type ToSuccessor, type Yours } from "./succession.ts";
+import { inOurWords, inWordsOf } from "./former_messages.ts";
+import {
+  SUCCESSION_PROTOCOL,
+  type ToPredecessor,
+  type ToSuccessor,
+  VOCABULARY,
+  type Yours,
+} from "./succession.ts";
 import { versionText } from "../version.ts";
 
 export class Predecessor {
@@ -19,7 +26,7 @@ export class Predecessor {
   /** What it listens on. */
   readonly listening: readonly Address[];
   /** What we go on with. */
-  readonly carried: HandoverState;
+  readonly handover: HandoverState;
   /** 0 when it has not told. */
   readonly pid: number;
   /** It drains as we say, and this is what it has; null when it drains alone. */
@@ -41,13 +48,14 @@ export class Predecessor {
       protocol: SUCCESSION_PROTOCOL,
       version: versionText(),
       pid: system.pid,
+      vocabulary: VOCABULARY,
       lineage: LINEAGE_PROTOCOL,
     });
     return new Predecessor(system, link, await link.taken);
   }
 
   private constructor(system: System, link: Link, taken: Taken) {
-    const { sockets, listening, carried, pid = 0, lineage, limits = [] } = taken;
+    const { sockets, listening, handover, pid = 0, lineage, limits = [] } = taken;
     const said: string[] = [];
     this.pid = pid;
     this.limits = lineage === LINEAGE_PROTOCOL ? limits : null;
@@ -55,7 +63,7 @@ export class Predecessor {
     this.#said = said;
     this.sockets = sockets;
     this.listening = listening;
-    this.carried = carried;
+    this.handover = handover;
     this.system = {
       ...system,
       writeDescriptor(fd, text, impatient) {
@@ -119,6 +127,8 @@ class Link {
   settled = false;
   onQuiet: (upstreams: readonly string[]) => void = () => {};
   onElder: (message: ToHeir) => void = () => {};
+  /** What the predecessor has told; undefined = it does not know of any. */
+  #vocabulary: number | undefined;
   readonly #channel: MessageChannel | null;
   readonly #taken = Promise.withResolvers<Taken>();
   readonly #yours = Promise.withResolvers<Yours>();
@@ -128,9 +138,11 @@ class Link {
     this.#channel = system.connectPredecessor({
       message: (message) => {
         // The cast: both are Sluice, and `hello` has said which protocol we speak.
-        const heard = message as ToSuccessor;
-        if (heard.type === "take") this.#taken.resolve(heard);
-        else if (heard.type === "yours") this.#yours.resolve(heard);
+        const heard = inOurWords(message as Readonly<Record<string, unknown>>) as ToSuccessor;
+        if (heard.type === "take") {
+          this.#vocabulary = heard.vocabulary;
+          this.#taken.resolve(heard);
+        } else if (heard.type === "yours") this.#yours.resolve(heard);
         else if (heard.type === "elder") this.onElder(heard.message);
         else if (heard.type === "quiet") this.onQuiet(heard.upstreams);
       },
@@ -158,7 +170,7 @@ class Link {
   }
 
   send(message: ToPredecessor): void {
-    this.#channel?.send(message);
+    this.#channel?.send(inWordsOf(this.#vocabulary, message));
   }
 
   async flush(): Promise<void> {

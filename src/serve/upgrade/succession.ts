@@ -21,6 +21,12 @@ import type { GivenSocket } from "../../process/shared/sockets.ts";
 /** Raised when a message changes its meaning. Fields that the other side does not know are no change. */
 export const SUCCESSION_PROTOCOL = 1;
 
+/**
+ * Which words a side writes and reads. `hello` and `take` tell it, so that each side writes what the other one reads; a
+ * version that tells none reads those of former_messages.ts only.
+ */
+export const VOCABULARY = 2;
+
 export type ToSuccessor =
   | {
     readonly type: "take";
@@ -28,8 +34,9 @@ export type ToSuccessor =
     readonly sockets: readonly GivenSocket[];
     /** All that it listens on: workers may share ports (SO_REUSEPORT) of which the parent has no socket. */
     readonly listening: readonly Address[];
-    readonly carried: HandoverState;
+    readonly handover: HandoverState;
     readonly pid?: number;
+    readonly vocabulary?: number;
     /** Which protocol the old one speaks while it drains. */
     readonly lineage?: number;
     /** Endpoints with a limit: all slots are the old one's until it gives them back. */
@@ -43,7 +50,7 @@ export type ToSuccessor =
 /** What has changed since `take`. */
 export interface Yours {
   readonly type: "yours";
-  readonly carried: HandoverState;
+  readonly handover: HandoverState;
   /** Log files are to be opened anew: they may have been moved away after the new one had opened them. */
   readonly reopen?: boolean;
   /** The configuration is to be read anew, for the same reason. */
@@ -56,6 +63,7 @@ export type ToPredecessor =
     readonly protocol: number;
     readonly version: string;
     readonly pid: number;
+    readonly vocabulary?: number;
     /** Which protocol the new one speaks while the old one drains. */
     readonly lineage?: number;
   }

@@ -13,7 +13,14 @@ import {
 } from "../../../runtime/contract/contract.ts";
 import type { Outcome, Refusal, RefusalCode } from "../../control/plane.ts";
 import type { GivenSocket } from "../../process/shared/sockets.ts";
-import { SUCCESSION_PROTOCOL, type ToPredecessor, type ToSuccessor, type Yours } from "./succession.ts";
+import { inOurWords, inWordsOf } from "./former_messages.ts";
+import {
+  SUCCESSION_PROTOCOL,
+  type ToPredecessor,
+  type ToSuccessor,
+  VOCABULARY,
+  type Yours,
+} from "./succession.ts";
 
 export interface SuccessorOptions {
   /** Its file; null = our own, or what has replaced it. */
@@ -21,7 +28,7 @@ export interface SuccessorOptions {
   readonly sockets: readonly GivenSocket[];
   readonly listening: readonly Address[];
   /** What it goes on with; asked for when it is told. */
-  readonly carried: () => HandoverState;
+  readonly handover: () => HandoverState;
   /** The same when it takes over the names. Afterwards nothing changes here unless it fails. */
   readonly yours: () => Omit<Yours, "type">;
   readonly pid: number;
@@ -38,6 +45,8 @@ export class Successor {
   readonly #outcome = Promise.withResolvers<Outcome<{ readonly pid: number }>>();
   #child: WorkerProcess | null = null;
   #phase: "starting" | "trial" | "taking_over" | "over" = "starting";
+  /** What it has told; undefined = it does not know of any. */
+  #vocabulary: number | undefined;
   #why: readonly string[] = [];
   /** The names have been given to it: pid file, port file, control socket. */
   hadNames = false;
@@ -114,7 +123,7 @@ export class Successor {
   #heard(message: unknown): void {
     if (typeof message !== "object" || message === null) return;
     // The cast: whatever it is that was started, `type` decides what is believed.
-    const heard = message as ToPredecessor;
+    const heard = inOurWords(message as Readonly<Record<string, unknown>>) as ToPredecessor;
     // It follows at once on `mine`.
     if (heard.type === "heir" && this.leads) {
       if (this.#heirSays !== null) this.#heirSays(heard.message);
@@ -131,6 +140,7 @@ export class Successor {
           );
         } else if (this.#phase === "starting") {
           this.#phase = "trial";
+          this.#vocabulary = heard.vocabulary;
           this.leads = heard.lineage === LINEAGE_PROTOCOL;
           const sockets = this.#options.sockets
             .map((socket, at) => ({ ...socket, descriptor: FIRST_GIVEN_DESCRIPTOR + at }));
@@ -138,8 +148,9 @@ export class Successor {
             type: "take",
             sockets,
             listening: this.#options.listening,
-            carried: this.#options.carried(),
+            handover: this.#options.handover(),
             pid: this.#options.pid,
+            vocabulary: VOCABULARY,
             lineage: LINEAGE_PROTOCOL,
             limits: this.#options.limits,
           });
@@ -183,7 +194,7 @@ export class Successor {
   }
 
   #send(message: ToSuccessor): void {
-    this.#child?.channel.send(message);
+    this.#child?.channel.send(inWordsOf(this.#vocabulary, message));
   }
 }
 

@@ -21,7 +21,7 @@ export interface UpgradeHost {
   /** All that is listened on, also by workers alone. */
   listening(): readonly Address[];
   /** What the new process goes on with. */
-  carried(): HandoverState;
+  handoverState(): HandoverState;
   /** The same once more. Whatever is asked of us afterwards waits until it is certain who is in charge. */
   yours(): Omit<Yours, "type">;
   /** A new process has been started. */
@@ -88,7 +88,7 @@ export class Upgrade {
       sockets: gift,
       timeoutMs,
       listening: this.#host.listening(),
-      carried: () => this.#host.carried(),
+      handover: () => this.#host.handoverState(),
       yours: () => this.#host.yours(),
       pid: this.#system.pid,
       limits: this.#host.limits(),

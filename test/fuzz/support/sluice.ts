@@ -82,7 +82,7 @@ export class FuzzedSluice implements SnapshotObserver, GatewayObserver {
       resolve: (host) => inner.resolve(host),
       releaseMemory: () => inner.releaseMemory(),
       discard: inner.discard,
-      hold: (options) => inner.hold(options),
+      reserve: (options) => inner.reserve(options),
       listen: (options, events) =>
         inner.listen(options, {
           accepted: (socket) => {

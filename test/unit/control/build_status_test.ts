@@ -100,6 +100,7 @@ test("status: before any worker has told anything all of the configuration is th
   assert.equal(status.resident_bytes, 50);
   const [upstream] = status.upstreams;
   assert.equal(upstream?.state, "up");
+  assert.ok(!("state_alias" in upstream) && !("state_alias" in (upstream.endpoints[0] ?? {})));
   assert.deepEqual([upstream?.waiting, upstream?.oldest_wait_ms, upstream?.waits_ms], [0, 0, []]);
   assert.equal(upstream?.endpoints[0]?.state, "up");
   assert.equal(upstream?.endpoints[0]?.since, "2026-01-02T03:04:06.000Z");
@@ -129,7 +130,7 @@ test("status: workers add up, those that are gone in sums only", () => {
     [3, null, 3],
   ]);
   const [upstream] = status.upstreams;
-  assert.equal(upstream?.state, "down");
+  assert.deepEqual([upstream?.state, upstream?.state_alias], ["down", "away"]);
   assert.deepEqual([upstream?.waiting, upstream?.oldest_wait_ms, upstream?.waits_ms], [4, 20, [
     20,
     20,
@@ -138,8 +139,14 @@ test("status: workers add up, those that are gone in sums only", () => {
   ]]);
   const [endpoint] = upstream?.endpoints ?? [];
   assert.deepEqual(
-    [endpoint?.state, endpoint?.in_flight, endpoint?.idle, endpoint?.answered, endpoint?.failures],
-    ["down", 2, 4, 15, 27],
+    [
+      `${endpoint?.state} ${endpoint?.state_alias}`,
+      endpoint?.in_flight,
+      endpoint?.idle,
+      endpoint?.answered,
+      endpoint?.failures,
+    ],
+    ["down away", 2, 4, 15, 27],
   );
   assert.deepEqual(endpoint?.last_error, {
     code: "connection_refused",

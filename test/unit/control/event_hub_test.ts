@@ -55,6 +55,14 @@ test("an endpoint is down with the first worker that says so, and up with the la
   assert.deepEqual(names(), ["endpoint_up"]);
 });
 
+test("an endpoint that is up again was down for so long, told in both words", () => {
+  const scene = new Scene();
+  scene.hub.fromWorker(0, UP, false);
+  const [event] = scene.heard.splice(0);
+  assert.ok(event?.event === "endpoint_up");
+  assert.deepEqual([event.down_ms, event.away_ms], [5, 5]);
+});
+
 test("a worker that is gone holds nothing any more", () => {
   const scene = new Scene();
   scene.hub.fromWorker(0, { event: "held", upstream: "app", waiting: 1 }, false);

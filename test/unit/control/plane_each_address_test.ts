@@ -84,6 +84,6 @@ test("what is in flight at an address that goes may end; a reload and a swap kno
   assert.deepEqual(await endpoints(lab), ["127.0.0.4:3000"], "the swap stands: the file says what it said");
   const back = await lab.done(lab.plane.swap("app", ["app.test:3000"], null, 5000, 5000));
   assert.ok(back.ok);
-  assert.deepEqual(lab.plane.carried().swapped, []);
+  assert.deepEqual(lab.plane.handoverState().swapped, []);
   await lab.stop();
 });

@@ -161,12 +161,12 @@ test("owners: another Sluice goes on with the pauses of all askers, and with the
   await paused(lab, "operator", 60_000);
   const token = await paused(lab, "with_pause", 1000);
   const restart = lab.plane.pauses.begin("restart", ["default"], null).pause;
-  const carried = lab.plane.carried();
-  assert.deepEqual(carried.paused.map(({ owner }) => owner), ["operator", "with_pause"]);
+  const handover = lab.plane.handoverState();
+  assert.deepEqual(handover.paused.map(({ owner }) => owner), ["operator", "with_pause"]);
 
   const next = await PlaneLab.start("to: 3000");
   await next.backend(3000);
-  await next.done(next.plane.inherit(carried));
+  await next.done(next.plane.restore(handover));
   const client = next.ask("/held");
   await next.pass(900);
   assert.ok((await next.done(next.plane.renew(token, 1000))).ok);
@@ -185,7 +185,7 @@ test("owners: what the other Sluice has resumed since is resumed, and no pause o
   const lab = await PlaneLab.start("to: 3000");
   await lab.backend(3000);
   const entry = { upstream: "default", since: 0, leaseUntil: null };
-  await lab.done(lab.plane.inherit({
+  await lab.done(lab.plane.restore({
     swapped: [],
     drained: [],
     paused: [{ ...entry, token: "a" }, { ...entry, token: "b", owner: "with_pause" }],

@@ -40,6 +40,19 @@ test("JSON lines", () => {
   });
 });
 
+test("an event that had another name has it beside the new one", () => {
+  const text = setUp();
+  text.logger.warn("endpoint_down", "a:1 is down: connection_refused", { upstream: "app" });
+  text.logger.info("endpoint_up", "a:1 is up after 5 ms");
+  assert.deepEqual(text.lines.map((line) => line.slice(25)), [
+    "warn endpoint_down: a:1 is down: connection_refused upstream=app alias=endpoint_away\n",
+    "info endpoint_up: a:1 is up after 5 ms alias=endpoint_back\n",
+  ]);
+  const json = setUp({ format: "json" });
+  json.logger.warn("endpoint_down", "m");
+  assert.match(json.lines[0] ?? "", /"event":"endpoint_down","alias":"endpoint_away","message":"m"\}\n$/);
+});
+
 test("levels", () => {
   const { lines, logger } = setUp({ level: "warn" });
   assert.ok(logger.enabled("error"));
@@ -73,7 +86,10 @@ test("of one event at most ten lines a second are written, and the rest is count
   assert.equal(lines.length, 11);
   clock.advance(1000);
   assert.equal(lines.length, 12);
-  assert.match(lines[11] ?? "", /warn endpoint_down: 15 more lines like this were left out suppressed=15\n$/);
+  assert.match(
+    lines[11] ?? "",
+    /warn endpoint_down: 15 more lines like this were left out suppressed=15 alias=endpoint_away\n$/,
+  );
   logger.warn("endpoint_down", "again");
   assert.match(lines[12] ?? "", /again/);
   clock.advance(5000);

@@ -132,7 +132,7 @@ test("without Unix sockets: a port of this machine, and a secret in a file that 
       capabilities: { ...runtime.capabilities, unixSockets: false },
       clock: runtime.clock,
       listen: (options, events) => runtime.listen(options, events),
-      hold: (options) => runtime.hold(options),
+      reserve: (options) => runtime.reserve(options),
       dial: (options, events) => runtime.dial(options, events),
       secure: (options, events) => runtime.secure(options, events),
       openDatagrams: (options, events) => runtime.openDatagrams(options, events),

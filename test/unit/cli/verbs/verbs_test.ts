@@ -309,12 +309,29 @@ test("watch prints events until the one that was asked for", () =>
     await within(lab.plane.watched, "a watcher");
     const time = "2026-01-01T00:00:00.000Z";
     const down = { event: "held", time, upstream: "app", waiting: 1 } as const;
-    const up = { event: "endpoint_up", time, upstream: "app", endpoint: "a:1", down_ms: 5 } as const;
+    const up = {
+      event: "endpoint_up",
+      time,
+      upstream: "app",
+      endpoint: "a:1",
+      down_ms: 5,
+      away_ms: 5,
+    } as const;
     lab.plane.tell(down);
     lab.plane.tell(up);
     const outcome = await verb.done;
     assert.equal(outcome.code, 0);
     assert.deepEqual(outcome.stdout.trim().split("\n").map((line) => JSON.parse(line)), [down, up]);
+  }));
+
+test("watch --until takes the log's former words as well", () =>
+  Lab.use(async (lab) => {
+    await lab.open(8080);
+    const verb = lab.start("watch", "--until", "endpoint_back");
+    await within(lab.plane.watched, "a watcher");
+    const time = "2026-01-01T00:00:00.000Z";
+    lab.plane.tell({ event: "endpoint_up", time, upstream: "app", endpoint: "a:1", down_ms: 5, away_ms: 5 });
+    assert.equal((await verb.done).code, 0);
   }));
 
 test("watch ends with --timeout: 0 without --until, 4 with it", () =>

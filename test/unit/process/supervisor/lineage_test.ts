@@ -71,7 +71,7 @@ test("the new process: begins without a slot, and gets them one by one as the ol
   scene.succeed();
   assert.deepEqual(scene.heard(), [
     { type: "lead", limits: [{ ...NAME, max: 4 }] },
-    { type: "order", id: 0, order: { order: "stand", standing: scene.controller.standing } },
+    { type: "command", id: 0, command: { command: "desire", desired: scene.controller.desired } },
     { type: "recall", ...NAME, count: 3, waitedMs: 5 },
   ]);
   scene.say({ type: "give", ...NAME, count: 1 });
@@ -110,25 +110,27 @@ test("the new process: an old one with a higher limit gives back what is above o
   assert.equal(scene.held(0), 1);
 });
 
-test("orders and sums: the old process is one of those who are asked", async () => {
+test("commands and sums: the old process is one of those who are asked", async () => {
   const scene = (await NewScene.begin(1)).succeed();
   scene.heard();
   let done = false;
   const paused = ["default"];
-  void scene.controller.order({ order: "pause", upstreams: paused }, { paused }).then(() => (done = true));
+  void scene.controller.command({ command: "pause", upstreams: paused }, { paused }).then(
+    () => (done = true),
+  );
   scene.worker(0).done();
   await turn();
   assert.equal(done, false);
-  const [order] = scene.heard();
-  assert.ok(order?.type === "order" && order.order.order === "pause");
-  scene.say({ type: "done", id: order.id, result: { ok: true } });
+  const [command] = scene.heard();
+  assert.ok(command?.type === "command" && command.command.command === "pause");
+  scene.say({ type: "done", id: command.id, result: { ok: true } });
   await turn();
   assert.equal(done, true);
   const sum = scene.controller.report();
   scene.worker(0).say({ type: "report", report: busy(1) });
   scene.say({ type: "report", report: busy(2, 3) });
   assert.deepEqual((await sum).upstreams.map(({ inFlight, waiting }) => [inFlight, waiting]), [[3, 3]]);
-  void scene.controller.order({ order: "reopen" }).then(() => (done = true));
+  void scene.controller.command({ command: "reopen" }).then(() => (done = true));
   done = false;
   scene.worker(0).done();
   scene.controller.lineage.elderGone();
@@ -145,15 +147,17 @@ test("a change of configuration: what waits in the old process goes to the new e
   await turn();
   scene.worker(0).done();
   await turn();
-  const order = scene.heard().find(({ type }) => type === "order");
-  assert.ok(order?.type === "order" && order.order.order === "follow");
-  assert.deepEqual([order.order.upstreams.map(({ upstream, endpoints }) => [upstream, endpoints[0]?.name])], [
+  const command = scene.heard().find(({ type }) => type === "command");
+  assert.ok(command?.type === "command" && command.command.command === "follow");
+  assert.deepEqual([
+    command.command.upstreams.map(({ upstream, endpoints }) => [upstream, endpoints[0]?.name]),
+  ], [
     [[
       "default",
       "127.0.0.1:3001",
     ]],
   ]);
-  scene.say({ type: "done", id: order.id, result: { ok: true } });
+  scene.say({ type: "done", id: command.id, result: { ok: true } });
   assert.ok((await changing).ok);
 });
 
@@ -208,10 +212,10 @@ test("the old process: gives what is free at once, later each slot as it falls f
   assert.deepEqual(said.at(-1), { type: "give", ...NAME, count: 1 });
 });
 
-test("the old process: carries out orders, and says when its workers have", async () => {
+test("the old process: carries out commands, and says when its workers have", async () => {
   const { scene, said, tell } = await oldScene(2);
-  tell({ type: "order", id: 7, order: { order: "pause", upstreams: ["default"] } });
-  assert.deepEqual(scene.workers.map((worker) => worker.orders()), [["pause"], ["pause"]]);
+  tell({ type: "command", id: 7, command: { command: "pause", upstreams: ["default"] } });
+  assert.deepEqual(scene.workers.map((worker) => worker.commands()), [["pause"], ["pause"]]);
   scene.worker(0).done();
   await turn();
   assert.deepEqual(said, []);
@@ -224,17 +228,17 @@ test("the old process: carries out orders, and says when its workers have", asyn
   }]);
 });
 
-test("the old process: what stands becomes what the new one says", async () => {
+test("the old process: the desired state becomes what the new one says", async () => {
   const scene = new ControllerScene(1);
   await scene.serve();
-  scene.controller.stand({ paused: ["default"], drained: [NAME] });
+  scene.controller.setDesired({ paused: ["default"], drained: [NAME] });
   scene.controller.lineage.handOver(() => {});
   scene.controller.lineage.heirSaid({
-    type: "order",
+    type: "command",
     id: 0,
-    order: { order: "stand", standing: { paused: [], drained: [], watched: true } },
+    command: { command: "desire", desired: { paused: [], drained: [], watched: true } },
   });
-  assert.deepEqual(scene.worker(0).orders(), ["watch", "resume", "undrain"]);
+  assert.deepEqual(scene.worker(0).commands(), ["watch", "resume", "undrain"]);
 });
 
 test("the old process: its sums are those of both, and its own when the other is gone", async () => {
@@ -266,7 +270,7 @@ test("the old process: has all slots again when the new one is gone", async () =
   assert.deepEqual(scene.worker(0).heard.at(-1), { type: "grant", ...NAME, count: 2 });
 });
 
-test("a chain: the middle passes on orders, sums and slots", async () => {
+test("a chain: the middle passes on commands, sums and slots", async () => {
   const scene = (await NewScene.begin(1)).succeed();
   scene.heard();
   const said: ToHeir[] = [];
@@ -281,11 +285,11 @@ test("a chain: the middle passes on orders, sums and slots", async () => {
   assert.deepEqual(said.splice(0), [{ type: "want", ...NAME, count: 1, waitedMs: 9 }]);
   tell({ type: "grant", ...NAME, count: 1 });
   assert.deepEqual(scene.granted(), [{ type: "grant", ...NAME, count: 1 }]);
-  tell({ type: "order", id: 3, order: { order: "resume", upstreams: ["default"] } });
-  const [order] = scene.heard();
-  assert.ok(order?.type === "order" && order.order.order === "resume");
+  tell({ type: "command", id: 3, command: { command: "resume", upstreams: ["default"] } });
+  const [command] = scene.heard();
+  assert.ok(command?.type === "command" && command.command.command === "resume");
   scene.worker(0).done();
-  scene.say({ type: "done", id: order.id, result: { ok: true } });
+  scene.say({ type: "done", id: command.id, result: { ok: true } });
   await turn();
   assert.deepEqual(said.at(-1), { type: "done", id: 3, result: { ok: true } });
   tell({ type: "report" });
@@ -307,13 +311,13 @@ test("a chain: the middle passes on orders, sums and slots", async () => {
   assert.equal(ended, true);
 });
 
-test("a trial: orders given meanwhile are done when it is over", async () => {
+test("a trial: commands given meanwhile are done when it is over", async () => {
   const scene = new ControllerScene(1);
   await scene.serve();
   const trial = Promise.withResolvers<void>();
   scene.controller.try(trial.promise);
   let done = false;
-  void scene.controller.order({ order: "drain", windowMs: 0, ...NAME }).then(() => (done = true));
+  void scene.controller.command({ command: "drain", windowMs: 0, ...NAME }).then(() => (done = true));
   scene.worker(0).done();
   await turn();
   assert.equal(done, false);

@@ -7,15 +7,15 @@ import { turn } from "../../../support/watchdog.ts";
 
 const OTHER = configOf("to: 3001");
 
-test("orders: all workers get them, and one that is gone keeps nobody waiting", async () => {
+test("commands: all workers get them, and one that is gone keeps nobody waiting", async () => {
   const scene = new ControllerScene(2);
   await scene.serve();
   let results: readonly unknown[] | null = null;
   const paused = ["default"];
-  void scene.controller.order({ order: "pause", upstreams: paused }, { paused }).then((
+  void scene.controller.command({ command: "pause", upstreams: paused }, { paused }).then((
     all,
   ) => (results = all));
-  assert.deepEqual([scene.worker(0).orders(), scene.worker(1).orders()], [["pause"], ["pause"]]);
+  assert.deepEqual([scene.worker(0).commands(), scene.worker(1).commands()], [["pause"], ["pause"]]);
   scene.worker(0).done();
   await turn();
   assert.equal(results, null);
@@ -24,25 +24,28 @@ test("orders: all workers get them, and one that is gone keeps nobody waiting", 
   assert.deepEqual(results, [{ ok: true }]);
   scene.clock.advance(200);
   scene.worker(2).hello();
-  assert.deepEqual(scene.worker(2).start?.standing.paused, ["default"], "a worker that comes later is told");
+  assert.deepEqual(scene.worker(2).start?.desired.paused, ["default"], "a worker that comes later is told");
 });
 
 test("a change is prepared by all before anybody goes over to it", async () => {
   const scene = new ControllerScene(2);
   await scene.serve();
   const changing = scene.controller.change(OTHER, 1000);
-  assert.deepEqual(scene.worker(0).orders(), ["prepare"]);
-  assert.deepEqual(scene.worker(0).order("prepare")?.listen, [ADDRESS], "where it listens already");
-  assert.deepEqual(scene.worker(1).orders(), [], "the first may find out where to listen");
+  assert.deepEqual(scene.worker(0).commands(), ["prepare"]);
+  assert.deepEqual(scene.worker(0).command("prepare")?.listen, [ADDRESS], "where it listens already");
+  assert.deepEqual(scene.worker(1).commands(), [], "the first may find out where to listen");
   scene.worker(0).done({ ok: true, addresses: [ADDRESS], certificate: true, upstreams: [] });
   await turn();
-  assert.deepEqual(scene.worker(1).orders(), ["prepare"]);
+  assert.deepEqual(scene.worker(1).commands(), ["prepare"]);
   const second = await scene.controller.change(OTHER, 0);
   assert.equal(second.ok, false, "one at a time");
   scene.worker(1).done({ ok: true, addresses: [ADDRESS], certificate: true });
   await turn();
-  assert.deepEqual([scene.worker(0).orders().at(-1), scene.worker(1).orders().at(-1)], ["commit", "commit"]);
-  assert.equal(scene.worker(0).order("commit")?.drainMs, 1000);
+  assert.deepEqual([scene.worker(0).commands().at(-1), scene.worker(1).commands().at(-1)], [
+    "commit",
+    "commit",
+  ]);
+  assert.equal(scene.worker(0).command("commit")?.drainMs, 1000);
   for (const worker of scene.workers) worker.done();
   assert.deepEqual(await changing, { ok: true, certificate: true, upstreams: [] });
   assert.equal(scene.controller.config, OTHER);
@@ -58,7 +61,7 @@ test("a change that one worker cannot prepare is taken back by all", async () =>
   scene.worker(1).done({ ok: false, failure: { kind: "bind", message: "the port is taken" } });
   await turn();
   for (const worker of scene.workers) {
-    assert.equal(worker.orders().at(-1), "rollback");
+    assert.equal(worker.commands().at(-1), "rollback");
     worker.done();
   }
   assert.deepEqual(await changing, { ok: false, message: "the port is taken" });
@@ -90,12 +93,12 @@ test("a worker that has been told to start changes as well", async () => {
   const changing = scene.controller.change(OTHER, 0);
   scene.worker(0).done({ ok: true, addresses: [ADDRESS] });
   await turn();
-  assert.deepEqual(scene.worker(2).orders(), ["prepare"]);
+  assert.deepEqual(scene.worker(2).commands(), ["prepare"]);
   scene.worker(2).listens().done({ ok: true, addresses: [ADDRESS] });
   await turn();
   for (const worker of [scene.worker(0), scene.worker(2)]) worker.done();
   assert.equal((await changing).ok, true);
-  assert.deepEqual(scene.worker(2).orders(), ["prepare", "commit"]);
+  assert.deepEqual(scene.worker(2).commands(), ["prepare", "commit"]);
 });
 
 test("slots of endpoints that are new are granted once the workers know of them", async () => {
@@ -110,8 +113,8 @@ test("slots of endpoints that are new are granted once the workers know of them"
   assert.ok((await changing).ok);
   const name = { upstream: "default", endpoint: "127.0.0.1:3001" };
   for (const worker of scene.workers) {
-    const after = worker.types().slice(worker.types().lastIndexOf("order"));
-    assert.deepEqual(after, ["order", "grant"], "after the commit");
+    const after = worker.types().slice(worker.types().lastIndexOf("command"));
+    assert.deepEqual(after, ["command", "grant"], "after the commit");
     assert.deepEqual(worker.heard.at(-1), { type: "grant", ...name, count: 2 });
   }
   const old = scene.controller.slotsOf({ upstream: "default", endpoint: "127.0.0.1:3000" });

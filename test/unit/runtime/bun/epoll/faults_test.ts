@@ -9,7 +9,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { duplicator } from "../../../../../runtime/bun/duplicate.ts";
 import {
-  type HoldOptions,
+  type ReserveOptions,
   type SocketError,
   SocketFailure,
 } from "../../../../../runtime/contract/contract.ts";
@@ -259,7 +259,7 @@ for (
   const name of ["socket", "setsockopt", "bind", "listen", "getsockname", "inet_pton", "epoll_ctl"] as const
 ) {
   epollTest(`faults: a listener whose ${name} fails is refused, and leaves nothing open`, async (sockets) => {
-    const six: HoldOptions = { ...OPTIONS, address: { kind: "tcp", host: "::1", port: 0 } };
+    const six: ReserveOptions = { ...OPTIONS, address: { kind: "tcp", host: "::1", port: 0 } };
     const before = openDescriptors();
     for (const fault of [{ errno: ERRNO.ENOMEM }, { errno: ERRNO.EINTR }] satisfies Fault[]) {
       faults.arm(every(name, fault));
@@ -276,7 +276,7 @@ for (
 }
 
 epollTest("faults: an inherited socket that would block is refused", async (sockets) => {
-  const held = await sockets.hold(OPTIONS);
+  const held = await sockets.reserve(OPTIONS);
   const copy = duplicator()?.(held.descriptor ?? -1) ?? -1;
   faults.arm(every("fcntl", { errno: ERRNO.EPERM }));
   const inherited = { ...OPTIONS, address: held.address, inherited: copy };
