@@ -6,7 +6,7 @@ import { UpstreamLab } from "../../support/upstream_lab.ts";
 
 const REFUSED = { code: "connection_refused", detail: "heard" } as const;
 
-test("hearsay: the endpoint is asked by one dial, and nobody waits longer if it was wrong", async () => {
+test("reported by a peer: the endpoint is asked by one dial, and nobody waits longer if it was wrong", async () => {
   const lab = new UpstreamLab();
   await lab.backend().up();
   lab.upstream.reportedByPeer(lab.endpoint(), REFUSED);
@@ -26,7 +26,7 @@ test("hearsay: the endpoint is asked by one dial, and nobody waits longer if it 
   lab.assertQuiet();
 });
 
-test("hearsay: without holding, too, the dial decides and not the word of another", async () => {
+test("reported by a peer: without holding, too, the dial decides and not the word of another", async () => {
   const lab = new UpstreamLab({ holdMs: 0 });
   await lab.backend().up();
   lab.upstream.reportedByPeer(lab.endpoint(), REFUSED);
@@ -37,7 +37,7 @@ test("hearsay: without holding, too, the dial decides and not the word of anothe
   lab.assertQuiet();
 });
 
-test("hearsay: an endpoint with which we have a connection is well, whatever others say", async () => {
+test("reported by a peer: an endpoint with which we have a connection is well, whatever others say", async () => {
   const lab = new UpstreamLab();
   await lab.backend().up();
   const waiter = lab.ask();
@@ -52,7 +52,7 @@ test("hearsay: an endpoint with which we have a connection is well, whatever oth
   lab.assertQuiet();
 });
 
-test("hearsay: another endpoint serves meanwhile", async () => {
+test("reported by a peer: another endpoint serves meanwhile", async () => {
   const lab = new UpstreamLab({ endpoints: 2 });
   await lab.backend(1).up();
   lab.upstream.reportedByPeer(lab.endpoint(0), REFUSED);

@@ -87,7 +87,7 @@ test("round_robin: skips those that cannot, and goes on where it was", () => {
   assert.equal(picks(policy, 3), "abd");
 });
 
-test("all policies: full, disabled and absent endpoints are never picked, and null when none is left", () => {
+test("all policies: endpoints that are full, disabled or down are never picked, and null when none is left", () => {
   for (const [name, factory] of Object.entries(POLICIES)) {
     const list = endpoints([1, 2, 3, 1, 1], 1);
     const policy = factory(list);
