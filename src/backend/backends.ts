@@ -1,24 +1,26 @@
 /**
- * All commands that Sluice runs, one for each upstream that has one. What it asks about requests (hold them,
- * let them go, is anything in flight?) it asks the control plane like anybody else.
+ * All commands that Sluice runs, one for each upstream that has one. To hold requests and to let them go it uses the
+ * verbs of the control plane, as an operator does.
  */
 
 import type { CommandExit, SignalName, Timer } from "../../runtime/contract/contract.ts";
 import type { BackendConfig, Config, UpstreamConfig } from "../config/values/config.ts";
 import { Backend, type BackendObserver, type BackendSettings } from "./backend.ts";
-import { endWords, exitCodeOf, stoppedCodeOf } from "./backend_exit.ts";
-import { type Activity, IdleWatch } from "./backend_idle.ts";
+import { endWords } from "./backend_exit.ts";
+import { IdleWatch } from "./backend_idle.ts";
 import { listenTogether, sameCommand } from "./backend_match.ts";
 import type { BackendGate } from "./backend_gate.ts";
 import { type BackendMeans, childHost } from "./backend_process.ts";
+import { BackendRequests } from "./backend_requests.ts";
 import { restartHeld, stopUnused } from "./backend_restart.ts";
+import { ExitWithBackend } from "./exit_with_backend.ts";
 import type { EventBody } from "../control/event_hub.ts";
 import { refuse, upstreamsNamed } from "../control/names.ts";
 import type { Outcome } from "../control/plane.ts";
-import type { BackendStatus, UpstreamStatus } from "../process/worker/status.ts";
+import type { BackendStatus } from "../process/worker/status.ts";
 
 export interface ChildrenOptions extends BackendMeans {
-  /** Events for whoever watches. */
+  /** Events for all that watch. */
   readonly publish: (event: EventBody) => void;
   /** The port that was chosen for an upstream; null = none was. */
   readonly portOf: (upstream: string) => number | null;
@@ -27,7 +29,7 @@ export interface ChildrenOptions extends BackendMeans {
 /** What a command gets to accept connections that takes the place of another after a reload. Milliseconds. */
 const REPLACE_TIMEOUT_MS = 60_000;
 
-interface WorkerHandle {
+interface BackendHandle {
   readonly upstream: UpstreamConfig;
   readonly config: BackendConfig;
   readonly child: Backend;
@@ -37,7 +39,7 @@ interface WorkerHandle {
 }
 
 interface Leaving {
-  readonly handle: WorkerHandle;
+  readonly handle: BackendHandle;
   /** Until it is told to stop; null = it has been. */
   timer: Timer | null;
 }
@@ -45,34 +47,27 @@ interface Leaving {
 export class Backends {
   readonly #options: ChildrenOptions;
   #config: Config;
-  /** A reload does not change it. */
-  readonly #exitWithChild: boolean;
+  readonly #exit: ExitWithBackend;
+  readonly #requests = new BackendRequests();
   #gate: BackendGate | null = null;
-  #handles: readonly WorkerHandle[];
-  /** Those that are not in the configuration any more and have not ended yet. */
+  #handles: readonly BackendHandle[];
+  /** Backends that are not in the configuration any more and have not ended yet. */
   readonly #leaving = new Map<Backend, Leaving>();
-  #unwatch: (() => void) | null = null;
-  /** Upstreams in whose waiting rooms somebody is, as far as we listen. */
-  readonly #held = new Set<string>();
   #stopping = false;
-  /** Of the first command that ended by itself, where Sluice ends with it. */
-  #ownCode: number | null = null;
-  /** Of commands that were told to end with Sluice: 0, or the code of one that was not well. */
-  #toldCode = 0;
-  readonly #ended = Promise.withResolvers<string>();
   #signalled = new Set<SignalName>();
 
   /** @param config with its ports filled in */
   constructor(options: ChildrenOptions, config: Config) {
     this.#options = options;
     this.#config = config;
-    this.#exitWithChild = config.process.exitWithChild;
-    this.#handles = config.upstreams.flatMap((upstream) => this.#newWorkerHandle(upstream));
+    this.#exit = new ExitWithBackend(config.process.exitWithChild);
+    this.#handles = config.upstreams.flatMap((upstream) => this.#newBackendHandle(upstream));
   }
 
-  /** Starts those that do not wait for a request. */
+  /** Starts the commands that do not wait for a request. */
   start(gate: BackendGate): void {
     this.#gate = gate;
+    this.#requests.open(gate);
     this.#listen();
     for (const handle of this.#handles) {
       if (!handle.config.startOnDemand) handle.child.start();
@@ -82,15 +77,15 @@ export class Backends {
 
   /** With `exit_with_child`: resolves with a sentence when a command has ended by itself. */
   get ended(): Promise<string> {
-    return this.#ended.promise;
+    return this.#exit.ended;
   }
 
   /** What Sluice exits with when it has stopped in order. */
   get exitCode(): number {
-    return this.#exitWithChild ? this.#ownCode ?? this.#toldCode : 0;
+    return this.#exit.code;
   }
 
-  /** By upstream; those without a command are not there. */
+  /** By upstream. Upstreams without a command are not there. */
   status(): ReadonlyMap<string, BackendStatus> {
     return new Map(this.#handles.map(({ upstream, child }) => [upstream.name, child.status()]));
   }
@@ -100,7 +95,7 @@ export class Backends {
     return this.#handles.length + this.#leaving.size > 0;
   }
 
-  /** Resolves when all are gone. No request may need them any more. */
+  /** Resolves when all commands are gone. No request may need them any more. */
   async stop(): Promise<void> {
     this.#end();
     await Promise.all(this.#all().map((child) => child.dismiss()));
@@ -118,8 +113,7 @@ export class Backends {
 
   #end(): void {
     this.#stopping = true;
-    this.#unwatch?.();
-    this.#unwatch = null;
+    this.#requests.unwatch();
     for (const { idle } of this.#handles) idle?.stop();
   }
 
@@ -133,10 +127,10 @@ export class Backends {
     this.#config = config;
     const before = this.#handles;
     this.#handles = config.upstreams.flatMap((upstream) => {
-      const isIt = (handle: WorkerHandle) =>
+      const isIt = (handle: BackendHandle) =>
         handle.upstream.name === upstream.name && sameCommand(handle.upstream, upstream);
       const same = before.find(isIt) ?? this.#returned(isIt);
-      return same === undefined ? this.#newWorkerHandle(upstream) : [same];
+      return same === undefined ? this.#newBackendHandle(upstream) : [same];
     });
     this.#listen();
     for (const old of before) {
@@ -158,8 +152,8 @@ export class Backends {
     }
   }
 
-  /** A seat that a reload took away, as long as its command has not been told to stop. */
-  #returned(isIt: (handle: WorkerHandle) => boolean): WorkerHandle | undefined {
+  /** A backend that a reload took away, as long as its command has not been told to stop. */
+  #returned(isIt: (handle: BackendHandle) => boolean): BackendHandle | undefined {
     for (const [child, { handle, timer }] of this.#leaving) {
       if (timer === null || !isIt(handle)) continue;
       timer.cancel();
@@ -178,8 +172,8 @@ export class Backends {
     this.#leaving.delete(child);
   }
 
-  /** @param olds listen where the command of `seat` is to: it starts when all of them are gone */
-  async #replace(olds: readonly Backend[], handle: WorkerHandle): Promise<void> {
+  /** @param olds listen where the command of `handle` is to: it starts when all of them are gone */
+  async #replace(olds: readonly Backend[], handle: BackendHandle): Promise<void> {
     const gone = async () => {
       await Promise.all(olds.map((old) => this.#dismiss(old)));
     };
@@ -187,7 +181,7 @@ export class Backends {
     if (gate === null || olds.every((old) => old.pid === 0)) {
       await gone();
       if (handle.config.startOnDemand) await this.#startIfWanted(handle);
-      else this.#startIfSeated(handle);
+      else this.#startIfCurrent(handle);
       return;
     }
     handle.busy = true;
@@ -205,17 +199,17 @@ export class Backends {
     }
   }
 
-  #startIfSeated(handle: WorkerHandle): void {
+  #startIfCurrent(handle: BackendHandle): void {
     if (!this.#stopping && this.#handles.includes(handle)) handle.child.start();
   }
 
   /** For one that waits for a request: there may be one already. */
-  async #startIfWanted(handle: WorkerHandle): Promise<void> {
-    const { waiting } = await this.#activity(handle.upstream.name);
-    if (waiting > 0) this.#startIfSeated(handle);
+  async #startIfWanted(handle: BackendHandle): Promise<void> {
+    const { waiting } = await this.#requests.activity(handle.upstream.name);
+    if (waiting > 0) this.#startIfCurrent(handle);
   }
 
-  #drainMs({ config }: WorkerHandle): number {
+  #drainMs({ config }: BackendHandle): number {
     return Math.min(config.stopTimeoutMs, this.#config.server.drainTimeoutMs);
   }
 
@@ -254,7 +248,7 @@ export class Backends {
     }
   }
 
-  #newWorkerHandle(upstream: UpstreamConfig): WorkerHandle[] {
+  #newBackendHandle(upstream: UpstreamConfig): BackendHandle[] {
     const { child: config } = upstream;
     if (config === null) return [];
     const { clock } = this.#options.runtime;
@@ -270,33 +264,25 @@ export class Backends {
       upstream,
       config,
       port,
-      (since) => this.#used(upstream.name, since),
+      (since) => this.#requests.usedSince(upstream.name, since),
     );
     const child: Backend = new Backend(settings, host, this.#observer(upstream.name, config, () => handle));
     const idle = config.stopWhenIdleMs === 0
       ? null
       : new IdleWatch(clock, config.stopWhenIdleMs, () =>
-        this.#activity(upstream.name), () =>
+        this.#requests.activity(upstream.name), () =>
         void this.#unused(handle));
-    const handle: WorkerHandle = { upstream, config, child, idle, busy: false };
+    const handle: BackendHandle = { upstream, config, child, idle, busy: false };
     return [handle];
   }
 
   // Started and stopped by requests, and by their absence
 
-  /** Hears of waiting requests and of signals, as far as somebody needs it. */
+  /** Hears of waiting requests and of signals, as far as a command needs it. */
   #listen(): void {
     const wanted = this.#handles.some(({ config }) => config.startOnDemand || config.stopWhenIdleMs > 0);
-    if (wanted && this.#unwatch === null) {
-      this.#unwatch = this.#gate?.watch((event) => {
-        if (event.event === "held") this.#wanted(event.upstream);
-        else if (event.event === "released") this.#held.delete(event.upstream);
-      }) ?? null;
-    } else if (!wanted) {
-      this.#unwatch?.();
-      this.#unwatch = null;
-      this.#held.clear();
-    }
+    if (wanted) this.#requests.watch((upstream) => this.#wanted(upstream));
+    else this.#requests.unwatch();
     for (const name of new Set(this.#handles.flatMap(({ config }) => config.forward))) {
       const signal = `SIG${name}` as const;
       if (this.#signalled.has(signal)) continue;
@@ -311,33 +297,12 @@ export class Backends {
 
   /** A request waits for the command. */
   #wanted(upstream: string): void {
-    this.#held.add(upstream);
     const handle = this.#handles.find((each) => each.upstream.name === upstream);
     // One that stops is started when it has stopped: see `#unused`.
-    if (handle?.child.state === "stopped" && !handle.busy) this.#startIfSeated(handle);
+    if (handle?.child.state === "stopped" && !handle.busy) this.#startIfCurrent(handle);
   }
 
-  async #upstream(named: string): Promise<UpstreamStatus | undefined> {
-    const status = await this.#gate?.status();
-    return status?.upstreams.find(({ name }) => name === named);
-  }
-
-  /** Whether a request has been sent to the command since then. Wall-clock milliseconds. */
-  async #used(upstream: string, since: number): Promise<boolean> {
-    const found = await this.#upstream(upstream);
-    return found?.endpoints.some(({ last_request: at }) => at !== null && Date.parse(at) >= since) === true;
-  }
-
-  async #activity(upstream: string): Promise<Activity> {
-    const found = await this.#upstream(upstream);
-    return {
-      inFlight: found?.in_flight ?? 0,
-      waiting: found?.waiting ?? 0,
-      requests: found?.totals.requests ?? 0,
-    };
-  }
-
-  async #unused(handle: WorkerHandle): Promise<void> {
+  async #unused(handle: BackendHandle): Promise<void> {
     const gate = this.#gate;
     if (gate === null || handle.busy || this.#stopping || handle.child.state !== "running") return;
     handle.busy = true;
@@ -346,7 +311,7 @@ export class Backends {
         gate,
         handle.upstream.name,
         handle.child,
-        () => this.#activity(handle.upstream.name),
+        () => this.#requests.activity(handle.upstream.name),
       );
       if (stopped) {
         this.#options.logger.info(
@@ -359,15 +324,15 @@ export class Backends {
     } finally {
       handle.busy = false;
       // Requests that came while it stopped. The cast: the compiler takes the state to be what it was.
-      if (this.#held.has(handle.upstream.name) && (handle.child.state as string) === "stopped") {
-        this.#startIfSeated(handle);
+      if (this.#requests.waitsAt(handle.upstream.name) && (handle.child.state as string) === "stopped") {
+        this.#startIfCurrent(handle);
       }
     }
   }
 
   // What happens to them
 
-  #observer(upstream: string, config: BackendConfig, handle: () => WorkerHandle): BackendObserver {
+  #observer(upstream: string, config: BackendConfig, handle: () => BackendHandle): BackendObserver {
     const { logger, publish } = this.#options;
     const tell = (event: "child_started" | "child_ended" | "child_given_up", pid: number, detail: string) =>
       publish({ event, upstream, pid, detail });
@@ -383,7 +348,7 @@ export class Backends {
       },
       childStopped: (pid, how) => {
         handle().idle?.stop();
-        this.#stoppedWith(how, `SIG${config.stopSignal}`);
+        if (this.#stopping) this.#exit.stoppedWithSluice(how, `SIG${config.stopSignal}`);
         tell("child_ended", pid, "told to stop");
       },
       childEnded: (pid, how, why) => {
@@ -406,14 +371,8 @@ export class Backends {
 
   /** It has ended by itself: whether Sluice ends with it. */
   #endsWith(upstream: string, how: CommandExit, why: string): boolean {
-    if (!this.#exitWithChild) return false;
-    this.#ownCode ??= exitCodeOf(how);
-    this.#stopping = true;
-    this.#ended.resolve(`the command of ${upstream} ${endWords(why)}`);
-    return true;
-  }
-
-  #stoppedWith(how: CommandExit, told: SignalName): void {
-    if (this.#stopping) this.#toldCode ||= stoppedCodeOf(how, told);
+    const ends = this.#exit.endedByItself(upstream, how, why);
+    if (ends) this.#stopping = true;
+    return ends;
   }
 }
