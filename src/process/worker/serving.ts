@@ -1,5 +1,5 @@
 /**
- * What a worker serves: a front, its upstreams, and the listeners, as one configuration says. It can go over to
+ * What a worker serves: a gateway, its upstreams, and the listeners, as one configuration says. It can go over to
  * another configuration in two steps, so that all workers do it or none: `prepare` does whatever can fail,
  * `commit` nothing that can.
  */
@@ -12,9 +12,8 @@ import {
   SocketFailure,
   type System,
   SystemError,
-  type Timer,
 } from "../../../runtime/contract/contract.ts";
-import { listenKeys, printAddress } from "../../config/values/address.ts";
+import { listenKeys } from "../../config/values/address.ts";
 import type { Config } from "../../config/values/config.ts";
 import { IoTurn } from "../../conn/io_turn.ts";
 import type { Change, CommandResult, DesiredState, EndpointName } from "./messages.ts";
@@ -24,11 +23,9 @@ import type { Endpoint } from "../../upstream/endpoint.ts";
 import type { Upstream } from "../../upstream/upstream.ts";
 import { bindAll, type OpenListener } from "./bind_listeners.ts";
 import { filesAside, roomWarning } from "./descriptor_room.ts";
+import { RetiredUpstreams } from "./retired_upstreams.ts";
 import { readServerTls } from "../shared/tls_files.ts";
 import { buildSnapshot, type BuiltSnapshot, type Sharing } from "./snapshot.ts";
-
-/** How often upstreams that are not in the configuration any more are looked after. */
-const RETIRED_CHECK_MS = 250;
 
 /** What has been made ready for a change of configuration. */
 interface Prepared {
@@ -36,16 +33,8 @@ interface Prepared {
   readonly built: BuiltSnapshot;
   readonly tls: ServerTls | null;
   readonly listeners: readonly OpenListener[];
-  /** Those of them that were bound for this. */
+  /** The listeners that were bound for this. */
   readonly bound: readonly OpenListener[];
-}
-
-/** An upstream that no route leads to any more. */
-interface Retired {
-  readonly upstream: Upstream;
-  readonly drainMs: number;
-  /** Monotonic milliseconds; Infinity = it does not drain yet, since somebody waits. */
-  until: number;
 }
 
 export interface FoundEndpoint {
@@ -68,8 +57,7 @@ export class Service {
   #prepared: Prepared | null = null;
   /** Listeners are closed, or are about to be. */
   #ending = false;
-  #retired: Retired[] = [];
-  #retiredTimer: Timer | null = null;
+  readonly #retired: RetiredUpstreams;
 
   private constructor(
     runtime: Runtime,
@@ -90,6 +78,12 @@ export class Service {
     this.#sharing = sharing;
     this.#shared = shared;
     this.gateway = new Gateway(runtime, built.snapshot, telemetry);
+    this.#retired = new RetiredUpstreams(
+      runtime.clock,
+      turn,
+      this.gateway,
+      (upstream) => this.#prepared?.built.upstreams.includes(upstream) === true,
+    );
     telemetry.watch(this.gateway);
   }
 
@@ -134,7 +128,7 @@ export class Service {
 
   /** Upstreams that are not in the configuration any more and still have requests. */
   get retired(): readonly Upstream[] {
-    return this.#retired.map(({ upstream }) => upstream);
+    return this.#retired.all;
   }
 
   /** Where each listener of the configuration is bound. */
@@ -180,12 +174,12 @@ export class Service {
 
   pause(names: readonly string[]): void {
     for (const upstream of this.upstreams) if (names.includes(upstream.name)) upstream.pause();
-    this.#holdRetired();
+    this.#retired.pauseWith(this.upstreams);
   }
 
   resume(names: readonly string[]): void {
     for (const upstream of this.upstreams) if (names.includes(upstream.name)) upstream.resume();
-    this.#holdRetired();
+    this.#retired.pauseWith(this.upstreams);
   }
 
   drain(name: EndpointName, windowMs: number): void {
@@ -207,7 +201,7 @@ export class Service {
 
   // Another configuration
 
-  /** Makes everything ready for `config`: files are read, new listeners bound. They accept nothing for anybody yet. */
+  /** Makes everything ready for `config`: files are read, new listeners bound. They accept nothing yet. */
   async prepare({ config, listen }: Change): Promise<CommandResult> {
     await this.rollback();
     try {
@@ -219,7 +213,7 @@ export class Service {
         { ...this.#sharing, slots: this.#sharing.slots === null ? null : () => 0 },
         this.#turn,
         this.#built,
-        this.#retired.map(({ upstream }) => upstream),
+        this.retired,
       );
       const tls = await readServerTls(this.#system, config);
       const kept = new Map(this.#listeners.map((open) => [open.key, open]));
@@ -305,14 +299,10 @@ export class Service {
       for (const endpoint of endpoints) if (endpoint.enabled) this.gateway.keepEndpoint(endpoint);
     }
     const gone = before.upstreams.filter((upstream) => !built.upstreams.includes(upstream));
-    this.#retired = this.#retired.filter(({ upstream }) => {
-      const back = built.upstreams.includes(upstream);
-      if (back) upstream.readmitAll();
-      return !back;
-    });
+    this.#retired.takeBack(built.upstreams);
     this.#apply(desired);
-    this.#retire(gone, drainMs);
-    this.#holdRetired();
+    this.#retired.retire(gone, drainMs);
+    this.#retired.pauseWith(this.upstreams);
     this.telemetry.counters.keepOnly(config.upstreams, config.routes);
     const unused = open.filter((each) => !listeners.includes(each));
     await Promise.all(unused.map(({ listener }) => this.gateway.unbind(listener)));
@@ -332,51 +322,6 @@ export class Service {
     }
   }
 
-  /** What waits in upstreams that are gone waits for the end of a pause as long as the same backend is paused. */
-  #holdRetired(): void {
-    if (this.#retired.length === 0) return;
-    const held = new Set(this.upstreams.filter(({ paused }) => paused).flatMap((each) => addressesOf(each)));
-    for (const { upstream } of this.#retired) {
-      if (addressesOf(upstream).some((address) => held.has(address))) upstream.pause();
-      else upstream.resume();
-    }
-  }
-
-  /**
-   * No route leads to them any more. What waits in them goes on to wait, and has an end of its own; when nobody does they
-   * drain, and end when nothing is in flight or time is up.
-   */
-  #retire(upstreams: readonly Upstream[], drainMs: number): void {
-    for (const upstream of upstreams) this.#retired.push({ upstream, drainMs, until: Infinity });
-    this.#checkRetired();
-  }
-
-  #checkRetired(): void {
-    this.#retiredTimer?.cancel();
-    this.#retiredTimer = null;
-    const now = this.#runtime.clock.now();
-    this.#retired = this.#retired.filter((retired) => {
-      const { upstream, drainMs } = retired;
-      // One that is about to come back is left alone until it is clear whether it does.
-      if (upstream.waiting > 0 || this.#prepared?.built.upstreams.includes(upstream) === true) return true;
-      upstream.retire();
-      if (upstream.inFlight + upstream.pinned > 0 && now < retired.until) {
-        if (retired.until === Infinity) this.gateway.drainEndpoints(upstream.endpoints, drainMs);
-        retired.until = Math.min(retired.until, now + drainMs);
-        return true;
-      }
-      upstream.stop();
-      // Nothing is left of it, or time is up this very moment.
-      this.#turn.begin();
-      this.gateway.cut(new Set(upstream.endpoints));
-      this.#turn.end();
-      for (const endpoint of upstream.endpoints) this.gateway.keepEndpoint(endpoint);
-      return false;
-    });
-    if (this.#retired.length === 0) return;
-    this.#retiredTimer = this.#runtime.clock.setTimer(RETIRED_CHECK_MS, () => this.#checkRetired(), true);
-  }
-
   // The end
 
   /**
@@ -390,21 +335,15 @@ export class Service {
 
   /**
    * Ends everything now.
-   * @param patience with whoever reads the logs
+   * @param patience with readers of the logs
    * @returns false when lines of the access log are lost
    */
   async close(patience: FlushPatience): Promise<boolean> {
     await this.gateway.abortAll();
-    this.#retiredTimer?.cancel();
-    for (const upstream of [...this.upstreams, ...this.#retired.map(({ upstream }) => upstream)]) {
-      upstream.stop();
-    }
+    for (const upstream of this.upstreams) upstream.stop();
+    this.#retired.stop();
     return await this.telemetry.close(patience);
   }
-}
-
-function addressesOf({ endpoints }: Upstream): string[] {
-  return endpoints.map(({ settings }) => printAddress(settings.key.address));
 }
 
 function sameTls(a: ServerTls | null, b: ServerTls | null): boolean {
