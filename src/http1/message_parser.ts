@@ -1,17 +1,22 @@
-/** One direction of an HTTP/1 connection: bytes in, messages out. No sockets, no clocks, no callbacks. */
+/**
+ * One direction of an HTTP/1 connection: bytes in, messages out. No sockets, no clocks, no callbacks.
+ *
+ * Longer than other files: all states of a message move one position through the same lent bytes, and a call to another
+ * object for it would be paid for by every head and every piece of a body.
+ */
 
 import { ByteBuffer } from "../bytes/byte_buffer.ts";
-import { CR, LF, SP, TOKEN } from "../bytes/character.ts";
+import { CR, LF, TOKEN } from "../bytes/character.ts";
 import { ChunkedDecoder } from "./chunked_decoder.ts";
 import type { Fault } from "../http/fault.ts";
 import { FAULTS } from "../http/fault.ts";
 import type { BodyKind } from "./framing.ts";
 import type { Head } from "../http/head.ts";
-import type { ScanResult, SectionKind } from "./head_scanner.ts";
+import type { SectionKind } from "./head_scanner.ts";
 import { HeadScanner } from "./head_scanner.ts";
-import { cleanHead, findLenientEnd, mergeFraming, repeatsFraming } from "./lenient_head.ts";
 import type { Http1Limits } from "../http/limits.ts";
 import { PrefixMemo } from "./prefix_memo.ts";
+import { SplitSection, tooLarge } from "./split_section.ts";
 import { WrittenHead } from "../http/written_head.ts";
 
 /**
@@ -34,7 +39,7 @@ type State = "head" | "framing" | BodyKind | "trailers" | "failed" | "finished";
 
 const NOTHING = new Uint8Array(0);
 
-/** Scans every section that lies whole in one piece; others get a scanner of their own. */
+/** Scans every section that lies whole in one piece. */
 const wholeScanner = new HeadScanner();
 
 /** A head that was accepted under these limits; other limits have to look for themselves. */
@@ -64,10 +69,8 @@ export class MessageParser {
   #spent = 0;
   /** Bytes kept inside; they come before the lent ones. Null when there are none. */
   #stored: ByteBuffer | null = null;
-  /** Scanner of a section that did not come in one piece. */
-  #scanner: HeadScanner | null = null;
-  /** How much of `#stored` holds no further line end. */
-  #searchedBytes = 0;
+  /** A section that did not come in one piece: the front of `#stored`. */
+  #split: SplitSection | null = null;
   #emptyLines = 0;
   /** A CR was read that can only begin an empty line. */
   #pendingCr = false;
@@ -87,7 +90,7 @@ export class MessageParser {
   data: Uint8Array = NOTHING;
   dataFrom = 0;
   dataTo = 0;
-  /** Bytes of `data` directly in front of `dataFrom` that nobody needs any more: they may be overwritten. */
+  /** Bytes of `data` directly in front of `dataFrom` that are not needed any more: they may be overwritten. */
   dataRoom = 0;
   /** Content bytes of the current message handed out so far. */
   bodyBytesSeen = 0;
@@ -104,7 +107,7 @@ export class MessageParser {
 
   /** Whether no byte of the next message has come; empty lines before it are none of its own. */
   get between(): boolean {
-    return this.#state === "head" && this.#stored === null && this.#at === this.#to && this.#scanner === null;
+    return this.#state === "head" && this.#stored === null && this.#at === this.#to && this.#split === null;
   }
 
   /** Nothing of what it has parsed matters for what comes next: another connection may use it. */
@@ -202,7 +205,7 @@ export class MessageParser {
   #nextHead(): ParseEvent {
     this.head = null;
     this.trailers = null;
-    if (this.#scanner === null) {
+    if (this.#split === null) {
       const fault = this.#skipEmptyLines();
       if (fault !== null) return this.#fail(fault);
       if (this.#stored === null && this.#at === this.#to) return this.#absorbed();
@@ -240,7 +243,7 @@ export class MessageParser {
   /** Parses a head or a trailer section of at most `maxBytes`; in place when it lies in one piece. */
   #nextSection(kind: SectionKind, maxBytes: number): ParseEvent {
     const lenient = kind === "response" && this.#limits.lenientResponses;
-    if (this.#scanner !== null || lenient) return this.#nextPiece(kind, maxBytes, lenient);
+    if (this.#split !== null || lenient) return this.#nextPiece(kind, maxBytes, lenient);
     const stored = this.#stored;
     const bytes = stored === null ? this.#lent : stored.bytes;
     const base = stored === null ? this.#at : stored.from;
@@ -257,83 +260,44 @@ export class MessageParser {
     const result = scanner.scan(bytes, base, end, this.#limits);
     if (result === "done") {
       this.#consume(scanner.at);
-      const event = this.#finishSection(scanner, bytes, base);
-      const { head } = this;
-      if (memo !== null && head !== null && (known !== null || memo.wants(head.bytes))) {
-        memo.keep(bytes, base, base + head.bytes, { head, limits: this.#limits });
-        head.section.written ??= new WrittenHead();
+      const section = scanner.take(bytes, base);
+      if (memo !== null && (known !== null || memo.wants(section.bytes))) {
+        memo.keep(bytes, base, base + section.bytes, { head: section, limits: this.#limits });
+        section.section.written ??= new WrittenHead();
       }
-      return event;
+      return this.#sectionComplete(kind, section);
     }
     if (result === "fault" && scanner.fault !== null) {
       // A line is judged when it is complete, so that the verdict does not depend on the split.
       const lineFeed = bytes.indexOf(LF, scanner.faultAt);
       if (lineFeed >= 0 && lineFeed < end) return this.#fail(scanner.fault);
     }
-    if (available >= maxBytes) return this.#fail(this.#tooLarge(kind, scanner.at, bytes, base));
+    if (available >= maxBytes) return this.#fail(tooLarge(kind, scanner.at, bytes, base, this.#limits));
     if (available === 0 && this.#at === this.#to) return this.#absorbed();
     return this.#nextPiece(kind, maxBytes, false);
   }
 
-  /** The same for bytes that came in pieces. Linear: every byte is searched and scanned once. */
+  /** The same for bytes that came in pieces. */
   #nextPiece(kind: SectionKind, maxBytes: number, lenient: boolean): ParseEvent {
     if (this.#stored === null) this.#stored = new ByteBuffer();
     const stored = this.#stored;
     const borrowed = Math.max(0, Math.min(this.#to - this.#at, maxBytes - stored.length));
     stored.append(this.#lent, this.#at, this.#at + borrowed);
     this.#at += borrowed;
-    if (this.#scanner === null) {
-      this.#scanner = new HeadScanner();
-      this.#scanner.begin(kind);
-      this.#searchedBytes = 0;
-    }
-    const scanner = this.#scanner;
+    const split = this.#split ??= new SplitSection(kind, lenient, this.#limits);
     const length = Math.min(stored.length, maxBytes);
-    const bytes = stored.bytes;
-    const base = stored.from;
-    if (lenient) {
-      const end = findLenientEnd(bytes, base, base + this.#searchedBytes, base + length);
-      if (end >= 0) {
-        let cleaned = cleanHead(bytes, base, end);
-        if (scanner.scan(cleaned, 0, cleaned.length, this.#limits) !== "done") {
-          return this.#fail(scanner.fault ?? FAULTS.statusLine);
-        }
-        this.#giveBack(stored, borrowed, end - base);
-        const head = scanner.take(cleaned, 0);
-        if (!repeatsFraming(head)) {
-          this.#scanner = null;
-          return this.#headComplete(head);
-        }
-        cleaned = mergeFraming(cleaned);
-        scanner.begin(kind);
-        scanner.scan(cleaned, 0, cleaned.length, this.#limits);
-        return this.#finishSection(scanner, cleaned, 0);
-      }
-      // The end is recognised from at most three bytes: LF CR LF.
-      this.#searchedBytes = Math.max(0, length - 2);
-    } else {
-      const linesEnd = lastLineEnd(bytes, base + this.#searchedBytes, base + length);
-      this.#searchedBytes = length;
-      let result: ScanResult = "more";
-      if (linesEnd >= 0) result = scanner.scan(bytes, base, linesEnd, this.#limits);
-      if (result === "done") {
-        this.#giveBack(stored, borrowed, scanner.at);
-        return this.#finishSection(scanner, bytes, base);
-      }
-      if (result === "fault" && scanner.fault !== null) return this.#fail(scanner.fault);
+    const result = split.scan(stored.bytes, stored.from, length);
+    if (result === "fault") return this.#fail(split.fault);
+    if (result === "done" && split.section !== null) {
+      this.#giveBack(stored, borrowed, split.bytes);
+      this.#split = null;
+      return this.#sectionComplete(kind, split.section);
     }
-    if (length >= maxBytes) return this.#fail(this.#tooLarge(kind, scanner.at, bytes, base));
+    if (length >= maxBytes) {
+      return this.#fail(tooLarge(kind, split.scannedBytes, stored.bytes, stored.from, this.#limits));
+    }
     if (stored.length === 0) this.#stored = null;
     return this.#absorbed();
-  }
-
-  /** What to call a section that has reached its limit. */
-  #tooLarge(kind: SectionKind, scannedBytes: number, bytes: Uint8Array, base: number): Fault {
-    if (kind === "trailers") return FAULTS.trailersTooLarge;
-    if (kind === "response" || scannedBytes > 0) return FAULTS.headTooLarge;
-    const space = bytes.indexOf(SP, base);
-    const tooLong = space < 0 || space > base + this.#limits.maxMethodBytes;
-    return tooLong ? FAULTS.methodTooLong : FAULTS.targetTooLong;
   }
 
   /** Ends a section of `sectionBytes` at the front of `stored`; borrowed bytes behind it go back. */
@@ -346,14 +310,10 @@ export class MessageParser {
     if (stored.length === 0) this.#stored = null;
   }
 
-  #finishSection(scanner: HeadScanner, bytes: Uint8Array, base: number): ParseEvent {
-    const section = scanner.take(bytes, base);
-    this.#scanner = null;
-    if (scanner.kind === "trailers") {
-      this.trailers = section;
-      return this.#endMessage();
-    }
-    return this.#headComplete(section);
+  #sectionComplete(kind: SectionKind, section: Head): ParseEvent {
+    if (kind !== "trailers") return this.#headComplete(section);
+    this.trailers = section;
+    return this.#endMessage();
   }
 
   #headComplete(head: Head): "head" {
@@ -463,7 +423,7 @@ export class MessageParser {
   #finish(state: "failed" | "finished"): void {
     this.#state = state;
     this.#stored = null;
-    this.#scanner = null;
+    this.#split = null;
     this.#decoder = null;
     this.#dropLent();
     this.data = NOTHING;
@@ -475,13 +435,3 @@ export class MessageParser {
     this.#to = 0;
   }
 }
-
-/** Just behind the last LF of `bytes[from, to)`, -1 when there is none. */
-function lastLineEnd(bytes: Uint8Array, from: number, to: number): number {
-  for (let p = to - 1; p >= from; p--) {
-    if (bytes[p] === LF) return p + 1;
-  }
-  return -1;
-}
-
-/** A head whose first line alone is too long has a target that is, whatever its exact limit. */
