@@ -41,7 +41,7 @@ const MAX_INTERIM = 64;
 type State = "idle" | "busy" | "raw" | "gone";
 
 export class UpstreamConnection extends Connection implements UpstreamPeer, UpstreamStream {
-  readonly owner: UpstreamPeerOwner;
+  owner: UpstreamPeerOwner;
   readonly #limits: Http1Limits;
   /** Null while nothing of a response has been read. */
   #parser: MessageParser | null = null;

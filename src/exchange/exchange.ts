@@ -74,6 +74,7 @@ export class Exchange extends ExchangeAccount
   wantsFresh = false;
   isRetry = false;
   goesLast = false;
+  probationMs = 0;
   readonly repeatable: boolean;
 
   /**
@@ -452,9 +453,8 @@ export class Exchange extends ExchangeAccount
     if (this.client.responseBegun) this.#cut("http_response_incomplete", detail);
     else if (begun) this.#fail("http_response_incomplete", detail, closeWords(reason));
     else {
-      // A pooled connection may have been closed already, and an endpoint that was drained is our own doing.
-      const blame = this.stream?.reused === false && reason.code !== "aborted";
-      if (blame) this.#noteLoss(false);
+      // That an endpoint was drained is our own doing.
+      if (reason.code !== "aborted") this.#noteLoss();
       this.#attemptFailed("reset", "connection_terminated", detail, closeWords(reason));
     }
   }
@@ -469,7 +469,7 @@ export class Exchange extends ExchangeAccount
       this.#letGo(false);
       this.#cut(what === "write" ? "connection_write_timeout" : "connection_read_timeout", "");
     } else if (what === "head") {
-      this.#noteLoss(true);
+      this.#noteLoss();
       this.#attemptFailed("timeout", "http_response_timeout", "", "");
     } else {
       this.#letGo(false);
@@ -538,9 +538,10 @@ export class Exchange extends ExchangeAccount
   }
 
   /** See losses.ts. */
-  #noteLoss(certain: boolean): void {
-    if (this.stream?.requestSeen !== true) return;
-    (this.#losses ??= new Losses()).note(this.endpoint as Endpoint, certain);
+  #noteLoss(): void {
+    const stream = this.stream;
+    if (stream?.requestSeen !== true) return;
+    (this.#losses ??= new Losses()).note(stream, this.context.turn.now);
   }
 
   /** The attempt ended without a byte of a final response. */
@@ -567,7 +568,8 @@ export class Exchange extends ExchangeAccount
       // One that may be the cause must not do the same to pooled connections.
       this.wantsFresh = decision.fresh || (failure === "reset" && this.#losses !== null);
       this.isRetry = sent;
-      this.goesLast = this.#losses !== null && this.#losses.all >= SUSPECT;
+      this.goesLast = this.#losses !== null && this.#losses.count >= SUSPECT;
+      this.probationMs = this.#losses?.probationMs ?? 0;
       // An endpoint that answers others, but not this request, is not asked as fast as it can fail.
       if (sent && this.attempts > 1 && endpoint.state !== "down") this.#askLater();
       else this.#ask();

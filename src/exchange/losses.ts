@@ -1,37 +1,43 @@
 /**
- * Attempts of one request that were sent and ended without an answer, as far as the request may be to blame. A bound on
- * them is a bound on what a request can do that crashes whoever gets it.
+ * Attempts of one request that were sent and ended without an answer. A bound on them is a bound on what a request can do
+ * that crashes whatever endpoint gets it, so every one of them counts.
  *
- * There are ports that take connections and drop them while what is behind them is down (forwarded to a container, say).
- * Nobody crashes those, and requests are held for them as for an endpoint that refuses connections. A port that drops
- * everything neither answers anybody nor refuses anything; an endpoint that a request has crashed does one or the other
- * before it is crashed again. So, after the first one, a loss counts only if there was such a sign since the one before.
+ * There are ports that accept connections and drop them while what is behind them is down: a port that is forwarded to a
+ * container, a tunnel, a proxy without servers. Requests are held for those as for an endpoint that refuses connections. A
+ * loss at such a port would count, too, so none is risked: after the first loss on a new connection, the request is sent
+ * only on a connection that has stood open unused for a while (upstream/probation.ts), or after one loss to an endpoint
+ * that is up. A port that drops everything drops that connection before anything is sent.
  */
 
-import type { Endpoint } from "../upstream/endpoint.ts";
-
-/** What an endpoint had done by the time of a loss. */
-interface Mark {
-  readonly answered: number;
-  readonly refusals: number;
+/** What is asked of a connection that was lost. */
+interface LostConnection {
+  /** It had been in the pool: it may have been closed already. */
+  readonly reused: boolean;
+  /** When the request was sent; monotonic milliseconds. */
+  readonly sentAt: number;
 }
 
-export class Losses {
-  all = 0;
-  /** Those that count. */
-  count = 0;
-  readonly #marks = new Map<Endpoint, Mark>();
+/**
+ * Least and longest probation after the first loss on a new connection, and after further ones, when hardly an attempt is
+ * left. Milliseconds.
+ */
+const FIRST = { leastMs: 25, mostMs: 500 };
+const FURTHER = { leastMs: 200, mostMs: 4000 };
 
-  /** @param certain the endpoint had its time to answer: it needs no other sign of life */
-  note(endpoint: Endpoint, certain: boolean): void {
-    let counts = certain || this.all === 0;
-    for (const [each, { answered, refusals }] of this.#marks) {
-      if (each.answered === answered && each.refusals === refusals) continue;
-      this.#marks.delete(each);
-      counts = true;
-    }
-    this.all++;
-    if (counts) this.count++;
-    this.#marks.set(endpoint, { answered: endpoint.answered, refusals: endpoint.refusals });
+export class Losses {
+  count = 0;
+  /** Milliseconds for which the next connection must stand open before the request is sent on it; 0 = none was lost. */
+  probationMs = 0;
+
+  /** @param now monotonic milliseconds */
+  note(connection: LostConnection, now: number): void {
+    this.count++;
+    if (connection.reused) return;
+    const { leastMs, mostMs } = this.probationMs === 0 ? FIRST : FURTHER;
+    // A port that takes its time to find out that nothing is behind it takes it again. What has lasted longer than any
+    // probation tells nothing.
+    const lifeMs = now - connection.sentAt;
+    const enoughMs = lifeMs < mostMs ? Math.min(mostMs, 2 * lifeMs) : 0;
+    this.probationMs = Math.max(this.probationMs, leastMs, enoughMs);
   }
 }

@@ -17,7 +17,7 @@ export interface RetryPolicy {
   readonly methods: readonly string[];
   /** Attempts in all, the first included; 0 = as long as the request may be held. */
   readonly tries: number;
-  /** Attempts that may be sent and end without an answer; 0 = any number. */
+  /** Attempts that may be sent and end without an answer; 0 = any number. See losses.ts. */
   readonly unansweredTries: number;
   /** Any method may be sent again while not a byte of a response has arrived. */
   readonly unanswered: boolean;
@@ -94,8 +94,10 @@ export function decideRetry(facts: AttemptFacts, policy: RetryPolicy): RetryDeci
   if (!facts.replayable) return NOT_REPLAYABLE;
   const tries = policy.tries > 0 ? policy.tries : answered ? STATUS_TRIES : Infinity;
   if (facts.attempts >= tries) return EXHAUSTED;
-  // Whoever got it may have died of it.
-  if (policy.unansweredTries > 0 && facts.lost >= policy.unansweredTries) return EXHAUSTED;
+  // The endpoint may have crashed because of it. A first loss on a pooled connection is followed by one more attempt in any
+  // case: the connection may have been closed already.
+  const pooledOnce = facts.reused && failure === "reset" && facts.lost <= 1;
+  if (policy.unansweredTries > 0 && facts.lost >= policy.unansweredTries && !pooledOnce) return EXHAUSTED;
   // A pooled connection that had died says nothing about the endpoint: one new one, hold time or not.
   if (facts.reused && failure === "reset") return AGAIN_FRESH;
   return facts.timeLeftMs > 0 || facts.elsewhere ? AGAIN : EXHAUSTED;

@@ -105,7 +105,8 @@ export interface PinHolder {
 
 /** A connection to an endpoint: carries one stream at a time, or several. */
 export interface UpstreamPeer {
-  readonly owner: UpstreamPeerOwner;
+  /** What holds it while no stream is open. */
+  owner: UpstreamPeerOwner;
   /** IP literal that it leads to. */
   readonly remoteAddress: string;
   /** Monotonic milliseconds. */

@@ -32,8 +32,7 @@ export class Dialer {
     // To a backend that takes N connections an idle one counts.
     if (endpoint.used >= endpoint.slotLimit) endpoint.idle.retireOldest();
     endpoint.ramp.dialled(this.#connector.turn.now);
-    endpoint.dialing++;
-    this.dialing++;
+    this.hold(endpoint);
     const asking = endpoint.state === "down" ? 1 : 0;
     this.asking += asking;
     this.#connector.connect(endpoint.settings.key, { timeoutMs, limits, owner: endpoint }, {
@@ -50,8 +49,19 @@ export class Dialer {
   }
 
   #over(endpoint: Endpoint, asking: number): void {
+    this.asking -= asking;
+    this.release(endpoint);
+  }
+
+  /** A dial that has succeeded is not over yet: it goes on counting until `release`. */
+  hold(endpoint: Endpoint): void {
+    endpoint.dialing++;
+    this.dialing++;
+  }
+
+  /** A dial is over. */
+  release(endpoint: Endpoint): void {
     endpoint.dialing--;
     this.dialing--;
-    this.asking -= asking;
   }
 }

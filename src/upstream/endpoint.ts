@@ -105,8 +105,6 @@ export class Endpoint implements UpstreamPeerOwner, RampOwner {
   failuresTotal = 0;
   /** When a request was last sent to it; -1 = never. */
   sentAt = -1;
-  /** Dials that failed. */
-  refusals = 0;
   /** New connections that ended without an answer, since it has answered last. */
   drops = 0;
   /** Requests answered, for status. */
@@ -211,6 +209,45 @@ export class Endpoint implements UpstreamPeerOwner, RampOwner {
   set state(state: EndpointState) {
     this.#state = state;
     this.#changed();
+  }
+
+  /** It cannot be reached. The caller restarts its ramp. @returns true when it was up until now */
+  goDown(now: number): boolean {
+    const wasUp = this.#state === "up";
+    this.state = "down";
+    this.stateSince = now;
+    this.keepsAlive = false;
+    if (wasUp) this.downSince = this.loopSince = now;
+    return wasUp;
+  }
+
+  /** A dial has succeeded. The caller restarts its ramp. */
+  beginProbing(now: number): void {
+    this.state = "probing";
+    this.stateSince = now;
+    // Another process may listen there now, with habits of its own.
+    this.idle.unlearn();
+  }
+
+  /**
+   * It has begun to answer a request.
+   *
+   * @param keeps it keeps connections open
+   * @returns true when it is back
+   */
+  noteAnswer(keeps: boolean, now: number): boolean {
+    this.answered++;
+    this.drops = 0;
+    if (keeps) this.keepsAlive = true;
+    if (this.#state === "up" && this.failures === 0) return false;
+    const back = this.#state === "probing";
+    if (back) {
+      this.state = "up";
+      this.stateSince = now;
+      this.downReportedByPeer = false;
+    }
+    this.failures = 0;
+    return back;
   }
 
   get settings(): EndpointSettings {

@@ -24,6 +24,7 @@ import { type Endpoint, MOST_PLACES } from "./endpoint.ts";
 import { EndpointSet } from "./endpoint_set.ts";
 import { HoldClock } from "./hold_clock.ts";
 import type { Policy } from "./policy.ts";
+import { Probation } from "./probation.ts";
 import { RetryBudget } from "./retry_budget.ts";
 import { SlotTalk } from "./slot_talk.ts";
 import type { Counted, Counters } from "./counters.ts";
@@ -32,8 +33,8 @@ import type { UpstreamSettings } from "./upstream_settings.ts";
 import type { WaitFailure } from "./wait_failure.ts";
 import { type Waiter, WaitingRoom } from "./waiting_room.ts";
 
-/** While requests wait, endpoints that are not trusted with more connections are looked at this often. */
-const RAMP_CHECK_MS = 5;
+/** While requests wait, endpoints not trusted with more connections, and those under probation, are looked at this often. */
+const CHECK_MS = 5;
 /** New dials begun in one go at most, on top of those under way. */
 const MOST_NEW_DIALS = 256;
 /** Requests that may wait for connections being opened, whatever the size of the queue for slots. */
@@ -49,10 +50,11 @@ export class Upstream extends Timed implements Counted {
   /** Null when no slot is shared with another process. */
   readonly #slots: SlotTalk | null;
   readonly #dialer: Dialer;
+  readonly #probation: Probation;
   /** Asks for the endpoints that are down. */
   readonly #loop: DialLoop;
-  /** Looks at endpoints that are not trusted with more connections. */
-  readonly #rampAlarm: Alarm;
+  /** Looks at endpoints that are not trusted with more connections, and at connections under probation. */
+  readonly #checkAlarm: Alarm;
   #serving = false;
   #serveAgain = false;
   #stopped = false;
@@ -88,7 +90,13 @@ export class Upstream extends Timed implements Counted {
       opened: (endpoint, peer) => this.#opened(endpoint, peer),
       failed: (endpoint, error) => this.#dialFailed(endpoint, error),
     });
-    this.#rampAlarm = new Alarm(runtime.clock, RAMP_CHECK_MS, () => this.#stepRamps());
+    this.#probation = new Probation(turn, this.#dialer, this.#room, {
+      retriesAllowed: () => this.#retriesAllowed(),
+      proved: (connection, waiter) => this.#give(connection, connection.owner as Endpoint, waiter),
+      needless: (connection) => this.#place(connection, connection.owner as Endpoint, this.#nextWaiter()),
+      dropped: (endpoint, error) => this.#dialFailed(endpoint, error),
+    });
+    this.#checkAlarm = new Alarm(runtime.clock, CHECK_MS, () => this.#check());
     this.#policy = settings.policy(this.endpoints);
     const { slotSource } = settings;
     const serve = () => this.#serve();
@@ -267,6 +275,12 @@ export class Upstream extends Timed implements Counted {
     this.#slots?.roomShrank();
   }
 
+  #give(connection: UpstreamPeer, endpoint: Endpoint, waiter: Waiter): void {
+    endpoint.busy++;
+    this.#busy++;
+    this.#assign(waiter, connection.openStream(), endpoint);
+  }
+
   /** A wait that had a connection for `waiter` begins to count as a request in flight. */
   #assign(waiter: Waiter, stream: UpstreamStream, endpoint: Endpoint): void {
     this.#hold.leave(waiter, this.#turn.now);
@@ -308,19 +322,11 @@ export class Upstream extends Timed implements Counted {
    * @param keeps it keeps connections open: this one had served before, or the endpoint says so
    */
   answered(endpoint: Endpoint, keeps: boolean): void {
-    endpoint.answered++;
-    endpoint.drops = 0;
-    if (keeps) endpoint.keepsAlive = true;
-    if (endpoint.state === "up" && endpoint.failures === 0) return;
-    if (endpoint.state === "probing") {
-      endpoint.state = "up";
-      endpoint.stateSince = this.#turn.now;
-      if (!endpoint.downReportedByPeer) {
-        this.#observer.endpointUp(this, endpoint, this.#turn.now - endpoint.downSince);
-      }
-      endpoint.downReportedByPeer = false;
+    const { downReportedByPeer } = endpoint;
+    const back = endpoint.noteAnswer(keeps, this.#turn.now);
+    if (back && !downReportedByPeer) {
+      this.#observer.endpointUp(this, endpoint, this.#turn.now - endpoint.downSince);
     }
-    endpoint.failures = 0;
   }
 
   /**
@@ -365,6 +371,7 @@ export class Upstream extends Timed implements Counted {
   #serveOnce(): void {
     if (this.#paused) return;
     const now = this.#turn.now;
+    this.#probation.serve();
     let waiter = this.#room.oldest;
     let fresh = 0;
     /** Those passed by for whom no connection lies ready: slots that are free are theirs. */
@@ -398,9 +405,7 @@ export class Upstream extends Timed implements Counted {
         passed++;
         const connection = endpoint === null ? null : endpoint.takeIdle(waiter.repeatable, now);
         if (endpoint !== null && connection !== null) {
-          endpoint.busy++;
-          this.#busy++;
-          this.#assign(waiter, connection.openStream(), endpoint);
+          this.#give(connection, endpoint, waiter);
           // What the request does may have changed the room: begin again from the oldest.
           waiter = this.#room.oldest;
           fresh = passed = 0;
@@ -415,7 +420,7 @@ export class Upstream extends Timed implements Counted {
     for (let left = missing; left > 0; left--) {
       const endpoint = this.#policy.pick("dial");
       if (endpoint === null) {
-        if (!this.allDown) this.#rampAlarm.set();
+        if (!this.allDown) this.#checkAlarm.set();
         break;
       }
       this.#dial(endpoint);
@@ -459,34 +464,32 @@ export class Upstream extends Timed implements Counted {
     }
     if (endpoint.state === "down") this.#markProbing(endpoint);
     endpoint.ramp.opened(connection, connection.openedAt);
-    const waiter = this.#nextWaiter();
-    if (waiter === null) {
-      this.#rest(endpoint);
-      endpoint.rest(connection, connection.openedAt);
-    } else {
-      endpoint.busy++;
-      this.#busy++;
-      this.#assign(waiter, connection.openStream(), endpoint);
-    }
+    this.#place(connection, endpoint, this.#nextWaiter());
     this.#slots?.roomShrank();
     if (this.#room.size > 0) this.#serve();
     this.#turn.end();
   }
 
-  /** The oldest one that may go now. */
+  /** A connection that has not been used yet goes to `waiter`, be it after a time, or to the pool. */
+  #place(connection: UpstreamPeer, endpoint: Endpoint, waiter: Waiter | null): void {
+    const ms = waiter === null ? 0 : this.#probation.msFor(connection, endpoint, waiter);
+    // A suspect that may not go yet has use for it later.
+    if (ms > 0 || (waiter === null && !this.#paused && this.#probation.size < this.#room.suspects)) {
+      this.#probation.begin(connection, endpoint, ms);
+      this.#checkAlarm.set();
+    } else if (waiter === null) {
+      this.#rest(endpoint);
+      endpoint.rest(connection, this.#turn.now);
+    } else this.#give(connection, endpoint, waiter);
+  }
+
+  /** The oldest one that may go now and is not provided for by a connection under probation. */
   #nextWaiter(): Waiter | null {
-    if (this.#paused) return null;
-    const retries = this.#retriesAllowed();
-    let waiter = this.#room.oldest;
-    while (waiter !== null && (waiter.ownConnection !== null || (waiter.isRetry && !retries))) {
-      waiter = waiter.roomAfter;
-    }
-    return waiter;
+    return this.#paused ? null : this.#room.next(this.#retriesAllowed(), this.#probation.size);
   }
 
   #dialFailed(endpoint: Endpoint, error: SocketError): void {
     if (this.#stopped) return;
-    endpoint.refusals++;
     if (endpoint.enabled) this.#markDown(endpoint, error);
     if (this.#paused) {
       // Whoever waits now does not wait for this dial.
@@ -539,17 +542,10 @@ export class Upstream extends Timed implements Counted {
     const now = this.#turn.now;
     this.#endpoints.noteFailure(endpoint, error, now);
     if (endpoint.state !== "down") {
-      const wasUp = endpoint.state === "up";
-      endpoint.state = "down";
-      endpoint.stateSince = now;
-      endpoint.keepsAlive = false;
+      const wasUp = endpoint.goDown(now);
       this.#downEndpoints.add(endpoint);
       this.#noteHolding(now);
-      if (wasUp) {
-        endpoint.downSince = now;
-        endpoint.loopSince = now;
-        if (!endpoint.downReportedByPeer) this.#observer.endpointDown(this, endpoint, error);
-      }
+      if (wasUp && !endpoint.downReportedByPeer) this.#observer.endpointDown(this, endpoint, error);
     }
     endpoint.ramp.restart();
     const { holdIntervalMs } = this.#settings;
@@ -560,23 +556,22 @@ export class Upstream extends Timed implements Counted {
 
   #markProbing(endpoint: Endpoint): void {
     const now = this.#turn.now;
-    endpoint.state = "probing";
-    endpoint.stateSince = now;
+    endpoint.beginProbing(now);
     this.#downEndpoints.delete(endpoint);
     this.#noteHolding(now);
-    // Another process may listen there now, with habits of its own.
-    endpoint.idle.unlearn();
     endpoint.ramp.restart();
   }
 
   // Trust, see connection_ramp.ts
 
-  #stepRamps(): void {
+  #check(): void {
     this.#turn.begin();
+    this.#probation.endNeedless();
     if (this.#room.size > 0) {
       this.#endpoints.ramps.step(this.#turn.now);
       this.#serve();
     }
+    if (this.#probation.size > 0) this.#checkAlarm.set();
     this.#turn.end();
   }
 
@@ -735,7 +730,8 @@ export class Upstream extends Timed implements Counted {
   stop(): void {
     this.#stopped = true;
     this.#loop.clear();
-    this.#rampAlarm.cancel();
+    this.#probation.clear();
+    this.#checkAlarm.cancel();
     this.#slots?.stop();
     this.#failAll("shutting_down", "");
     for (const endpoint of this.endpoints) endpoint.idle.clear();

@@ -30,6 +30,12 @@ export interface Waiter extends RoomPlace {
   readonly isRetry: boolean;
   /** It goes after all that do not. Does not change while it is in the room. */
   readonly goesLast: boolean;
+  /**
+   * Milliseconds for which a connection must have stood open unused before it is given to this one; 0 = any will do. One
+   * that does not go last takes a connection of an endpoint that is up at once. See probation.ts. Does not change while
+   * it is in the room.
+   */
+  readonly probationMs: number;
   /** It may be sent again if a connection closes without an answer. */
   readonly repeatable: boolean;
   /** It has had a connection before: it is not turned away for want of room. */
@@ -48,6 +54,7 @@ export class WaitingRoom {
   #size = 0;
   #retries = 0;
   #owners = 0;
+  #suspects = 0;
   /** Endpoints of the connections that owners wait for. */
   readonly #awaited = new Set<Endpoint>();
   /** Called when the last one has left. */
@@ -65,6 +72,11 @@ export class WaitingRoom {
   /** Those that wait for a connection of their own. */
   get owners(): number {
     return this.#owners;
+  }
+
+  /** Those that want a connection which has stood open for a while. */
+  get suspects(): number {
+    return this.#suspects;
   }
 
   /** Endpoints of which a slot is needed for a connection of a waiter's own: no other endpoint's will do. */
@@ -89,6 +101,31 @@ export class WaitingRoom {
   /** Who goes first. */
   get oldest(): Waiter | null {
     return this.#oldest;
+  }
+
+  /**
+   * The oldest one that a new connection is for.
+   *
+   * @param retries also those may go that have been sent before
+   * @param provided so many of the suspects are provided for
+   */
+  next(retries: boolean, provided: number): Waiter | null {
+    let left = provided;
+    for (let waiter = this.#oldest; waiter !== null; waiter = waiter.roomAfter) {
+      if (waiter.ownConnection !== null || (waiter.isRetry && !retries)) continue;
+      if (waiter.probationMs === 0 || left-- <= 0) return waiter;
+    }
+    return null;
+  }
+
+  /** The oldest suspect that wants no longer probation than that; null when there is none. */
+  suspect(mostMs: number): Waiter | null {
+    if (this.#suspects === 0) return null;
+    let waiter = this.#oldest;
+    while (waiter !== null && (waiter.probationMs === 0 || waiter.probationMs > mostMs)) {
+      waiter = waiter.roomAfter;
+    }
+    return waiter;
   }
 
   /** Who goes first of those that go last. */
@@ -178,6 +215,7 @@ export class WaitingRoom {
     else after.roomBefore = waiter;
     this.#size++;
     if (waiter.isRetry) this.#retries++;
+    if (waiter.probationMs > 0) this.#suspects++;
     if (waiter.ownConnection !== null) this.#await(waiter.ownConnection, 1);
   }
 
@@ -195,6 +233,7 @@ export class WaitingRoom {
     waiter.roomBefore = null;
     waiter.roomAfter = null;
     if (waiter.isRetry) this.#retries--;
+    if (waiter.probationMs > 0) this.#suspects--;
     if (waiter.ownConnection !== null) this.#await(waiter.ownConnection, -1);
     if (--this.#size === 0) this.emptied();
   }

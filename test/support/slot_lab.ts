@@ -68,6 +68,7 @@ export class SlotRequest implements Waiter {
   readonly pin: SlotPin | null;
   readonly ownConnection: UpstreamPeer | null;
   readonly goesLast = false;
+  readonly probationMs = 0;
   readonly wantsFresh = false;
   readonly isRetry = false;
   readonly repeatable = true;

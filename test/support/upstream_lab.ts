@@ -30,6 +30,7 @@ export class TestWaiter implements Waiter {
   wantsFresh = false;
   isRetry = false;
   goesLast = false;
+  probationMs = 0;
   repeatable = true;
   admitted = false;
   enteredAt = -1;
@@ -107,7 +108,7 @@ export class TestWaiter implements Waiter {
   }
 
   /** The connection ended without an answer: what an exchange does about it, then asks again. */
-  resetAndRetry(): void {
+  resetAndRetry(probationMs = 0): void {
     const { connection, endpoint } = this;
     assert.ok(connection !== null && endpoint !== null);
     const reused = this.stream?.reused === true;
@@ -117,7 +118,8 @@ export class TestWaiter implements Waiter {
     }
     this.release(false);
     this.isRetry = true;
-    this.wantsFresh = reused;
+    this.wantsFresh = reused || probationMs > 0;
+    this.probationMs = probationMs;
     this.ask();
   }
 

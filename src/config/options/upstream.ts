@@ -156,9 +156,13 @@ export const UPSTREAM_OPTIONS = {
     default: "3",
     help: "attempts that may end without an answer; 0 = any",
     doc:
-      "Bounds what one request can do that crashes whoever gets it: after so many attempts that were sent and ended without an " +
-      "answer it is answered with 502 or 504. From the second one on, other requests that wait go first. Not counted are attempts " +
-      "on pooled connections, which may have been closed already, and those at a port that just drops all connections.",
+      "Bounds what one request can do that crashes the endpoint that gets it: after so many attempts that were sent and ended " +
+      "without an answer it is answered with 502 or 504. From the second one on, other requests that wait go first. With 1, the loss " +
+      "of a pooled connection, which may have been closed already, is followed by one more attempt all the same. " +
+      "After the loss of a new connection the next one, unless another endpoint is up, has to stand open for 25 ms to 4 s before the request is sent on it: a port " +
+      "that accepts connections and drops them while what is behind it is down (a container's, a tunnel's) drops it before, which " +
+      "counts as a refused connection. A port that drops connections only after it has read a request cannot be told from a " +
+      "crash: with 0 requests are held for that as well, and nothing but `hold` bounds one that crashes its endpoint.",
     example: "5",
   },
   "connect_timeout": {

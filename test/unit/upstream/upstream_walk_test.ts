@@ -77,7 +77,7 @@ class Walk {
         const waiter = this.#one(this.#served);
         if (waiter !== undefined) {
           waiter.admitted = true;
-          waiter.resetAndRetry();
+          waiter.resetAndRetry([0, 50, 400][this.#pick(3)]);
         }
         break;
       }
