@@ -217,7 +217,9 @@ export const VERB_COMMANDS: readonly Command[] = [
     summary: "replace the running program without a gap",
     doc:
       "Starts the new program (what is in its own file now unless one is named), with the same arguments and the listening " +
-      "sockets. Once it serves, the old one stops accepting and drains. If the new one fails nothing has changed.",
+      "sockets. Once it serves, the old one stops accepting and drains. If the new one fails nothing has changed. What waits in the " +
+      "old one goes to the endpoints that the new one has read of, and verbs mean both, whatever their upstreams are called. Should the " +
+      "old one not answer (it is stopped, or hangs), a verb is carried out by all others, says so after 3 s and exits with 4.",
     configured: false,
     flags: common("longest wait for the new one to serve  (default 1m)"),
     operands: { names: "[BINARY]", least: 0, most: 1, kind: "files" },

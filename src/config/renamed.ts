@@ -46,6 +46,32 @@ export function formerNames(
   return new Map(Array.from(renamed(before, after), ([name, upstream]) => [name, upstream.name]));
 }
 
+/**
+ * Which upstreams are held under another configuration as well. What is held is a backend, whatever its name is: an
+ * upstream that takes over an address of one that is held is held, too.
+ *
+ * @param held names in `before`
+ * @param all everything is held: so is what is new
+ * @returns names in `after` that are not in `held`
+ */
+export function heldAsWell(
+  held: ReadonlySet<string>,
+  all: boolean,
+  before: readonly Addressed[],
+  after: readonly Addressed[],
+): string[] {
+  const old = new Map(before.map((upstream) => [upstream.name, addressesOf(upstream)]));
+  const addresses = new Set([...held].flatMap((name) => [...old.get(name) ?? []]));
+  return after.filter((upstream) => {
+    const { name } = upstream;
+    if (held.has(name)) return false;
+    const taken = [...addressesOf(upstream)].some((address) =>
+      addresses.has(address) && old.get(name)?.has(address) !== true
+    );
+    return taken || (all && !old.has(name));
+  }).map(({ name }) => name);
+}
+
 /** Addresses that both have. */
 function shared(a: Addressed, b: Addressed): number {
   const own = addressesOf(a);

@@ -5,6 +5,8 @@
 
 import type { Config, EndpointConfig, UpstreamConfig } from "../config/values/config.ts";
 import { sameValue } from "../config/config_changes.ts";
+import { heldAsWell } from "../config/renamed.ts";
+import type { LineageNames, NamedUpstream } from "../process/supervisor/lineage_names.ts";
 import type { EndpointName } from "../process/worker/messages.ts";
 import type { PauseOwner } from "../process/worker/pause_owner.ts";
 
@@ -57,4 +59,38 @@ export function swapOf(
     sameValue(upstream.endpoints, each.configured) &&
     (each.upstream === upstream.name || !config.upstreams.some(({ name }) => name === each.upstream))
   );
+}
+
+/**
+ * The state under a configuration that may have other names.
+ *
+ * @param names of the one that tells the state, and of the one that goes on with it
+ */
+export function stateUnder(
+  { swapped, paused, drained }: HandoverState,
+  before: readonly NamedUpstream[],
+  after: readonly NamedUpstream[],
+  names: LineageNames,
+): HandoverState {
+  const tokens = new Set(paused.map(({ token }) => token));
+  return {
+    swapped: swapped.map((swap) => ({ ...swap, upstream: names.oursUpstream(swap.upstream) })),
+    paused: [...tokens].flatMap((token) =>
+      pauseUnder(paused.filter((each) => each.token === token), before, after)
+    ),
+    drained: drained.map((name) => names.ours(name)),
+  };
+}
+
+/** @param pause its entries, at least one */
+function pauseUnder(
+  pause: readonly HandedPause[],
+  before: readonly NamedUpstream[],
+  after: readonly NamedUpstream[],
+): HandedPause[] {
+  const held = new Set(pause.map(({ upstream }) => upstream));
+  const first = pause[0] as HandedPause;
+  return [...held, ...heldAsWell(held, first.all === true, before, after)]
+    .filter((name) => after.some((upstream) => upstream.name === name))
+    .map((upstream) => ({ ...first, upstream }));
 }

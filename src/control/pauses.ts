@@ -7,7 +7,7 @@
 import type { HandedPause } from "./handover_state.ts";
 import type { Clock, Timer } from "../../runtime/contract/contract.ts";
 import type { Config } from "../config/values/config.ts";
-import { addressesOf } from "../config/renamed.ts";
+import { heldAsWell } from "../config/renamed.ts";
 import { quietOf, until } from "./conditions.ts";
 import type { Supervisor } from "../process/supervisor/supervisor.ts";
 import type { EventHub } from "./event_hub.ts";
@@ -227,17 +227,9 @@ export class Pauses {
    */
   follow(before: Config, after: Config): readonly string[] {
     const names = after.upstreams.map(({ name }) => name);
-    const old = new Map(before.upstreams.map((upstream) => [upstream.name, addressesOf(upstream)]));
     for (const pause of [...this.#pauses.values()]) {
-      const held = new Set([...pause.upstreams].flatMap((name) => [...old.get(name) ?? []]));
       const gone = [...pause.upstreams].filter((name) => !names.includes(name));
-      for (const upstream of after.upstreams) {
-        const { name } = upstream;
-        if (pause.upstreams.has(name)) continue;
-        const taken = [...addressesOf(upstream)].some((address) =>
-          held.has(address) && old.get(name)?.has(address) !== true
-        );
-        if (!taken && !(pause.all && !old.has(name))) continue;
+      for (const name of heldAsWell(pause.upstreams, pause.all, before.upstreams, after.upstreams)) {
         pause.upstreams.add(name);
         const leaseMs = pause.leaseUntil === null ? null : Math.max(0, pause.leaseUntil - this.#clock.wall());
         this.#events.note({ event: "paused", upstream: name, lease_ms: leaseMs, owner: pause.owner });

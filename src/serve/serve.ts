@@ -226,6 +226,7 @@ export async function serve(
           : null,
       busy: () => plane.changing ? "a reload or a swap is under way" : null,
       limits: () => limitedEndpoints(controller.config),
+      upstreams: () => controller.config.upstreams.map(({ name, endpoints }) => ({ name, endpoints })),
       trying: (over) => {
         gate.trial = true;
         reopened = plane.reopened;
@@ -286,7 +287,7 @@ export async function serve(
     } catch (error) {
       return await giveUp(EXIT.failed, error instanceof Error ? error.message : String(error));
     }
-    takeover?.settle();
+    await takeover?.settle();
     await sockets.closeUnused();
     const where = started.addresses
       .map((address, index) => printListen({ address, tls: config.listen[index]?.tls === true }))

@@ -7,97 +7,12 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
-import { hasEpoll } from "../support/epoll.ts";
 import { childrenOf, ownProgram, until, untilGone } from "../support/processes.ts";
 import { askOnce, RawClient } from "../support/raw_client.ts";
 import { ScriptedOrigin } from "../support/scripted_origin.ts";
-import { able, get, type Scene, scene } from "../support/succession_scene.ts";
+import { Backend, begin, post, untilStatus, variants } from "../support/succession_load.ts";
+import { able, get, scene } from "../support/succession_scene.ts";
 import { within } from "../support/watchdog.ts";
-
-function post(target: string): string {
-  return `POST ${target} HTTP/1.1\r\nHost: succession.test\r\nContent-Length: 4\r\n\r\nbody`;
-}
-
-/** A backend that answers `/stream…` and `/long…` when it is told to, and counts what it serves at a time. */
-class Backend {
-  most = 0;
-  now = 0;
-  readonly asked: string[] = [];
-  readonly #ends = new Map<string, () => void>();
-
-  constructor(origin: ScriptedOrigin, name = "") {
-    origin.auto(async ({ target }) => {
-      this.most = Math.max(this.most, ++this.now);
-      this.asked.push(target);
-      if (target.startsWith("/long")) await new Promise<void>((end) => this.#ends.set(target, end));
-      else await new Promise((done) => setTimeout(done, 5));
-      this.now--;
-      return name + target;
-    });
-  }
-
-  async reached(target: string): Promise<void> {
-    await until(`${target} at the backend`, () => this.asked.includes(target));
-  }
-
-  end(target: string): void {
-    this.#ends.get(target)?.();
-  }
-}
-
-interface Variant {
-  readonly name: string;
-  readonly args: readonly string[];
-  readonly skip: string | boolean;
-}
-
-const VARIANTS: readonly Variant[] = ["1", "2"].flatMap((workers) =>
-  (hasEpoll ? ["native", "epoll"] : ["native"]).map((sockets): Variant => ({
-    name: `${workers} workers, ${sockets} sockets`,
-    args: ["--workers", workers, "--sockets", sockets],
-    skip: workers === "2" && process.platform !== "linux" ? "workers need Linux" : able.skip,
-  }))
-);
-
-function variants(name: string, args: readonly string[], act: (scene: Scene) => Promise<void>): void {
-  for (const variant of VARIANTS) {
-    test(
-      `succession: ${name} (${variant.name})`,
-      { skip: variant.skip },
-      () => scene([...variant.args, ...args], act),
-    );
-  }
-}
-
-/** A request on a connection of its own. */
-async function begin(
-  port: number,
-  request: string,
-): Promise<{ readonly answer: Promise<{ status: number; text: string }> }> {
-  const client = await RawClient.connect(port);
-  const answer = client.ask(request).finally(() => client.destroy());
-  answer.catch(() => {});
-  return { answer };
-}
-
-async function untilStatus(
-  control: Scene["control"],
-  what: string,
-  // deno-lint-ignore no-explicit-any -- JSON
-  holds: (status: any) => boolean,
-): Promise<void> {
-  let over = false;
-  const looking = (async () => {
-    while (!over && !holds((await control("/status")).told)) {
-      await new Promise((done) => setTimeout(done, 10));
-    }
-  })();
-  try {
-    await within(looking, what);
-  } finally {
-    over = true;
-  }
-}
 
 variants("what the old process holds hears resume, and waits count it", [], async (all) => {
   const { sluice, origin, pid, upgrade, control } = all;
@@ -420,5 +335,39 @@ test(
       } finally {
         watch.kill("SIGKILL");
       }
+    }),
+);
+
+test(
+  "succession: an old process that is stopped (SIGSTOP) is waited for once, named, and catches up",
+  able,
+  () =>
+    scene([], async ({ sluice, origin, pid, upgrade, control }) => {
+      const backend = new Backend(origin);
+      assert.equal((await control("/pause", {})).status, 200);
+      const held = await begin(sluice.port, post("/held"));
+      await untilStatus(control, "a request that waits", (status) => status.upstreams[0].waiting === 1);
+      const old = pid();
+      await upgrade();
+      const late = await begin(sluice.port, post("/late"));
+      await untilStatus(control, "two that wait", (status) => status.upstreams[0].waiting === 2);
+      process.kill(old, "SIGSTOP");
+      try {
+        const resumed = await within(control("/resume", {}), "an answer");
+        assert.deepEqual([resumed.status, resumed.told.error], [504, "timeout"]);
+        assert.match(resumed.told.message, new RegExp(`Process ${old}, which drains`));
+        assert.equal((await late.answer).text, "/late", "all others have done it");
+        const idle = await control("/wait", { for: "idle", timeout_ms: 100 });
+        assert.deepEqual([idle.status, idle.told.error], [504, "timeout"]);
+        assert.match(idle.told.message, new RegExp(`0 requests are still in flight, 1 wait. Process ${old}`));
+        assert.equal((await control("/status")).told.predecessor.answers, false);
+      } finally {
+        process.kill(old, "SIGCONT");
+      }
+      assert.equal((await held.answer).text, "/held");
+      assert.deepEqual(backend.asked, ["/late", "/held"]);
+      await untilGone(old);
+      await untilStatus(control, "the end of the old process", (status) => status.predecessor === null);
+      assert.equal((await control("/pause", {})).status, 200);
     }),
 );

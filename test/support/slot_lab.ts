@@ -10,7 +10,11 @@ import { Connector } from "../../src/client/connector.ts";
 import { IoTurn } from "../../src/conn/io_turn.ts";
 import type { PinHolder, UpstreamPeer, UpstreamStream } from "../../src/http/upstream_stream.ts";
 import { ELDER, HEIR } from "../../src/process/supervisor/lineage_messages.ts";
-import type { Slots } from "../../src/process/worker/messages.ts";
+import type { EndpointConfig } from "../../src/config/values/config.ts";
+import { formerNames } from "../../src/config/renamed.ts";
+import type { LimitedEndpoint } from "../../src/process/worker/limits.ts";
+import type { EndpointName, Slots } from "../../src/process/worker/messages.ts";
+import { LineageNames, type NamedUpstream } from "../../src/process/supervisor/lineage_names.ts";
 import { SlotLedger } from "../../src/process/supervisor/slot_ledger.ts";
 import { DEFAULT_LIMITS } from "../../src/http/limits.ts";
 import type { Endpoint, EndpointSettings } from "../../src/upstream/endpoint.ts";
@@ -18,7 +22,22 @@ import { Upstream } from "../../src/upstream/upstream.ts";
 import type { Waiter } from "../../src/upstream/waiting_room.ts";
 import { createMemoryRuntime, type MemoryListener, MemoryNetwork } from "./memory_runtime.ts";
 
-const UPSTREAM = "lab";
+/** What the configuration calls what there is: the upstream, and its endpoints with their ports after them. */
+export interface Calls {
+  readonly upstream: string;
+  readonly endpoint: string;
+}
+
+const CALLS: Calls = { upstream: "lab", endpoint: "e" };
+
+function endpointsCalled({ endpoint }: Calls, ports: readonly number[]): EndpointConfig[] {
+  return ports.map((port) => ({
+    name: `${endpoint}${port}`,
+    address: { kind: "tcp", host: "127.0.0.1", port },
+    scheme: "http",
+    weight: 1,
+  }));
+}
 
 /** A connection on which a client has logged in. */
 export class SlotPin implements PinHolder {
@@ -164,6 +183,8 @@ export class SlotWorker {
   readonly index: number;
   readonly turn: IoTurn;
   readonly upstream: Upstream;
+  /** All endpoints that it has had, those included that others have taken the place of. */
+  readonly endpoints = new Set<Endpoint>();
   readonly requests: SlotRequest[] = [];
   readonly pins = new Set<SlotPin>();
   /** Messages on their way; a dead worker gets none, and what it had sent may still arrive. */
@@ -178,7 +199,7 @@ export class SlotWorker {
     this.turn = new IoTurn(runtime);
     const held = lab.ledger.join(index);
     this.upstream = new Upstream(runtime, new Connector(runtime, this.turn), {
-      name: UPSTREAM,
+      name: lab.calls.upstream,
       policy: (endpoints) => new RoundRobin(endpoints),
       holdMs: 600_000,
       holdIntervalMs: null,
@@ -188,14 +209,24 @@ export class SlotWorker {
       connectTimeoutMs: 200,
       limits: DEFAULT_LIMITS,
       slotSource: {
-        want: (_upstream, endpoint, count, waitedMs) =>
-          this.#say(() =>
-            lab.ledger.want(index, { upstream: UPSTREAM, endpoint: endpoint.name, count, waitedMs })
-          ),
-        give: (_upstream, endpoint, count) => this.give(endpoint.name, count),
+        want: (upstream, endpoint, count, waitedMs) =>
+          this.#say(() => lab.ledger.want(index, { upstream, endpoint: endpoint.name, count, waitedMs })),
+        give: (upstream, endpoint, count) => this.give({ upstream, endpoint: endpoint.name }, count),
       },
-      endpoints: endpointsAt(lab.ports, lab.max, held),
+      endpoints: endpointsAt(endpointsCalled(lab.calls, lab.ports), lab.max, held),
     }, { endpointDown() {}, endpointUp() {} });
+    this.#note();
+  }
+
+  #note(): void {
+    for (const endpoint of this.upstream.endpoints) this.endpoints.add(endpoint);
+  }
+
+  /** By what any configuration has called it. */
+  at(port: number): Endpoint[] {
+    return [...this.endpoints].filter(({ settings: { key: { address } } }) =>
+      address.kind === "tcp" && address.port === port
+    );
   }
 
   endpoint(name: string): Endpoint {
@@ -204,26 +235,35 @@ export class SlotWorker {
     return found;
   }
 
-  /** The endpoints are these from now on. */
-  use(ports: readonly number[]): void {
-    const endpoints = endpointsAt(ports, this.lab.max, []);
-    this.upstream.reconfigure({ ...this.upstream.settings, endpoints });
+  /** It is called so, and the endpoints are these from now on. */
+  use(name: string, endpoints: readonly EndpointConfig[]): void {
+    this.upstream.reconfigure({
+      ...this.upstream.settings,
+      name,
+      endpoints: endpointsAt(endpoints, this.lab.max, []),
+    });
+    this.#note();
+    this.#say(() => this.lab.used(this));
   }
 
-  granted(name: string, count: number): void {
-    const endpoint = this.upstream.sharedEndpoint(name);
+  #shared({ upstream, endpoint }: EndpointName): Endpoint | undefined {
+    return upstream === this.upstream.name ? this.upstream.sharedEndpoint(endpoint) : undefined;
+  }
+
+  granted(name: EndpointName, count: number): void {
+    const endpoint = this.#shared(name);
     if (endpoint !== undefined) this.upstream.slotsGranted(endpoint, count);
     else this.give(name, count);
   }
 
-  recalled(name: string, count: number, waitedMs: number): void {
-    const endpoint = this.upstream.sharedEndpoint(name);
+  recalled(name: EndpointName, count: number, waitedMs: number): void {
+    const endpoint = this.#shared(name);
     if (endpoint !== undefined) this.upstream.slotsRecalled(endpoint, count, waitedMs);
   }
 
-  give(endpoint: string, count: number): void {
+  give({ upstream, endpoint }: EndpointName, count: number): void {
     this.#say(() => {
-      const given = this.lab.ledger.give(this.index, { upstream: UPSTREAM, endpoint, count });
+      const given = this.lab.ledger.give(this.index, { upstream, endpoint, count });
       assert.ok(given, `worker ${this.index} gives ${count} slots that it has`);
     });
   }
@@ -246,12 +286,16 @@ export class SlotWorker {
   }
 }
 
-function endpointsAt(ports: readonly number[], max: number, held: readonly Slots[]): EndpointSettings[] {
-  return ports.map((port) => ({
-    name: `e${port}`,
+function endpointsAt(
+  endpoints: readonly EndpointConfig[],
+  max: number,
+  held: readonly Slots[],
+): EndpointSettings[] {
+  return endpoints.map(({ name, address }) => ({
+    name,
     key: {
       scheme: "http",
-      address: { kind: "tcp", host: "127.0.0.1", port },
+      address,
       tls: null,
       proxyChain: [],
       credentials: "",
@@ -259,7 +303,7 @@ function endpointsAt(ports: readonly number[], max: number, held: readonly Slots
     hostField: "lab.test",
     weight: 1,
     maxInFlight: max,
-    slots: held.find(({ endpoint }) => endpoint === `e${port}`)?.count ?? 0,
+    slots: held.find(({ endpoint }) => endpoint === name)?.count ?? 0,
     pool: { size: 16, idleTimeoutMs: 60_000, maxAgeMs: 0 },
   }));
 }
@@ -271,6 +315,7 @@ export interface SlotLabOptions {
   readonly seed?: number;
   readonly queueSize?: number;
   readonly queueTimeoutMs?: number;
+  readonly calls?: Calls;
 }
 
 export class SlotLab {
@@ -278,7 +323,10 @@ export class SlotLab {
   readonly max: number;
   readonly queueSize: number;
   readonly queueTimeoutMs: number;
-  readonly ports: readonly number[];
+  ports: readonly number[];
+  calls: Calls;
+  /** What the lab before calls what this one has. */
+  readonly names: LineageNames | null;
   readonly ledger: SlotLedger;
   workers: SlotWorker[] = [];
   /** Killed, and their end not noticed yet. */
@@ -291,6 +339,8 @@ export class SlotLab {
   after: SlotLab | null = null;
   toElder: (() => void)[] = [];
   toHeir: (() => void)[] = [];
+  readonly #changing = new Set<SlotWorker>();
+  readonly #later: (() => void)[] = [];
   readonly #runtime;
   readonly #listeners = new Map<number, MemoryListener>();
   readonly #connections = new Set<() => void>();
@@ -307,30 +357,56 @@ export class SlotLab {
     this.queueSize = options.queueSize ?? 1000;
     this.queueTimeoutMs = options.queueTimeoutMs ?? 600_000;
     this.ports = Array.from({ length: options.endpoints ?? 1 }, (_, i) => 3000 + i);
-    const names = this.ports.map((port) => ({
-      upstream: UPSTREAM,
-      endpoint: `e${port}`,
-      max: this.max,
-    }));
-    this.ledger = new SlotLedger(names, options.workers, () => this.network.clock.now(), {
+    this.calls = options.calls ?? CALLS;
+    this.names = before === null ? null : new LineageNames([before.named], [this.named]);
+    this.ledger = new SlotLedger(this.limits, options.workers, () => this.network.clock.now(), {
       grant: (index, slots) => {
-        const { endpoint, count } = slots;
-        if (index === ELDER) this.toElder.push(() => this.before?.ledger.regain(slots));
-        else if (index === HEIR) {
+        const { count } = slots;
+        if (index === ELDER) {
+          const theirs = this.#names.theirsSlots(slots);
+          this.toElder.push(() => this.before?.ledger.regain(theirs));
+        } else if (index === HEIR) {
           this.toHeir.push(() => {
-            assert.ok(this.after?.ledger.give(ELDER, slots) !== false, `${count} slots that it has`);
+            const { after } = this;
+            if (after === null) return;
+            const given = after.ledger.give(ELDER, after.#names.oursSlots(slots));
+            assert.ok(given, `${count} slots that it has`);
           });
-        } else this.#tell(index, (worker) => worker.granted(endpoint, count));
+        } else this.#tell(index, (worker) => worker.granted(slots, count));
       },
       recall: (index, wanted) => {
-        const { endpoint, count, waitedMs } = wanted;
-        if (index === ELDER) this.toElder.push(() => this.before?.ledger.press(wanted));
-        else if (index === HEIR) this.toHeir.push(() => this.after?.ledger.want(ELDER, wanted));
-        else this.#tell(index, (worker) => worker.recalled(endpoint, count, waitedMs));
+        const { count, waitedMs } = wanted;
+        if (index === ELDER) {
+          const theirs = this.#names.theirsSlots(wanted);
+          this.toElder.push(() => this.before?.ledger.press(theirs));
+        } else if (index === HEIR) {
+          this.toHeir.push(() => this.after?.ledger.want(ELDER, this.after.#names.oursSlots(wanted)));
+        } else this.#tell(index, (worker) => worker.recalled(wanted, count, waitedMs));
       },
     });
-    if (before !== null) this.ledger.expect(ELDER, names);
+    if (before !== null) this.ledger.expect(ELDER, before.limits, this.limits, this.#names.former);
     for (let index = 0; index < options.workers; index++) this.workers.push(new SlotWorker(this, index));
+  }
+
+  get #names(): LineageNames {
+    assert.ok(this.names !== null);
+    return this.names;
+  }
+
+  /** As the configuration has it. */
+  get named(): NamedUpstream {
+    return { name: this.calls.upstream, endpoints: endpointsCalled(this.calls, this.ports) };
+  }
+
+  get limits(): LimitedEndpoint[] {
+    const { upstream, endpoint } = this.calls;
+    const { max } = this;
+    return this.ports.map((port) => ({
+      upstream,
+      endpoint: `${endpoint}${port}`,
+      max,
+      address: `127.0.0.1:${port}`,
+    }));
   }
 
   /** The place is ours: the lab before drains. */
@@ -338,9 +414,53 @@ export class SlotLab {
     const { before } = this;
     assert.ok(before !== null);
     before.after = this;
-    const names = this.ports.map((port) => ({ upstream: UPSTREAM, endpoint: `e${port}` }));
-    this.toElder.push(() => before.ledger.submit(HEIR, names));
+    const led = before.limits.filter((name) => this.ledger.accountsFor(this.#names.oursSlots(name)));
+    this.toElder.push(() => before.ledger.submit(HEIR, led));
     this.ledger.wake(ELDER);
+    this.#lead();
+  }
+
+  /** What waits in the lab before goes where our configuration says. */
+  #lead(): void {
+    const { before, names } = this;
+    if (before === null || names === null || before.after !== this) return;
+    if (names.differing().length === 0) return;
+    const { endpoint } = this.calls;
+    const { ports } = this;
+    names.follow([{ upstream: before.calls.upstream, endpoints: this.named.endpoints }]);
+    this.toElder.push(() => before.call({ ...before.calls, endpoint }, ports));
+  }
+
+  /** A change of configuration is under way: not all workers have said that they are done. */
+  get changing(): boolean {
+    return this.#changing.size > 0;
+  }
+
+  /** A worker has gone over to the configuration, or is gone. */
+  used(worker: SlotWorker): void {
+    if (!this.#changing.delete(worker) || this.changing) return;
+    this.#later.shift()?.();
+  }
+
+  /** Another configuration: what there is is called so from now on; once the change under way is over. */
+  call(calls: Calls, ports = this.ports): void {
+    if (this.changing) {
+      this.#later.push(() => this.call(calls, ports));
+      return;
+    }
+    const { named } = this;
+    this.calls = calls;
+    this.ports = ports;
+    const { name, endpoints } = this.named;
+    for (const worker of this.workers) {
+      if (worker.dead) continue;
+      this.#changing.add(worker);
+      this.#tell(worker.index, () => worker.use(name, endpoints));
+    }
+    const led = this.before?.after === this;
+    const former = led ? this.#names.reconfigure([named], [this.named]) : formerNames([named], [this.named]);
+    this.ledger.reconfigure(this.limits, this.workers.map(({ index }) => index), former);
+    this.#lead();
   }
 
   /** All its workers are gone, and so is its process; what it had said has arrived or never will. */
@@ -355,11 +475,9 @@ export class SlotLab {
 
   /** The endpoints are these now: workers are told, and the slots of new ones follow. */
   use(ports: readonly number[]): void {
-    for (const { index } of this.workers) this.#tell(index, (worker) => worker.use(ports));
-    this.ledger.reconfigure(
-      ports.map((port) => ({ upstream: UPSTREAM, endpoint: `e${port}`, max: this.max })),
-      this.workers.map(({ index }) => index),
-    );
+    const all = this.ports;
+    this.call(this.calls, ports);
+    this.ports = all;
   }
 
   #tell(index: number, act: (worker: SlotWorker) => void): void {
@@ -416,6 +534,7 @@ export class SlotLab {
   /** Its connections are closed and its end is known: another one takes its place. */
   bury(worker: SlotWorker): void {
     this.corpses = this.corpses.filter((other) => other !== worker);
+    this.used(worker);
     worker.toController = [];
     this.ledger.leave(worker.index);
     this.workers[worker.index] = new SlotWorker(this, worker.index);
@@ -452,8 +571,8 @@ export class SlotLab {
   check(): void {
     const all = [...new Set([...this.workers, ...this.corpses])];
     for (const port of this.ports) {
-      const name = `e${port}`;
-      const endpoints = all.map((worker) => ({ worker, endpoint: worker.endpoint(name) }));
+      const name = `${this.calls.endpoint}${port}`;
+      const endpoints = all.flatMap((worker) => worker.at(port).map((endpoint) => ({ worker, endpoint })));
       const limits = endpoints.reduce((sum, { endpoint }) => sum + endpoint.slotLimit, 0);
       // Connections of clients that have logged in stay open without a slot, and beside the pool.
       const usedOf = (endpoint: Endpoint) => endpoint.pinned > 0 ? endpoint.taken : endpoint.used;
@@ -463,7 +582,7 @@ export class SlotLab {
       for (const { worker, endpoint } of endpoints) {
         assert.ok(usedOf(endpoint) <= endpoint.slotLimit, `worker ${worker.index} uses more than it has`);
       }
-      const { free, held } = this.ledger.heldOf({ upstream: UPSTREAM, endpoint: name });
+      const { free, held } = this.ledger.heldOf({ upstream: this.calls.upstream, endpoint: name });
       const booked = [...held.values()].reduce((sum, count) => sum + count, free);
       assert.equal(booked, this.max, `${name}: the ledger's books`);
       assert.ok(free >= 0 && [...held.values()].every((count) => count >= 0));

@@ -27,11 +27,22 @@ export interface Scene {
   verb(...words: string[]): Promise<string>;
   /** Asks the control socket of the Sluice that serves. */
   control(path: string, body?: object): Promise<ControlAnswer>;
+  /** What is read next, by a reload or an upgrade. */
+  configure(yaml: string): void;
   /** Replaces the program's file: what is started next is this. */
   replaceProgram(source: string): void;
 }
 
-export async function scene(args: readonly string[], act: (scene: Scene) => Promise<void>): Promise<void> {
+export interface SceneOptions {
+  /** What the first process reads; the others read what is in the file by then. Default: everything goes to the origin. */
+  readonly config?: (origin: string) => string;
+}
+
+export async function scene(
+  args: readonly string[],
+  act: (scene: Scene) => Promise<void>,
+  { config }: SceneOptions = {},
+): Promise<void> {
   const folder = new ScratchFolder();
   const origin = (await ScriptedOrigin.listen()).auto(({ target }) => target);
   const [program, ...before] = ownProgram();
@@ -42,12 +53,13 @@ export async function scene(args: readonly string[], act: (scene: Scene) => Prom
   // Deno would look for packages beside that.
   const command: Command = [program, ...before, handover ? own : entry];
   const pidFile = folder.file("pid");
+  const configFile = folder.file("sluice.yaml");
+  if (config !== undefined) writeFileSync(configFile, config(origin.address));
   const pid = () => Number(readFileSync(pidFile, "latin1"));
   let sluice: Serving | null = null;
   try {
     const serving = await Serving.start(command, [
-      "--to",
-      origin.address,
+      ...(config === undefined ? ["--to", origin.address] : ["--config", configFile]),
       "--pid-file",
       pidFile,
       "--control",
@@ -76,6 +88,7 @@ export async function scene(args: readonly string[], act: (scene: Scene) => Prom
         return stdout;
       },
       control: (path, body) => askControl(folder.file("control"), path, body),
+      configure: (yaml) => writeFileSync(configFile, yaml),
       replaceProgram: (source) => writeFileSync(own, source),
     });
   } finally {

@@ -20,6 +20,8 @@ export type Changed =
   /** Nothing has changed. */
   | { readonly ok: false; readonly message: string };
 
+type FollowCommand = Extract<ElderCommand, { readonly command: "follow" }>;
+
 /** What belongs to upstreams and endpoints, and so to a configuration. */
 type DesiredOfConfig = Pick<DesiredState, "paused" | "drained">;
 
@@ -31,6 +33,8 @@ export interface RolloutHost {
   setDesired(desired: Partial<DesiredState>): void;
   /** `config` is what serves, in the place of `before`; the workers have been told. */
   committed(before: Config): void;
+  /** Upstreams for which the process that drains has other endpoints. */
+  differing(): readonly Followed[];
   /** Workers may start again. */
   over(): void;
 }
@@ -41,6 +45,8 @@ export class ConfigRollout {
   /** What is bound, in the order of the configuration; null before. */
   addresses: readonly Address[] | null = null;
   #changing = false;
+  /** Settles with the last change at the word of the process that has taken our place. */
+  #following: Promise<unknown> = Promise.resolve();
 
   constructor(host: RolloutHost, config: Config) {
     this.#host = host;
@@ -61,15 +67,22 @@ export class ConfigRollout {
     const { phase } = this.#host;
     if (this.#changing) return { ok: false, message: "the configuration is being changed already" };
     if (phase !== "serving") return { ok: false, message: `Sluice is ${phase}` };
-    const before = this.#config;
-    const changed = await this.#change(config, drainMs, desired);
-    if (changed.ok) await this.#host.participants.lead(followed(before, config), drainMs);
+    const changed = await this.#change(config, drainMs, desired, () => this.#host.phase === phase);
+    if (changed.ok) await this.#host.participants.lead(this.#host.differing(), drainMs);
     return changed;
   }
 
-  /** Other endpoints, at the word of the process that has taken our place. All else stays what it was. */
-  async follow(command: Extract<ElderCommand, { readonly command: "follow" }>): Promise<CommandResult> {
-    const { upstreams, drainMs } = command;
+  /**
+   * Other endpoints, at the word of the process that has taken our place. All else stays what it was. One after the
+   * other: each is about what the one before it has made.
+   */
+  follow(command: FollowCommand): Promise<CommandResult> {
+    const followed = this.#following.then(() => this.#follow(command));
+    this.#following = followed;
+    return followed;
+  }
+
+  async #follow({ upstreams, drainMs }: FollowCommand): Promise<CommandResult> {
     const told = this.#host.participants.lead(upstreams, drainMs);
     const config = {
       ...this.#config,
@@ -80,14 +93,21 @@ export class ConfigRollout {
     };
     const changed: Changed = this.#changing || sameValue(config, this.#config)
       ? { ok: true, certificate: false, upstreams: [] }
-      : await this.#change(config, drainMs, () => this.#host.desired);
+      // It may be told so while it begins to stop: what waits goes there all the same.
+      : await this.#change(config, drainMs, () => this.#host.desired, () => true);
     await told;
     return changed.ok ? { ok: true } : { ok: false, failure: { kind: "system", message: changed.message } };
   }
 
-  async #change(config: Config, drainMs: number, desired: () => DesiredOfConfig): Promise<Changed> {
+  /** @param wanted asked when nothing can fail any more: false = it is taken back */
+  async #change(
+    config: Config,
+    drainMs: number,
+    desired: () => DesiredOfConfig,
+    wanted: () => boolean,
+  ): Promise<Changed> {
     const host = this.#host;
-    const { phase, participants } = host;
+    const { participants } = host;
     const { handles } = participants;
     this.#changing = true;
     const bound = new Map(listenKeys(this.#config.listen).map((key, at) => [key, this.addresses?.[at]]));
@@ -95,7 +115,7 @@ export class ConfigRollout {
     try {
       const prepared = await this.#prepare(config, listen);
       const failed = prepared.find((result) => !result.ok);
-      if (failed !== undefined || host.phase !== phase) {
+      if (failed !== undefined || !wanted()) {
         await participants.issue({ command: "rollback" }, handles);
         return { ok: false, message: failed?.ok === false ? failed.failure.message : "Sluice is stopping" };
       }
@@ -135,14 +155,4 @@ export class ConfigRollout {
 function addressesOf(results: readonly CommandResult[]): readonly Address[] | null {
   for (const result of results) if (result.ok && result.addresses !== undefined) return result.addresses;
   return null;
-}
-
-/** Upstreams that are in both and have other endpoints now. */
-function followed(before: Config, now: Config): Followed[] {
-  return now.upstreams.flatMap(({ name, endpoints }) => {
-    const known = before.upstreams.find((upstream) => upstream.name === name);
-    return known === undefined || sameValue(known.endpoints, endpoints)
-      ? []
-      : [{ upstream: name, endpoints }];
-  });
 }

@@ -3,18 +3,28 @@
  * them as well. There may be both, when a process that has taken a place is replaced before the old one is gone.
  */
 
+import { formerNames } from "../../config/renamed.ts";
 import { Elder } from "./elder.ts";
 import { Heir } from "./heir.ts";
-import { ELDER, type ElderCommand, HEIR, type ToElder, type ToHeir } from "./lineage_messages.ts";
+import {
+  ELDER,
+  type ElderCommand,
+  type Followed,
+  HEIR,
+  type ToElder,
+  type ToHeir,
+} from "./lineage_messages.ts";
 import type {
   CommandResult,
   CommonCommand,
   DesiredState,
   DownHint,
+  EndpointName,
   Slots,
   Wanted,
   WorkerEvent,
 } from "../worker/messages.ts";
+import { LineageNames, type NamedUpstream } from "./lineage_names.ts";
 import type { ElderLink, Participants } from "./participants.ts";
 import { emptyReport, type Report, sumsOnly } from "../worker/report.ts";
 import type { LimitedEndpoint } from "../worker/limits.ts";
@@ -22,13 +32,16 @@ import type { SlotLedger } from "./slot_ledger.ts";
 
 /** How long what an order of the heir has put out of use may go on. */
 const DRAIN_MS = 30_000;
+/** How long requests may go on to endpoints that the upgrade has replaced: the old process has an end of its own for them. */
+const WHILE_IT_DRAINS_MS = 24 * 3_600_000;
 
 /** What it needs of the supervisor. */
 export interface LineageHost {
   readonly ledger: SlotLedger;
   readonly participants: Participants;
   readonly desired: DesiredState;
-  /** Endpoints with a limit. */
+  readonly upstreams: readonly NamedUpstream[];
+  /** All endpoints, those without a limit with 0. */
   limits(): readonly LimitedEndpoint[];
   setDesired(desired: DesiredState): void;
   /** Goes over to other endpoints. */
@@ -46,6 +59,10 @@ export class Lineage implements ElderLink {
   readonly #host: LineageHost;
   #elder: Elder | null = null;
   #heir: Heir | null = null;
+  /** What the process before us calls what we have; null when there has been none. */
+  #names: LineageNames | null = null;
+  /** Endpoints whose slots are ours to hand out, by the names that the process before us has for them. */
+  #led: readonly EndpointName[] = [];
 
   constructor(host: LineageHost) {
     this.#host = host;
@@ -58,19 +75,47 @@ export class Lineage implements ElderLink {
     return this.#elder;
   }
 
-  /** Before the start: the process before us has these slots until it gives them back. */
-  expect(limits: readonly LimitedEndpoint[]): void {
-    this.#host.ledger.expect(ELDER, limits);
+  /** Process id of the process before us when it has left something unanswered for too long; null = it answers. */
+  get silent(): number | null {
+    return this.#elder !== null && this.#host.participants.elderSilent ? this.#elder.pid : null;
   }
 
-  /** Its place is ours: it drains, as our workers would. */
-  succeed(pid: number, send: (message: ToElder) => void): void {
+  /**
+   * Before the start: the process before us has these slots until it gives them back.
+   *
+   * @param limits by its names
+   * @param names what it calls what we have. Ours from now on
+   */
+  expect(
+    limits: readonly LimitedEndpoint[],
+    names = new LineageNames(this.#host.upstreams, this.#host.upstreams),
+  ): void {
+    const { ledger } = this.#host;
+    this.#names = names;
+    const placed = limits.map((limit) => {
+      const address = limit.address ?? names.addressOf(limit);
+      return address === null ? limit : { ...limit, address };
+    });
+    ledger.expect(ELDER, placed, this.#host.limits(), names.former);
+    this.#led = limits
+      .filter((limit) => ledger.accountsFor(names.oursSlots(limit)))
+      .map(({ upstream, endpoint }) => ({ upstream, endpoint }));
+  }
+
+  /**
+   * Its place is ours: it drains, as our workers would.
+   *
+   * @returns resolves when what waits there goes where our configuration says, or it does not answer
+   */
+  succeed(pid: number, send: (message: ToElder) => void): Promise<void> {
     const host = this.#host;
+    const names = this.#names ??= new LineageNames(host.upstreams, host.upstreams);
     this.#elder = new Elder(
       {
         ledger: host.ledger,
-        done: (id, result) => host.participants.commands.answered(ELDER, id, result),
-        reported: () => host.participants.reports.release(ELDER),
+        names,
+        done: (id, result) => host.participants.elderDone(id, result),
+        reported: () => host.participants.elderReported(),
         down: (hint) => this.#spread(hint, ELDER),
         event: (event, before) => {
           host.event(ELDER, event, before);
@@ -82,7 +127,28 @@ export class Lineage implements ElderLink {
       pid,
       send,
     );
-    this.#elder.lead(host.limits(), host.desired);
+    this.#elder.lead(this.#led, host.desired);
+    return host.participants.lead(this.differing(), WHILE_IT_DRAINS_MS);
+  }
+
+  differing(): readonly Followed[] {
+    return this.#elder === null ? [] : this.#names?.differing() ?? [];
+  }
+
+  /**
+   * Our configuration is another one, and stands.
+   *
+   * @returns by new name what upstreams were called otherwise before
+   */
+  reconfigure(
+    before: readonly NamedUpstream[],
+    after: readonly NamedUpstream[],
+  ): ReadonlyMap<string, string> {
+    if (this.#elder === null) return formerNames(before, after);
+    const former = this.#names?.reconfigure(before, after) ?? formerNames(before, after);
+    // What is paused or drained may be called otherwise by now, or be over.
+    this.#elder.setDesired(this.#host.desired);
+    return former;
   }
 
   elderSaid(message: ToHeir): void {
@@ -161,9 +227,12 @@ export class Lineage implements ElderLink {
   async #carryOut(command: ElderCommand): Promise<CommandResult> {
     const host = this.#host;
     if (command.command === "follow") return await host.follow(command);
-    const results: readonly CommandResult[] = command.command === "desire"
-      ? await this.#setDesired(command.desired)
-      : await host.participants.command(command);
+    let results: readonly CommandResult[];
+    if (command.command === "desire") results = await this.#setDesired(command.desired);
+    else {
+      host.setDesired(desiredAfter(host.desired, command));
+      results = await host.participants.command(command);
+    }
     return results.find((result) => !result.ok) ?? { ok: true };
   }
 
@@ -172,8 +241,8 @@ export class Lineage implements ElderLink {
     const held = (name: string) => before.paused.includes(name);
     const paused = desired.paused.filter((name) => !held(name));
     const resumed = before.paused.filter((name) => !desired.paused.includes(name));
-    const lacks = (names: DesiredState["drained"], { upstream, endpoint }: DesiredState["drained"][number]) =>
-      !names.some((name) => name.upstream === upstream && name.endpoint === endpoint);
+    const lacks = (names: readonly EndpointName[], name: EndpointName) =>
+      !names.some((each) => sameName(each, name));
     const commands: CommonCommand[] = [
       { command: "watch", watched: desired.watched },
       ...(paused.length > 0 ? [{ command: "pause", upstreams: paused } as const] : []),
@@ -222,4 +291,34 @@ export class Lineage implements ElderLink {
     else if (holder === HEIR) this.#heir?.send({ type: "want", ...wanted });
     return holder < 0;
   }
+}
+
+/** What stands once a command has been carried out: whoever starts later, or goes over to another configuration, goes by it. */
+function desiredAfter(desired: DesiredState, command: CommonCommand): DesiredState {
+  const { paused, drained } = desired;
+  switch (command.command) {
+    case "pause":
+      return { ...desired, paused: [...new Set([...paused, ...command.upstreams])] };
+    case "resume":
+      return { ...desired, paused: paused.filter((name) => !command.upstreams.includes(name)) };
+    case "drain":
+    case "undrain": {
+      const { upstream, endpoint } = command;
+      const others = drained.filter((name) => !sameName(name, command));
+      return {
+        ...desired,
+        drained: command.command === "drain" ? [...others, { upstream, endpoint }] : others,
+      };
+    }
+    case "watch":
+      return { ...desired, watched: command.watched };
+    case "reopen":
+      return desired;
+    default:
+      return command satisfies never;
+  }
+}
+
+function sameName(a: EndpointName, b: EndpointName): boolean {
+  return a.upstream === b.upstream && a.endpoint === b.endpoint;
 }

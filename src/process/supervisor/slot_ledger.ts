@@ -13,6 +13,19 @@
  * The `recall` of one ledger is the `want` of the other, the `grant` of one is the `give` of the other.
  */
 
+import {
+  type Account,
+  type Asked,
+  drawsThrough,
+  hang,
+  heldBy,
+  keyOf,
+  newAccount,
+  put,
+  rootOf,
+  slotsOf,
+  take,
+} from "./slot_account.ts";
 import type { LimitedEndpoint } from "../worker/limits.ts";
 import type { EndpointName, Slots, Wanted } from "../worker/messages.ts";
 
@@ -28,26 +41,6 @@ const NEWS_MS = 10;
 const MOST_IDLE = 64;
 /** Wanted by a superior: more than there will ever be. */
 const ALL = Number.MAX_SAFE_INTEGER;
-
-interface Asked {
-  count: number;
-  /** Monotonic milliseconds of the oldest request's arrival; Infinity = no request waits. */
-  since: number;
-}
-
-interface Account {
-  name: LimitedEndpoint;
-  /** Negative while more are held than the limit, which was lowered, allows. Of one that has an heir it means nothing. */
-  free: number;
-  readonly held: Map<number, number>;
-  readonly wants: Map<number, Asked>;
-  /** What holders were last told. */
-  readonly recalled: Map<number, Asked>;
-  /** It is not in the configuration any more, but requests to it may still run, or wait. */
-  gone: boolean;
-  /** Has its address now, and so the slots that both draw on; null = it has slots of its own. */
-  heir: Account | null;
-}
 
 export class SlotLedger {
   readonly #workers: number;
@@ -83,13 +76,34 @@ export class SlotLedger {
 
   // Another ledger
 
-  /** Before anybody joins: `holder` has all slots of these limits, and hears nothing before `wake`. */
-  expect(holder: number, endpoints: readonly LimitedEndpoint[]): void {
+  /**
+   * Before anybody joins: `holder` has all slots of these limits, and hears nothing before `wake`. It is as if there had been
+   * a reload: what has another name by now, or has gone from the configuration, keeps what is held.
+   *
+   * @param theirs the limits as the holder has them, by its names
+   * @param ours those of the configuration, with those that are 0
+   * @param renamed as for `reconfigure`
+   */
+  expect(
+    holder: number,
+    theirs: readonly LimitedEndpoint[],
+    ours: readonly LimitedEndpoint[],
+    renamed: ReadonlyMap<string, string> = new Map(),
+  ): void {
     this.#asleep.add(holder);
-    for (const endpoint of endpoints) {
-      const account = this.#accounts.get(keyOf(endpoint));
-      if (account !== undefined) take(account, holder, endpoint.max);
+    this.#accounts.clear();
+    for (const name of theirs) {
+      if (name.max === 0) continue;
+      const account = newAccount(name);
+      take(account, holder, name.max);
+      this.#accounts.set(keyOf(name), account);
     }
+    this.reconfigure(ours, [], renamed);
+  }
+
+  /** There is a limit, or there was one and requests may still be on their way. */
+  accountsFor(name: EndpointName): boolean {
+    return this.#accounts.has(keyOf(name));
   }
 
   /** It hears what others want from now on. */
@@ -115,7 +129,7 @@ export class SlotLedger {
     if (account === undefined || this.#superior === null) return;
     // What the superior was told is old by now: without some leeway both ledgers could pass a slot to and fro.
     const since = wanted.count > 0 ? this.#now() - wanted.waitedMs + NEWS_MS : Infinity;
-    account.wants.set(this.#superior, { count: ALL, since });
+    account.wants.set(this.#superior, { count: ALL, since, pressing: wanted.count });
     this.#settle(account);
   }
 
@@ -123,6 +137,11 @@ export class SlotLedger {
   regain(slots: Slots): void {
     const account = this.#accounts.get(keyOf(slots));
     if (account === undefined || this.#superior === null) return;
+    if (account.knownAs !== null) {
+      // They were granted before the superior knew that nobody waits for this one any more.
+      this.#send.grant(this.#superior, slotsOf(slots, slots.count));
+      return;
+    }
     const want = account.wants.get(this.#superior);
     account.wants.delete(this.#superior);
     put(account, this.#superior, slots.count);
@@ -159,7 +178,10 @@ export class SlotLedger {
       const known = before.get(old);
       before.delete(old);
       // Without a limit nothing is accounted for.
-      if (name.max === 0) continue;
+      if (name.max === 0) {
+        if (known !== undefined) this.#lift(known);
+        continue;
+      }
       const account = known ?? newAccount(name);
       this.#accounts.set(keyOf(name), account);
       if (known === undefined) {
@@ -172,9 +194,12 @@ export class SlotLedger {
         returned.push(account);
         hang(account, null, all);
         account.gone = false;
+        account.knownAs = null;
+        // Holders have forgotten with the endpoint what they were told of it.
+        account.recalled.clear();
         // The superior has all of it but what has not come back from requests that were under way when it went.
         if (this.#superior !== null) {
-          take(account, this.#superior, -heldBy(account));
+          take(account, this.#superior, account.free);
           account.wants.set(this.#superior, { count: ALL, since: Infinity });
         }
       }
@@ -201,6 +226,13 @@ export class SlotLedger {
     for (const account of fresh) {
       take(account, this.#superior, account.name.max);
       account.wants.set(this.#superior, { count: ALL, since: Infinity });
+    }
+  }
+
+  /** There is no limit any more. Workers know; another process goes on to ask, and gets what it wants. */
+  #lift({ name, wants }: Account): void {
+    for (const [holder, { count }] of wants) {
+      if (holder < 0 && holder !== this.#superior) this.#send.grant(holder, slotsOf(name, count));
     }
   }
 
@@ -246,6 +278,8 @@ export class SlotLedger {
     account.held.delete(superior);
     const namesake = this.#accounts.get(key);
     if (namesake === undefined) {
+      const root = rootOf(account);
+      account.knownAs = root.knownAs ?? root.name;
       account.name = { ...account.name, max: 0 };
       hang(account, null, all);
       this.#accounts.set(key, account);
@@ -260,9 +294,8 @@ export class SlotLedger {
   #put(account: Account, holder: number, count: number): void {
     put(account, holder, count);
     const superior = this.#superior;
-    if (!account.gone || superior === null || holder === superior || count === 0) return;
-    const { upstream, endpoint } = account.name;
-    this.#send.grant(superior, { upstream, endpoint, count });
+    if (account.knownAs === null || superior === null || holder === superior || count === 0) return;
+    this.#send.grant(superior, slotsOf(account.knownAs, count));
   }
 
   /** Of many reloads names would remain for ever. */
@@ -306,7 +339,7 @@ export class SlotLedger {
         : Math.max(0, Math.min(account.free, this.#fairShare(account)));
       if (count > 0) {
         take(account, worker, count);
-        slots.push({ upstream: account.name.upstream, endpoint: account.name.endpoint, count });
+        slots.push(slotsOf(account.name, count));
       }
     }
     return slots;
@@ -317,27 +350,50 @@ export class SlotLedger {
     return Math.floor(account.name.max / this.#workers);
   }
 
-  /** Replaces what the worker wanted before. */
+  /** Replaces what the worker wanted before. Another process gets what it wants where there is no limit (any more). */
   want(worker: number, wanted: Wanted): void {
     const account = this.#accounts.get(keyOf(wanted)) ?? this.#former.get(keyOf(wanted));
-    if (account === undefined) return;
+    if (account === undefined) {
+      if (worker < 0 && wanted.count > 0) this.#send.grant(worker, slotsOf(wanted, wanted.count));
+      return;
+    }
     if (wanted.count <= 0) account.wants.delete(worker);
     else account.wants.set(worker, { count: wanted.count, since: this.#now() - wanted.waitedMs });
     this.#settle(account);
   }
 
-  /** @returns false when the worker gave what it did not have: a bug, and nothing was booked */
-  give(worker: number, slots: Slots): boolean {
+  /** @returns false when the holder gave what it did not have: a bug, and nothing was booked */
+  give(holder: number, slots: Slots): boolean {
     const account = this.#accounts.get(keyOf(slots)) ?? this.#former.get(keyOf(slots));
     // It was sent before its endpoint had gone from the configuration.
     if (account === undefined) return true;
-    const held = account.held.get(worker) ?? 0;
+    const accounts = holder < 0 ? [account, ...this.#alike(account)] : [account];
+    const held = accounts.reduce((sum, each) => sum + Math.max(0, each.held.get(holder) ?? 0), 0);
     if (!(slots.count > 0) || slots.count > held) return false;
-    this.#put(account, worker, slots.count);
-    this.#settle(account);
-    // Another process does not get back what it has given unless it asks: so those who do not ask have their part.
-    if (worker < 0) this.#spread(rootOf(account));
+    let left = slots.count;
+    for (const each of accounts) {
+      const count = Math.min(left, each.held.get(holder) ?? 0);
+      if (count <= 0) continue;
+      left -= count;
+      this.#put(each, holder, count);
+      this.#settle(each);
+      // Another process does not get back what it has given unless it asks: so those who do not ask have their part.
+      if (holder < 0) this.#spread(rootOf(each));
+    }
     return true;
+  }
+
+  /**
+   * Other names of the same backend. Names change in another process at other times than here, so what that holds by
+   * one name it may give by another.
+   */
+  #alike(account: Account): Account[] {
+    const { address } = account.name;
+    const root = rootOf(account);
+    return [...this.#accounts.values()].filter((each) =>
+      each !== account &&
+      (rootOf(each) === root || (address !== undefined && each.name.address === address))
+    );
   }
 
   /** The holder's process is gone, and with it every connection it had. What was another process's is dealt out. */
@@ -388,14 +444,18 @@ export class SlotLedger {
     const count = Math.min(asked.count, Math.max(1, Math.floor(root.free / from.wants.size)));
     asked.count -= count;
     if (asked.count === 0) from.wants.delete(oldest);
+    if (asked.pressing !== undefined) {
+      asked.pressing -= count;
+      // Its ledger says anew when more of its requests wait: it has booked these by then.
+      if (asked.pressing <= 0) asked.since = Infinity;
+    }
     this.#grant(from, oldest, count);
     return true;
   }
 
   #grant(account: Account, holder: number, count: number): void {
     take(account, holder, count);
-    const { upstream, endpoint } = account.name;
-    this.#send.grant(holder, { upstream, endpoint, count });
+    this.#send.grant(holder, slotsOf(account.name, count));
   }
 
   /** Tells a holder what others wait for, if that is news. */
@@ -422,56 +482,4 @@ export class SlotLedger {
     const waitedMs = count === 0 ? 0 : Math.max(0, this.#now() - since);
     this.#send.recall(worker, { upstream, endpoint, count, waitedMs });
   }
-}
-
-function newAccount(name: LimitedEndpoint): Account {
-  return {
-    name,
-    free: name.max,
-    held: new Map(),
-    wants: new Map(),
-    recalled: new Map(),
-    gone: false,
-    heir: null,
-  };
-}
-
-function heldBy({ held }: Account): number {
-  return [...held.values()].reduce((sum, count) => sum + count, 0);
-}
-
-/** The one whose slots it draws on. */
-function rootOf(account: Account): Account {
-  let root = account;
-  while (root.heir !== null) root = root.heir;
-  return root;
-}
-
-/** From now on it draws on the slots of `heir`; null = on its own. So does whatever has drawn on them through it. */
-function hang(account: Account, heir: Account | null, all: readonly Account[]): void {
-  const used = all.filter((each) => drawsThrough(each, account)).reduce((sum, each) => sum + heldBy(each), 0);
-  if (account.heir !== null) rootOf(account).free += used;
-  account.heir = heir;
-  if (heir === null) account.free = account.name.max - used;
-  else rootOf(heir).free -= used;
-}
-
-function drawsThrough(account: Account, other: Account): boolean {
-  for (let each: Account | null = account; each !== null; each = each.heir) if (each === other) return true;
-  return false;
-}
-
-function take(account: Account, holder: number, count: number): void {
-  rootOf(account).free -= count;
-  account.held.set(holder, (account.held.get(holder) ?? 0) + count);
-}
-
-function put(account: Account, holder: number, count: number): void {
-  take(account, holder, -count);
-  const recalled = account.recalled.get(holder);
-  if (recalled !== undefined) recalled.count = Math.max(0, recalled.count - count);
-}
-
-function keyOf({ upstream, endpoint }: EndpointName): string {
-  return `${upstream}\n${endpoint}`;
 }

@@ -8,9 +8,8 @@
 
 import type { Address, Clock, Timer } from "../../../runtime/contract/contract.ts";
 import type { Config } from "../../config/values/config.ts";
-import { formerNames } from "../../config/renamed.ts";
 import { type Changed, ConfigRollout, type RolloutHost } from "./config_rollout.ts";
-import { endpointLimits, limitedEndpoints } from "../worker/limits.ts";
+import { endpointLimits } from "../worker/limits.ts";
 import { Lineage, type LineageHost } from "./lineage.ts";
 import { ELDER } from "./lineage_messages.ts";
 import {
@@ -80,7 +79,7 @@ export class Supervisor {
     this.#startWorker = startWorker;
     this.#observer = observer;
     this.#handles = Array.from({ length: workers }, (_, index) => newWorkerHandle(index));
-    this.#participants = new Participants(this.#handles, () => this.lineage);
+    this.#participants = new Participants(clock, this.#handles, () => this.lineage);
     this.#rollout = new ConfigRollout(this.#rolloutHost(), config);
     this.#ledger = new SlotLedger(endpointLimits(config), workers, () => clock.now(), {
       grant: (holder, slots) => {
@@ -97,14 +96,18 @@ export class Supervisor {
 
   #lineageHost(): LineageHost {
     const desired = () => this.#desired;
+    const upstreams = () => this.config.upstreams;
     return {
       ledger: this.#ledger,
       participants: this.#participants,
       get desired() {
         return desired();
       },
+      get upstreams() {
+        return upstreams();
+      },
       setDesired: (desired) => this.setDesired(desired),
-      limits: () => limitedEndpoints(this.config),
+      limits: () => endpointLimits(this.config),
       follow: (command) => this.#rollout.follow(command),
       event: (participant, event, before) => this.#observer.workerEvent(participant, event, before),
       elderGone: (counted) => {
@@ -131,9 +134,10 @@ export class Supervisor {
       setDesired: (desired) => this.setDesired(desired),
       committed: (before) => {
         this.#participants.keepOnly(this.config);
-        const was = formerNames(before.upstreams, this.config.upstreams);
+        const was = this.lineage.reconfigure(before.upstreams, this.config.upstreams);
         this.#ledger.reconfigure(endpointLimits(this.config), this.#participants.ableIndexes, was);
       },
+      differing: () => this.lineage.differing(),
       over: () => this.#begin(),
     };
   }

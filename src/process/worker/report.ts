@@ -183,6 +183,45 @@ export function keepNames(
   };
 }
 
+/**
+ * Under other names. What gets one name is added up.
+ *
+ * @param endpoint the name of an endpoint, asked for with the names that it has in `report`
+ */
+export function withNames(
+  report: Report,
+  upstream: (name: string) => string,
+  endpoint: (name: { readonly upstream: string; readonly endpoint: string }) => string,
+): Report {
+  const upstreams = report.upstreams.map((each): UpstreamReport => ({
+    ...each,
+    name: upstream(each.name),
+    endpoints: joined(
+      each.endpoints.map((one) => ({ ...one, name: endpoint({ upstream: each.name, endpoint: one.name }) })),
+      addEndpoints,
+    ),
+  }));
+  return {
+    ...report,
+    upstreams: joined(upstreams, addUpstreams),
+    failures: report.failures.map((each) => ({
+      ...each,
+      upstream: upstream(each.upstream),
+      endpoint: endpoint(each),
+    })),
+  };
+}
+
+/** One for each name. */
+function joined<T extends { readonly name: string }>(list: readonly T[], add: (a: T, b: T) => T): T[] {
+  const sums = new Map<string, T>();
+  for (const each of list) {
+    const before = sums.get(each.name);
+    sums.set(each.name, before === undefined ? each : add(before, each));
+  }
+  return [...sums.values()];
+}
+
 function addTotals(a: Totals, b: Totals): Totals {
   return {
     requests: a.requests + b.requests,

@@ -1,8 +1,9 @@
 /** What two Sluices do for each other when one takes the place of the other: each side's part of it. */
 
 import type { Clock } from "../../../runtime/contract/contract.ts";
-import { NOTHING_HANDED } from "../../control/handover_state.ts";
+import { type HandoverState, NOTHING_HANDED, stateUnder } from "../../control/handover_state.ts";
 import type { SluicePlane } from "../../control/control_plane.ts";
+import { LineageNames, type NamedUpstream } from "../../process/supervisor/lineage_names.ts";
 import type { Supervisor } from "../../process/supervisor/supervisor.ts";
 import type { Gate } from "../../control/gated_plane.ts";
 import { HeldLimits, tellQuiet } from "./handed_limits.ts";
@@ -17,6 +18,9 @@ export class Takeover {
   readonly #plane: SluicePlane;
   readonly #gate: Gate;
   readonly #limits: HeldLimits;
+  /** What the old one calls what it has. */
+  readonly #upstreams: readonly NamedUpstream[];
+  readonly #names: LineageNames;
 
   /** Before the supervisor starts. Verbs wait until the place is ours. */
   static async begin(
@@ -26,8 +30,9 @@ export class Takeover {
     gate: Gate,
   ): Promise<Takeover> {
     gate.shut();
-    await plane.restore(predecessor.handover ?? NOTHING_HANDED);
-    return new Takeover(predecessor, controller, plane, gate);
+    const takeover = new Takeover(predecessor, controller, plane, gate);
+    await plane.restore(takeover.#ours(predecessor.handover ?? NOTHING_HANDED));
+    return takeover;
   }
 
   private constructor(predecessor: Predecessor, controller: Supervisor, plane: SluicePlane, gate: Gate) {
@@ -35,11 +40,14 @@ export class Takeover {
     this.#controller = controller;
     this.#plane = plane;
     this.#gate = gate;
+    // One that has not told has the names that we have, as far as we know.
+    this.#upstreams = predecessor.upstreams ?? controller.config.upstreams;
+    this.#names = new LineageNames(this.#upstreams, controller.config.upstreams);
     // While it is not certain that the place becomes ours, no slot is.
     this.#limits = new HeldLimits(controller.config, plane.pauses);
     const { limits } = predecessor;
     if (limits !== null) {
-      controller.lineage.expect(limits);
+      controller.lineage.expect(limits, this.#names);
     } else {
       predecessor.onQuiet = (upstreams) => this.#limits.release(upstreams);
       void predecessor.gone.then(() => this.#limits.release(null));
@@ -48,21 +56,29 @@ export class Takeover {
 
   /** All is ours but for the names. Resolves when what was asked of the old one meanwhile is so here. */
   async take({ handover, reopen = false }: Yours): Promise<void> {
-    await this.#plane.takeOver(handover);
+    await this.#plane.takeOver(this.#ours(handover));
     if (reopen) await this.#plane.reopenLogs();
   }
 
-  /** All is ours. The old one drains, as we say if it knows how. */
-  settle(): void {
+  #ours(handover: HandoverState): HandoverState {
+    return stateUnder(handover, this.#upstreams, this.#controller.config.upstreams, this.#names);
+  }
+
+  /**
+   * All is ours. The old one drains, as we say if it knows how. Resolves when verbs mean both: one that lets requests go
+   * must not be ahead of where they are to go.
+   */
+  async settle(): Promise<void> {
     const { lineage } = this.#controller;
     const predecessor = this.#predecessor;
     predecessor.mine();
     if (predecessor.limits !== null) {
       this.#limits.release(null);
       predecessor.onElder = (message) => lineage.elderSaid(message);
-      lineage.succeed(predecessor.pid, (message) => predecessor.lead(message));
+      const led = lineage.succeed(predecessor.pid, (message) => predecessor.lead(message));
       this.#controller.onLeft = (token) => void this.#plane.resume(null, token);
       void predecessor.gone.then(() => lineage.elderGone());
+      await led;
     }
     this.#gate.open();
   }

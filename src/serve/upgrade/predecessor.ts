@@ -2,6 +2,7 @@
 
 import type { HandoverState } from "../../control/handover_state.ts";
 import { LINEAGE_PROTOCOL, type ToElder, type ToHeir } from "../../process/supervisor/lineage_messages.ts";
+import type { NamedUpstream } from "../../process/supervisor/lineage_names.ts";
 import type { LimitedEndpoint } from "../../process/worker/limits.ts";
 import {
   type Address,
@@ -31,6 +32,8 @@ export class Predecessor {
   readonly pid: number;
   /** It drains as we say, and this is what it has; null when it drains alone. */
   readonly limits: readonly LimitedEndpoint[] | null;
+  /** What it calls its upstreams; null when it has not told. */
+  readonly upstreams: readonly NamedUpstream[] | null;
   /** Keeps what goes to standard error, so that the predecessor can say why we failed. */
   readonly system: System;
   readonly #link: Link;
@@ -55,9 +58,10 @@ export class Predecessor {
   }
 
   private constructor(system: System, link: Link, taken: Taken) {
-    const { sockets, listening, handover, pid = 0, lineage, limits = [] } = taken;
+    const { sockets, listening, handover, pid = 0, lineage, limits = [], upstreams = null } = taken;
     const said: string[] = [];
     this.pid = pid;
+    this.upstreams = upstreams;
     this.limits = lineage === LINEAGE_PROTOCOL ? limits : null;
     this.#link = link;
     this.#said = said;

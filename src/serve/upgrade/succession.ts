@@ -15,6 +15,7 @@
 import type { Address } from "../../../runtime/contract/contract.ts";
 import type { HandoverState } from "../../control/handover_state.ts";
 import type { ToElder, ToHeir } from "../../process/supervisor/lineage_messages.ts";
+import type { NamedUpstream } from "../../process/supervisor/lineage_names.ts";
 import type { LimitedEndpoint } from "../../process/worker/limits.ts";
 import type { GivenSocket } from "../../process/shared/sockets.ts";
 
@@ -41,6 +42,8 @@ export type ToSuccessor =
     readonly lineage?: number;
     /** Endpoints with a limit: all slots are the old one's until it gives them back. */
     readonly limits?: readonly LimitedEndpoint[];
+    /** What it calls its upstreams and where they are: the new one may have other names for them. */
+    readonly upstreams?: readonly NamedUpstream[];
   }
   | Yours
   | { readonly type: "elder"; readonly message: ToHeir }

@@ -2,6 +2,7 @@
 
 import type { HandoverState } from "../../control/handover_state.ts";
 import { LINEAGE_PROTOCOL, type ToElder, type ToHeir } from "../../process/supervisor/lineage_messages.ts";
+import type { NamedUpstream } from "../../process/supervisor/lineage_names.ts";
 import type { LimitedEndpoint } from "../../process/worker/limits.ts";
 import {
   type Address,
@@ -34,6 +35,7 @@ export interface SuccessorOptions {
   readonly pid: number;
   /** Endpoints with a limit. */
   readonly limits: readonly LimitedEndpoint[];
+  readonly upstreams: readonly NamedUpstream[];
   /** From the start of the process to `mine`. Milliseconds. */
   readonly timeoutMs: number;
 }
@@ -153,6 +155,7 @@ export class Successor {
             vocabulary: VOCABULARY,
             lineage: LINEAGE_PROTOCOL,
             limits: this.#options.limits,
+            upstreams: this.#options.upstreams,
           });
         }
         return;

@@ -3,6 +3,7 @@
 import type { HandoverState } from "../../control/handover_state.ts";
 import type { Address, Clock, System } from "../../../runtime/contract/contract.ts";
 import type { Outcome, Refusal } from "../../control/plane.ts";
+import type { NamedUpstream } from "../../process/supervisor/lineage_names.ts";
 import type { LimitedEndpoint } from "../../process/worker/limits.ts";
 import type { GivenSocket, Sockets } from "../../process/shared/sockets.ts";
 import type { Yours } from "./succession.ts";
@@ -16,6 +17,8 @@ export interface UpgradeHost {
   busy(): string | null;
   /** Endpoints with a limit. */
   limits(): readonly LimitedEndpoint[];
+  /** What there is, by the names that it has here. */
+  upstreams(): readonly NamedUpstream[];
   /** A new process is about to be tried; `over` settles when it has our place, or is gone. */
   trying(over: Promise<unknown>): void;
   /** All that is listened on, also by workers alone. */
@@ -92,6 +95,7 @@ export class Upgrade {
       yours: () => this.#host.yours(),
       pid: this.#system.pid,
       limits: this.#host.limits(),
+      upstreams: this.#host.upstreams(),
     });
     this.#successor = successor;
     const trial = Promise.withResolvers<void>();

@@ -3,12 +3,22 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ToElder, ToHeir } from "../../../../src/process/supervisor/lineage_messages.ts";
+import { LineageNames, type NamedUpstream } from "../../../../src/process/supervisor/lineage_names.ts";
 import { emptyReport, type Report } from "../../../../src/process/worker/report.ts";
 import { configOf, ControllerScene } from "../../../support/controller_scene.ts";
 import { turn } from "../../../support/watchdog.ts";
 
 const NAME = { upstream: "default", endpoint: "127.0.0.1:3000" } as const;
 const LIMITED = "to: 3000\nmax_in_flight: 4";
+
+function upstreamsOf(yaml: string): readonly NamedUpstream[] {
+  return configOf(yaml).upstreams;
+}
+
+/** A configuration with one upstream of this name. */
+function called(name: string, to = "3000"): string {
+  return `upstreams:\n  ${name}:\n    endpoints: ["${to}"]\n    max_in_flight: 4\nroutes:\n  - to: ${name}`;
+}
 
 function busy(inFlight: number, waiting = 0, requests = 0): Report {
   const report = emptyReport();
@@ -32,15 +42,21 @@ function busy(inFlight: number, waiting = 0, requests = 0): Report {
 class NewScene extends ControllerScene {
   readonly told: ToElder[] = [];
 
-  static async begin(workers: number, yaml = LIMITED, held = 4): Promise<NewScene> {
+  /** @param before the configuration of the old process */
+  static async begin(workers: number, yaml = LIMITED, held = 4, before = yaml): Promise<NewScene> {
     const scene = new NewScene(workers, yaml);
-    scene.controller.lineage.expect([{ ...NAME, max: held }]);
+    const theirs = upstreamsOf(before);
+    const names = new LineageNames(theirs, scene.controller.config.upstreams);
+    const limits = theirs.flatMap(({ name, endpoints }) =>
+      endpoints.map((endpoint) => ({ upstream: name, endpoint: endpoint.name, max: held }))
+    );
+    scene.controller.lineage.expect(limits, names);
     await scene.serve();
     return scene;
   }
 
   succeed(): this {
-    this.controller.lineage.succeed(99, (message) => void this.told.push(message));
+    void this.controller.lineage.succeed(99, (message) => void this.told.push(message));
     return this;
   }
 
@@ -70,7 +86,7 @@ test("the new process: begins without a slot, and gets them one by one as the ol
   assert.deepEqual(scene.heard(), [], "nothing is said while it is not certain whose place it is");
   scene.succeed();
   assert.deepEqual(scene.heard(), [
-    { type: "lead", limits: [{ ...NAME, max: 4 }] },
+    { type: "lead", limits: [NAME] },
     { type: "command", id: 0, command: { command: "desire", desired: scene.controller.desired } },
     { type: "recall", ...NAME, count: 3, waitedMs: 5 },
   ]);
@@ -138,6 +154,130 @@ test("commands and sums: the old process is one of those who are asked", async (
   assert.equal(done, true, "one that is gone keeps nobody waiting");
 });
 
+/** The new process calls `web` what the old one calls `default`. */
+const WEB = { ...NAME, upstream: "web" } as const;
+
+test("names: the old process hears its own, and what it says is known by ours", async () => {
+  const scene = (await NewScene.begin(1, called("web"), 4, LIMITED)).succeed();
+  assert.deepEqual(scene.heard()[0], { type: "lead", limits: [NAME] });
+  scene.worker(0).say({ type: "want", ...WEB, count: 1, waitedMs: 5 });
+  assert.deepEqual(scene.heard(), [{ type: "recall", ...NAME, count: 1, waitedMs: 5 }]);
+  scene.say({ type: "give", ...NAME, count: 1 });
+  assert.deepEqual(scene.worker(0).heard.at(-1), { type: "grant", ...WEB, count: 1 });
+  scene.say({ type: "want", ...NAME, count: 1, waitedMs: 9 });
+  scene.worker(0).say({ type: "give", ...WEB, count: 1 });
+  assert.deepEqual(scene.granted(), [{ type: "grant", ...NAME, count: 1 }]);
+  void scene.controller.command({ command: "resume", upstreams: ["web"] });
+  void scene.controller.command({ command: "drain", windowMs: 7, ...WEB });
+  const commands = scene.heard().flatMap((message) => message.type === "command" ? [message.command] : []);
+  assert.deepEqual(commands, [
+    { command: "resume", upstreams: ["default"] },
+    { command: "drain", windowMs: 7, ...NAME },
+  ]);
+  scene.say({ type: "report", report: busy(2, 3) });
+  const [told] = scene.controller.lineage.elder?.report.upstreams ?? [];
+  assert.deepEqual([told?.name, told?.inFlight, told?.waiting], ["web", 2, 3]);
+  scene.say({ type: "down", ...NAME, code: "refused", detail: "" });
+  assert.deepEqual(scene.worker(0).heard.at(-1), { type: "down", ...WEB, code: "refused", detail: "" });
+  scene.worker(0).say({ type: "down", ...WEB, code: "refused", detail: "" });
+  assert.deepEqual(scene.heard().at(-1), { type: "down", ...NAME, code: "refused", detail: "" });
+  scene.say({ type: "whole", id: 5 });
+  await turn();
+  scene.worker(0).say({ type: "report", report: emptyReport() });
+  scene.say({ type: "report", report: busy(1) });
+  await turn();
+  const whole = scene.heard().at(-1);
+  assert.ok(whole?.type === "whole");
+  assert.deepEqual(whole.report.upstreams.map(({ name, inFlight }) => [name, inFlight]), [["default", 1]]);
+});
+
+test("names: a command about what the old process does not have is done without it", async () => {
+  const scene =
+    (await NewScene.begin(1, called("web") + "\n  - { match: { path: /b }, to: 4000 }", 4, LIMITED))
+      .succeed();
+  scene.heard();
+  const other = scene.controller.config.upstreams.find(({ name }) => name !== "web")?.name ?? "";
+  let done = false;
+  void scene.controller.command({ command: "pause", upstreams: [other] }).then(() => (done = true));
+  scene.worker(0).done();
+  await turn();
+  assert.deepEqual([done, scene.heard()], [true, []]);
+});
+
+test("names: a reload that renames goes on with them", async () => {
+  const scene = (await NewScene.begin(1, called("web"), 4, LIMITED)).succeed();
+  const changing = scene.controller.change(configOf(called("site")), 700);
+  scene.worker(0).done({ ok: true, addresses: [] });
+  await turn();
+  await turn();
+  scene.worker(0).done();
+  assert.ok((await changing).ok);
+  scene.heard();
+  const site = { ...NAME, upstream: "site" };
+  scene.worker(0).say({ type: "want", ...site, count: 1, waitedMs: 5 });
+  assert.deepEqual(scene.heard(), [{ type: "recall", ...NAME, count: 1, waitedMs: 5 }]);
+  scene.say({ type: "give", ...NAME, count: 1 });
+  assert.deepEqual(scene.worker(0).heard.at(-1), { type: "grant", ...site, count: 1 });
+  void scene.controller.command({ command: "resume", upstreams: ["site"] });
+  const [command] = scene.heard();
+  assert.ok(command?.type === "command");
+  assert.deepEqual(command.command, { command: "resume", upstreams: ["default"] });
+});
+
+test("an upgrade that names other endpoints: what waits in the old process goes there, what runs may end", async () => {
+  const scene = (await NewScene.begin(1, called("default", "3001"), 4, LIMITED)).succeed();
+  const command = scene.heard().findLast((message) => message.type === "command");
+  assert.ok(command?.type === "command" && command.command.command === "follow");
+  assert.deepEqual(
+    command.command.upstreams.map(({ upstream, endpoints }) => [upstream, endpoints[0]?.name]),
+    [
+      ["default", "127.0.0.1:3001"],
+    ],
+  );
+  assert.ok(command.command.drainMs > 3_600_000, "its own drain time is for that");
+  assert.deepEqual(scene.controller.lineage.differing(), []);
+  scene.say({
+    type: "done",
+    id: command.id,
+    result: { ok: false, failure: { kind: "system", message: "no" } },
+  });
+  assert.equal(scene.controller.lineage.differing().length, 1, "it could not");
+});
+
+test("a silent old process: verbs wait for it once, and for the others always", async () => {
+  const scene = (await NewScene.begin(1)).succeed();
+  let done = 0;
+  const command = () => void scene.controller.command({ command: "reopen" }).then(() => done++);
+  command();
+  scene.worker(0).done();
+  await turn();
+  assert.deepEqual([done, scene.controller.lineage.silent], [0, null]);
+  scene.clock.advance(3000);
+  await turn();
+  assert.deepEqual([done, scene.controller.lineage.silent], [1, 99]);
+  command();
+  await turn();
+  assert.equal(done, 1, "the worker has not answered");
+  scene.worker(0).done();
+  await turn();
+  assert.equal(done, 2);
+  const sums = scene.controller.report();
+  scene.worker(0).say({ type: "report", report: busy(1) });
+  assert.equal((await sums).upstreams[0]?.inFlight, 1);
+  // It goes on: all that it was told meanwhile is done there.
+  const told = scene.heard().findLast((message) => message.type === "command");
+  assert.ok(told?.type === "command");
+  scene.say({ type: "done", id: told.id, result: { ok: true } });
+  assert.equal(scene.controller.lineage.silent, null);
+  command();
+  scene.worker(0).done();
+  await turn();
+  assert.equal(done, 2);
+  scene.controller.lineage.elderGone();
+  await turn();
+  assert.equal(done, 3);
+});
+
 test("a change of configuration: what waits in the old process goes to the new endpoints", async () => {
   const scene = (await NewScene.begin(1)).succeed();
   scene.heard();
@@ -147,8 +287,10 @@ test("a change of configuration: what waits in the old process goes to the new e
   await turn();
   scene.worker(0).done();
   await turn();
-  const command = scene.heard().find(({ type }) => type === "command");
-  assert.ok(command?.type === "command" && command.command.command === "follow");
+  const commands = scene.heard().filter((message) => message.type === "command");
+  assert.deepEqual(commands.map(({ command }) => command.command), ["desire", "follow"]);
+  const command = commands[1];
+  assert.ok(command?.command.command === "follow");
   assert.deepEqual([
     command.command.upstreams.map(({ upstream, endpoints }) => [upstream, endpoints[0]?.name]),
   ], [
@@ -239,6 +381,56 @@ test("the old process: the desired state becomes what the new one says", async (
     command: { command: "desire", desired: { paused: [], drained: [], watched: true } },
   });
   assert.deepEqual(scene.worker(0).commands(), ["watch", "resume", "undrain"]);
+});
+
+test("the old process: what is ordered stands when it goes over to other endpoints", async () => {
+  const { scene, tell } = await oldScene(1);
+  const { upstreams } = configOf("to: 3001\nmax_in_flight: 4");
+  const follow = upstreams.map(({ name, endpoints }) => ({ upstream: name, endpoints }));
+  tell({ type: "command", id: 1, command: { command: "pause", upstreams: ["default"] } });
+  tell({ type: "command", id: 2, command: { command: "drain", windowMs: 9, ...NAME } });
+  tell({ type: "command", id: 3, command: { command: "undrain", ...NAME } });
+  tell({ type: "command", id: 4, command: { command: "follow", upstreams: follow, drainMs: 9 } });
+  await turn();
+  scene.worker(0).done({ ok: true, addresses: [] });
+  await turn();
+  await turn();
+  const commit = scene.worker(0).command("commit");
+  assert.deepEqual([commit?.paused, commit?.drained], [["default"], []]);
+});
+
+test("the old process: goes over to other endpoints while it begins to stop, one change after the other", async () => {
+  const scene = new ControllerScene(1, LIMITED);
+  await scene.serve();
+  const said: ToHeir[] = [];
+  scene.controller.lineage.handOver((message) => void said.push(message));
+  for (const [id, port] of [[1, 3001], [2, 3002]] as const) {
+    const upstreams = configOf(`to: ${port}`).upstreams.map(({ name, endpoints }) => ({
+      upstream: name,
+      endpoints,
+    }));
+    scene.controller.lineage.heirSaid({
+      type: "command",
+      id,
+      command: { command: "follow", upstreams, drainMs: 9 },
+    });
+  }
+  await turn();
+  void scene.controller.stop();
+  for (let i = 0; i < 4; i++) {
+    scene.worker(0).done({ ok: true, addresses: [] });
+    await turn();
+    await turn();
+  }
+  assert.deepEqual(
+    said.filter(({ type }) => type === "done"),
+    [1, 2].map((id) => ({
+      type: "done",
+      id,
+      result: { ok: true },
+    })),
+  );
+  assert.equal(scene.controller.config.upstreams[0]?.endpoints[0]?.name, "127.0.0.1:3002");
 });
 
 test("the old process: its sums are those of both, and its own when the other is gone", async () => {

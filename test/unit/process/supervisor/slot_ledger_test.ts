@@ -167,3 +167,80 @@ test("ledger: any changes in any order leave no more granted than the limit, and
     assert.deepEqual(slotsOf(ledger, app), [app.max, 0, 0], `seed ${seed}: none is lost`);
   }
 });
+
+const ELDER = -1;
+const HEIR = -2;
+const renamedTo = (name: typeof web) => new Map([[name.upstream, "app"]]);
+
+test("ledger: a process before us that calls an upstream otherwise has its slots", () => {
+  const { ledger, granted } = ledgerOf(web);
+  ledger.expect(ELDER, [app], [web], renamedTo(web));
+  assert.deepEqual(ledger.join(0), []);
+  ledger.wake(ELDER);
+  ledger.want(0, { ...web, count: 1, waitedMs: 0 });
+  assert.deepEqual(granted, []);
+  assert.ok(ledger.give(ELDER, { ...web, count: 2 }));
+  assert.deepEqual(granted, ["0 web 1", "1 web 1"]);
+});
+
+test("ledger: an endpoint that the process before us has by another name draws on the same slots", () => {
+  const { ledger, granted } = ledgerOf(app);
+  const other = { ...app, endpoint: "https://a:1" };
+  ledger.expect(ELDER, [other], [app]);
+  assert.deepEqual([ledger.join(0), slotsOf(ledger, app)], [[], [0, 0, 0]]);
+  assert.ok(ledger.accountsFor(other));
+  ledger.wake(ELDER);
+  ledger.want(0, { ...app, count: 2, waitedMs: 0 });
+  assert.ok(ledger.give(ELDER, { ...other, count: 1 }));
+  assert.deepEqual(granted, ["0 app 1"]);
+  // It gives by the new name what it has got by the old one.
+  assert.ok(ledger.give(ELDER, { ...app, count: 1 }));
+  assert.deepEqual(granted, ["0 app 1", "0 app 1"]);
+  assert.equal(ledger.give(ELDER, { ...app, count: 1 }), false, "it has no more");
+});
+
+test("ledger: where there is no limit any more the process before us gets what it wants", () => {
+  const { ledger, granted } = ledgerOf(app);
+  ledger.expect(ELDER, [app], [app]);
+  ledger.wake(ELDER);
+  ledger.give(ELDER, { ...app, count: 2 });
+  ledger.want(0, { ...app, count: 1, waitedMs: 9 });
+  ledger.want(ELDER, { ...app, count: 3, waitedMs: 0 });
+  granted.length = 0;
+  ledger.reconfigure([{ ...app, max: 0 }], WORKERS);
+  assert.deepEqual(granted, [`${ELDER} app 3`], "workers know of it");
+  ledger.want(ELDER, { ...app, count: 1, waitedMs: 0 });
+  ledger.want(0, { ...app, count: 1, waitedMs: 0 });
+  assert.deepEqual(granted, [`${ELDER} app 3`, `${ELDER} app 1`]);
+});
+
+test("ledger: what a superior has waited for and got presses nobody any more", () => {
+  const told: string[] = [];
+  const ledger = new SlotLedger([app], 1, () => 1000, {
+    grant: (worker, { count }) => void told.push(`grant ${worker} ${count}`),
+    recall: (worker, { count, waitedMs }) => void told.push(`recall ${worker} ${count} ${waitedMs}`),
+  });
+  ledger.join(0);
+  ledger.submit(HEIR, [app]);
+  ledger.press({ ...app, count: 1, waitedMs: 500 });
+  ledger.give(0, { ...app, count: 1 });
+  told.length = 0;
+  // Its own requests are younger than what the superior had.
+  ledger.want(0, { ...app, count: 1, waitedMs: 100 });
+  ledger.regain({ ...app, count: 1 });
+  assert.deepEqual(told.filter((line) => !line.startsWith(`recall ${HEIR}`)), [
+    "grant 0 1",
+    "recall 0 0 0",
+    "recall 0 2 0",
+  ]);
+});
+
+test("ledger: what a superior grants to an endpoint that has gone goes back to it", () => {
+  const { ledger, granted } = ledgerOf(app);
+  ledger.submit(HEIR, [app]);
+  for (const worker of WORKERS) ledger.give(worker, { ...app, count: 1 });
+  granted.length = 0;
+  ledger.reconfigure([web], WORKERS);
+  ledger.regain({ ...app, count: 1 });
+  assert.deepEqual(granted, [`${HEIR} app 1`]);
+});

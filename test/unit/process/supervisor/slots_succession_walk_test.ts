@@ -1,14 +1,15 @@
 /**
  * One process takes the place of another, and a third its place, with their messages in any order: the slots of all
  * their workers together are never more than `max_in_flight`, nobody starves in any of them, and in the end the last
- * one has all slots. A failure prints the seed.
+ * one has all slots. In every second walk upgrades and reloads call the upstream and its endpoints otherwise. A failure prints
+ * the seed.
  */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { SlotLab, type SlotRequest, type SlotWorker } from "../../../support/slot_lab.ts";
+import { type Calls, SlotLab, type SlotRequest, type SlotWorker } from "../../../support/slot_lab.ts";
 
-const SEEDS = 60;
+const SEEDS = 120;
 const STEPS = 200;
 const MOST_GENERATIONS = 4;
 
@@ -17,6 +18,7 @@ class Walk {
   labs: SlotLab[];
   readonly #options: { readonly max: number; readonly endpoints: number; readonly seed: number };
   readonly #pick: (below: number) => number;
+  readonly #renames: boolean;
   #names = 0;
   #generations = 1;
 
@@ -26,6 +28,7 @@ class Walk {
       state.value = (Math.imul(state.value, 1_664_525) + 1_013_904_223) >>> 0;
       return Math.floor((state.value / 2 ** 32) * below);
     };
+    this.#renames = seed % 2 === 0;
     this.#options = {
       max: [1, 1, 2, 5, 20][this.#pick(5)] ?? 1,
       endpoints: seed % 5 === 0 ? 17 : 1 + this.#pick(2),
@@ -50,16 +53,27 @@ class Walk {
     return this.labs.flatMap(({ workers }) => workers).flatMap(({ requests }) => requests);
   }
 
+  /** The same as now, or something else: a name of its own, or one that was another's before. */
+  #calls({ upstream, endpoint }: Calls): Calls {
+    if (!this.#renames) return { upstream, endpoint };
+    return {
+      upstream: this.#one([upstream, "lab", `lab${this.#pick(4)}`]) ?? upstream,
+      endpoint: this.#one([endpoint, endpoint, "e", `e${this.#pick(3)}-`]) ?? endpoint,
+    };
+  }
+
   check(): void {
     const { max } = this.#options;
     for (const port of this.first.ports) {
       const name = `e${port}`;
       const endpoints = this.labs.flatMap(({ workers, corpses }) => [...new Set([...workers, ...corpses])])
-        .map((worker) => worker.endpoint(name));
+        .flatMap((worker) => worker.at(port));
       const limits = endpoints.reduce((sum, { slotLimit }) => sum + slotLimit, 0);
       const used = endpoints.reduce((sum, endpoint) => sum + endpoint.used, 0);
       assert.ok(limits <= max, `${name}: all hold ${limits} slots of ${max}`);
       assert.ok(used <= max, `${name}: all use ${used} slots of ${max}`);
+      // What is called otherwise has several accounts.
+      if (this.#renames) continue;
       for (const { ledger } of this.labs) {
         const { free, held } = ledger.heldOf({ upstream: "lab", endpoint: name });
         assert.equal([...held.values()].reduce((sum, count) => sum + count, free), max, `${name}: the books`);
@@ -75,9 +89,10 @@ class Walk {
   }
 
   succeed(): void {
-    if (this.#generations >= MOST_GENERATIONS) return;
+    if (this.#generations >= MOST_GENERATIONS || this.last.changing) return;
     this.#generations++;
-    const lab = new SlotLab({ ...this.#options, workers: 1 + this.#pick(3) }, this.last);
+    const calls = this.#calls(this.last.calls);
+    const lab = new SlotLab({ ...this.#options, workers: 1 + this.#pick(3), calls }, this.last);
     // Requests that come while it is on trial wait.
     for (let i = this.#pick(3); i > 0; i--) this.#one(lab.workers)?.arrive(`r${++this.#names}`);
     lab.succeed();
@@ -141,6 +156,10 @@ class Walk {
         break;
       case 10:
         last.advance(this.#pick(30));
+        break;
+      case 12:
+        if (this.#renames && !last.changing && this.#pick(4) === 0) last.call(this.#calls(last.calls));
+        else this.#deliver();
         break;
       case 11:
         for (let i = this.#pick(10); i > 0; i--) last.network.step();

@@ -70,7 +70,7 @@ async function newProcess(take: Record<string, unknown>) {
       return channel;
     },
   }));
-  tell({ type: "take", sockets: [], listening: [], pid: 7, lineage: 1, limits: [], ...take });
+  tell({ type: "take", sockets: [], listening: [], pid: 7, lineage: 1, limits: [], upstreams: [], ...take });
   const predecessor = await met;
   assert.ok(predecessor !== null);
   predecessor.onElder = (message) => void heard.push(message);
@@ -97,6 +97,7 @@ function oldProcess(hello: Record<string, unknown>) {
     yours: () => ({ handover: HANDOVER, reopen: true }),
     pid: 7,
     limits: [],
+    upstreams: [],
     timeoutMs: 1000,
   });
   const outcome = successor.run(system as unknown as MemorySystem, () => {});
