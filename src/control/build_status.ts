@@ -42,6 +42,8 @@ export interface Known {
   readonly workers: readonly KnownWorker[];
   /** The process whose place we have taken, while it drains, and what it told last. */
   readonly elder: { readonly pid: number; readonly report: Report } | null;
+  /** It has left something unanswered for too long. */
+  readonly elderSilent: boolean;
   /** Sums of workers that are gone. */
   readonly gone: Report;
   /** By upstream. */
@@ -89,6 +91,7 @@ export function buildStatus(known: Known): Status {
     })),
     predecessor: elder === null ? null : {
       pid: elder.pid,
+      answers: !known.elderSilent,
       connections: elder.report.connections,
       in_flight: elder.report.upstreams.reduce((all, { inFlight }) => all + inFlight, 0),
       waiting: elder.report.upstreams.reduce((all, { waiting }) => all + waiting, 0),

@@ -25,6 +25,7 @@ import type {
   ReloadDone,
   Resumed,
 } from "./plane.ts";
+import { silentWords, unlessSilent } from "./silent_process.ts";
 import type { BackendStatus, Status } from "../process/worker/status.ts";
 
 /** How long a status waits for workers that do not answer; then it has what they told last. */
@@ -149,6 +150,7 @@ export class SluicePlane implements ControlPlane {
       residentBytes: residentBytes(),
       workers: controller.workers,
       elder: controller.lineage.elder,
+      elderSilent: controller.lineage.silent !== null,
       gone: controller.gone,
       paused: this.pauses.status(),
       children: this.extensions.children(),
@@ -169,8 +171,12 @@ export class SluicePlane implements ControlPlane {
     return this.pauses.pause(upstream, waitIdleMs, leaseMs, left, owner);
   }
 
-  resume(upstream: string | null, token?: string): Promise<Outcome<Resumed>> {
-    return this.pauses.resume(upstream, token);
+  async resume(upstream: string | null, token?: string): Promise<Outcome<Resumed>> {
+    return this.#byAll(await this.pauses.resume(upstream, token));
+  }
+
+  #byAll<T>(outcome: Outcome<T>): Outcome<T> {
+    return unlessSilent(outcome, this.#parts.controller.lineage.silent);
   }
 
   // deno-lint-ignore require-await -- the contract wants a promise
@@ -178,20 +184,20 @@ export class SluicePlane implements ControlPlane {
     return this.pauses.renew(token, leaseMs);
   }
 
-  drain(
+  async drain(
     endpoint: string,
     upstream: string | null,
     windowMs: number,
     wait: boolean,
   ): Promise<Outcome<{ readonly in_flight: number }>> {
-    return this.#drains.drain(endpoint, upstream, windowMs, wait);
+    return this.#byAll(await this.#drains.drain(endpoint, upstream, windowMs, wait));
   }
 
-  undrain(endpoint: string, upstream: string | null): Promise<Outcome> {
-    return this.#drains.undrain(endpoint, upstream);
+  async undrain(endpoint: string, upstream: string | null): Promise<Outcome> {
+    return this.#byAll(await this.#drains.undrain(endpoint, upstream));
   }
 
-  swap(
+  async swap(
     upstream: string | null,
     addresses: readonly string[],
     health: HealthQuestion | null,
@@ -202,7 +208,7 @@ export class SluicePlane implements ControlPlane {
     if (named.ok && this.extensions.children().has(named.upstream)) {
       return notPossible(`Sluice runs the command of ${named.upstream} itself: restart it instead.`);
     }
-    return this.#changes.swap(upstream, addresses, health, timeoutMs, drainMs);
+    return this.#byAll(await this.#changes.swap(upstream, addresses, health, timeoutMs, drainMs));
   }
 
   async wait(
@@ -224,14 +230,16 @@ export class SluicePlane implements ControlPlane {
         const reached = await Promise.all(named.upstreams.map((name) => this.#reached(name)));
         return reached.every((each) => each);
       };
-    if (await until(clock, look, timeoutMs, left)) return { ok: true };
+    if (await until(clock, look, timeoutMs, left)) {
+      return what === "idle" ? this.#byAll({ ok: true }) : { ok: true };
+    }
     if (left?.aborted === true) return refuse("failed", "Whoever asked has gone.");
-    return refuse(
-      "timeout",
-      what === "idle"
-        ? `${quiet.in_flight} requests are still in flight, ${quiet.waiting} wait.`
-        : `No endpoint of ${named.upstreams.join(", ")} could be reached in ${timeoutMs} ms.`,
-    );
+    if (what === "healthy") {
+      const names = named.upstreams.join(", ");
+      return refuse("timeout", `No endpoint of ${names} could be reached in ${timeoutMs} ms.`);
+    }
+    const still = `${quiet.in_flight} requests are still in flight, ${quiet.waiting} wait.`;
+    return this.#byAll(refuse("timeout", still));
   }
 
   /** An open connection to an endpoint is proof enough; else one is opened. */
@@ -254,9 +262,13 @@ export class SluicePlane implements ControlPlane {
     return (await Promise.all(probes)).some((wrong) => wrong === null);
   }
 
-  reload(): Promise<Outcome<ReloadDone>> {
-    const { reloading } = this.#parts;
-    return reloading === undefined ? this.#changes.reload() : reloading(() => this.#changes.reload());
+  async reload(): Promise<Outcome<ReloadDone>> {
+    const { controller, reloading } = this.#parts;
+    const act = () => this.#changes.reload();
+    const done = await (reloading === undefined ? act() : reloading(act));
+    const { silent } = controller.lineage;
+    if (!done.ok || silent === null) return done;
+    return { ...done, warnings: [...done.warnings ?? [], silentWords(silent)] };
   }
 
   /** From now on, as long as it serves, endpoints follow the addresses of their names where that is wished for. */
@@ -302,7 +314,7 @@ export class SluicePlane implements ControlPlane {
     this.#reopened++;
     const results = await this.#parts.controller.command({ command: "reopen" });
     const problems = results.flatMap((result) => result.ok ? [] : [result.failure.message]);
-    if (problems.length === 0) return { ok: true };
+    if (problems.length === 0) return this.#byAll({ ok: true });
     // Workers fail alike: they write to the same files.
     return refuse("failed", "The log files could not be opened anew: the old ones are written on.", [
       ...new Set(problems),

@@ -12,6 +12,7 @@ import { quietOf, until } from "./conditions.ts";
 import type { Supervisor } from "../process/supervisor/supervisor.ts";
 import type { EventHub } from "./event_hub.ts";
 import { refuse, upstreamsNamed } from "./names.ts";
+import { unlessSilent } from "./silent_process.ts";
 import type { PauseOwner } from "../process/worker/pause_owner.ts";
 import type { Outcome, Quiet, Resumed } from "./plane.ts";
 import type { PauseStatus } from "../process/worker/status.ts";
@@ -81,6 +82,7 @@ export class Pauses {
     if (!this.#pauses.has(token)) {
       return refuse("failed", "The pause has ended meanwhile: it was resumed, or its lease has ended.");
     }
+    const { silent } = this.#controller.lineage;
     if (waitIdleMs > 0 && !idle) {
       const late = `${quiet.in_flight} requests were still in flight after ${waitIdleMs} ms.`;
       // An operator decides what to do next; a command that is not run needs no pause.
@@ -89,9 +91,10 @@ export class Pauses {
         return refuse("timeout", `${late} The pause has been ended.`);
       }
       const lease = leaseMs === null ? "" : " or the end of the lease";
-      return refuse("timeout", `${late} New ones are held until a resume${lease}.`);
+      return unlessSilent(refuse("timeout", `${late} New ones are held until a resume${lease}.`), silent);
     }
-    return { ok: true, ...quiet, token };
+    if (silent !== null && owner !== "operator") await this.end(pause, null);
+    return unlessSilent({ ok: true, ...quiet, token }, silent);
   }
 
   /**

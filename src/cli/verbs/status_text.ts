@@ -51,10 +51,11 @@ function socketsLine(workers: readonly WorkerStatus[]): string[] {
 }
 
 function predecessorLine(
-  { pid, connections, in_flight: inFlight, waiting }: NonNullable<Status["predecessor"]>,
+  { pid, answers, connections, in_flight: inFlight, waiting }: NonNullable<Status["predecessor"]>,
 ): string {
-  return `process ${pid}, which was replaced, still has ${count(connections, "connection")}, ` +
-    `${inFlight} in flight, ${waiting} waiting (counted in all sums)`;
+  const [has, silence] = answers === false ? ["had", "; it does not answer"] : ["still has", ""];
+  return `process ${pid}, which was replaced, ${has} ${count(connections, "connection")}, ` +
+    `${inFlight} in flight, ${waiting} waiting (counted in all sums)${silence}`;
 }
 
 function workerLines(workers: readonly WorkerStatus[]): string[] {

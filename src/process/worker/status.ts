@@ -144,6 +144,8 @@ export interface WorkerStatus {
 /** The process whose place this one has taken, while it drains. All sums have its requests. */
 export interface PredecessorStatus {
   readonly pid: number;
+  /** False when it does not: what is told of it is what it told last. A Sluice of an earlier version does not tell. */
+  readonly answers?: boolean;
   readonly connections: number;
   readonly in_flight: number;
   readonly waiting: number;

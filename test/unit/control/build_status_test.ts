@@ -36,6 +36,7 @@ function known(yaml: string, more: Partial<Known> = {}): Known {
     residentBytes: 50,
     workers: [],
     elder: null,
+    elderSilent: false,
     gone: emptyReport(),
     paused: new Map(),
     children: new Map(),
