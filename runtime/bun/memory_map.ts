@@ -1,4 +1,4 @@
-/** What /proc/PID/smaps says of a process's memory (proc_pid_smaps(5)). */
+/** What /proc/PID/smaps and /proc/PID/pagemap say of a process's memory (proc_pid_smaps(5), proc_pid_pagemap(5)). */
 
 /** A range of addresses, in bytes. */
 export interface MemoryRange {
@@ -53,4 +53,21 @@ function rangeOf([, from = "", to = "", permissions]: readonly string[]): Memory
   const address = parseInt(from, 16);
   const length = parseInt(to, 16) - address;
   return Number.isSafeInteger(address + length) && length > 0 ? { address, length } : null;
+}
+
+/** Of each page in /proc/PID/pagemap. */
+export const PAGEMAP_ENTRY_BYTES = 8;
+// Bits of an entry's last byte: bits 56 to 63.
+const PRESENT = 0x80;
+const SWAPPED = 0x40;
+/** The page is the file's, not a copy of our own. */
+const OF_FILE = 0x20;
+
+/** Of pages of a mapped file: each is what the file says, or not in memory. @param entries as pagemap has them */
+export function noPageWritten(entries: Uint8Array): boolean {
+  for (let at = PAGEMAP_ENTRY_BYTES - 1; at < entries.length; at += PAGEMAP_ENTRY_BYTES) {
+    const bits = entries[at] as number;
+    if ((bits & SWAPPED) !== 0 || (bits & (PRESENT | OF_FILE)) === PRESENT) return false;
+  }
+  return true;
 }

@@ -1,7 +1,7 @@
 /** Which mappings lose nothing when their pages are unmapped. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { unwrittenMappings } from "../../../../runtime/bun/memory_map.ts";
+import { noPageWritten, unwrittenMappings } from "../../../../runtime/bun/memory_map.ts";
 
 const PATH = "/opt/with space/sluice";
 
@@ -109,4 +109,16 @@ test("text that is something else has no mappings", () => {
   assert.deepEqual(unwrittenMappings(mapping("2000-1000", "r-xp", PATH), PATH), [], "ends before it begins");
   const beyond = mapping("fffffffffffff000-ffffffffffffffff", "r-xp", PATH);
   assert.deepEqual(unwrittenMappings(beyond, PATH), [], "not exact as a number");
+});
+
+test("a page that was written to is found among those of a file", () => {
+  /** Entries with these upper bytes; what is below them, numbers of page frames, says nothing. */
+  const entries = (...upper: number[]) =>
+    Uint8Array.from(upper.flatMap((byte) => [1, 2, 3, 4, 5, 6, 0xff, byte]));
+  const absent = 0x00;
+  const ofFile = 0xa0;
+  assert.equal(noPageWritten(entries()), true);
+  assert.equal(noPageWritten(entries(absent, ofFile, ofFile, absent)), true);
+  assert.equal(noPageWritten(entries(ofFile, 0x80, absent)), false, "a copy of our own");
+  assert.equal(noPageWritten(entries(ofFile, 0x40)), false, "a copy that is swapped out");
 });
