@@ -14,7 +14,7 @@ import { HttpServer, type HttpServerOptions } from "../server/http_server.ts";
 import { authorization, controlFile, readControlAddress } from "../control/control_address.ts";
 import { controlName, foundSockets, ownFolder } from "../control/control_path.ts";
 import { roomAside } from "../process/worker/descriptor_room.ts";
-import { PathKeeper } from "../process/shared/path_keeper.ts";
+import { CONTROL_LOOKS, PathKeeper } from "../process/shared/path_keeper.ts";
 
 /** How long a socket that is there already may take to accept us. */
 const PROBE_MS = 2_000;
@@ -57,7 +57,7 @@ export class ControlSocket {
     this.#system = system;
     this.path = path;
     this.#server = bound.server;
-    const keeper = new PathKeeper(runtime.clock, system, options.noted ?? (() => {}));
+    const keeper = new PathKeeper(runtime.clock, system, CONTROL_LOOKS, options.noted ?? (() => {}));
     this.#release = keeper.keep(path, async () => {
       // Whoever empties /tmp takes the folder as well.
       if (options.control === null) await ownFolder(system);

@@ -13,8 +13,21 @@ import {
   type Timer,
 } from "../../../runtime/contract/contract.ts";
 
-/** How long clients find nobody at a path that was removed. One lstat(2) for each path. */
-const LOOK_MS = 1_000;
+/** How long it takes from one look to the next, in milliseconds. One look is one lstat(2) for each path. */
+export interface LookPace {
+  /** While something is wrong, and at first. */
+  readonly firstMs: number;
+  /** It is doubled up to here while all is well. */
+  readonly mostMs: number;
+}
+
+/** How long clients find nobody at a path that was removed. */
+export const LISTENER_LOOKS: LookPace = { firstMs: 1_000, mostMs: 1_000 };
+/**
+ * Of a path that nobody but operators need. Nearly every Sluice has one, and a look of a process that rests fetches 6 MiB of
+ * the executable's pages back.
+ */
+export const CONTROL_LOOKS: LookPace = { firstMs: 2_000, mostMs: 60_000 };
 /** How often a socket that somebody else has put there is asked whether anybody is left behind it, in looks. */
 const FOREIGN_LOOKS = 10;
 /** Cleaners count in days. */
@@ -36,13 +49,21 @@ export class PathKeeper {
   readonly #clock: Clock;
   readonly #system: System;
   readonly #note: (message: string) => void;
+  readonly #pace: LookPace;
+  /** Until the next look. */
+  #lookMs: number;
   readonly #paths = new Set<KeptPath>();
   #timer: Timer | null = null;
 
-  /** @param note told what happened, in words */
-  constructor(clock: Clock, system: System, note: (message: string) => void) {
+  /**
+   * @param pace nothing is looked at while no path is kept
+   * @param note told what happened, in words
+   */
+  constructor(clock: Clock, system: System, pace: LookPace, note: (message: string) => void) {
     this.#clock = clock;
     this.#system = system;
+    this.#pace = pace;
+    this.#lookMs = pace.firstMs;
     this.#note = note;
   }
 
@@ -61,6 +82,7 @@ export class PathKeeper {
       told: "",
     };
     this.#paths.add(kept);
+    this.#lookMs = this.#pace.firstMs;
     void this.#identify(kept);
     this.#wait();
     return () => {
@@ -72,45 +94,51 @@ export class PathKeeper {
   }
 
   #wait(): void {
-    this.#timer ??= this.#clock.setTimer(LOOK_MS, () => void this.#lookAtAll(), true);
+    this.#timer ??= this.#clock.setTimer(this.#lookMs, () => void this.#lookAtAll(), true);
   }
 
   async #lookAtAll(): Promise<void> {
+    let well = true;
     for (const kept of [...this.#paths]) {
       try {
-        await this.#look(kept);
+        if (!await this.#look(kept)) well = false;
       } catch (error) {
         if (!(error instanceof SystemError || error instanceof SocketFailure)) throw error;
         this.#tell(kept, `${kept.path} was removed, and cannot be had again: ${error.message}`);
+        well = false;
       }
     }
+    const { firstMs, mostMs } = this.#pace;
+    this.#lookMs = well ? Math.min(2 * this.#lookMs, mostMs) : firstMs;
     this.#timer = null;
     if (this.#paths.size > 0) this.#wait();
   }
 
-  async #look(kept: KeptPath): Promise<void> {
+  /** @returns whether the path was ours */
+  async #look(kept: KeptPath): Promise<boolean> {
     const status = await this.#system.statusOf(kept.path);
-    if (!this.#paths.has(kept)) return;
+    if (!this.#paths.has(kept)) return true;
     if (status === null) {
       await kept.restore();
       await this.#identify(kept);
       this.#tell(kept, `${kept.path} was removed: it is there again`);
       kept.told = "";
-      return;
+      return false;
     }
     if (status.identity !== kept.identity) {
       this.#tell(kept, `${kept.path} is another program's now: clients do not reach this Sluice there`);
       kept.foreign++;
       if (status.kind === "socket" && kept.foreign % FOREIGN_LOOKS === 0) await this.#reclaim(kept);
-      return;
+      return false;
     }
     kept.told = "";
     kept.foreign = 0;
-    if (this.#clock.now() - kept.renewedAt < RENEW_MS) return;
+    if (this.#clock.now() - kept.renewedAt < RENEW_MS) return true;
     kept.renewedAt = this.#clock.now();
     await this.#system.renewTimes(kept.path);
     // Where there is no time of birth, that of the last change stands for it.
     await this.#identify(kept);
+    return true;
   }
 
   /** Succeeds when nobody listens there any more. */

@@ -14,7 +14,7 @@ import type {
   UnixAccess,
 } from "../../../runtime/contract/contract.ts";
 import { derivedRuntime } from "../../resolve/derived_runtime.ts";
-import { PathKeeper } from "./path_keeper.ts";
+import { LISTENER_LOOKS, PathKeeper } from "./path_keeper.ts";
 
 /** For connections in the queue of a socket whose path was removed, once another one has that path. */
 const LEAVE_AFTER_MS = 1_000;
@@ -70,7 +70,7 @@ export class Sockets {
   ) {
     this.#platform = platform;
     this.#system = system;
-    this.#paths = new PathKeeper(platform.clock, system, (message) => this.noted(message));
+    this.#paths = new PathKeeper(platform.clock, system, LISTENER_LOOKS, (message) => this.noted(message));
     this.#shared = shared;
     this.#inherited = inherited;
     this.#lent = lent;

@@ -1,17 +1,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SocketFailure } from "../../../../runtime/contract/contract.ts";
-import { PathKeeper } from "../../../../src/process/shared/path_keeper.ts";
+import { CONTROL_LOOKS, LISTENER_LOOKS, PathKeeper } from "../../../../src/process/shared/path_keeper.ts";
 import { FakeClock } from "../../../support/fake_clock.ts";
 import { MemorySystem } from "../../../support/memory_system.ts";
 
 const HOUR_MS = 3_600_000;
 
-function scene() {
+function scene(pace = LISTENER_LOOKS) {
   const clock = new FakeClock();
   const system = new MemorySystem({ files: { "/run/s": "ours" } });
   const notes: string[] = [];
-  const keeper = new PathKeeper(clock, system, (message) => notes.push(message));
+  const keeper = new PathKeeper(clock, system, pace, (message) => notes.push(message));
   let restored = 0;
   let failure: Error | null = null;
   const restore = async () => {
@@ -93,4 +93,33 @@ test("nothing happens after the end", async () => {
   it.system.files.delete("/run/s");
   await it.pass(HOUR_MS);
   assert.equal(it.restored, 0);
+});
+
+test("nothing is looked at while no path is kept", async () => {
+  const it = scene();
+  await it.pass(1_000);
+  it.release();
+  assert.equal(it.clock.pendingTimers, 0);
+  new PathKeeper(it.clock, it.system, LISTENER_LOOKS, () => {});
+  assert.equal(it.clock.pendingTimers, 0);
+});
+
+test("a path that only operators need is looked at less and less, until something is wrong with it", async () => {
+  const it = scene(CONTROL_LOOKS);
+  let looks = 0;
+  const { statusOf } = it.system;
+  it.system.statusOf = (path) => {
+    looks++;
+    return statusOf.call(it.system, path);
+  };
+  for (let second = 0; second < 60; second++) await it.pass(1_000);
+  assert.equal(looks, 4, "after 2, 6, 14 and 30 s");
+  for (let second = 0; second < 3_600; second++) await it.pass(1_000);
+  assert.ok(looks <= 4 + 61, `${looks} looks`);
+  it.system.files.delete("/run/s");
+  await it.pass(60_000);
+  assert.equal(it.restored, 1);
+  it.system.files.delete("/run/s");
+  await it.pass(2_000);
+  assert.equal(it.restored, 2);
 });
