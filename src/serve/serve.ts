@@ -307,7 +307,7 @@ export async function serve(
     plane.followNames();
     reload.resume();
     // The worker that is in this process does it itself.
-    if (count > 1) releaseStartMemory(runtime);
+    if (count > 1) releaseStartMemory(runtime, () => -Infinity);
     hooks.onReady?.(started.addresses);
   }
 

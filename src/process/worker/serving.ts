@@ -122,6 +122,11 @@ export class Service {
     return this.#config;
   }
 
+  /** When a connection had its last event, in monotonic milliseconds. */
+  get lastEventAt(): number {
+    return this.#turn.now;
+  }
+
   get upstreams(): readonly Upstream[] {
     return this.#built.upstreams;
   }

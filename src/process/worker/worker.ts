@@ -153,7 +153,7 @@ export class Worker {
     if (bound.ok) {
       this.#phase = "serving";
       this.#send({ type: "listening", addresses: bound.addresses ?? [], sockets: this.#sockets });
-      releaseStartMemory(this.#runtime);
+      releaseStartMemory(this.#runtime, () => this.#service?.lastEventAt ?? -Infinity);
     } else {
       this.#phase = "failed";
       this.#send({ type: "failed", failure: bound.failure });
