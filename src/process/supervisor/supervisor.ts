@@ -6,7 +6,7 @@
  * there are participants that are no workers: see lineage.ts.
  */
 
-import type { Address, Clock, Timer } from "../../../runtime/contract/contract.ts";
+import type { Address, Clock } from "../../../runtime/contract/contract.ts";
 import type { Config } from "../../config/values/config.ts";
 import { type Changed, ConfigRollout, type RolloutHost } from "./config_rollout.ts";
 import { endpointLimits } from "../worker/limits.ts";
@@ -24,19 +24,21 @@ import {
 import { Participants } from "./participants.ts";
 import { type Report, unanswered } from "../worker/report.ts";
 import type { SupervisorObserver } from "./supervisor_observer.ts";
-import { restartPause } from "./restart_pause.ts";
-import { type KnownWorker, newWorkerHandle, type WorkerHandle, workerListens } from "./worker_handle.ts";
+import {
+  type KnownWorker,
+  knownWorker,
+  newWorkerHandle,
+  workerEnds,
+  type WorkerHandle,
+  workerListens,
+} from "./worker_handle.ts";
+import { Shutdown } from "./shutdown.ts";
 import { SlotLedger } from "./slot_ledger.ts";
+import { type StarterHost, WorkerStarter } from "./worker_starter.ts";
 import type { StartWorker, WorkerExit, WorkerLink } from "../worker/worker_link.ts";
 
-/** A worker that has served for so long is well: its next end counts as the first one. */
-const HEALTHY_MS = 60_000;
-/** Ends in a row before it listened after which a worker is given up, unless others serve. */
-const MOST_START_FAILURES = 5;
 /** What a worker gets on top of the drain time to end by itself. */
 const STOP_GRACE_MS = 5_000;
-/** What it gets once it has to end now. */
-const ABORT_GRACE_MS = 1_000;
 
 /** What became of the start: all workers listen on the same addresses, or why they do not. */
 export type Started =
@@ -46,27 +48,19 @@ export type Started =
 export class Supervisor {
   readonly #clock: Clock;
   readonly #rollout: ConfigRollout;
-  readonly #startWorker: StartWorker;
+  readonly #starter: WorkerStarter;
   readonly #observer: SupervisorObserver;
   readonly #handles: WorkerHandle[];
   readonly #participants: Participants;
   readonly #ledger: SlotLedger;
   /** The processes before and after this one. */
   readonly lineage: Lineage;
-  #serial = 0;
-  #phase: "starting" | "serving" | "stopping" = "starting";
+  #serving = false;
   #desired: DesiredState = { paused: [], drained: [], watched: false };
-  #killTimer: Timer | null = null;
-  /** The process before us has had all the time there is: we do not wait for its end. */
-  #elderAbandoned = false;
+  readonly #shutdown: Shutdown;
   /** An upgrade is being tried: what is commanded meanwhile is done when the other process knows of it as well. */
   #trial: Promise<unknown> | null = null;
-  #dropped = 0;
-  #logged = true;
   readonly #started = Promise.withResolvers<Started>();
-  readonly #closed = Promise.withResolvers<void>();
-  readonly #ended = Promise.withResolvers<StartFailure | null>();
-  #failure: StartFailure | null = null;
 
   constructor(
     clock: Clock,
@@ -76,10 +70,10 @@ export class Supervisor {
     observer: SupervisorObserver,
   ) {
     this.#clock = clock;
-    this.#startWorker = startWorker;
     this.#observer = observer;
     this.#handles = Array.from({ length: workers }, (_, index) => newWorkerHandle(index));
     this.#participants = new Participants(clock, this.#handles, () => this.lineage);
+    this.#shutdown = new Shutdown(clock, this.#handles, () => this.lineage);
     this.#rollout = new ConfigRollout(this.#rolloutHost(), config);
     this.#ledger = new SlotLedger(endpointLimits(config), workers, () => clock.now(), {
       grant: (holder, slots) => {
@@ -92,6 +86,20 @@ export class Supervisor {
       },
     });
     this.lineage = new Lineage(this.#lineageHost());
+    this.#starter = new WorkerStarter(clock, startWorker, workers, this.#starterHost());
+  }
+
+  #starterHost(): StarterHost {
+    const serves = () => this.phase === "serving" && this.#handles.some(({ state }) => state === "listening");
+    return {
+      get serves() {
+        return serves();
+      },
+      heard: (handle, link, message) => this.#heard(handle, link, message),
+      exited: (handle, link, exit) => this.#exited(handle, link, exit),
+      paused: (index, pid, why, pauseMs) => this.#observer.workerEnded(index, pid, why, pauseMs),
+      giveUp: (failure) => this.#giveUp(failure),
+    };
   }
 
   #lineageHost(): LineageHost {
@@ -113,7 +121,7 @@ export class Supervisor {
       elderGone: (counted) => {
         this.#participants.elderLeft(counted, this.config);
         this.#observer.participantGone(ELDER);
-        if (this.#phase === "stopping") this.#checkEnded();
+        this.#shutdown.check();
       },
       hurry: () => this.onHurry(),
       left: (token) => this.onLeft(token),
@@ -121,7 +129,7 @@ export class Supervisor {
   }
 
   #rolloutHost(): RolloutHost {
-    const phase = () => this.#phase;
+    const phase = () => this.phase;
     const desired = () => this.#desired;
     return {
       participants: this.#participants,
@@ -144,18 +152,18 @@ export class Supervisor {
 
   /** The process that has taken our place wants us to end now. */
   onHurry: () => void = () => this.abort();
-  /** Whoever asked the process before us for the pause with this token has left. */
+  /** The client that asked the process before us for the pause with this token has left. */
   onLeft: (token: string) => void = () => {};
 
   /** Resolves when all workers listen, or when they cannot. To be called once. */
   start(): Promise<Started> {
-    for (const handle of this.#handles) if (this.#phase === "starting") this.#fill(handle);
+    for (const handle of this.#handles) if (this.phase === "starting") this.#starter.start(handle);
     return this.#started.promise;
   }
 
   /** Resolves when no worker accepts a connection any more, because all have been told to stop. */
   get closed(): Promise<void> {
-    return this.#closed.promise;
+    return this.#shutdown.closed;
   }
 
   /**
@@ -163,17 +171,17 @@ export class Supervisor {
    * given up.
    */
   get ended(): Promise<StartFailure | null> {
-    return this.#ended.promise;
+    return this.#shutdown.ended;
   }
 
   /** Requests that the stop has cut off, those that a killed worker had when it last told included. */
   get dropped(): number {
-    return this.#dropped;
+    return this.#shutdown.dropped;
   }
 
   /** False when a worker has ended that could not write its last lines of the access log. */
   get logged(): boolean {
-    return this.#logged;
+    return this.#shutdown.logged;
   }
 
   /** Process ids of the workers there are. */
@@ -182,7 +190,8 @@ export class Supervisor {
   }
 
   get phase(): "starting" | "serving" | "stopping" {
-    return this.#phase;
+    if (this.#shutdown.begun) return "stopping";
+    return this.#serving ? "serving" : "starting";
   }
 
   get config(): Config {
@@ -200,19 +209,7 @@ export class Supervisor {
 
   /** Workers by index, with what they told last. */
   get workers(): readonly KnownWorker[] {
-    return this.#handles.map(({ link, state, restarts, report, sockets }) => ({
-      pid: link === null || link.pid === 0 ? null : link.pid,
-      state: link === null
-        ? "ended"
-        : this.#phase === "stopping" || state === "stopped"
-        ? "stopping"
-        : state === "listening"
-        ? "serving"
-        : "starting",
-      restarts,
-      report,
-      sockets: link === null ? null : sockets,
-    }));
+    return this.#handles.map((handle) => knownWorker(handle, this.#shutdown.begun));
   }
 
   /** Sums of workers that are gone. */
@@ -246,7 +243,7 @@ export class Supervisor {
    * Has all participants carry out a command.
    *
    * @param desired the desired state from now on: workers that start later are told at their start
-   * @returns their answers; who is gone before it answered has none
+   * @returns their answers; a participant that is gone before it answered has none
    */
   async command(
     command: CommonCommand,
@@ -281,65 +278,17 @@ export class Supervisor {
 
   /** Lets all workers end gracefully. Resolves at once with what they were doing. */
   stop(): Promise<Report> {
-    this.#stopAll("stop", this.#rollout.config.server.drainTimeoutMs + STOP_GRACE_MS);
+    this.#shutdown.stop(this.#rollout.config.server.drainTimeoutMs + STOP_GRACE_MS);
     this.lineage.ask();
     return this.#participants.answers();
   }
 
   /** Ends all workers now. */
   abort(): void {
-    this.lineage.abort();
-    this.#stopAll("abort", ABORT_GRACE_MS);
-  }
-
-  #stopAll(type: "stop" | "abort", patienceMs: number): void {
-    this.#phase = "stopping";
-    for (const handle of this.#handles) {
-      handle.timer?.cancel();
-      handle.timer = null;
-      handle.link?.send({ type });
-    }
-    this.#after(patienceMs, () => {
-      for (const { link } of this.#handles) link?.kill();
-      // Whoever has taken our place counts on us for the process before us, which has a drain time of its own.
-      if (type === "stop" && this.lineage.led) return;
-      this.lineage.abort();
-      this.#after(type === "abort" ? 0 : ABORT_GRACE_MS, () => {
-        this.#elderAbandoned = true;
-        this.#checkEnded();
-      });
-    });
-    this.#checkClosed();
-    this.#checkEnded();
-  }
-
-  #after(ms: number, act: () => void): void {
-    this.#killTimer?.cancel();
-    this.#killTimer = this.#clock.setTimer(ms, act, true);
+    this.#shutdown.abort();
   }
 
   // Life of a worker
-
-  #fill(handle: WorkerHandle): void {
-    handle.timer = null;
-    handle.state = "new";
-    handle.serial = this.#serial++;
-    const place = { index: handle.index, count: this.#handles.length, serial: handle.serial };
-    try {
-      const link: WorkerLink = this.#startWorker(place, {
-        message: (message) => {
-          if (handle.link === link) this.#heard(handle, link, message);
-        },
-        exited: (exit) => {
-          if (handle.link === link) this.#exited(handle, link, exit);
-        },
-      });
-      handle.link = link;
-    } catch (error) {
-      handle.why = error instanceof Error ? error.message : String(error);
-      this.#replace(handle, 0, "cannot be started: " + handle.why);
-    }
-  }
 
   #heard(handle: WorkerHandle, link: WorkerLink, message: ToSupervisor): void {
     switch (message.type) {
@@ -358,7 +307,7 @@ export class Supervisor {
         return;
       case "failed":
         handle.why = message.failure.message;
-        if (this.#phase === "starting") this.#giveUp(message.failure);
+        if (this.phase === "starting") this.#giveUp(message.failure);
         else link.send({ type: "abort" });
         return;
       case "done":
@@ -382,14 +331,13 @@ export class Supervisor {
         return;
       case "closed":
         handle.accepts = false;
-        this.#checkClosed();
+        this.#shutdown.check();
         return;
       case "stopped":
         handle.state = "stopped";
         handle.accepts = false;
-        this.#checkClosed();
-        if (this.#phase === "stopping") this.#dropped += message.dropped;
-        if (!message.logged) this.#logged = false;
+        this.#shutdown.stopped(message.dropped, message.logged);
+        this.#shutdown.check();
         this.#participants.reported(handle, message.report);
         return;
       case "report":
@@ -422,74 +370,32 @@ export class Supervisor {
   }
 
   #listening(handle: WorkerHandle, link: WorkerLink, addresses: readonly Address[]): void {
-    if (this.#phase === "serving") this.#observer.workerBack(handle.index, link.pid);
+    if (this.phase === "serving") this.#observer.workerBack(handle.index, link.pid);
     if (this.#rollout.addresses === null) {
       this.#rollout.addresses = addresses;
       this.#begin();
     }
-    if (this.#phase !== "starting" || this.#handles.some(({ state }) => state !== "listening")) return;
-    this.#phase = "serving";
+    if (this.phase !== "starting" || this.#handles.some(({ state }) => state !== "listening")) return;
+    this.#serving = true;
     this.#started.resolve({ ok: true, addresses });
   }
 
   #exited(handle: WorkerHandle, { pid }: WorkerLink, exit: WorkerExit): void {
-    const served = handle.state === "listening" ? this.#clock.now() - handle.listeningSince : 0;
-    const before = handle.state;
-    if (this.#phase === "stopping" && before !== "stopped") this.#dropped += unanswered(handle.report);
-    handle.link = null;
-    handle.state = "new";
-    handle.accepts = false;
-    this.#checkClosed();
+    if (handle.state !== "stopped") this.#shutdown.cutOff(unanswered(handle.report));
+    const why = workerEnds(handle, exit, this.#clock.now());
     this.#ledger.leave(handle.index);
     this.#participants.left(handle);
-    if (this.#phase === "stopping") {
-      this.#checkEnded();
-      return;
-    }
-    if (served >= HEALTHY_MS || before === "stopped") handle.failures = 0;
-    if (before !== "listening" && before !== "stopped") handle.startFailures++;
-    const how = exit.signal === "" ? `exit code ${exit.code}` : `signal ${exit.signal}`;
-    const why = handle.why === "" ? how : `${handle.why} (${how})`;
-    handle.why = "";
-    this.#replace(handle, pid, why);
+    this.#shutdown.check();
+    if (this.#shutdown.begun) return;
+    this.#starter.replace(handle, pid, why);
     // Another one may find out what to listen on.
     this.#begin();
   }
 
-  #replace(handle: WorkerHandle, pid: number, why: string): void {
-    handle.failures++;
-    handle.restarts++;
-    if (pid === 0) handle.startFailures++;
-    const serves = this.#phase === "serving" && this.#handles.some(({ state }) => state === "listening");
-    if (handle.startFailures >= MOST_START_FAILURES && !serves) {
-      this.#giveUp({
-        kind: "system",
-        message: `worker ${handle.index + 1} ended ${handle.startFailures} times before it listened: ${why}`,
-      });
-      return;
-    }
-    const pauseMs = restartPause(handle.failures, Math.random());
-    this.#observer.workerEnded(handle.index, pid, why, pauseMs);
-    handle.timer = this.#clock.setTimer(pauseMs, () => this.#fill(handle));
-  }
-
   #giveUp(failure: StartFailure): void {
-    if (this.#failure !== null) return;
-    this.#failure = failure;
-    const starting = this.#phase === "starting";
+    if (!this.#shutdown.fail(failure)) return;
+    const starting = this.phase === "starting";
     this.abort();
-    if (starting) void this.#ended.promise.then(() => this.#started.resolve({ ok: false, failure }));
-  }
-
-  #checkClosed(): void {
-    if (this.#phase === "stopping" && !this.#handles.some(({ accepts }) => accepts)) this.#closed.resolve();
-  }
-
-  #checkEnded(): void {
-    if (this.#handles.some(({ link }) => link !== null)) return;
-    if (this.lineage.elder !== null && !this.#elderAbandoned) return;
-    this.#killTimer?.cancel();
-    this.#killTimer = null;
-    this.#ended.resolve(this.#failure);
+    if (starting) void this.ended.then(() => this.#started.resolve({ ok: false, failure }));
   }
 }

@@ -4,7 +4,10 @@ import type { Timer } from "../../../runtime/contract/contract.ts";
 import type { ChosenSockets } from "../shared/chosen_sockets.ts";
 import { emptyReport, type Report } from "../worker/report.ts";
 import type { WorkerStatus } from "../worker/status.ts";
-import type { WorkerLink } from "../worker/worker_link.ts";
+import type { WorkerExit, WorkerLink } from "../worker/worker_link.ts";
+
+/** A worker that has served for this long is well: its next end counts as the first one. */
+const HEALTHY_MS = 60_000;
 
 /** What is told of a worker. */
 export interface KnownWorker {
@@ -65,4 +68,37 @@ export function workerListens(handle: WorkerHandle, nowMs: number, sockets: Chos
   handle.startFailures = 0;
   handle.listeningSince = nowMs;
   handle.sockets = sockets;
+}
+
+/** Its worker has ended. @returns why, in words */
+export function workerEnds(handle: WorkerHandle, exit: WorkerExit, nowMs: number): string {
+  const { state } = handle;
+  const servedMs = state === "listening" ? nowMs - handle.listeningSince : 0;
+  handle.link = null;
+  handle.state = "new";
+  handle.accepts = false;
+  if (servedMs >= HEALTHY_MS || state === "stopped") handle.failures = 0;
+  if (state !== "listening" && state !== "stopped") handle.startFailures++;
+  const how = exit.signal === "" ? `exit code ${exit.code}` : `signal ${exit.signal}`;
+  const why = handle.why === "" ? how : `${handle.why} (${how})`;
+  handle.why = "";
+  return why;
+}
+
+/** @param stopping all workers have been told to end */
+export function knownWorker(handle: WorkerHandle, stopping: boolean): KnownWorker {
+  const { link, restarts, report, sockets } = handle;
+  return {
+    pid: link === null || link.pid === 0 ? null : link.pid,
+    state: stateOf(handle, stopping),
+    restarts,
+    report,
+    sockets: link === null ? null : sockets,
+  };
+}
+
+function stateOf({ link, state }: WorkerHandle, stopping: boolean): WorkerStatus["state"] {
+  if (link === null) return "ended";
+  if (stopping || state === "stopped") return "stopping";
+  return state === "listening" ? "serving" : "starting";
 }
