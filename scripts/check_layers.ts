@@ -54,15 +54,49 @@ export const layers: readonly string[] = [
 const packages: readonly string[] = ["@std/yaml", "cac"];
 
 /** Longest file in `src/` and `runtime/`, in lines. A file is one noun, usually 60 to 300 lines. */
-const maxLines = 500;
+const maxLines = 400;
 
-/** State machines: all transitions of one live in one file, so that they can be read together. */
-const machines: ReadonlySet<string> = new Set([
-  "src/conn/downstream_connection.ts",
-  "src/exchange/exchange.ts",
-  "src/upstream/upstream.ts",
-]);
-const maxMachineLines = 750;
+interface LongFile {
+  readonly maxLines: number;
+  /** Why its parts cannot be read apart. */
+  readonly reason: string;
+}
+
+/** Files that may be longer. One that has become short enough must be taken out. */
+const longFiles: ReadonlyMap<string, LongFile> = new Map(Object.entries({
+  "src/conn/downstream_connection.ts": {
+    maxLines: 750,
+    reason: "a state machine: all transitions of a client's connection",
+  },
+  "src/conn/upstream_connection.ts": {
+    maxLines: 500,
+    reason: "a state machine: all transitions of a connection to an endpoint",
+  },
+  "src/exchange/exchange.ts": {
+    maxLines: 750,
+    reason: "a state machine: all transitions of a request and its answer",
+  },
+  "src/gateway/gateway.ts": {
+    maxLines: 450,
+    reason: "accepting connections, serving them, and ending them gracefully",
+  },
+  "src/http1/message_parser.ts": {
+    maxLines: 450,
+    reason: "all states of a message move one position through the same bytes, on the path of every request",
+  },
+  "src/process/supervisor/slot_ledger.ts": {
+    maxLines: 500,
+    reason: "no slot may count twice, whichever rules of granting, limits and names come together",
+  },
+  "src/upstream/endpoint.ts": {
+    maxLines: 450,
+    reason: "what an endpoint has (connections, dials, slots) decides together whether it can be chosen",
+  },
+  "src/upstream/upstream.ts": {
+    maxLines: 750,
+    reason: "a state machine: all transitions of waiting requests, dials and endpoints",
+  },
+}));
 
 /** Names that tie code to a platform. `src/` gets what it needs from `Runtime` and `System`. */
 const platformNames =
@@ -102,10 +136,33 @@ export function checkFile(file: string, source: string): LayerProblem[] {
       );
     }
   }
-  const lines = source.split("\n").length - (source.endsWith("\n") ? 1 : 0);
-  const most = machines.has(file) ? maxMachineLines : maxLines;
-  if (lines > most) report(most + 1, `${lines} lines: more than ${most}; split it, one noun a file`);
+  const lines = linesOf(source);
+  const most = longFiles.get(file)?.maxLines ?? maxLines;
+  if (lines > most) {
+    report(
+      most + 1,
+      `${lines} lines: more than ${most}; split it, one noun a file, or give the reason in longFiles`,
+    );
+  }
   return problems;
+}
+
+function linesOf(source: string): number {
+  return source.split("\n").length - (source.endsWith("\n") ? 1 : 0);
+}
+
+/**
+ * Judges the exceptions from the longest file.
+ *
+ * @param sources by path from the root of the repository
+ */
+export function needlessExceptions(sources: ReadonlyMap<string, string>): LayerProblem[] {
+  return [...longFiles.keys()].flatMap((file) => {
+    const source = sources.get(file);
+    if (source !== undefined && linesOf(source) > maxLines) return [];
+    const text = source === undefined ? "is not there" : `is not longer than ${maxLines} lines`;
+    return [{ file, line: 1, text: `${text}: take it out of longFiles in scripts/check_layers.ts` }];
+  });
 }
 
 function faultOfImport(file: string, specifier: string): string | null {
@@ -219,6 +276,7 @@ export function checkTree(root: string): LayerProblem[] {
       problems.push(...checkFile(file, source));
     }
   }
+  problems.push(...needlessExceptions(sources));
   for (const [file = "", ...others] of circles(sources)) {
     const text = `is in a circle of imports with ${
       others.join(", ")

@@ -11,6 +11,9 @@
  * the new process the old one holds what it has not given back (`expect`, `wake`); in that of the old process the new
  * one is the `superior`, which holds whatever was given back, wants all that lies free, and decides about limits.
  * The `recall` of one ledger is the `want` of the other, the `grant` of one is the `give` of the other.
+ *
+ * Longer than other files: granting, limits and names change the same accounts, and that no slot counts twice can be
+ * seen only over all three.
  */
 
 import {

@@ -261,9 +261,8 @@ export class Supervisor {
   }
 
   /**
-   * Goes over to another configuration in all workers, or in none.
-   *
-   * Listeners that are written the same in both stay as they are.
+   * Goes over to another configuration in all workers, or in none. Listeners that are written the same in both stay as
+   * they are.
    *
    * @param drainMs for what endpoints and upstreams that are not used any more still have
    * @param desired called when nothing can fail any more: what is paused and drained from now on

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { checkFile, circles } from "../../../scripts/check_layers.ts";
+import { checkFile, circles, needlessExceptions } from "../../../scripts/check_layers.ts";
 import { readSource } from "../../../scripts/support/source_text.ts";
 
 function faults(file: string, source: string): string[] {
@@ -53,7 +53,9 @@ describe("layers", () => {
     ["runtime/shared/a.ts", 'import { a } from "../node/tls.ts";', /folder is its own/],
     ["runtime/bun/adapter.ts", 'import ws from "ws";', /uses the platform only/],
     ["runtime/contract/contract.ts", 'import { a } from "../bun/adapter.ts";', /stands alone/],
-    ["src/conn/long.ts", "a;\n".repeat(501), /^501: 501 lines: more than 500/],
+    ["src/conn/long.ts", "a;\n".repeat(401), /^401: 401 lines: more than 400; split it/],
+    ["runtime/shared/long.ts", "a;\n".repeat(401), /^401: 401 lines: more than 400/],
+    ["src/upstream/upstream.ts", "a;\n".repeat(751), /^751: 751 lines: more than 750/],
   ];
   for (const [file, source, fault] of refused) {
     test(`refused: ${file}: ${source.slice(0, 60).trim().replaceAll("\n", " ")}`, () => {
@@ -63,8 +65,19 @@ describe("layers", () => {
     });
   }
 
-  test("500 lines are not too many", () => {
-    assert.deepEqual(faults("src/conn/long.ts", "a;\n".repeat(500)), []);
+  test("400 lines are not too many, and more are where a reason is given", () => {
+    assert.deepEqual(faults("src/conn/long.ts", "a;\n".repeat(400)), []);
+    assert.deepEqual(faults("src/upstream/upstream.ts", "a;\n".repeat(750)), []);
+  });
+
+  test("an exception that is not needed, or whose file is gone, is told", () => {
+    const told = (source: string) =>
+      needlessExceptions(new Map([["src/upstream/upstream.ts", source]]))
+        .filter(({ file }) => file === "src/upstream/upstream.ts").map(({ text }) => text);
+    assert.deepEqual(told("a;\n".repeat(401)), []);
+    assert.match(told("a;\n".repeat(400)).join(), /^is not longer than 400 lines: take it out/);
+    const gone = needlessExceptions(new Map()).find(({ file }) => file === "src/upstream/upstream.ts");
+    assert.match(gone?.text ?? "", /^is not there: take it out/);
   });
 });
 
