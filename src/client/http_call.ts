@@ -16,6 +16,7 @@ import type { Dial } from "../../runtime/contract/contract.ts";
 import { copyBytes } from "../bytes/copy.ts";
 import { bodyLength, responseFraming } from "../http1/framing.ts";
 import type { Head } from "../http/head.ts";
+import { Field } from "../http/field.ts";
 import { DEFAULT_LIMITS } from "../http/limits.ts";
 import { MessageParser } from "../http1/message_parser.ts";
 import { encodeLatin1 } from "../bytes/latin1.ts";
@@ -230,7 +231,7 @@ export class HttpCall implements SocketEvents {
   #done(body: string): void {
     const head = this.#head;
     if (head === null) return;
-    const contentType = head.find("content-type") ?? "";
+    const contentType = head.joined(Field.contentType) ?? "";
     this.#finish({ ok: true, status: head.status, contentType, body });
   }
 

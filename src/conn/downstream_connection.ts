@@ -19,7 +19,7 @@ import type {
   RequestHandler,
 } from "../http/downstream_stream.ts";
 import { type Fault, FAULTS } from "../http/fault.ts";
-import { Field } from "../http/field.ts";
+import { Field, maskOf } from "../http/field.ts";
 import type { ForwardedFields } from "../http/forwarded_fields.ts";
 import { type Head, HTTP_1_0, HTTP_1_1, type HttpVersion } from "../http/head.ts";
 import type { Http1Limits } from "../http/limits.ts";
@@ -56,6 +56,7 @@ const LINGER_MS = 5000;
 const LINGER_TOTAL_MS = 30_000;
 /** Bytes of pipelined requests kept while one is being answered; then reading pauses. */
 const PIPELINE_BYTES = 64 * 1024;
+const LENGTH_MASK = maskOf(Field.contentLength);
 
 /** How the end of a response's body is told: there is none, by its length, by chunks, by the connection's end. */
 type ResponseFraming = "none" | "length" | "chunked" | "close";
@@ -514,7 +515,7 @@ export class DownstreamConnection extends Connection implements DownstreamStream
     let persist = this.#staysOpen && !close && (!this.#draining || this.#afterwards === "handshake");
     if (body >= 0) {
       kind = "length";
-      if ((from.known & ~dropMask & (1 << Field.contentLength)) === 0) {
+      if ((from.known & ~dropMask & LENGTH_MASK) === 0) {
         framing = body === 0 ? "Content-Length: 0\r\n" : "Content-Length: " + body + "\r\n";
       }
     } else if (body === NO_BODY) {

@@ -7,7 +7,7 @@ import type { BodyLength } from "../http/body_length.ts";
 import { NO_BODY } from "../http/body_length.ts";
 import type { DownstreamPeer, ForwardedFrom } from "../http/downstream_stream.ts";
 import { expectsContinue } from "../http/expect.ts";
-import { Field } from "../http/field.ts";
+import { Field, maskOf } from "../http/field.ts";
 import type { FieldSection } from "../http/field_section.ts";
 import type { ForwardedRequest } from "../http/forwarded_request.ts";
 import { type Head, HTTP_1_0, versionText } from "../http/head.ts";
@@ -15,18 +15,35 @@ import { fieldSection, joinedSections } from "../http/own_fields.ts";
 import { acceptsTrailers } from "../http/trailers.ts";
 
 /** Fields of the hop, and those we write ourselves (RFC 9110 §7.6.1). */
-const HOP_MASK = (1 << Field.connection) | (1 << Field.contentLength) | (1 << Field.transferEncoding) |
-  (1 << Field.keepAlive) | (1 << Field.proxyConnection) | (1 << Field.te) | (1 << Field.trailer) |
-  (1 << Field.upgrade) | (1 << Field.expect) | (1 << Field.neverForwarded) | (1 << Field.proxyAuthorization);
+const HOP_MASK = maskOf(
+  Field.connection,
+  Field.contentLength,
+  Field.transferEncoding,
+  Field.keepAlive,
+  Field.proxyConnection,
+  Field.te,
+  Field.trailer,
+  Field.upgrade,
+  Field.expect,
+  Field.neverForwarded,
+  Field.proxyAuthorization,
+);
 
 /** Where a request came from, as a stranger claims it. */
-const ORIGIN_MASK = (1 << Field.forwarded) | (1 << Field.xForwardedFor) | (1 << Field.xForwardedProto) |
-  (1 << Field.xForwardedHost) | (1 << Field.xForwardedOther);
+const ORIGIN_MASK = maskOf(
+  Field.forwarded,
+  Field.xForwardedFor,
+  Field.xForwardedProto,
+  Field.xForwardedHost,
+  Field.xForwardedOther,
+);
 
 /** Of those, what is written anew even for a trusted peer, because our own knowledge is added. */
-const EXTENDED_MASK = (1 << Field.forwarded) | (1 << Field.xForwardedFor);
+const EXTENDED_MASK = maskOf(Field.forwarded, Field.xForwardedFor);
 
-const UNDERSCORED_MASK = 1 << Field.underscored;
+const UNDERSCORED_MASK = maskOf(Field.underscored);
+const HOST_MASK = maskOf(Field.host);
+const MAX_FORWARDS_MASK = maskOf(Field.maxForwards);
 
 export interface ForwardSettings {
   /** Our name in Via. */
@@ -81,14 +98,14 @@ export function forwardedRequest(
   let dropMask = HOP_MASK;
   if (settings.dropUnderscored) dropMask |= UNDERSCORED_MASK;
   dropMask |= client.trusted ? EXTENDED_MASK : ORIGIN_MASK;
-  if (host !== null) dropMask |= 1 << Field.host;
+  if (host !== null) dropMask |= HOST_MASK;
   let added = forwardedFrom(head, client, settings, clientHost);
   let trailers = false;
   if ((head.known & RARE_MASK) !== 0) {
     trailers = acceptsTrailers(head);
     const rare = rareFields(head, body);
     if (rare.length > 0) added = joinedSections(added, fieldSection(...rare));
-    if (passesOn(head)) dropMask |= 1 << Field.maxForwards;
+    if (passesOn(head)) dropMask |= MAX_FORWARDS_MASK;
   }
   const from = head.section;
   return {
@@ -102,7 +119,7 @@ export function forwardedRequest(
   };
 }
 
-const RARE_MASK = (1 << Field.te) | (1 << Field.expect) | (1 << Field.trailer) | (1 << Field.maxForwards);
+const RARE_MASK = maskOf(Field.te, Field.expect, Field.trailer, Field.maxForwards);
 
 function rareFields(head: Head, body: BodyLength): (readonly [string, string])[] {
   const fields: (readonly [string, string])[] = [];

@@ -1,15 +1,25 @@
 /** The fields of a response as they go to the client: less what concerns the hop. */
 
 import { type BodyLength, UNKNOWN_LENGTH } from "../http/body_length.ts";
-import { Field } from "../http/field.ts";
+import { Field, maskOf } from "../http/field.ts";
 import { type FieldSection, NO_FIELDS } from "../http/field_section.ts";
 import type { ForwardedFields } from "../http/forwarded_fields.ts";
 import type { Head } from "../http/head.ts";
 
 /** Fields of the hop, and the framing, which the sender writes (RFC 9110 §7.6.1). */
-const HOP_MASK = (1 << Field.connection) | (1 << Field.contentLength) | (1 << Field.transferEncoding) |
-  (1 << Field.keepAlive) | (1 << Field.proxyConnection) | (1 << Field.te) | (1 << Field.trailer) |
-  (1 << Field.upgrade) | (1 << Field.proxyAuthenticate);
+const HOP_MASK = maskOf(
+  Field.connection,
+  Field.contentLength,
+  Field.transferEncoding,
+  Field.keepAlive,
+  Field.proxyConnection,
+  Field.te,
+  Field.trailer,
+  Field.upgrade,
+  Field.proxyAuthenticate,
+);
+const LENGTH_MASK = maskOf(Field.contentLength);
+const TRAILER_MASK = maskOf(Field.trailer);
 
 /**
  * The fields of a final response.
@@ -27,8 +37,8 @@ export function responseFields(
   trailers: boolean,
 ): ForwardedFields {
   let mask = HOP_MASK;
-  if (body !== UNKNOWN_LENGTH && head.status !== 204) mask &= ~(1 << Field.contentLength);
-  if (trailers) mask &= ~(1 << Field.trailer);
+  if (body !== UNKNOWN_LENGTH && head.status !== 204) mask &= ~LENGTH_MASK;
+  if (trailers) mask &= ~TRAILER_MASK;
   return fieldsBut(mask, head, head.has(Field.date) ? NO_FIELDS : date());
 }
 

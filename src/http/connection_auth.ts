@@ -4,7 +4,7 @@
  * an Authorization field. RFC 9110 §11.7.1 knows nothing of the kind; servers do it all the same.
  */
 
-import { Field } from "./field.ts";
+import { Field, isMasked, maskOf } from "./field.ts";
 import type { Head } from "./head.ts";
 import { TABLE_STRIDE } from "./head.ts";
 import { equalsIgnoringCase } from "../bytes/text.ts";
@@ -17,8 +17,8 @@ import { fieldSection, joinedSections } from "./own_fields.ts";
  */
 const SCHEMES = ["ntlm", "nego", "kerberos"] as const;
 
-/** Names of the fields in which a server asks for authentication. */
-const CHALLENGES: readonly string[] = ["www-authenticate", "proxy-authenticate"];
+/** The fields in which a server asks for authentication. */
+const CHALLENGES = maskOf(Field.wwwAuthenticate, Field.proxyAuthenticate);
 
 /**
  * What a response asks for or goes on with.
@@ -62,8 +62,9 @@ function anyCredentials(head: Head, found: (text: string, at: number, end: numbe
 /** Looks at all challenges of a response, of an origin and of a proxy. */
 export function connectionChallenge(head: Head): ConnectionChallenge {
   let found: ConnectionChallenge = "none";
+  if ((head.known & CHALLENGES) === 0) return found;
   for (let index = 0; index < head.count; index++) {
-    if (!CHALLENGES.some((name) => head.isNamed(index, name))) continue;
+    if (!isMasked(head.id(index), CHALLENGES)) continue;
     for (const challenge of challengesOf(head.value(index))) {
       if (!hasScheme(challenge, 0)) continue;
       if (/[ \t]/.test(challenge)) return "token";
@@ -78,12 +79,13 @@ export function connectionChallenge(head: Head): ConnectionChallenge {
  * connection ends: what the client would say next makes sense on this connection only.
  */
 export function withoutConnectionChallenges(fields: ForwardedFields): ForwardedFields {
-  const { from, dropNames } = fields;
+  const { from, dropMask, dropNames } = fields;
+  const passedOn = CHALLENGES & ~dropMask;
   const kept: (readonly [string, string])[] = [];
   for (let index = 0; index < from.count; index++) {
+    if (!isMasked(from.id(index), passedOn)) continue;
     const name = from.name(index);
-    if (!CHALLENGES.includes(name.toLowerCase()) || dropNames?.has(name.toLowerCase()) === true) continue;
-    if (((1 << from.id(index)) & fields.dropMask & ~1) !== 0) continue;
+    if (dropNames?.has(name.toLowerCase()) === true) continue;
     const challenges = challengesOf(from.value(index));
     const others = challenges.filter((challenge) => !hasScheme(challenge, 0));
     if (others.length === 0 && challenges.length > 0) continue;
@@ -91,7 +93,7 @@ export function withoutConnectionChallenges(fields: ForwardedFields): ForwardedF
   }
   return {
     ...fields,
-    dropNames: new Set([...dropNames ?? [], ...CHALLENGES]),
+    dropMask: dropMask | CHALLENGES,
     added: joinedSections(fields.added, fieldSection(...kept)),
   };
 }

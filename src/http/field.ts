@@ -3,9 +3,15 @@
 import { TOKEN_UNDERSCORE } from "../bytes/character.ts";
 import { encodeLatin1 } from "../bytes/latin1.ts";
 
+/** Ids below this one can be in a mask, which is an int32. */
+export const MASKED_IDS = 32;
+
 /**
- * Ids of known fields, 1 to 31 so that a set of them is an int32 mask (`1 << id`). 0 is any other
- * name. `xForwardedOther` is any other name beginning with "x-forwarded-", and "x-real-ip".
+ * Ids of known fields, 0 to 63; a key is the name in camel case. 0 is any other name. Those below `MASKED_IDS` fit masks
+ * (`maskOf`): fields of the hop, and whatever else may be left out when a message is passed on. The others are only
+ * looked up.
+ *
+ * `xForwardedOther` is any other name beginning with "x-forwarded-", and "x-real-ip".
  * `neverForwarded` is "http2-settings", which offers the client's own hop a protocol that we do not speak, and "proxy",
  * which CGI hands to programs as HTTP_PROXY: they would take it for their own setting (CVE-2016-5385, httpoxy).
  * `underscored` is an unknown name with an underscore: recipients that map "_" and "-" to one
@@ -34,67 +40,87 @@ export const Field = {
   proxyAuthenticate: 19,
   neverForwarded: 20,
   date: 21,
-  idempotencyKey: 22,
-  secWebSocketKey: 23,
-  secWebSocketAccept: 24,
-  proxyStatus: 25,
-  retryAfter: 26,
-  userAgent: 27,
-  referer: 28,
-  server: 29,
-  underscored: 30,
-  authorization: 31,
+  server: 22,
+  proxyStatus: 23,
+  underscored: 24,
+  authorization: 25,
+  wwwAuthenticate: 26,
+  earlyData: 27,
+  altSvc: 28,
+  strictTransportSecurity: 29,
+  // From here on in no mask.
+  idempotencyKey: 32,
+  secWebsocketKey: 33,
+  secWebsocketAccept: 34,
+  retryAfter: 35,
+  userAgent: 36,
+  referer: 37,
+  contentType: 38,
+  contentEncoding: 39,
+  cookie: 40,
+  setCookie: 41,
+  location: 42,
+  cacheControl: 43,
+  range: 44,
+  accept: 45,
+  acceptEncoding: 46,
+  origin: 47,
+  authenticationInfo: 48,
+  proxyAuthenticationInfo: 49,
+  priority: 50,
+  vary: 51,
+  etag: 52,
 } as const;
 
-/** Lower-case name of each id; "" for the ids that stand for many names. */
-export const FIELD_NAMES: readonly string[] = [
-  "",
-  "host",
-  "connection",
-  "content-length",
-  "transfer-encoding",
-  "keep-alive",
-  "proxy-connection",
-  "te",
-  "trailer",
-  "upgrade",
-  "expect",
-  "via",
-  "forwarded",
-  "x-forwarded-for",
-  "x-forwarded-proto",
-  "x-forwarded-host",
-  "",
-  "max-forwards",
-  "proxy-authorization",
-  "proxy-authenticate",
-  "",
-  "date",
-  "idempotency-key",
-  "sec-websocket-key",
-  "sec-websocket-accept",
-  "proxy-status",
-  "retry-after",
-  "user-agent",
-  "referer",
-  "server",
-  "",
-  "authorization",
+/** 0 to N - 1. */
+type Below<N extends number, Counted extends readonly unknown[] = []> = Counted["length"] extends N ? never
+  : Counted["length"] | Below<N, readonly [...Counted, 0]>;
+
+/** An id that can be in a mask: 1 to 31; 0 says nothing there. */
+export type MaskedField = Below<typeof MASKED_IDS>;
+
+/** The mask of these ids. `1 << id` of any other id is the bit of one that it is not. */
+export function maskOf(...ids: readonly MaskedField[]): number {
+  return ids.reduce((mask: number, id) => mask | (1 << id), 0);
+}
+
+/** Whether a mask has this id; none has 0 ("other"), or one from `MASKED_IDS` on. */
+export function isMasked(id: number, mask: number): boolean {
+  return id < MASKED_IDS && ((1 << id) & mask & ~1) !== 0;
+}
+
+/** Ids that stand for many names. */
+const FAMILIES: readonly number[] = [
+  Field.other,
+  Field.xForwardedOther,
+  Field.neverForwarded,
+  Field.underscored,
 ];
+
+/** Lower-case name of each id; "" for the ids that stand for many names, and for those that nobody has. */
+export const FIELD_NAMES: readonly string[] = fieldNames();
+
+function fieldNames(): string[] {
+  const names = new Array<string>(Math.max(...Object.values(Field)) + 1).fill("");
+  for (const [key, id] of Object.entries(Field)) {
+    if (!FAMILIES.includes(id)) names[id] = key.replace(/[A-Z]/g, (letter) => "-" + letter.toLowerCase());
+  }
+  return names;
+}
 
 const FORWARDED_PREFIX = "x-forwarded-";
 const REAL_IP = "x-real-ip";
 const NEVER_FORWARDED = ["http2-settings", "proxy"];
 
 /** Slots of the perfect hash; a unit test proves that no two names share one. */
-const SLOT_COUNT = 128;
+const SLOT_COUNT = 512;
 
 /**
  * Hash of a name by its length and its first and last character, both with bit 0x20 set. The factors
  * were searched for: no two known names collide, and few other common names hit a known one's slot.
  */
 export function slotOf(length: number, first: number, last: number): number {
-  return (length * 38 + first * 35 + last) & (SLOT_COUNT - 1);
+  return (length * 47 + first * 95 + last) & (SLOT_COUNT - 1);
 }
 
 const NO_BYTES = new Uint8Array(0);

@@ -1,5 +1,6 @@
 /** The field lines of one message: a string and a table of offsets into it. Shared, so what they say never changes. */
 
+import { MASKED_IDS } from "./field.ts";
 import type { WrittenHead } from "./written_head.ts";
 
 /** Entries of `FieldSection.table` per field. */
@@ -19,10 +20,13 @@ export class FieldSection {
   readonly table: readonly number[];
   /** Number of field lines. */
   readonly count: number;
-  /** OR of `1 << id` over all fields. */
+  /** Mask (see field.ts) of the ids that fields have, without 0. */
   readonly known: number;
-  /** OR of `1 << id` over all ids that more than one field has. */
+  /** Mask of the ids that more than one field has. */
   readonly repeated: number;
+  /** The same for ids from `MASKED_IDS` on, as `1 << (id - MASKED_IDS)`. */
+  readonly knownMore: number;
+  readonly repeatedMore: number;
   /** Options of Connection, see http1/connection_options.ts; 0 where the wire has no such field. */
   readonly connectionFlags: number;
   /** Lower-case names of further fields that concern the hop only, as the sender says; null = none. */
@@ -48,16 +52,31 @@ export class FieldSection {
   constructor(
     text: string,
     table: readonly number[],
-    known: number,
-    repeated: number,
     connectionFlags = 0,
     hopNames: ReadonlySet<string> | null = null,
   ) {
+    let known = 0;
+    let repeated = 0;
+    let knownMore = 0;
+    let repeatedMore = 0;
+    for (let at = 4; at < table.length; at += TABLE_STRIDE) {
+      const id = table[at] as number;
+      const bit = 1 << id;
+      if (id < MASKED_IDS) {
+        repeated |= known & bit;
+        known |= bit;
+      } else {
+        repeatedMore |= knownMore & bit;
+        knownMore |= bit;
+      }
+    }
     this.text = text;
     this.table = table;
     this.count = table.length / TABLE_STRIDE;
-    this.known = known;
-    this.repeated = repeated;
+    this.known = known & ~1;
+    this.repeated = repeated & ~1;
+    this.knownMore = knownMore;
+    this.repeatedMore = repeatedMore;
     this.connectionFlags = connectionFlags;
     this.hopNames = hopNames;
   }
@@ -78,6 +97,16 @@ export class FieldSection {
     return this.table[index * TABLE_STRIDE + 4] as number;
   }
 
+  /** Whether at least one field has this id; not for 0. */
+  has(id: number): boolean {
+    return ((id < MASKED_IDS ? this.known : this.knownMore) & (1 << id)) !== 0;
+  }
+
+  /** Whether more than one field has this id; not for 0. */
+  isRepeated(id: number): boolean {
+    return ((id < MASKED_IDS ? this.repeated : this.repeatedMore) & (1 << id)) !== 0;
+  }
+
   /** Lets the value of the field at `entry` of the table begin later. Only before anybody has been told of it. */
   cutValue(entry: number, valueStart: number): void {
     // The cast: nobody else writes to the table, and nobody has read this entry.
@@ -86,4 +115,4 @@ export class FieldSection {
 }
 
 /** Of messages without field lines. */
-export const NO_FIELDS: FieldSection = new FieldSection("", [], 0, 0);
+export const NO_FIELDS: FieldSection = new FieldSection("", []);

@@ -9,7 +9,7 @@ import { type FieldSection, NO_FIELDS } from "./field_section.ts";
 export interface ForwardedFields {
   /** As received; sent in their order and spelling, before those added. */
   readonly from: FieldSection;
-  /** OR of `1 << id` of the fields that are not passed on; bit 0 has no effect. */
+  /** Mask (`maskOf`) of the fields that are not passed on; bit 0 has no effect. */
   readonly dropMask: number;
   /** Lower-case names of further fields that are not passed on, or null. */
   readonly dropNames: ReadonlySet<string> | null;

@@ -77,14 +77,9 @@ export class Head {
     return this.section.count;
   }
 
-  /** OR of `1 << id` over all fields. */
+  /** Mask (see field.ts) of the ids that fields have. */
   get known(): number {
     return this.section.known;
-  }
-
-  /** OR of `1 << id` over all ids that more than one field has. */
-  get repeated(): number {
-    return this.section.repeated;
   }
 
   /** Value of the first Host, "" without one. */
@@ -93,9 +88,9 @@ export class Head {
     return section.host ??= this.valueOf(Field.host) ?? "";
   }
 
-  /** Whether at least one field has this id. */
+  /** Whether at least one field has this id; not for 0. */
   has(id: number): boolean {
-    return (this.known & (1 << id)) !== 0;
+    return this.section.has(id);
   }
 
   /** Name of field `index` as received. */
@@ -114,7 +109,7 @@ export class Head {
 
   /** Index of the first field with this id, -1 when there is none. */
   first(id: number): number {
-    if ((this.known & (1 << id)) === 0) return -1;
+    if (!this.has(id)) return -1;
     const table = this.table;
     for (let at = 4, index = 0; at < table.length; at += TABLE_STRIDE, index++) {
       if (table[at] === id) return index;
@@ -122,9 +117,9 @@ export class Head {
     return -1;
   }
 
-  /** Whether more than one field has this id. */
+  /** Whether more than one field has this id; not for 0. */
   isRepeated(id: number): boolean {
-    return (this.repeated & (1 << id)) !== 0;
+    return this.section.isRepeated(id);
   }
 
   /** Value of the first field with this id, null when there is none. */

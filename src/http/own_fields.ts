@@ -12,18 +12,14 @@ export function fieldSection(...fields: readonly (readonly [name: string, value:
   if (fields.length === 0) return NO_FIELDS;
   let text = "";
   const table: number[] = [];
-  let known = 0;
-  let repeated = 0;
   for (const [name, value] of fields) {
     const nameStart = text.length;
     const valueStart = nameStart + name.length + 2;
     const id = idOfName(name.toLowerCase());
     text += name + ": " + value + "\r\n";
     table.push(nameStart, nameStart + name.length, valueStart, valueStart + value.length, id);
-    repeated |= known & (1 << id);
-    known |= 1 << id;
   }
-  return new FieldSection(text, table, known & ~1, repeated & ~1);
+  return new FieldSection(text, table);
 }
 
 /** The fields of both, in that order. */
@@ -34,10 +30,5 @@ export function joinedSections(first: FieldSection, second: FieldSection): Field
   const moved = second.table.map((entry, index) =>
     index % TABLE_STRIDE === TABLE_STRIDE - 1 ? entry : entry + offset
   );
-  return new FieldSection(
-    first.text + second.text,
-    [...first.table, ...moved],
-    first.known | second.known,
-    first.repeated | second.repeated | (first.known & second.known),
-  );
+  return new FieldSection(first.text + second.text, [...first.table, ...moved]);
 }

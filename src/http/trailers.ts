@@ -1,6 +1,6 @@
 /** Trailer sections on their way through (RFC 9110 §6.5). */
 
-import { Field } from "./field.ts";
+import { Field, MASKED_IDS, maskOf } from "./field.ts";
 import { NO_FIELDS } from "./field_section.ts";
 import type { ForwardedFields } from "./forwarded_fields.ts";
 import type { Head } from "./head.ts";
@@ -24,17 +24,24 @@ export function forwardedTrailers(trailers: Head): ForwardedFields {
   };
 }
 
-/** All ids but unknown names, and the few known ones that only inform. */
-const FORBIDDEN_TRAILER_MASK = ~((1 << Field.other) | (1 << Field.server) | (1 << Field.proxyStatus));
+/** All ids that can be in a mask but the few that only inform. */
+const FORBIDDEN_TRAILER_MASK = ~maskOf(
+  Field.server,
+  Field.proxyStatus,
+  Field.earlyData,
+  Field.altSvc,
+  Field.strictTransportSecurity,
+);
 
+/** Names that are in no mask. */
 const FORBIDDEN_TRAILERS = new Set([
   "accept-ranges",
   "age",
   "authentication-info",
-  "authorization",
   "cache-control",
   "cookie",
   "expires",
+  "idempotency-key",
   "if-match",
   "if-modified-since",
   "if-none-match",
@@ -45,16 +52,19 @@ const FORBIDDEN_TRAILERS = new Set([
   "pragma",
   "proxy-authentication-info",
   "range",
+  "referer",
+  "retry-after",
   "set-cookie",
+  "user-agent",
   "vary",
   "warning",
-  "www-authenticate",
 ]);
 
 function forbiddenNames(trailers: Head): Set<string> | null {
   let names: Set<string> | null = null;
   for (let index = 0; index < trailers.count; index++) {
-    if (trailers.id(index) !== Field.other) continue;
+    const id = trailers.id(index);
+    if (id !== Field.other && id < MASKED_IDS) continue;
     const name = trailers.name(index).toLowerCase();
     if (FORBIDDEN_TRAILERS.has(name) || name.startsWith("content-") || name.startsWith("sec-")) {
       (names ??= new Set()).add(name);

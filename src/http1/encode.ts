@@ -1,6 +1,7 @@
 /** Messages to bytes. Everything is written from the parsed model, nothing is passed through unseen. */
 
 import { CR, LF, SP } from "../bytes/character.ts";
+import { isMasked } from "../http/field.ts";
 import { type FieldSection, TABLE_STRIDE } from "../http/field_section.ts";
 import type { ForwardedFields } from "../http/forwarded_fields.ts";
 
@@ -14,7 +15,7 @@ export const MAX_CHUNK_HEAD_BYTES = 16;
  * The field lines to forward: those whose id is not in `dropMask` and whose name is not in
  * `dropNames`, in their order and spelling, each as "Name: value" CRLF.
  *
- * @param dropMask OR of `1 << id`; bit 0 has no effect
+ * @param dropMask see `maskOf`; bit 0 has no effect
  * @param dropNames lower-case names (letters, digits, "-"), or null
  * Runs of lines that are already written so are cut out of the head in one piece, so the usual cost is
  * one comparison per field and one slice per dropped field.
@@ -47,7 +48,7 @@ function writeKept(section: FieldSection, drop: number, dropNames: ReadonlySet<s
   for (let at = 0; at < count; at += TABLE_STRIDE) {
     const nameStart = table[at] as number;
     if (
-      ((1 << (table[at + 4] as number)) & drop) !== 0 ||
+      isMasked(table[at + 4] as number, drop) ||
       (dropNames !== null && dropNames.has(text.slice(nameStart, table[at + 1]).toLowerCase()))
     ) {
       if (runStart >= 0) {

@@ -4,7 +4,7 @@ import { DIGIT_0, DIGIT_9 } from "../bytes/character.ts";
 import { type BodyLength, NO_BODY, UNKNOWN_LENGTH } from "../http/body_length.ts";
 import type { Fault } from "../http/fault.ts";
 import { FAULTS } from "../http/fault.ts";
-import { Field } from "../http/field.ts";
+import { Field, maskOf } from "../http/field.ts";
 import { LENGTH_UNREAD } from "../http/field_section.ts";
 import type { Head } from "../http/head.ts";
 import { HTTP_1_1, TABLE_STRIDE } from "../http/head.ts";
@@ -13,7 +13,8 @@ import { equalsIgnoringCase, isToken, trimOws } from "../bytes/text.ts";
 /** How a body is delimited: no body, Content-Length, chunked, or by the end of the connection. */
 export type BodyKind = "none" | "length" | "chunked" | "close";
 
-const LENGTH_OR_CODING = (1 << Field.contentLength) | (1 << Field.transferEncoding);
+const LENGTH = maskOf(Field.contentLength);
+const LENGTH_OR_CODING = LENGTH | maskOf(Field.transferEncoding);
 /** 20 digits hold every number of 64 bits, also when it is padded with zeros. */
 const MAX_LENGTH_DIGITS = 20;
 const CHUNKED = "chunked";
@@ -31,7 +32,7 @@ export function requestFraming(head: Head): BodyKind | Fault {
   const framed = head.known & LENGTH_OR_CODING;
   if (framed === 0) return "none";
   if (framed === LENGTH_OR_CODING) return FAULTS.lengthAndCoding;
-  if (framed === 1 << Field.contentLength) return lengthFraming(head);
+  if (framed === LENGTH) return lengthFraming(head);
   return codingFault(head) ?? "chunked";
 }
 
@@ -59,7 +60,7 @@ function messageFraming(head: Head): BodyKind | Fault {
   if (head.status < 200 || head.status === 204) return "none";
   const framed = head.known & LENGTH_OR_CODING;
   if (framed === LENGTH_OR_CODING) return FAULTS.lengthAndCoding;
-  if (framed === 1 << Field.contentLength) return lengthFraming(head);
+  if (framed === LENGTH) return lengthFraming(head);
   if (framed === 0 || isIdentity(head)) return "close";
   return codingFault(head) ?? "chunked";
 }

@@ -4,7 +4,7 @@ import { COLON, CR, DEL, FIELD_VALUE, HTAB, LF, RAW_TARGET, SP, TARGET, TOKEN } 
 import { decodeLatin1 } from "../bytes/latin1.ts";
 import type { Fault } from "../http/fault.ts";
 import { FAULTS } from "../http/fault.ts";
-import { Field, fieldIdOf } from "../http/field.ts";
+import { fieldIdOf } from "../http/field.ts";
 import { FieldSection, NO_FIELDS, TABLE_STRIDE } from "../http/field_section.ts";
 import { Head, HTTP_1_0, HTTP_1_1, type HttpVersion } from "../http/head.ts";
 import { hopNames, readConnectionOptions } from "./connection_options.ts";
@@ -54,8 +54,6 @@ export class HeadScanner {
   /** It was looked for in the bytes that are being scanned, all at once. */
   #lookedFor = false;
   #entries = 0;
-  #known = 0;
-  #repeated = 0;
   #version: HttpVersion = HTTP_1_1;
   #methodEnd = 0;
   #targetEnd = 0;
@@ -73,8 +71,6 @@ export class HeadScanner {
     this.#fieldsAt = 0;
     this.#section = null;
     this.#entries = 0;
-    this.#known = 0;
-    this.#repeated = 0;
   }
 
   /** Scans whole lines of `bytes[base + at, end)`. Never throws, never reads outside. */
@@ -93,8 +89,6 @@ export class HeadScanner {
     const table = this.table;
     const maxEntries = limits.maxFields * TABLE_STRIDE;
     let entries = this.#entries;
-    let known = this.#known;
-    let repeated = this.#repeated;
     let result: ScanResult = "more";
     let lineStart = p;
     const lastFour = end - 3;
@@ -159,9 +153,6 @@ export class HeadScanner {
         valueEnd--;
       }
       const id = fieldIdOf(bytes, p, nameEnd, classes);
-      const bit = 1 << id;
-      repeated |= known & bit;
-      known |= bit;
       table[entries] = p - fieldsBase;
       table[entries + 1] = nameEnd - fieldsBase;
       table[entries + 2] = valueStart - fieldsBase;
@@ -173,8 +164,6 @@ export class HeadScanner {
     }
     this.at = lineStart - base;
     this.#entries = entries;
-    this.#known = known;
-    this.#repeated = repeated;
     return result;
   }
 
@@ -223,7 +212,7 @@ export class HeadScanner {
     if (this.#entries === 0) return NO_FIELDS;
     const text = decodeLatin1(bytes, from, from + this.#textEnd);
     const table = this.table.slice(0, this.#entries);
-    const section = sectionOf(text, table, this.#known, this.#repeated);
+    const section = sectionOf(text, table);
     if (this.#lookedFor) {
       const memo = this.kind === "request" ? requestMemo : responseMemo;
       const length = this.#textEnd + 2;
@@ -371,12 +360,7 @@ function isOk(bytes: Uint8Array, from: number, to: number): boolean {
   return to - from === 2 && bytes[from] === 0x4f && bytes[from + 1] === 0x4b;
 }
 
-/** @param known may contain `1 << 0`, which stands for unknown names and says nothing */
-function sectionOf(text: string, table: readonly number[], known: number, repeated: number): FieldSection {
-  if ((known & (1 << Field.connection)) === 0) {
-    return new FieldSection(text, table, known & ~1, repeated & ~1);
-  }
+function sectionOf(text: string, table: readonly number[]): FieldSection {
   const options = readConnectionOptions(text, table);
-  const names = hopNames(text, table, options);
-  return new FieldSection(text, table, known & ~1, repeated & ~1, options, names);
+  return new FieldSection(text, table, options, options === 0 ? null : hopNames(text, table, options));
 }

@@ -22,7 +22,7 @@ export function responsePersists(head: Head, kind: BodyKind): boolean {
 }
 
 function persists(head: Head): boolean {
-  if ((head.known & (1 << Field.connection)) === 0) return head.version >= HTTP_1_1;
+  if (!head.has(Field.connection)) return head.version >= HTTP_1_1;
   const options = connectionOptions(head);
   if ((options & NO_MORE) !== 0) return false;
   return head.version >= HTTP_1_1 || (options & ConnectionOption.keepAlive) !== 0;

@@ -5,13 +5,13 @@ import { ConnectionOption, connectionOptions } from "./connection_options.ts";
 import { expectsContinue } from "../http/expect.ts";
 import type { Fault } from "../http/fault.ts";
 import { FAULTS } from "../http/fault.ts";
-import { Field } from "../http/field.ts";
+import { Field, maskOf } from "../http/field.ts";
 import type { Head } from "../http/head.ts";
 import { HTTP_1_1, TABLE_STRIDE } from "../http/head.ts";
 import { maxForwards } from "../http/max_forwards.ts";
 import { isAuthority, parseTarget } from "../http/target.ts";
 
-const RARE = (1 << Field.expect) | (1 << Field.maxForwards);
+const RARE = maskOf(Field.expect, Field.maxForwards);
 
 /**
  * Checks host, target form and the fields a request can confuse recipients with. Framing is a matter

@@ -43,8 +43,8 @@ export function websocketAccept(key: string): string {
 
 /** The one valid Sec-WebSocket-Key of a request, null when there is none (RFC 6455 §4.1). */
 export function websocketKey(head: Head): string | null {
-  if (head.isRepeated(Field.secWebSocketKey)) return null;
-  const key = head.valueOf(Field.secWebSocketKey) ?? "";
+  if (head.isRepeated(Field.secWebsocketKey)) return null;
+  const key = head.valueOf(Field.secWebsocketKey) ?? "";
   if (key.length !== KEY_CHARACTERS || !key.endsWith("==")) return null;
   for (let i = 0; i < KEY_CHARACTERS - 2; i++) {
     if (!BASE64.includes(key.charAt(i))) return null;
@@ -57,8 +57,8 @@ const BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/
 /** Whether a 101 response accepts the handshake that was begun with `key`: an origin that does not know
  * WebSocket cannot be made to look as if it had switched. */
 export function acceptsWebsocket(response: Head, key: string): boolean {
-  return !response.isRepeated(Field.secWebSocketAccept) &&
-    response.valueOf(Field.secWebSocketAccept) === websocketAccept(key);
+  return !response.isRepeated(Field.secWebsocketAccept) &&
+    response.valueOf(Field.secWebsocketAccept) === websocketAccept(key);
 }
 
 /**

@@ -57,6 +57,18 @@ test("fields by id", () => {
   assert.ok(HEAD.isRepeated(Field.via) && !HEAD.isRepeated(Field.host));
 });
 
+test("an id of one half is not taken for the one of the other half with the same bit", () => {
+  const head = requestHead("GET / HTTP/1.1", "User-Agent: a", "Cookie: b", "cookie: c", "Via: 1.1 d");
+  assert.ok(head.has(Field.userAgent) && head.has(Field.cookie) && head.has(Field.via));
+  assert.ok(head.isRepeated(Field.cookie) && !head.isRepeated(Field.userAgent));
+  for (const id of Object.values(Field)) {
+    const expected = new Map<number, number>([[Field.userAgent, 0], [Field.cookie, 1], [Field.via, 3]]);
+    assert.equal(id !== 0 && head.has(id), expected.has(id), `${id}`);
+    if (id !== 0) assert.equal(head.first(id), expected.get(id) ?? -1, `${id}`);
+  }
+  assert.equal(head.find("cookie"), "b, c");
+});
+
 test("fields by name", () => {
   assert.equal(HEAD.find("x-a"), "1, 2");
   assert.equal(HEAD.find("via"), "1.0 x, 1.1 y");

@@ -50,6 +50,15 @@ test("trailers that could be taken for something else are left out (RFC 9110 §6
     "Content_Length: 1",
     "Via: x",
     "Range: x",
+    "User-Agent: x",
+    "Referer: x",
+    "Retry-After: 1",
+    "Idempotency-Key: x",
+    "Date: x",
+    "Vary: x",
+    "Authentication-Info: x",
+    "Proxy-Authenticate: x",
+    "Proxy-Authentication-Info: x",
   ];
   const kept = ["Server-Timing: a", "ETag: x", "X-Checksum:y", "grpc-status: 0"];
   const trailers = trailerSection(...forbidden, ...kept);
@@ -57,4 +66,9 @@ test("trailers that could be taken for something else are left out (RFC 9110 §6
     fieldLines(forwardedTrailers(trailers)),
     "Server-Timing: a\r\nETag: x\r\nX-Checksum: y\r\ngrpc-status: 0\r\n",
   );
+});
+
+test("to be known is no reason to be left out", () => {
+  const lines = ["Server: a", "Proxy-Status: b", "Alt-Svc: clear", "Priority: u=1", "Accept-Encoding: br"];
+  assert.equal(fieldLines(forwardedTrailers(trailerSection(...lines))), lines.join("\r\n") + "\r\n");
 });

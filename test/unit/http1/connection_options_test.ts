@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ConnectionOption, connectionOptions } from "../../../src/http1/connection_options.ts";
 import { keptFields } from "../../../src/http1/encode.ts";
-import { Field } from "../../../src/http/field.ts";
+import { Field, maskOf } from "../../../src/http/field.ts";
 import { DEFAULT_LIMITS } from "../../../src/http/limits.ts";
 import { MessageParser } from "../../../src/http1/message_parser.ts";
 import { bytesOf } from "../../vectors/replay.ts";
@@ -53,6 +53,6 @@ test("as many options as a head can hold take a moment, not a minute", () => {
   assert.ok(head !== null);
   const named = head.section.hopNames;
   assert.equal(named?.size, count);
-  assert.equal(keptFields(head.section, 1 << Field.connection, named), "B: 2\r\n");
+  assert.equal(keptFields(head.section, maskOf(Field.connection), named), "B: 2\r\n");
   assert.ok(performance.now() - begin < 5000);
 });

@@ -13,7 +13,7 @@ function bytes(text: string): Uint8Array {
 }
 
 function section(text: string): FieldSection {
-  return new FieldSection(text, [], 0, 0);
+  return new FieldSection(text, []);
 }
 
 function look(memo: PrefixMemo<FieldSection>, text: string, after = ""): string | null {
@@ -80,7 +80,7 @@ function told(parser: MessageParser, message: Uint8Array): unknown {
   parser.startBody("none", 0);
   assert.equal(parser.next(), "end");
   const fields = Array.from({ length: head.count }, (_, i) => [head.name(i), head.value(i), head.id(i)]);
-  return [head.method, head.target, head.version, head.bytes, head.known, head.repeated, fields];
+  return [head.method, head.target, head.version, head.bytes, head.known, fields];
 }
 
 test("a recognised section tells the same, whatever its request line", () => {

@@ -140,7 +140,7 @@ test("numbers that JSON has not do not get into it", () => {
 });
 
 test("what a format wrote of shared fields is used again by that format only", () => {
-  const section = new FieldSection("", [], 0, 0);
+  const section = new FieldSection("", []);
   const log = new AccessLog(new MemorySink(1, 1 << 20, () => {}), new FakeClock(), "json");
   assert.equal(log.wantsAgent(section), true);
   const first = formatJson(record({ section, target: "/1" }));
@@ -179,7 +179,7 @@ test("lines are handed on in pieces: at 64 KiB, or after 100 ms", () => {
     writes++;
   });
   const log = new AccessLog(sink, clock, "common");
-  assert.equal(log.wantsAgent(new FieldSection("", [], 0, 0)), false);
+  assert.equal(log.wantsAgent(new FieldSection("", [])), false);
   log.record(record());
   log.record(record());
   clock.advance(99);
