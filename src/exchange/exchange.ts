@@ -1,84 +1,64 @@
 /**
  * One request through the proxy, from its head to the end of its response.
  *
- * Phases, each visible in status: `reading` a small body to its end → `waiting` for a connection →
- * `sending` and awaiting the response → `relaying` it → `done` (or `tunnel` after a 101). A failure before
- * the response has begun goes to `#attemptFailed`, which asks `decideRetry`; whatever the exchange holds
- * (a place in the waiting room, a connection, buffered bytes) is given back in `#letGo` and nowhere else.
+ * Phases, each visible in status: `reading` a small body to its end → `waiting` for a stream →
+ * `sending` and awaiting the response → `relaying` it → `done` (or `tunnel` after a switch). It has a place in the waiting
+ * room (stream_wait.ts), one attempt at a time (attempt.ts), and an answer in reserve while a better one is sought
+ * (provisional_response.ts). An attempt that fails before the response has begun goes to `#attemptFailed`, which asks
+ * `decideRetry`; whatever the exchange holds is given back in `#letGo` and nowhere else.
+ *
+ * More than 400 lines, because every transition between the phases stands here, so that they can be read together; what
+ * each phase owns is elsewhere.
  */
 
 import type { CloseReason } from "../../runtime/contract/contract.ts";
-import { type BodyLength, UNKNOWN_LENGTH } from "../http/body_length.ts";
+import type { BodyLength } from "../http/body_length.ts";
 import type { DownstreamStream, DownstreamStreamEvents } from "../http/downstream_stream.ts";
 import { expectsContinue } from "../http/expect.ts";
 import type { Fault } from "../http/fault.ts";
 import { Field } from "../http/field.ts";
-import { NO_FIELDS } from "../http/field_section.ts";
-import type { ForwardedRequest } from "../http/forwarded_request.ts";
 import type { Head } from "../http/head.ts";
-import { acceptsTrailers, forwardedTrailers } from "../http/trailers.ts";
-import type { UpstreamPeer, UpstreamStream, UpstreamStreamEvents } from "../http/upstream_stream.ts";
-import { HIGH_WATER_BYTES } from "../http/water_marks.ts";
-import type { Endpoint } from "../upstream/endpoint.ts";
-import type { WaitFailure } from "../upstream/wait_failure.ts";
+import { forwardedTrailers } from "../http/trailers.ts";
+import type { UpstreamStream } from "../http/upstream_stream.ts";
 import type { Counted } from "../upstream/counters.ts";
-import type { Waiter } from "../upstream/waiting_room.ts";
-import { afterReply } from "../client/after_reply.ts";
+import type { Endpoint } from "../upstream/endpoint.ts";
 import type { PinUser } from "../upstream/pins.ts";
-import { forwardedRequest, hostToSend } from "./forward_request.ts";
-import { ExchangeAccount } from "./exchange_account.ts";
+import type { WaitFailure } from "../upstream/wait_failure.ts";
+import { Attempt, type AttemptOwner } from "./attempt.ts";
+import { ClientAnswer } from "./client_answer.ts";
 import { goneBecause } from "./client_end.ts";
+import { ExchangeAccount } from "./exchange_account.ts";
 import type { ExchangeContext } from "./exchange_context.ts";
 import type { ExchangeSettings } from "./exchange_settings.ts";
 import { because, closeWords, faultReason, refusalReason } from "./failure_reason.ts";
 import { responseReason, tunnelReason, waitReason, waitWords } from "./failure_reason.ts";
-import { interimFields, responseFields } from "./forward_response.ts";
-import { sendFailure } from "./local_reply.ts";
-import { Losses } from "./losses.ts";
+import { interimFields } from "./forward_response.ts";
+import { OutgoingRequest } from "./outgoing_request.ts";
 import { PinUse } from "./pin_use.ts";
+import { MOST_KEPT_BYTES, ProvisionalResponse } from "./provisional_response.ts";
 import { type ReasonCode, REASONS } from "./reason.ts";
-import { type AttemptFailure, decideRetry, type RetryPolicy } from "./retry.ts";
-import { StoredReply } from "./stored_reply.ts";
+import { Retries } from "./retries.ts";
+import type { AttemptFailure, RetryDecision, RetryPolicy } from "./retry.ts";
+import type { StoredReply } from "./stored_reply.ts";
+import { StreamWait, type StreamWaitOwner } from "./stream_wait.ts";
 import { Tunnel, type TunnelEnd } from "./tunnel.ts";
 import { isReadFirst, Upload } from "./upload.ts";
-import { WaitTime } from "./wait_time.ts";
 
 export type Phase = "reading" | "waiting" | "sending" | "collecting" | "relaying" | "tunnel" | "done";
 
-/** Bodies of answers that may be retried are kept up to this size, in case they are the best there is. */
-const STORED_REPLY_BYTES = 64 * 1024;
-/** Pause before a request that an endpoint failed while it served others is sent again, doubled each time. */
-const RETRY_PAUSE_MS = 25;
 const SESSION_OVER = "the connection that the client was authenticated on has ended";
-/** A request of which so many attempts have ended without an answer lets others go first: one is a restart's doing. */
-const SUSPECT = 2;
-
 export class Exchange extends ExchangeAccount
-  implements DownstreamStreamEvents, UpstreamStreamEvents, Waiter, PinUser {
+  implements DownstreamStreamEvents, AttemptOwner, StreamWaitOwner, PinUser {
   phase: Phase = "reading";
-  readonly #target: string;
-  readonly #clientHost: string;
-  /** Protocols to switch to, "" when no switch is asked for. */
-  readonly #upgrade: string;
-  #retryCounted = false;
-  /** Null while no attempt was sent and ended without an answer. */
-  #losses: Losses | null = null;
-  #request: ForwardedRequest | null = null;
-  /** The last complete answer that was worth another attempt. */
-  #stored: StoredReply | null = null;
-  /** One that is being received. */
-  #collecting: StoredReply | null = null;
-
-  // Waiter
-  arrivedAt = 0;
-  wantsFresh = false;
-  isRetry = false;
-  goesLast = false;
-  probationMs = 0;
-  readonly repeatable: boolean;
+  protected readonly wait: StreamWait;
+  protected readonly answer: ClientAnswer;
+  readonly #request: OutgoingRequest;
+  readonly #retries: Retries;
+  /** Null while no answer was worth another attempt. */
+  #provisional: ProvisionalResponse | null = null;
 
   /**
-   * @param target path and query for the request line, byte-exact
+   * @param target path and query, byte-exact
    * @param clientHost host and port the client asked for, "" when it named none
    */
   constructor(
@@ -92,22 +72,26 @@ export class Exchange extends ExchangeAccount
     route: Counted,
   ) {
     super(context, settings, retry, client, head, route);
-    this.#target = target;
-    this.#clientHost = clientHost;
-    this.#upgrade = client.askedUpgrade(head, context.upgrades);
-    this.repeatable = retry.unanswered || retry.methods.includes(head.method) ||
+    const { forward, upgrades } = context;
+    this.#request = new OutgoingRequest(
+      client,
+      head,
+      forward,
+      settings.hostHeader,
+      target,
+      clientHost,
+      upgrades,
+    );
+    const repeatable = retry.unanswered || retry.methods.includes(head.method) ||
       head.has(Field.idempotencyKey);
+    this.wait = new StreamWait(this, settings.upstream, repeatable);
+    this.#retries = new Retries(head, retry, settings, this.wait);
+    this.answer = new ClientAnswer(client, head, context);
     client.events = this;
   }
 
-  /** Waiter. */
-  get ownConnection(): UpstreamPeer | null {
-    return this.pin === null ? null : this.pin.waitsFor;
-  }
-
-  /** Waiter: it has had a connection before. */
-  get admitted(): boolean {
-    return this.attempts > 0;
+  get attempts(): number {
+    return this.#retries.attempts;
   }
 
   get leastRate(): number {
@@ -120,41 +104,39 @@ export class Exchange extends ExchangeAccount
       this.#ask();
       return;
     }
-    const { requestBufferBytes } = this.settings;
-    const expected = this.client.requestBody;
-    this.upload = new Upload(requestBufferBytes, expected <= requestBufferBytes ? expected : -1);
-    // A client that waits for 100 sends nothing before a connection is in hand, and is not late.
-    if (!expectsContinue(this.head)) {
-      this.client.expectBody();
-      if (isReadFirst(expected, this.settings)) return;
+    const { client, settings } = this;
+    const waitsFor100 = expectsContinue(this.head);
+    this.upload = new Upload(client, settings.upstream, settings.requestBufferBytes, waitsFor100);
+    // A client that waits for 100 sends nothing before a stream is in hand, and is not late.
+    if (!waitsFor100) {
+      client.expectBody();
+      if (isReadFirst(client.requestBody, settings)) return;
     }
     this.#ask();
   }
 
-  // Waiting for a connection
+  // Waiting for a stream
 
   #ask(): void {
-    const { upstream } = this.settings;
+    const { wait, client, context: { turn } } = this;
     this.phase = "waiting";
     // From here the request is held; a slow upload before takes nothing off its time, and jumps no queue.
-    if (this.arrivedAt === 0) this.arrivedAt = this.context.turn.now;
-    if (this.client.peer.companion !== null || this.head.has(Field.authorization)) {
-      const pin = PinUse.of(this.client, upstream, this.context.turn, this.head);
+    if (wait.arrivedAt === 0) wait.arrivedAt = turn.now;
+    if (client.peer.companion !== null || this.head.has(Field.authorization)) {
+      const pin = PinUse.of(client, this.settings.upstream, turn, this.head);
       if (pin === "lost") {
         this.pinLost();
         return;
       }
-      this.pin = pin;
+      this.pin = wait.pin = pin;
       // What cannot be sent again must not meet a pooled connection that is being closed.
-      if (pin !== null && pin.waitsFor === null) this.wantsFresh = true;
+      if (pin !== null && pin.waitsFor === null) wait.wantsFresh = true;
     }
-    const stream = upstream.acquire(this);
+    const stream = wait.ask(turn.now);
     if (stream !== null) {
-      this.#send(stream);
-    } else if (this.inRoom) {
-      const now = this.context.turn.now;
-      (this.wait ??= new WaitTime()).begin(now, upstream.outageMs(now));
-      if (this.upload !== null) this.#countKept(this.upload);
+      this.#send(stream, stream.peer.owner as Endpoint);
+    } else if (wait.inRoom) {
+      if (this.upload?.wait() === false) this.#fail("body_buffer_full", "");
       // Last: it may be told that it waits for nothing.
       this.pin?.waits(this);
     }
@@ -165,84 +147,28 @@ export class Exchange extends ExchangeAccount
     this.#leaveUnanswered("connection_terminated", SESSION_OVER);
   }
 
-  /** A waiting request's body counts against the memory of the room. */
-  #countKept(upload: Upload): void {
-    if (upload.count(this.settings.upstream)) return;
-    // A body that is not here yet can wait in the kernel; one that is has nowhere to go.
-    if (this.client.requestDone) this.#fail("body_buffer_full", "");
-    else this.client.pauseBody();
-  }
-
-  #waitOver(): void {
-    if (this.wait === null) return;
-    const now = this.context.turn.now;
-    this.wait.end(now, this.settings.upstream.outageMs(now));
-  }
-
   streamReady(stream: UpstreamStream, endpoint: Endpoint): void {
-    this.endpoint = endpoint;
-    this.#send(stream);
+    this.#send(stream, endpoint);
   }
 
   waitFailed(failure: WaitFailure, detail: string): void {
-    this.#waitOver();
-    if (this.#stored !== null) this.#relayStored();
-    else this.#fail(waitReason(failure), detail, waitWords(failure, detail));
+    this.wait.over(this.context.turn.now);
+    if (!this.#relayStored()) this.#fail(waitReason(failure), detail, waitWords(failure, detail));
   }
 
   // Sending
 
-  #send(stream: UpstreamStream): void {
-    const { settings, client } = this;
-    const upload = this.upload;
-    this.#waitOver();
-    const { peer } = stream;
-    const endpoint = peer.owner as Endpoint;
-    this.stream = stream;
-    this.endpoint = endpoint;
-    this.#retryCounted = this.isRetry;
+  #send(stream: UpstreamStream, endpoint: Endpoint): void {
+    const { settings: { upstream }, context: { turn }, wait, upload } = this;
+    wait.over(turn.now);
+    wait.admitted = true;
+    const attempt = new Attempt(this, upstream, turn, stream, endpoint, wait.isRetry);
+    this.attempt = this.lastAttempt = attempt;
     this.phase = "sending";
-    this.attempts++;
-    this.endpointName = endpoint.name;
-    endpoint.sentAt = this.context.turn.now;
-    this.reusedConnection = peer.uses > 0;
-    this.connectMs = this.reusedConnection ? 0 : peer.connectMs;
-    this.pin?.sends(peer);
-    stream.sendRequest(this.#requestFor(endpoint), this, settings);
-    if (upload === null) return;
-    const { kept } = upload;
-    const waitsFor100 = expectsContinue(this.head) && kept.length === 0;
-    if (kept.length > 0) stream.sendBody(kept.bytes, 0, kept.length);
-    if (!client.requestDone) kept.sent();
-    upload.countSent(settings.upstream);
-    if (client.requestDone) {
-      stream.sendEnd(upload.trailers);
-      return;
-    }
-    client.resumeBody();
-    if (!expectsContinue(this.head)) client.expectBody();
-    else if (waitsFor100) stream.expectContinue();
-  }
-
-  #requestFor(endpoint: Endpoint): ForwardedRequest {
-    if (this.#request !== null) return this.#request;
-    const { head, client, context, settings: { hostHeader } } = this;
-    const clientHost = this.#clientHost;
-    const target = this.#target;
-    const host = hostToSend(hostHeader, head, target, clientHost, endpoint.hostField);
-    const request = forwardedRequest(
-      head,
-      client.requestBody,
-      target,
-      client.peer,
-      context.forward,
-      host,
-      clientHost,
-      this.#upgrade,
-    );
-    // The endpoint's own name differs from attempt to attempt.
-    if (hostHeader.kind !== "endpoint" && clientHost !== "") this.#request = request;
-    return request;
+    this.#retries.attempts++;
+    this.pin?.sends(stream.peer);
+    attempt.send(this.#request.to(endpoint), this.settings);
+    upload?.sendKept(stream);
   }
 
   // The client's side
@@ -256,35 +182,24 @@ export class Exchange extends ExchangeAccount
       this.#fail("request_too_large", "");
       return;
     }
-    const stream = this.stream;
-    if (stream === null) {
-      if (this.phase === "done") return;
-      upload.kept.append(bytes, from, to);
-      if (this.phase === "waiting") this.#countKept(upload);
-      else if (upload.receivedBytes !== this.client.requestBody && this.#readEnough(upload)) {
-        this.#readSoFar(upload);
-      }
+    if (this.attempt !== null) {
+      upload.send(this.attempt.stream, bytes, from, to, room);
+    } else if (this.phase === "reading") {
+      if (upload.readAhead(bytes, from, to)) this.#readSoFar(upload);
       // The cast: the compiler takes the phase to be what it was.
-      if ((this.phase as Phase) === "waiting" && upload.kept.full) this.client.pauseBody();
-      return;
+      if ((this.phase as Phase) === "waiting") upload.pauseWhenFull();
+    } else if (this.phase !== "done") {
+      upload.kept.append(bytes, from, to);
+      if (!upload.wait()) this.#fail("body_buffer_full", "");
+      else upload.pauseWhenFull();
     }
-    upload.kept.retain(bytes, from, to);
-    upload.countSent(this.settings.upstream);
-    stream.sendBody(bytes, from, to, room);
-    if (stream.backlogBytes > HIGH_WATER_BYTES) this.client.pauseBody();
-  }
-
-  /** There is no room to read more of the body ahead, or it is not a small one. */
-  #readEnough(upload: Upload): boolean {
-    return !upload.countRead(this.settings.upstream) ||
-      (upload.kept.full && this.client.requestBody === UNKNOWN_LENGTH);
   }
 
   downstreamEnd(trailers: Head | null): void {
     const upload = this.upload as Upload;
     if (trailers !== null) upload.trailers = forwardedTrailers(trailers);
     if (this.phase === "reading") this.#readSoFar(upload);
-    else this.stream?.sendEnd(upload.trailers);
+    else this.attempt?.stream.sendEnd(upload.trailers);
   }
 
   /** What had to be here before the request goes on is here. */
@@ -296,163 +211,94 @@ export class Exchange extends ExchangeAccount
   downstreamFault(fault: Fault): void {
     const code: ReasonCode = fault.code === "incomplete_message" ? "client_gone" : faultReason(fault);
     this.#letGo(false);
-    if (this.client.responseBegun) this.#cut(code, fault.detail);
-    else this.#fail(code, fault.detail, fault.detail, fault.status);
+    this.#failOrCut(code, fault.detail, fault.detail, fault.status);
   }
 
   downstreamWritable(): void {
-    this.stream?.resumeBody();
-  }
-
-  upstreamWritable(): void {
-    this.client.resumeBody();
+    this.attempt?.stream.resumeBody();
   }
 
   downstreamEnded(): void {
     const why = goneBecause(this.client, this.phase === "waiting" && this.settings.upstream.pressed);
-    if (why === null) return;
-    this.client.events = null;
-    this.client.abort();
-    this.#gone("client_gone", why);
+    if (why !== null) this.#abort("client_gone", why);
   }
 
   downstreamGone(reason: CloseReason): void {
-    // Nobody but the gateway aborts a connection that has an exchange: time is up for it.
-    if (reason.code === "aborted") this.#gone("shutting_down", "");
-    else this.#gone("client_gone", reason.detail);
-  }
-
-  #gone(code: ReasonCode, detail: string): void {
-    this.#waitOver();
-    this.#done(code, detail);
+    // Only the gateway aborts a connection that has an exchange: time is up for it.
+    if (reason.code === "aborted") this.#done("shutting_down", "");
+    else this.#done("client_gone", reason.detail);
   }
 
   downstreamTimedOut(what: "read" | "write", slow: boolean): void {
     const detail = slow ? "slower than body_rate" : "";
-    if (what === "write") {
-      this.client.events = null;
-      this.client.abort();
-      this.#done("client_write_timeout", detail);
-      return;
-    }
-    this.#fail("client_timeout", detail);
+    if (what === "write") this.#abort("client_write_timeout", detail);
+    else this.#fail("client_timeout", detail);
   }
 
   // The endpoint's side
 
-  upstreamInterim(head: Head): void {
-    this.#sawResponse();
+  attemptInterim(head: Head): void {
     // A 100 that the client did not ask for would tell it nothing.
     if (head.status === 100) {
       if (!expectsContinue(this.head)) return;
       this.client.expectBody();
     }
-    this.client.sendInterim(head.status, head.reason, interimFields(head));
-    if (this.client.backlogBytes > HIGH_WATER_BYTES) this.stream?.pauseBody();
+    if (!this.answer.interim(head)) this.attempt?.stream.pauseBody();
   }
 
-  #sawResponse(): void {
-    if (this.#retryCounted) {
-      // An answer may last for hours, and must not keep others from being retried. Should the connection fail after an
-      // interim response, the next attempt counts anew.
-      this.#retryCounted = false;
-      this.settings.upstream.retryAnswered();
-    }
-    if (this.responseSeen) return;
-    this.responseSeen = true;
-    this.firstByteMs = this.context.turn.now - (this.stream as UpstreamStream).sentAt;
+  attemptWritable(): void {
+    this.client.resumeBody();
   }
 
-  /** A final response has begun, or a protocol switch. */
-  #answered(stream: UpstreamStream): void {
-    this.#sawResponse();
-    this.settings.upstream.answered(
-      this.endpoint as Endpoint,
-      this.reusedConnection || stream.keepAlivePromised,
-    );
-  }
-
-  upstreamHead(head: Head, body: BodyLength): void {
-    this.#answered(this.stream as UpstreamStream);
+  attemptAnswered(head: Head, body: BodyLength): void {
     const { status } = head;
     if (status >= 502 && status <= 504 && this.#mayRetryStatus(status as 502 | 503 | 504, body)) {
-      this.#collecting = new StoredReply(head, body);
+      (this.#provisional ??= new ProvisionalResponse()).begin(head, body);
       this.phase = "collecting";
       return;
     }
-    this.#stored = null;
+    this.#provisional = null;
     this.#relayHead(head, body);
   }
 
   #mayRetryStatus(status: 502 | 503 | 504, body: BodyLength): boolean {
-    if (this.pinned || !this.retry.on.includes(status)) return false;
-    if (body > STORED_REPLY_BYTES) return false;
+    if (this.pinned || !this.retry.on.includes(status) || body > MOST_KEPT_BYTES) return false;
     return this.#decide(status).kind === "again";
   }
 
-  #relayHead(head: Head, body: BodyLength): void {
-    const { client, stream, context } = this;
-    this.phase = "relaying";
-    this.status = head.status;
-    // It is not sent again, and the answer may last for hours.
-    this.upload?.forget(this.settings.upstream);
-    const trailers = body === UNKNOWN_LENGTH && client.carriesTrailers && acceptsTrailers(this.head);
-    let fields = responseFields(head, body, context.date, trailers);
-    let close = false;
-    if ((this.pin !== null || head.status === 401 || head.status === 407) && stream !== null) {
-      this.pin ??= PinUse.ofAnswer(client, this.settings.upstream, context.turn);
-      ({ fields, close } = this.pin.answers(stream, head, fields, body, close));
-    }
-    client.sendHead(head.status, head.reason, fields, body, close);
-  }
-
-  upstreamBody(bytes: Uint8Array, from: number, to: number, room: number): void {
-    if (this.phase === "collecting") {
-      const collecting = this.#collecting as StoredReply;
-      collecting.append(bytes, from, to);
-      if (collecting.length > STORED_REPLY_BYTES) {
-        // Too much to keep: this is the answer.
-        this.#collecting = null;
-        this.#stored = null;
-        this.#relayHead(collecting.head, collecting.bodyLength);
-        this.#relayBody(collecting.bytes, 0, collecting.length, 0);
-      }
+  attemptBody(bytes: Uint8Array, from: number, to: number, room: number): void {
+    if (this.phase !== "collecting") {
+      this.#relayBody(bytes, from, to, room);
       return;
     }
-    this.#relayBody(bytes, from, to, room);
+    const tooLarge = this.#provisional?.append(bytes, from, to) ?? null;
+    if (tooLarge === null) return;
+    // This is the answer.
+    this.#relayHead(tooLarge.head, tooLarge.bodyLength);
+    this.#relayBody(tooLarge.bytes, 0, tooLarge.length, 0);
   }
 
-  #relayBody(bytes: Uint8Array, from: number, to: number, room: number): void {
-    this.responseBodyBytes += to - from;
-    this.client.sendBody(bytes, from, to, room);
-    if (this.client.backlogBytes > HIGH_WATER_BYTES) this.stream?.pauseBody();
-  }
-
-  upstreamEnd(trailers: Head | null): void {
+  attemptCompleted(trailers: Head | null): void {
     if (this.phase === "collecting") {
       this.#statusFailed();
       return;
     }
-    const forwarded = trailers !== null && acceptsTrailers(this.head) ? forwardedTrailers(trailers) : null;
-    // First the connection, so that a pipelined request finds it in the pool.
+    // First the connection, so that the client's next request finds it in the pool.
     this.#letGo(true);
     this.phase = "done";
-    this.client.sendEnd(forwarded);
+    this.answer.end(trailers);
     this.#tellEnd();
   }
 
-  upstreamFault(fault: Fault): void {
-    const code = responseReason(fault);
-    if (this.client.responseBegun) this.#cut(code, fault.detail);
-    else this.#fail(code, fault.detail);
+  attemptFaulted(fault: Fault): void {
+    this.#failOrCut(responseReason(fault), fault.detail);
   }
 
-  upstreamGone(reason: CloseReason): void {
-    const begun = this.stream?.responseBegun === true;
+  attemptLost(reason: CloseReason): void {
     const { detail } = reason;
-    if (this.client.responseBegun) this.#cut("http_response_incomplete", detail);
-    else if (begun) this.#fail("http_response_incomplete", detail, closeWords(reason));
-    else {
+    if (this.client.responseBegun || this.attempt?.stream.responseBegun === true) {
+      this.#failOrCut("http_response_incomplete", detail, closeWords(reason));
+    } else {
       // That an endpoint was drained is our own doing.
       if (reason.code !== "aborted") this.#noteLoss();
       this.#attemptFailed("reset", "connection_terminated", detail, closeWords(reason));
@@ -461,44 +307,39 @@ export class Exchange extends ExchangeAccount
 
   /** The endpoint's time is up: the request goes elsewhere if that is allowed, else ends so that the client sees it. */
   endpointWithdrawn(): void {
-    this.upstreamGone({ code: "aborted", detail: "the endpoint was drained" });
+    this.attemptLost({ code: "aborted", detail: "the endpoint was drained" });
   }
 
-  upstreamTimedOut(what: "head" | "read" | "write"): void {
-    if (this.client.responseBegun) {
-      this.#letGo(false);
-      this.#cut(what === "write" ? "connection_write_timeout" : "connection_read_timeout", "");
-    } else if (what === "head") {
+  attemptTimedOut(what: "head" | "read" | "write"): void {
+    if (what === "head" && !this.client.responseBegun) {
       this.#noteLoss();
       this.#attemptFailed("timeout", "http_response_timeout", "", "");
-    } else {
-      this.#letGo(false);
-      this.#fail(what === "write" ? "connection_write_timeout" : "connection_read_timeout", "");
+      return;
     }
+    this.#letGo(false);
+    this.#failOrCut(what === "write" ? "connection_write_timeout" : "connection_read_timeout", "");
   }
 
-  // Switching protocols
-
-  upstreamSwitched(head: Head, asAsked: boolean): void {
-    const stream = this.stream as UpstreamStream;
-    this.#answered(stream);
+  attemptSwitched(head: Head, asAsked: boolean): void {
     if (!asAsked) {
       this.#letGo(false);
       this.#fail("http_upgrade_failed", "the 101 does not fit the request");
       return;
     }
-    this.status = 101;
+    // The cast: it is the one that tells.
+    const { stream, endpoint } = this.attempt as Attempt;
+    const { client, context } = this;
+    this.answer.status = 101;
     this.phase = "tunnel";
     this.pin?.forget(stream.peer);
-    this.upload?.forget(this.settings.upstream);
-    const { client, context, endpoint } = this;
-    const protocol = head.joined(Field.upgrade) ?? "";
+    this.upload?.forget();
+    client.events = null;
     const tunnel = new Tunnel(
-      client.switchProtocols(head.reason, interimFields(head), protocol),
+      client.switchProtocols(head.reason, interimFields(head), head.joined(Field.upgrade) ?? ""),
       stream.switchProtocols(),
-      endpoint as Endpoint,
+      endpoint,
       this.settings.tunnelIdleTimeoutMs,
-      this.#upgrade.toLowerCase() === "websocket",
+      this.#request.upgrade.toLowerCase() === "websocket",
       context.turn,
       (how) => this.#tunnelEnded(tunnel, how),
     );
@@ -508,116 +349,107 @@ export class Exchange extends ExchangeAccount
   }
 
   #tunnelEnded(tunnel: Tunnel, how: TunnelEnd): void {
-    this.responseBodyBytes = tunnel.upstreamBytes;
+    this.answer.bodyBytes = tunnel.upstreamBytes;
     this.context.tunnelClosed(tunnel);
     this.#done(tunnelReason(how), how === "finished" ? "" : how);
   }
 
   // Failing and trying again
 
-  #decide(failure: AttemptFailure) {
-    const stream = this.stream as UpstreamStream;
-    const upload = this.upload;
-    const now = this.context.turn.now;
-    return decideRetry({
-      failure,
-      sent: stream.requestSeen,
-      reused: stream.reused,
-      anyResponse: stream.anyResponse,
-      responseBegun: typeof failure !== "number" && stream.responseBegun,
-      method: this.head.method,
-      idempotencyKey: this.head.has(Field.idempotencyKey),
-      replayable: upload === null || upload.kept.replayable,
-      attempts: this.attempts,
-      lost: this.#losses?.count ?? 0,
-      timeLeftMs: this.settings.upstream.holdLeftMs(this.arrivedAt, this.wait?.queuedMs ?? 0, now),
-      pinned: this.pin !== null && this.pin.boundTo(stream),
-      elsewhere: this.attempts < this.settings.upstream.endpoints.length &&
-        this.settings.upstream.hasOther(this.endpoint as Endpoint),
-    }, this.retry);
+  #decide(failure: AttemptFailure): RetryDecision {
+    const { attempt, upload, pin, context: { turn } } = this;
+    return this.#retries.decide(failure, attempt as Attempt, upload, pin, turn.now);
   }
 
-  /** See losses.ts. */
   #noteLoss(): void {
-    const stream = this.stream;
-    if (stream?.requestSeen !== true) return;
-    (this.#losses ??= new Losses()).note(stream, this.context.turn.now);
+    if (this.attempt !== null) this.#retries.noteLoss(this.attempt.stream, this.context.turn.now);
   }
 
   /** The attempt ended without a byte of a final response. */
   #attemptFailed(failure: "reset" | "timeout", code: ReasonCode, detail: string, shown: string): void {
-    const stream = this.stream as UpstreamStream;
-    const endpoint = this.endpoint as Endpoint;
-    const { upstream } = this.settings;
+    const retries = this.#retries;
+    const attempt = this.attempt as Attempt;
+    const { stream, endpoint } = attempt;
     const decision = this.#decide(failure);
-    if (failure === "reset") {
-      if (stream.reused) upstream.suspect(endpoint);
-      else upstream.failed(stream.peer, endpoint, { code: "connection_terminated", detail });
-    }
+    if (failure === "reset") attempt.blame(detail);
     const sent = stream.requestSeen;
     // Nobody is known where not a byte was sent: another connection will do.
     if (decision.kind === "again") this.pin?.forget(stream.peer);
-    else if (
-      decision.because === "pinned" && failure === "reset" && stream.reused && !stream.anyResponse
-    ) {
+    else if (decision.because === "pinned" && failure === "reset" && stream.reused && !stream.anyResponse) {
       this.#leaveUnanswered(code, detail);
       return;
     }
     this.#letGo(false);
     if (decision.kind === "again") {
-      // One that may be the cause must not do the same to pooled connections.
-      this.wantsFresh = decision.fresh || (failure === "reset" && this.#losses !== null);
-      this.isRetry = sent;
-      this.goesLast = this.#losses !== null && this.#losses.count >= SUSPECT;
-      this.probationMs = this.#losses?.probationMs ?? 0;
+      retries.prepare(decision.fresh, failure, sent);
       // An endpoint that answers others, but not this request, is not asked as fast as it can fail.
-      if (sent && this.attempts > 1 && endpoint.state !== "down") this.#askLater();
+      if (sent && retries.attempts > 1 && endpoint.state !== "down") this.#askLater();
       else this.#ask();
       return;
     }
-    if (this.#stored !== null) this.#relayStored();
-    else {
-      const told = refusalReason(decision.because, code);
-      const lost = this.#losses?.count ?? 0;
-      const why = told !== code ? code : lost > 1 ? `sent ${lost} times without an answer` : "";
-      this.#fail(told, because(why, detail), because(why, shown));
-    }
+    if (this.#relayStored()) return;
+    const told = refusalReason(decision.because, code);
+    const { lost } = retries;
+    const why = told !== code ? code : lost > 1 ? `sent ${lost} times without an answer` : "";
+    this.#fail(told, because(why, detail), because(why, shown));
   }
 
   /** A retryable status was answered, and its body is complete. */
   #statusFailed(): void {
-    const stored = this.#collecting as StoredReply;
-    this.#collecting = null;
-    this.#stored = stored;
+    // The cast: an answer is collected there.
+    const stored = (this.#provisional as ProvisionalResponse).end();
     const decision = this.#decide(stored.head.status as 502 | 503 | 504);
     this.#letGo(true);
     if (decision.kind !== "again") {
       this.#relayStored();
       return;
     }
-    this.isRetry = true;
-    this.wantsFresh = false;
+    this.#retries.prepareAfterAnswer();
     this.#askLater();
   }
 
   /** Asks for another attempt after a pause that doubles with each. */
   #askLater(): void {
     this.phase = "waiting";
-    this.context.later(RETRY_PAUSE_MS * 2 ** Math.min(this.attempts - 1, 6), () => {
-      if (this.phase === "waiting" && !this.inRoom) this.#ask();
+    this.context.later(this.#retries.pauseMs, () => {
+      if (this.phase === "waiting" && !this.wait.inRoom) this.#ask();
     });
   }
 
-  /** The endpoint's own answer is the best there is. */
-  #relayStored(): void {
-    const stored = this.#stored as StoredReply;
-    this.#stored = null;
+  // Answering
+
+  #relayHead(head: Head, body: BodyLength): void {
+    const { client, attempt } = this;
+    this.phase = "relaying";
+    // It is not sent again, and the answer may last for hours.
+    this.upload?.forget();
+    if (head.status === 401 || head.status === 407) {
+      this.pin ??= PinUse.ofAnswer(client, this.settings.upstream, this.context.turn);
+    }
+    this.answer.begin(head, body, this.pin, attempt === null ? null : attempt.stream);
+  }
+
+  #relayBody(bytes: Uint8Array, from: number, to: number, room: number): void {
+    if (!this.answer.body(bytes, from, to, room)) this.attempt?.stream.pauseBody();
+  }
+
+  /** The endpoint's own answer is the best there is. @returns false when there is none */
+  #relayStored(): boolean {
+    const stored: StoredReply | null = this.#provisional?.take() ?? null;
+    if (stored === null) return false;
     this.#letGo(false);
     this.#relayHead(stored.head, stored.bodyLength);
     this.#relayBody(stored.bytes, 0, stored.length, 0);
     this.phase = "done";
-    this.client.sendEnd(null);
+    this.answer.end(null);
     this.#tellEnd();
+    return true;
+  }
+
+  /** Answers with the reason, or shows that the response cannot be completed. Arguments as for `#fail`. */
+  #failOrCut(code: ReasonCode, detail: string, shown = detail, status = REASONS[code].status): void {
+    if (this.client.responseBegun) this.#cut(code, detail);
+    else this.#fail(code, detail, shown, status);
   }
 
   /**
@@ -626,12 +458,7 @@ export class Exchange extends ExchangeAccount
    * @param detail for the log
    * @param shown the part of it that the client may see
    */
-  #fail(
-    code: ReasonCode,
-    detail: string,
-    shown: string = detail,
-    status: number = REASONS[code].status,
-  ): void {
+  #fail(code: ReasonCode, detail: string, shown = detail, status = REASONS[code].status): void {
     if (this.phase === "done") return;
     const { client } = this;
     if (client.responseBegun) {
@@ -639,31 +466,16 @@ export class Exchange extends ExchangeAccount
       return;
     }
     // The answer to an earlier attempt is better than ours.
-    if (this.#stored !== null && REASONS[code].side === "upstream") {
-      this.#relayStored();
+    if (REASONS[code].side === "upstream" && this.#relayStored()) return;
+    if (status === 0) {
+      this.#abort(code, detail);
       return;
     }
     this.#letGo(false);
     this.phase = "done";
     this.reason = code;
     this.detail = detail;
-    client.events = null;
-    if (status === 0) {
-      this.#tellEnd();
-      client.abort();
-      return;
-    }
-    this.status = status;
-    sendFailure(client, {
-      reason: code,
-      status,
-      via: this.context.forward.via,
-      detail: shown,
-      date: this.context.date(),
-      bodiless: this.head.method === "HEAD",
-      fields: NO_FIELDS,
-      close: false,
-    });
+    this.answer.fail(code, status, shown);
     this.#tellEnd();
   }
 
@@ -674,9 +486,16 @@ export class Exchange extends ExchangeAccount
   #leaveUnanswered(code: ReasonCode, detail: string): void {
     const { client } = this;
     client.events = null;
-    this.#waitOver();
     this.#done(code, detail);
     client.endUnanswered();
+  }
+
+  /** The client does not get an answer, or no more of it. */
+  #abort(code: ReasonCode, detail: string): void {
+    const { client } = this;
+    client.events = null;
+    this.#done(code, detail);
+    client.abort();
   }
 
   /** The response cannot be completed: the client has to see that. */
@@ -701,30 +520,17 @@ export class Exchange extends ExchangeAccount
     this.context.exchangeDone(this);
   }
 
-  // Giving back
-
   /**
-   * Gives back what is held.
+   * Gives back what is held: counted memory, the place in the waiting room, the attempt.
    *
    * @param complete the response was received to its end, so the connection may serve again
    */
   #letGo(complete: boolean): void {
-    const { upstream } = this.settings;
-    this.upload?.uncount(upstream);
-    if (this.inRoom) upstream.leave(this);
-    this.pin?.leaves();
-    const stream = this.stream;
-    if (stream === null) return;
-    const endpoint = this.endpoint as Endpoint;
-    this.stream = null;
-    const { peer } = stream;
-    const fate = afterReply(stream, complete);
-    if (fate === "pin") this.pin?.rests(peer);
-    else if (fate !== "pool") {
-      if (fate === "close_both") this.pin?.ends(peer);
-      stream.discard(complete);
-    }
-    upstream.release(peer, endpoint, fate, this.#retryCounted);
-    this.#retryCounted = false;
+    this.upload?.uncount();
+    this.wait.over(this.context.turn.now);
+    this.wait.leave();
+    const { attempt } = this;
+    this.attempt = null;
+    attempt?.end(complete, this.pin);
   }
 }

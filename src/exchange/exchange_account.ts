@@ -1,23 +1,23 @@
 /** What an exchange notes while it goes on, to be told once it has ended. */
 
 import type { DownstreamStream } from "../http/downstream_stream.ts";
-import type { UpstreamStream } from "../http/upstream_stream.ts";
 import type { Head } from "../http/head.ts";
 import type { Endpoint } from "../upstream/endpoint.ts";
-import { RoomPlace } from "../upstream/waiting_room.ts";
 import type { Counted } from "../upstream/counters.ts";
+import type { Attempt } from "./attempt.ts";
+import type { ClientAnswer } from "./client_answer.ts";
 import type { EndedExchange } from "./ended_exchange.ts";
 import type { ExchangeContext } from "./exchange_context.ts";
 import type { ExchangeSettings } from "./exchange_settings.ts";
 import type { PinUse } from "./pin_use.ts";
 import type { ReasonCode } from "./reason.ts";
 import type { RetryPolicy } from "./retry.ts";
+import type { StreamWait } from "./stream_wait.ts";
 import type { Tunnel } from "./tunnel.ts";
 import type { Upload } from "./upload.ts";
-import type { WaitTime } from "./wait_time.ts";
 
 /** Times are milliseconds, those of day on the monotonic clock. */
-export abstract class ExchangeAccount extends RoomPlace implements EndedExchange {
+export abstract class ExchangeAccount implements EndedExchange {
   readonly context: ExchangeContext;
   readonly settings: ExchangeSettings;
   readonly retry: RetryPolicy;
@@ -25,33 +25,26 @@ export abstract class ExchangeAccount extends RoomPlace implements EndedExchange
   readonly head: Head;
   /** For logs and counters. */
   readonly route: Counted;
-  /** Status sent to the client, 0 while none was. */
-  status = 0;
   reason: ReasonCode | "" = "";
   detail = "";
-  attempts = 0;
-  endpointName = "";
-  reusedConnection = false;
-  responseBodyBytes = 0;
   /** Null when the request came without a body, or complete with an empty one. */
   protected upload: Upload | null = null;
-  /** While it is in use. */
-  protected stream: UpstreamStream | null = null;
-  protected endpoint: Endpoint | null = null;
+  /** While it is under way. */
+  protected attempt: Attempt | null = null;
+  /** The last one, under way or not. */
+  protected lastAttempt: Attempt | null = null;
   /** Null unless its client has authenticated on a connection, or does so now. */
   protected pin: PinUse | null = null;
   protected tunnel: Tunnel | null = null;
-  protected responseSeen = false;
   /** The first byte of the request, and the last of its head. */
   readonly beganAt: number;
   protected readonly headAt: number;
   /** `offeredBytes` of the client before this request. */
   readonly offeredBefore: number;
-  /** Null when it has not waited. */
-  protected wait: WaitTime | null = null;
+  protected abstract readonly wait: StreamWait;
+  abstract readonly attempts: number;
+  protected abstract readonly answer: ClientAnswer;
   readonly headMs: number;
-  connectMs = 0;
-  firstByteMs = 0;
   endedAt = 0;
 
   constructor(
@@ -62,7 +55,6 @@ export abstract class ExchangeAccount extends RoomPlace implements EndedExchange
     head: Head,
     route: Counted,
   ) {
-    super();
     this.context = context;
     this.settings = settings;
     this.retry = retry;
@@ -81,19 +73,44 @@ export abstract class ExchangeAccount extends RoomPlace implements EndedExchange
     return this.upload === null ? 0 : this.upload.receivedBytes;
   }
 
+  /** Status sent to the client, 0 while none was. */
+  get status(): number {
+    return this.answer.status;
+  }
+
+  get responseBodyBytes(): number {
+    return this.answer.bodyBytes;
+  }
+
   /** What it took to read a body that was needed whole. */
   get bodyMs(): number {
     return this.upload === null ? 0 : this.upload.readMs;
   }
 
+  get endpointName(): string {
+    return this.lastAttempt === null ? "" : this.lastAttempt.endpoint.name;
+  }
+
+  get reusedConnection(): boolean {
+    return this.lastAttempt !== null && this.lastAttempt.reused;
+  }
+
+  get connectMs(): number {
+    return this.lastAttempt === null ? 0 : this.lastAttempt.connectMs;
+  }
+
+  get firstByteMs(): number {
+    return this.lastAttempt === null ? 0 : this.lastAttempt.firstByteMs;
+  }
+
   /** The endpoint that has begun to answer; null when none has. */
   get answeredBy(): Endpoint | null {
-    return this.responseSeen ? this.endpoint : null;
+    return this.lastAttempt?.responseSeen === true ? this.lastAttempt.endpoint : null;
   }
 
   /** The endpoint whose connection is in use; null while there is none. */
   get endpointInUse(): Endpoint | null {
-    return this.stream === null ? null : this.endpoint;
+    return this.attempt === null ? null : this.attempt.endpoint;
   }
 
   get upgraded(): boolean {
@@ -107,11 +124,11 @@ export abstract class ExchangeAccount extends RoomPlace implements EndedExchange
 
   /** Held and queued. */
   get waitMs(): number {
-    return this.wait === null ? 0 : this.wait.totalMs;
+    return this.wait.time === null ? 0 : this.wait.time.totalMs;
   }
 
   /** The part of it during which nobody could be served. */
   get heldMs(): number {
-    return this.wait === null ? 0 : this.wait.heldMs;
+    return this.wait.time === null ? 0 : this.wait.time.heldMs;
   }
 }

@@ -1,11 +1,11 @@
 /** What an exchange is told of its upstream when it begins. */
 
-import type { Upstream } from "../upstream/upstream.ts";
+import type { StreamSource } from "../upstream/stream_source.ts";
 import type { HostHeader } from "./forward_request.ts";
 
 /** How requests to one upstream are treated; times in milliseconds, sizes in bytes. */
 export interface ExchangeSettings {
-  readonly upstream: Upstream;
+  readonly upstream: StreamSource;
   readonly requestBufferBytes: number;
   /** Its endpoints take only so many requests at a time. */
   readonly slotsLimited: boolean;

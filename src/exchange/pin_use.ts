@@ -17,7 +17,7 @@ import type { ForwardedFields } from "../http/forwarded_fields.ts";
 import type { Head } from "../http/head.ts";
 import type { UpstreamPeer, UpstreamStream } from "../http/upstream_stream.ts";
 import { Pins, type PinUser } from "../upstream/pins.ts";
-import type { Upstream } from "../upstream/upstream.ts";
+import type { StreamSource } from "../upstream/stream_source.ts";
 
 /** What is changed of an answer. */
 export interface PinnedAnswer {
@@ -28,7 +28,7 @@ export interface PinnedAnswer {
 
 export class PinUse {
   readonly #client: DownstreamStream;
-  readonly #upstream: Upstream;
+  readonly #upstream: StreamSource;
   readonly #turn: Turn;
   /** Null while the client has none. */
   #pins: Pins | null;
@@ -37,7 +37,7 @@ export class PinUse {
   /** Its connection is pinned, or will be before a byte is sent. */
   pinned: boolean;
 
-  private constructor(client: DownstreamStream, upstream: Upstream, turn: Turn, pinned: boolean) {
+  private constructor(client: DownstreamStream, upstream: StreamSource, turn: Turn, pinned: boolean) {
     this.#client = client;
     this.#upstream = upstream;
     this.#turn = turn;
@@ -53,7 +53,7 @@ export class PinUse {
    */
   static of(
     client: DownstreamStream,
-    upstream: Upstream,
+    upstream: StreamSource,
     turn: Turn,
     head: Head,
   ): PinUse | "lost" | null {
@@ -68,7 +68,7 @@ export class PinUse {
   }
 
   /** For an exchange whose answer may turn out to be part of a handshake. */
-  static ofAnswer(client: DownstreamStream, upstream: Upstream, turn: Turn): PinUse {
+  static ofAnswer(client: DownstreamStream, upstream: StreamSource, turn: Turn): PinUse {
     return new PinUse(client, upstream, turn, false);
   }
 

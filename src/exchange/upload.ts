@@ -1,8 +1,11 @@
 /** The body of a request on its way: what of it is kept, how much has come, and what follows it. */
 
-import type { BodyLength } from "../http/body_length.ts";
+import { type BodyLength, UNKNOWN_LENGTH } from "../http/body_length.ts";
+import type { DownstreamStream } from "../http/downstream_stream.ts";
 import type { ForwardedFields } from "../http/forwarded_fields.ts";
-import type { Upstream } from "../upstream/upstream.ts";
+import type { UpstreamStream } from "../http/upstream_stream.ts";
+import { HIGH_WATER_BYTES } from "../http/water_marks.ts";
+import type { StreamSource } from "../upstream/stream_source.ts";
 import type { ExchangeSettings } from "./exchange_settings.ts";
 import { RequestBody } from "./request_body.ts";
 
@@ -18,7 +21,20 @@ export function isReadFirst(
   return body >= 0 ? body <= requestBufferBytes : slotsLimited && requestBufferBytes > 0;
 }
 
+/** Where the memory for bodies is counted. */
+type BodyMemory = Pick<StreamSource, "bufferedBytes" | "copiedBytes" | "queueBytes">;
+
+/** Of a body, what its pace depends on. */
+type BodySender = Pick<
+  DownstreamStream,
+  "requestBody" | "requestDone" | "expectBody" | "pauseBody" | "resumeBody"
+>;
+
 export class Upload {
+  readonly #client: BodySender;
+  readonly #memory: BodyMemory;
+  /** The client sends nothing before it has a 100 (RFC 9110 §10.1.1). */
+  readonly #waitsFor100: boolean;
   readonly kept: RequestBody;
   /** Bytes received so far. */
   receivedBytes = 0;
@@ -26,56 +42,110 @@ export class Upload {
   trailers: ForwardedFields | null = null;
   /** Milliseconds it took, where all of it was read before the request went on. */
   readMs = 0;
-  /** Bytes that count against the upstream's memory now: as `buffered`, or as `copied`. */
+  /** Bytes that count against the memory now: as `buffered`, or as `copied`. */
   #counted = 0;
   #copy = false;
 
-  /**
-   * @param limit bytes that are kept at most
-   * @param expected bytes announced, or -1
-   */
-  constructor(limit: number, expected: number) {
-    this.kept = new RequestBody(limit, expected);
+  /** @param limit bytes that are kept at most */
+  constructor(client: BodySender, memory: BodyMemory, limit: number, waitsFor100: boolean) {
+    const { requestBody } = client;
+    this.#client = client;
+    this.#memory = memory;
+    this.#waitsFor100 = waitsFor100;
+    this.kept = new RequestBody(limit, requestBody <= limit ? requestBody : -1);
+  }
+
+  // On its way
+
+  /** All that is kept goes out on a stream that was just opened, and whatever follows after it. */
+  sendKept(stream: UpstreamStream): void {
+    const client = this.#client;
+    const { kept } = this;
+    const nothingSent = kept.length === 0;
+    if (!nothingSent) stream.sendBody(kept.bytes, 0, kept.length);
+    if (!client.requestDone) kept.sent();
+    this.#countSent();
+    if (client.requestDone) {
+      stream.sendEnd(this.trailers);
+      return;
+    }
+    client.resumeBody();
+    if (!this.#waitsFor100) client.expectBody();
+    else if (nothingSent) stream.expectContinue();
+  }
+
+  /** Bytes go from the client to the endpoint; arguments as in the event. */
+  send(stream: UpstreamStream, bytes: Uint8Array, from: number, to: number, room: number): void {
+    this.kept.retain(bytes, from, to);
+    this.#countSent();
+    stream.sendBody(bytes, from, to, room);
+    if (stream.backlogBytes > HIGH_WATER_BYTES) this.#client.pauseBody();
   }
 
   /**
-   * What is kept before the request has a connection counts against the upstream's memory.
+   * Bytes come before there is a stream; they are read ahead.
    *
-   * @returns whether there is room for it
+   * @returns whether enough has been read: there is no room for more, or it is not a small one
    */
-  count(upstream: Upstream): boolean {
-    if (this.#copy) this.uncount(upstream);
-    upstream.bufferedBytes += this.kept.length - this.#counted;
-    this.#counted = this.kept.length;
-    return upstream.bufferedBytes <= upstream.settings.queueBytes;
+  readAhead(bytes: Uint8Array, from: number, to: number): boolean {
+    this.kept.append(bytes, from, to);
+    const { requestBody } = this.#client;
+    if (this.receivedBytes === requestBody) return false;
+    // Half of the memory is for requests that wait.
+    const room = this.count() && 2 * this.#memory.bufferedBytes <= this.#memory.queueBytes;
+    return !room || (this.kept.full && requestBody === UNKNOWN_LENGTH);
   }
 
-  /** The same, of a body that is being read ahead: half of the memory is for requests that wait. */
-  countRead(upstream: Upstream): boolean {
-    this.count(upstream);
-    return 2 * upstream.bufferedBytes <= upstream.settings.queueBytes;
+  /** The client sends no more of it than is kept. */
+  pauseWhenFull(): void {
+    if (this.kept.full) this.#client.pauseBody();
+  }
+
+  /**
+   * Of a request that waits.
+   *
+   * @returns false when what has come has nowhere to be kept
+   */
+  wait(): boolean {
+    if (this.count()) return true;
+    // A body that is not here yet can wait in the kernel.
+    if (this.#client.requestDone) return false;
+    this.#client.pauseBody();
+    return true;
+  }
+
+  // Counted memory
+
+  /** Counts what is kept before the request has a stream. @returns whether there is room for it */
+  count(): boolean {
+    const memory = this.#memory;
+    if (this.#copy) this.uncount();
+    memory.bufferedBytes += this.kept.length - this.#counted;
+    this.#counted = this.kept.length;
+    return memory.bufferedBytes <= memory.queueBytes;
   }
 
   /** What is kept has been sent. The copy stays, for sending it again, if there is room for it. */
-  countSent(upstream: Upstream): void {
-    if (!this.#copy) this.uncount(upstream);
+  #countSent(): void {
+    const memory = this.#memory;
+    if (!this.#copy) this.uncount();
     this.#copy = true;
-    upstream.copiedBytes += this.kept.length - this.#counted;
+    memory.copiedBytes += this.kept.length - this.#counted;
     this.#counted = this.kept.length;
     if (this.#counted === 0) return;
-    if (upstream.bufferedBytes + upstream.copiedBytes > upstream.settings.queueBytes) this.forget(upstream);
+    if (memory.bufferedBytes + memory.copiedBytes > memory.queueBytes) this.forget();
   }
 
   /** It will not be sent again. */
-  forget(upstream: Upstream): void {
+  forget(): void {
     this.kept.forget();
-    this.uncount(upstream);
+    this.uncount();
   }
 
   /** Nothing is kept any more that counts. */
-  uncount(upstream: Upstream): void {
-    if (this.#copy) upstream.copiedBytes -= this.#counted;
-    else upstream.bufferedBytes -= this.#counted;
+  uncount(): void {
+    if (this.#copy) this.#memory.copiedBytes -= this.#counted;
+    else this.#memory.bufferedBytes -= this.#counted;
     this.#counted = 0;
     this.#copy = false;
   }

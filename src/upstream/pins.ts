@@ -12,7 +12,7 @@ import type { ClientCompanion, DownstreamPeer } from "../http/downstream_stream.
 import type { PinHolder, UpstreamPeer } from "../http/upstream_stream.ts";
 import type { Turn } from "../time/turn.ts";
 import type { Endpoint } from "./endpoint.ts";
-import type { Upstream } from "./upstream.ts";
+import type { StreamSource } from "./stream_source.ts";
 
 /** Pins of one client's connection at most; the one that was used least recently makes room. */
 const MOST_PINS = 8;
@@ -29,7 +29,7 @@ export interface PinUser {
 
 interface Pin {
   readonly connection: UpstreamPeer;
-  readonly upstream: Upstream;
+  readonly upstream: StreamSource;
   readonly endpoint: Endpoint;
   /** No request is under way on it. */
   resting: boolean;
@@ -45,7 +45,7 @@ export class Pins implements PinHolder, ClientCompanion {
   /** The one used most recently is the last. */
   readonly #pins: Pin[] = [];
   /** Upstreams whose pin has ended in a way that must end the client's connection; null = none. */
-  #lost: Upstream[] | null = null;
+  #lost: StreamSource[] | null = null;
   /** A pin has ended within a handshake. */
   #torn = false;
   #ended = false;
@@ -71,12 +71,12 @@ export class Pins implements PinHolder, ClientCompanion {
   }
 
   /** The pin that a request to `upstream` must use, or null. It is not in use. */
-  find(upstream: Upstream): UpstreamPeer | null {
+  find(upstream: StreamSource): UpstreamPeer | null {
     return this.#pins.find((pin) => pin.upstream === upstream)?.connection ?? null;
   }
 
   /** The pin to `upstream` is gone and the client's connection is about to be closed for it. */
-  hasLost(upstream: Upstream): boolean {
+  hasLost(upstream: StreamSource): boolean {
     return this.#lost !== null && this.#lost.includes(upstream);
   }
 
@@ -84,14 +84,14 @@ export class Pins implements PinHolder, ClientCompanion {
    * Somebody other than `upstream` waits for the answer to a challenge, or did so until its pin ended. A request with such an
    * answer is meant for that one, whatever leads it to `upstream` now.
    */
-  challengedElsewhere(upstream: Upstream): boolean {
+  challengedElsewhere(upstream: StreamSource): boolean {
     if (this.#torn) return true;
     const asking = this.#pins.filter(({ handshake }) => handshake);
     return asking.length > 0 && !asking.some((pin) => pin.upstream === upstream);
   }
 
   /** Pins a connection that has a request under way, or is about to. Nothing when it is pinned already. */
-  pin(connection: UpstreamPeer, upstream: Upstream): void {
+  pin(connection: UpstreamPeer, upstream: StreamSource): void {
     if (connection.pinnedTo !== null) return;
     if (this.#pins.length >= MOST_PINS) this.#makeRoom();
     // The cast: upstreams give out connections of their endpoints and no others.

@@ -27,7 +27,8 @@ import type { Policy } from "./policy.ts";
 import { Probation } from "./probation.ts";
 import { RetryBudget } from "./retry_budget.ts";
 import { SlotTalk } from "./slot_talk.ts";
-import type { Counted, Counters } from "./counters.ts";
+import type { Counters } from "./counters.ts";
+import type { StreamSource } from "./stream_source.ts";
 import type { UpstreamObserver } from "./upstream_observer.ts";
 import type { UpstreamSettings } from "./upstream_settings.ts";
 import type { WaitFailure } from "./wait_failure.ts";
@@ -40,7 +41,7 @@ const MOST_NEW_DIALS = 256;
 /** Requests that may wait for connections being opened, whatever the size of the queue for slots. */
 const MOST_OPENING = MOST_PLACES;
 
-export class Upstream extends Timed implements Counted {
+export class Upstream extends Timed implements StreamSource {
   #settings: UpstreamSettings;
   readonly #endpoints: EndpointSet;
   readonly #turn: Turn;
@@ -116,6 +117,10 @@ export class Upstream extends Timed implements Counted {
 
   get settings(): UpstreamSettings {
     return this.#settings;
+  }
+
+  get queueBytes(): number {
+    return this.#settings.queueBytes;
   }
 
   /** Those in use and those that are drained, in the order of the configuration. */

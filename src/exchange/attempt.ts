@@ -1,0 +1,171 @@
+/**
+ * One try at a request, on one stream. It ends as a response, as a switch of protocols, or as a failure; what it holds (the
+ * stream, its slot, its part of the retry budget) is given back in `end` and nowhere else.
+ */
+
+import type { CloseReason } from "../../runtime/contract/contract.ts";
+import { afterReply } from "../client/after_reply.ts";
+import type { BodyLength } from "../http/body_length.ts";
+import type { ByteStream } from "../http/byte_stream.ts";
+import type { Fault } from "../http/fault.ts";
+import type { ForwardedRequest } from "../http/forwarded_request.ts";
+import type { Head } from "../http/head.ts";
+import type { UpstreamStream, UpstreamStreamEvents, UpstreamTimeouts } from "../http/upstream_stream.ts";
+import type { Turn } from "../time/turn.ts";
+import type { Endpoint } from "../upstream/endpoint.ts";
+import type { StreamSource } from "../upstream/stream_source.ts";
+import type { PinUse } from "./pin_use.ts";
+
+/** Told what becomes of it. */
+export interface AttemptOwner {
+  attemptInterim(head: Head): void;
+  /** A final response has begun. */
+  attemptAnswered(head: Head, body: BodyLength): void;
+  attemptBody(bytes: Uint8Array, from: number, to: number, room: number): void;
+  /** The response is complete. */
+  attemptCompleted(trailers: Head | null): void;
+  /** @param asAsked to a protocol that was asked for */
+  attemptSwitched(head: Head, asAsked: boolean): void;
+  /** The response cannot be understood. */
+  attemptFaulted(fault: Fault): void;
+  /** The stream has ended before the response was complete. */
+  attemptLost(reason: CloseReason): void;
+  attemptTimedOut(what: "head" | "read" | "write"): void;
+  /** The endpoint takes more of the request. */
+  attemptWritable(): void;
+}
+
+export class Attempt implements UpstreamStreamEvents {
+  readonly stream: UpstreamStream;
+  readonly endpoint: Endpoint;
+  readonly #owner: AttemptOwner;
+  readonly #source: StreamSource;
+  readonly #turn: Turn;
+  /** It takes part of the retry budget. */
+  #retryCounted: boolean;
+  #open = true;
+  /** The connection had served before. */
+  readonly reused: boolean;
+  /** A response has begun, be it an interim one. */
+  responseSeen = false;
+  /** From the request being sent to that; milliseconds. */
+  firstByteMs = 0;
+
+  /** @param isRetry bytes of the request have been sent before */
+  constructor(
+    owner: AttemptOwner,
+    source: StreamSource,
+    turn: Turn,
+    stream: UpstreamStream,
+    endpoint: Endpoint,
+    isRetry: boolean,
+  ) {
+    this.#owner = owner;
+    this.#source = source;
+    this.#turn = turn;
+    this.stream = stream;
+    this.endpoint = endpoint;
+    this.#retryCounted = isRetry;
+    this.reused = stream.peer.uses > 0;
+  }
+
+  /** Milliseconds that opening its connection took, 0 when it was there. */
+  get connectMs(): number {
+    return this.reused ? 0 : this.stream.peer.connectMs;
+  }
+
+  send(request: ForwardedRequest, timeouts: UpstreamTimeouts): void {
+    this.endpoint.sentAt = this.#turn.now;
+    this.stream.sendRequest(request, this, timeouts);
+  }
+
+  #sawResponse(): void {
+    if (this.#retryCounted) {
+      // An answer may last for hours, and must not keep others from being retried. Should the connection fail after an
+      // interim response, the next attempt counts anew.
+      this.#retryCounted = false;
+      this.#source.retryAnswered();
+    }
+    if (this.responseSeen) return;
+    this.responseSeen = true;
+    this.firstByteMs = this.#turn.now - this.stream.sentAt;
+  }
+
+  #answered(): void {
+    this.#sawResponse();
+    this.#source.answered(this.endpoint, this.reused || this.stream.keepAlivePromised);
+  }
+
+  upstreamInterim(head: Head): void {
+    this.#sawResponse();
+    this.#owner.attemptInterim(head);
+  }
+
+  upstreamHead(head: Head, body: BodyLength): void {
+    this.#answered();
+    this.#owner.attemptAnswered(head, body);
+  }
+
+  upstreamBody(bytes: Uint8Array, from: number, to: number, room: number): void {
+    this.#owner.attemptBody(bytes, from, to, room);
+  }
+
+  upstreamEnd(trailers: Head | null): void {
+    this.#owner.attemptCompleted(trailers);
+  }
+
+  upstreamSwitched(head: Head, asAsked: boolean): void {
+    this.#answered();
+    this.#owner.attemptSwitched(head, asAsked);
+  }
+
+  upstreamFault(fault: Fault): void {
+    this.#owner.attemptFaulted(fault);
+  }
+
+  upstreamGone(reason: CloseReason): void {
+    this.#owner.attemptLost(reason);
+  }
+
+  upstreamWritable(): void {
+    this.#owner.attemptWritable();
+  }
+
+  upstreamTimedOut(what: "head" | "read" | "write"): void {
+    this.#owner.attemptTimedOut(what);
+  }
+
+  /** After a switch: the raw bytes. The attempt is over when they are. */
+  bytes(): ByteStream {
+    return this.stream.switchProtocols();
+  }
+
+  /**
+   * Its connection failed without an answer: the endpoint's health is judged by it.
+   *
+   * @param detail in words
+   */
+  blame(detail: string): void {
+    if (this.stream.reused) this.#source.suspect(this.endpoint);
+    else this.#source.failed(this.stream.peer, this.endpoint, { code: "connection_terminated", detail });
+  }
+
+  /**
+   * Gives back what is held. Once is enough.
+   *
+   * @param complete the response was received to its end, so the connection may serve again
+   */
+  end(complete: boolean, pin: PinUse | null): void {
+    if (!this.#open) return;
+    this.#open = false;
+    const { stream } = this;
+    const { peer } = stream;
+    const fate = afterReply(stream, complete);
+    if (fate === "pin") pin?.rests(peer);
+    else if (fate !== "pool") {
+      if (fate === "close_both") pin?.ends(peer);
+      stream.discard(complete);
+    }
+    this.#source.release(peer, this.endpoint, fate, this.#retryCounted);
+  }
+}

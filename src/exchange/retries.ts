@@ -1,0 +1,97 @@
+/** What the failed attempts of one request have come to, and whether another one may follow. */
+
+import { Field } from "../http/field.ts";
+import type { Head } from "../http/head.ts";
+import type { UpstreamStream } from "../http/upstream_stream.ts";
+import type { Attempt } from "./attempt.ts";
+import type { ExchangeSettings } from "./exchange_settings.ts";
+import { Losses } from "./losses.ts";
+import type { PinUse } from "./pin_use.ts";
+import { type AttemptFailure, decideRetry, type RetryDecision, type RetryPolicy } from "./retry.ts";
+import type { StreamWait } from "./stream_wait.ts";
+import type { Upload } from "./upload.ts";
+
+/** Pause before a request that an endpoint failed while it served others is sent again, doubled each time. */
+const RETRY_PAUSE_MS = 25;
+/** A request of which so many attempts have ended without an answer lets others go first: one is a restart's doing. */
+const SUSPECT = 2;
+
+export class Retries {
+  readonly #head: Head;
+  readonly #policy: RetryPolicy;
+  readonly #settings: ExchangeSettings;
+  readonly #wait: StreamWait;
+  /** Null while no attempt was sent and ended without an answer. */
+  #losses: Losses | null = null;
+  /** Attempts made so far. */
+  attempts = 0;
+
+  constructor(head: Head, policy: RetryPolicy, settings: ExchangeSettings, wait: StreamWait) {
+    this.#head = head;
+    this.#policy = policy;
+    this.#settings = settings;
+    this.#wait = wait;
+  }
+
+  /** Attempts that were sent and ended without an answer. */
+  get lost(): number {
+    return this.#losses === null ? 0 : this.#losses.count;
+  }
+
+  /** Pause before the next attempt, which doubles with each; milliseconds. */
+  get pauseMs(): number {
+    return RETRY_PAUSE_MS * 2 ** Math.min(this.attempts - 1, 6);
+  }
+
+  decide(
+    failure: AttemptFailure,
+    { stream, endpoint }: Attempt,
+    upload: Upload | null,
+    pin: PinUse | null,
+    now: number,
+  ): RetryDecision {
+    const head = this.#head;
+    const { upstream } = this.#settings;
+    return decideRetry({
+      failure,
+      sent: stream.requestSeen,
+      reused: stream.reused,
+      anyResponse: stream.anyResponse,
+      responseBegun: typeof failure !== "number" && stream.responseBegun,
+      method: head.method,
+      idempotencyKey: head.has(Field.idempotencyKey),
+      replayable: upload === null || upload.kept.replayable,
+      attempts: this.attempts,
+      lost: this.lost,
+      timeLeftMs: this.#wait.holdLeftMs(now),
+      pinned: pin !== null && pin.boundTo(stream),
+      elsewhere: this.attempts < upstream.endpoints.length && upstream.hasOther(endpoint),
+    }, this.#policy);
+  }
+
+  /** An attempt has ended without an answer; see losses.ts. */
+  noteLoss(stream: UpstreamStream, now: number): void {
+    if (stream.requestSeen) (this.#losses ??= new Losses()).note(stream, now);
+  }
+
+  /**
+   * The request asks for another stream.
+   *
+   * @param fresh a pooled connection will not do
+   * @param sent bytes of it were sent
+   */
+  prepare(fresh: boolean, failure: "reset" | "timeout", sent: boolean): void {
+    const wait = this.#wait;
+    // One that may be the cause must not do the same to pooled connections.
+    wait.wantsFresh = fresh || (failure === "reset" && this.#losses !== null);
+    wait.isRetry = sent;
+    wait.goesLast = this.lost >= SUSPECT;
+    wait.probationMs = this.#losses?.probationMs ?? 0;
+  }
+
+  /** The same after an answer that is worth another attempt. */
+  prepareAfterAnswer(): void {
+    this.#wait.isRetry = true;
+    this.#wait.wantsFresh = false;
+  }
+}

@@ -1,0 +1,74 @@
+/** The place of an exchange in the waiting room: what it needs of a connection, and how long it has waited. */
+
+import type { UpstreamPeer, UpstreamStream } from "../http/upstream_stream.ts";
+import type { Endpoint } from "../upstream/endpoint.ts";
+import type { StreamSource } from "../upstream/stream_source.ts";
+import type { WaitFailure } from "../upstream/wait_failure.ts";
+import { RoomPlace, type Waiter } from "../upstream/waiting_room.ts";
+import type { PinUse } from "./pin_use.ts";
+import { WaitTime } from "./wait_time.ts";
+
+export interface StreamWaitOwner {
+  /** A stream is in hand. */
+  streamReady(stream: UpstreamStream, endpoint: Endpoint): void;
+  /** The wait is over without one. */
+  waitFailed(failure: WaitFailure, detail: string): void;
+}
+
+export class StreamWait extends RoomPlace implements Waiter {
+  readonly #owner: StreamWaitOwner;
+  readonly #source: StreamSource;
+  readonly repeatable: boolean;
+  arrivedAt = 0;
+  admitted = false;
+  wantsFresh = false;
+  isRetry = false;
+  goesLast = false;
+  probationMs = 0;
+  /** Null unless the request has to do with connections that its client has authenticated on. */
+  pin: PinUse | null = null;
+  /** Null while it has not waited. */
+  time: WaitTime | null = null;
+
+  constructor(owner: StreamWaitOwner, source: StreamSource, repeatable: boolean) {
+    super();
+    this.#owner = owner;
+    this.#source = source;
+    this.repeatable = repeatable;
+  }
+
+  get ownConnection(): UpstreamPeer | null {
+    return this.pin === null ? null : this.pin.waitsFor;
+  }
+
+  /** Monotonic `now`, milliseconds. @returns a stream that is ready; null = it waits, or has heard of a failure */
+  ask(now: number): UpstreamStream | null {
+    const stream = this.#source.acquire(this);
+    if (stream === null && this.inRoom) (this.time ??= new WaitTime()).begin(now, this.#source.outageMs(now));
+    return stream;
+  }
+
+  /** The wait is over, however it ended. Nothing when there was none. */
+  over(now: number): void {
+    if (this.time !== null) this.time.end(now, this.#source.outageMs(now));
+  }
+
+  /** Gives its place up, if it has one. */
+  leave(): void {
+    if (this.inRoom) this.#source.leave(this);
+    this.pin?.leaves();
+  }
+
+  /** Milliseconds that are left for holding. */
+  holdLeftMs(now: number): number {
+    return this.#source.holdLeftMs(this.arrivedAt, this.time?.queuedMs ?? 0, now);
+  }
+
+  streamReady(stream: UpstreamStream, endpoint: Endpoint): void {
+    this.#owner.streamReady(stream, endpoint);
+  }
+
+  waitFailed(failure: WaitFailure, detail: string): void {
+    this.#owner.waitFailed(failure, detail);
+  }
+}

@@ -1,0 +1,58 @@
+/**
+ * Where exchanges get their streams from: all that an exchange knows of an upstream. The books of a source balance as long
+ * as every stream that it hands out is given back by `release`, and every waiter that gives up leaves.
+ */
+
+import type { SocketError } from "../../runtime/contract/contract.ts";
+import type { AfterReply } from "../client/after_reply.ts";
+import type { UpstreamPeer, UpstreamStream } from "../http/upstream_stream.ts";
+import type { Counted } from "./counters.ts";
+import type { Endpoint } from "./endpoint.ts";
+import type { Waiter } from "./waiting_room.ts";
+
+export interface StreamSource extends Counted {
+  readonly endpoints: readonly Endpoint[];
+  /** Requests are held on purpose. */
+  readonly paused: boolean;
+  /** Those who wait do so for want of endpoints or slots, not just for connections being opened. */
+  readonly pressed: boolean;
+  /** Bytes of request bodies that may be kept. */
+  readonly queueBytes: number;
+  /** Bytes of request bodies kept by requests that wait, or will when they have been read. */
+  bufferedBytes: number;
+  /** Bytes of copies of request bodies that were sent. */
+  copiedBytes: number;
+
+  /**
+   * Asks for a stream. When a connection lies idle and nobody waits one on it is the answer; otherwise the waiter waits
+   * and hears `streamReady` or `waitFailed`, possibly inside this call.
+   */
+  acquire(waiter: Waiter): UpstreamStream | null;
+  /** The waiter gives up. */
+  leave(waiter: Waiter): void;
+  /**
+   * The exchange is done with a stream.
+   *
+   * @param fate what becomes of its connection; unless it may serve again it is gone or has been dropped
+   * @param wasRetry `waiter.isRetry` at the time it was assigned, unless `retryAnswered` was called since
+   */
+  release(peer: UpstreamPeer, endpoint: Endpoint, fate: AfterReply, wasRetry: boolean): void;
+  /** The answer to a retry has begun: what remains of it takes no part of the budget. */
+  retryAnswered(): void;
+  /**
+   * An endpoint has begun to answer.
+   *
+   * @param keeps it keeps connections open: this one had served before, or the endpoint says so
+   */
+  answered(endpoint: Endpoint, keeps: boolean): void;
+  /** A new connection ended before any answer. */
+  failed(peer: UpstreamPeer, endpoint: Endpoint, error: SocketError): void;
+  /** A pooled connection died without an answer: the others of that endpoint are suspect. */
+  suspect(endpoint: Endpoint): void;
+  /** Whether an endpoint other than this one can take a request now. */
+  hasOther(endpoint: Endpoint): boolean;
+  /** Monotonic count of milliseconds during which no endpoint could be reached, or requests were held on purpose. */
+  outageMs(now: number): number;
+  /** Milliseconds that are left of a request's hold time. */
+  holdLeftMs(arrivedAt: number, queuedMs: number, now: number): number;
+}
