@@ -1,6 +1,6 @@
 /**
  * Notices the end of peers whose sockets are paused: a paused socket of Bun's is not watched for anything, so it does
- * not tell of a FIN or a reset behind bytes that nobody reads. All paused sockets are looked at together, four times a
+ * not tell of a FIN or a reset behind unread bytes. All paused sockets are looked at together, four times a
  * second, by one call of poll(2).
  */
 import process from "node:process";

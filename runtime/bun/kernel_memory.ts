@@ -33,7 +33,7 @@ export class KeptBytes {
   readonly bytes: Uint8Array;
   readonly #start: number;
 
-  /** @param bytes upon an ArrayBuffer of fixed length, which nobody transfers */
+  /** @param bytes upon an ArrayBuffer of fixed length, which is never transferred */
   constructor(bytes: Uint8Array, ffi: Pick<BunFfi, "ptr">) {
     this.bytes = bytes;
     this.#start = ffi.ptr(bytes);
@@ -60,7 +60,7 @@ export class KernelMemory {
     return new KeptBytes(new Uint8Array(new ArrayBuffer(size)), this.ffi);
   }
 
-  /** The address of a part of somebody's array, for one call. @throws RangeError as `addressWithin` */
+  /** The address of a part of a caller's array, for one call. @throws RangeError as `addressWithin` */
   lent(bytes: Uint8Array, from: number, length: number): number {
     return addressWithin(this.ffi.ptr(bytes), bytes.length, from, length);
   }

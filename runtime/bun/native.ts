@@ -79,7 +79,7 @@ export interface NativeHandlers {
   readonly serverName?: (listenerData: unknown, name: string) => unknown;
 }
 
-/** Where events go once the native socket has an owner; `open` and its kin are up to the user. */
+/** Where events go once the native socket has an owner; `open`, `handshake` and `connectError` are up to the user. */
 export const OWNER_HANDLERS = {
   // Plain Uint8Arrays, so that what comes in has the same shape as what the core allocates.
   binaryType: "uint8array",

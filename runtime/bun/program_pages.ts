@@ -56,8 +56,8 @@ export function releaseProgram(): void {
 }
 
 /**
- * The whole pages of our own program. They lie in a mapping that is writable, beside data of the engine, but nobody writes
- * to them: where a single one has been written to after all, all of them are left alone.
+ * The whole pages of our own program. They lie in a mapping that is writable, beside data of the engine, but
+ * are not written to: where a single one has been after all, all of them are left alone.
  */
 function unwrittenProgram(pageBytes: number): MemoryRange | null {
   if (section === undefined) {

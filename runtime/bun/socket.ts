@@ -43,7 +43,7 @@ const WRITE_FAILED: CloseReason = { code: "reset", detail: "the connection broke
 const PEER_GONE: CloseReason = { code: "reset", detail: "the peer has closed both directions" };
 
 /** Between a socket's birth and the answer of `accepted` or `opened`. */
-const NOBODY: SocketEvents = { data() {}, drained() {}, ended() {}, closed() {} };
+const NO_EVENTS: SocketEvents = { data() {}, drained() {}, ended() {}, closed() {} };
 
 /** Of a `BunSocket` that has given its connection away. Nothing else of it is called then. */
 const RELEASED = { fd: -1, write: () => -1 } as unknown as NativeSocket;
@@ -56,7 +56,7 @@ interface Held {
 }
 
 export class BunSocket implements Socket, NativeOwner, Pausable {
-  events: SocketEvents = NOBODY;
+  events: SocketEvents = NO_EVENTS;
   readonly tls: TlsSession | null;
   #native: NativeSocket;
   readonly #host: Host;

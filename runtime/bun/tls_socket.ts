@@ -12,7 +12,7 @@ export class RawSide implements NativeOwner {
 
   onData(bytes: Uint8Array): void {
     this.records.received(bytes);
-    // A copy that nobody else has, up to 512 KiB: freed at once instead of by the collector.
+    // A copy that has no other owner, up to 512 KiB: freed at once instead of by the collector.
     (bytes.buffer as ArrayBuffer).transfer(0);
   }
   onDrain(): void {}

@@ -56,7 +56,7 @@ class NodeRuntime implements Runtime {
     reusePort: canReusePort(),
     backlog: true,
     unixSockets: process.platform !== "win32",
-    // The platform stops looking at a socket that nobody reads, and its descriptor cannot be asked.
+    // The platform stops looking at a socket that is not read, and its descriptor cannot be asked.
     endWhilePaused: false,
     abortSendsReset: true,
     serverNames: true,

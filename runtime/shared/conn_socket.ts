@@ -256,7 +256,7 @@ export class ConnSocket implements Socket {
   }
 
   /**
-   * EPIPE and its kin. An answer that the peer sent before it went away is still in the kernel, so
+   * EPIPE and the like. An answer that the peer sent before it went away is still in the kernel, so
    * reading goes on to its end first, unless reading is paused.
    */
   #writeFailed(error: unknown): void {

@@ -7,7 +7,7 @@
  * certificate and does not tell the server name. `tls.connect` and `tls.createServer` can do all that, but
  * take and keep whatever is written (64 MiB to a peer that does not read), read on while paused, and lose
  * what arrived then. So the stream of node:tls is never paused and never given more than one write here:
- * it gets records only when somebody waits for bytes, and a write counts as done once its records have
+ * it gets records only while a read waits for bytes, and a write counts as done once its records have
  * left.
  */
 import { Buffer } from "node:buffer";

@@ -29,7 +29,7 @@ export class ReleasedConn implements Conn {
     this.#reading = reading;
     this.localAddr = conn.localAddr;
     this.remoteAddr = conn.remoteAddr;
-    // Nobody may write at all.
+    // A rejection need not have a write that sees it.
     this.#flushed.promise.catch(() => {});
   }
 

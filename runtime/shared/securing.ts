@@ -24,7 +24,7 @@ export interface SecuringHost {
 /** Drops a connection whose handshake has failed. In order, or (`abort`) with a reset. */
 export type Drop = (abort: boolean) => void;
 
-const NOBODY: SocketEvents = { data() {}, drained() {}, ended() {}, closed() {} };
+const NO_EVENTS: SocketEvents = { data() {}, drained() {}, ended() {}, closed() {} };
 
 export const NOT_OPEN: SocketError = { code: "connection_terminated", detail: "the connection is not open" };
 
@@ -82,7 +82,7 @@ export class PendingHandshake implements Securing {
 
   /** The socket was not open both ways: it is dropped, and its handlers hear nothing more. */
   refuse(socket: Socket): this {
-    socket.events = NOBODY;
+    socket.events = NO_EVENTS;
     socket.abort();
     this.failLater(NOT_OPEN);
     return this;

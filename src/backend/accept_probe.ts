@@ -1,4 +1,4 @@
-/** Asks by dialling whether somebody accepts connections: no event of the kernel tells. */
+/** Finds out by dialling whether an address accepts connections: no event of the kernel tells. */
 
 import type { Address, Dial, Runtime, Socket, SocketEvents, Timer } from "../../runtime/contract/contract.ts";
 import { dialPause } from "../upstream/dial_pace.ts";

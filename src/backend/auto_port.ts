@@ -12,7 +12,7 @@ const HOST = "127.0.0.1";
 /** Below the ephemeral ports of Linux (32,768), macOS and Windows (49,152), above the well-known ones. */
 const LOWEST = 20_000;
 const HIGHEST = 32_767;
-/** So many are tried; then the kernel chooses. */
+/** Ports that are tried; then the kernel chooses. */
 const MOST_TRIES = 20;
 
 export class AutoPorts {

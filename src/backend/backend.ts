@@ -1,6 +1,6 @@
 /**
  * The command that is the backend of one upstream: started, watched, started again after a pause when it ends
- * by itself, stopped gracefully. It knows nothing of requests; who holds them meanwhile is `Backends`.
+ * by itself, stopped gracefully. It knows nothing of requests; `Backends` holds them meanwhile.
  *
  *     stopped ── start ──> starting ── accepts ──> running ── stop ──> stopping ──> stopped
  *                             ^  └───── ends by itself ─────┴──> waiting, or given_up
@@ -43,7 +43,7 @@ export interface BackendHost {
   /**
    * Looks whether the command can listen where it is to, before anything is started.
    *
-   * @param looked called once: null = it can, else who listens there
+   * @param looked called once: null = it can, else what listens there
    * @returns gives up
    */
   look(looked: (taken: string | null) => void): () => void;
@@ -86,8 +86,8 @@ export class Backend {
   /** Quick ends in a row: the pauses before the next start grow with them. */
   #failures = 0;
   /**
-   * Those of them that followed no request. Others may be the doing of a request that crashes whoever gets it, and a
-   * command is not given up for that.
+   * Quick ends that followed no request. Others may be the doing of a request that crashes every program that gets it,
+   * and a command is not given up for that.
    */
   #unprovoked = 0;
   #restarts = 0;
@@ -171,7 +171,7 @@ export class Backend {
     return this.#stopped();
   }
 
-  /** Ends it for good: whoever starts it from now on does nothing. */
+  /** Ends it for good: a later `start` does nothing. */
   dismiss(): Promise<void> {
     this.#dismissed = true;
     return this.stop();
@@ -180,7 +180,7 @@ export class Backend {
   /** Ends it at once, and for good. */
   kill(): Promise<void> {
     const stopped = this.dismiss();
-    // Nobody waits for the rest of the group any more.
+    // The rest of the group is not waited for any more.
     this.#clearTimer();
     this.#command?.signal("SIGKILL");
     return stopped;
@@ -255,7 +255,7 @@ export class Backend {
   /**
    * It ended by itself, or could not be started (`pid` 0).
    *
-   * @param taken somebody has its address: it is tried again for as long as that is so, since nothing is wrong with it
+   * @param taken another program has its address: it is tried again for as long as that is so, since nothing is wrong with it
    */
   #ended(pid: number, how: CommandExit, taken = false): void {
     this.#lastExit = howItEnded(how);

@@ -32,7 +32,7 @@ export function exitCodeOf({ code, signal, failure }: CommandExit): number {
   return code ?? signalledCode(signal);
 }
 
-/** The exit code of whoever was ended by that signal. */
+/** The exit code of a program that was ended by that signal. */
 export function signalledCode(signal: string): number {
   return SIGNALLED + (NUMBERS[signal] ?? 0);
 }

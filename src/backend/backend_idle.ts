@@ -1,5 +1,5 @@
 /**
- * Notices that nobody has used an upstream for a while. Workers tell what they count when they are asked, so it
+ * Notices that an upstream has had no request for a while. Workers tell what they count when they are asked, so it
  * is asked eight times within that while, and stops after the whole of it up to an eighth more.
  */
 

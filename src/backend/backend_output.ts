@@ -1,5 +1,5 @@
 /**
- * The output of a command as lines with its name before them. Whoever reads it too slowly holds up the command,
+ * The output of a command as lines with its name before them. A reader that is too slow holds up the command,
  * as if it wrote there itself; nothing is lost and little is kept.
  */
 
@@ -7,7 +7,7 @@ import type { TextSink } from "../../runtime/contract/contract.ts";
 
 /** Longest line; what is longer continues on the next. Characters. */
 const MAX_LINE = 8_192;
-/** After so many characters the command waits until they are written. */
+/** Characters after which the command waits until they are written. */
 const FLUSH_EVERY = 65_536;
 
 /** How a line looks, its end included. */
@@ -52,7 +52,7 @@ export class BackendOutput {
     return this.#closed.promise;
   }
 
-  /** It has been told to end: nobody holds it up any more. What is not written in time is lost. */
+  /** It has been told to end: its reader does not hold it up any more. What is not written in time is lost. */
   letGo(): void {
     const command = this.#command;
     this.#command = null;

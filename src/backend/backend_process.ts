@@ -18,7 +18,7 @@ import { lookBeforeStart, type StartLook } from "./start_look.ts";
 import type { BackendHost } from "./backend.ts";
 import { BackendOutput, type LineFormat, prefixed } from "./backend_output.ts";
 
-/** Variables that speak of Sluice to whoever inherits them: see sd_notify(3), sd_listen_fds(3). */
+/** Variables that speak of Sluice, and must not be inherited: see sd_notify(3), sd_listen_fds(3). */
 const OURS_ONLY: Readonly<Record<string, undefined>> = {
   NOTIFY_SOCKET: undefined,
   WATCHDOG_USEC: undefined,
@@ -53,7 +53,7 @@ export function childHost(
 ): BackendHost {
   const { runtime, system } = means;
   const addresses: readonly Address[] = upstream.endpoints.map(({ address }) => address);
-  /** Where nobody listened when it was started: only there is it the command that accepts. */
+  /** Addresses where nothing listened when it was started: only there is it the command that accepts. */
   let its = addresses;
   const looked = ({ free, taken }: StartLook): string | null => {
     if (free.length === 0) return taken.join(", ");
@@ -109,7 +109,7 @@ function spawned(
   return letGoAtEnd(command, output);
 }
 
-/** A command that waits for whoever reads its output cannot end gracefully: signals to its whole group are to end it. */
+/** A command that waits for the reader of its output cannot end gracefully: signals to its whole group are to end it. */
 function letGoAtEnd(command: CommandProcess, output: BackendOutput): CommandProcess {
   return {
     pid: command.pid,

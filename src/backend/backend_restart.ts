@@ -79,9 +79,9 @@ async function held(
 }
 
 /**
- * Stops a command that nobody uses; new requests are held until it is gone.
+ * Stops a command that has no requests; new ones are held until it is gone.
  *
- * @returns false when somebody used it after all, and it still runs
+ * @returns false when a request came after all, and it still runs
  */
 export async function stopUnused(
   gate: BackendGate,
@@ -90,7 +90,7 @@ export async function stopUnused(
   activity: () => Promise<Activity>,
 ): Promise<boolean> {
   const status = (await gate.status()).upstreams.find(({ name }) => name === upstream);
-  // Paused by somebody: whoever did that means to use it afterwards.
+  // Paused by an operator or a client of the control plane, who means to use it afterwards.
   if (status === undefined || status.paused !== null) return false;
   const paused = await gate.pause(upstream, 0, null, undefined, "idle_stop");
   if (!paused.ok) return false;

@@ -1,5 +1,5 @@
 /**
- * A look at the addresses of a command before it is started. Whoever listens there then is a stranger: the command could
+ * A look at the addresses of a command before it is started. A program that listens there then is a stranger: the command could
  * not bind, and a dial that the stranger accepts must not be taken for the command's readiness.
  */
 
@@ -14,7 +14,7 @@ const PATIENCE_MS = 1_000;
 const PAUSE_MS = 50;
 
 export interface StartLook {
-  /** Where nobody listens. */
+  /** Addresses where nothing listens. */
   readonly free: readonly Address[];
   /** `127.0.0.1:3000 is taken by process 4242 (node)`, one for each of the other addresses. */
   readonly taken: readonly string[];

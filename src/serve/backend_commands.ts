@@ -28,7 +28,7 @@ export class BackendCommands {
   readonly children: Backends;
   /** With ports in the place of `auto`. */
   readonly config: Config;
-  /** Resolves when the last words of commands that have ended are written, or when nobody reads them. */
+  /** Resolves when the last words of commands that have ended are written, or when their reader has stopped reading. */
   readonly flush: (patience: FlushPatience) => Promise<void>;
   readonly #fill: (config: Config) => Promise<Config | string>;
 

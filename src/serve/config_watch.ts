@@ -19,8 +19,8 @@ export class FileWatch {
    * Begins at once.
    *
    * @param paths asked anew each time
-   * @param changed called when they hold something else and have done so for two looks: whoever writes them in several
-   *   steps is done by then
+   * @param changed called when they hold something else and have done so for two looks: a program that writes
+   *   them in several steps is done by then
    */
   constructor(clock: Clock, system: System, paths: () => readonly string[], changed: () => void) {
     this.#clock = clock;

@@ -1,4 +1,4 @@
-/** Opens the control socket of a Sluice that serves, so that nobody but its user ever can. */
+/** The control socket of a Sluice that serves. Only its user can ever open it, unless the configuration lets others. */
 
 import {
   type Address,
@@ -31,7 +31,7 @@ export interface ControlOptions {
   readonly onError: (error: unknown) => void;
   /** Take the path over from a Sluice that answers there: it hands its place to us. */
   readonly takeOver?: boolean;
-  /** Who may open it; null = nobody but our user. */
+  /** Users that may open it; null = our user alone. */
   readonly access?: UnixAccess | null;
   /** Told what happens to its path later, in words. */
   readonly noted?: (message: string) => void;
@@ -59,7 +59,7 @@ export class ControlSocket {
     this.#server = bound.server;
     const keeper = new PathKeeper(runtime.clock, system, CONTROL_LOOKS, options.noted ?? (() => {}));
     this.#release = keeper.keep(path, async () => {
-      // Whoever empties /tmp takes the folder as well.
+      // A cleaner of /tmp removes the folder as well.
       if (options.control === null) await ownFolder(system);
       await bound.again();
       await this.#identify();
@@ -128,7 +128,7 @@ async function removeDead(runtime: Runtime, system: System, ours: string): Promi
       if (after?.identity === before.identity) await system.remove(path);
     }
   } catch (error) {
-    // They stay, and are in nobody's way.
+    // They stay, and are in no one's way.
     if (!(error instanceof SystemError)) throw error;
   }
 }
@@ -177,8 +177,8 @@ async function bindUnix(
 }
 
 /**
- * Binds in a fresh folder that only we can enter, and then gives the socket its path: at no moment can anybody
- * open it who may not, and a dead one is replaced in one step.
+ * Binds in a fresh folder that only we can enter, and then gives the socket its path: at no moment can another
+ * user open it, and a dead one is replaced in one step.
  */
 async function inPrivate<T>(
   system: System,

@@ -3,7 +3,7 @@
 import { type System, SystemError } from "../../runtime/contract/contract.ts";
 import { formatProblem, type Problem } from "../config/values/problem.ts";
 
-/** More lines than this help nobody. */
+/** More lines than this are not read. */
 const MAX_LINES = 100;
 
 /** A result could not be written: the disk is full, standard output is closed. */
@@ -29,7 +29,7 @@ export function printError(system: System, text: string): void {
   try {
     system.writeDescriptor(2, text, true);
   } catch {
-    // Nobody is left to be told, or nobody listens.
+    // The reader is gone: there is no place left to say so.
   }
 }
 

@@ -10,7 +10,7 @@ import {
 import type { ProcessConfig } from "../config/values/config.ts";
 import { named } from "../process/worker/files.ts";
 
-/** Cleaners of /tmp (systemd-tmpfiles) remove files that nobody has written to for days. */
+/** Cleaners of /tmp (systemd-tmpfiles) remove files that have not been written to for days. */
 const RENEW_MS = 3_600_000;
 
 export class OwnFiles {
@@ -45,7 +45,7 @@ export class OwnFiles {
       try {
         await this.#system.renewTimes(path);
       } catch (error) {
-        // Somebody has removed it.
+        // It was removed from outside.
         if (!(error instanceof SystemError)) throw error;
       }
     }
@@ -70,7 +70,7 @@ export class OwnFiles {
     }
   }
 
-  /** Removes them, unless somebody (our successor, say) has written them since. */
+  /** Removes them, unless another program (our successor, say) has written them since. */
   async remove(): Promise<void> {
     for (const [path, text] of this.#texts) {
       try {

@@ -43,14 +43,14 @@ export class StopSignals {
     return this.#replaced;
   }
 
-  /** Somebody asks without a signal. */
+  /** A verb or the heir asks, without a signal. */
   ask(now: boolean): void {
     this.#count++;
     this.#first.resolve("stop");
     if (now) this.#now("stop --now");
   }
 
-  /** Another process takes our place. Nobody has asked us to stop: that may still come, and is then the first time. */
+  /** Another process takes our place. That is no request to stop: the first one may still come. */
   replaced(why: string): void {
     this.#replaced = true;
     this.#first.resolve(why);

@@ -16,7 +16,7 @@ export interface ElderHost {
   event(event: WorkerEvent, before: boolean): void;
   /** Sums over all participants. */
   report(): Promise<Report>;
-  /** Somebody whom the old process was waiting for has left: the pause with this token is over. */
+  /** A client that the old process was waiting for has left: the pause with this token is over. */
   left(token: string): void;
 }
 

@@ -51,7 +51,7 @@ export interface LineageHost {
   elderGone(counted: Report): void;
   /** The process after us wants us to end now. */
   hurry(): void;
-  /** A pause is over: whoever asked the process before us for it has left. */
+  /** A pause is over: the client that asked the process before us for it has left. */
   left(token: string): void;
 }
 

@@ -1,6 +1,6 @@
 /**
- * All who carry out commands and count requests: the workers and, during an upgrade, the process that drains. That one is no
- * child of ours: should it be stopped (SIGSTOP), or hang, nobody starts it anew. So it is waited for a bounded time.
+ * All processes that carry out commands and count requests: the workers and, during an upgrade, the process that drains. That one is no
+ * child of ours: should it be stopped (SIGSTOP), or hang, it is not started anew. So it is waited for a bounded time.
  */
 
 import type { Clock } from "../../../runtime/contract/contract.ts";
@@ -43,7 +43,7 @@ export class Participants {
     this.#lineage = lineage;
   }
 
-  /** Sums of those who are gone. */
+  /** Sums of participants that are gone. */
   get gone(): Report {
     return this.#gone;
   }

@@ -115,7 +115,7 @@ export class Shutdown {
     if (!logged) this.#logged = false;
   }
 
-  /** A worker has ended that had so many requests when it last told. */
+  /** A worker has ended that had this many requests when it last told. */
   cutOff(requests: number): void {
     if (this.#begun) this.#dropped += requests;
   }

@@ -1,4 +1,4 @@
-/** The account of one endpoint with `max_in_flight` in the ledger: who holds its slots, and who wants one. */
+/** The account of one endpoint with `max_in_flight` in the ledger: the holders of its slots, and those that want one. */
 
 import type { LimitedEndpoint } from "../worker/limits.ts";
 import type { EndpointName, Slots } from "../worker/messages.ts";

@@ -1,10 +1,10 @@
 /**
- * Who holds which slots of the endpoints with `max_in_flight`. Strict: what has been granted and not come
+ * The holders of the slots of endpoints with `max_in_flight`. Strict: what has been granted and not come
  * back is never more than the limit. A slot counts as held from the moment a grant is sent until the
  * worker's `give` has arrived or its process is gone, so no message under way can make it count twice.
  *
  * First come, first served: a free slot goes to the worker whose oldest request has waited longest. While
- * none is free the other holders are told that somebody waits, and for how long (`recall`); they give
+ * none is free the other holders are told that a request waits, and for how long (`recall`); they give
  * what is free at once, and later whatever their own requests do not deserve more (`SlotShare`).
  *
  * During an upgrade there are two ledgers, each of which is one more holder of slots for the other: in the ledger of
@@ -80,7 +80,7 @@ export class SlotLedger {
   // Another ledger
 
   /**
-   * Before anybody joins: `holder` has all slots of these limits, and hears nothing before `wake`. It is as if there had been
+   * Before a worker joins: `holder` has all slots of these limits, and hears nothing before `wake`. It is as if there had been
    * a reload: what has another name by now, or has gone from the configuration, keeps what is held.
    *
    * @param theirs the limits as the holder has them, by its names
@@ -136,12 +136,12 @@ export class SlotLedger {
     this.#settle(account);
   }
 
-  /** The superior grants slots: they are for those who want them here. */
+  /** The superior grants slots: they are for the holders that want them here. */
   regain(slots: Slots): void {
     const account = this.#accounts.get(keyOf(slots));
     if (account === undefined || this.#superior === null) return;
     if (account.knownAs !== null) {
-      // They were granted before the superior knew that nobody waits for this one any more.
+      // They were granted before the superior knew that no request waits for this one any more.
       this.#send.grant(this.#superior, slotsOf(slots, slots.count));
       return;
     }
@@ -348,7 +348,7 @@ export class SlotLedger {
     return slots;
   }
 
-  /** What is left over by the division stays free for whoever asks first, unless there is but one. */
+  /** What is left over by the division stays free for the first worker that asks, unless there is but one. */
   #fairShare(account: Account): number {
     return Math.floor(account.name.max / this.#workers);
   }
@@ -380,7 +380,7 @@ export class SlotLedger {
       left -= count;
       this.#put(each, holder, count);
       this.#settle(each);
-      // Another process does not get back what it has given unless it asks: so those who do not ask have their part.
+      // Another process does not get back what it has given unless it asks: so workers that do not ask have their part.
       if (holder < 0) this.#spread(rootOf(each));
     }
     return true;
@@ -428,7 +428,7 @@ export class SlotLedger {
     for (const each of group) for (const [worker, held] of each.held) this.#tell(each, worker, held, group);
   }
 
-  /** @returns false when nobody wants a slot */
+  /** @returns false when no holder wants a slot */
   #grantOldest(root: Account, group: readonly Account[]): boolean {
     let from: Account | null = null;
     let oldest = 0;

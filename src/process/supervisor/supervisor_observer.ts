@@ -4,7 +4,7 @@ import type { WorkerEvent } from "../worker/messages.ts";
 
 /** Told what happens; must not call back. */
 export interface SupervisorObserver {
-  /** A worker ended that nobody had asked to; it is replaced after `pauseMs`. */
+  /** A worker ended without having been told to; it is replaced after `pauseMs`. */
   workerEnded(index: number, pid: number, why: string, pauseMs: number): void;
   /** A worker that replaces another serves. */
   workerBack(index: number, pid: number): void;

@@ -32,7 +32,7 @@ export interface WorkerHandle {
   sockets: ChosenSockets | null;
   /** It may accept connections. */
   accepts: boolean;
-  /** Ends in a row, and those of them before it listened. */
+  /** Ends in a row, and how many of these came before it listened. */
   failures: number;
   startFailures: number;
   why: string;
