@@ -5,8 +5,8 @@ import type { UpstreamStream } from "../http/upstream_stream.ts";
 /**
  * - `pool`: it may serve any client's next request
  * - `pin`: it may serve the next request of the one client that it is pinned to
- * - `close`: it ends
- * - `close_both`: it ends, and its client's connection with it: the session was on this connection
+ * - `close`: the stream leaves it unfit for another request
+ * - `close_both`: the same, and its client's connection ends with it: the session was on this connection
  */
 export type AfterReply = "pool" | "pin" | "close" | "close_both";
 

@@ -159,9 +159,9 @@ export class DownstreamConnection extends Connection implements DownstreamStream
     return this.#version >= HTTP_1_1;
   }
 
-  get owesAnswer(): boolean {
-    if (this.#state === "raw") return false;
-    return this.backlogBytes > 0 || (this.#state === "exchange" && !this.sendingEnded);
+  get owedAnswers(): number {
+    if (this.#state === "raw") return 0;
+    return this.backlogBytes > 0 || (this.#state === "exchange" && !this.sendingEnded) ? 1 : 0;
   }
 
   /** Bytes have come that are not part of the current request. */

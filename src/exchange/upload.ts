@@ -69,9 +69,10 @@ export class Upload {
       stream.sendEnd(this.trailers);
       return;
     }
-    client.resumeBody();
     if (!this.#waitsFor100) client.expectBody();
     else if (nothingSent) stream.expectContinue();
+    // Last: it may deliver what ends the exchange.
+    client.resumeBody();
   }
 
   /** Bytes go from the client to the endpoint; arguments as in the event. */

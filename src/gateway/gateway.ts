@@ -10,89 +10,32 @@ import type {
   ListenOptions,
   Runtime,
   Socket,
-  SocketError,
   SocketEvents,
 } from "../../runtime/contract/contract.ts";
 import { Exchange } from "../exchange/exchange.ts";
 import type { ExchangeContext } from "../exchange/exchange_context.ts";
-import type { ExchangeSettings } from "../exchange/exchange_settings.ts";
 import { faultReason } from "../exchange/failure_reason.ts";
 import { failureMessage, sendFailure, sendText } from "../exchange/local_reply.ts";
 import { type ReasonCode, REASONS } from "../exchange/reason.ts";
-import type { RetryPolicy } from "../exchange/retry.ts";
 import type { Tunnel } from "../exchange/tunnel.ts";
-import type {
-  DownstreamPeer,
-  DownstreamStream,
-  OpenDownstream,
-  RequestHandler,
-} from "../http/downstream_stream.ts";
+import type { DownstreamPeer, DownstreamStream, RequestHandler } from "../http/downstream_stream.ts";
 import type { Fault } from "../http/fault.ts";
 import { Field } from "../http/field.ts";
 import { type FieldSection, NO_FIELDS } from "../http/field_section.ts";
 import type { Head } from "../http/head.ts";
 import { maxForwards } from "../http/max_forwards.ts";
 import { fieldSection } from "../http/own_fields.ts";
-import { parseAuthority, parseTarget } from "../http/target.ts";
-import { type ConnectionLimits, ConnectionSet } from "../server/connection_set.ts";
+import { parseAuthority } from "../http/target.ts";
+import { ConnectionSet } from "../server/connection_set.ts";
 import type { Endpoint } from "../upstream/endpoint.ts";
 import { Pins } from "../upstream/pins.ts";
-import type { Counted } from "../upstream/counters.ts";
 import type { Upstream } from "../upstream/upstream.ts";
+import { askedFor } from "./asked_for.ts";
 import { EndpointDrains, type Traffic } from "./endpoint_drains.ts";
 import { GracefulClose } from "./graceful_close.ts";
-import { hostKey, type RouteMatch, type Router } from "./router.ts";
-import type { TrustedPeers } from "./trusted_peers.ts";
+import { hostKey } from "./router.ts";
+import type { GatewayObserver, Route, Snapshot } from "./snapshot.ts";
 
-/** Where a route leads. */
-export type RouteTarget =
-  | { readonly kind: "upstream"; readonly settings: ExchangeSettings; readonly retry: RetryPolicy }
-  | {
-    readonly kind: "respond";
-    readonly status: number;
-    readonly phrase: string;
-    /** Without Date and framing. */
-    readonly fields: FieldSection;
-    /** The body's bytes as Latin-1. */
-    readonly body: string;
-  };
-
-export interface Route extends RouteMatch, Counted {
-  readonly name: string;
-  readonly target: RouteTarget;
-}
-
-/** What requests are decided by. Immutable; a reload makes a new one and swaps it in. */
-export interface Snapshot extends ConnectionLimits {
-  readonly router: Router<Route>;
-  readonly exchange: ExchangeContext;
-  readonly open: OpenDownstream;
-  readonly trusted: TrustedPeers;
-  readonly rejectUnderscored: boolean;
-}
-
-/** A request that was answered here. `head` is null when it could not be parsed. */
-export interface LocalAnswer {
-  readonly client: DownstreamStream;
-  readonly head: Head | null;
-  /** Null when it matched none, or was not looked for. */
-  readonly route: Route | null;
-  readonly status: number;
-  readonly reason: ReasonCode | "";
-  readonly detail: string;
-  readonly offeredBefore: number;
-}
-
-/** Told what happens; must not call back. */
-export interface GatewayObserver {
-  /** Will ask connections for their clients' ports, also when they have ended. */
-  readonly wantsPorts?: boolean;
-  answeredLocally(answer: LocalAnswer): void;
-  acceptFailed(address: Address, error: SocketError): void;
-}
-
-/** Requests that have passed here this often are going round in circles. */
-const MOST_PASSES = 8;
 const ALLOWED = fieldSection(["Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"]);
 /** While stopping, an idle client connection is closed once it has been idle this long: a client that
  * has just been answered may be sending its next request. */
@@ -192,41 +135,12 @@ export class Gateway implements RequestHandler, Traffic {
   request(client: DownstreamStream, head: Head): void {
     const { snapshot } = this;
     const { router, exchange } = snapshot;
-    let target = head.target;
-    let { host } = head;
-    if (target.charCodeAt(0) !== 0x2f) {
-      const parsed = parseTarget(head.method, target);
-      if ("kind" in parsed) {
-        this.#refuse(client, head, parsed);
-        return;
-      }
-      if (parsed.form === "authority") {
-        this.#fail(client, head, null, "method_not_allowed", "CONNECT is for forward proxies", 405);
-        return;
-      }
-      if (parsed.authority !== null) {
-        // The target's authority is what counts (RFC 9112 §3.2.2); two that differ are an attempt to be
-        // routed by one and served by the other.
-        if (host !== "" && host.toLowerCase() !== parsed.authority.toLowerCase()) {
-          this.#fail(client, head, null, "http_request_error", "Host and the request target differ", 400);
-          return;
-        }
-        host = parsed.authority;
-      }
-      target = parsed.path;
-    }
-    if (head.method === "TRACE") {
-      this.#fail(client, head, null, "method_not_allowed", "TRACE is not served", 405);
+    const asked = askedFor(head, exchange.forward.via, snapshot.rejectUnderscored);
+    if ("reason" in asked) {
+      this.#fail(client, head, null, asked.reason, asked.detail, asked.status);
       return;
     }
-    if (snapshot.rejectUnderscored && head.has(Field.underscored)) {
-      this.#fail(client, head, null, "http_request_error", "a field name contains an underscore", 400);
-      return;
-    }
-    if (head.has(Field.via) && this.#passes(head) >= MOST_PASSES) {
-      this.#fail(client, head, null, "proxy_loop_detected", "", REASONS.proxy_loop_detected.status);
-      return;
-    }
+    const { host, target } = asked;
     if (head.method === "OPTIONS" && head.has(Field.maxForwards) && maxForwards(head) === 0) {
       this.#answer(client, head, null, 204, "No Content", NO_FIELDS, "");
       return;
@@ -241,26 +155,22 @@ export class Gateway implements RequestHandler, Traffic {
       return;
     }
     const { target: leads } = route;
-    if (leads.kind === "respond") {
-      this.#answer(client, head, route, leads.status, leads.phrase, leads.fields, leads.body);
-      return;
+    switch (leads.kind) {
+      case "respond":
+        this.#answer(client, head, route, leads.status, leads.phrase, leads.fields, leads.body);
+        return;
+      case "upstream": {
+        const { maxBodyBytes } = exchange;
+        if (maxBodyBytes > 0 && client.requestBody > maxBodyBytes) {
+          this.#fail(client, head, route, "request_too_large", "", REASONS.request_too_large.status);
+          return;
+        }
+        new Exchange(exchange, leads.settings, leads.retry, client, head, target, host, route).begin();
+        return;
+      }
+      default:
+        leads satisfies never;
     }
-    const { maxBodyBytes } = exchange;
-    if (maxBodyBytes > 0 && client.requestBody > maxBodyBytes) {
-      this.#fail(client, head, route, "request_too_large", "", REASONS.request_too_large.status);
-      return;
-    }
-    new Exchange(exchange, leads.settings, leads.retry, client, head, target, host, route).begin();
-  }
-
-  /** How often a proxy of our name has handled the request. */
-  #passes(head: Head): number {
-    const { via } = this.snapshot.exchange.forward;
-    let passes = 0;
-    for (const hop of (head.joined(Field.via) ?? "").split(",")) {
-      if (hop.trim().split(/[ \t]+/)[1] === via) passes++;
-    }
-    return passes;
   }
 
   refused(client: DownstreamStream, fault: Fault, head: Head | null): void {

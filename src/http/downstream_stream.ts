@@ -50,6 +50,7 @@ export interface DownstreamStream {
   expectBody(): void;
   /** No `downstreamBody` until `resumeBody`; the client is slowed down. */
   pauseBody(): void;
+  /** May deliver inside the call what has arrived meanwhile, the end of the request and its fault included. */
   resumeBody(): void;
 
   /** Sends an interim response; dropped for a client that cannot understand it. */
@@ -58,7 +59,7 @@ export interface DownstreamStream {
    * Sends the head of the final response. A Content-Length among `fields` is passed on as it is; where there is none, and
    * `body` is a number of bytes, it is added.
    *
-   * @param close true to end the connection after this response
+   * @param close no further request is taken on the connection
    */
   sendHead(status: number, reason: string, fields: ForwardedFields, body: BodyLength, close: boolean): void;
   sendBody(bytes: Uint8Array, from: number, to: number, room?: number): void;
@@ -80,9 +81,9 @@ export interface DownstreamStream {
   staysOpenAfter(body: BodyLength): boolean;
   /** Ends the stream so that the client sees that the response is not complete. */
   abortResponse(): void;
-  /** Ends the connection without an answer, as an origin does that closes an idle connection: the client may try again. */
+  /** Ends the stream without an answer, as an origin does that closes an idle connection: the client may try again. */
   endUnanswered(): void;
-  /** Ends it now, unsent bytes included. */
+  /** Ends the stream now, unsent bytes included; HTTP/1: its connection. */
   abort(): void;
 }
 
@@ -144,8 +145,8 @@ export interface DownstreamPeer {
   readonly secure: boolean;
   /** The client opens a connection for each request unless it says otherwise (HTTP/1.0). */
   readonly isPerRequest: boolean;
-  /** A request has no answer yet, or not all of it has left: to abort now loses it. A tunnel is no request. */
-  readonly owesAnswer: boolean;
+  /** Requests that have no answer yet, or of whose answer not all has left: to abort now loses them. A tunnel is none. */
+  readonly owedAnswers: number;
   /** Whether the client's own account of where requests come from is believed. Belongs to the gateway. */
   trusted: boolean;
   /** The fields made last, which several connections may share. Belongs to the exchange. */

@@ -62,7 +62,8 @@ export interface UpstreamStream {
   /** After a switch: the raw bytes. */
   switchProtocols(): ByteStream;
   /**
-   * Ends a stream whose connection will not be used again, without further events.
+   * Ends a stream that does not leave its connection fit for another request, without further events. Whether the
+   * connection ends with it is the connection's business: it does unless it carries others.
    *
    * @param complete the response was received to its end; else what is under way is dropped
    */

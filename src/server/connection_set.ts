@@ -101,13 +101,13 @@ export class ConnectionSet implements Iterable<DownstreamPeer> {
   /**
    * Aborts connections.
    *
-   * @returns how many of them owed an answer
+   * @returns how many answers they owed
    */
   abort(which: "all" | "unspared"): number {
     let owing = 0;
     for (const client of this.#open) {
       if (which === "unspared" && this.#spared(client)) continue;
-      if (client.owesAnswer) owing++;
+      owing += client.owedAnswers;
       client.abort();
     }
     return owing;

@@ -8,7 +8,8 @@ import { buildSnapshot, type SnapshotObserver } from "../../src/process/worker/s
 import { loadConfig } from "../../src/config/load.ts";
 import { formatProblem } from "../../src/config/values/problem.ts";
 import type { Exchange } from "../../src/exchange/exchange.ts";
-import { Gateway, type GatewayObserver, type LocalAnswer } from "../../src/gateway/gateway.ts";
+import { Gateway } from "../../src/gateway/gateway.ts";
+import type { GatewayObserver, LocalAnswer } from "../../src/gateway/snapshot.ts";
 import type { Tunnel } from "../../src/exchange/tunnel.ts";
 import { namedRuntime } from "../../src/resolve/named_runtime.ts";
 import type { Endpoint } from "../../src/upstream/endpoint.ts";

@@ -20,7 +20,7 @@ import type { ExchangeContext } from "../../exchange/exchange_context.ts";
 import type { ExchangeSettings } from "../../exchange/exchange_settings.ts";
 import { statusPhrase } from "../../http/status_phrase.ts";
 import type { Tunnel } from "../../exchange/tunnel.ts";
-import type { Route, Snapshot } from "../../gateway/gateway.ts";
+import type { Route, Snapshot } from "../../gateway/snapshot.ts";
 import { Router } from "../../gateway/router.ts";
 import { TrustedPeers } from "../../gateway/trusted_peers.ts";
 import { DEFAULT_LIMITS, sharedLimits } from "../../http/limits.ts";

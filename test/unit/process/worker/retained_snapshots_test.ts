@@ -5,7 +5,8 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Gateway, type Snapshot } from "../../../../src/gateway/gateway.ts";
+import { Gateway } from "../../../../src/gateway/gateway.ts";
+import type { Snapshot } from "../../../../src/gateway/snapshot.ts";
 import type { Outcome } from "../../../../src/control/plane.ts";
 import { collect } from "../../../support/collector.ts";
 import { answerOf, PlaneLab } from "../../../support/plane_lab.ts";
