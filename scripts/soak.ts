@@ -14,7 +14,7 @@ import process from "node:process";
 import { parseArgs } from "node:util";
 import { root } from "./support/child.ts";
 import { CHANGES, soakChanges } from "./support/soak_changes.ts";
-import { soakOperators } from "./support/soak_operators.ts";
+import { PATIENT_DRAIN_SECONDS, soakOperators } from "./support/soak_operators.ts";
 import type { SoakOptions } from "./support/soak_scene.ts";
 import { soakServing } from "./support/soak_serving.ts";
 
@@ -26,6 +26,7 @@ const HELP = `bun scripts/soak.ts [options]
                     load, or operators (two at once, under load)
   --seconds N       of load over each kind of sockets                       (default: 600)
   --rounds N        of each operator                                        (default: 200)
+  --drain N         seconds that a Sluice which is replaced has under operators (default: ${PATIENT_DRAIN_SECONDS})
   --share N         of the numbers of changes, 0 to 1                       (default: 1)
   --sockets KIND    native or epoll                                         (default: both, one after the other)
   --workers N       (default: 1)
@@ -41,6 +42,7 @@ interface Arguments {
   readonly seconds: number;
   readonly share: number;
   readonly rounds: number;
+  readonly drain: number;
   readonly workers: number;
   readonly seed: number;
   readonly program: string;
@@ -56,6 +58,7 @@ function readArguments(args: readonly string[]): Arguments | string {
       seconds: text,
       share: text,
       rounds: text,
+      drain: text,
       sockets: text,
       workers: text,
       seed: text,
@@ -65,7 +68,7 @@ function readArguments(args: readonly string[]): Arguments | string {
   });
   if (values.help) return HELP;
   const number = (
-    name: "seconds" | "share" | "rounds" | "workers" | "seed",
+    name: "seconds" | "share" | "rounds" | "drain" | "workers" | "seed",
     otherwise: number,
     least: number,
     most: number,
@@ -85,6 +88,7 @@ function readArguments(args: readonly string[]): Arguments | string {
     seconds: number("seconds", 600, 5, 86_400),
     share: number("share", 1, 0.001, 1),
     rounds: number("rounds", 200, 1, 100_000),
+    drain: number("drain", PATIENT_DRAIN_SECONDS, 1, 3600),
     workers: number("workers", 1, 1, 64),
     seed: number("seed", Math.floor(Math.random() * 2 ** 31), 0, 2 ** 31),
     program: values.sluice ?? join(root, "dist/sluice"),
@@ -92,7 +96,7 @@ function readArguments(args: readonly string[]): Arguments | string {
 }
 
 async function soak(
-  { parts, kinds, seconds, share, rounds, workers, seed, program }: Arguments,
+  { parts, kinds, seconds, share, rounds, drain, workers, seed, program }: Arguments,
 ): Promise<boolean> {
   let well = true;
   for (const sockets of kinds) {
@@ -102,7 +106,7 @@ async function soak(
       try {
         if (part === "changes") await soakChanges(options, share);
         else if (part === "load") await soakServing(options, seconds);
-        else await soakOperators(options, rounds);
+        else await soakOperators(options, rounds, drain);
         console.log(`ok ${name}, seed ${seed}`);
       } catch (error) {
         well = false;

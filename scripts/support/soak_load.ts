@@ -6,6 +6,7 @@
 import { createHash } from "node:crypto";
 import { WebSocket } from "ws";
 import { askOnce, RawClient } from "../../test/support/raw_client.ts";
+import type { Failure } from "./soak_account.ts";
 import { wholeStream } from "./soak_words.ts";
 
 const HOST = "Host: soak.test\r\n";
@@ -30,7 +31,7 @@ export class SoakLoad {
   echoes = 0;
   /** Failures that the kill of an application explains: a POST that was under way, a stream, a WebSocket. */
   killed = 0;
-  readonly failures: string[] = [];
+  readonly failures: Failure[] = [];
   /** Ids of POST requests that were answered with 200. */
   readonly confirmed: string[] = [];
   readonly #port: number;
@@ -111,7 +112,7 @@ export class SoakLoad {
         client?.destroy();
         client = null;
         if (!question.survives && this.#killedSince(began)) this.killed++;
-        else this.failures.push(`${id}: ${error instanceof Error ? error.message : String(error)}`);
+        else this.failures.push({ id, message: error instanceof Error ? error.message : String(error) });
       }
       await pause(PAUSE_MS);
     }
@@ -125,7 +126,8 @@ export class SoakLoad {
   async #webSocket(): Promise<void> {
     while (this.#going) {
       const began = performance.now();
-      const socket = new WebSocket(`ws://127.0.0.1:${this.#port}/socket/${this.#serial++}`);
+      const id = `socket-${this.#serial++}`;
+      const socket = new WebSocket(`ws://127.0.0.1:${this.#port}/socket/${id}`);
       const closed = new Promise<string>((resolve) => {
         socket.on("close", (code) => resolve(code === GOING_AWAY ? "" : `closed with ${code}`));
         socket.on("error", (error) => resolve(error.message));
@@ -134,7 +136,7 @@ export class SoakLoad {
       socket.terminate();
       if (end === "") continue;
       if (this.#killedSince(began)) this.killed++;
-      else this.failures.push(`WebSocket: ${end}`);
+      else this.failures.push({ id, message: end });
       await pause(PAUSE_MS);
     }
   }

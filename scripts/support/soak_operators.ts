@@ -12,9 +12,9 @@ import { assertWell, rest, type Scene, type SoakOptions, withScene } from "./soa
 const LIMIT = 6;
 const CLIENTS = { gets: 5, posts: 4, streams: 2, webSockets: 2 };
 const UPGRADE_MS = 60_000;
+const UPGRADE_GRACE_MS = 5000;
 /** Longer than all pauses that may follow each other without a gap. */
-const DRAIN_SECONDS = 20;
-const UPGRADE_HOLD_MS = 1000 * DRAIN_SECONDS + 5000;
+export const PATIENT_DRAIN_SECONDS = 20;
 
 const AGAIN_MS = 50;
 
@@ -109,9 +109,13 @@ interface Paused {
   readonly token: string;
 }
 
-/** @param rounds of each operator */
-export function soakOperators(options: SoakOptions, rounds: number): Promise<void> {
-  return withScene(options, LIMIT, DRAIN_SECONDS, async (scene) => {
+/**
+ * @param rounds of each operator
+ * @param drainSeconds what a Sluice that is replaced gets to end. With less than all pauses last that may follow each
+ *   other without a gap, what it holds is cut
+ */
+export function soakOperators(options: SoakOptions, rounds: number, drainSeconds: number): Promise<void> {
+  return withScene(options, LIMIT, drainSeconds, async (scene) => {
     const load = new SoakLoad(scene.port, CLIENTS);
     const done = new Map<string, number>();
     const operators = [0, 1].map((nth) => new Operator(scene, new Random(options.seed + nth)));
@@ -120,10 +124,10 @@ export function soakOperators(options: SoakOptions, rounds: number): Promise<voi
     assert.equal(surprises.length, 0, `${surprises.length} surprises: ${surprises.slice(0, 5).join("; ")}`);
     // The last upgrade holds requests for as long as the Sluice before it has some.
     const paused = async () => (await scene.sluice.status()).upstreams.map((each) => each.paused);
-    const end = performance.now() + UPGRADE_HOLD_MS;
+    const end = performance.now() + drainSeconds * 1000 + UPGRADE_GRACE_MS;
     while ((await paused()).some((each) => each !== null) && performance.now() < end) await rest(50);
     assert.deepEqual(await paused(), [null], "what is paused in the end");
-    await assertWell(load, scene, LIMIT);
+    await assertWell(load, scene, LIMIT, options.say);
     options.say([...done].map(([name, times]) => `${times} × ${name}`).join(", "));
     options.say(load.summary);
   });

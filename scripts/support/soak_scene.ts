@@ -1,11 +1,12 @@
 /** What all parts of the soak test have: a Sluice, two applications, a configuration to change, and how the end is judged. */
 
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { ScratchFolder } from "../../test/smoke/program.ts";
 import { localhostCertificate, wildcardCertificate } from "../../test/support/certificates.ts";
 import { freePort } from "../../test/support/free_port.ts";
 import { askOnce } from "../../test/support/raw_client.ts";
+import { SoakAccount } from "./soak_account.ts";
 import { SoakBackend } from "./soak_backend.ts";
 import type { SoakLoad } from "./soak_load.ts";
 import { type Resources, SoakSluice } from "./soak_sluice.ts";
@@ -21,6 +22,8 @@ export interface SoakOptions {
 /** Resident memory that may be gained between a warm-up and the end. */
 const MOST_GROWTH_MIB = 32;
 const ROUTES = 100;
+/** Lines of the access log are written by then. */
+const LOGGED_MS = 2000;
 /** Requests after which Sluice gives memory back that it does not need. */
 const SETTLE_REQUESTS = 40;
 
@@ -29,13 +32,17 @@ export interface Scene {
   /** Where it listens. */
   readonly port: number;
   readonly backends: readonly [SoakBackend, SoakBackend];
+  readonly account: SoakAccount;
+  /** All of the access log so far. */
+  accessLog(): string;
   /** Writes the configuration anew; each generation differs from the one before. */
   write(generation: number): void;
 }
 
 /**
  * @param limit of requests in flight to each application
- * @param drainSeconds what a Sluice that is replaced gets to end: requests that are held for longer there are cut
+ * @param drainSeconds what a Sluice that is replaced gets to end: requests that are held for longer there are cut, and
+ *   accounted for
  */
 export async function withScene(
   options: SoakOptions,
@@ -55,6 +62,8 @@ export async function withScene(
     new SoakBackend(second, folder.file("journal-2"), limit),
   ] as const;
   const file = folder.file("sluice.yaml");
+  const accessLog = folder.file("access.log");
+  const account = new SoakAccount(drainSeconds * 1000);
   const write = (generation: number) => {
     const { cert, key } = generation % 2 === 0 ? localhostCertificate : wildcardCertificate;
     writeFileSync(folder.file("cert.pem"), cert);
@@ -65,7 +74,8 @@ export async function withScene(
     );
     writeFileSync(
       file,
-      `drain_timeout: ${drainSeconds}s
+      `access_log: {format: json, to: ${accessLog}}
+drain_timeout: ${drainSeconds}s
 listen: ["127.0.0.1:${port}", "https://127.0.0.1:${secure}"]
 tls: {cert: ${folder.file("cert.pem")}, key: ${folder.file("key.pem")}}
 queue: {size: ${1000 + generation}}
@@ -82,8 +92,15 @@ ${routes.join("\n")}
   try {
     for (const backend of backends) await backend.start();
     const args = ["--config", file, "--sockets", options.sockets, "--workers", String(options.workers)];
-    sluice = await SoakSluice.start(options.program, args, folder);
-    await body({ sluice, port, backends, write });
+    sluice = await SoakSluice.start(options.program, args, folder, (...verb) => account.note(...verb));
+    await body({
+      sluice,
+      port,
+      backends,
+      account,
+      accessLog: () => readFileSync(accessLog, "latin1"),
+      write,
+    });
     await sluice.stop();
   } finally {
     sluice?.kill();
@@ -92,12 +109,23 @@ ${routes.join("\n")}
   }
 }
 
-/** Ends the load. Nothing has failed, been lost or been sent twice, no limit was exceeded, and nothing is left. */
-export async function assertWell(load: SoakLoad, { sluice, backends }: Scene, limit: number): Promise<void> {
+/**
+ * Ends the load. Nothing has failed for which there is no documented cause, been lost or been sent twice, no limit was
+ * exceeded, and nothing is left.
+ */
+export async function assertWell(
+  load: SoakLoad,
+  scene: Scene,
+  limit: number,
+  say: SoakOptions["say"],
+): Promise<void> {
+  const { sluice, backends, account } = scene;
   await load.stop();
   await assertEmpty(sluice);
-  const { failures } = load;
-  assert.equal(failures.length, 0, `${failures.length} failures: ${failures.slice(0, 5).join("; ")}`);
+  await rest(LOGGED_MS);
+  const { documented, others } = account.judge(load.failures, scene.accessLog());
+  for (const [cause, times] of documented) say(`${times} requests cut: ${cause}`);
+  assert.equal(others.length, 0, `${others.length} failures:\n   ${others.slice(0, 20).join("\n   ")}`);
   const posts = new Map<string, number>();
   for (const backend of backends) {
     for (const [id, times] of backend.posts()) posts.set(id, (posts.get(id) ?? 0) + times);

@@ -61,7 +61,7 @@ export function soakServing(options: SoakOptions, seconds: number): Promise<void
       if (before === null && performance.now() > end - seconds * 750) before = sluice.resources();
     }
     const under = sluice.resources();
-    await assertWell(load, scene, LIMIT);
+    await assertWell(load, scene, LIMIT, say);
     say(`${[...done].map(([name, times]) => `${times} × ${name}`).join(", ")}`);
     say(load.summary);
     if (before !== null) compare("under load", before, under, LIMIT, say);

@@ -14,13 +14,22 @@ export interface Resources {
   readonly processes: number;
 }
 
+/** Told of a verb that has been carried out, with wall-clock milliseconds. */
+export type VerbDone = (path: string, body: object, asked: number, answered: number) => void;
+
 export class SoakSluice {
   readonly #control: string;
   readonly #pidFile: string;
   readonly #first: ChildProcess;
+  readonly #done: VerbDone;
 
   /** @param args without those for the control socket */
-  static async start(program: string, args: readonly string[], folder: ScratchFolder): Promise<SoakSluice> {
+  static async start(
+    program: string,
+    args: readonly string[],
+    folder: ScratchFolder,
+    done: VerbDone,
+  ): Promise<SoakSluice> {
     const [control, pidFile] = [folder.file("control"), folder.file("pid")];
     const own = ["--control", control, "--pid-file", pidFile, "--log-level", "error"];
     const child = start([program], [...own, ...args], folder.path);
@@ -30,11 +39,12 @@ export class SoakSluice {
     child.on("exit", (code) => ended = code ?? -1);
     await until("Sluice to be ready", () => ended !== null || existsSync(pidFile));
     if (ended !== null) throw new Error(`sluice ended with ${ended} instead of being ready`);
-    return new SoakSluice(child, control, pidFile);
+    return new SoakSluice(child, control, pidFile, done);
   }
 
-  private constructor(first: ChildProcess, control: string, pidFile: string) {
+  private constructor(first: ChildProcess, control: string, pidFile: string, done: VerbDone) {
     this.#first = first;
+    this.#done = done;
     this.#control = control;
     this.#pidFile = pidFile;
   }
@@ -45,8 +55,10 @@ export class SoakSluice {
 
   /** Has a verb carried out. @throws Error when it is refused */
   async ask(path: string, body: object = {}): Promise<string> {
+    const asked = Date.now();
     const { status, text } = await this.#http("POST", path, JSON.stringify(body));
     if (status !== 200) throw new Error(`${path} ${JSON.stringify(body)}: ${status} ${text}`);
+    this.#done(path, body, asked, Date.now());
     return text;
   }
 

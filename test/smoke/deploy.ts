@@ -13,7 +13,7 @@ import { existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } fro
 import { resolve } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { soakOperators } from "../../scripts/support/soak_operators.ts";
+import { PATIENT_DRAIN_SECONDS, soakOperators } from "../../scripts/support/soak_operators.ts";
 import { freePort } from "../support/free_port.ts";
 import { childrenOf, untilGone } from "../support/processes.ts";
 import { DeployLoad } from "./deploy_load.ts";
@@ -174,7 +174,8 @@ try {
     const sockets = process.env["SLUICE_SOCKETS"] === "epoll" ? "epoll" : "native";
     const told: string[] = [];
     const say = (line: string) => void told.push(line);
-    await soakOperators({ program: sluice, sockets, workers: 1, seed, say }, OPERATOR_ROUNDS);
+    const options = { program: sluice, sockets, workers: 1, seed, say } as const;
+    await soakOperators(options, OPERATOR_ROUNDS, PATIENT_DRAIN_SECONDS);
     return told.join("; ");
   });
   await check("a command of Sluice's own, restarted under load", async () => {
