@@ -28,6 +28,11 @@ export class Dialer {
     this.#names = new NameWatch(runtime, connector.turn);
   }
 
+  /** Dials that requests may count on. */
+  get expected(): number {
+    return this.dialing - this.asking;
+  }
+
   dial(endpoint: Endpoint, timeoutMs: number, limits: Http1Limits): void {
     // To a backend that takes N connections an idle one counts.
     if (endpoint.used >= endpoint.slotLimit) endpoint.idle.retireOldest();

@@ -55,7 +55,7 @@ describe("layers", () => {
     ["runtime/contract/contract.ts", 'import { a } from "../bun/adapter.ts";', /stands alone/],
     ["src/conn/long.ts", "a;\n".repeat(401), /^401: 401 lines: more than 400; split it/],
     ["runtime/shared/long.ts", "a;\n".repeat(401), /^401: 401 lines: more than 400/],
-    ["src/upstream/upstream.ts", "a;\n".repeat(751), /^751: 751 lines: more than 750/],
+    ["src/process/supervisor/slot_ledger.ts", "a;\n".repeat(501), /^501: 501 lines: more than 500/],
   ];
   for (const [file, source, fault] of refused) {
     test(`refused: ${file}: ${source.slice(0, 60).trim().replaceAll("\n", " ")}`, () => {
@@ -67,16 +67,18 @@ describe("layers", () => {
 
   test("400 lines are not too many, and more are where a reason is given", () => {
     assert.deepEqual(faults("src/conn/long.ts", "a;\n".repeat(400)), []);
-    assert.deepEqual(faults("src/upstream/upstream.ts", "a;\n".repeat(750)), []);
+    assert.deepEqual(faults("src/process/supervisor/slot_ledger.ts", "a;\n".repeat(500)), []);
   });
 
   test("an exception that is not needed, or whose file is gone, is told", () => {
     const told = (source: string) =>
-      needlessExceptions(new Map([["src/upstream/upstream.ts", source]]))
-        .filter(({ file }) => file === "src/upstream/upstream.ts").map(({ text }) => text);
+      needlessExceptions(new Map([["src/process/supervisor/slot_ledger.ts", source]]))
+        .filter(({ file }) => file === "src/process/supervisor/slot_ledger.ts").map(({ text }) => text);
     assert.deepEqual(told("a;\n".repeat(401)), []);
     assert.match(told("a;\n".repeat(400)).join(), /^is not longer than 400 lines: take it out/);
-    const gone = needlessExceptions(new Map()).find(({ file }) => file === "src/upstream/upstream.ts");
+    const gone = needlessExceptions(new Map()).find(({ file }) =>
+      file === "src/process/supervisor/slot_ledger.ts"
+    );
     assert.match(gone?.text ?? "", /^is not there: take it out/);
   });
 });
