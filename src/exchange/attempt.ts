@@ -43,6 +43,7 @@ export class Attempt implements UpstreamStreamEvents {
   readonly #turn: Turn;
   /** It takes part of the retry budget. */
   #retryCounted: boolean;
+  /** Not over: what a stream may still tell of an attempt that is changes nothing, least of all the next attempt. */
   #open = true;
   /** The connection had served before. */
   readonly reused: boolean;
@@ -97,41 +98,50 @@ export class Attempt implements UpstreamStreamEvents {
   }
 
   upstreamInterim(head: Head): void {
+    if (!this.#open) return;
     this.#sawResponse();
     this.#owner.attemptInterim(head);
   }
 
   upstreamHead(head: Head, body: BodyLength): void {
+    if (!this.#open) return;
     this.#answered();
     this.#owner.attemptAnswered(head, body);
   }
 
   upstreamBody(bytes: Uint8Array, from: number, to: number, room: number): void {
+    if (!this.#open) return;
     this.#owner.attemptBody(bytes, from, to, room);
   }
 
   upstreamEnd(trailers: Head | null): void {
+    if (!this.#open) return;
     this.#owner.attemptCompleted(trailers);
   }
 
   upstreamSwitched(head: Head, asAsked: boolean): void {
+    if (!this.#open) return;
     this.#answered();
     this.#owner.attemptSwitched(head, asAsked);
   }
 
   upstreamFault(fault: Fault): void {
+    if (!this.#open) return;
     this.#owner.attemptFaulted(fault);
   }
 
   upstreamGone(reason: CloseReason): void {
+    if (!this.#open) return;
     this.#owner.attemptLost(reason);
   }
 
   upstreamWritable(): void {
+    if (!this.#open) return;
     this.#owner.attemptWritable();
   }
 
   upstreamTimedOut(what: "head" | "read" | "write"): void {
+    if (!this.#open) return;
     this.#owner.attemptTimedOut(what);
   }
 

@@ -1,0 +1,6 @@
+/** All wires that a test of streams runs over. */
+
+import { MEMORY } from "./memory_wire.ts";
+import type { Wire } from "./wire.ts";
+
+export const WIRES: readonly Wire[] = [MEMORY];
