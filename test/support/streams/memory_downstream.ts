@@ -53,8 +53,8 @@ export class MemoryClient implements DownstreamPeer, ClientConnection {
     return this;
   }
 
-  get owesAnswer(): boolean {
-    return this.streams.size > 0;
+  get owedAnswers(): number {
+    return [...this.streams].filter(({ switched }) => !switched).length;
   }
 
   // The client's end
@@ -156,7 +156,8 @@ export class MemoryDownstream implements DownstreamStream, ClientEnd {
   #paused = false;
   /** What the client has sent while it was held. */
   readonly #sent: (() => void)[] = [];
-  #switched = false;
+  /** To raw bytes. */
+  switched = false;
 
   constructor(client: MemoryClient, id: number, body: BodyLength) {
     this.#client = client;
@@ -222,7 +223,7 @@ export class MemoryDownstream implements DownstreamStream, ClientEnd {
 
   /** The stream is gone, whatever it was doing. */
   gone(reason: CloseReason): void {
-    if (this.#switched) {
+    if (this.switched) {
       this.#bytes.closed(reason);
       return;
     }
@@ -274,7 +275,7 @@ export class MemoryDownstream implements DownstreamStream, ClientEnd {
     if (!this.#paused) return;
     this.calls.push(["resume"]);
     this.#paused = false;
-    this.#client.wire.later(() => this.#deliver());
+    this.#deliver();
   }
 
   sendInterim(status: number, reason: string, fields: ForwardedFields): void {
@@ -326,7 +327,7 @@ export class MemoryDownstream implements DownstreamStream, ClientEnd {
     this.answer.status = 101;
     this.answer.fields = sentPairs(fields);
     this.events = null;
-    this.#switched = true;
+    this.switched = true;
     return this.#bytes;
   }
 
