@@ -4,7 +4,7 @@
 
 import type { CloseReason, Socket, SocketEvents } from "../../runtime/contract/contract.ts";
 import { encodeChunkHead, LAST_CHUNK, MAX_CHUNK_HEAD_BYTES } from "../http1/encode.ts";
-import type { WrittenHead } from "../http/written_head.ts";
+import type { SectionMemo } from "../http/section_memo.ts";
 import { Timed } from "../time/deadline_queue.ts";
 import type { OutputOwner } from "./output_buffer.ts";
 import { SendQueue } from "./send_queue.ts";
@@ -67,16 +67,16 @@ export abstract class Connection extends Timed implements SocketEvents, OutputOw
   /**
    * Sends a head: up to four texts, "" for none, and the empty line.
    *
-   * @param written remembers a head that comes again and again; null where there is none
+   * @param memo of the fields that are passed on; null where there is none
    */
   protected sendLines(
-    written: WrittenHead | null,
+    memo: SectionMemo | null,
     first: string,
     second: string,
     third: string,
     fourth: string,
   ): void {
-    const whole = written === null ? null : written.joined(first, second, third, fourth);
+    const whole = memo === null ? null : memo.written.joined(first, second, third, fourth);
     if (whole !== null) {
       this.sendText(whole);
       return;

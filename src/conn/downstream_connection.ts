@@ -534,7 +534,7 @@ export class DownstreamConnection extends Connection implements DownstreamStream
     const kept = keptFields(from, dropMask, fields.dropNames);
     if (!persist) framing += "Connection: close\r\n";
     else if (this.#version === HTTP_1_0) framing += "Connection: keep-alive\r\n";
-    this.sendLines(from.written, statusLine(status, reason), kept, fields.added.text, framing);
+    this.sendLines(from.memo, statusLine(status, reason), kept, fields.added.text, framing);
   }
 
   switchProtocols(reason: string, fields: ForwardedFields, protocol: string): ByteStream {

@@ -161,7 +161,7 @@ export class UpstreamConnection extends Connection implements UpstreamPeer, Upst
     const { from } = fields;
     const kept = keptFields(from, fields.dropMask, fields.dropNames);
     this.sendLines(
-      from.written,
+      from.memo,
       requestLine(request),
       authority === null ? kept : "Host: " + authority + "\r\n" + kept,
       fields.added.text,

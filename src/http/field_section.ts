@@ -1,17 +1,19 @@
 /** The field lines of one message: a string and a table of offsets into it. Shared, so what they say never changes. */
 
-import { MASKED_IDS } from "./field.ts";
-import type { WrittenHead } from "./written_head.ts";
+import { contentLengthOf, LENGTH_ABSENT, withoutPadding } from "./content_length.ts";
+import { Field, MASKED_IDS, maskOf } from "./field.ts";
+import type { SectionMemo } from "./section_memo.ts";
+import { isAuthority } from "./target.ts";
 
 /** Entries of `FieldSection.table` per field. */
 export const TABLE_STRIDE = 5;
 
-/** Content-Length has not been looked at. */
-export const LENGTH_UNREAD = -3;
+const HOST = maskOf(Field.host);
+const LENGTH = maskOf(Field.contentLength);
 
 /**
  * A validated header or trailer section. Messages with the same field lines may share one (see
- * prefix_memo.ts), so it also keeps what has been worked out about them.
+ * prefix_memo.ts): nothing about it changes, and what the field lines say is worked out when it is made.
  */
 export class FieldSection {
   /** Latin-1 of the field lines as received, without the final empty line. */
@@ -32,28 +34,25 @@ export class FieldSection {
   /** Lower-case names of further fields that concern the hop only, as the sender says; null = none. */
   readonly hopNames: ReadonlySet<string> | null;
 
-  /** How whoever sends such a head wrote it last; null unless a memo has kept the section, and so bounded it. */
-  written: WrittenHead | null = null;
+  /** Value of the first Host, "" without one. */
+  readonly host: string;
+  /** There is one Host, and its value is an authority. */
+  readonly hostIsValid: boolean;
+  /** Value of the first Content-Length, or one of the negative constants of content_length.ts. */
+  readonly contentLength: number;
+  /** What senders and the log remember about it; null unless a memo keeps the section. */
+  readonly memo: SectionMemo | null;
 
-  // Worked out on first use.
-
-  /** Whether Host is one valid authority; -1 before it was looked at, then 0 or 1. */
-  hostIsValid = -1;
-  /** Value of the first Host, "" without one; null before it was asked for. */
-  host: string | null = null;
-  /** What `contentLength` found; `LENGTH_UNREAD` before. A small integer at all times suits compilers. */
-  contentLength = LENGTH_UNREAD;
-  /** What whoever writes logs keeps about it. */
-  logged: object | null = null;
-  /** The mask of the last `keptFields` without names, and what it gave; -1 = none (bit 0 is never set). */
-  keptMask = -1;
-  kept = "";
-
+  /**
+   * @param table is the section's from now on. Zeros that pad a Content-Length are legal (1*DIGIT), and octal to some
+   *   readers: they are cut off the value, so that nobody behind us sees them
+   */
   constructor(
     text: string,
-    table: readonly number[],
+    table: number[],
     connectionFlags = 0,
     hopNames: ReadonlySet<string> | null = null,
+    memo: SectionMemo | null = null,
   ) {
     let known = 0;
     let repeated = 0;
@@ -79,6 +78,28 @@ export class FieldSection {
     this.repeatedMore = repeatedMore;
     this.connectionFlags = connectionFlags;
     this.hopNames = hopNames;
+    this.memo = memo;
+    let host = "";
+    let hostIsValid = false;
+    if ((known & HOST) !== 0) {
+      const at = entryOf(table, Field.host);
+      const from = table[at + 2] as number;
+      const to = table[at + 3] as number;
+      host = text.slice(from, to);
+      // An empty host is for targets that have no authority (RFC 9110 §7.2); every http one has.
+      hostIsValid = (repeated & HOST) === 0 && isAuthority(text, from, to);
+    }
+    this.host = host;
+    this.hostIsValid = hostIsValid;
+    let length = LENGTH_ABSENT;
+    if ((known & LENGTH) !== 0) {
+      const at = entryOf(table, Field.contentLength);
+      const from = table[at + 2] as number;
+      const to = table[at + 3] as number;
+      length = contentLengthOf(text, from, to);
+      if (length >= 0) table[at + 2] = withoutPadding(text, from, to);
+    }
+    this.contentLength = length;
   }
 
   /** Name of field `index` as received. */
@@ -106,12 +127,13 @@ export class FieldSection {
   isRepeated(id: number): boolean {
     return ((id < MASKED_IDS ? this.repeated : this.repeatedMore) & (1 << id)) !== 0;
   }
+}
 
-  /** Lets the value of the field at `entry` of the table begin later. Only before anybody has been told of it. */
-  cutValue(entry: number, valueStart: number): void {
-    // The cast: nobody else writes to the table, and nobody has read this entry.
-    (this.table as number[])[entry + 2] = valueStart;
-  }
+/** Where the entry of the first field with this id begins; there must be one. */
+function entryOf(table: readonly number[], id: number): number {
+  let at = 0;
+  while (table[at + 4] !== id) at += TABLE_STRIDE;
+  return at;
 }
 
 /** Of messages without field lines. */

@@ -1,6 +1,6 @@
 /** The head of one message, or its trailer section: a start line and a field section. */
 
-import { Field, FIELD_NAMES } from "./field.ts";
+import { FIELD_NAMES } from "./field.ts";
 import { type FieldSection, TABLE_STRIDE } from "./field_section.ts";
 import { equalsIgnoringCase } from "../bytes/text.ts";
 
@@ -84,8 +84,7 @@ export class Head {
 
   /** Value of the first Host, "" without one. */
   get host(): string {
-    const { section } = this;
-    return section.host ??= this.valueOf(Field.host) ?? "";
+    return this.section.host;
   }
 
   /** Whether at least one field has this id; not for 0. */

@@ -26,12 +26,13 @@ export function keptFields(
   dropNames: ReadonlySet<string> | null,
 ): string {
   const drop = dropMask & ~1;
-  if (dropNames !== null) return writeKept(section, drop, dropNames);
-  if (section.keptMask !== drop) {
-    section.kept = writeKept(section, drop, null);
-    section.keptMask = drop;
+  const { memo } = section;
+  if (dropNames !== null || memo === null) return writeKept(section, drop, dropNames);
+  if (memo.keptMask !== drop) {
+    memo.kept = writeKept(section, drop, null);
+    memo.keptMask = drop;
   }
-  return section.kept;
+  return memo.kept;
 }
 
 /** All field lines of a message, without framing. */

@@ -1,11 +1,10 @@
 /** Where the body of a message ends: RFC 9112 §6.3, refusing whatever two readers could see differently. */
 
-import { DIGIT_0, DIGIT_9 } from "../bytes/character.ts";
 import { type BodyLength, NO_BODY, UNKNOWN_LENGTH } from "../http/body_length.ts";
+import { LENGTH_TOO_LARGE } from "../http/content_length.ts";
 import type { Fault } from "../http/fault.ts";
 import { FAULTS } from "../http/fault.ts";
 import { Field, maskOf } from "../http/field.ts";
-import { LENGTH_UNREAD } from "../http/field_section.ts";
 import type { Head } from "../http/head.ts";
 import { HTTP_1_1, TABLE_STRIDE } from "../http/head.ts";
 import { equalsIgnoringCase, isToken, trimOws } from "../bytes/text.ts";
@@ -15,8 +14,6 @@ export type BodyKind = "none" | "length" | "chunked" | "close";
 
 const LENGTH = maskOf(Field.contentLength);
 const LENGTH_OR_CODING = LENGTH | maskOf(Field.transferEncoding);
-/** 20 digits hold every number of 64 bits, also when it is padded with zeros. */
-const MAX_LENGTH_DIGITS = 20;
 const CHUNKED = "chunked";
 const IDENTITY = "identity";
 
@@ -67,9 +64,7 @@ function messageFraming(head: Head): BodyKind | Fault {
 
 function lengthFraming(head: Head): BodyKind | Fault {
   if (head.isRepeated(Field.contentLength)) return FAULTS.manyLengths;
-  const { section } = head;
-  if (section.contentLength === LENGTH_UNREAD) section.contentLength = contentLength(head);
-  const length = section.contentLength;
+  const length = head.section.contentLength;
   if (length < 0) return length === LENGTH_TOO_LARGE ? FAULTS.lengthTooLarge : FAULTS.lengthValue;
   return "length";
 }
@@ -78,34 +73,6 @@ function lengthFraming(head: Head): BodyKind | Fault {
 export function bodyLength(kind: BodyKind, head: Head): BodyLength {
   if (kind === "length") return head.section.contentLength;
   return kind === "none" ? NO_BODY : UNKNOWN_LENGTH;
-}
-
-const LENGTH_MALFORMED = -1;
-const LENGTH_TOO_LARGE = -2;
-
-/**
- * Value of the first Content-Length line: 0 to 2^53 - 1, or one of the negative constants. Leading zeros are legal
- * (1*DIGIT), and octal to some readers: they are cut off the value, so that nobody behind us sees them.
- */
-function contentLength(head: Head): number {
-  const at = head.first(Field.contentLength) * TABLE_STRIDE;
-  const text = head.text;
-  const from = head.table[at + 2] as number;
-  const to = head.table[at + 3] as number;
-  if (from === to) return LENGTH_MALFORMED;
-  let length = 0;
-  for (let i = from; i < to; i++) {
-    const code = text.charCodeAt(i);
-    if (code < DIGIT_0 || code > DIGIT_9) return LENGTH_MALFORMED;
-    length = length * 10 + (code - DIGIT_0);
-  }
-  if (to - from > 1 && text.charCodeAt(from) === DIGIT_0 && to - from <= MAX_LENGTH_DIGITS) {
-    let digits = from + 1;
-    while (digits < to - 1 && text.charCodeAt(digits) === DIGIT_0) digits++;
-    head.section.cutValue(at, digits);
-  }
-  if (to - from > MAX_LENGTH_DIGITS || length > Number.MAX_SAFE_INTEGER) return LENGTH_TOO_LARGE;
-  return length;
 }
 
 function isIdentity(head: Head): boolean {

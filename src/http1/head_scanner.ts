@@ -19,7 +19,7 @@ import {
 import type { Http1Limits } from "../http/limits.ts";
 import { LineMemo } from "./line_memo.ts";
 import { PrefixMemo } from "./prefix_memo.ts";
-import { WrittenHead } from "../http/written_head.ts";
+import { SectionMemo } from "../http/section_memo.ts";
 
 /** What is scanned: a head with its start line, or only the field lines of a trailer section. */
 export type SectionKind = "request" | "response" | "trailers";
@@ -178,9 +178,13 @@ export class HeadScanner {
     return true;
   }
 
-  /** After `done`: the section as a Head of its own. `bytes` and `base` as in the last `scan`. */
-  take(bytes: Uint8Array, base: number): Head {
-    const section = this.#section ?? this.#newSection(bytes, base + this.#fieldsAt);
+  /**
+   * After `done`: the section as a Head of its own. `bytes` and `base` as in the last `scan`.
+   *
+   * @param remembered the caller keeps the head, to hand it out again
+   */
+  take(bytes: Uint8Array, base: number, remembered = false): Head {
+    const section = this.#section ?? this.#newSection(bytes, base + this.#fieldsAt, remembered);
     if (this.kind === "request") {
       const line = lineMemo.find(bytes, base, this.#fieldsAt);
       if (line !== null) {
@@ -208,19 +212,15 @@ export class HeadScanner {
     return new Head(section, "", this.at, HTTP_1_1, "", "", 0, "");
   }
 
-  #newSection(bytes: Uint8Array, from: number): FieldSection {
+  #newSection(bytes: Uint8Array, from: number, remembered: boolean): FieldSection {
     if (this.#entries === 0) return NO_FIELDS;
     const text = decodeLatin1(bytes, from, from + this.#textEnd);
     const table = this.table.slice(0, this.#entries);
-    const section = sectionOf(text, table);
-    if (this.#lookedFor) {
-      const memo = this.kind === "request" ? requestMemo : responseMemo;
-      const length = this.#textEnd + 2;
-      if (memo.wants(length)) {
-        memo.keep(bytes, from, from + length, section);
-        section.written = new WrittenHead();
-      }
-    }
+    const memo = this.kind === "request" ? requestMemo : responseMemo;
+    const length = this.#textEnd + 2;
+    const wanted = this.#lookedFor && memo.wants(length);
+    const section = sectionOf(text, table, wanted || remembered ? new SectionMemo() : null);
+    if (wanted) memo.keep(bytes, from, from + length, section);
     return section;
   }
 
@@ -360,7 +360,7 @@ function isOk(bytes: Uint8Array, from: number, to: number): boolean {
   return to - from === 2 && bytes[from] === 0x4f && bytes[from + 1] === 0x4b;
 }
 
-function sectionOf(text: string, table: readonly number[]): FieldSection {
+function sectionOf(text: string, table: number[], memo: SectionMemo | null): FieldSection {
   const options = readConnectionOptions(text, table);
-  return new FieldSection(text, table, options, options === 0 ? null : hopNames(text, table, options));
+  return new FieldSection(text, table, options, options === 0 ? null : hopNames(text, table, options), memo);
 }

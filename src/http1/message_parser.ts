@@ -17,7 +17,6 @@ import { HeadScanner } from "./head_scanner.ts";
 import type { Http1Limits } from "../http/limits.ts";
 import { PrefixMemo } from "./prefix_memo.ts";
 import { SplitSection, tooLarge } from "./split_section.ts";
-import { WrittenHead } from "../http/written_head.ts";
 
 /**
  * - `more`: everything fed is absorbed, the lent bytes may be reused
@@ -260,11 +259,9 @@ export class MessageParser {
     const result = scanner.scan(bytes, base, end, this.#limits);
     if (result === "done") {
       this.#consume(scanner.at);
-      const section = scanner.take(bytes, base);
-      if (memo !== null && (known !== null || memo.wants(section.bytes))) {
-        memo.keep(bytes, base, base + section.bytes, { head: section, limits: this.#limits });
-        section.section.written ??= new WrittenHead();
-      }
+      const wanted = memo !== null && (known !== null || memo.wants(scanner.at));
+      const section = scanner.take(bytes, base, wanted);
+      if (wanted) memo.keep(bytes, base, base + section.bytes, { head: section, limits: this.#limits });
       return this.#sectionComplete(kind, section);
     }
     if (result === "fault" && scanner.fault !== null) {

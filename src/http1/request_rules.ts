@@ -7,9 +7,9 @@ import type { Fault } from "../http/fault.ts";
 import { FAULTS } from "../http/fault.ts";
 import { Field, maskOf } from "../http/field.ts";
 import type { Head } from "../http/head.ts";
-import { HTTP_1_1, TABLE_STRIDE } from "../http/head.ts";
+import { HTTP_1_1 } from "../http/head.ts";
 import { maxForwards } from "../http/max_forwards.ts";
-import { isAuthority, parseTarget } from "../http/target.ts";
+import { parseTarget } from "../http/target.ts";
 
 const RARE = maskOf(Field.expect, Field.maxForwards);
 
@@ -40,18 +40,9 @@ export function checkRequest(head: Head): Fault | null {
 }
 
 function hostFault(head: Head): Fault | null {
-  if (head.section.hostIsValid === 1) return null;
-  const index = head.first(Field.host);
-  if (index < 0) return head.version < HTTP_1_1 ? null : FAULTS.noHost;
-  if (head.isRepeated(Field.host)) return FAULTS.manyHosts;
-  const { section } = head;
-  if (section.hostIsValid < 0) {
-    const table = section.table;
-    const at = index * TABLE_STRIDE;
-    // An empty host is for targets that have no authority (RFC 9110 §7.2); every http one has.
-    section.hostIsValid = isAuthority(section.text, table[at + 2] as number, table[at + 3] as number) ? 1 : 0;
-  }
-  return section.hostIsValid === 1 ? null : FAULTS.hostValue;
+  if (head.section.hostIsValid) return null;
+  if (!head.has(Field.host)) return head.version < HTTP_1_1 ? null : FAULTS.noHost;
+  return head.isRepeated(Field.host) ? FAULTS.manyHosts : FAULTS.hostValue;
 }
 
 /** CONNECT and TRACE define no content; a CONNECT that announces any length is no honest client's. */

@@ -71,8 +71,8 @@ class FieldText {
 }
 
 /** Whether `format` needs nothing of a record with this section that it does not know already. */
-export function isKept({ logged }: FieldSection, format: FormatRecord): boolean {
-  return logged instanceof FieldText && logged.format === format;
+export function isKept({ memo }: FieldSection, format: FormatRecord): boolean {
+  return memo !== null && memo.logged instanceof FieldText && memo.logged.format === format;
 }
 
 function fieldText(
@@ -80,10 +80,12 @@ function fieldText(
   format: FormatRecord,
   write: (record: ExchangeRecord) => FieldText,
 ): FieldText {
-  const logged = record.section?.logged;
+  const memo = record.section === null ? null : record.section.memo;
+  if (memo === null) return write(record);
+  const { logged } = memo;
   if (logged instanceof FieldText && logged.format === format) return logged;
   const text = write(record);
-  if (record.section !== null) record.section.logged = text;
+  memo.logged = text;
   return text;
 }
 

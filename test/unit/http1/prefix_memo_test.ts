@@ -132,7 +132,7 @@ test("an equal head is the same object, whatever follows it and however often it
   assert.deepEqual(rest, knownRest);
   assert.deepEqual([section.text, section.table], [knownSection.text, knownSection.table]);
   // Nor is it remembered how such a head is written, since nothing bounds it.
-  assert.ok(section.written === null && knownSection.written !== null);
+  assert.ok(section.memo === null && knownSection.memo !== null);
 });
 
 test("other limits do not take over what was accepted, and are recognised in their turn", () => {
@@ -151,7 +151,7 @@ test("other limits do not take over what was accepted, and are recognised in the
   };
   let known = accepted();
   for (let tries = 0; accepted() !== known; known = accepted()) assert.ok(++tries < 20);
-  assert.ok(known !== null && known.section.written !== null);
+  assert.ok(known !== null && known.section.memo !== null);
 });
 
 test("a recognised response head leaves its body, and the next message, where they are", () => {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type ExchangeRecord, newExchangeRecord } from "../../../src/exchange/exchange_record.ts";
 import { FieldSection } from "../../../src/http/field_section.ts";
+import { SectionMemo } from "../../../src/http/section_memo.ts";
 import { AccessLog } from "../../../src/observe/access_log.ts";
 import {
   formatCombined,
@@ -140,7 +141,7 @@ test("numbers that JSON has not do not get into it", () => {
 });
 
 test("what a format wrote of shared fields is used again by that format only", () => {
-  const section = new FieldSection("", []);
+  const section = new FieldSection("", [], 0, null, new SectionMemo());
   const log = new AccessLog(new MemorySink(1, 1 << 20, () => {}), new FakeClock(), "json");
   assert.equal(log.wantsAgent(section), true);
   const first = formatJson(record({ section, target: "/1" }));

@@ -1,0 +1,17 @@
+/** What is remembered about a field section that comes again and again, by those who send and log such messages. */
+
+import { WrittenHead } from "./written_head.ts";
+
+/**
+ * Made together with its section when a memo of the codec keeps that, and so bounds it. The section itself never
+ * changes: what changes is here, and belongs to who is named. Nothing here decides anything.
+ */
+export class SectionMemo {
+  /** Of connections that send a head with these fields: how they wrote it last. */
+  readonly written: WrittenHead = new WrittenHead();
+  /** Of http1/encode.ts: the mask of the fields that were left out last, and what was left; -1 = none yet. */
+  keptMask = -1;
+  kept = "";
+  /** Of the access log: what its format made of these fields. */
+  logged: object | null = null;
+}
