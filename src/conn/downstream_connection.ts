@@ -24,10 +24,9 @@ import type { ForwardedFields } from "../http/forwarded_fields.ts";
 import { type Head, HTTP_1_0, HTTP_1_1, type HttpVersion } from "../http/head.ts";
 import type { Http1Limits } from "../http/limits.ts";
 import { HIGH_WATER_BYTES, LOW_WATER_BYTES } from "../http/water_marks.ts";
-import { fieldLines, keptFields, statusLine } from "../http1/encode.ts";
+import { fieldLines, keptFields } from "../http1/encode.ts";
 import { bodyLength, requestFraming } from "../http1/framing.ts";
 import type { MessageParser } from "../http1/message_parser.ts";
-import { borrowParser, returnParser } from "../http1/parser_pool.ts";
 import { requestPersists } from "../http1/persistence.ts";
 import { checkRequest } from "../http1/request_rules.ts";
 import { askedUpgrade } from "../http1/upgrade.ts";
@@ -216,7 +215,7 @@ export class DownstreamConnection extends Connection implements DownstreamStream
   }
 
   #neededParser(): MessageParser {
-    return this.#parser ??= borrowParser("request", this.#settings.limits);
+    return this.#parser ??= this.turn.codec.borrow("request", this.#settings.limits);
   }
 
   get #unreadBytes(): number {
@@ -270,7 +269,7 @@ export class DownstreamConnection extends Connection implements DownstreamStream
     this.#advancing = false;
     if (parser.reusable && this.#parser === parser) {
       this.#parser = null;
-      returnParser(parser);
+      this.turn.codec.giveBack(parser);
     }
   }
 
@@ -534,7 +533,13 @@ export class DownstreamConnection extends Connection implements DownstreamStream
     const kept = keptFields(from, dropMask, fields.dropNames);
     if (!persist) framing += "Connection: close\r\n";
     else if (this.#version === HTTP_1_0) framing += "Connection: keep-alive\r\n";
-    this.sendLines(from.memo, statusLine(status, reason), kept, fields.added.text, framing);
+    this.sendLines(
+      from.memo,
+      this.turn.codec.statusLines.line(status, reason),
+      kept,
+      fields.added.text,
+      framing,
+    );
   }
 
   switchProtocols(reason: string, fields: ForwardedFields, protocol: string): ByteStream {

@@ -1,10 +1,11 @@
 /**
  * One turn of the event loop as connections see it: beside the time (time/turn.ts) the writes that are joined until it
- * ends, and the memory of what was received. One object serves the whole process.
+ * ends, the memory of what was received, and the codec. One object serves all of a proxy.
  */
 
 import type { Clock, Runtime } from "../../runtime/contract/contract.ts";
 import { DeadlineQueue } from "../time/deadline_queue.ts";
+import { Http1Codec } from "../http1/http1_codec.ts";
 import type { Turn } from "../time/turn.ts";
 import { MemoryRelief } from "./memory_relief.ts";
 import { OutputBuffer } from "./output_buffer.ts";
@@ -30,6 +31,8 @@ export class IoTurn implements Turn {
   readonly clock: Clock;
   readonly deadlines: DeadlineQueue;
   readonly output = new OutputBuffer();
+  /** Of all connections that see this turn. */
+  readonly codec = new Http1Codec();
   readonly #relief: MemoryRelief;
   readonly #ownChunks: boolean;
   /** The bytes that this turn is about, if they may be kept instead of copied. */

@@ -28,7 +28,6 @@ import { LOW_WATER_BYTES } from "../http/water_marks.ts";
 import { fieldLines, keptFields } from "../http1/encode.ts";
 import { bodyLength, responseFraming } from "../http1/framing.ts";
 import type { MessageParser } from "../http1/message_parser.ts";
-import { borrowParser, returnParser } from "../http1/parser_pool.ts";
 import { responsePersists } from "../http1/persistence.ts";
 import { switchesAsAsked } from "../http1/upgrade.ts";
 import { Connection } from "./connection.ts";
@@ -220,7 +219,7 @@ export class UpstreamConnection extends Connection implements UpstreamPeer, Upst
   }
 
   #neededParser(): MessageParser {
-    return this.#parser ??= borrowParser("response", this.#limits);
+    return this.#parser ??= this.turn.codec.borrow("response", this.#limits);
   }
 
   #advance(): void {
@@ -250,7 +249,7 @@ export class UpstreamConnection extends Connection implements UpstreamPeer, Upst
     this.#advancing = false;
     if (parser.reusable && this.#parser === parser) {
       this.#parser = null;
-      returnParser(parser);
+      this.turn.codec.giveBack(parser);
     }
   }
 

@@ -50,6 +50,15 @@ export interface ForwardSettings {
   readonly via: string;
   /** Leave out request fields with "_" in their names. */
   readonly dropUnderscored: boolean;
+  /** Of these settings only. */
+  readonly last: LastForwarded;
+}
+
+/** The fields made last: clients open several connections at a time, and those share them. */
+export class LastForwarded {
+  from: ForwardedFrom | null = null;
+  address = "";
+  secure = false;
 }
 
 /** Which Host endpoints are sent: the client's, their own, or always the same. */
@@ -153,23 +162,18 @@ function forwardedFrom(
     return forwarded.fields;
   }
   const { secure, remoteAddress } = client;
-  if (
-    last.settings !== settings || last.key !== cacheKey || lastAddress !== remoteAddress ||
-    lastSecure !== secure
-  ) {
+  const { last } = settings;
+  let { from } = last;
+  if (from === null || from.key !== cacheKey || last.address !== remoteAddress || last.secure !== secure) {
     const fields = untrustedFields(head, secure ? "https" : "http", remoteAddress, settings, clientHost);
-    last = { settings, key: cacheKey, fields };
-    lastAddress = remoteAddress;
-    lastSecure = secure;
+    from = { settings, key: cacheKey, fields };
+    last.from = from;
+    last.address = remoteAddress;
+    last.secure = secure;
   }
-  client.forwarded = last;
-  return last.fields;
+  client.forwarded = from;
+  return from.fields;
 }
-
-// Clients open several connections at a time: those share the fields made last.
-let last: ForwardedFrom = { settings: {}, key: "", fields: fieldSection() };
-let lastAddress = "";
-let lastSecure = false;
 
 function untrustedFields(
   head: Head,

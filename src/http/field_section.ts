@@ -117,16 +117,6 @@ export class FieldSection {
   id(index: number): number {
     return this.table[index * TABLE_STRIDE + 4] as number;
   }
-
-  /** Whether at least one field has this id; not for 0. */
-  has(id: number): boolean {
-    return ((id < MASKED_IDS ? this.known : this.knownMore) & (1 << id)) !== 0;
-  }
-
-  /** Whether more than one field has this id; not for 0. */
-  isRepeated(id: number): boolean {
-    return ((id < MASKED_IDS ? this.repeated : this.repeatedMore) & (1 << id)) !== 0;
-  }
 }
 
 /** Where the entry of the first field with this id begins; there must be one. */

@@ -1,6 +1,6 @@
 /** The head of one message, or its trailer section: a start line and a field section. */
 
-import { FIELD_NAMES } from "./field.ts";
+import { FIELD_NAMES, MASKED_IDS } from "./field.ts";
 import { type FieldSection, TABLE_STRIDE } from "./field_section.ts";
 import { equalsIgnoringCase } from "../bytes/text.ts";
 
@@ -89,7 +89,8 @@ export class Head {
 
   /** Whether at least one field has this id; not for 0. */
   has(id: number): boolean {
-    return this.section.has(id);
+    const { section } = this;
+    return ((id < MASKED_IDS ? section.known : section.knownMore) & (1 << id)) !== 0;
   }
 
   /** Name of field `index` as received. */
@@ -118,7 +119,8 @@ export class Head {
 
   /** Whether more than one field has this id; not for 0. */
   isRepeated(id: number): boolean {
-    return this.section.isRepeated(id);
+    const { section } = this;
+    return ((id < MASKED_IDS ? section.repeated : section.repeatedMore) & (1 << id)) !== 0;
   }
 
   /** Value of the first field with this id, null when there is none. */

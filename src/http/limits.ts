@@ -47,18 +47,3 @@ export const DEFAULT_LIMITS: Http1Limits = Object.freeze({
   lenientResponses: false,
   lenientTargets: false,
 });
-
-const KNOWN_LIMITS = 8;
-const known: Http1Limits[] = [];
-
-/**
- * One object for equal limits: heads that were accepted under them before a reload are recognised after it.
- */
-export function sharedLimits(limits: Http1Limits): Http1Limits {
-  const names = Object.keys(limits) as (keyof Http1Limits)[];
-  const found = known.find((other) => names.every((name) => other[name] === limits[name]));
-  if (found !== undefined) return found;
-  if (known.length === KNOWN_LIMITS) known.shift();
-  known.push(limits);
-  return limits;
-}

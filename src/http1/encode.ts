@@ -75,21 +75,6 @@ function writeKept(section: FieldSection, drop: number, dropNames: ReadonlySet<s
   return runStart >= 0 ? kept + text.slice(runStart) : kept;
 }
 
-/** The last line made for each status, and its reason: an origin uses the same phrase again and again. */
-const STATUS_LINES: string[] = new Array<string>(600).fill("");
-const REASONS: string[] = new Array<string>(600).fill("");
-
-/** The status line with its CRLF. `reason` must be safe as a field value or come out of a Head. */
-export function statusLine(status: number, reason: string): string {
-  if (REASONS[status] === reason && STATUS_LINES[status] !== "") return STATUS_LINES[status] as string;
-  const line = "HTTP/1.1 " + status + " " + reason + "\r\n";
-  if (status < 600) {
-    REASONS[status] = reason;
-    STATUS_LINES[status] = line;
-  }
-  return line;
-}
-
 /**
  * Writes the size line of a chunk.
  *

@@ -17,8 +17,8 @@ import {
   versionFault,
 } from "./head_faults.ts";
 import type { Http1Limits } from "../http/limits.ts";
-import { LineMemo } from "./line_memo.ts";
-import { PrefixMemo } from "./prefix_memo.ts";
+import type { HeadMemos } from "./head_memos.ts";
+import type { PrefixMemo } from "./prefix_memo.ts";
 import { SectionMemo } from "../http/section_memo.ts";
 
 /** What is scanned: a head with its start line, or only the field lines of a trailer section. */
@@ -30,16 +30,14 @@ export type ScanResult = "more" | "done" | "fault";
 const DIGIT_0 = 0x30;
 const DIGIT_1 = 0x31;
 
-const lineMemo = new LineMemo();
-const requestMemo = new PrefixMemo<FieldSection>();
-const responseMemo = new PrefixMemo<FieldSection>();
-
 /**
  * Scans a section line by line. Offsets are relative to `base`, the place of the section's first
  * byte, so the bytes may move between calls. The scan goes on at `at`, which is always the start of
  * a line: a line is judged only as a whole, so the result does not depend on how it arrived.
  */
 export class HeadScanner {
+  /** Null: every section is understood anew. */
+  readonly memos: HeadMemos | null;
   kind: SectionKind = "request";
   /** Start of the first line not yet scanned; after `done` the end of the section. */
   at = 0;
@@ -62,6 +60,10 @@ export class HeadScanner {
   #status = 0;
   #reasonEnd = 0;
   #textEnd = 0;
+
+  constructor(memos: HeadMemos | null = null) {
+    this.memos = memos;
+  }
 
   /** Forgets the last section and gets ready for another. */
   begin(kind: SectionKind): void {
@@ -169,13 +171,20 @@ export class HeadScanner {
 
   /** Whether the fields from `from` on are, to their end, ones that have been scanned before. */
   #recognised(bytes: Uint8Array, from: number, end: number, limits: Http1Limits): boolean {
-    const memo = this.kind === "request" ? requestMemo : responseMemo;
+    const memo = this.#memoOfKind();
+    if (memo === null) return false;
     const section = memo.find(bytes, from, end);
     this.#lookedFor = section === null;
     if (section === null || section.count > limits.maxFields) return false;
     this.#section = section;
     this.at += memo.foundBytes;
     return true;
+  }
+
+  #memoOfKind(): PrefixMemo<FieldSection> | null {
+    const { memos } = this;
+    if (memos === null) return null;
+    return this.kind === "request" ? memos.requestSections : memos.responseSections;
   }
 
   /**
@@ -186,7 +195,8 @@ export class HeadScanner {
   take(bytes: Uint8Array, base: number, remembered = false): Head {
     const section = this.#section ?? this.#newSection(bytes, base + this.#fieldsAt, remembered);
     if (this.kind === "request") {
-      const line = lineMemo.find(bytes, base, this.#fieldsAt);
+      const lines = this.memos === null ? null : this.memos.requestLines;
+      const line = lines === null ? null : lines.find(bytes, base, this.#fieldsAt);
       if (line !== null) {
         return new Head(section, line.text, this.at, this.#version, line.method, line.target, 0, "");
       }
@@ -198,7 +208,7 @@ export class HeadScanner {
         const line = method + " " + escaped + text.slice(this.#targetEnd);
         return new Head(section, line, this.at, this.#version, method, escaped, 0, "");
       }
-      lineMemo.offer(bytes, base, text, method, target);
+      if (lines !== null) lines.offer(bytes, base, text, method, target);
       return new Head(section, text, this.at, this.#version, method, target, 0, "");
     }
     if (this.kind === "response") {
@@ -216,9 +226,9 @@ export class HeadScanner {
     if (this.#entries === 0) return NO_FIELDS;
     const text = decodeLatin1(bytes, from, from + this.#textEnd);
     const table = this.table.slice(0, this.#entries);
-    const memo = this.kind === "request" ? requestMemo : responseMemo;
+    const memo = this.#memoOfKind();
     const length = this.#textEnd + 2;
-    const wanted = this.#lookedFor && memo.wants(length);
+    const wanted = memo !== null && this.#lookedFor && memo.wants(length);
     const section = sectionOf(text, table, wanted || remembered ? new SectionMemo() : null);
     if (wanted) memo.keep(bytes, from, from + length, section);
     return section;

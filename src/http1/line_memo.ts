@@ -5,7 +5,7 @@
  * memory that was used long ago and has left the processor's caches since. Comparing the bytes of a line costs a fifth
  * of that. Equal bytes have equal text, so nothing is decided differently.
  *
- * One memo serves all connections: a fixed number of places, chosen by the end of the target, where targets differ.
+ * One memo serves all connections of a codec: a fixed number of places, chosen by the end of the target, where targets differ.
  * A line takes a place when it is missed there twice in a row, so lines that come once leave what is there alone.
  */
 

@@ -15,7 +15,8 @@ import type { Head } from "../http/head.ts";
 import type { SectionKind } from "./head_scanner.ts";
 import { HeadScanner } from "./head_scanner.ts";
 import type { Http1Limits } from "../http/limits.ts";
-import { PrefixMemo } from "./prefix_memo.ts";
+import type { KnownHead } from "./head_memos.ts";
+import type { PrefixMemo } from "./prefix_memo.ts";
 import { SplitSection, tooLarge } from "./split_section.ts";
 
 /**
@@ -38,18 +39,6 @@ type State = "head" | "framing" | BodyKind | "trailers" | "failed" | "finished";
 
 const NOTHING = new Uint8Array(0);
 
-/** Scans every section that lies whole in one piece. */
-const wholeScanner = new HeadScanner();
-
-/** A head that was accepted under these limits; other limits have to look for themselves. */
-interface KnownHead {
-  readonly head: Head;
-  readonly limits: Http1Limits;
-}
-
-const requestHeads = new PrefixMemo<KnownHead>();
-const responseHeads = new PrefixMemo<KnownHead>();
-
 /**
  * Parses the messages of one direction. Bytes given to `feed` are lent until `next` answers "more" or
  * `suspend` is called; only an unfinished head or trailer section and suspended bytes are copied. The
@@ -58,6 +47,10 @@ const responseHeads = new PrefixMemo<KnownHead>();
  */
 export class MessageParser {
   readonly role: "request" | "response";
+  /** Scans every section that lies whole in one piece. */
+  readonly #scanner: HeadScanner;
+  /** Heads of this role; null: none is remembered. */
+  readonly #heads: PrefixMemo<KnownHead> | null;
   #limits: Http1Limits;
   #state: State = "head";
   /** Lent bytes: `#lent[#at, #to)`. */
@@ -94,9 +87,13 @@ export class MessageParser {
   /** Content bytes of the current message handed out so far. */
   bodyBytesSeen = 0;
 
-  constructor(role: "request" | "response", limits: Http1Limits) {
+  /** @param scanner which parsers may share; default: one of its own that remembers nothing */
+  constructor(role: "request" | "response", limits: Http1Limits, scanner: HeadScanner = new HeadScanner()) {
+    const { memos } = scanner;
     this.role = role;
     this.#limits = limits;
+    this.#scanner = scanner;
+    this.#heads = memos === null ? null : role === "request" ? memos.requestHeads : memos.responseHeads;
   }
 
   /** Whether the parser stands between messages with nothing pending, not even an empty line. */
@@ -248,13 +245,13 @@ export class MessageParser {
     const base = stored === null ? this.#at : stored.from;
     const available = (stored === null ? this.#to : stored.to) - base;
     const end = base + (available > maxBytes ? maxBytes : available);
-    const memo = kind === "request" ? requestHeads : kind === "response" ? responseHeads : null;
+    const memo = kind === "trailers" ? null : this.#heads;
     const known = memo === null ? null : memo.find(bytes, base, end);
     if (memo !== null && known !== null && known.limits === this.#limits) {
       this.#consume(memo.foundBytes);
       return this.#headComplete(known.head);
     }
-    const scanner = wholeScanner;
+    const scanner = this.#scanner;
     scanner.begin(kind);
     const result = scanner.scan(bytes, base, end, this.#limits);
     if (result === "done") {
@@ -281,7 +278,7 @@ export class MessageParser {
     const borrowed = Math.max(0, Math.min(this.#to - this.#at, maxBytes - stored.length));
     stored.append(this.#lent, this.#at, this.#at + borrowed);
     this.#at += borrowed;
-    const split = this.#split ??= new SplitSection(kind, lenient, this.#limits);
+    const split = this.#split ??= new SplitSection(kind, lenient, this.#limits, this.#scanner.memos);
     const length = Math.min(stored.length, maxBytes);
     const result = split.scan(stored.bytes, stored.from, length);
     if (result === "fault") return this.#fail(split.fault);

@@ -5,7 +5,7 @@
  * second. Comparing 600 bytes takes about 60 ns; scanning and decoding them, and picking out what is forwarded, a
  * microsecond. Equal bytes have equal meaning, so nothing is decided differently.
  *
- * One memo serves all connections: a fixed number of places, each with one entry of bounded size, chosen
+ * One memo serves all connections of a codec: a fixed number of places, each with one entry of bounded size, chosen
  * by bytes near its beginning. Something takes a free place when it is seen the second time in a row there,
  * and an occupied one when what is there has been missed several times since it was last met.
  */

@@ -11,10 +11,11 @@ import type { Head } from "../http/head.ts";
 import type { Http1Limits } from "../http/limits.ts";
 import type { ScanResult, SectionKind } from "./head_scanner.ts";
 import { HeadScanner } from "./head_scanner.ts";
+import type { HeadMemos } from "./head_memos.ts";
 import { cleanHead, findLenientEnd, mergeFraming, repeatsFraming } from "./lenient_head.ts";
 
 export class SplitSection {
-  readonly #scanner = new HeadScanner();
+  readonly #scanner: HeadScanner;
   readonly #kind: SectionKind;
   readonly #lenient: boolean;
   readonly #limits: Http1Limits;
@@ -27,7 +28,8 @@ export class SplitSection {
   fault: Fault = FAULTS.statusLine;
 
   /** @param lenient for responses only */
-  constructor(kind: SectionKind, lenient: boolean, limits: Http1Limits) {
+  constructor(kind: SectionKind, lenient: boolean, limits: Http1Limits, memos: HeadMemos | null = null) {
+    this.#scanner = new HeadScanner(memos);
     this.#kind = kind;
     this.#lenient = lenient;
     this.#limits = limits;

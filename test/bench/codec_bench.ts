@@ -10,9 +10,12 @@ import { Field, maskOf } from "../../src/http/field.ts";
 import { bodyLength, requestFraming, responseFraming } from "../../src/http1/framing.ts";
 import type { Head } from "../../src/http/head.ts";
 import { DEFAULT_LIMITS } from "../../src/http/limits.ts";
-import { MessageParser } from "../../src/http1/message_parser.ts";
+import { Http1Codec } from "../../src/http1/http1_codec.ts";
+import type { MessageParser } from "../../src/http1/message_parser.ts";
 import { requestPersists, responsePersists } from "../../src/http1/persistence.ts";
 import { checkRequest } from "../../src/http1/request_rules.ts";
+
+const codec = new Http1Codec();
 
 const ROUNDS = 12;
 const ROUND_MS = 40;
@@ -89,7 +92,7 @@ function requestOnce(parser: MessageParser, bytes: Uint8Array): Head {
 }
 
 function chunkedOnce(body: Uint8Array): () => number {
-  const parser = new MessageParser("response", DEFAULT_LIMITS);
+  const parser = codec.borrow("response", DEFAULT_LIMITS);
   parser.feed(CHUNKED_HEAD);
   parser.next();
   parser.startBody("chunked", -1);
@@ -102,8 +105,8 @@ function chunkedOnce(body: Uint8Array): () => number {
   };
 }
 
-const requestParser = new MessageParser("request", DEFAULT_LIMITS);
-const responseParser = new MessageParser("response", DEFAULT_LIMITS);
+const requestParser = codec.borrow("request", DEFAULT_LIMITS);
+const responseParser = codec.borrow("response", DEFAULT_LIMITS);
 /** One that comes again and again. */
 const browserHead = [1, 2, 3].map(() => requestOnce(requestParser, BROWSER_GET)).at(-1) as Head;
 const out = new Uint8Array(4096);

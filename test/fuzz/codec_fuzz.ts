@@ -8,19 +8,21 @@
 import process from "node:process";
 import { encodeLatin1 } from "../../src/bytes/latin1.ts";
 import { forwardedTrailers } from "../../src/http/trailers.ts";
-import { encodeChunkHead, fieldLines, keptFields, LAST_CHUNK, statusLine } from "../../src/http1/encode.ts";
+import { encodeChunkHead, fieldLines, keptFields, LAST_CHUNK } from "../../src/http1/encode.ts";
 import { Field, maskOf } from "../../src/http/field.ts";
 import { bodyLength, requestFraming, responseFraming } from "../../src/http1/framing.ts";
 import type { Head } from "../../src/http/head.ts";
 import type { Http1Limits } from "../../src/http/limits.ts";
 import { DEFAULT_LIMITS } from "../../src/http/limits.ts";
-import { MessageParser } from "../../src/http1/message_parser.ts";
+import { Http1Codec } from "../../src/http1/http1_codec.ts";
 import { checkRequest } from "../../src/http1/request_rules.ts";
 import { normalizedPath, parseTarget } from "../../src/http/target.ts";
 import { VECTORS } from "../vectors/all.ts";
 import type { ReplayOptions } from "../vectors/replay.ts";
 import { bytesOf, replay, textOf } from "../vectors/replay.ts";
 import type { Vector } from "../vectors/vector.ts";
+
+const codec = new Http1Codec();
 
 /** Small limits are reached more often than large ones. */
 const SMALL_LIMITS: Http1Limits = {
@@ -228,7 +230,7 @@ function checkCase(fuzzCase: FuzzCase, random: Random): string[] {
 
 /** Encodes every accepted message again, as we would forward it, and compares what a strict reader sees. */
 function checkForwarding(bytes: Uint8Array, options: ReplayOptions): void {
-  const parser = new MessageParser(options.role, options.limits);
+  const parser = codec.borrow(options.role, options.limits);
   parser.feed(bytes);
   if (options.ended !== false) parser.endOfInput(options.ended === "cut");
   for (;;) {
@@ -276,7 +278,7 @@ function compareForwarded(
   role: "request" | "response",
 ): void {
   const dropped = maskOf(Field.contentLength, Field.transferEncoding);
-  const start = role === "request" ? head.startLine : statusLine(head.status, head.reason);
+  const start = role === "request" ? head.startLine : codec.statusLines.line(head.status, head.reason);
   const fields = keptFields(head.section, dropped, null);
   const bodiless = role === "response" && (head.status < 200 || head.status === 204 || head.status === 304);
   const chunkHead = new Uint8Array(16);
@@ -291,7 +293,7 @@ function compareForwarded(
   const text = start.replace(/HTTP\/1\.0\r\n$/, "HTTP/1.1\r\n") + framing + fields + "\r\n" + body;
   const out = new Uint8Array(text.length);
   encodeLatin1(text, out, 0);
-  const parser = new MessageParser(role, {
+  const parser = codec.borrow(role, {
     ...DEFAULT_LIMITS,
     maxFields: 200,
     maxHeadBytes: 65_536,

@@ -6,8 +6,11 @@ import type { BodyKind } from "../../src/http1/framing.ts";
 import { bodyLength, requestFraming, responseFraming } from "../../src/http1/framing.ts";
 import { type Head, versionText } from "../../src/http/head.ts";
 import type { Http1Limits } from "../../src/http/limits.ts";
-import { MessageParser } from "../../src/http1/message_parser.ts";
+import { Http1Codec } from "../../src/http1/http1_codec.ts";
 import { checkRequest } from "../../src/http1/request_rules.ts";
+
+/** Of all replays, so that they meet what earlier ones left behind. */
+const codec = new Http1Codec();
 
 export interface ReplayOptions {
   readonly role: "request" | "response";
@@ -45,7 +48,7 @@ export function textOf(bytes: Uint8Array, from: number, to: number): string {
  */
 export function replay(pieces: readonly Uint8Array[], options: ReplayOptions): string[] {
   const { role, limits, methods, suspend } = options;
-  const parser = new MessageParser(role, limits);
+  const parser = codec.borrow(role, limits);
   const transcript: string[] = [];
   let content = "";
   let answered = 0;

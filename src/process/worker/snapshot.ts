@@ -19,11 +19,12 @@ import type { EndedExchange } from "../../exchange/ended_exchange.ts";
 import type { ExchangeContext } from "../../exchange/exchange_context.ts";
 import type { ExchangeSettings } from "../../exchange/exchange_settings.ts";
 import { statusPhrase } from "../../http/status_phrase.ts";
+import { LastForwarded } from "../../exchange/forward_request.ts";
 import type { Tunnel } from "../../exchange/tunnel.ts";
 import type { Route, Snapshot } from "../../gateway/snapshot.ts";
 import { Router } from "../../gateway/router.ts";
 import { TrustedPeers } from "../../gateway/trusted_peers.ts";
-import { DEFAULT_LIMITS, sharedLimits } from "../../http/limits.ts";
+import { DEFAULT_LIMITS } from "../../http/limits.ts";
 import { HttpDate } from "../../time/http_date.ts";
 import type { Endpoint, EndpointSettings } from "../../upstream/endpoint.ts";
 import { Upstream } from "../../upstream/upstream.ts";
@@ -106,14 +107,14 @@ export async function buildSnapshot(
 ): Promise<BuiltSnapshot> {
   const { server } = config;
   const connector = new Connector(runtime, turn);
-  const limits = sharedLimits({
+  const limits = turn.codec.sharedLimits({
     ...DEFAULT_LIMITS,
     maxHeadBytes: server.maxHeadBytes,
     maxTargetBytes: server.maxTargetBytes,
     maxFields: server.maxFields,
     lenientTargets: server.lenientTarget,
   });
-  const upstreamLimits = sharedLimits({ ...limits, lenientResponses: server.lenientUpstream });
+  const upstreamLimits = turn.codec.sharedLimits({ ...limits, lenientResponses: server.lenientUpstream });
   const settings = new Map<string, ExchangeSettings>();
   const upstreams: Upstream[] = [];
   const changed: WantedSettings[] = [];
@@ -175,7 +176,7 @@ function exchangeContext(
   const { via, underscoreFields, maxBodyBytes, upgrades } = server;
   return {
     turn,
-    forward: { via, dropUnderscored: underscoreFields === "drop" },
+    forward: { via, dropUnderscored: underscoreFields === "drop", last: new LastForwarded() },
     maxBodyBytes,
     upgrades,
     date: () => date.section(),

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import type { Runtime } from "../../../runtime/contract/contract.ts";
 import type { EndedExchange } from "../../../src/exchange/ended_exchange.ts";
 import { Exchange } from "../../../src/exchange/exchange.ts";
+import { LastForwarded } from "../../../src/exchange/forward_request.ts";
 import type { ExchangeContext } from "../../../src/exchange/exchange_context.ts";
 import type { ExchangeSettings } from "../../../src/exchange/exchange_settings.ts";
 import type { ReasonCode } from "../../../src/exchange/reason.ts";
@@ -111,7 +112,7 @@ export class ExchangeLab implements RequestHandler {
     };
     const date = fieldSection(["Date", "today"]);
     this.context = {
-      forward: { via: "sluice", dropUnderscored: false },
+      forward: { via: "sluice", dropUnderscored: false, last: new LastForwarded() },
       maxBodyBytes: options.maxBodyBytes ?? 0,
       upgrades: ["websocket", "chat"],
       turn,

@@ -1,12 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import {
-  encodeChunkHead,
-  keptFields,
-  LAST_CHUNK,
-  MAX_CHUNK_HEAD_BYTES,
-  statusLine,
-} from "../../../src/http1/encode.ts";
+import { encodeChunkHead, keptFields, LAST_CHUNK, MAX_CHUNK_HEAD_BYTES } from "../../../src/http1/encode.ts";
 import { isToken } from "../../../src/bytes/text.ts";
 import { Field, isMasked, maskOf } from "../../../src/http/field.ts";
 import { DEFAULT_LIMITS } from "../../../src/http/limits.ts";
@@ -115,12 +109,6 @@ test("tokens", () => {
   for (const token of ["", "a b", "a:", "\xe9", "\u0141", "a\r"]) {
     assert.ok(!isToken(token), JSON.stringify(token));
   }
-});
-
-test("status lines", () => {
-  assert.equal(statusLine(200, "OK"), "HTTP/1.1 200 OK\r\n");
-  assert.equal(statusLine(204, ""), "HTTP/1.1 204 \r\n");
-  assert.equal(statusLine(502, "Bad Gateway"), "HTTP/1.1 502 Bad Gateway\r\n");
 });
 
 test("chunk heads", () => {

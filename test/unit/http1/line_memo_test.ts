@@ -5,7 +5,10 @@ import { test } from "node:test";
 import { versionText } from "../../../src/http/head.ts";
 import { LineMemo } from "../../../src/http1/line_memo.ts";
 import { DEFAULT_LIMITS } from "../../../src/http/limits.ts";
-import { MessageParser } from "../../../src/http1/message_parser.ts";
+import { Http1Codec } from "../../../src/http1/http1_codec.ts";
+import type { MessageParser } from "../../../src/http1/message_parser.ts";
+
+const codec = new Http1Codec();
 
 function bytes(text: string): Uint8Array {
   return Uint8Array.from(text, (character) => character.charCodeAt(0));
@@ -101,7 +104,7 @@ test("heads mean the same, whichever line came before and however often", () => 
   ];
   for (let round = 0; round < 4; round++) {
     for (const line of lines) {
-      const parser = new MessageParser("request", DEFAULT_LIMITS);
+      const parser = codec.borrow("request", DEFAULT_LIMITS);
       const told = headOf(parser, `${line}\r\nHost: b\r\n\r\n`);
       const [method, target, version] = line.split(" ");
       if (line.includes("\xe9")) {

@@ -6,7 +6,10 @@ import type { Head } from "../../../src/http/head.ts";
 import { FieldSection } from "../../../src/http/field_section.ts";
 import { PrefixMemo } from "../../../src/http1/prefix_memo.ts";
 import { DEFAULT_LIMITS } from "../../../src/http/limits.ts";
-import { MessageParser } from "../../../src/http1/message_parser.ts";
+import { Http1Codec } from "../../../src/http1/http1_codec.ts";
+import type { MessageParser } from "../../../src/http1/message_parser.ts";
+
+const codec = new Http1Codec();
 
 function bytes(text: string): Uint8Array {
   return Uint8Array.from(text, (character) => character.charCodeAt(0));
@@ -87,10 +90,10 @@ test("a recognised section tells the same, whatever its request line", () => {
   const fields = "Host: memo.example\r\nX-One: 1\r\nx-one:\t2 \r\nConnection: keep-alive\r\n\r\n";
   const lines = ["GET / HTTP/1.1", "POST /a/longer?target HTTP/1.0", "DELETE /x HTTP/1.1"];
   const fresh = lines.map((line) =>
-    told(new MessageParser("request", DEFAULT_LIMITS), bytes(`${line}\r\n${fields}`))
+    told(codec.borrow("request", DEFAULT_LIMITS), bytes(`${line}\r\n${fields}`))
   );
   for (let round = 0; round < 4; round++) {
-    const parser = new MessageParser("request", DEFAULT_LIMITS);
+    const parser = codec.borrow("request", DEFAULT_LIMITS);
     for (const [i, line] of lines.entries()) {
       assert.deepEqual(told(parser, bytes(`${line}\r\n${fields}`)), fresh[i]);
     }
@@ -110,16 +113,16 @@ test("what is found can be given another meaning", () => {
 test("an equal head is the same object, whatever follows it and however often it comes", () => {
   const head = "GET /whole HTTP/1.1\r\nHost: whole.example\r\nAccept: text/html, text/plain\r\n\r\n";
   const headOf = (after: string): Head | null => {
-    const parser = new MessageParser("request", DEFAULT_LIMITS);
+    const parser = codec.borrow("request", DEFAULT_LIMITS);
     parser.feed(bytes(head + after));
     assert.equal(parser.next(), "head");
     return parser.head;
   };
-  // The memo is the process's: something else may have to give up its place first.
+  // Something else may have to give up its place first.
   let known = headOf("");
   for (let tries = 0; headOf("") !== known; known = headOf("")) assert.ok(++tries < 20);
   for (const after of ["", "GET /next", head]) assert.equal(headOf(after), known);
-  const parser = new MessageParser("request", DEFAULT_LIMITS);
+  const parser = codec.borrow("request", DEFAULT_LIMITS);
   // Byte by byte nothing is recognised, and nothing is different.
   for (const byte of bytes(head)) {
     assert.equal(parser.next(), "more");
@@ -137,14 +140,14 @@ test("an equal head is the same object, whatever follows it and however often it
 
 test("other limits do not take over what was accepted, and are recognised in their turn", () => {
   const message = bytes("GET /renewed HTTP/1.1\r\nHost: renewed.example\r\n\r\n");
-  for (let i = 0; i < 4; i++) told(new MessageParser("request", DEFAULT_LIMITS), message);
+  for (let i = 0; i < 4; i++) told(codec.borrow("request", DEFAULT_LIMITS), message);
   const strict = { ...DEFAULT_LIMITS, maxTargetBytes: 3 };
   for (let i = 0; i < 3; i++) {
-    assert.equal(told(new MessageParser("request", strict), message), "target_too_long");
+    assert.equal(told(codec.borrow("request", strict), message), "target_too_long");
   }
   const generous = { ...DEFAULT_LIMITS, maxFields: 7 };
   const accepted = (): Head | null => {
-    const parser = new MessageParser("request", generous);
+    const parser = codec.borrow("request", generous);
     parser.feed(message.slice());
     assert.equal(parser.next(), "head");
     return parser.head;
@@ -157,7 +160,7 @@ test("other limits do not take over what was accepted, and are recognised in the
 test("a recognised response head leaves its body, and the next message, where they are", () => {
   const head = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nETag: memo\r\n\r\n";
   for (let i = 0; i < 4; i++) {
-    const parser = new MessageParser("response", DEFAULT_LIMITS);
+    const parser = codec.borrow("response", DEFAULT_LIMITS);
     parser.feed(bytes(head + "bodyHTTP"));
     assert.equal(parser.next(), "head");
     parser.startBody("length", 4);
@@ -172,15 +175,15 @@ test("a recognised response head leaves its body, and the next message, where th
 
 test("limits hold for recognised sections, too", () => {
   const message = bytes("GET / HTTP/1.1\r\nHost: limits.example\r\nA: 1\r\nB: 2\r\nC: 3\r\n\r\n");
-  for (let i = 0; i < 4; i++) told(new MessageParser("request", DEFAULT_LIMITS), message);
-  const few = new MessageParser("request", { ...DEFAULT_LIMITS, maxFields: 3 });
+  for (let i = 0; i < 4; i++) told(codec.borrow("request", DEFAULT_LIMITS), message);
+  const few = codec.borrow("request", { ...DEFAULT_LIMITS, maxFields: 3 });
   assert.equal(told(few, message), "too_many_fields");
-  const short = new MessageParser("request", { ...DEFAULT_LIMITS, maxHeadBytes: message.length - 1 });
+  const short = codec.borrow("request", { ...DEFAULT_LIMITS, maxHeadBytes: message.length - 1 });
   assert.equal(told(short, message), "head_too_large");
 });
 
 test("room in front of content is what has been understood, and never content that was handed out", () => {
-  const parser = new MessageParser("response", DEFAULT_LIMITS);
+  const parser = codec.borrow("response", DEFAULT_LIMITS);
   const head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
   parser.feed(bytes(head + "3\r\nabc\r\n4;x=y\r\ndefg\r\n0\r\n\r\n"));
   assert.equal(parser.next(), "head");
@@ -193,7 +196,7 @@ test("room in front of content is what has been understood, and never content th
 });
 
 test("content that was kept inside leaves no room", () => {
-  const parser = new MessageParser("response", DEFAULT_LIMITS);
+  const parser = codec.borrow("response", DEFAULT_LIMITS);
   parser.feed(bytes("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab"));
   assert.equal(parser.next(), "head");
   parser.suspend();
