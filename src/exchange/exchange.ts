@@ -144,6 +144,7 @@ export class Exchange extends ExchangeAccount
 
   /** PinUser: nothing was sent. The client may try again, and authenticate anew, on another connection. */
   pinLost(): void {
+    if (this.phase === "done") return;
     this.#leaveUnanswered("connection_terminated", SESSION_OVER);
   }
 
@@ -152,6 +153,7 @@ export class Exchange extends ExchangeAccount
   }
 
   waitFailed(failure: WaitFailure, detail: string): void {
+    if (this.phase === "done") return;
     this.wait.over(this.context.turn.now);
     if (!this.#relayStored()) this.#fail(waitReason(failure), detail, waitWords(failure, detail));
   }
@@ -174,6 +176,7 @@ export class Exchange extends ExchangeAccount
   // The client's side
 
   downstreamBody(bytes: Uint8Array, from: number, to: number, room: number): void {
+    if (this.phase === "done") return;
     // The cast: `begin` has made one for every request that is not complete with its head.
     const upload = this.upload as Upload;
     upload.receivedBytes += to - from;
@@ -188,7 +191,7 @@ export class Exchange extends ExchangeAccount
       if (upload.readAhead(bytes, from, to)) this.#readSoFar(upload);
       // The cast: the compiler takes the phase to be what it was.
       if ((this.phase as Phase) === "waiting") upload.pauseWhenFull();
-    } else if (this.phase !== "done") {
+    } else {
       upload.kept.append(bytes, from, to);
       if (!upload.wait()) this.#fail("body_buffer_full", "");
       else upload.pauseWhenFull();
@@ -209,6 +212,7 @@ export class Exchange extends ExchangeAccount
   }
 
   downstreamFault(fault: Fault): void {
+    if (this.phase === "done") return;
     const code: ReasonCode = fault.code === "incomplete_message" ? "client_gone" : faultReason(fault);
     this.#letGo(false);
     this.#failOrCut(code, fault.detail, fault.detail, fault.status);
@@ -219,6 +223,7 @@ export class Exchange extends ExchangeAccount
   }
 
   downstreamEnded(): void {
+    if (this.phase === "done") return;
     const why = goneBecause(this.client, this.phase === "waiting" && this.settings.upstream.pressed);
     if (why !== null) this.#abort("client_gone", why);
   }
@@ -230,6 +235,7 @@ export class Exchange extends ExchangeAccount
   }
 
   downstreamTimedOut(what: "read" | "write", slow: boolean): void {
+    if (this.phase === "done") return;
     const detail = slow ? "slower than body_rate" : "";
     if (what === "write") this.#abort("client_write_timeout", detail);
     else this.#fail("client_timeout", detail);
@@ -307,7 +313,10 @@ export class Exchange extends ExchangeAccount
 
   /** The endpoint's time is up: the request goes elsewhere if that is allowed, else ends so that the client sees it. */
   endpointWithdrawn(): void {
-    this.attemptLost({ code: "aborted", detail: "the endpoint was drained" });
+    // The gateway ends tunnels itself.
+    if (this.attempt !== null && this.phase !== "tunnel") {
+      this.attemptLost({ code: "aborted", detail: "the endpoint was drained" });
+    }
   }
 
   attemptTimedOut(what: "head" | "read" | "write"): void {
