@@ -73,7 +73,7 @@ const longFiles: ReadonlyMap<string, LongFile> = new Map(Object.entries({
     reason: "a state machine: all transitions of a connection to an endpoint",
   },
   "src/exchange/exchange.ts": {
-    maxLines: 550,
+    maxLines: 600,
     reason: "a state machine: all transitions of a request and its answer",
   },
   "src/http1/message_parser.ts": {

@@ -319,6 +319,13 @@ export class Exchange extends ExchangeAccount
     }
   }
 
+  /** We end. @returns whether it waited, and has been answered that it waits for nothing */
+  refuseHeld(): boolean {
+    if (this.phase !== "waiting") return false;
+    this.#fail("shutting_down", "");
+    return true;
+  }
+
   attemptTimedOut(what: "head" | "read" | "write"): void {
     if (what === "head" && !this.client.responseBegun) {
       this.#noteLoss();

@@ -40,6 +40,8 @@ const ALLOWED = fieldSection(["Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPT
 /** While stopping, an idle client connection is closed once it has been idle this long: a client that
  * has just been answered may be sending its next request. */
 const DRAIN_IDLE_MS = 1000;
+/** For answers that are given when the time for all others is up. */
+const LAST_WORDS_MS = 250;
 /** How long an aborted connection may take to tell that it is closed, which it does within the next turn. */
 const CLOSED_MS = 1000;
 
@@ -290,8 +292,25 @@ export class Gateway implements RequestHandler, Traffic {
     turn.end();
     this.#farewell = new GracefulClose(this.#runtime.clock, turn, [...this.#tunnels], timeoutMs);
     await this.#connections.untilEmpty(timeoutMs);
+    await this.#refuseHeld();
     await this.abortAll();
     await closing;
+  }
+
+  /** Requests that still wait are answered that nobody comes for them any more, and the answers get time to leave. */
+  async #refuseHeld(): Promise<void> {
+    const { turn } = this.snapshot.exchange;
+    turn.begin();
+    let refused = 0;
+    for (const client of this.#connections) {
+      client.forEachStream(({ events }) => {
+        if (events instanceof Exchange && events.refuseHeld()) refused++;
+      });
+    }
+    turn.end();
+    if (refused === 0) return;
+    this.dropped += refused;
+    await this.#connections.untilEmpty(LAST_WORDS_MS);
   }
 
   /** Ends everything now, and settles when every connection has told so: only then its request is logged. */

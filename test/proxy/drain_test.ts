@@ -92,6 +92,24 @@ test("what is not done in time is cut off, and the record says why", () =>
     assert.equal(proxy.upstream().inFlight, 0);
   }));
 
+test("a request that is held to the end of the time is answered: nothing of it was sent", () =>
+  withLab("hold: 60s\n", async ({ connect, proxy }) => {
+    proxy.upstream().pause();
+    const client = await connect();
+    await client.send(GET);
+    await proxy.until("it to be held", () => proxy.upstream().waiting === 1);
+    const drained = proxy.gateway.drain(50);
+    const answer = await client.readResponse();
+    assert.equal(answer.status, 503);
+    assert.match(answer.field("Proxy-Status") ?? "", /error=shutting_down/);
+    assert.equal(answer.field("Connection"), "close");
+    assert.equal(await client.readToEnd(), "");
+    await client.halfClose();
+    await drained;
+    assert.equal(proxy.gateway.dropped, 1, "it was not served all the same");
+    assert.deepEqual(proxy.ended.map(({ status, reason }) => [status, reason]), [[503, "shutting_down"]]);
+  }));
+
 const KEY = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
 const ACCEPT = "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
