@@ -35,6 +35,8 @@ export interface ExchangeLabOptions {
   readonly retry?: Partial<RetryPolicy>;
   readonly maxBodyBytes?: number;
   readonly servesHalfClosed?: boolean;
+  /** Default: nothing on the wire is up to chance. */
+  readonly seed?: number;
 }
 
 /** What was told of an exchange that has ended. */
@@ -72,6 +74,7 @@ export class ExchangeLab implements RequestHandler {
 
   constructor(wire: Wire, options: ExchangeLabOptions = {}) {
     this.wire = wire.open({
+      seed: options.seed ?? null,
       bodyIdleTimeoutMs: BODY_IDLE_MS,
       servesHalfClosed: options.servesHalfClosed === true,
     });

@@ -23,7 +23,7 @@ import { MemoryBytes } from "./memory_bytes.ts";
 import type { MemoryWire } from "./memory_wire.ts";
 import { bytesOf, type Pair, requestHead, sentPairs, textOf, trailerSection } from "./pairs.ts";
 import { StreamRules } from "./stream_rules.ts";
-import type { Answer, ClientConnection, ClientEnd, RawEnd } from "./wire.ts";
+import { type Answer, type ClientConnection, type ClientEnd, noAnswer, type RawEnd } from "./wire.ts";
 
 /** What was called, and with what. */
 export type Call = readonly unknown[];
@@ -40,6 +40,7 @@ export class MemoryClient implements DownstreamPeer, ClientConnection {
   forwarded: ForwardedFrom | null = null;
   companion: ClientCompanion | null = null;
   state: "open" | "last" | "closed" = "open";
+  unasked: Answer | null = null;
   /** The client has ended its sending side. */
   finished = false;
   #streams = 0;
@@ -69,7 +70,7 @@ export class MemoryClient implements DownstreamPeer, ClientConnection {
   finish(): void {
     this.finished = true;
     this.wire.take(() => {
-      for (const { events } of this.streams) events?.downstreamEnded();
+      for (const stream of [...this.streams]) stream.clientEnded();
       this.#closeWhenDone();
     });
   }
@@ -93,6 +94,7 @@ export class MemoryClient implements DownstreamPeer, ClientConnection {
   refuseConnection(): DownstreamStream {
     const stream = new MemoryDownstream(this, ++this.#streams, NO_BODY);
     this.streams.add(stream);
+    this.unasked = stream.answer;
     this.state = "last";
     return stream;
   }
@@ -142,15 +144,7 @@ export class MemoryDownstream implements DownstreamStream, ClientEnd {
   offeredBytes = 0;
   /** What the proxy has called, in order. */
   readonly calls: Call[] = [];
-  readonly answer: Answer = {
-    interims: [],
-    status: 0,
-    fields: [],
-    length: NO_BODY,
-    body: "",
-    trailers: null,
-    end: "",
-  };
+  readonly answer: Answer = noAnswer();
   readonly #bytes: MemoryBytes;
   #reading = true;
   #paused = false;
@@ -211,6 +205,12 @@ export class MemoryDownstream implements DownstreamStream, ClientEnd {
       if (event === undefined) return;
       event();
     }
+  }
+
+  /** Nothing comes from the client any more, on whatever stream. */
+  clientEnded(): void {
+    if (this.requestDone || this.#paused) this.events?.downstreamEnded();
+    else this.events?.downstreamFault(FAULTS.incomplete);
   }
 
   garble(): void {

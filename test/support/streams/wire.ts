@@ -5,7 +5,7 @@
  */
 
 import type { SocketErrorCode } from "../../../runtime/contract/contract.ts";
-import type { BodyLength } from "../../../src/http/body_length.ts";
+import { type BodyLength, NO_BODY } from "../../../src/http/body_length.ts";
 import type { DownstreamPeer, RequestHandler } from "../../../src/http/downstream_stream.ts";
 import type { Turn } from "../../../src/time/turn.ts";
 import type { Connector } from "../../../src/client/connector.ts";
@@ -33,6 +33,18 @@ export interface Answer {
   body: string;
   trailers: readonly Pair[] | null;
   end: StreamEnd;
+}
+
+export function noAnswer(): Answer {
+  return {
+    interims: [],
+    status: 0,
+    fields: [],
+    length: NO_BODY,
+    body: "",
+    trailers: null,
+    end: "",
+  };
 }
 
 /** What an endpoint has got of a request. */
@@ -90,6 +102,8 @@ export interface ClientConnection {
   readonly peer: DownstreamPeer;
   /** Open: further requests may be sent. `last`: the proxy has told that none is wanted. */
   readonly state: "open" | "last" | "closed";
+  /** What the proxy has said without being asked; null = nothing. */
+  readonly unasked: Answer | null;
   /** Sends the head of a request. @param length NO_BODY, bytes, or UNKNOWN_LENGTH */
   request(method: string, target: string, fields: readonly Pair[], length: BodyLength): ClientEnd;
   /** Ends the sending side. */
@@ -129,6 +143,8 @@ export interface EndpointEnd {
 export type ConnectionFate = "open" | "closed";
 
 export interface WireOptions {
+  /** Of all that is up to chance on the wire; null = nothing is. */
+  readonly seed: number | null;
   readonly bodyIdleTimeoutMs: number;
   /** A client that has ended its sending side is still answered; otherwise it has left. */
   readonly servesHalfClosed: boolean;

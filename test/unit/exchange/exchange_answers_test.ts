@@ -133,11 +133,11 @@ for (const wire of WIRES) {
     client.stopReading();
     const endpoint = lab.got();
     endpoint.head(200, [], LARGE.length);
-    endpoint.body(LARGE.slice(0, 2 * HIGH_WATER_BYTES));
+    endpoint.body(LARGE.slice(0, 3 * HIGH_WATER_BYTES));
     assert.equal(endpoint.held, true);
     client.readOn();
     assert.equal(endpoint.held, false);
-    endpoint.body(LARGE.slice(2 * HIGH_WATER_BYTES));
+    endpoint.body(LARGE.slice(3 * HIGH_WATER_BYTES));
     endpoint.end();
     assert.equal(client.answer.body.length, LARGE.length);
     assert.equal(client.answer.end, "complete");

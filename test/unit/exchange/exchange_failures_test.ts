@@ -28,7 +28,15 @@ const FAILURES: readonly [name: string, happens: (scene: Scene) => void, outcome
   [
     "the request goes wrong",
     ({ client }) => client.garble(),
-    everywhere("400 http_request_error complete", { relaying: "200 http_request_error cut", tunnel: "" }),
+    {
+      reading: "400 http_request_error complete",
+      waiting: "400 http_request_error complete",
+      ...atEndpoint(
+        "400 http_request_error complete",
+        "400 http_request_error complete",
+        "200 http_request_error cut",
+      ),
+    },
   ],
   [
     "the client resets its stream",
@@ -60,9 +68,20 @@ const FAILURES: readonly [name: string, happens: (scene: Scene) => void, outcome
     }),
   ],
   [
-    "the client ends its sending side, which means that it has left",
+    "the client ends its sending side within the request",
     ({ connection }) => connection.finish(),
-    everywhere("0 client_gone aborted", { relaying: "", tunnel: "" }),
+    everywhere("400 client_gone complete", { relaying: "200 client_gone cut", tunnel: "" }),
+  ],
+  [
+    "the client ends its sending side after the request, which means that it has left",
+    ({ client, connection }) => {
+      client.end();
+      connection.finish();
+    },
+    {
+      waiting: "0 client_gone aborted",
+      ...atEndpoint("0 client_gone aborted", "0 client_gone aborted", ""),
+    },
   ],
   [
     "the response goes wrong",
@@ -153,7 +172,8 @@ for (const wire of WIRES) {
           return;
         }
         const { status, reason } = lab.only;
-        assert.equal(`${status} ${reason} ${client.answer.end}`, outcome);
+        const end = phase === "tunnel" ? "" : client.answer.end;
+        assert.equal(`${status} ${reason} ${end}`, outcome);
         lab.assertQuiet();
         assert.deepEqual(lab.wire.fates(), endpoint === undefined ? [] : ["closed"]);
         lab.upstream.resume();
@@ -195,6 +215,7 @@ for (const wire of WIRES) {
     const { lab, client, connection, endpoint } = inPhase(wire, "sending");
     endpoint?.head(200, [], UNKNOWN_LENGTH);
     endpoint?.body("12345");
+    client.end();
     connection.finish();
     assert.deepEqual(lab.outcome(), [200, "client_gone"]);
     assert.equal(client.answer.end, "aborted");
@@ -288,7 +309,7 @@ for (const wire of WIRES) {
 
   test(`waiting: the proxy stops, ${wire.name}`, () => {
     const { lab, client } = inPhase(wire, "waiting");
-    lab.upstream.stop();
+    lab.wire.take(() => lab.upstream.stop());
     assert.deepEqual(lab.outcome(), [503, "shutting_down"]);
     assert.equal(client.answer.end, "complete");
     const later = lab.ask();

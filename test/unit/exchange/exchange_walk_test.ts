@@ -12,7 +12,7 @@ import { type Pair, valueOf } from "../../support/streams/pairs.ts";
 import type { ClientConnection, ClientEnd, EndpointEnd, Wire } from "../../support/streams/wire.ts";
 import { WIRES } from "../../support/streams/wires.ts";
 
-const SEEDS = 150;
+const SEEDS = 80;
 const STEPS = 120;
 /** As long as a body may become. */
 const MOST_BYTES = 100_000;
@@ -75,6 +75,7 @@ class Walk {
     };
     this.#pick = pick;
     this.lab = new ExchangeLab(wire, {
+      seed,
       endpoints: 1 + pick(3),
       maxInFlight: [0, 0, 1, 3][pick(4)] ?? 0,
       poolSize: [0, 1, 16][pick(3)] ?? 0,
