@@ -64,10 +64,6 @@ interface LongFile {
 
 /** Files that may be longer. One that has become short enough must be taken out. */
 const longFiles: ReadonlyMap<string, LongFile> = new Map(Object.entries({
-  "src/conn/downstream_connection.ts": {
-    maxLines: 750,
-    reason: "a state machine: all transitions of a client's connection",
-  },
   "src/conn/upstream_connection.ts": {
     maxLines: 500,
     reason: "a state machine: all transitions of a connection to an endpoint",

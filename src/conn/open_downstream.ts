@@ -1,7 +1,8 @@
 /** Opens connections of clients. */
 
 import type { OpenDownstream } from "../http/downstream_stream.ts";
-import { DownstreamConnection, type DownstreamSettings } from "./downstream_connection.ts";
+import { DownstreamConnection } from "./downstream_connection.ts";
+import type { DownstreamSettings } from "./downstream_settings.ts";
 import type { IoTurn } from "./io_turn.ts";
 
 /** @param settings of all connections that it opens */

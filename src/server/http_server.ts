@@ -12,7 +12,7 @@ import type {
   Socket,
   SocketEvents,
 } from "../../runtime/contract/contract.ts";
-import type { DownstreamSettings } from "../conn/downstream_connection.ts";
+import type { DownstreamSettings } from "../conn/downstream_settings.ts";
 import { IoTurn } from "../conn/io_turn.ts";
 import { downstreamOpener } from "../conn/open_downstream.ts";
 import { DateField } from "../http/date_field.ts";
