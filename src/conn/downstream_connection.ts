@@ -208,8 +208,8 @@ export class DownstreamConnection extends DownstreamReading implements Downstrea
   }
 
   switchProtocols(reason: string, fields: ForwardedFields, protocol: string): ByteStream {
-    this.take(this.state.switchProtocols);
     this.events = null;
+    if (this.take(this.state.switchProtocols) === "nothing") return this.rawBytes();
     (this.request as RequestUnderWay).framing = "none";
     this.endAfterAnswer();
     const lines = fieldLines(fields) + "Connection: Upgrade\r\nUpgrade: " + protocol + "\r\n";
@@ -269,13 +269,19 @@ export class DownstreamConnection extends DownstreamReading implements Downstrea
     else this.abort();
   }
 
+  /** The socket's end, which follows, is told as always. */
+  override abort(): void {
+    this.take(this.state.abort);
+    super.abort();
+  }
+
   endUnanswered(): void {
     if (this.take(this.state.endUnanswered) !== "nothing") this.linger();
   }
 
   /** Reads on for a while, so that the client finds our last answer (RFC 9112 §9.6). */
   protected override linger(): void {
-    if (this.take(this.state.linger) === "nothing") return;
+    this.take(this.state.linger);
     this.#requestOver();
     this.events = null;
     this.takeUnread();
@@ -288,7 +294,7 @@ export class DownstreamConnection extends DownstreamReading implements Downstrea
 
   /** Sends what is left and closes; what the platform holds may take no longer than our own queue. */
   protected override closeInOrder(): void {
-    if (this.take(this.state.close) === "nothing") return;
+    this.take(this.state.close);
     this.#requestOver();
     this.close();
     this.watchSending();

@@ -27,7 +27,7 @@ const WHOLE_BEGUN = DOWNSTREAM_STATES["whole begun"];
 /** A layer, not an object of its own, for the sake of connections that rest; as `ClientDeadlines`. */
 export abstract class DownstreamReading extends ClientDeadlines implements Postponed {
   /** Changed by `take` alone. */
-  protected state: DownstreamState = IDLE;
+  state: DownstreamState = IDLE;
   #clientEnd: ClientEnd = "none";
   /** Monotonic milliseconds at which the first byte of the current request was seen. */
   requestBeganAt = 0;
@@ -233,14 +233,11 @@ export abstract class DownstreamReading extends ClientDeadlines implements Postp
     }
   }
 
-  /** FIN in the middle of a request. */
+  /** FIN in the middle of a request: nothing but a fault can come of it. */
   #endOfInput(): void {
     const { parser } = this;
     parser.endOfInput();
-    const event = parser.next();
-    if (event === "fault") this.faulted(parser.fault as Fault);
-    else if (event === "end") this.messageEnded(parser.trailers);
-    else this.closeInOrder();
+    if (parser.next() === "fault") this.faulted(parser.fault as Fault);
   }
 
   protected override peerEndAhead(reset: boolean): void {

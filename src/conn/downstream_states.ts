@@ -24,7 +24,7 @@ export type DownstreamStateName =
   | "refused begun"
   /** Lingering. */
   | "spill done"
-  /** What is left is being sent; then both directions close. */
+  /** What is left is being sent; then both directions close. Or the connection was dropped: the socket's end is awaited. */
   | "closed done"
   | "raw raw"
   | "closed closed";
@@ -69,7 +69,8 @@ type CallEvent =
   | "abortResponse"
   | "endUnanswered"
   | "refuseConnection"
-  | "drain";
+  | "drain"
+  | "abort";
 
 /** What follows from another event once its conditions are settled. */
 type Consequence =
@@ -124,6 +125,7 @@ const NO_REQUEST = {
   abortResponse: "misuse",
   endUnanswered: "misuse",
   refuseConnection: "misuse",
+  abort: ["do", "closed done"],
   rest: "never",
 } as const satisfies Partial<Cells<DownstreamEvent>>;
 
@@ -142,6 +144,7 @@ const TOO_LATE = {
   endUnanswered: "nothing",
   refuseConnection: "misuse",
   drain: "nothing",
+  abort: "do",
   rest: "never",
 } as const satisfies Partial<Cells<DownstreamEvent>>;
 
@@ -155,6 +158,7 @@ const DUE = {
   endUnanswered: "do",
   refuseConnection: "misuse",
   drain: "nothing",
+  abort: ["do", "closed done"],
   rest: "never",
   linger: ["do", "spill done"],
   close: "never",
@@ -171,6 +175,7 @@ const BEGUN = {
   endUnanswered: "misuse",
   refuseConnection: "misuse",
   drain: "nothing",
+  abort: ["do", "closed done"],
   linger: ["do", "spill done"],
   close: ["do", "closed done"],
 } as const satisfies Partial<Cells<DownstreamEvent>>;
@@ -261,7 +266,7 @@ export const DOWNSTREAM_TABLE = {
     ...NO_REQUEST,
     drain: "nothing",
     linger: "never",
-    close: ["do", "closed done"],
+    close: "never",
   },
   "body due": {
     ...BODY,
@@ -311,7 +316,8 @@ export const DOWNSTREAM_TABLE = {
     drained: "hush",
     gone: ["do", "closed closed"],
     ...TOO_LATE,
-    linger: "nothing",
+    abort: ["do", "closed done"],
+    linger: "never",
     close: ["do", "closed done"],
   },
   "closed done": {
@@ -322,8 +328,11 @@ export const DOWNSTREAM_TABLE = {
     drained: "nothing",
     gone: ["do", "closed closed"],
     ...TOO_LATE,
-    linger: "nothing",
-    close: "nothing",
+    // Whoever has not been told yet that it was dropped may be switching: the tunnel is told instead.
+    switchProtocols: "nothing",
+    becomeRaw: "do",
+    linger: "never",
+    close: "never",
   },
   "raw raw": {
     data: "raw",
@@ -341,6 +350,7 @@ export const DOWNSTREAM_TABLE = {
   "closed closed": {
     data: "never",
     ...UNPARSED,
+    parse: "never",
     fin: "never",
     endAhead: "never",
     deadline: "never",
