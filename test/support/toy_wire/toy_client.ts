@@ -62,6 +62,14 @@ export class ToyClient extends ToyLink implements ClientConnection {
     return end;
   }
 
+  /** A stream that begins with what cannot be understood. */
+  badRequest(): ClientEnd {
+    const end = new ToyClientEnd(this, ++this.#requests, NO_BODY);
+    this.add(end.channel);
+    end.garble();
+    return end;
+  }
+
   finish(): void {
     this.wire.take(() => this.socket.finish());
   }

@@ -3,7 +3,7 @@
  * on HTTP/1.
  */
 
-import type { SocketErrorCode } from "../../../runtime/contract/contract.ts";
+import type { Socket, SocketErrorCode } from "../../../runtime/contract/contract.ts";
 import type { ConnectEnd, ConnectOptions, Connector } from "../../../src/client/connector.ts";
 import type { ReuseKey } from "../../../src/client/reuse_key.ts";
 import type { RequestHandler } from "../../../src/http/downstream_stream.ts";
@@ -33,18 +33,25 @@ export const TOY: Wire = {
 
 export class ToyWire implements OpenWire {
   readonly #options: WireOptions;
-  readonly clock = new FakeClock();
+  readonly clock: FakeClock;
   readonly network: MemoryNetwork;
-  readonly turn: TestTurn = new TestTurn(this.clock);
+  readonly turn: TestTurn;
   readonly connector: Connector;
   readonly requests: EndpointEnd[] = [];
   readonly violations: string[] = [];
   readonly #endpoints: ToyEndpoint[] = [];
   #outcome: SocketErrorCode | null = null;
 
-  constructor(options: WireOptions) {
+  /** @param network runs on `clock` */
+  constructor(
+    options: WireOptions,
+    clock: FakeClock = new FakeClock(),
+    network: MemoryNetwork = new MemoryNetwork({ clock, seed: options.seed }),
+  ) {
     this.#options = options;
-    this.network = new MemoryNetwork({ clock: this.clock, seed: options.seed });
+    this.clock = clock;
+    this.network = network;
+    this.turn = new TestTurn(clock);
     const connect = (_key: ReuseKey, { owner }: ConnectOptions, end: ConnectEnd): void => {
       this.clock.setTimer(0, () => this.#dialled(owner, end), true);
     };
@@ -96,11 +103,13 @@ export class ToyWire implements OpenWire {
     far.open((socket) => client = new ToyClient(this, socket));
     // The cast: it was called just now.
     const opened = client as unknown as ToyClient;
-    near.open((socket) => {
-      const settings = { ...this.#options, violations: this.violations };
-      return opened.server = new ToyServer(this.turn, socket, settings, handler);
-    });
+    near.open((socket) => opened.server = this.serve(socket, handler));
     return opened;
+  }
+
+  /** The proxy's end of a client's connection. */
+  serve(socket: Socket, handler: RequestHandler): ToyServer {
+    return new ToyServer(this.turn, socket, { ...this.#options, violations: this.violations }, handler);
   }
 
   dials(outcome: SocketErrorCode | null): void {
