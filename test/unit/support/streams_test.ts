@@ -43,5 +43,5 @@ test("what handles requests runs without either", () => {
       seen.add(module);
     }
   }
-  for (const room of ["exchange", "upstream"]) assert.ok(seen.has(`src/${room}/${room}.ts`), room);
+  for (const room of ["exchange", "gateway", "upstream"]) assert.ok(seen.has(`src/${room}/${room}.ts`), room);
 });
