@@ -9,7 +9,7 @@ import { canonicalIp } from "../bytes/ip_address.ts";
 import { IdlePool, type IdlePoolSettings } from "../client/idle_pool.ts";
 import { ConnectionRamp, type RampOwner } from "./connection_ramp.ts";
 import type { ReuseKey } from "../client/reuse_key.ts";
-import type { Listing } from "./listing.ts";
+import { Listed } from "./listed.ts";
 import type { EndpointTally } from "./counters.ts";
 
 /**
@@ -45,8 +45,6 @@ export const MOST_PLACES = 256;
 export interface EndpointOwner {
   /** An idle connection is gone, so that a slot counts as free. */
   connectionLost(endpoint: Endpoint): void;
-  /** `places` of an endpoint that is counted is by so many more. */
-  placesChanged(difference: number): void;
   /** It was trusted with any number of connections, and is not any more. */
   distrusted(endpoint: Endpoint): void;
 }
@@ -57,7 +55,7 @@ const SOON_MS = 25;
 /** A connection that is still open so long after its answer shows that the origin keeps connections. */
 const PROOF_OF_KEEP_ALIVE_MS = 25;
 
-export class Endpoint implements UpstreamPeerOwner, RampOwner {
+export class Endpoint extends Listed implements UpstreamPeerOwner, RampOwner {
   #settings: EndpointSettings;
   readonly name: string;
   /** The name that is dialled; null when that is an address. */
@@ -74,13 +72,6 @@ export class Endpoint implements UpstreamPeerOwner, RampOwner {
   #recalled = 0;
   #enabled = true;
   #state: EndpointState = "up";
-  /** The owner is told how `places` changes, and was told of so many. */
-  #counted = false;
-  #placesTold = 0;
-  /** Lists that have left it out and take it in again when it tells that it is fit for them. */
-  #excludedFrom: Listing<Endpoint>[] = [];
-  /** Requests that come and go may matter to somebody: its places are counted, or a list has left it out. */
-  #watched = false;
   /** Gets its slots when it does not use them any more; null = it is in use. */
   #free: ((count: number) => void) | null = null;
   /** Monotonic milliseconds: since when it is in this state. */
@@ -118,6 +109,7 @@ export class Endpoint implements UpstreamPeerOwner, RampOwner {
   counters: EndpointTally | null = null;
 
   constructor(settings: EndpointSettings, owner: EndpointOwner) {
+    super();
     this.#settings = settings;
     this.name = settings.name;
     const { address } = settings.key;
@@ -134,7 +126,7 @@ export class Endpoint implements UpstreamPeerOwner, RampOwner {
 
   set busy(count: number) {
     this.#busy = count;
-    if (this.#watched) this.#changed();
+    if (this.watched) this.changed();
     if (this.#free !== null) this.#slotsFreed(this.#free);
   }
 
@@ -145,7 +137,7 @@ export class Endpoint implements UpstreamPeerOwner, RampOwner {
 
   set dialing(count: number) {
     this.#dialing = count;
-    if (this.#watched) this.#changed();
+    if (this.watched) this.changed();
     if (this.#free !== null) this.#slotsFreed(this.#free);
   }
 
@@ -156,7 +148,7 @@ export class Endpoint implements UpstreamPeerOwner, RampOwner {
 
   set slotLimit(count: number) {
     this.#slotLimit = count;
-    this.#changed();
+    this.changed();
   }
 
   /** Slots of ours that other processes wait for; see slot_share.ts. */
@@ -166,7 +158,7 @@ export class Endpoint implements UpstreamPeerOwner, RampOwner {
 
   set recalled(count: number) {
     this.#recalled = count;
-    this.#changed();
+    this.changed();
   }
 
   /** Requests that wait for a slot and must go on a connection that is here; see pins.ts. */
@@ -176,7 +168,7 @@ export class Endpoint implements UpstreamPeerOwner, RampOwner {
 
   set awaited(count: number) {
     this.#awaited = count;
-    this.#changed();
+    this.changed();
     this.freeUnneeded();
   }
 
@@ -192,7 +184,7 @@ export class Endpoint implements UpstreamPeerOwner, RampOwner {
 
   set enabled(enabled: boolean) {
     this.#enabled = enabled;
-    this.#changed();
+    this.changed();
   }
 
   /** It is not in use from now on: no new request, no idle connection. */
@@ -208,7 +200,7 @@ export class Endpoint implements UpstreamPeerOwner, RampOwner {
 
   set state(state: EndpointState) {
     this.#state = state;
-    this.#changed();
+    this.changed();
   }
 
   /** It cannot be reached. The caller restarts its ramp. @returns true when it was up until now */
@@ -276,7 +268,7 @@ export class Endpoint implements UpstreamPeerOwner, RampOwner {
     } else if (settings.slots === undefined || before === 0) {
       this.slotLimit = settings.slots ?? settings.maxInFlight;
     }
-    this.#changed();
+    this.changed();
   }
 
   // Slots of one that is out of use
@@ -318,9 +310,13 @@ export class Endpoint implements UpstreamPeerOwner, RampOwner {
    * Requests it could take, connections being opened included, whether or not one may be opened just now; at
    * most `MOST_PLACES`.
    */
-  get places(): number {
+  override get places(): number {
     if (!this.#enabled || this.#state === "down") return 0;
     return Math.max(0, Math.min(MOST_PLACES, this.#slotLimit - this.#busy));
+  }
+
+  protected override get limited(): boolean {
+    return this.#slotLimit !== Infinity;
   }
 
   /** Whether it can serve `need` now: enabled, not full, and reachable as far as we know. */
@@ -354,69 +350,19 @@ export class Endpoint implements UpstreamPeerOwner, RampOwner {
   rest(connection: UpstreamPeer, now: number): void {
     if (this.addresses?.includes(connection.remoteAddress) === false) connection.retire();
     else this.idle.put(connection, now);
-    if (this.#watched) this.#changed();
+    if (this.watched) this.changed();
   }
 
   /** The name means these addresses now: connections to others serve no further request. */
   movedTo(addresses: readonly string[]): void {
     this.addresses = addresses;
-    if (this.idle.keepOnly(addresses) > 0) this.#changed();
-  }
-
-  // Lists
-
-  /** `listing` does not hold this endpoint any more, and hears when it can take it in again. */
-  exclude(listing: Listing<Endpoint>): void {
-    if (!this.#excludedFrom.includes(listing)) this.#excludedFrom.push(listing);
-    this.#watched = true;
-  }
-
-  /**
-   * No list that has left it out is in use any more.
-   *
-   * @param counted tell the owner of all places, and of each change from now on
-   */
-  begin(counted: boolean): void {
-    this.#excludedFrom = [];
-    this.#counted = counted;
-    this.#placesTold = 0;
-    this.#changed();
-  }
-
-  /** Something else that lists may look at is different now. */
-  reconsider(): void {
-    this.#changed();
-  }
-
-  /** After every change of what `can`, `places`, `rampLimited` and the lists look at. */
-  #changed(): void {
-    if (this.#counted) this.#tellPlaces();
-    if (this.#excludedFrom.length > 0) this.#readmitAll();
-    this.#watched = this.#excludedFrom.length > 0 || (this.#counted && this.#slotLimit !== Infinity);
-  }
-
-  #tellPlaces(): void {
-    const places = this.places;
-    if (places === this.#placesTold) return;
-    this.owner.placesChanged(places - this.#placesTold);
-    this.#placesTold = places;
-  }
-
-  #readmitAll(): void {
-    const lists = this.#excludedFrom;
-    for (let i = lists.length - 1; i >= 0; i--) {
-      const listing = lists[i] as Listing<Endpoint>;
-      if (!listing.holds(this)) continue;
-      const last = lists.pop() as Listing<Endpoint>;
-      if (last !== listing) lists[i] = last;
-      listing.readmit(this);
-    }
+    if (this.idle.keepOnly(addresses) > 0) this.changed();
   }
 
   // RampOwner
 
   rampChanged(): void {
-    if (this.#watched) this.#changed();
+    if (this.watched) this.changed();
   }
 
   distrusted(): void {

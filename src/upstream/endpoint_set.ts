@@ -100,10 +100,6 @@ export class EndpointSet implements EndpointOwner {
     this.#lost();
   }
 
-  placesChanged(difference: number): void {
-    this.#places += difference;
-  }
-
   distrusted(endpoint: Endpoint): void {
     this.ramps.watch(endpoint);
   }
@@ -112,7 +108,10 @@ export class EndpointSet implements EndpointOwner {
   #list(): void {
     const { all } = this;
     this.#places = 0;
-    for (const endpoint of all) endpoint.begin(all.length > FEW);
+    const count = (difference: number) => {
+      this.#places += difference;
+    };
+    for (const endpoint of all) endpoint.begin(all.length > FEW ? count : null);
     this.#able = new CandidateList(all, can);
     this.ramps = new RampSteps(all);
     this.#byName = byName(all);
@@ -153,7 +152,7 @@ export class EndpointSet implements EndpointOwner {
     const used = new Set(all);
     const dropped = this.all.filter((endpoint) => !used.has(endpoint));
     if (give !== null) passSlotsOn(dropped, all, give);
-    for (const endpoint of dropped) endpoint.begin(false);
+    for (const endpoint of dropped) endpoint.begin(null);
     this.all = all;
     this.#replaced = [...this.#replaced, ...dropped].filter((endpoint) =>
       !used.has(endpoint) && (endpoint.taken > 0 || endpoint.pinned > 0)

@@ -252,7 +252,7 @@ export class SlotShare {
       last.place = talk.place;
       if (last !== talk) this.#asking[talk.place] = last;
       // It may be full still, or again.
-      talk.endpoint.reconsider();
+      talk.endpoint.changed();
     }
   }
 }

@@ -26,7 +26,7 @@ function endpoints(weights: readonly number[], maxInFlight = 0): Endpoint[] {
       weight,
       maxInFlight,
       pool: { size: 0, idleTimeoutMs: 1, maxAgeMs: 0 },
-    }, { connectionLost() {}, placesChanged() {}, distrusted() {} })
+    }, { connectionLost() {}, distrusted() {} })
   );
 }
 
