@@ -1,4 +1,7 @@
-/** What becomes of a connection after the reply: the one place where that is decided. */
+/**
+ * What becomes of a connection after the reply: the one place where that is decided. A connection that carries several
+ * streams decides about its own end: what is said here is about the stream then.
+ */
 
 import type { UpstreamStream } from "../http/upstream_stream.ts";
 

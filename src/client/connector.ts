@@ -1,16 +1,21 @@
-/** Opens connections: dials, sets TLS up where the destination wants it, and chooses the protocol. */
+/**
+ * Opens connections: dials, sets TLS up where the destination wants it, and chooses the protocol.
+ *
+ * Whatever lies between a dialled socket and a connection that carries requests is a list of steps. A step gets the open
+ * socket of the one before and passes on its own, at once or later.
+ */
 
-import type { Runtime, SocketError } from "../../runtime/contract/contract.ts";
+import type { Runtime, Socket, SocketError, SocketEvents } from "../../runtime/contract/contract.ts";
 import type { IoTurn } from "../conn/io_turn.ts";
 import { UpstreamConnection } from "../conn/upstream_connection.ts";
 import type { Http1Limits } from "../http/limits.ts";
 import type { UpstreamPeer, UpstreamPeerOwner } from "../http/upstream_stream.ts";
 import type { Turn } from "../time/turn.ts";
-import { CONNECTED_TO_ITSELF, connectedToItself } from "./dial_fault.ts";
+import { CONNECTED_TO_ITSELF, connectedToItself, unknownProtocol } from "./dial_fault.ts";
 import type { ReuseKey } from "./reuse_key.ts";
 
 export interface ConnectOptions {
-  /** For the dial and the handshake together. */
+  /** For all that comes before the first request. Milliseconds, > 0. */
   readonly timeoutMs: number;
   readonly limits: Http1Limits;
   readonly owner: UpstreamPeerOwner;
@@ -22,39 +27,95 @@ export interface ConnectEnd {
   failed(error: SocketError): void;
 }
 
-export class Connector {
+export interface Connector {
+  /** The one in which outcomes are told. */
+  readonly turn: Turn;
+  /** Opens a connection that may serve requests of `key`. Exactly one of the ends is called, never inside the call. */
+  connect(key: ReuseKey, options: ConnectOptions, end: ConnectEnd): void;
+}
+
+/** A connection on its way; begun by `connect`. */
+interface Attempt {
+  readonly key: ReuseKey;
+  readonly options: ConnectOptions;
+  readonly end: ConnectEnd;
+  /** Monotonic milliseconds. */
+  readonly beganAt: number;
+}
+
+/**
+ * One step on the way from a dialled socket to a connection.
+ *
+ * @param next goes on with the socket that the later steps are to have, which is open; in a turn
+ * @returns what hears the events of `socket` from now on: what `next` has returned, or the step's own while it is not done
+ */
+type Step = (socket: Socket, attempt: Attempt, next: (socket: Socket) => SocketEvents) => SocketEvents;
+
+/** HTTP/1.1 in ALPN (RFC 7301 §6). */
+const HTTP_1_1 = "http/1.1";
+
+/** Of a socket that has been dropped. */
+const DEAF: SocketEvents = { data() {}, drained() {}, ended() {}, closed() {} };
+
+/** Over sockets of a runtime. */
+export class SocketConnector implements Connector {
   readonly #dial: Runtime["dial"];
   readonly #turn: IoTurn;
+  readonly #steps: readonly Step[];
 
   constructor(runtime: Pick<Runtime, "dial">, turn: IoTurn) {
     this.#dial = (options, events) => runtime.dial(options, events);
     this.#turn = turn;
+    this.#steps = [
+      refuseItself,
+      (socket, attempt) => this.#speak(socket, attempt),
+    ];
   }
 
   get turn(): Turn {
     return this.#turn;
   }
 
-  connect({ address, tls }: ReuseKey, { timeoutMs, limits, owner }: ConnectOptions, end: ConnectEnd): void {
-    const turn = this.#turn;
-    const began = turn.now;
-    this.#dial({ address, tls, timeoutMs }, {
+  connect(key: ReuseKey, options: ConnectOptions, end: ConnectEnd): void {
+    const attempt: Attempt = { key, options, end, beganAt: this.#turn.now };
+    const { address, tls } = key;
+    // TLS with the destination that is dialled is the platform's business: the deadline of a dial is that of both.
+    this.#dial({ address, tls, timeoutMs: options.timeoutMs }, {
       opened: (socket) => {
-        turn.begin();
-        const connection = new UpstreamConnection(turn, socket, limits, owner);
-        if (connectedToItself(socket)) {
-          connection.drop();
-          end.failed(CONNECTED_TO_ITSELF);
-        } else {
-          connection.connectMs = connection.openedAt - began;
-          end.opened(connection);
-        }
-        return connection;
+        this.#turn.begin();
+        return this.#goOn(0, socket, attempt);
       },
       failed: (error) => {
-        turn.begin();
+        this.#turn.begin();
         end.failed(error);
       },
     });
   }
+
+  #goOn(at: number, socket: Socket, attempt: Attempt): SocketEvents {
+    // The cast: the last step calls no other.
+    const step = this.#steps[at] as Step;
+    return step(socket, attempt, (made) => this.#goOn(at + 1, made, attempt));
+  }
+
+  /** The last step: a connection of the protocol that the handshake agreed on. */
+  #speak(socket: Socket, attempt: Attempt): SocketEvents {
+    const { end, options: { limits, owner }, beganAt } = attempt;
+    const protocol = socket.tls?.alpn ?? "";
+    if (protocol !== "" && protocol !== HTTP_1_1) return refused(socket, end, unknownProtocol(protocol));
+    const connection = new UpstreamConnection(this.#turn, socket, limits, owner);
+    connection.connectMs = connection.openedAt - beganAt;
+    end.opened(connection);
+    return connection;
+  }
+}
+
+const refuseItself: Step = (socket, { end }, next) =>
+  connectedToItself(socket) ? refused(socket, end, CONNECTED_TO_ITSELF) : next(socket);
+
+/** The socket does not become a connection. */
+function refused(socket: Socket, end: ConnectEnd, error: SocketError): SocketEvents {
+  socket.abort();
+  end.failed(error);
+  return DEAF;
 }

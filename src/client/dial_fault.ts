@@ -7,6 +7,14 @@ export const CONNECTED_TO_ITSELF: SocketError = {
   detail: "nobody listens: the connection was one to itself",
 };
 
+/** @param protocol what the handshake has agreed on, which we do not speak */
+export function unknownProtocol(protocol: string): SocketError {
+  return {
+    code: "tls_protocol_error",
+    detail: `the handshake agreed on ${JSON.stringify(protocol)}, which is not spoken here`,
+  };
+}
+
 /**
  * Dialling a free port of the range that local ports are taken from can, by chance, connect a socket to
  * itself (simultaneous open, RFC 9293 §3.5): it would echo the request, and keep the endpoint from binding.

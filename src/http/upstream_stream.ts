@@ -63,7 +63,7 @@ export interface UpstreamStream {
   switchProtocols(): ByteStream;
   /**
    * Ends a stream that does not leave its connection fit for another request, without further events. Whether the
-   * connection ends with it is the connection's business: it does unless it carries others.
+   * connection ends with it is the connection's business: the one of HTTP/1 does, one that carries others must not.
    *
    * @param complete the response was received to its end; else what is under way is dropped
    */
@@ -135,7 +135,10 @@ export interface UpstreamPeer {
   rest(now: number, deadline: number): void;
   /** It rests until then instead. */
   restUntil(deadline: number): void;
-  /** Ends an idle connection in order. */
+  /**
+   * It takes no further stream, and ends in order: at once when none is open, else after the last one. Nothing when it
+   * has ended, or was retired before.
+   */
   retire(): void;
   /** Drops it; no further event reaches a stream or the owner. */
   drop(): void;

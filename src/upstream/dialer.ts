@@ -21,6 +21,8 @@ export class Dialer {
   dialing = 0;
   /** Those among them that were begun while their endpoint was down: nobody should count on them. */
   asking = 0;
+  /** Streams beyond the first of each that the connections of all others will carry, as far as is known. */
+  #surplus = 0;
 
   constructor(runtime: Runtime, connector: Connector, end: DialEnd) {
     this.#connector = connector;
@@ -28,9 +30,14 @@ export class Dialer {
     this.#names = new NameWatch(runtime, connector.turn);
   }
 
-  /** Dials that requests may count on. */
+  /** Dials that requests may count on. Each holds one slot, whatever its connection will carry. */
   get expected(): number {
     return this.dialing - this.asking;
+  }
+
+  /** Requests that their connections will carry, as far as is known. */
+  get expectedStreams(): number {
+    return this.expected + this.#surplus;
   }
 
   dial(endpoint: Endpoint, timeoutMs: number, limits: Http1Limits): void {
@@ -40,21 +47,25 @@ export class Dialer {
     this.hold(endpoint);
     const asking = endpoint.state === "down" ? 1 : 0;
     this.asking += asking;
+    const surplus = asking === 0 ? endpoint.streamsEach - 1 : 0;
+    this.#surplus += surplus;
     this.#connector.connect(endpoint.settings.key, { timeoutMs, limits, owner: endpoint }, {
       opened: (peer) => {
-        this.#over(endpoint, asking);
+        this.#over(endpoint, asking, surplus);
+        endpoint.streamsEach = Math.max(1, peer.freeStreams);
         this.#names.opened(endpoint, peer.remoteAddress);
         this.#end.opened(endpoint, peer);
       },
       failed: (error) => {
-        this.#over(endpoint, asking);
+        this.#over(endpoint, asking, surplus);
         this.#end.failed(endpoint, error);
       },
     });
   }
 
-  #over(endpoint: Endpoint, asking: number): void {
+  #over(endpoint: Endpoint, asking: number, surplus: number): void {
     this.asking -= asking;
+    this.#surplus -= surplus;
     this.release(endpoint);
   }
 

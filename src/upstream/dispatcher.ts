@@ -197,12 +197,16 @@ export class Dispatcher implements WaitingRequests, RequestsInFlight, Connection
     endpoint.busy--;
     this.#busy--;
     if (wasRetry) this.#retries.taken--;
+    // A connection that still takes streams goes on, whatever has become of this one.
+    const serves = fate === "pool" || (fate === "close" && connection.freeStreams > 0);
     if (endpoint.ramp.limit !== Infinity) {
-      const kept = fate === "pool" || fate === "pin";
-      endpoint.ramp.released(connection, kept, endpoint.taken + 1, this.#turn.now);
+      const kept = serves || fate === "pin";
+      endpoint.ramp.released(connection, kept, endpoint.inUse + 1, this.#turn.now);
       this.#connections.restRamp(endpoint);
     }
-    if (fate === "pool") {
+    if (endpoint.idle.carriesSeveral(connection)) {
+      endpoint.streamEnded(connection, this.#turn.now, this.#stopped || !endpoint.enabled);
+    } else if (serves) {
       if (this.#stopped || !endpoint.enabled) connection.retire();
       else endpoint.rest(connection, this.#turn.now);
     }
@@ -264,7 +268,7 @@ export class Dispatcher implements WaitingRequests, RequestsInFlight, Connection
       } else if (waiter.wantsFresh && (!waiter.isRetry || this.retriesAllowed())) {
         // A slot that has become free is for the oldest, not for those behind who can do with an idle connection.
         passed++;
-        if (++fresh > this.#connections.expected) {
+        if (++fresh > this.#connections.expectedStreams) {
           const endpoint = this.#policy.pick("dial");
           if (endpoint !== null) this.dial(endpoint);
         }
@@ -289,13 +293,14 @@ export class Dispatcher implements WaitingRequests, RequestsInFlight, Connection
     }
     const { size, retries, owners } = this.#room;
     const wanted = (this.retriesAllowed() ? size : size - retries) - owners;
-    const missing = Math.min(wanted - this.#connections.expected, MOST_NEW_DIALS);
-    for (let left = missing; left > 0; left--) {
+    const missing = Math.min(wanted - this.#connections.expectedStreams, MOST_NEW_DIALS);
+    for (let left = missing; left > 0;) {
       const endpoint = this.#policy.pick("dial");
       if (endpoint === null) {
         if (!this.#endpoints.allDown) this.#connections.checkSoon();
         break;
       }
+      left -= endpoint.streamsEach;
       this.dial(endpoint);
     }
     if (this.#downEndpoints.size > 0 && wanted > 0) this.availability.ask(now);

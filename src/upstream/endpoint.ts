@@ -19,7 +19,7 @@ import type { EndpointTally } from "./counters.ts";
  */
 export type EndpointState = "up" | "down" | "probing";
 
-/** What a request needs of an endpoint: a connection that lies ready, leave to open one, or either. */
+/** What a request needs of an endpoint: an open connection with room for it, leave to open one, or either. */
 export type Need = "idle" | "dial" | "any";
 
 export interface EndpointSettings {
@@ -63,6 +63,8 @@ export class Endpoint extends Listed implements UpstreamPeerOwner, RampOwner {
   /** Where connections lead that may serve again; null = anywhere. Belongs to `NameWatch`. */
   addresses: readonly string[] | null = null;
   readonly idle: IdlePool;
+  /** Streams that one connection carries, as far as is known: as many as the one could that was opened last. */
+  streamsEach = 1;
   readonly ramp: ConnectionRamp = new ConnectionRamp(this);
   readonly owner: EndpointOwner;
   #busy = 0;
@@ -301,9 +303,14 @@ export class Endpoint extends Listed implements UpstreamPeerOwner, RampOwner {
     return this.#busy + this.#dialing;
   }
 
+  /** Connections that carry requests or are being opened: what its ramp counts. */
+  get inUse(): number {
+    return this.#busy - this.idle.surplus + this.#dialing;
+  }
+
   /** Connections open or being opened: what a backend that takes N connections counts. */
   get used(): number {
-    return this.#busy + this.#dialing + this.idle.size + this.pinnedIdle;
+    return this.inUse + this.idle.size + this.pinnedIdle;
   }
 
   /**
@@ -324,23 +331,25 @@ export class Endpoint extends Listed implements UpstreamPeerOwner, RampOwner {
     if (!this.#enabled) return false;
     const taken = this.#busy + this.#dialing;
     if (taken >= this.#slotLimit) return false;
-    if (need !== "dial" && this.idle.size > 0) return true;
+    if (need !== "dial" && this.idle.available) return true;
     if (need === "idle") return false;
-    return this.#state !== "down" && this.#dialing < DIALS_AT_ONCE && this.ramp.allows(taken);
+    return this.#state !== "down" && this.#dialing < DIALS_AT_ONCE && this.ramp.allows(this.inUse);
   }
 
   /** One more connection may not be opened for no other reason than that it is not trusted with more. */
   get rampLimited(): boolean {
-    return this.#enabled && this.#state !== "down" && !this.ramp.allows(this.#busy + this.#dialing);
+    return this.#enabled && this.#state !== "down" && !this.ramp.allows(this.inUse);
   }
 
   /**
-   * An idle connection for the next request, or null.
+   * A connection on which the next request opens a stream at once, or null.
    *
    * @param repeatable the request may be sent again if the connection turns out to be closed
    */
   takeIdle(repeatable: boolean, now: number): UpstreamPeer | null {
     if (repeatable || this.keepsAlive) return this.idle.take(now);
+    const shared = this.idle.takeShared(now);
+    if (shared !== null) return shared;
     const connection = this.idle.takeRested(now, PROOF_OF_KEEP_ALIVE_MS);
     if (connection !== null && connection.uses > 0) this.keepsAlive = true;
     return connection;
@@ -350,6 +359,17 @@ export class Endpoint extends Listed implements UpstreamPeerOwner, RampOwner {
   rest(connection: UpstreamPeer, now: number): void {
     if (this.addresses?.includes(connection.remoteAddress) === false) connection.retire();
     else this.idle.put(connection, now);
+    if (this.watched) this.changed();
+  }
+
+  /**
+   * A stream has ended of a connection that carries several; the others go on.
+   *
+   * @param last no other is to be opened on it
+   */
+  streamEnded(connection: UpstreamPeer, now: number, last: boolean): void {
+    if (last || this.addresses?.includes(connection.remoteAddress) === false) connection.retire();
+    this.idle.streamEnded(connection, now);
     if (this.watched) this.changed();
   }
 

@@ -71,7 +71,7 @@ export class NewConnections {
     });
     this.#probation = new Probation(turn, this.#dialer, room, {
       retriesAllowed: () => user.retriesAllowed(),
-      proved: (connection, waiter) => user.give(connection, connection.owner as Endpoint, waiter),
+      proved: (connection, waiter) => this.#give(connection, connection.owner as Endpoint, waiter),
       needless: (connection) => this.#place(connection, connection.owner as Endpoint, this.#nextWaiter()),
       dropped: (endpoint, error) => this.#dialFailed(endpoint, error),
     });
@@ -86,6 +86,11 @@ export class NewConnections {
   /** Those of them that requests may count on. */
   get expected(): number {
     return this.#dialer.expected;
+  }
+
+  /** Requests that their connections will carry, as far as is known. */
+  get expectedStreams(): number {
+    return this.#dialer.expectedStreams;
   }
 
   dial(endpoint: Endpoint): void {
@@ -135,7 +140,27 @@ export class NewConnections {
     } else if (waiter === null) {
       this.restRamp(endpoint);
       endpoint.rest(connection, this.#turn.now);
-    } else this.#user.give(connection, endpoint, waiter);
+    } else this.#give(connection, endpoint, waiter);
+  }
+
+  #give(connection: UpstreamPeer, endpoint: Endpoint, waiter: Waiter): void {
+    const several = connection.freeStreams > 1;
+    if (several) endpoint.idle.share(connection);
+    this.#user.give(connection, endpoint, waiter);
+    if (several) this.#fill(connection, endpoint);
+  }
+
+  /** A new connection that carries several streams goes to others who wait as well, as long as there are slots. */
+  #fill(connection: UpstreamPeer, endpoint: Endpoint): void {
+    const { slotLimit } = endpoint;
+    while (!this.#stopped && endpoint.enabled && endpoint.taken < slotLimit) {
+      // An older request that must go on a connection of its own has a right to a slot that is free.
+      if (slotLimit !== Infinity && this.#room.owners > 0) return;
+      const waiter = this.#nextWaiter();
+      if (waiter === null || this.#probation.msFor(connection, endpoint, waiter) > 0) return;
+      if (!endpoint.idle.takeFrom(connection)) return;
+      this.#user.give(connection, endpoint, waiter);
+    }
   }
 
   /** The oldest one that may go now and is not provided for by a connection under probation. */

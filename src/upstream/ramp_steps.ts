@@ -30,12 +30,12 @@ export class RampSteps implements Listing<Endpoint> {
     const due = this.#due;
     if (due === null) {
       for (const endpoint of this.#endpoints) {
-        if (endpoint.state !== "down") endpoint.ramp.goOn(endpoint.taken, now);
+        if (endpoint.state !== "down") endpoint.ramp.goOn(endpoint.inUse, now);
       }
       return;
     }
     for (let endpoint = due.first; endpoint !== null && due.firstAt <= now; endpoint = due.first) {
-      if (endpoint.rampLimited) endpoint.ramp.goOn(endpoint.taken, now);
+      if (endpoint.rampLimited) endpoint.ramp.goOn(endpoint.inUse, now);
       if (endpoint.rampLimited) due.set(endpoint, endpoint.ramp.goOnAt);
       else {
         due.delete(endpoint);

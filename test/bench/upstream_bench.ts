@@ -5,7 +5,7 @@
  */
 
 import process from "node:process";
-import { Connector } from "../../src/client/connector.ts";
+import { SocketConnector } from "../../src/client/connector.ts";
 import { POLICIES } from "../../src/upstream/balance/policies.ts";
 import { IoTurn } from "../../src/conn/io_turn.ts";
 import type { UpstreamPeer, UpstreamStream } from "../../src/http/upstream_stream.ts";
@@ -74,7 +74,7 @@ class Lab {
     { maxInFlight = 0, queueSize = 20_000, slots }: LabOptions = {},
   ) {
     const port = (i: number): number => 1024 + i;
-    this.upstream = new Upstream(this.runtime, new Connector(this.runtime, this.turn), {
+    this.upstream = new Upstream(this.runtime, new SocketConnector(this.runtime, this.turn), {
       name: "bench",
       endpoints: Array.from({ length: count }, (_, i) => ({
         name: `127.0.0.1:${port(i)}`,

@@ -6,7 +6,7 @@
 
 import assert from "node:assert/strict";
 import { RoundRobin } from "../../src/upstream/balance/round_robin.ts";
-import { Connector } from "../../src/client/connector.ts";
+import { SocketConnector } from "../../src/client/connector.ts";
 import { IoTurn } from "../../src/conn/io_turn.ts";
 import type { PinHolder, UpstreamPeer, UpstreamStream } from "../../src/http/upstream_stream.ts";
 import { ELDER, HEIR } from "../../src/process/supervisor/lineage_messages.ts";
@@ -198,7 +198,7 @@ export class SlotWorker {
     const runtime = createMemoryRuntime({ network: lab.network });
     this.turn = new IoTurn(runtime);
     const held = lab.ledger.join(index);
-    this.upstream = new Upstream(runtime, new Connector(runtime, this.turn), {
+    this.upstream = new Upstream(runtime, new SocketConnector(runtime, this.turn), {
       name: lab.calls.upstream,
       policy: (endpoints) => new RoundRobin(endpoints),
       holdMs: 600_000,

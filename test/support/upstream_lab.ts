@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import type { SocketError, SocketEvents } from "../../runtime/contract/contract.ts";
 import { RoundRobin } from "../../src/upstream/balance/round_robin.ts";
-import { Connector } from "../../src/client/connector.ts";
+import { SocketConnector } from "../../src/client/connector.ts";
 import { IoTurn } from "../../src/conn/io_turn.ts";
 import type { UpstreamPeer, UpstreamStream } from "../../src/http/upstream_stream.ts";
 import { DEFAULT_LIMITS } from "../../src/http/limits.ts";
@@ -17,6 +17,7 @@ import type { UpstreamObserver } from "../../src/upstream/upstream_observer.ts";
 import type { UpstreamSettings } from "../../src/upstream/upstream_settings.ts";
 import type { WaitFailure } from "../../src/upstream/wait_failure.ts";
 import type { Waiter } from "../../src/upstream/waiting_room.ts";
+import { SharedStream, SharingConnector } from "./sharing_peer.ts";
 import { createMemoryRuntime, type MemoryListener, type MemoryRuntime } from "./memory_runtime.ts";
 import type { MemoryNetworkOptions } from "./memory_network.ts";
 import type { MemorySystem } from "./memory_system.ts";
@@ -99,11 +100,13 @@ export class TestWaiter implements Waiter {
   }
 
   release(keep: boolean): void {
-    const { connection, endpoint } = this;
-    assert.ok(connection !== null && endpoint !== null, `${this.name} has a connection`);
+    const { stream, connection, endpoint } = this;
+    assert.ok(stream !== null && connection !== null && endpoint !== null, `${this.name} has a connection`);
+    this.stream = null;
     this.connection = null;
-    if (!keep) connection.drop();
-    this.lab.upstream.release(connection, endpoint, keep ? "pool" : "close", this.#retryCounted);
+    const serves = keep && (!(stream instanceof SharedStream) || stream.completes());
+    if (!serves) stream.discard(false);
+    this.lab.upstream.release(connection, endpoint, serves ? "pool" : "close", this.#retryCounted);
     this.lab.turn.end();
   }
 
@@ -197,6 +200,8 @@ export interface LabOptions extends Partial<Omit<UpstreamSettings, "endpoints">>
   /** Endpoints are dialled by this name, which the files of `system` know. */
   readonly hostName?: string;
   readonly system?: MemorySystem;
+  /** Connections carry several streams: how many the next one does at most. */
+  readonly streams?: () => number;
 }
 
 export class UpstreamLab implements UpstreamObserver {
@@ -204,6 +209,8 @@ export class UpstreamLab implements UpstreamObserver {
   readonly turn: IoTurn;
   readonly upstream: Upstream;
   readonly backends: Backend[];
+  /** Has the connections if they carry several streams. */
+  readonly shared: SharingConnector;
   readonly events: string[] = [];
   /** Names of waiters in the order they got connections. */
   readonly order: string[] = [];
@@ -227,7 +234,9 @@ export class UpstreamLab implements UpstreamObserver {
       },
     } as MemoryRuntime;
     const named = options.system === undefined ? counting : namedRuntime(counting, options.system);
-    this.upstream = new Upstream(named, new Connector(named, this.turn), {
+    const sockets = new SocketConnector(named, this.turn);
+    this.shared = new SharingConnector(sockets, options.streams ?? (() => 1));
+    this.upstream = new Upstream(named, options.streams === undefined ? sockets : this.shared, {
       name: "lab",
       policy: (endpoints) => new RoundRobin(endpoints),
       holdMs: 30_000,

@@ -10,7 +10,7 @@ import type {
   UpstreamConfig,
 } from "../../config/values/config.ts";
 import { type Addressed, renamed } from "../../config/renamed.ts";
-import { Connector } from "../../client/connector.ts";
+import { SocketConnector } from "../../client/connector.ts";
 import { IoTurn } from "../../conn/io_turn.ts";
 import { downstreamOpener } from "../../conn/open_downstream.ts";
 import { DateField } from "../../http/date_field.ts";
@@ -106,7 +106,7 @@ export async function buildSnapshot(
   retired: readonly Upstream[] = [],
 ): Promise<BuiltSnapshot> {
   const { server } = config;
-  const connector = new Connector(runtime, turn);
+  const connector = new SocketConnector(runtime, turn);
   const limits = turn.codec.sharedLimits({
     ...DEFAULT_LIMITS,
     maxHeadBytes: server.maxHeadBytes,

@@ -7,6 +7,7 @@ import { UpstreamConnection } from "../../../src/conn/upstream_connection.ts";
 import type { UpstreamPeer } from "../../../src/http/upstream_stream.ts";
 import { DEFAULT_LIMITS } from "../../../src/http/limits.ts";
 import { IdlePool, type IdlePoolSettings } from "../../../src/client/idle_pool.ts";
+import { SharingPeer } from "../../support/sharing_peer.ts";
 import { FakeClock } from "../../support/fake_clock.ts";
 import { StubSocket } from "../../support/stub_socket.ts";
 
@@ -15,6 +16,7 @@ class Lab {
   readonly turn: IoTurn;
   readonly pool: IdlePool;
   readonly sockets = new Map<UpstreamPeer, StubSocket>();
+  readonly #below = new Map<SharingPeer, UpstreamConnection>();
 
   constructor(settings: Partial<IdlePoolSettings> = {}, clock = new FakeClock()) {
     this.clock = clock;
@@ -43,6 +45,36 @@ class Lab {
   take(): UpstreamPeer | null {
     this.turn.begin();
     return this.pool.take(this.turn.now);
+  }
+
+  /** One that carries several streams. */
+  sharing(streams: number): SharingPeer {
+    const below = this.connection();
+    const connection = new SharingPeer(below, streams);
+    this.#below.set(connection, below);
+    return connection;
+  }
+
+  /** What it stands on. */
+  below(connection: SharingPeer): UpstreamConnection {
+    const below = this.#below.get(connection);
+    assert.ok(below !== undefined);
+    return below;
+  }
+
+  /** Takes one and opens a stream. */
+  stream(): UpstreamPeer | null {
+    const connection = this.take();
+    connection?.openStream();
+    return connection;
+  }
+
+  /** A stream comes to its end. */
+  over(connection: SharingPeer): void {
+    this.turn.begin();
+    const [stream] = connection.streams;
+    stream?.completes();
+    this.pool.streamEnded(connection, this.turn.now);
   }
 
   calls(connection: UpstreamPeer): readonly string[] {
@@ -189,4 +221,91 @@ test("a connection that does not close in time is dropped", () => {
   const connection = lab.put();
   lab.clock.advance(10_000);
   assert.deepEqual(lab.calls(connection), ["close", "abort"]);
+});
+
+test("several streams: those in use go first, up to their limit; then the newest that rests", () => {
+  const lab = new Lab();
+  const [a, b] = [lab.sharing(2), lab.sharing(2)];
+  for (const connection of [a, b]) lab.pool.put(connection, lab.turn.now);
+  assert.deepEqual([lab.stream(), lab.stream(), lab.stream()], [b, b, a]);
+  assert.deepEqual([lab.pool.size, lab.pool.surplus, lab.pool.available], [0, 1, true]);
+  assert.equal(lab.stream(), a);
+  assert.deepEqual([lab.pool.surplus, lab.pool.available, lab.stream()], [2, false, null]);
+  lab.over(b);
+  assert.deepEqual([lab.pool.surplus, lab.pool.available], [1, true]);
+  lab.over(b);
+  assert.deepEqual([lab.pool.size, lab.pool.surplus], [1, 1]);
+  lab.over(a);
+  assert.equal(lab.stream(), a, "although b rests");
+});
+
+test("several streams: too old for another one, but not cut", () => {
+  const lab = new Lab({ maxAgeMs: 10_000 });
+  const [a, b] = [lab.sharing(3), lab.sharing(3)];
+  lab.pool.put(a, lab.turn.now);
+  lab.stream();
+  lab.clock.advance(10_000);
+  assert.equal(lab.stream(), null);
+  assert.deepEqual([a.retired, a.ended], [true, false]);
+  lab.over(a);
+  assert.equal(a.ended, true);
+  const other = new Lab({ maxAgeMs: 10_000 });
+  other.pool.share(b);
+  b.openStream();
+  other.pool.takeFrom(b);
+  b.openStream();
+  other.clock.advance(20_000);
+  other.over(b);
+  assert.deepEqual([b.retired, b.ended, other.pool.available], [true, false, false]);
+  other.over(b);
+  assert.deepEqual([b.ended, other.pool.size, other.pool.surplus], [true, 0, 0]);
+});
+
+test("several streams: clear and keepOnly let those under way go on, also where none is free", () => {
+  for (const act of [(lab: Lab) => lab.pool.clear(), (lab: Lab) => lab.pool.keepOnly(["192.0.2.1"])]) {
+    const lab = new Lab();
+    const [busy, full, resting] = [lab.sharing(3), lab.sharing(2), lab.sharing(3)];
+    lab.pool.share(full);
+    full.openStream();
+    lab.pool.takeFrom(full);
+    full.openStream();
+    lab.pool.share(busy);
+    busy.openStream();
+    lab.pool.put(resting, lab.turn.now);
+    act(lab);
+    assert.deepEqual([busy.ended, full.ended, resting.ended], [false, false, true]);
+    assert.equal(lab.stream(), null);
+    lab.over(busy);
+    lab.over(full);
+    assert.deepEqual([busy.ended, full.ended], [true, false]);
+    lab.over(full);
+    assert.deepEqual([full.ended, lab.pool.size, lab.pool.surplus], [true, 0, 0]);
+  }
+});
+
+test("several streams: room for a new connection is made by one that rests", () => {
+  const lab = new Lab({ size: 1 });
+  const [busy, one, other] = [lab.sharing(3), lab.sharing(3), lab.sharing(3)];
+  lab.pool.share(busy);
+  busy.openStream();
+  lab.pool.put(one, lab.turn.now);
+  lab.pool.put(other, lab.turn.now);
+  lab.pool.retireOldest();
+  assert.deepEqual([busy.retired, one.retired, other.retired], [false, true, true]);
+});
+
+test("several streams: the age of one that rests tells of a habit, the end of one in use does not", () => {
+  const lab = new Lab();
+  for (let i = 0; i < 2; i++) {
+    const connection = lab.sharing(3);
+    connection.owner = { idleLost: (lost, idleMs) => lab.pool.lost(lost, idleMs, lab.turn.now) };
+    lab.pool.put(connection, lab.turn.now);
+    lab.stream();
+    lab.clock.advance(9000);
+    lab.over(connection);
+    lab.clock.advance(5000 + i * 100);
+    lab.originCloses(lab.below(connection));
+  }
+  assert.equal(lab.pool.habitMs, 5000);
+  assert.equal(lab.pool.size, 0);
 });

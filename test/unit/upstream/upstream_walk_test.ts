@@ -19,11 +19,13 @@ class Walk {
   readonly lab: UpstreamLab;
   readonly options: LabOptions;
   readonly waiters: TestWaiter[] = [];
+  /** A connection has carried several streams at a time. */
+  shared = false;
   /** Every endpoint there can be. */
   readonly #all: readonly EndpointSettings[];
   readonly #pick: (below: number) => number;
 
-  constructor(seed: number) {
+  constructor(seed: number, streams: number) {
     const state = { value: seed };
     this.#pick = (below) => {
       state.value = (Math.imul(state.value, 1_664_525) + 1_013_904_223) >>> 0;
@@ -40,6 +42,7 @@ class Walk {
       queueSize: [0, 3, 100][this.#pick(3)] ?? 0,
       connectTimeoutMs: 200,
       network: { seed },
+      ...(streams > 1 ? { streams: () => 1 + this.#pick(streams) } : {}),
     };
     this.lab = new UpstreamLab(this.options);
     this.#all = this.lab.upstream.settings.endpoints;
@@ -150,6 +153,10 @@ class Walk {
       const served = this.#served.filter((waiter) => waiter.endpoint === endpoint);
       assert.equal(endpoint.busy, served.length, `${endpoint.name} busy`);
       assert.ok(endpoint.dialing >= 0, "dialling");
+      const carrying = new Set(served.map(({ connection }) => connection)).size;
+      assert.equal(endpoint.inUse, carrying + endpoint.dialing, `${endpoint.name} in use`);
+      this.shared ||= endpoint.idle.surplus > 0;
+      assert.equal(endpoint.used, endpoint.inUse + endpoint.idle.size, `${endpoint.name} used`);
       if (max > 0) {
         assert.ok(
           endpoint.busy + endpoint.dialing <= max,
@@ -216,15 +223,24 @@ class Walk {
   }
 }
 
-test("any sequence of events leaves the books balanced", async () => {
-  for (let seed = 1; seed <= SEEDS; seed++) {
-    const walk = new Walk(seed);
-    let step = 0;
-    try {
-      for (; step < STEPS; step++) await walk.step();
-      await walk.end();
-    } catch (error) {
-      throw new Error(`seed ${seed}, step ${step}, ${JSON.stringify(walk.options)}`, { cause: error });
+function walkAll(streams: number): () => Promise<void> {
+  return async () => {
+    let shared = false;
+    for (let seed = 1; seed <= SEEDS; seed++) {
+      const walk = new Walk(seed, streams);
+      let step = 0;
+      try {
+        for (; step < STEPS; step++) await walk.step();
+        await walk.end();
+        shared ||= walk.shared;
+      } catch (error) {
+        throw new Error(`seed ${seed}, step ${step}, ${JSON.stringify(walk.options)}`, { cause: error });
+      }
     }
-  }
-});
+    assert.equal(shared, streams > 1);
+  };
+}
+
+test("any sequence of events leaves the books balanced", walkAll(1));
+
+test("any sequence of events leaves the books balanced where connections carry 1 to 4 streams", walkAll(4));
