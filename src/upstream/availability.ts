@@ -112,8 +112,8 @@ export class Availability {
 
   /** Tells the observer, once for all requests that wait, when they are held. */
   tellHeld(): void {
-    const { waiting } = this.#requests;
-    if (waiting > 0 && this.#hold.begins(this.#turn.now)) this.#observer.held?.(this.#observed, waiting);
+    if (!this.#hold.holding || this.#requests.waiting === 0) return;
+    if (this.#hold.begins(this.#turn.now)) this.#observer.held?.(this.#observed, this.#requests.waiting);
   }
 
   /** No request waits any more, or the upstream is about to be told about by another name. */

@@ -112,7 +112,7 @@ export class Dispatcher implements WaitingRequests, RequestsInFlight, Connection
       const own = this.#takeOwn(waiter.ownConnection, this.#room.size);
       if (own !== null) return own;
     } else if (this.#room.size === 0 && !waiter.wantsFresh && !waiter.isRetry && !this.availability.paused) {
-      const endpoint = this.#policy.pick("any");
+      const endpoint = this.#policy.pick("any", waiter.balanceKey);
       if (endpoint !== null) {
         const connection = endpoint.takeIdle(waiter.repeatable, now);
         if (connection !== null) {
@@ -269,11 +269,11 @@ export class Dispatcher implements WaitingRequests, RequestsInFlight, Connection
         // A slot that has become free is for the oldest, not for those behind who can do with an idle connection.
         passed++;
         if (++fresh > this.#connections.expectedStreams) {
-          const endpoint = this.#policy.pick("dial");
+          const endpoint = this.#policy.pick("dial", waiter.balanceKey);
           if (endpoint !== null) this.dial(endpoint);
         }
       } else if (!waiter.wantsFresh && (!waiter.isRetry || this.retriesAllowed())) {
-        const endpoint = noneIdle ? null : this.#policy.pick("idle");
+        const endpoint = noneIdle ? null : this.#policy.pick("idle", waiter.balanceKey);
         if (endpoint === null) {
           // Only for those with connections of their own it is worth going on.
           if (this.#room.owners === 0) break;
@@ -295,7 +295,7 @@ export class Dispatcher implements WaitingRequests, RequestsInFlight, Connection
     const wanted = (this.retriesAllowed() ? size : size - retries) - owners;
     const missing = Math.min(wanted - this.#connections.expectedStreams, MOST_NEW_DIALS);
     for (let left = missing; left > 0;) {
-      const endpoint = this.#policy.pick("dial");
+      const endpoint = this.#policy.pick("dial", null);
       if (endpoint === null) {
         if (!this.#endpoints.allDown) this.#connections.checkSoon();
         break;

@@ -36,6 +36,8 @@ export interface Waiter extends RoomPlace {
    * it is in the room.
    */
   readonly probationMs: number;
+  /** Hash of what it is balanced by; null = by nothing. See policy.ts. */
+  readonly balanceKey: number | null;
   /** It may be sent again if a connection closes without an answer. */
   readonly repeatable: boolean;
   /** It has had a connection before: it is not turned away for want of room. */

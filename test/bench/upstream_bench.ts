@@ -28,6 +28,7 @@ class BenchWaiter implements Waiter {
   arrivedAt: number;
   readonly ownConnection = null;
   readonly goesLast = false;
+  readonly balanceKey = null;
   readonly probationMs = 0;
   wantsFresh = false;
   isRetry = false;

@@ -87,6 +87,7 @@ export class SlotRequest implements Waiter {
   readonly pin: SlotPin | null;
   readonly ownConnection: UpstreamPeer | null;
   readonly goesLast = false;
+  readonly balanceKey = null;
   readonly probationMs = 0;
   readonly wantsFresh = false;
   readonly isRetry = false;

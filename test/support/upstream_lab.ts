@@ -31,6 +31,7 @@ export class TestWaiter implements Waiter {
   wantsFresh = false;
   isRetry = false;
   goesLast = false;
+  balanceKey: number | null = null;
   probationMs = 0;
   repeatable = true;
   admitted = false;

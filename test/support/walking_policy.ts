@@ -36,9 +36,9 @@ export class SamePolicy implements Policy {
     this.#model = model;
   }
 
-  pick(need: Need): Endpoint | null {
-    const expected = this.#model.pick(need);
-    const picked = this.#policy.pick(need);
+  pick(need: Need, key: number | null): Endpoint | null {
+    const expected = this.#model.pick(need, key);
+    const picked = this.#policy.pick(need, key);
     assert.equal(picked?.name, expected?.name, `a pick for ${need}`);
     return picked;
   }

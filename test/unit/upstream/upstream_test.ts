@@ -256,3 +256,33 @@ test("of thousands that are down so many are asked at a time, and all in turn", 
   const asked = lab.dials.length - passing;
   assert.ok(asked > 300 && asked <= 51 * 16, `${asked} dials in a second`);
 });
+
+test("a policy is told what a request is balanced by", async () => {
+  const asked: string[] = [];
+  const lab = new UpstreamLab({
+    maxInFlight: 1,
+    policy: (endpoints) => ({
+      pick: (need, key) => {
+        asked.push(`${need} ${key}`);
+        return endpoints.find((endpoint) => endpoint.can(need)) ?? null;
+      },
+    }),
+  });
+  await lab.backend().up();
+  const [first, second, fresh] = [7, 8, 9].map((key) => {
+    const waiter = lab.waiter();
+    waiter.balanceKey = key;
+    return waiter;
+  }) as [TestWaiter, TestWaiter, TestWaiter];
+  fresh.wantsFresh = true;
+  first.ask();
+  lab.run();
+  assert.deepEqual(asked, ["any 7"]);
+  second.ask();
+  assert.equal(asked[1], "any 8", "nobody waits, and something may lie ready");
+  assert.ok(asked.includes("idle 8"));
+  first.answered();
+  fresh.ask();
+  assert.ok(asked.includes("dial 9"));
+  assert.ok(asked.every((question) => !question.startsWith("idle 9")));
+});

@@ -11,6 +11,7 @@ function waiter(arrivedAt: number, goesLast = false): Waiter {
     wantsFresh: false,
     isRetry: false,
     goesLast,
+    balanceKey: null,
     probationMs: 0,
     repeatable: true,
     admitted: false,

@@ -41,14 +41,14 @@ function seeded(seed: number): () => number {
 
 function picks(policy: Policy, count: number): string {
   let names = "";
-  for (let i = 0; i < count; i++) names += policy.pick("any")?.name ?? "-";
+  for (let i = 0; i < count; i++) names += policy.pick("any", null)?.name ?? "-";
   return names;
 }
 
 function shares(policy: Policy, count: number): Record<string, number> {
   const all: Record<string, number> = {};
   for (let i = 0; i < count; i++) {
-    const name = policy.pick("any")?.name ?? "-";
+    const name = policy.pick("any", null)?.name ?? "-";
     all[name] = (all[name] ?? 0) + 1;
   }
   return all;
@@ -223,7 +223,7 @@ test("round_robin: with lists the same endpoints in the same order as without, w
     for (let step = 0; step < 4000; step++) {
       if (step % 500 === 0) changes.well = [9, 1, 5, 0][(step / 500) % 4] ?? 0;
       changes.change();
-      policy.pick((["any", "idle", "dial"] as const)[step % 3] ?? "any");
+      policy.pick((["any", "idle", "dial"] as const)[step % 3] ?? "any", null);
     }
   }
 });
