@@ -80,9 +80,10 @@ export class IdlePool {
     for (;;) {
       const connection = this.#resting.pop();
       if (connection === undefined) return null;
+      const { freeStreams } = connection;
       // The deadline's own event may be late: the process may have stood still.
-      if (connection.deadlineAt > now && !this.#tooOld(connection, now)) {
-        if (connection.freeStreams > 1) this.share(connection);
+      if (freeStreams > 0 && connection.deadlineAt > now && !this.#tooOld(connection, now)) {
+        if (freeStreams > 1) this.share(connection);
         return connection;
       }
       connection.retire();

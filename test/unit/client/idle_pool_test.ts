@@ -309,3 +309,12 @@ test("several streams: the age of one that rests tells of a habit, the end of on
   assert.equal(lab.pool.habitMs, 5000);
   assert.equal(lab.pool.size, 0);
 });
+
+test("several streams: one that rests and takes none any more is not handed out", () => {
+  const lab = new Lab();
+  const [good, bad] = [lab.sharing(3), lab.sharing(3)];
+  for (const connection of [good, bad]) lab.pool.put(connection, lab.turn.now);
+  bad.limit = 0;
+  assert.equal(lab.stream(), good);
+  assert.equal(bad.ended, true);
+});
