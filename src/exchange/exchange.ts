@@ -20,12 +20,13 @@ import { Field } from "../http/field.ts";
 import type { Head } from "../http/head.ts";
 import { forwardedTrailers } from "../http/trailers.ts";
 import type { UpstreamStream } from "../http/upstream_stream.ts";
+import { HIGH_WATER_BYTES } from "../http/water_marks.ts";
 import type { Counted } from "../upstream/counters.ts";
 import type { Endpoint } from "../upstream/endpoint.ts";
 import type { PinUser } from "../upstream/pins.ts";
 import type { WaitFailure } from "../upstream/wait_failure.ts";
 import { Attempt, type AttemptOwner } from "./attempt.ts";
-import { ClientAnswer } from "./client_answer.ts";
+import { beginAnswer, endAnswer, failAnswer } from "./client_answer.ts";
 import { goneBecause } from "./client_end.ts";
 import { ExchangeAccount } from "./exchange_account.ts";
 import type { ExchangeContext } from "./exchange_context.ts";
@@ -37,7 +38,7 @@ import { OutgoingRequest } from "./outgoing_request.ts";
 import { PinUse } from "./pin_use.ts";
 import { MOST_KEPT_BYTES, ProvisionalResponse } from "./provisional_response.ts";
 import { type ReasonCode, REASONS } from "./reason.ts";
-import { Retries } from "./retries.ts";
+import { Retries, retryPauseMs } from "./retries.ts";
 import type { AttemptFailure, RetryDecision, RetryPolicy } from "./retry.ts";
 import type { StoredReply } from "./stored_reply.ts";
 import { StreamWait, type StreamWaitOwner } from "./stream_wait.ts";
@@ -51,9 +52,10 @@ export class Exchange extends ExchangeAccount
   implements DownstreamStreamEvents, AttemptOwner, StreamWaitOwner, PinUser {
   phase: Phase = "reading";
   protected readonly wait: StreamWait;
-  protected readonly answer: ClientAnswer;
   readonly #request: OutgoingRequest;
-  readonly #retries: Retries;
+  /** Null while no attempt has failed. */
+  #retries: Retries | null = null;
+  attempts = 0;
   /** Null while no answer was worth another attempt. */
   #provisional: ProvisionalResponse | null = null;
 
@@ -85,13 +87,7 @@ export class Exchange extends ExchangeAccount
     const repeatable = retry.unanswered || retry.methods.includes(head.method) ||
       head.has(Field.idempotencyKey);
     this.wait = new StreamWait(this, settings.upstream, repeatable);
-    this.#retries = new Retries(head, retry, settings, this.wait);
-    this.answer = new ClientAnswer(client, head, context);
     client.events = this;
-  }
-
-  get attempts(): number {
-    return this.#retries.attempts;
   }
 
   get leastRate(): number {
@@ -167,7 +163,7 @@ export class Exchange extends ExchangeAccount
     const attempt = new Attempt(this, upstream, turn, stream, endpoint, wait.isRetry);
     this.attempt = this.lastAttempt = attempt;
     this.phase = "sending";
-    this.#retries.attempts++;
+    this.attempts++;
     this.pin?.sends(stream.peer);
     attempt.send(this.#request.to(endpoint), this.settings);
     upload?.sendKept(stream);
@@ -249,7 +245,8 @@ export class Exchange extends ExchangeAccount
       if (!expectsContinue(this.head)) return;
       this.client.expectBody();
     }
-    if (!this.answer.interim(head)) this.attempt?.stream.pauseBody();
+    this.client.sendInterim(head.status, head.reason, interimFields(head));
+    if (this.client.backlogBytes > HIGH_WATER_BYTES) this.attempt?.stream.pauseBody();
   }
 
   attemptWritable(): void {
@@ -292,7 +289,7 @@ export class Exchange extends ExchangeAccount
     // First the connection, so that the client's next request finds it in the pool.
     this.#letGo(true);
     this.phase = "done";
-    this.answer.end(trailers);
+    endAnswer(this.client, this.head, trailers);
     this.#tellEnd();
   }
 
@@ -345,7 +342,7 @@ export class Exchange extends ExchangeAccount
     // The cast: it is the one that tells.
     const { stream, endpoint } = this.attempt as Attempt;
     const { client, context } = this;
-    this.answer.status = 101;
+    this.status = 101;
     this.phase = "tunnel";
     this.pin?.forget(stream.peer);
     this.upload?.forget();
@@ -365,25 +362,29 @@ export class Exchange extends ExchangeAccount
   }
 
   #tunnelEnded(tunnel: Tunnel, how: TunnelEnd): void {
-    this.answer.bodyBytes = tunnel.upstreamBytes;
+    this.responseBodyBytes = tunnel.upstreamBytes;
     this.context.tunnelClosed(tunnel);
     this.#done(tunnelReason(how), how === "finished" ? "" : how);
   }
 
   // Failing and trying again
 
+  #failures(): Retries {
+    return this.#retries ??= new Retries(this.head, this.retry, this.settings, this.wait);
+  }
+
   #decide(failure: AttemptFailure): RetryDecision {
-    const { attempt, upload, pin, context: { turn } } = this;
-    return this.#retries.decide(failure, attempt as Attempt, upload, pin, turn.now);
+    const { attempt, upload, pin, attempts, context: { turn } } = this;
+    return this.#failures().decide(failure, attempt as Attempt, upload, pin, attempts, turn.now);
   }
 
   #noteLoss(): void {
-    if (this.attempt !== null) this.#retries.noteLoss(this.attempt.stream, this.context.turn.now);
+    if (this.attempt !== null) this.#failures().noteLoss(this.attempt.stream, this.context.turn.now);
   }
 
   /** The attempt ended without a byte of a final response. */
   #attemptFailed(failure: "reset" | "timeout", code: ReasonCode, detail: string, shown: string): void {
-    const retries = this.#retries;
+    const retries = this.#failures();
     const attempt = this.attempt as Attempt;
     const { stream, endpoint } = attempt;
     const decision = this.#decide(failure);
@@ -399,7 +400,7 @@ export class Exchange extends ExchangeAccount
     if (decision.kind === "again") {
       retries.prepare(decision.fresh, failure, sent);
       // An endpoint that answers others, but not this request, is not asked as fast as it can fail.
-      if (sent && retries.attempts > 1 && endpoint.state !== "down") this.#askLater();
+      if (sent && this.attempts > 1 && endpoint.state !== "down") this.#askLater();
       else this.#ask();
       return;
     }
@@ -420,14 +421,14 @@ export class Exchange extends ExchangeAccount
       this.#relayStored();
       return;
     }
-    this.#retries.prepareAfterAnswer();
+    this.#failures().prepareAfterAnswer();
     this.#askLater();
   }
 
   /** Asks for another attempt after a pause that doubles with each. */
   #askLater(): void {
     this.phase = "waiting";
-    this.context.later(this.#retries.pauseMs, () => {
+    this.context.later(retryPauseMs(this.attempts), () => {
       if (this.phase === "waiting" && !this.wait.inRoom) this.#ask();
     });
   }
@@ -442,11 +443,16 @@ export class Exchange extends ExchangeAccount
     if (head.status === 401 || head.status === 407) {
       this.pin ??= PinUse.ofAnswer(client, this.settings.upstream, this.context.turn);
     }
-    this.answer.begin(head, body, this.pin, attempt === null ? null : attempt.stream);
+    this.status = head.status;
+    const stream = attempt === null ? null : attempt.stream;
+    beginAnswer(client, this.head, this.context, head, body, this.pin, stream);
   }
 
   #relayBody(bytes: Uint8Array, from: number, to: number, room: number): void {
-    if (!this.answer.body(bytes, from, to, room)) this.attempt?.stream.pauseBody();
+    const { client } = this;
+    this.responseBodyBytes += to - from;
+    client.sendBody(bytes, from, to, room);
+    if (client.backlogBytes > HIGH_WATER_BYTES) this.attempt?.stream.pauseBody();
   }
 
   /** The endpoint's own answer is the best there is. @returns false when there is none */
@@ -457,7 +463,7 @@ export class Exchange extends ExchangeAccount
     this.#relayHead(stored.head, stored.bodyLength);
     this.#relayBody(stored.bytes, 0, stored.length, 0);
     this.phase = "done";
-    this.answer.end(null);
+    this.client.sendEnd(null);
     this.#tellEnd();
     return true;
   }
@@ -491,7 +497,9 @@ export class Exchange extends ExchangeAccount
     this.phase = "done";
     this.reason = code;
     this.detail = detail;
-    this.answer.fail(code, status, shown);
+    this.status = status;
+    client.events = null;
+    failAnswer(client, this.head, this.context, code, status, shown);
     this.#tellEnd();
   }
 

@@ -5,7 +5,6 @@ import type { Head } from "../http/head.ts";
 import type { Endpoint } from "../upstream/endpoint.ts";
 import type { Counted } from "../upstream/counters.ts";
 import type { Attempt } from "./attempt.ts";
-import type { ClientAnswer } from "./client_answer.ts";
 import type { EndedExchange } from "./ended_exchange.ts";
 import type { ExchangeContext } from "./exchange_context.ts";
 import type { ExchangeSettings } from "./exchange_settings.ts";
@@ -25,6 +24,9 @@ export abstract class ExchangeAccount implements EndedExchange {
   readonly head: Head;
   /** For logs and counters. */
   readonly route: Counted;
+  /** Status sent to the client, 0 while none was. */
+  status = 0;
+  responseBodyBytes = 0;
   reason: ReasonCode | "" = "";
   detail = "";
   /** Null when the request came without a body, or complete with an empty one. */
@@ -43,7 +45,6 @@ export abstract class ExchangeAccount implements EndedExchange {
   readonly offeredBefore: number;
   protected abstract readonly wait: StreamWait;
   abstract readonly attempts: number;
-  protected abstract readonly answer: ClientAnswer;
   readonly headMs: number;
   endedAt = 0;
 
@@ -71,15 +72,6 @@ export abstract class ExchangeAccount implements EndedExchange {
   get requestBodyBytes(): number {
     if (this.tunnel !== null) return this.tunnel.clientBytes;
     return this.upload === null ? 0 : this.upload.receivedBytes;
-  }
-
-  /** Status sent to the client, 0 while none was. */
-  get status(): number {
-    return this.answer.status;
-  }
-
-  get responseBodyBytes(): number {
-    return this.answer.bodyBytes;
   }
 
   /** What it took to read a body that was needed whole. */

@@ -9,10 +9,8 @@ import type { DownstreamPeer, ForwardedFrom } from "../http/downstream_stream.ts
 import { expectsContinue } from "../http/expect.ts";
 import { Field, maskOf } from "../http/field.ts";
 import type { FieldSection } from "../http/field_section.ts";
-import type { ForwardedRequest } from "../http/forwarded_request.ts";
 import { type Head, HTTP_1_0, versionText } from "../http/head.ts";
-import { fieldSection, joinedSections } from "../http/own_fields.ts";
-import { acceptsTrailers } from "../http/trailers.ts";
+import { fieldSection } from "../http/own_fields.ts";
 
 /** Fields of the hop, and those we write ourselves (RFC 9110 §7.6.1). */
 const HOP_MASK = maskOf(
@@ -42,8 +40,8 @@ const ORIGIN_MASK = maskOf(
 const EXTENDED_MASK = maskOf(Field.forwarded, Field.xForwardedFor);
 
 const UNDERSCORED_MASK = maskOf(Field.underscored);
-const HOST_MASK = maskOf(Field.host);
-const MAX_FORWARDS_MASK = maskOf(Field.maxForwards);
+export const HOST_MASK = maskOf(Field.host);
+export const MAX_FORWARDS_MASK = maskOf(Field.maxForwards);
 
 export interface ForwardSettings {
   /** Our name in Via. */
@@ -86,68 +84,38 @@ export function hostToSend(
   return head.target === target && head.has(Field.host) ? null : clientHost;
 }
 
-/**
- * Builds what is sent.
- *
- * @param target path and query
- * @param host value of Host to send; null = leave the client's in its place
- * @param clientHost host the client asked for, "" when it named none
- * @param upgrade protocols to switch to, "" = none is asked for
- */
-export function forwardedRequest(
-  head: Head,
-  body: BodyLength,
-  target: string,
-  client: DownstreamPeer,
-  settings: ForwardSettings,
-  host: string | null,
-  clientHost: string,
-  upgrade: string,
-): ForwardedRequest {
-  let dropMask = HOP_MASK;
-  if (settings.dropUnderscored) dropMask |= UNDERSCORED_MASK;
-  dropMask |= client.trusted ? EXTENDED_MASK : ORIGIN_MASK;
-  if (host !== null) dropMask |= HOST_MASK;
-  let added = forwardedFrom(head, client, settings, clientHost);
-  let trailers = false;
-  if ((head.known & RARE_MASK) !== 0) {
-    trailers = acceptsTrailers(head);
-    const rare = rareFields(head, body);
-    if (rare.length > 0) added = joinedSections(added, fieldSection(...rare));
-    if (passesOn(head)) dropMask |= MAX_FORWARDS_MASK;
-  }
-  const from = head.section;
-  return {
-    head,
-    target,
-    authority: host,
-    fields: { from, dropMask, dropNames: from.hopNames, added },
-    body,
-    upgrade,
-    acceptsTrailers: trailers,
-  };
+/** What is not passed on of any request. */
+export function dropMaskOf(client: DownstreamPeer, { dropUnderscored }: ForwardSettings): number {
+  const mask = HOP_MASK | (client.trusted ? EXTENDED_MASK : ORIGIN_MASK);
+  return dropUnderscored ? mask | UNDERSCORED_MASK : mask;
 }
 
 const RARE_MASK = maskOf(Field.te, Field.expect, Field.trailer, Field.maxForwards);
 
-function rareFields(head: Head, body: BodyLength): (readonly [string, string])[] {
+/** Whether `rareFields` may have something to say. */
+export function isRare(head: Head): boolean {
+  return (head.known & RARE_MASK) !== 0;
+}
+
+/** Fields that few requests have, as we write them. */
+export function rareFields(head: Head, body: BodyLength): (readonly [string, string])[] {
   const fields: (readonly [string, string])[] = [];
   // Without content it must not be asked for (RFC 9110 §10.1.1), whatever the client did.
   if (head.has(Field.expect) && body !== NO_BODY && body !== 0 && expectsContinue(head)) {
     fields.push(["Expect", "100-continue"]);
   }
   if (head.has(Field.trailer)) fields.push(["Trailer", head.joined(Field.trailer) ?? ""]);
-  if (passesOn(head)) fields.push(["Max-Forwards", String(Number(head.valueOf(Field.maxForwards)) - 1)]);
+  if (countsHops(head)) fields.push(["Max-Forwards", String(Number(head.valueOf(Field.maxForwards)) - 1)]);
   return fields;
 }
 
 /** The request counts its hops. */
-function passesOn(head: Head): boolean {
+export function countsHops(head: Head): boolean {
   return head.has(Field.maxForwards) && (head.method === "OPTIONS" || head.method === "TRACE");
 }
 
 /** Via, X-Forwarded-For/-Proto/-Host and Forwarded; cached on the connection while nothing changes. */
-function forwardedFrom(
+export function forwardedFrom(
   head: Head,
   client: DownstreamPeer,
   settings: ForwardSettings,

@@ -48,5 +48,12 @@ export function interimFields(head: Head): ForwardedFields {
 }
 
 function fieldsBut(dropMask: number, { section }: Head, added: FieldSection): ForwardedFields {
-  return { from: section, dropMask, dropNames: section.hopNames, added };
+  const { memo } = section;
+  if (memo === null) return { from: section, dropMask, dropNames: section.hopNames, added };
+  // The cast: nothing else is ever put there.
+  const forwarded = memo.forwarded as ForwardedFields | null;
+  if (forwarded !== null && forwarded.dropMask === dropMask && forwarded.added === added) return forwarded;
+  const fields = { from: section, dropMask, dropNames: section.hopNames, added };
+  memo.forwarded = fields;
+  return fields;
 }

@@ -1,4 +1,4 @@
-/** What the failed attempts of one request have come to, and whether another one may follow. */
+/** What the failed attempts of one request have come to, and whether another one may follow. Made when one has failed. */
 
 import { Field } from "../http/field.ts";
 import type { Head } from "../http/head.ts";
@@ -13,6 +13,12 @@ import type { Upload } from "./upload.ts";
 
 /** Pause before a request that an endpoint failed while it served others is sent again, doubled each time. */
 const RETRY_PAUSE_MS = 25;
+
+/** @param attempts made so far. @returns milliseconds */
+export function retryPauseMs(attempts: number): number {
+  return RETRY_PAUSE_MS * 2 ** Math.min(attempts - 1, 6);
+}
+
 /** A request of which so many attempts have ended without an answer lets others go first: one is a restart's doing. */
 const SUSPECT = 2;
 
@@ -23,8 +29,6 @@ export class Retries {
   readonly #wait: StreamWait;
   /** Null while no attempt was sent and ended without an answer. */
   #losses: Losses | null = null;
-  /** Attempts made so far. */
-  attempts = 0;
 
   constructor(head: Head, policy: RetryPolicy, settings: ExchangeSettings, wait: StreamWait) {
     this.#head = head;
@@ -38,16 +42,12 @@ export class Retries {
     return this.#losses === null ? 0 : this.#losses.count;
   }
 
-  /** Pause before the next attempt, which doubles with each; milliseconds. */
-  get pauseMs(): number {
-    return RETRY_PAUSE_MS * 2 ** Math.min(this.attempts - 1, 6);
-  }
-
   decide(
     failure: AttemptFailure,
     { stream, endpoint }: Attempt,
     upload: Upload | null,
     pin: PinUse | null,
+    attempts: number,
     now: number,
   ): RetryDecision {
     const head = this.#head;
@@ -61,11 +61,11 @@ export class Retries {
       method: head.method,
       idempotencyKey: head.has(Field.idempotencyKey),
       replayable: upload === null || upload.kept.replayable,
-      attempts: this.attempts,
+      attempts,
       lost: this.lost,
       timeLeftMs: this.#wait.holdLeftMs(now),
       pinned: pin !== null && pin.boundTo(stream),
-      elsewhere: this.attempts < upstream.endpoints.length && upstream.hasOther(endpoint),
+      elsewhere: attempts < upstream.endpoints.length && upstream.hasOther(endpoint),
     }, this.#policy);
   }
 

@@ -2,15 +2,50 @@
 
 import { faultReason } from "../exchange/failure_reason.ts";
 import { type ReasonCode, REASONS } from "../exchange/reason.ts";
+import { SLASH } from "../bytes/character.ts";
 import { Field } from "../http/field.ts";
 import type { Head } from "../http/head.ts";
 import { parseTarget } from "../http/target.ts";
 
-export interface AskedFor {
+/** One object for all requests: each is read when it arrives. */
+export class AskedFor {
   /** Path and query, or "*", byte-exact. */
-  readonly target: string;
+  target = "";
   /** Host and port, "" when it names none. */
-  readonly host: string;
+  host = "";
+
+  /**
+   * @param via our name in Via
+   * @param rejectUnderscored requests with an underscore in a field name are refused
+   * @returns why it is not taken; null = it is
+   */
+  read(head: Head, via: string, rejectUnderscored: boolean): Refusal | null {
+    this.target = head.target;
+    this.host = head.host;
+    if (this.target.charCodeAt(0) !== SLASH) {
+      const refusal = this.#readTarget(head);
+      if (refusal !== null) return refusal;
+    }
+    if (head.method === "TRACE") return TRACE;
+    if (rejectUnderscored && head.has(Field.underscored)) return UNDERSCORE;
+    if (head.has(Field.via) && passes(head, via) >= MOST_PASSES) return LOOP;
+    return null;
+  }
+
+  #readTarget(head: Head): Refusal | null {
+    const parsed = parseTarget(head.method, head.target);
+    if ("kind" in parsed) {
+      return { reason: faultReason(parsed), detail: parsed.detail, status: parsed.status };
+    }
+    if (parsed.form === "authority") return CONNECT;
+    this.target = parsed.path;
+    if (parsed.authority === null) return null;
+    // The target's authority is what counts (RFC 9112 §3.2.2); two that differ are an attempt to be
+    // routed by one and served by the other.
+    if (this.host !== "" && this.host.toLowerCase() !== parsed.authority.toLowerCase()) return TWO_HOSTS;
+    this.host = parsed.authority;
+    return null;
+  }
 }
 
 export interface Refusal {
@@ -43,32 +78,6 @@ const LOOP: Refusal = {
   detail: "",
   status: REASONS.proxy_loop_detected.status,
 };
-
-/**
- * @param via our name in Via
- * @param rejectUnderscored requests with an underscore in a field name are refused
- */
-export function askedFor(head: Head, via: string, rejectUnderscored: boolean): AskedFor | Refusal {
-  const asked = targetOf(head);
-  if ("reason" in asked) return asked;
-  if (head.method === "TRACE") return TRACE;
-  if (rejectUnderscored && head.has(Field.underscored)) return UNDERSCORE;
-  if (head.has(Field.via) && passes(head, via) >= MOST_PASSES) return LOOP;
-  return asked;
-}
-
-function targetOf(head: Head): AskedFor | Refusal {
-  const { target, host } = head;
-  if (target.charCodeAt(0) === 0x2f) return { target, host };
-  const parsed = parseTarget(head.method, target);
-  if ("kind" in parsed) return { reason: faultReason(parsed), detail: parsed.detail, status: parsed.status };
-  if (parsed.form === "authority") return CONNECT;
-  if (parsed.authority === null) return { target: parsed.path, host };
-  // The target's authority is what counts (RFC 9112 §3.2.2); two that differ are an attempt to be
-  // routed by one and served by the other.
-  if (host !== "" && host.toLowerCase() !== parsed.authority.toLowerCase()) return TWO_HOSTS;
-  return { target: parsed.path, host: parsed.authority };
-}
 
 /** How often a proxy of our name has handled the request. */
 function passes(head: Head, via: string): number {

@@ -30,7 +30,7 @@ import { ConnectionSet } from "../server/connection_set.ts";
 import type { Endpoint } from "../upstream/endpoint.ts";
 import { Pins } from "../upstream/pins.ts";
 import type { Upstream } from "../upstream/upstream.ts";
-import { askedFor } from "./asked_for.ts";
+import { AskedFor } from "./asked_for.ts";
 import { EndpointDrains, type Traffic } from "./endpoint_drains.ts";
 import { GracefulClose } from "./graceful_close.ts";
 import { hostKey } from "./router.ts";
@@ -54,6 +54,7 @@ export class Gateway implements RequestHandler, Traffic {
   readonly #tunnels = new Set<Tunnel>();
   #farewell: GracefulClose | null = null;
   readonly #drains: EndpointDrains;
+  readonly #asked = new AskedFor();
   /** Requests that `abortAll` has cut off. */
   dropped = 0;
 
@@ -137,9 +138,10 @@ export class Gateway implements RequestHandler, Traffic {
   request(client: DownstreamStream, head: Head): void {
     const { snapshot } = this;
     const { router, exchange } = snapshot;
-    const asked = askedFor(head, exchange.forward.via, snapshot.rejectUnderscored);
-    if ("reason" in asked) {
-      this.#fail(client, head, null, asked.reason, asked.detail, asked.status);
+    const asked = this.#asked;
+    const refusal = asked.read(head, exchange.forward.via, snapshot.rejectUnderscored);
+    if (refusal !== null) {
+      this.#fail(client, head, null, refusal.reason, refusal.detail, refusal.status);
       return;
     }
     const { host, target } = asked;

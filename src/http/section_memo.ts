@@ -12,6 +12,8 @@ export class SectionMemo {
   /** Of http1/encode.ts: the mask of the fields that were left out last, and what was left; -1 = none yet. */
   keptMask = -1;
   kept = "";
+  /** Of exchanges: what was passed on of these fields last. */
+  forwarded: object | null = null;
   /** Of the access log: what its format made of these fields. */
   logged: object | null = null;
 }

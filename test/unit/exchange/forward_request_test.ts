@@ -2,12 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import {
-  forwardedRequest,
-  type ForwardSettings,
-  LastForwarded,
-} from "../../../src/exchange/forward_request.ts";
-import { NO_BODY } from "../../../src/http/body_length.ts";
+import { forwardedFrom, type ForwardSettings, LastForwarded } from "../../../src/exchange/forward_request.ts";
 import type { DownstreamPeer } from "../../../src/http/downstream_stream.ts";
 import { requestHead } from "../http1/support.ts";
 
@@ -16,8 +11,7 @@ function clientAt(remoteAddress: string, secure = false): DownstreamPeer {
 }
 
 function added(client: DownstreamPeer, settings: ForwardSettings, host = "a.example"): string {
-  const head = requestHead("GET / HTTP/1.1");
-  return forwardedRequest(head, NO_BODY, "/", client, settings, null, host, "").fields.added.text;
+  return forwardedFrom(requestHead("GET / HTTP/1.1"), client, settings, host).text;
 }
 
 test("a reload that changes the name in Via counts on connections that are open", () => {
