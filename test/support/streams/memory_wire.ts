@@ -12,6 +12,7 @@ import type { ConnectionFate, OpenWire, Wire, WireOptions } from "./wire.ts";
 
 export const MEMORY: Wire = {
   name: "in memory",
+  sharesConnections: false,
   open: (options) => new MemoryWire(options),
 };
 
@@ -60,7 +61,7 @@ export class MemoryWire implements OpenWire {
     return this.peers.map(({ closed }) => closed ? "closed" : "open");
   }
 
-  loseIdle(connection: number): void {
+  lose(connection: number): void {
     this.take(() => this.peers[connection]?.lose());
   }
 

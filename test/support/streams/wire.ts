@@ -152,6 +152,8 @@ export interface WireOptions {
 
 export interface Wire {
   readonly name: string;
+  /** Requests of several clients may be under way on one connection to an endpoint. */
+  readonly sharesConnections: boolean;
   open(options: WireOptions): OpenWire;
 }
 
@@ -167,8 +169,8 @@ export interface OpenWire {
   dials(outcome: SocketErrorCode | null): void;
   /** Of the endpoint's connections, by their number. */
   fates(): readonly ConnectionFate[];
-  /** An idle connection ends by itself. */
-  loseIdle(connection: number): void;
+  /** The endpoint ends a connection. */
+  lose(connection: number): void;
   /** `happens` is done in a turn of its own, with all that follows from it. */
   take(happens: () => void): void;
   /** All that can happen without time going by. */

@@ -25,9 +25,26 @@ import { ToyBytes } from "./toy_bytes.ts";
 import { ToyLink } from "./toy_link.ts";
 
 /** Streams at a time. */
-const MOST_STREAMS = 20;
+export const MOST_STREAMS = 20;
 
-export class ToyUpstreamPeer extends ToyLink implements UpstreamPeer {
+/** Part of a connection. */
+interface Lane {
+  /** No further stream is opened on the connection; those that are open have been told, or go on. */
+  sharedEnded(): void;
+}
+
+/** What a stream is opened on: a connection, or a lane of one. */
+export interface StreamPlace extends UpstreamPeer {
+  uses: number;
+  /** Has rested since it was opened. */
+  readonly rested: boolean;
+  /** Further streams may be opened on it, if not just now. */
+  readonly isFit: boolean;
+  /** A stream has ended that leaves it unfit; others go on. */
+  unfit(): void;
+}
+
+export class ToyUpstreamPeer extends ToyLink implements StreamPlace {
   owner: UpstreamPeerOwner;
   readonly violations: string[];
   readonly openedAt: number;
@@ -37,12 +54,13 @@ export class ToyUpstreamPeer extends ToyLink implements UpstreamPeer {
   pinnedTo: PinHolder | null = null;
   connectMs = 0;
   endpointAnswers = 0;
-  /** Has rested since it was opened. */
   rested = false;
   /** Rests in a pool. */
   #resting = false;
   #ended = false;
   readonly #streams = new Map<number, ToyUpstream>();
+  /** Those that it is divided into; none when it is used as a whole. */
+  readonly lanes = new Set<Lane>();
 
   constructor(turn: Turn, socket: Socket, owner: UpstreamPeerOwner, violations: string[]) {
     super(turn, socket);
@@ -56,7 +74,6 @@ export class ToyUpstreamPeer extends ToyLink implements UpstreamPeer {
     return this.socket.remoteAddress;
   }
 
-  /** Further streams may be opened on it, if not just now. */
   get isFit(): boolean {
     return !this.#ended;
   }
@@ -66,10 +83,15 @@ export class ToyUpstreamPeer extends ToyLink implements UpstreamPeer {
   }
 
   openStream(): UpstreamStream {
+    return this.openStreamOf(this);
+  }
+
+  /** The same, of a lane. */
+  openStreamOf(place: StreamPlace): UpstreamStream {
     if (this.freeStreams === 0) this.violations.push("no stream is free");
     this.#resting = false;
     this.turn.deadlines.set(this, Infinity);
-    const stream = new ToyUpstream(this, this.lastId + 1);
+    const stream = new ToyUpstream(this, place, this.lastId + 1);
     this.#streams.set(stream.channel.id, stream);
     this.add(stream.channel);
     return stream;
@@ -89,15 +111,21 @@ export class ToyUpstreamPeer extends ToyLink implements UpstreamPeer {
   }
 
   protected override lastStream(): void {
+    this.#end();
+  }
+
+  /** No further stream is opened. */
+  #end(): void {
     this.#ended = true;
     if (this.#resting) this.#lose();
+    for (const lane of [...this.lanes]) lane.sharedEnded();
   }
 
   /** Nothing comes any more. */
   protected override peerEnded(): void {
-    this.#ended = true;
-    if (this.#resting) this.#lose();
-    else this.abort();
+    const rested = this.#resting;
+    this.#end();
+    if (!rested) this.abort();
   }
 
   #lose(): void {
@@ -107,8 +135,7 @@ export class ToyUpstreamPeer extends ToyLink implements UpstreamPeer {
   }
 
   protected override gone(_reason: CloseReason): void {
-    this.#ended = true;
-    if (this.#resting) this.#lose();
+    this.#end();
   }
 
   rest(now: number, deadline: number): void {
@@ -144,7 +171,6 @@ export class ToyUpstreamPeer extends ToyLink implements UpstreamPeer {
     this.abort();
   }
 
-  /** A stream has ended that leaves the connection unfit; others go on. */
   unfit(): void {
     this.#ended = true;
     if (this.openChannels === 0) this.close();
@@ -152,7 +178,8 @@ export class ToyUpstreamPeer extends ToyLink implements UpstreamPeer {
 }
 
 export class ToyUpstream extends Timed implements UpstreamStream, ChannelEvents {
-  readonly peer: ToyUpstreamPeer;
+  readonly peer: StreamPlace;
+  readonly #link: ToyUpstreamPeer;
   readonly #rules: StreamRules;
   readonly channel: Channel;
   readonly reused: boolean;
@@ -173,12 +200,13 @@ export class ToyUpstream extends Timed implements UpstreamStream, ChannelEvents 
   #awaits100 = false;
   #switched = false;
 
-  constructor(peer: ToyUpstreamPeer, id: number) {
+  constructor(link: ToyUpstreamPeer, peer: StreamPlace, id: number) {
     super();
+    this.#link = link;
     this.peer = peer;
     this.reused = peer.rested;
-    this.#rules = new StreamRules(`stream ${id} to an endpoint`, peer.violations);
-    this.channel = new Channel(id, peer, this);
+    this.#rules = new StreamRules(`stream ${id} to an endpoint`, link.violations);
+    this.channel = new Channel(id, link, this);
   }
 
   get backlogBytes(): number {
@@ -213,7 +241,7 @@ export class ToyUpstream extends Timed implements UpstreamStream, ChannelEvents 
     });
     // With a switch in view the stream stays open.
     this.requestDone = body === NO_BODY || body === 0;
-    this.sentAt = this.peer.turn.now;
+    this.sentAt = this.#link.turn.now;
     this.#watch();
   }
 
@@ -226,7 +254,7 @@ export class ToyUpstream extends Timed implements UpstreamStream, ChannelEvents 
   sendBody(bytes: Uint8Array, from: number, to: number): void {
     this.#rules.call("sendBody", !this.requestDone);
     this.channel.data(bytes, from, to);
-    this.sentAt = this.peer.turn.now;
+    this.sentAt = this.#link.turn.now;
     this.#watch();
   }
 
@@ -234,7 +262,7 @@ export class ToyUpstream extends Timed implements UpstreamStream, ChannelEvents 
     this.#rules.call("sendEnd", !this.requestDone);
     this.requestDone = true;
     this.channel.end(trailers === null ? null : sentPairs(trailers));
-    this.sentAt = this.peer.turn.now;
+    this.sentAt = this.#link.turn.now;
     this.#watch();
   }
 
@@ -251,13 +279,13 @@ export class ToyUpstream extends Timed implements UpstreamStream, ChannelEvents 
     this.#paused = false;
     this.channel.unpause();
     this.#watch();
-    this.peer.later(() => this.channel.deliver());
+    this.#link.later(() => this.channel.deliver());
   }
 
   switchProtocols(): ByteStream {
     this.#over("switchProtocols");
     this.#switched = true;
-    return new ToyBytes(this.channel, this.peer);
+    return new ToyBytes(this.channel, this.#link);
   }
 
   discard(_complete: boolean): void {
@@ -276,7 +304,7 @@ export class ToyUpstream extends Timed implements UpstreamStream, ChannelEvents 
   #over(what: string): void {
     this.#rules.end(what, true);
     this.#events = null;
-    this.peer.turn.deadlines.remove(this);
+    this.#link.turn.deadlines.remove(this);
   }
 
   // Deadlines
@@ -287,14 +315,14 @@ export class ToyUpstream extends Timed implements UpstreamStream, ChannelEvents 
     if (this.backlogBytes > 0) ms = bodyIdleTimeoutMs;
     else if (this.responseBegun) ms = this.#paused ? Infinity : bodyIdleTimeoutMs;
     else if (this.requestDone || this.#awaits100) ms = firstByteTimeoutMs;
-    const { turn } = this.peer;
+    const { turn } = this.#link;
     turn.deadlines.set(this, this.#rules.ended || this.#responseDone ? Infinity : turn.now + ms);
   }
 
   override expired(): void {
-    this.peer.turn.begin();
+    this.#link.turn.begin();
     this.late(this.backlogBytes > 0 ? "write" : this.responseBegun ? "read" : "head");
-    this.peer.turn.end();
+    this.#link.turn.end();
   }
 
   late(what: "head" | "read" | "write"): void {
@@ -364,7 +392,7 @@ export class ToyUpstream extends Timed implements UpstreamStream, ChannelEvents 
   gone(_code: number, reason: CloseReason): void {
     const events = this.#events;
     this.#events = null;
-    this.peer.turn.deadlines.remove(this);
+    this.#link.turn.deadlines.remove(this);
     events?.upstreamGone(reason);
   }
 }

@@ -124,7 +124,7 @@ for (const wire of WIRES) {
       const client = lab.ask();
       answer(lab.got(0), 503, "busy");
       if (failure === "unreachable") {
-        lab.wire.loseIdle(0);
+        lab.wire.lose(0);
         lab.wire.dials("connection_refused");
         lab.advance(10_000);
       } else {
@@ -240,6 +240,9 @@ for (const wire of WIRES) {
   });
 
   const LOGIN: Pair = ["Authorization", "Negotiate YII"];
+
+  // On a connection that several clients share no request may authenticate the connection.
+  if (wire.sharesConnections) continue;
 
   named("a connection on which a client has authenticated is pinned, and its end ends the client's", () => {
     const lab = new ExchangeLab(wire);

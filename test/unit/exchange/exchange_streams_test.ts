@@ -254,4 +254,39 @@ for (const wire of WIRES) {
     assert.equal(connection.state, "closed");
     lab.assertQuietAtLast();
   });
+
+  if (!wire.sharesConnections) continue;
+
+  named("all of them go on one connection to their endpoint, and further ones do", () => {
+    const { lab, clients, answerAll } = crowd(wire);
+    assert.deepEqual(lab.wire.fates(), ["open"]);
+    answerAll();
+    assertAnswered(clients);
+    const other = lab.ask();
+    lab.wire.run();
+    lab.got(STREAMS).head(204, [], NO_BODY);
+    lab.got(STREAMS).end();
+    assert.deepEqual([other.answer.status, lab.got(STREAMS).connection], [204, 0]);
+    assert.deepEqual(lab.wire.fates(), ["open"]);
+    lab.assertQuietAtLast();
+  });
+
+  named("an end of that connection is the end of none of them", () => {
+    const { lab, clients, endpoint } = crowd(wire);
+    endpoint(0).head(200, [], 10);
+    lab.wire.lose(0);
+    assert.equal(clients[0]?.answer.end, "cut");
+    for (let index = STREAMS; index < 2 * STREAMS - 1; index++) {
+      lab.advance(1000);
+      const again = lab.got(index);
+      const { target } = again.request;
+      again.head(200, [], target.length - 1);
+      again.body(target.slice(1));
+      again.end();
+    }
+    assertAnswered(clients, [0]);
+    assert.deepEqual(lab.wire.fates().slice(0, 1), ["closed"]);
+    assert.equal(new Set(lab.wire.requests.slice(STREAMS).map(({ connection }) => connection)).size, 1);
+    lab.assertQuietAtLast();
+  });
 }

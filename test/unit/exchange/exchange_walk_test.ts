@@ -12,7 +12,7 @@ import { type Pair, valueOf } from "../../support/streams/pairs.ts";
 import type { ClientConnection, ClientEnd, EndpointEnd, Wire } from "../../support/streams/wire.ts";
 import { WIRES } from "../../support/streams/wires.ts";
 
-const SEEDS = 80;
+const SEEDS = 40;
 const STEPS = 120;
 /** As long as a body may become. */
 const MOST_BYTES = 100_000;

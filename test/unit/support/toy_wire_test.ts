@@ -178,7 +178,7 @@ test("one of them that is reset, or not read, leaves the others alone", () => {
 
 test("the end of the connection ends all of them, and one that rests tells its owner", () => {
   const { wire, peer, streams, lost } = full();
-  wire.loseIdle(0);
+  wire.lose(0);
   for (const { notes } of streams) {
     assert.equal(notes.told.length, 1);
     assert.match(notes.told[0] ?? "", /^gone/);
@@ -187,7 +187,7 @@ test("the end of the connection ends all of them, and one that rests tells its o
   const other = full();
   for (let index = 0; index < STREAMS; index++) answer(other.endpoint(index), "");
   other.wire.take(() => other.peer.rest(other.wire.turn.now, Infinity));
-  other.wire.loseIdle(0);
+  other.wire.lose(0);
   assert.deepEqual(other.lost, [other.peer]);
 });
 
