@@ -36,6 +36,8 @@ export class PinUse {
   waitsFor: UpstreamPeer | null;
   /** Its connection is pinned, or will be before a byte is sent. */
   pinned: boolean;
+  /** The exchange, while it waits. */
+  #user: PinUser | null = null;
 
   private constructor(client: DownstreamStream, upstream: StreamSource, turn: Turn, pinned: boolean) {
     this.#client = client;
@@ -72,23 +74,25 @@ export class PinUse {
     return new PinUse(client, upstream, turn, false);
   }
 
-  /** It waits for a slot. */
+  /** It waits for a slot, or for the end of another request on the connection. */
   waits(user: PinUser): void {
-    if (this.waitsFor !== null) this.#pins?.awaited(this.waitsFor, user);
+    if (this.waitsFor === null) return;
+    this.#user = user;
+    this.#pins?.awaited(this.waitsFor, user);
   }
 
   /** It waits no more, and has not got what it waited for. */
   leaves(): void {
     const { waitsFor } = this;
     this.waitsFor = null;
-    if (waitsFor !== null) this.#pins?.forsaken(waitsFor);
+    if (waitsFor !== null && this.#user !== null) this.#pins?.forsaken(waitsFor, this.#user);
   }
 
   /** The request is about to be sent: from the first byte on nobody else may use the connection. */
   sends(connection: UpstreamPeer): void {
     if (connection === this.waitsFor) {
       this.waitsFor = null;
-      this.#pins?.take(connection);
+      this.#pins?.take(connection, this.#user);
     } else {
       this.#setAside(connection);
     }

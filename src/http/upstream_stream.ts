@@ -102,6 +102,8 @@ export interface UpstreamPeerOwner {
 export interface PinHolder {
   /** It ended by itself while no request was under way on it. */
   pinLost(peer: UpstreamPeer): void;
+  /** Whether no request is under way on it: those of one client go one after the other there, whatever it could carry. */
+  isResting(peer: UpstreamPeer): boolean;
 }
 
 /** A connection to an endpoint: carries one stream at a time, or several. */

@@ -135,13 +135,13 @@ export class Dispatcher implements WaitingRequests, RequestsInFlight, Connection
   }
 
   /**
-   * The connection that belongs to a request, if its endpoint has a slot: it is open, so that neither the endpoint's
-   * health nor whether it gets new requests matters.
+   * The connection that belongs to a request, if no other request of the same client is under way on it and its endpoint
+   * has a slot: it is open, so that neither the endpoint's health nor whether it gets new requests matters.
    *
    * @param older requests that have waited longer, and have a right to a slot that is free
    */
   #takeOwn(connection: UpstreamPeer, older: number): UpstreamStream | null {
-    if (this.availability.paused) return null;
+    if (this.availability.paused || connection.pinnedTo?.isResting(connection) !== true) return null;
     const endpoint = connection.owner as Endpoint;
     const { slotLimit, taken } = endpoint;
     if (slotLimit !== Infinity) {

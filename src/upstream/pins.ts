@@ -35,8 +35,8 @@ interface Pin {
   resting: boolean;
   /** The origin's last answer goes on with a handshake: the client's reply makes sense on this connection only. */
   handshake: boolean;
-  /** Who waits for it. */
-  user: PinUser | null;
+  /** Requests that wait for it, in the order in which they came. */
+  readonly users: Set<PinUser>;
 }
 
 export class Pins implements PinHolder, ClientCompanion {
@@ -70,7 +70,7 @@ export class Pins implements PinHolder, ClientCompanion {
     return pins;
   }
 
-  /** The pin that a request to `upstream` must use, or null. It is not in use. */
+  /** The pin that a request to `upstream` must use, or null. Another request of the same client may be using it. */
   find(upstream: StreamSource): UpstreamPeer | null {
     return this.#pins.find((pin) => pin.upstream === upstream)?.connection ?? null;
   }
@@ -98,10 +98,10 @@ export class Pins implements PinHolder, ClientCompanion {
     const endpoint = connection.owner as Endpoint;
     connection.pinnedTo = this;
     endpoint.pinned++;
-    this.#pins.push({ connection, upstream, endpoint, resting: false, handshake: false, user: null });
+    this.#pins.push({ connection, upstream, endpoint, resting: false, handshake: false, users: new Set() });
   }
 
-  /** Requests come one after the other, so that all pins but one rest, at least. */
+  /** Where requests come one after the other, all pins but one rest, at least. */
   #makeRoom(): void {
     const oldest = this.#pins.find(({ resting, handshake }) => resting && !handshake) ??
       this.#pins.find(({ resting }) => resting);
@@ -114,8 +114,8 @@ export class Pins implements PinHolder, ClientCompanion {
   awaited(connection: UpstreamPeer, user: PinUser): void {
     const pin = this.#pinOf(connection);
     if (pin === undefined) return;
-    pin.user = user;
-    connection.restUntil(Infinity);
+    pin.users.add(user);
+    if (pin.resting) connection.restUntil(Infinity);
     this.#releaseStuck(pin);
   }
 
@@ -124,24 +124,23 @@ export class Pins implements PinHolder, ClientCompanion {
    * endpoint ends, and the endpoint waits for it. The client does better on another connection.
    */
   #releaseStuck(pin: Pin): void {
-    if (pin.user === null || pin.endpoint.enabled || !pin.upstream.paused) return;
+    if (!pin.resting || pin.users.size === 0 || pin.endpoint.enabled || !pin.upstream.paused) return;
     this.#retire(pin);
     this.#sessionOver(pin);
   }
 
-  /** The request that waited for it does so no more, and has not got it. */
-  forsaken(connection: UpstreamPeer): void {
+  /** A request that waited for it does so no more, and has not got it. */
+  forsaken(connection: UpstreamPeer, user: PinUser): void {
     const pin = this.#pinOf(connection);
-    if (pin === undefined || pin.user === null) return;
-    pin.user = null;
-    connection.restUntil(this.#restEnd(pin));
+    if (pin === undefined || !pin.users.delete(user)) return;
+    if (pin.resting) connection.restUntil(this.#restEnd(pin));
   }
 
-  /** A request is sent on it. */
-  take(connection: UpstreamPeer): void {
+  /** A request is sent on it. @param user the one that waited; null = it has not waited */
+  take(connection: UpstreamPeer, user: PinUser | null): void {
     const pin = this.#pinOf(connection);
     if (pin === undefined) return;
-    pin.user = null;
+    if (user !== null) pin.users.delete(user);
     pin.resting = false;
     pin.endpoint.pinnedIdle--;
     this.#pins.splice(this.#pins.indexOf(pin), 1);
@@ -166,9 +165,11 @@ export class Pins implements PinHolder, ClientCompanion {
     }
     connection.rest(this.#turn.now, this.#restEnd(pin));
     if (!pin.endpoint.enabled) this.#client.drain(this.#turn.now, DRAIN_IDLE_MS);
+    this.#releaseStuck(pin);
   }
 
-  #restEnd({ connection, endpoint }: Pin): number {
+  #restEnd({ connection, endpoint, users }: Pin): number {
+    if (users.size > 0) return Infinity;
     return this.#turn.now + Math.min(MOST_IDLE_MS, endpoint.idle.restMs(connection));
   }
 
@@ -178,7 +179,9 @@ export class Pins implements PinHolder, ClientCompanion {
    */
   forget(connection: UpstreamPeer): void {
     const pin = this.#pinOf(connection);
-    if (pin !== undefined) this.#remove(pin);
+    if (pin === undefined) return;
+    this.#remove(pin);
+    for (const user of [...pin.users]) user.pinLost();
   }
 
   /** PinHolder: it ended while no request was under way on it. */
@@ -189,16 +192,21 @@ export class Pins implements PinHolder, ClientCompanion {
     this.#sessionOver(pin);
   }
 
+  /** PinHolder. */
+  isResting(connection: UpstreamPeer): boolean {
+    return this.#pinOf(connection)?.resting === true;
+  }
+
   /** A session has ended between requests: the client has to learn that, or to begin another. */
   #sessionOver(pin: Pin): void {
-    const { user, handshake, upstream } = pin;
+    const { users, handshake, upstream } = pin;
     if (handshake) this.#torn = true;
-    if (user === null && !handshake && this.#pins.length > 0) {
+    if (users.size === 0 && !handshake && this.#pins.length > 0) {
       // Other sessions go on. Without this one the origin asks the client to authenticate anew.
       return;
     }
     (this.#lost ??= []).push(upstream);
-    user?.pinLost();
+    for (const user of [...users]) user.pinLost();
     this.#client.drain(this.#turn.now, 0);
   }
 

@@ -70,6 +70,10 @@ export class SlotPin implements PinHolder {
     this.endpoint.pinnedIdle++;
   }
 
+  isResting(): boolean {
+    return this.#resting;
+  }
+
   pinLost(): void {
     if (!this.worker.pins.delete(this)) return;
     this.endpoint.pinned--;

@@ -143,6 +143,7 @@ export class Channel {
 
   /** The connection is gone. */
   lost(reason: CloseReason): void {
+    if (this.isOver) return;
     this.close();
     this.events.gone(0, reason);
   }
