@@ -66,8 +66,13 @@ class Walk {
   readonly answering: Answering[] = [];
   readonly connections: ClientConnection[] = [];
   readonly #pick: Pick;
+  /** Connections to endpoints on which a client has authenticated. */
+  readonly #sessions = new Map<number, ClientConnection>();
+  /** On a connection that several clients share no request may do that. */
+  readonly #logins: boolean;
 
   constructor(wire: Wire, seed: number) {
+    this.#logins = seed % 2 === 0 && !wire.sharesConnections;
     const state = { value: seed };
     const pick: Pick = (below) => {
       state.value = (Math.imul(state.value, 1_664_525) + 1_013_904_223) >>> 0;
@@ -105,7 +110,9 @@ class Walk {
     const { lab } = this;
     const pick = this.#pick;
     for (let known = this.answering.length; known < lab.wire.requests.length; known++) {
-      this.answering.push({ end: lab.got(known), answer: null, switched: false });
+      const end = lab.got(known);
+      this.answering.push({ end, answer: null, switched: false });
+      this.#noteSession(end);
     }
     switch (pick(12)) {
       case 0:
@@ -140,6 +147,18 @@ class Walk {
       }
     }
     this.check();
+  }
+
+  /** On whose connection a request came: one on which a client has authenticated gets no other client's. */
+  #noteSession({ connection, request }: EndpointEnd): void {
+    const client = this.clients.find(({ target }) => target === request.target)?.connection;
+    const owner = this.#sessions.get(connection);
+    assert.ok(
+      owner === undefined || owner === client,
+      `${request.target} came on another client's connection`,
+    );
+    if (valueOf(request.fields, "authorization") === undefined || client === undefined) return;
+    this.#sessions.set(connection, client);
   }
 
   #surroundings(): void {
@@ -184,6 +203,7 @@ class Walk {
       : [0, 5, 5000, 60_000, UNKNOWN_LENGTH, UNKNOWN_LENGTH][pick(6)] ?? 0;
     const fields: Pair[] = [HOST];
     if (pick(6) === 0 && length === NO_BODY) fields.push(["Upgrade", "chat"]);
+    if (this.#logins && pick(5) === 0) fields.push(["Authorization", "Negotiate YII"]);
     if (pick(6) === 0) fields.push(["TE", "trailers"]);
     if (pick(6) === 0 && length !== NO_BODY && length !== 0) fields.push(["Expect", "100-continue"]);
     const end = connection.request(method, target, fields, length);
@@ -295,7 +315,9 @@ class Walk {
       const begun = new Message(`${end.request.target} by ${this.answering.indexOf(answering)};`, length);
       begun.ended = false;
       answering.answer = begun;
-      end.head(status, [["X-By", String(this.answering.indexOf(answering))]], length);
+      const fields: Pair[] = [["X-By", String(this.answering.indexOf(answering))]];
+      if (this.#logins && status === 401) fields.push(["WWW-Authenticate", "Negotiate riddle"]);
+      end.head(status, fields, length);
       return;
     }
     if (answer.length !== NO_BODY) {
@@ -315,7 +337,10 @@ class Walk {
     const open = lab.exchanges.filter(({ phase }) => phase !== "done").length;
     assert.equal(lab.ended.length, lab.exchanges.length - open);
     assert.ok(upstream.inFlight + upstream.waiting <= open, "only what is open has a slot or a place");
-    for (const { busy, slotLimit, name } of upstream.endpoints) assert.ok(busy <= slotLimit, name);
+    for (const { busy, slotLimit, pinned, pinnedIdle, name } of upstream.endpoints) {
+      assert.ok(busy <= slotLimit, name);
+      assert.ok(pinnedIdle >= 0 && pinnedIdle <= pinned, `${name}: ${pinnedIdle} of ${pinned} pins are idle`);
+    }
     assert.ok(upstream.bufferedBytes >= 0 && upstream.copiedBytes >= 0);
     if (open === 0) assert.equal(upstream.bufferedBytes + upstream.copiedBytes, 0);
     for (const { end, target, request } of this.clients) {
