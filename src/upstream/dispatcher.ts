@@ -197,6 +197,8 @@ export class Dispatcher implements WaitingRequests, RequestsInFlight, Connection
     endpoint.busy--;
     this.#busy--;
     if (wasRetry) this.#retries.taken--;
+    // The session that was on it is over, whatever else it could carry.
+    if (fate === "close_both" && connection.freeStreams > 0) connection.retire();
     // A connection that still takes streams goes on, whatever has become of this one.
     const serves = fate === "pool" || (fate === "close" && connection.freeStreams > 0);
     if (endpoint.ramp.limit !== Infinity) {

@@ -16,8 +16,6 @@ import type { ToyServer } from "./toy_server.ts";
 import { ToyWire } from "./toy_wire.ts";
 
 export interface ToyGatewayOptions extends ExchangeLabOptions {
-  /** Connections to endpoints carry many requests at a time. */
-  readonly shares?: boolean;
   readonly maxConnections?: number;
   readonly maxRefused?: number;
   readonly trusted?: readonly string[];
@@ -44,8 +42,8 @@ export class ToyGateway implements GatewayObserver {
     let wire: ToyWire | undefined;
     this.lab = new ExchangeLab({
       name: "behind a gateway",
-      sharesConnections: options.shares === true,
-      open: (wanted) => wire = new ToyWire(wanted, options.shares === true, clock, network),
+      sharesConnections: true,
+      open: (wanted) => wire = new ToyWire(wanted, clock, network),
     }, options);
     assert.ok(wire !== undefined);
     this.#wire = wire;

@@ -27,24 +27,7 @@ import { ToyLink } from "./toy_link.ts";
 /** Streams at a time. */
 export const MOST_STREAMS = 20;
 
-/** Part of a connection. */
-interface Lane {
-  /** No further stream is opened on the connection; those that are open have been told, or go on. */
-  sharedEnded(): void;
-}
-
-/** What a stream is opened on: a connection, or a lane of one. */
-export interface StreamPlace extends UpstreamPeer {
-  uses: number;
-  /** Has rested since it was opened. */
-  readonly rested: boolean;
-  /** Further streams may be opened on it, if not just now. */
-  readonly isFit: boolean;
-  /** A stream has ended that leaves it unfit; others go on. */
-  unfit(): void;
-}
-
-export class ToyUpstreamPeer extends ToyLink implements StreamPlace {
+export class ToyUpstreamPeer extends ToyLink implements UpstreamPeer {
   owner: UpstreamPeerOwner;
   readonly violations: string[];
   readonly openedAt: number;
@@ -54,13 +37,12 @@ export class ToyUpstreamPeer extends ToyLink implements StreamPlace {
   pinnedTo: PinHolder | null = null;
   connectMs = 0;
   endpointAnswers = 0;
+  /** Has rested since it was opened. */
   rested = false;
   /** Rests in a pool. */
   #resting = false;
   #ended = false;
   readonly #streams = new Map<number, ToyUpstream>();
-  /** Those that it is divided into; none when it is used as a whole. */
-  readonly lanes = new Set<Lane>();
 
   constructor(turn: Turn, socket: Socket, owner: UpstreamPeerOwner, violations: string[]) {
     super(turn, socket);
@@ -74,6 +56,7 @@ export class ToyUpstreamPeer extends ToyLink implements StreamPlace {
     return this.socket.remoteAddress;
   }
 
+  /** Further streams may be opened on it, if not just now. */
   get isFit(): boolean {
     return !this.#ended;
   }
@@ -83,15 +66,10 @@ export class ToyUpstreamPeer extends ToyLink implements StreamPlace {
   }
 
   openStream(): UpstreamStream {
-    return this.openStreamOf(this);
-  }
-
-  /** The same, of a lane. */
-  openStreamOf(place: StreamPlace): UpstreamStream {
     if (this.freeStreams === 0) this.violations.push("no stream is free");
     this.#resting = false;
     this.turn.deadlines.set(this, Infinity);
-    const stream = new ToyUpstream(this, place, this.lastId + 1);
+    const stream = new ToyUpstream(this, this.lastId + 1);
     this.#streams.set(stream.channel.id, stream);
     this.add(stream.channel);
     return stream;
@@ -118,7 +96,6 @@ export class ToyUpstreamPeer extends ToyLink implements StreamPlace {
   #end(): void {
     this.#ended = true;
     if (this.#resting) this.#lose();
-    for (const lane of [...this.lanes]) lane.sharedEnded();
   }
 
   /** Nothing comes any more. */
@@ -170,16 +147,10 @@ export class ToyUpstreamPeer extends ToyLink implements StreamPlace {
     for (const channel of [...this.channels.values()]) channel.close();
     this.abort();
   }
-
-  unfit(): void {
-    this.#ended = true;
-    if (this.openChannels === 0) this.close();
-  }
 }
 
 export class ToyUpstream extends Timed implements UpstreamStream, ChannelEvents {
-  readonly peer: StreamPlace;
-  readonly #link: ToyUpstreamPeer;
+  readonly peer: ToyUpstreamPeer;
   readonly #rules: StreamRules;
   readonly channel: Channel;
   readonly reused: boolean;
@@ -200,13 +171,12 @@ export class ToyUpstream extends Timed implements UpstreamStream, ChannelEvents 
   #awaits100 = false;
   #switched = false;
 
-  constructor(link: ToyUpstreamPeer, peer: StreamPlace, id: number) {
+  constructor(peer: ToyUpstreamPeer, id: number) {
     super();
-    this.#link = link;
     this.peer = peer;
     this.reused = peer.rested;
-    this.#rules = new StreamRules(`stream ${id} to an endpoint`, link.violations);
-    this.channel = new Channel(id, link, this);
+    this.#rules = new StreamRules(`stream ${id} to an endpoint`, peer.violations);
+    this.channel = new Channel(id, peer, this);
   }
 
   get backlogBytes(): number {
@@ -241,7 +211,7 @@ export class ToyUpstream extends Timed implements UpstreamStream, ChannelEvents 
     });
     // With a switch in view the stream stays open.
     this.requestDone = body === NO_BODY || body === 0;
-    this.sentAt = this.#link.turn.now;
+    this.sentAt = this.peer.turn.now;
     this.#watch();
   }
 
@@ -254,7 +224,7 @@ export class ToyUpstream extends Timed implements UpstreamStream, ChannelEvents 
   sendBody(bytes: Uint8Array, from: number, to: number): void {
     this.#rules.call("sendBody", !this.requestDone);
     this.channel.data(bytes, from, to);
-    this.sentAt = this.#link.turn.now;
+    this.sentAt = this.peer.turn.now;
     this.#watch();
   }
 
@@ -262,7 +232,7 @@ export class ToyUpstream extends Timed implements UpstreamStream, ChannelEvents 
     this.#rules.call("sendEnd", !this.requestDone);
     this.requestDone = true;
     this.channel.end(trailers === null ? null : sentPairs(trailers));
-    this.sentAt = this.#link.turn.now;
+    this.sentAt = this.peer.turn.now;
     this.#watch();
   }
 
@@ -279,32 +249,28 @@ export class ToyUpstream extends Timed implements UpstreamStream, ChannelEvents 
     this.#paused = false;
     this.channel.unpause();
     this.#watch();
-    this.#link.later(() => this.channel.deliver());
+    this.peer.later(() => this.channel.deliver());
   }
 
   switchProtocols(): ByteStream {
     this.#over("switchProtocols");
     this.#switched = true;
-    return new ToyBytes(this.channel, this.#link);
+    return new ToyBytes(this.channel, this.peer);
   }
 
   discard(_complete: boolean): void {
-    if (this.#switched) {
-      this.peer.unfit();
-      return;
-    }
+    // At the end of a tunnel nothing is left to be discarded.
+    if (this.#switched) return;
     this.#over("discard");
-    if (!this.channel.isOver) {
-      if (this.requestDone && this.#responseDone) this.channel.close();
-      else this.channel.reset(ResetCode.aborted);
-    }
-    this.peer.unfit();
+    if (this.channel.isOver) return;
+    if (this.requestDone && this.#responseDone) this.channel.close();
+    else this.channel.reset(ResetCode.aborted);
   }
 
   #over(what: string): void {
     this.#rules.end(what, true);
     this.#events = null;
-    this.#link.turn.deadlines.remove(this);
+    this.peer.turn.deadlines.remove(this);
   }
 
   // Deadlines
@@ -315,14 +281,14 @@ export class ToyUpstream extends Timed implements UpstreamStream, ChannelEvents 
     if (this.backlogBytes > 0) ms = bodyIdleTimeoutMs;
     else if (this.responseBegun) ms = this.#paused ? Infinity : bodyIdleTimeoutMs;
     else if (this.requestDone || this.#awaits100) ms = firstByteTimeoutMs;
-    const { turn } = this.#link;
+    const { turn } = this.peer;
     turn.deadlines.set(this, this.#rules.ended || this.#responseDone ? Infinity : turn.now + ms);
   }
 
   override expired(): void {
-    this.#link.turn.begin();
+    this.peer.turn.begin();
     this.late(this.backlogBytes > 0 ? "write" : this.responseBegun ? "read" : "head");
-    this.#link.turn.end();
+    this.peer.turn.end();
   }
 
   late(what: "head" | "read" | "write"): void {
@@ -392,7 +358,7 @@ export class ToyUpstream extends Timed implements UpstreamStream, ChannelEvents 
   gone(_code: number, reason: CloseReason): void {
     const events = this.#events;
     this.#events = null;
-    this.#link.turn.deadlines.remove(this);
+    this.peer.turn.deadlines.remove(this);
     events?.upstreamGone(reason);
   }
 }

@@ -7,7 +7,6 @@ import type { Socket, SocketErrorCode } from "../../../runtime/contract/contract
 import type { ConnectEnd, ConnectOptions, Connector } from "../../../src/client/connector.ts";
 import type { ReuseKey } from "../../../src/client/reuse_key.ts";
 import type { RequestHandler } from "../../../src/http/downstream_stream.ts";
-import type { UpstreamPeer } from "../../../src/http/upstream_stream.ts";
 import { FakeClock } from "../fake_clock.ts";
 import { MemoryNetwork } from "../memory_network.ts";
 import { MemorySocket } from "../memory_socket.ts";
@@ -16,7 +15,6 @@ import type { ConnectionFate } from "../streams/wire.ts";
 import { TestTurn } from "../streams/test_turn.ts";
 import { ToyClient } from "./toy_client.ts";
 import { ToyEndpoint } from "./toy_endpoint.ts";
-import { ToyLane } from "./toy_lane.ts";
 import { ToyServer } from "./toy_server.ts";
 import { ToyUpstreamPeer } from "./toy_upstream.ts";
 
@@ -30,15 +28,8 @@ const DIALLED = {
 
 export const TOY: Wire = {
   name: "on the toy wire",
-  sharesConnections: false,
-  open: (options) => new ToyWire(options),
-};
-
-/** Requests to one endpoint share connections. */
-export const TOY_SHARED: Wire = {
-  name: "on shared connections of the toy wire",
   sharesConnections: true,
-  open: (options) => new ToyWire(options, true),
+  open: (options) => new ToyWire(options),
 };
 
 export class ToyWire implements OpenWire {
@@ -52,13 +43,9 @@ export class ToyWire implements OpenWire {
   readonly #endpoints: ToyEndpoint[] = [];
   #outcome: SocketErrorCode | null = null;
 
-  /**
-   * @param shares connections to endpoints are divided into lanes, as many as there may be streams
-   * @param network runs on `clock`
-   */
+  /** @param network runs on `clock` */
   constructor(
     options: WireOptions,
-    shares = false,
     clock: FakeClock = new FakeClock(),
     network: MemoryNetwork = new MemoryNetwork({ clock, seed: options.seed }),
   ) {
@@ -67,21 +54,10 @@ export class ToyWire implements OpenWire {
     this.network = network;
     this.turn = new TestTurn(clock);
     const connect = (_key: ReuseKey, { owner }: ConnectOptions, end: ConnectEnd): void => {
-      this.clock.setTimer(0, () => shares ? this.#shared(owner, end) : this.#dialled(owner, end), true);
+      this.clock.setTimer(0, () => this.#dialled(owner, end), true);
     };
     // The cast: of a connector, nothing else is ever used.
     this.connector = { turn: this.turn, connect } as unknown as Connector;
-  }
-
-  /** A lane of a connection that is there, or of a new one. */
-  #shared(owner: ConnectOptions["owner"], end: ConnectEnd): void {
-    this.turn.begin();
-    const there = this.#endpoints.find(({ peer }) => peer.owner === owner && ToyLane.fits(peer));
-    if (there !== undefined) end.opened(new ToyLane(there.peer, owner));
-    else {
-      const opened = (peer: UpstreamPeer) => end.opened(new ToyLane(peer as ToyUpstreamPeer, owner));
-      this.#dialled(owner, { opened, failed: (error) => end.failed(error) });
-    }
   }
 
   #dialled(owner: ConnectOptions["owner"], end: ConnectEnd): void {

@@ -129,7 +129,7 @@ for (const wire of WIRES.filter(({ sharesConnections }) => !sharesConnections)) 
   });
 }
 
-test("a request that waits for a session changes nothing about the deadline of the one under way", () => {
+test("a session ends on a connection that could carry more, and a request that waits for it changes nothing about the deadline of the one under way", () => {
   const lab = new ExchangeLab(TOY, { retry: { on: [] } });
   const connection = lab.connect();
   ask(connection, "/login", LOGIN);

@@ -236,7 +236,7 @@ test("one that belongs to a client is given to no other", async () => {
   const lab = await open();
   const [own, other] = lab.asks(2) as [TestWaiter, TestWaiter];
   lab.run();
-  peer(lab).pinnedTo = { pinLost() {} };
+  peer(lab).pinnedTo = { pinLost() {}, isResting: () => false };
   const late = lab.ask();
   lab.advance(500);
   assert.ok(late.connection === peer(lab, 1));
