@@ -31,6 +31,8 @@ export const layers: readonly string[] = [
   // Accepts, limits and drains the connections of clients; who answers them, it knows by an interface only.
   "src/server",
   "src/upstream",
+  // Where a forward proxy may go, and who may use it.
+  "src/forward",
   "src/exchange",
   "src/gateway",
   // Words that users type, and lines that they read.

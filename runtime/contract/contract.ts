@@ -14,6 +14,7 @@ export type * from "./certificates.ts";
 export type * from "./clock.ts";
 export type * from "./datagrams.ts";
 export type * from "./dial.ts";
+export type * from "./digests.ts";
 export type * from "./files.ts";
 export * from "./listen.ts";
 export * from "./process.ts";

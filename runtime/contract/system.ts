@@ -2,6 +2,7 @@
 
 import type { Address } from "./address.ts";
 import type { CertificateReader } from "./certificates.ts";
+import type { Digests } from "./digests.ts";
 import type { FileSystem } from "./files.ts";
 import type {
   ActivatedSocket,
@@ -31,6 +32,7 @@ export interface NameFiles {
 /** Everything of a process that is neither socket nor clock. */
 export interface System extends FileSystem {
   readonly certificates: CertificateReader;
+  readonly digests: Digests;
   /** Arguments after the program's name. */
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;

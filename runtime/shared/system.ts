@@ -17,6 +17,7 @@ import {
 } from "../contract/contract.ts";
 import { activatedSockets } from "./activated_sockets.ts";
 import { certificateReader } from "./certificates.ts";
+import { digests } from "./digests.ts";
 import { spawnCommand } from "./command_process.ts";
 import { closeInherited, writeInherited } from "./inherited_descriptor.ts";
 import { fileSystem } from "./file_system.ts";
@@ -48,6 +49,7 @@ export function createSystem(): System {
   return {
     ...fileSystem,
     certificates: certificateReader,
+    digests,
     args: process.argv.slice(2),
     env: process.env,
     pid: process.pid,

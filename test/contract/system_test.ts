@@ -323,3 +323,29 @@ test("the limit on open files is told where it is known", () => {
   if (process.platform === "linux") assert.ok(Number.isInteger(limit) && limit > 10, String(limit));
   else assert.equal(limit, Infinity);
 });
+
+test("digests are those of their standards", () => {
+  const hex = (bytes: Uint8Array): string =>
+    [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+  const { digests } = system;
+  assert.equal(hex(digests.digest("md5", bytes("abc"))), "900150983cd24fb0d6963f7d28e17f72");
+  assert.equal(hex(digests.digest("sha1", bytes("abc"))), "a9993e364706816aba3e25717850c26c9cd0d89d");
+  assert.equal(
+    hex(digests.digest("sha256", bytes("abc"))),
+    "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+  );
+  assert.equal(
+    hex(digests.digest("sha512", new Uint8Array(0))),
+    "cf83e1357eefb8bdf1542850d66d8007d620e4050b5715dc83f4a921d36ce9ce" +
+      "47d0d13c5d85f2b0ff8318d2877eec2f63b931bd47417a81a538327af927da3e",
+  );
+  // RFC 4231 §4.3
+  assert.equal(
+    hex(digests.hmacSha256(bytes("Jefe"), bytes("what do ya want for nothing?"))),
+    "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843",
+  );
+  const first = digests.digest("md5", bytes("a"));
+  digests.digest("md5", bytes("b"));
+  assert.deepEqual(first, digests.digest("md5", bytes("a")), "each has an array of its own");
+});

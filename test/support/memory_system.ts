@@ -18,6 +18,7 @@ import {
   type TextSink,
 } from "../../runtime/contract/contract.ts";
 import { certificateReader } from "../../runtime/shared/certificates.ts";
+import { digests } from "../../runtime/shared/digests.ts";
 import { MemoryCommand } from "./memory_command.ts";
 
 /** Thrown by `MemorySystem.exit`. */
@@ -142,6 +143,7 @@ export class MemorySink implements TextSink {
 
 export class MemorySystem implements System {
   readonly certificates = certificateReader;
+  readonly digests = digests;
   /** Answer of `listenerAt`, whatever the address. */
   owner: SocketOwner | null = null;
   args: readonly string[];
