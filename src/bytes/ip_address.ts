@@ -177,7 +177,7 @@ function bytesOf(groups: readonly number[]): readonly number[] {
 }
 
 /** The bits of the byte at `at` that count in a prefix of `bits`. */
-function maskAt(bits: number, at: number): number {
+export function maskAt(bits: number, at: number): number {
   const kept = Math.max(0, Math.min(8, bits - at * 8));
   return (0xff << (8 - kept)) & 0xff;
 }

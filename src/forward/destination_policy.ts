@@ -1,0 +1,202 @@
+/**
+ * Where a forward proxy connects to. Asked twice: about the name before it is looked up, so that nobody outside hears
+ * of a name that is refused anyway, and about each address before it is dialled, because whoever owns a name decides
+ * which address it has.
+ *
+ * In this order:
+ *
+ * 1. **Own listeners** are never a destination.
+ * 2. **Ports.** Tunnels go to `connectPorts` only, where those are given; everything else to all ports but those of
+ *    `bad_ports.ts`. An entry of `allow` with a port opens that port for what it matches.
+ * 3. **deny beats allow, unless what is allowed is a part of what is denied**: `deny .example.com, allow www.example.com`
+ *    lets the one host through, `allow .example.com, deny www.example.com` all but the one. Equal entries: denied. An
+ *    allowed name is no part of a denied block of addresses.
+ * 4. **Classes of addresses** that are denied from the start: metadata and special; on a listener that others than this
+ *    machine can reach also loopback and link-local. A class, a block of that class or a single host (not a suffix, not
+ *    `*`) in `allow` lifts that.
+ * 5. **With `allow`, what is not in it is denied**; `*` there lets the rest through.
+ */
+
+import { ipBytes } from "../bytes/ip_address.ts";
+import { type AddressClass, judgedBytes } from "./address_class.ts";
+import { BAD_PORTS } from "./bad_ports.ts";
+import { type Candidate, type DestinationRule, matchesRule, nestingOf } from "./destination_rule.ts";
+import type { OwnListeners } from "./own_listeners.ts";
+
+export interface DestinationLists {
+  readonly allow: readonly DestinationRule[];
+  readonly deny: readonly DestinationRule[];
+}
+
+export interface DestinationPolicyOptions {
+  readonly lists: DestinationLists;
+  /** Users with lists of their own, which stand instead of `lists`. */
+  readonly userLists: ReadonlyMap<string, DestinationLists>;
+  /** Ports that tunnels may go to; null = all but the bad ones. */
+  readonly connectPorts: ReadonlySet<number> | null;
+  /** Whether only programs of this machine reach the listener. */
+  readonly onLoopback: boolean;
+  readonly own: OwnListeners;
+}
+
+export interface Destination {
+  /** A key, see `DestinationHost`. */
+  readonly host: string;
+  readonly port: number;
+  /** Whether it is asked for by CONNECT. */
+  readonly isTunnel: boolean;
+  /** Who asks, null when that is not known. */
+  readonly user: string | null;
+}
+
+export interface Permission {
+  readonly allowed: true;
+  /** The entry of `allow` that matches, as it was written; null when none was needed. */
+  readonly rule: string | null;
+  /**
+   * False when only an address can tell: it is an entry about addresses that would allow the host, or open the port.
+   * Whoever leaves the look-up to another proxy takes that for a refusal.
+   */
+  readonly decided: boolean;
+}
+
+export interface Denial {
+  readonly allowed: false;
+  /** For logs: `deny .example.com`, `class metadata`, `port`, `connect_ports`, `not in allow`, `own listener`. */
+  readonly rule: string;
+  readonly status: 403 | 508;
+  /** The error of Proxy-Status (RFC 9209 §2.3). */
+  readonly error: "http_request_denied" | "destination_ip_prohibited" | "proxy_loop_detected";
+  /** At most 60 printable characters of ASCII, without bytes of the client or of the configuration. */
+  readonly words: string;
+}
+
+export type Verdict = Permission | Denial;
+
+const ALWAYS_DENIED: readonly AddressClass[] = ["metadata", "special"];
+const DENIED_TO_OTHERS: readonly AddressClass[] = [...ALWAYS_DENIED, "loopback", "link-local"];
+
+const PERMITTED: Permission = Object.freeze({ allowed: true, rule: null, decided: true });
+const UNDECIDED: Permission = Object.freeze({ allowed: true, rule: null, decided: false });
+
+export class DestinationPolicy {
+  readonly #options: DestinationPolicyOptions;
+  readonly #defaults: readonly DestinationRule[];
+
+  constructor(options: DestinationPolicyOptions) {
+    this.#options = options;
+    const classes = options.onLoopback ? ALWAYS_DENIED : DENIED_TO_OTHERS;
+    this.#defaults = classes.map((name) => ({
+      text: name,
+      pattern: { kind: "class", name },
+      port: null,
+    }));
+  }
+
+  /**
+   * Judges what is known before a look-up: port and name, and the address of a host that is one. Linear in the lists.
+   */
+  judgeName(destination: Destination): Verdict {
+    const { host, port } = destination;
+    const lists = this.#listsOf(destination);
+    const bytes = judgedBytes(host);
+    if (bytes !== null && this.#options.own.has(host, port)) return ownListener();
+    const candidate: Candidate = { name: bytes === null ? host : null, bytes, port };
+    const byPort = this.#judgePort(destination, lists, candidate);
+    if (!byPort.allowed) return byPort;
+    if (bytes !== null) {
+      return judgeLists(lists, this.#defaults, candidate, ipBytes(host), "destination_ip_prohibited");
+    }
+    const verdict = judgeLists(lists, [], candidate, null, "http_request_denied");
+    return verdict.allowed && !byPort.decided ? { ...verdict, decided: false } : verdict;
+  }
+
+  /**
+   * Judges one address that the host has, after `judgeName` has let the host pass. What is not an IP literal is denied.
+   *
+   * @param address without brackets; a zone is left out
+   */
+  judgeAddress(address: string, destination: Destination): Verdict {
+    const bytes = judgedBytes(address);
+    if (bytes === null) return denied("no address", "destination_ip_prohibited", "not an IP address");
+    const { host, port } = destination;
+    if (this.#options.own.has(address, port)) return ownListener();
+    const name = judgedBytes(host) === null ? host : null;
+    const lists = this.#listsOf(destination);
+    const candidate: Candidate = { name, bytes, port };
+    const byPort = this.#judgePort(destination, lists, candidate);
+    if (!byPort.allowed) return byPort;
+    return judgeLists(lists, this.#defaults, candidate, ipBytes(address), "destination_ip_prohibited");
+  }
+
+  #listsOf({ user }: Destination): DestinationLists {
+    const { lists, userLists } = this.#options;
+    return user === null ? lists : userLists.get(user) ?? lists;
+  }
+
+  #judgePort(destination: Destination, lists: DestinationLists, candidate: Candidate): Verdict {
+    const { port, isTunnel } = destination;
+    const { connectPorts } = this.#options;
+    const isListed = isTunnel && connectPorts !== null;
+    if (isListed ? connectPorts.has(port) : !BAD_PORTS.has(port)) return PERMITTED;
+    const opening = lists.allow.filter((entry) => entry.port !== null);
+    if (opening.some((entry) => matchesRule(entry, candidate))) return PERMITTED;
+    if (opening.some((entry) => mayMatchLater(entry, candidate))) return UNDECIDED;
+    return denied(isListed ? "connect_ports" : "port", "http_request_denied", `port ${port} not allowed`);
+  }
+}
+
+/** Whether the entry is about addresses, and that of the candidate is not known yet. */
+function mayMatchLater({ pattern, port }: DestinationRule, candidate: Candidate): boolean {
+  const isAboutAddresses = pattern.kind === "block" || pattern.kind === "class";
+  return isAboutAddresses && candidate.bytes === null && (port === null || port === candidate.port);
+}
+
+/**
+ * @param written the bytes of an address that stands for another one; entries of `deny` count for both, so that
+ *   `deny 2002::/16` means what it says
+ */
+function judgeLists(
+  lists: DestinationLists,
+  defaults: readonly DestinationRule[],
+  candidate: Candidate,
+  written: readonly number[] | null,
+  error: Denial["error"],
+): Verdict {
+  const allowing = lists.allow.filter((entry) => matchesRule(entry, candidate));
+  const asWritten: Candidate = { ...candidate, bytes: written };
+  for (const entry of lists.deny) {
+    if (!matchesRule(entry, candidate) && !matchesRule(entry, asWritten)) continue;
+    if (allowing.some((allowed) => nestingOf(allowed, entry) === "inside")) continue;
+    return denied(`deny ${entry.text}`, error, deniedWords(entry));
+  }
+  for (const entry of defaults) {
+    if (!matchesRule(entry, candidate)) continue;
+    if (allowing.some((allowed) => nestingOf(allowed, entry) !== "outside")) continue;
+    return denied(`class ${entry.text}`, error, deniedWords(entry));
+  }
+  const [first] = allowing;
+  if (first !== undefined) return { allowed: true, rule: first.text, decided: true };
+  if (lists.allow.length === 0) return PERMITTED;
+  if (lists.allow.some((entry) => mayMatchLater(entry, candidate))) return UNDECIDED;
+  return denied("not in allow", error, "this host is not in the list of allowed ones");
+}
+
+function deniedWords({ pattern }: DestinationRule): string {
+  if (pattern.kind === "class") return `${pattern.name} addresses are not allowed`;
+  return pattern.kind === "block" ? "this address is denied" : "this host is denied";
+}
+
+function denied(rule: string, error: Denial["error"], words: string): Denial {
+  return { allowed: false, rule, status: 403, error, words };
+}
+
+function ownListener(): Denial {
+  return {
+    allowed: false,
+    rule: "own listener",
+    status: 508,
+    error: "proxy_loop_detected",
+    words: "this is the proxy itself",
+  };
+}
