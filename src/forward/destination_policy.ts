@@ -20,7 +20,8 @@
 import { ipBytes } from "../bytes/ip_address.ts";
 import { type AddressClass, judgedBytes } from "./address_class.ts";
 import { BAD_PORTS } from "./bad_ports.ts";
-import { type Candidate, type DestinationRule, matchesRule, nestingOf } from "./destination_rule.ts";
+import { DestinationList } from "./destination_list.ts";
+import { type Candidate, type DestinationRule, nestingOf } from "./destination_rule.ts";
 import type { OwnListeners } from "./own_listeners.ts";
 
 export interface DestinationLists {
@@ -79,35 +80,47 @@ const DENIED_TO_OTHERS: readonly AddressClass[] = [...ALWAYS_DENIED, "loopback",
 const PERMITTED: Permission = Object.freeze({ allowed: true, rule: null, decided: true });
 const UNDECIDED: Permission = Object.freeze({ allowed: true, rule: null, decided: false });
 
+interface IndexedLists {
+  readonly allow: DestinationList;
+  readonly deny: DestinationList;
+}
+
+const NOTHING = new DestinationList([]);
+
 export class DestinationPolicy {
-  readonly #options: DestinationPolicyOptions;
-  readonly #defaults: readonly DestinationRule[];
+  readonly #own: OwnListeners;
+  readonly #connectPorts: ReadonlySet<number> | null;
+  readonly #lists: IndexedLists;
+  readonly #userLists: ReadonlyMap<string, IndexedLists>;
+  readonly #defaults: DestinationList;
 
   constructor(options: DestinationPolicyOptions) {
-    this.#options = options;
+    this.#own = options.own;
+    this.#connectPorts = options.connectPorts;
+    this.#lists = indexed(options.lists);
+    this.#userLists = new Map([...options.userLists].map(([user, lists]) => [user, indexed(lists)]));
     const classes = options.onLoopback ? ALWAYS_DENIED : DENIED_TO_OTHERS;
-    this.#defaults = classes.map((name) => ({
-      text: name,
-      pattern: { kind: "class", name },
-      port: null,
-    }));
+    this.#defaults = new DestinationList(
+      classes.map((name) => ({ text: name, pattern: { kind: "class", name }, port: null })),
+    );
   }
 
   /**
-   * Judges what is known before a look-up: port and name, and the address of a host that is one. Linear in the lists.
+   * Judges what is known before a look-up: port and name, and the address of a host that is one. Costs what
+   * `DestinationList.matching` does.
    */
   judgeName(destination: Destination): Verdict {
     const { host, port } = destination;
     const lists = this.#listsOf(destination);
     const bytes = judgedBytes(host);
-    if (bytes !== null && this.#options.own.has(host, port)) return ownListener();
+    if (bytes !== null && this.#own.has(host, port)) return ownListener();
     const candidate: Candidate = { name: bytes === null ? host : null, bytes, port };
     const byPort = this.#judgePort(destination, lists, candidate);
     if (!byPort.allowed) return byPort;
     if (bytes !== null) {
       return judgeLists(lists, this.#defaults, candidate, ipBytes(host), "destination_ip_prohibited");
     }
-    const verdict = judgeLists(lists, [], candidate, null, "http_request_denied");
+    const verdict = judgeLists(lists, NOTHING, candidate, null, "http_request_denied");
     return verdict.allowed && !byPort.decided ? { ...verdict, decided: false } : verdict;
   }
 
@@ -120,7 +133,7 @@ export class DestinationPolicy {
     const bytes = judgedBytes(address);
     if (bytes === null) return denied("no address", "destination_ip_prohibited", "not an IP address");
     const { host, port } = destination;
-    if (this.#options.own.has(address, port)) return ownListener();
+    if (this.#own.has(address, port)) return ownListener();
     const name = judgedBytes(host) === null ? host : null;
     const lists = this.#listsOf(destination);
     const candidate: Candidate = { name, bytes, port };
@@ -129,27 +142,27 @@ export class DestinationPolicy {
     return judgeLists(lists, this.#defaults, candidate, ipBytes(address), "destination_ip_prohibited");
   }
 
-  #listsOf({ user }: Destination): DestinationLists {
-    const { lists, userLists } = this.#options;
-    return user === null ? lists : userLists.get(user) ?? lists;
+  #listsOf({ user }: Destination): IndexedLists {
+    return user === null ? this.#lists : this.#userLists.get(user) ?? this.#lists;
   }
 
-  #judgePort(destination: Destination, lists: DestinationLists, candidate: Candidate): Verdict {
+  #judgePort(destination: Destination, { allow }: IndexedLists, candidate: Candidate): Verdict {
     const { port, isTunnel } = destination;
-    const { connectPorts } = this.#options;
-    const isListed = isTunnel && connectPorts !== null;
-    if (isListed ? connectPorts.has(port) : !BAD_PORTS.has(port)) return PERMITTED;
-    const opening = lists.allow.filter((entry) => entry.port !== null);
-    if (opening.some((entry) => matchesRule(entry, candidate))) return PERMITTED;
-    if (opening.some((entry) => mayMatchLater(entry, candidate))) return UNDECIDED;
-    return denied(isListed ? "connect_ports" : "port", "http_request_denied", `port ${port} not allowed`);
+    const connectPorts = isTunnel ? this.#connectPorts : null;
+    if (connectPorts !== null ? connectPorts.has(port) : !BAD_PORTS.has(port)) return PERMITTED;
+    if (allow.matching(candidate).some(opensPort)) return PERMITTED;
+    if (allow.matchingLater(candidate).some(opensPort)) return UNDECIDED;
+    const rule = connectPorts !== null ? "connect_ports" : "port";
+    return denied(rule, "http_request_denied", `port ${port} not allowed`);
   }
 }
 
-/** Whether the entry is about addresses, and that of the candidate is not known yet. */
-function mayMatchLater({ pattern, port }: DestinationRule, candidate: Candidate): boolean {
-  const isAboutAddresses = pattern.kind === "block" || pattern.kind === "class";
-  return isAboutAddresses && candidate.bytes === null && (port === null || port === candidate.port);
+function indexed({ allow, deny }: DestinationLists): IndexedLists {
+  return { allow: new DestinationList(allow), deny: new DestinationList(deny) };
+}
+
+function opensPort(entry: DestinationRule): boolean {
+  return entry.port !== null;
 }
 
 /**
@@ -157,28 +170,27 @@ function mayMatchLater({ pattern, port }: DestinationRule, candidate: Candidate)
  *   `deny 2002::/16` means what it says
  */
 function judgeLists(
-  lists: DestinationLists,
-  defaults: readonly DestinationRule[],
+  { allow, deny }: IndexedLists,
+  defaults: DestinationList,
   candidate: Candidate,
   written: readonly number[] | null,
   error: Denial["error"],
 ): Verdict {
-  const allowing = lists.allow.filter((entry) => matchesRule(entry, candidate));
-  const asWritten: Candidate = { ...candidate, bytes: written };
-  for (const entry of lists.deny) {
-    if (!matchesRule(entry, candidate) && !matchesRule(entry, asWritten)) continue;
+  const allowing = allow.matching(candidate);
+  const denying = deny.matching(candidate);
+  if (written !== null) denying.push(...deny.matching({ ...candidate, bytes: written }));
+  for (const entry of denying) {
     if (allowing.some((allowed) => nestingOf(allowed, entry) === "inside")) continue;
     return denied(`deny ${entry.text}`, error, deniedWords(entry));
   }
-  for (const entry of defaults) {
-    if (!matchesRule(entry, candidate)) continue;
+  for (const entry of defaults.matching(candidate)) {
     if (allowing.some((allowed) => nestingOf(allowed, entry) !== "outside")) continue;
     return denied(`class ${entry.text}`, error, deniedWords(entry));
   }
   const [first] = allowing;
   if (first !== undefined) return { allowed: true, rule: first.text, decided: true };
-  if (lists.allow.length === 0) return PERMITTED;
-  if (lists.allow.some((entry) => mayMatchLater(entry, candidate))) return UNDECIDED;
+  if (allow.size === 0) return PERMITTED;
+  if (allow.matchingLater(candidate).length > 0) return UNDECIDED;
   return denied("not in allow", error, "this host is not in the list of allowed ones");
 }
 

@@ -8,8 +8,14 @@ import {
   type DestinationPolicyOptions,
   type Verdict,
 } from "../../../src/forward/destination_policy.ts";
-import { type DestinationRule, parseDestinationRule } from "../../../src/forward/destination_rule.ts";
+import { DestinationList } from "../../../src/forward/destination_list.ts";
+import {
+  type DestinationRule,
+  matchesRule,
+  parseDestinationRule,
+} from "../../../src/forward/destination_rule.ts";
 import { OwnListeners } from "../../../src/forward/own_listeners.ts";
+import { Random } from "../../fuzz/support/random.ts";
 import { proxyPhrase } from "../../../src/forward/proxy_phrases.ts";
 
 function rules(text: string): DestinationRule[] {
@@ -233,4 +239,43 @@ test("denials are fit for a reason phrase", () => {
       assert.ok(proxyPhrase(verdict.status, verdict.words).includes(verdict.words));
     }
   }
+});
+
+test("lists that are looked up say what a walk through them says", () => {
+  const random = new Random(8);
+  const names = ["a.example", "b.a.example", "c.b.a.example", "example", "b.example", "x.test", "test"];
+  const addresses = ["10.0.0.1", "8.8.8.8", "::1", "2002:a00:1::"];
+  const entries = [
+    ...names,
+    ...names.map((name) => `.${name}`),
+    ...["*", "*:80", "10.0.0.0/8", "10.0.0.1:80", "private", "public:81", "2002::/16"],
+    ...names.map((name) => `${name}:80`),
+  ];
+  for (let round = 0; round < 2000; round++) {
+    const chosen = rules(Array.from({ length: random.next(8) }, () => random.pick(entries)).join(" "));
+    const list = new DestinationList(chosen);
+    const host = random.once(4) ? random.pick(addresses) : random.pick(names);
+    const isName = judgedBytes(host) === null;
+    const candidate = {
+      name: isName ? host : null,
+      bytes: judgedBytes(isName && random.once(2) ? random.pick(addresses) : host),
+      port: random.pick([80, 81]),
+    };
+    const texts = (found: readonly DestinationRule[]): string[] => found.map(({ text }) => text).sort();
+    const walked = chosen.filter((entry) => matchesRule(entry, candidate));
+    assert.deepEqual(
+      texts(list.matching(candidate)),
+      texts(walked),
+      `${chosen.map(({ text }) => text)} ${host}`,
+    );
+  }
+});
+
+test("a long list of names costs a look-up", () => {
+  const list = new DestinationList(
+    rules(Array.from({ length: 20_000 }, (_, at) => `.h${at}.example`).join(" ")),
+  );
+  assert.equal(list.size, 20_000);
+  assert.equal(list.matching({ name: "www.h19999.example", bytes: null, port: 443 }).length, 1);
+  assert.equal(list.matching({ name: "h19999.example", bytes: null, port: 443 }).length, 0);
 });

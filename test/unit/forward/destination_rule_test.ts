@@ -130,6 +130,8 @@ test("what is a part of what", () => {
     ["private", "10.0.0.0/8", "outside"],
     ["10.0.0.0/8", "private", "inside"],
     ["0.0.0.0/0", "private", "outside"],
+    ["0.0.0.0/0", "loopback", "outside"],
+    ["0.0.0.0/0", "special", "outside"],
     ["169.254.0.0/16", "metadata", "outside"],
     ["169.254.169.254", "metadata", "inside"],
     ["169.254.0.0/16", "link-local", "inside"],
@@ -141,5 +143,48 @@ test("what is a part of what", () => {
   ];
   for (const [inner, outer, expected] of cases) {
     assert.equal(nestingOf(rule(inner), rule(outer)), expected, `${inner} in ${outer}`);
+  }
+});
+
+test("parts are those of sets: whatever matches the inner entry matches the outer one, and more does", () => {
+  const names = ["a", "b.a", "c.b.a", "d.c.b.a", "x", "xa"];
+  const addresses = [
+    "10.0.0.0",
+    "10.0.0.1",
+    "10.0.0.2",
+    "10.0.1.0",
+    "10.1.0.0",
+    "11.0.0.0",
+    "::1",
+    "fd00::1",
+    "fd00::2",
+  ];
+  const patterns = [
+    ...["*", "a", ".a", "b.a", ".b.a", "c.b.a", "x", "xa", ".x"],
+    ...[
+      "10.0.0.0/8",
+      "10.0.0.0/16",
+      "10.0.0.0/24",
+      "10.0.0.1",
+      "0.0.0.0/0",
+      "[::/0]",
+      "[fd00::/8]",
+      "[fd00::1]",
+    ],
+  ];
+  const entries = patterns.flatMap((text) => ["", ":80", ":81"].map((port) => rule(text + port)));
+  const universe = [80, 81, 82].flatMap((port) => [
+    ...names.map((name) => ({ name, bytes: null, port })),
+    ...names.map((name) => ({ name: `z.${name}`, bytes: null, port })),
+    ...addresses.map((text) => ({ name: null, bytes: judgedBytes(text), port })),
+  ]);
+  for (const inner of entries) {
+    for (const outer of entries) {
+      const ofInner = universe.filter((candidate) => matchesRule(inner, candidate));
+      const ofOuter = universe.filter((candidate) => matchesRule(outer, candidate));
+      const isPart = ofInner.every((candidate) => ofOuter.includes(candidate));
+      const expected = !isPart ? "outside" : ofInner.length === ofOuter.length ? "equal" : "inside";
+      assert.equal(nestingOf(inner, outer), expected, `${inner.text} in ${outer.text}`);
+    }
   }
 });

@@ -7,6 +7,9 @@ import {
 } from "../../../src/forward/forward_target.ts";
 import { Random } from "../../fuzz/support/random.ts";
 
+/** The longest name: 253 characters. */
+const MAX_NAME = `${`${"a".repeat(63)}.`.repeat(3)}${"b".repeat(61)}`;
+
 /** In one line: what to compare with. */
 function shown(method: string, target: string, takesHttps = false): string {
   const read = readForwardTarget(method, target, takesHttps);
@@ -119,6 +122,8 @@ test("absolute form refused", () => {
     [`http://${"a".repeat(64)}/`, "400 host"],
     [`http://${"a.".repeat(127)}/`, `http ${"a.".repeat(126)}a 80 Host=${"a.".repeat(127)} /`],
     [`http://${"a.".repeat(127)}b/`, "400 host"],
+    [`http://${MAX_NAME}/`, `http ${MAX_NAME} 80 Host=${MAX_NAME} /`],
+    [`http://${MAX_NAME}a/`, "400 host"],
     ["http://host:0/", "400 port"],
     ["http://host:65536/", "400 port"],
     ["http://host:65535/", "http host 65535 Host=host:65535 /"],

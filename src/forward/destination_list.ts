@@ -1,0 +1,46 @@
+/** A list of destinations, looked up by name: lists of names to deny have a hundred thousand entries. */
+
+import { type Candidate, type DestinationRule, matchesRule } from "./destination_rule.ts";
+
+export class DestinationList {
+  readonly size: number;
+  /** By the name of a host, or by a suffix with its dot. */
+  readonly #byName = new Map<string, DestinationRule[]>();
+  /** Entries about addresses, and `*`. */
+  readonly #others: DestinationRule[] = [];
+
+  constructor(rules: readonly DestinationRule[]) {
+    this.size = rules.length;
+    for (const rule of rules) {
+      const { pattern } = rule;
+      if (pattern.kind !== "host" && pattern.kind !== "suffix") {
+        this.#others.push(rule);
+        continue;
+      }
+      const same = this.#byName.get(pattern.name);
+      if (same === undefined) this.#byName.set(pattern.name, [rule]);
+      else same.push(rule);
+    }
+  }
+
+  /** Entries that match. Linear in the labels of the name and in the entries that are about addresses. */
+  matching(candidate: Candidate): DestinationRule[] {
+    const found = this.#others.filter((rule) => matchesRule(rule, candidate));
+    const { name } = candidate;
+    if (name === null || this.#byName.size === 0) return found;
+    const keys = [name];
+    for (let dot = name.indexOf("."); dot >= 0; dot = name.indexOf(".", dot + 1)) keys.push(name.slice(dot));
+    for (const key of keys) {
+      for (const rule of this.#byName.get(key) ?? []) if (matchesRule(rule, candidate)) found.push(rule);
+    }
+    return found;
+  }
+
+  /** Entries about addresses that may match a name once its address is known. */
+  matchingLater({ bytes, port }: Candidate): DestinationRule[] {
+    if (bytes !== null) return [];
+    return this.#others.filter((rule) =>
+      rule.pattern.kind !== "any" && (rule.port === null || rule.port === port)
+    );
+  }
+}
