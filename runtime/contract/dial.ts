@@ -10,6 +10,11 @@ export interface DialOptions {
   /** Deadline for connection and TLS handshake together (and the look-up of a name). Milliseconds, > 0. */
   readonly timeoutMs: number;
   readonly tls: ClientTls | null;
+  /**
+   * Says of an address (IP literal) why the dial must not go there, null = it may. Asked of every address that a name has,
+   * and of a literal, before anything is sent to it. Adapters ignore it: it is for who resolves names above them.
+   */
+  readonly prohibits?: (address: string) => string | null;
 }
 
 /** Exactly one of `opened` and `failed` is called, never inside `dial`, and nothing after `cancel`. */

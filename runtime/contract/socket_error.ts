@@ -5,6 +5,7 @@
  * - `connection_refused`: nobody listens there (includes a Unix socket path that does not exist)
  * - `connection_timeout`: the dial deadline passed
  * - `destination_ip_unroutable`: no route, host or network unreachable
+ * - `destination_ip_prohibited`: every address of the destination is one that the dial must not go to
  * - `dns_error`: the name did not resolve
  * - `dns_timeout`: no name server answered in time
  * - `tls_certificate_error`, `tls_protocol_error`: the TLS handshake failed
@@ -17,6 +18,7 @@ export type SocketErrorCode =
   | "connection_refused"
   | "connection_timeout"
   | "destination_ip_unroutable"
+  | "destination_ip_prohibited"
   | "dns_error"
   | "dns_timeout"
   | "tls_certificate_error"

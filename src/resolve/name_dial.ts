@@ -85,11 +85,29 @@ export class NameDial implements Dial {
   #race(addresses: readonly string[]): void {
     const { runtime, memory } = this.#parts;
     const now = runtime.clock.now();
-    this.#waiting = memory.inOrder(addresses, this.#port, now).slice(0, MOST_ATTEMPTS);
+    const allowed = this.#allowed(addresses);
+    if (allowed === null) return;
+    this.#waiting = memory.inOrder(allowed, this.#port, now).slice(0, MOST_ATTEMPTS);
     // All get their turn, however little time there is.
     const share = (this.#end - now) / (this.#waiting.length + 1);
     this.#delayMs = Math.max(LEAST_DELAY_MS, Math.min(ATTEMPT_DELAY_MS, share));
     this.#tryNext();
+  }
+
+  /** Those that the dial may go to; null when it has failed because there are none. */
+  #allowed(addresses: readonly string[]): readonly string[] | null {
+    const { prohibits } = this.#options;
+    if (prohibits === undefined) return addresses;
+    const reasons = addresses.map((address) => prohibits(address));
+    const allowed = addresses.filter((_, at) => reasons[at] === null);
+    if (allowed.length > 0 || addresses.length === 0) return allowed;
+    const detail = `${this.#host}: ${reasons.find((why) => why !== null) ?? "no address is allowed"}`;
+    // Later, see DialEvents: addresses that are known come inside the constructor.
+    this.#next = this.#parts.runtime.clock.setTimer(
+      0,
+      () => this.#fail({ code: "destination_ip_prohibited", detail }),
+    );
+    return null;
   }
 
   #tryNext(): void {

@@ -8,6 +8,7 @@ import { canonicalIp } from "../bytes/ip_address.ts";
 import { AddressMemory } from "./address_order.ts";
 import { derivedRuntime } from "./derived_runtime.ts";
 import { NameDial } from "./name_dial.ts";
+import { ProhibitedDial } from "./prohibited_dial.ts";
 import { Resolver } from "./resolver.ts";
 
 /** Reads and asks nothing before a name is used. */
@@ -17,8 +18,14 @@ export function namedRuntime(platform: Runtime, system: Pick<System, "readText" 
   const isNamed = nameTest();
   return derivedRuntime(platform, {
     dial(options, events) {
-      const { address } = options;
-      if (!isNamed(address)) return platform.dial(options, events);
+      const { address, prohibits } = options;
+      const literal = address.kind === "tcp" ? address.host : null;
+      if (!isNamed(address)) {
+        const why = prohibits === undefined || literal === null ? null : prohibits(literal);
+        return why === null
+          ? platform.dial(options, events)
+          : new ProhibitedDial(platform.clock, why, events);
+      }
       return new NameDial(parts, options, address.host, address.port, events);
     },
     resolve: (host) => resolver.resolve(host),

@@ -80,6 +80,7 @@ test("every code can come up", () => {
     connection_refused: true,
     connection_timeout: true,
     destination_ip_unroutable: true,
+    destination_ip_prohibited: true,
     dns_error: true,
     dns_timeout: true,
     tls_certificate_error: true,
