@@ -226,6 +226,16 @@ export class DownstreamConnection extends DownstreamReading implements Downstrea
     return this.handOver(raw);
   }
 
+  acceptTunnel(fields: ForwardedFields): ByteStream {
+    this.events = null;
+    if (this.take(this.state.switchProtocols) === "nothing") return this.rawBytes();
+    (this.request as RequestUnderWay).framing = "none";
+    this.endAfterAnswer();
+    // No framing, and this phrase: old clients compare it, others stumble over a length.
+    this.sendText("HTTP/1.1 200 Connection established\r\n" + fieldLines(fields) + "\r\n");
+    return this.rawBytes();
+  }
+
   sendBody(bytes: Uint8Array, from: number, to: number, room = 0): void {
     if (to <= from || this.take(this.state.sendBody) === "nothing") return;
     if (this.request?.framing === "chunked") this.sendChunk(bytes, from, to, room);

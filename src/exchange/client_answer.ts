@@ -5,10 +5,11 @@ import type { DownstreamStream } from "../http/downstream_stream.ts";
 import { NO_FIELDS } from "../http/field_section.ts";
 import type { ForwardedFields } from "../http/forwarded_fields.ts";
 import type { Head } from "../http/head.ts";
+import { joinedSections } from "../http/own_fields.ts";
 import { acceptsTrailers, forwardedTrailers } from "../http/trailers.ts";
 import type { UpstreamStream } from "../http/upstream_stream.ts";
 import type { ExchangeContext } from "./exchange_context.ts";
-import { responseFields } from "./forward_response.ts";
+import { responseFields, viaField } from "./forward_response.ts";
 import { sendFailure } from "./local_reply.ts";
 import type { PinUse } from "./pin_use.ts";
 import type { ReasonCode } from "./reason.ts";
@@ -31,6 +32,10 @@ export function beginAnswer(
 ): void {
   const trailers = body === UNKNOWN_LENGTH && client.carriesTrailers && acceptsTrailers(request);
   let fields: ForwardedFields = responseFields(head, body, context.date, trailers);
+  const { forward } = context;
+  if (forward.outbound) {
+    fields = { ...fields, added: joinedSections(fields.added, viaField(head, forward.via)) };
+  }
   let close = false;
   if (pin !== null && stream !== null) {
     ({ fields, close } = pin.answers(stream, head, fields, body, close));
@@ -57,9 +62,11 @@ export function failAnswer(
   status: number,
   shown: string,
 ): void {
+  const phrase = context.phrase?.(status, reason, shown);
   sendFailure(client, {
     reason,
     status,
+    ...(phrase === undefined ? {} : { phrase }),
     via: context.forward.via,
     detail: shown,
     date: context.date(),

@@ -4,18 +4,21 @@ import type { DownstreamStream } from "../http/downstream_stream.ts";
 import type { Head } from "../http/head.ts";
 import type { Counted } from "../upstream/counters.ts";
 import type { Endpoint } from "../upstream/endpoint.ts";
-import type { ExchangeSettings } from "./exchange_settings.ts";
 import type { ReasonCode } from "./reason.ts";
 import type { RetryPolicy } from "./retry.ts";
 
 /** Lent for the call. Times are milliseconds, those of day on the monotonic clock. */
 export interface EndedExchange {
-  readonly settings: ExchangeSettings;
-  readonly retry: RetryPolicy;
+  /** Where it went, for logs and counters. */
+  readonly source: Counted;
+  /** Null where nothing is sent again. */
+  readonly retry: RetryPolicy | null;
   readonly client: DownstreamStream;
   readonly head: Head;
   /** For logs and counters. */
   readonly route: Counted;
+  /** Who asked, as far as that is known; "" = not. */
+  readonly user: string;
   /** Status sent to the client, 0 when none was. */
   readonly status: number;
   /** "" when nothing failed. */

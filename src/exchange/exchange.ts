@@ -255,6 +255,12 @@ export class Exchange extends ExchangeAccount
 
   attemptAnswered(head: Head, body: BodyLength): void {
     const { status } = head;
+    if (status === 407 && this.context.forward.outbound) {
+      // Only we may ask for credentials of this hop: the client would send those to us, or to whom they are not meant for.
+      this.#letGo(false);
+      this.#fail("http_protocol_error", "the origin answered with 407 (Proxy Authentication Required)");
+      return;
+    }
     if (status >= 502 && status <= 504 && this.#mayRetryStatus(status as 502 | 503 | 504, body)) {
       (this.#provisional ??= new ProvisionalResponse()).begin(head, body);
       this.phase = "collecting";

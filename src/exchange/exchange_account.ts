@@ -24,6 +24,8 @@ export abstract class ExchangeAccount implements EndedExchange {
   readonly head: Head;
   /** For logs and counters. */
   readonly route: Counted;
+  /** Who asks, as far as that is known; "" = not. */
+  user = "";
   /** Status sent to the client, 0 while none was. */
   status = 0;
   responseBodyBytes = 0;
@@ -72,6 +74,10 @@ export abstract class ExchangeAccount implements EndedExchange {
   get requestBodyBytes(): number {
     if (this.tunnel !== null) return this.tunnel.clientBytes;
     return this.upload === null ? 0 : this.upload.receivedBytes;
+  }
+
+  get source(): Counted {
+    return this.settings.upstream;
   }
 
   /** What it took to read a body that was needed whole. */

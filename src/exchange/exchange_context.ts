@@ -4,6 +4,7 @@ import type { FieldSection } from "../http/field_section.ts";
 import type { Turn } from "../time/turn.ts";
 import type { EndedExchange } from "./ended_exchange.ts";
 import type { ForwardSettings } from "./forward_request.ts";
+import type { ReasonCode } from "./reason.ts";
 import type { Tunnel } from "./tunnel.ts";
 
 export interface ExchangeContext {
@@ -13,6 +14,8 @@ export interface ExchangeContext {
   /** Upgrade tokens let through, lower case. */
   readonly upgrades: readonly string[];
   readonly turn: Turn;
+  /** The reason phrase of a failure; absent = the status's own. */
+  phrase?(status: number, reason: ReasonCode, detail: string): string;
   /** The Date field. */
   date(): FieldSection;
   /** Calls `fire` after `ms`; for the pause before a status is asked for again. */

@@ -19,6 +19,8 @@ export interface ExchangeRecord {
   tls: boolean;
   /** Scheme the client used, as far as we know it. */
   scheme: "http" | "https";
+  /** Who asked, as far as that is known; "" = not. */
+  user: string;
   /** "" when the request line could not be parsed; target and host likewise. Untrusted, Latin-1. */
   method: string;
   target: string;
@@ -75,6 +77,7 @@ export function newExchangeRecord(): ExchangeRecord {
     clientPort: 0,
     tls: false,
     scheme: "http",
+    user: "",
     method: "",
     target: "",
     host: "",

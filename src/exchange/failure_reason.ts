@@ -52,12 +52,13 @@ export function closeWords({ code, detail }: CloseReason): string {
 }
 
 /** What a failed dial means for a request that does not wait. */
-function dialReason(code: SocketErrorCode): ReasonCode {
+export function dialReason(code: SocketErrorCode): ReasonCode {
   switch (code) {
     case "connection_refused":
     case "connection_timeout":
     case "connection_terminated":
     case "destination_ip_unroutable":
+    case "destination_ip_prohibited":
     case "dns_error":
     case "dns_timeout":
     case "tls_certificate_error":

@@ -48,6 +48,11 @@ export interface ForwardSettings {
   readonly via: string;
   /** Leave out request fields with "_" in their names. */
   readonly dropUnderscored: boolean;
+  /**
+   * For clients that go out instead of requests that come in (RFC 9110 §3.7, proxy): what they say of where a request
+   * comes from is passed on and nothing is added, responses have Via, and nobody but us asks for Proxy-Authorization.
+   */
+  readonly outbound: boolean;
   /** Of these settings only. */
   readonly last: LastForwarded;
 }
@@ -85,8 +90,8 @@ export function hostToSend(
 }
 
 /** What is not passed on of any request. */
-export function dropMaskOf(client: DownstreamPeer, { dropUnderscored }: ForwardSettings): number {
-  const mask = HOP_MASK | (client.trusted ? EXTENDED_MASK : ORIGIN_MASK);
+export function dropMaskOf(client: DownstreamPeer, { dropUnderscored, outbound }: ForwardSettings): number {
+  const mask = outbound ? HOP_MASK : HOP_MASK | (client.trusted ? EXTENDED_MASK : ORIGIN_MASK);
   return dropUnderscored ? mask | UNDERSCORED_MASK : mask;
 }
 
@@ -121,7 +126,7 @@ export function forwardedFrom(
   settings: ForwardSettings,
   clientHost: string,
 ): FieldSection {
-  if (client.trusted && (head.known & ORIGIN_MASK) !== 0) {
+  if (client.trusted && !settings.outbound && (head.known & ORIGIN_MASK) !== 0) {
     return forwardedByTrusted(head, client, settings, clientHost);
   }
   const cacheKey = head.version === HTTP_1_0 ? "1.0 " + clientHost : clientHost;
@@ -150,8 +155,10 @@ function untrustedFields(
   settings: ForwardSettings,
   clientHost: string,
 ): FieldSection {
+  const via = ["Via", versionText(head.version) + " " + settings.via] as const;
+  if (settings.outbound) return fieldSection(via);
   return fieldSection(
-    ["Via", versionText(head.version) + " " + settings.via],
+    via,
     ["X-Forwarded-For", address === "" ? "unknown" : address],
     ["X-Forwarded-Proto", proto],
     ...(clientHost === "" ? [] : [["X-Forwarded-Host", clientHost] as const]),

@@ -4,7 +4,8 @@ import { type BodyLength, UNKNOWN_LENGTH } from "../http/body_length.ts";
 import { Field, maskOf } from "../http/field.ts";
 import { type FieldSection, NO_FIELDS } from "../http/field_section.ts";
 import type { ForwardedFields } from "../http/forwarded_fields.ts";
-import type { Head } from "../http/head.ts";
+import { type Head, versionText } from "../http/head.ts";
+import { fieldSection } from "../http/own_fields.ts";
 
 /** Fields of the hop, and the framing, which the sender writes (RFC 9110 §7.6.1). */
 const HOP_MASK = maskOf(
@@ -40,6 +41,11 @@ export function responseFields(
   if (body !== UNKNOWN_LENGTH && head.status !== 204) mask &= ~LENGTH_MASK;
   if (trailers) mask &= ~TRAILER_MASK;
   return fieldsBut(mask, head, head.has(Field.date) ? NO_FIELDS : date());
+}
+
+/** Via of a response that a proxy passes on, which a gateway may leave out (RFC 9110 §7.6.3). */
+export function viaField(head: Head, name: string): FieldSection {
+  return fieldSection(["Via", versionText(head.version) + " " + name]);
 }
 
 /** The fields of an interim response, or of a switch: that it is one, the sender says. */

@@ -17,6 +17,8 @@ export interface FailureReply {
   readonly reason: ReasonCode;
   /** Status to send; usually the reason's own. */
   readonly status: number;
+  /** Reason phrase, where it says more than the status: many clients show nothing else of an answer to CONNECT. */
+  readonly phrase?: string;
   /** Our name, for Proxy-Status. */
   readonly via: string;
   /** Words for `details` of Proxy-Status, safe to show; "" for none. */
@@ -33,7 +35,7 @@ export interface FailureReply {
 export function sendFailure(client: DownstreamStream, reply: FailureReply): void {
   const { status, bodiless, close } = reply;
   const { fields, body } = failureParts(reply);
-  sendText(client, status, statusPhrase(status), fields, body, bodiless, close);
+  sendText(client, status, reply.phrase ?? statusPhrase(status), fields, body, bodiless, close);
 }
 
 /** The same as bytes, for a client that has no connection of ours; the connection is closed after it. */

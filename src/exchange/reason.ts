@@ -107,6 +107,20 @@ export const REASONS = {
   // What the client sent or did.
   http_request_error: registered(400, "downstream", "debug", "The request is not valid HTTP."),
   http_request_denied: registered(403, "downstream", "info", "The request is not allowed."),
+  // RFC 9209 recommends 502; a 5xx makes package managers try again what is not allowed.
+  destination_ip_prohibited: registered(
+    403,
+    "downstream",
+    "info",
+    "The address of the destination is not allowed.",
+  ),
+  proxy_authentication_required: ours(
+    407,
+    "downstream",
+    "debug",
+    "The proxy wants to know who asks.",
+  ),
+  too_many_tunnels: ours(503, "internal", "warn", "Too many tunnels are open."),
   head_too_large: ours(431, "downstream", "debug", "The header section of the request is too large."),
   target_too_long: ours(414, "downstream", "debug", "The request target is too long."),
   request_too_large: ours(413, "downstream", "info", "The request body is too large."),

@@ -20,8 +20,8 @@ export type TunnelEnd = "finished" | "client_reset" | "upstream_reset" | "idle" 
 export class Tunnel {
   readonly #client: ByteStream;
   readonly #upstream: ByteStream;
-  /** Where it leads. */
-  readonly endpoint: Endpoint;
+  /** Where it leads; null where that is no endpoint of ours. */
+  readonly endpoint: Endpoint | null;
   readonly #idleMs: number;
   readonly #turn: Turn;
   readonly #ended: (how: TunnelEnd) => void;
@@ -43,7 +43,7 @@ export class Tunnel {
   constructor(
     client: ByteStream,
     upstream: ByteStream,
-    endpoint: Endpoint,
+    endpoint: Endpoint | null,
     idleMs: number,
     websocket: boolean,
     turn: Turn,

@@ -77,6 +77,11 @@ export interface DownstreamStream {
    */
   switchProtocols(reason: string, fields: ForwardedFields, protocol: string): ByteStream;
 
+  /**
+   * Tells the client that the tunnel it has asked for by CONNECT is there; what follows is raw bytes (RFC 9110 §9.3.6).
+   */
+  acceptTunnel(fields: ForwardedFields): ByteStream;
+
   /** Whether the client could send another request after an answer given now whose body is this long. */
   staysOpenAfter(body: BodyLength): boolean;
   /** Ends the stream so that the client sees that the response is not complete. */

@@ -31,7 +31,7 @@ async function setUp(): Promise<Bench> {
     exchangeDone(exchange) {
       record.status = exchange.status;
       record.totalMs = exchange.endedAt - exchange.beganAt;
-      counters.record(record, exchange.route, exchange.settings.upstream, exchange.answeredBy);
+      counters.record(record, exchange.route, exchange.source, exchange.answeredBy);
     },
     tunnelOpened() {},
     tunnelClosed() {},

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import type { Socket } from "../../runtime/contract/contract.ts";
 import { rereadable } from "../../src/serve/config_source.ts";
-import { readConfig } from "../../src/serve/read_config.ts";
+import { checkFiles, readConfig } from "../../src/serve/read_config.ts";
 import { serve } from "../../src/serve/serve.ts";
 import { formatProblem } from "../../src/config/values/problem.ts";
 import type { SluicePlane } from "../../src/control/control_plane.ts";
@@ -107,24 +107,27 @@ export class PlaneLab {
   ports: readonly number[] = [];
   ended: Promise<number> = Promise.resolve(0);
 
-  private constructor(yaml: string) {
-    this.system = new MemorySystem({ files: { [FILE]: yaml } });
+  private constructor(yaml: string, files: Readonly<Record<string, string>>) {
+    this.system = new MemorySystem({ files: { ...files, [FILE]: yaml } });
   }
 
   /**
    * @param yaml configuration; listens on port 0 unless it says otherwise
    * @param names with their addresses
+   * @param files that the configuration names, by path
    */
   static async start(
     yaml: string,
     names: Readonly<Record<string, readonly string[]>> = {},
+    files: Readonly<Record<string, string>> = {},
   ): Promise<PlaneLab> {
-    const lab = new PlaneLab(yaml.includes("listen:") ? yaml : `listen: "127.0.0.1:0"\n${yaml}`);
+    const lab = new PlaneLab(yaml.includes("listen:") ? yaml : `listen: "127.0.0.1:0"\n${yaml}`, files);
     for (const [name, addresses] of Object.entries(names)) lab.runtime.network.setName(name, addresses);
     const loaded = await readConfig(lab.system, FLAGS);
     assert.ok(loaded.ok, loaded.ok ? "" : loaded.problems.map(formatProblem).join("\n"));
+    const { secrets } = await checkFiles(lab.system, loaded, lab.clock.wall());
     lab.ended = serve(lab.runtime, lab.system, loaded.config, {
-      source: rereadable(lab.runtime.clock, lab.system, FLAGS, loaded),
+      source: rereadable(lab.runtime.clock, lab.system, FLAGS, loaded, secrets),
       onPlane: (plane) => (lab.plane = plane),
       onReady: (listeners) => {
         lab.ports = listeners.map((address) => address.kind === "tcp" ? address.port : 0);

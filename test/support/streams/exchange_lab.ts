@@ -115,7 +115,7 @@ export class ExchangeLab implements RequestHandler {
     };
     const date = fieldSection(["Date", "today"]);
     this.context = {
-      forward: { via: "sluice", dropUnderscored: false, last: new LastForwarded() },
+      forward: { via: "sluice", dropUnderscored: false, outbound: false, last: new LastForwarded() },
       maxBodyBytes: options.maxBodyBytes ?? 0,
       upgrades: ["websocket", "chat"],
       turn,

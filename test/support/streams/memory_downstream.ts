@@ -331,6 +331,16 @@ export class MemoryDownstream implements DownstreamStream, ClientEnd {
     return this.#bytes;
   }
 
+  acceptTunnel(fields: ForwardedFields): ByteStream {
+    this.#rules.end("acceptTunnel", !this.responseBegun);
+    this.calls.push(["tunnel", sentPairs(fields)]);
+    this.answer.status = 200;
+    this.answer.fields = sentPairs(fields);
+    this.events = null;
+    this.switched = true;
+    return this.#bytes;
+  }
+
   staysOpenAfter(): boolean {
     return this.#client.state === "open";
   }

@@ -5,7 +5,8 @@ import type { RetryPolicy } from "../../../src/exchange/retry.ts";
 import type { Tunnel } from "../../../src/exchange/tunnel.ts";
 import { Gateway } from "../../../src/gateway/gateway.ts";
 import { Router } from "../../../src/gateway/router.ts";
-import type { GatewayObserver, LocalAnswer, Route, Snapshot } from "../../../src/gateway/snapshot.ts";
+import type { GatewayObserver, LocalAnswer, Snapshot } from "../../../src/gateway/snapshot.ts";
+import type { Route } from "../../../src/gateway/route.ts";
 import { TrustedPeers } from "../../../src/gateway/trusted_peers.ts";
 import { fieldSection } from "../../../src/http/own_fields.ts";
 import { FakeClock } from "../fake_clock.ts";
@@ -95,6 +96,7 @@ export class ToyGateway implements GatewayObserver {
       },
       trusted: new TrustedPeers(options.trusted ?? []),
       rejectUnderscored: true,
+      forward: null,
       maxConnections: options.maxConnections ?? 100,
       maxRefused: options.maxRefused ?? 10,
     };

@@ -363,6 +363,14 @@ export class ToyDownstream extends Timed implements DownstreamStream, ChannelEve
     return new ToyBytes(this.channel, this.#server);
   }
 
+  acceptTunnel(fields: ForwardedFields): ByteStream {
+    this.#over("acceptTunnel");
+    this.events = null;
+    this.switched = true;
+    this.#sendHead(200, "", sentPairs(fields), NO_BODY, Kind.switch);
+    return new ToyBytes(this.channel, this.#server);
+  }
+
   staysOpenAfter(): boolean {
     return this.#server.takesMore;
   }

@@ -17,8 +17,8 @@ function added(client: DownstreamPeer, settings: ForwardSettings, host = "a.exam
 test("a reload that changes the name in Via counts on connections that are open", () => {
   const client = clientAt("192.0.2.1");
   const other = clientAt("192.0.2.1");
-  const before = { via: "old", dropUnderscored: false, last: new LastForwarded() };
-  const after = { via: "new", dropUnderscored: false, last: new LastForwarded() };
+  const before = { via: "old", dropUnderscored: false, outbound: false, last: new LastForwarded() };
+  const after = { via: "new", dropUnderscored: false, outbound: false, last: new LastForwarded() };
   for (let i = 0; i < 2; i++) assert.match(added(client, before), /^Via: 1\.1 old\r\n/);
   for (let i = 0; i < 2; i++) assert.match(added(client, after), /^Via: 1\.1 new\r\n/);
   assert.match(added(other, before), /^Via: 1\.1 old\r\n/);
@@ -26,7 +26,7 @@ test("a reload that changes the name in Via counts on connections that are open"
 });
 
 test("the lines are those of the connection and of the host that was asked for", () => {
-  const settings = { via: "sluice", dropUnderscored: false, last: new LastForwarded() };
+  const settings = { via: "sluice", dropUnderscored: false, outbound: false, last: new LastForwarded() };
   const clients = [clientAt("192.0.2.1"), clientAt("192.0.2.2"), clientAt("192.0.2.1", true)];
   for (let round = 0; round < 3; round++) {
     for (const client of clients) {

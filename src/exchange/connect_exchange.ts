@@ -1,0 +1,213 @@
+/**
+ * One CONNECT through the proxy (RFC 9110 §9.3.6): the destination is dialled, and bytes go both ways once it is there.
+ *
+ * Phases: `dialling` → `tunnel` → `done`. A failure is always answered, and the client's connection ends with the answer:
+ * what was sent early was meant for the destination, and must not be taken for a request.
+ */
+
+import type { Address, CloseReason, Dial, SocketError } from "../../runtime/contract/contract.ts";
+import type { ByteConnector, BytesEnd } from "../client/byte_connector.ts";
+import type { ByteStream } from "../http/byte_stream.ts";
+import type { DownstreamStream, DownstreamStreamEvents } from "../http/downstream_stream.ts";
+import type { Fault } from "../http/fault.ts";
+import { type FieldSection, NO_FIELDS } from "../http/field_section.ts";
+import { ownFields } from "../http/forwarded_fields.ts";
+import type { Head } from "../http/head.ts";
+import type { Counted } from "../upstream/counters.ts";
+import type { EndedExchange } from "./ended_exchange.ts";
+import type { ExchangeContext } from "./exchange_context.ts";
+import { dialReason, tunnelReason } from "./failure_reason.ts";
+import { sendFailure } from "./local_reply.ts";
+import { type ReasonCode, REASONS } from "./reason.ts";
+import { Tunnel, type TunnelEnd } from "./tunnel.ts";
+
+/** How tunnels are opened; times in milliseconds. */
+export interface ConnectSettings {
+  readonly connector: ByteConnector;
+  /** For the look-up and the dial together. */
+  readonly connectTimeoutMs: number;
+  readonly tunnelIdleTimeoutMs: number;
+  /** Added to the answer that the tunnel is there. */
+  readonly fields: FieldSection;
+  /** The reason phrase of a failure. */
+  phrase(status: number, reason: ReasonCode, detail: string): string;
+}
+
+export class ConnectExchange implements DownstreamStreamEvents, BytesEnd, EndedExchange {
+  readonly #context: ExchangeContext;
+  readonly #settings: ConnectSettings;
+  #dial: Dial | null = null;
+  #tunnel: Tunnel | null = null;
+  readonly source: Counted;
+  readonly route: Counted;
+  readonly retry = null;
+  readonly client: DownstreamStream;
+  readonly head: Head;
+  /** Who asks, as far as that is known; "" = not. */
+  user = "";
+  status = 0;
+  reason: ReasonCode | "" = "";
+  detail = "";
+  /** Host and port, and the address that was dialled. */
+  endpointName: string;
+  attempts = 0;
+  readonly offeredBefore: number;
+  readonly beganAt: number;
+  readonly headMs: number;
+  readonly #headAt: number;
+  connectMs = 0;
+  endedAt = 0;
+
+  /** @param source where it goes, and the rule by which it does: for logs and counters */
+  constructor(
+    context: ExchangeContext,
+    settings: ConnectSettings,
+    client: DownstreamStream,
+    head: Head,
+    source: Counted,
+    route: Counted,
+  ) {
+    this.#context = context;
+    this.#settings = settings;
+    this.client = client;
+    this.head = head;
+    this.source = source;
+    this.route = route;
+    this.endpointName = head.target;
+    this.offeredBefore = client.offeredBytes;
+    this.beganAt = client.requestBeganAt;
+    this.#headAt = context.turn.now;
+    this.headMs = this.#headAt - this.beganAt;
+  }
+
+  begin(address: Address): void {
+    const { connector, connectTimeoutMs } = this.#settings;
+    this.client.events = this;
+    this.attempts = 1;
+    this.#dial = connector.connect(address, connectTimeoutMs, this);
+  }
+
+  /** BytesEnd. */
+  opened(bytes: ByteStream, address: string): void {
+    const { client } = this;
+    const { turn } = this.#context;
+    this.#dial = null;
+    this.connectMs = turn.now - this.#headAt;
+    if (address !== "") this.endpointName = `${this.head.target} (${address})`;
+    this.status = 200;
+    const { tunnelIdleTimeoutMs, fields } = this.#settings;
+    const tunnel = new Tunnel(
+      client.acceptTunnel(ownFields(fields)),
+      bytes,
+      null,
+      tunnelIdleTimeoutMs,
+      false,
+      turn,
+      (how) => this.#tunnelEnded(tunnel, how),
+    );
+    this.#tunnel = tunnel;
+    tunnel.start();
+    this.#context.tunnelOpened(tunnel);
+  }
+
+  /** BytesEnd. */
+  failed({ code, detail }: SocketError): void {
+    this.#dial = null;
+    const why = dialReason(code);
+    this.fail(why, detail, REASONS[why].status);
+  }
+
+  /** Answers with a failure. Also before `begin`. */
+  fail(code: ReasonCode, detail: string, status: number = REASONS[code].status): void {
+    const { client } = this;
+    const { forward, date } = this.#context;
+    client.events = null;
+    this.status = status;
+    sendFailure(client, {
+      reason: code,
+      status,
+      phrase: this.#settings.phrase(status, code, detail),
+      via: forward.via,
+      detail,
+      date: date(),
+      bodiless: false,
+      fields: NO_FIELDS,
+      close: true,
+    });
+    this.#done(code, detail);
+  }
+
+  #tunnelEnded(tunnel: Tunnel, how: TunnelEnd): void {
+    this.#context.tunnelClosed(tunnel);
+    this.#done(tunnelReason(how), how === "finished" ? "" : how);
+  }
+
+  #done(code: ReasonCode | "", detail: string): void {
+    this.reason = code;
+    this.detail = detail;
+    this.endedAt = this.#context.turn.now;
+    this.#context.exchangeDone(this);
+  }
+
+  // The client while the destination is dialled
+
+  get leastRate(): number {
+    return 0;
+  }
+
+  downstreamBody(): void {}
+
+  downstreamEnd(): void {}
+
+  downstreamWritable(): void {}
+
+  downstreamFault({ detail }: Fault): void {
+    this.#giveUp("client_gone", detail);
+  }
+
+  downstreamEnded(): void {
+    if (!this.client.hasLeft) return;
+    this.#giveUp("client_gone", "it closed its sending side (client_half_close: abort)");
+  }
+
+  downstreamGone({ code, detail }: CloseReason): void {
+    this.#dial?.cancel();
+    this.#dial = null;
+    if (code === "aborted") this.#done("shutting_down", "");
+    else this.#done("client_gone", detail);
+  }
+
+  downstreamTimedOut(): void {
+    this.#giveUp("client_timeout", "");
+  }
+
+  #giveUp(code: ReasonCode, detail: string): void {
+    this.#dial?.cancel();
+    this.#dial = null;
+    this.client.events = null;
+    this.#done(code, detail);
+    this.client.abort();
+  }
+
+  // EndedExchange
+
+  get requestBodyBytes(): number {
+    return this.#tunnel === null ? 0 : this.#tunnel.clientBytes;
+  }
+
+  get responseBodyBytes(): number {
+    return this.#tunnel === null ? 0 : this.#tunnel.upstreamBytes;
+  }
+
+  get upgraded(): boolean {
+    return this.#tunnel !== null;
+  }
+
+  readonly reusedConnection = false;
+  readonly bodyMs = 0;
+  readonly waitMs = 0;
+  readonly heldMs = 0;
+  readonly firstByteMs = 0;
+  readonly answeredBy = null;
+  readonly pinned = false;
+}

@@ -1,0 +1,121 @@
+/**
+ * Upstreams of one endpoint each, made on demand: the origins that clients of a forward proxy ask for. There are as many as
+ * are in use; those that are not go after a while, the least recently used ones first when there are too many.
+ */
+
+import type { Clock, Runtime, Timer } from "../../runtime/contract/contract.ts";
+import type { Connector } from "../client/connector.ts";
+import type { ReuseKey } from "../client/reuse_key.ts";
+import { Upstream } from "./upstream.ts";
+import type { UpstreamObserver } from "./upstream_observer.ts";
+import type { UpstreamSettings } from "./upstream_settings.ts";
+
+/** At most. */
+const MOST = 4096;
+/** One that has not been asked for so long, and has nothing open, is forgotten. Milliseconds. */
+const FORGET_MS = 60_000;
+const SWEEP_MS = 30_000;
+
+export interface DestinationSettings {
+  /** Name for logs and counters: they are kept for all destinations together. */
+  readonly name: string;
+  readonly upstream: Omit<UpstreamSettings, "name" | "endpoints">;
+  readonly pool: { readonly size: number; readonly idleTimeoutMs: number; readonly maxAgeMs: number };
+}
+
+interface Destination {
+  readonly upstream: Upstream;
+  /** Monotonic milliseconds. */
+  usedAt: number;
+}
+
+export class Destinations {
+  readonly #runtime: Runtime;
+  readonly #clock: Clock;
+  readonly #connector: Connector;
+  readonly #observer: UpstreamObserver;
+  readonly #settings: DestinationSettings;
+  /** The least recently used one is the first. */
+  readonly #all = new Map<string, Destination>();
+  #sweep: Timer | null = null;
+
+  constructor(
+    runtime: Runtime,
+    connector: Connector,
+    settings: DestinationSettings,
+    observer: UpstreamObserver,
+  ) {
+    this.#runtime = runtime;
+    this.#clock = runtime.clock;
+    this.#connector = connector;
+    this.#settings = settings;
+    this.#observer = observer;
+  }
+
+  get size(): number {
+    return this.#all.size;
+  }
+
+  /** Connections that rest. */
+  get idle(): number {
+    let sum = 0;
+    for (const { upstream } of this.#all.values()) {
+      for (const { idle } of upstream.endpoints) sum += idle.size;
+    }
+    return sum;
+  }
+
+  /** @param authority host and port, for Host. @returns null when there are too many, all of them in use */
+  of(key: ReuseKey, name: string, authority: string): Upstream | null {
+    const known = this.#all.get(name);
+    if (known !== undefined) {
+      known.usedAt = this.#clock.now();
+      this.#all.delete(name);
+      this.#all.set(name, known);
+      return known.upstream;
+    }
+    if (this.#all.size >= MOST && !this.#makeRoom()) return null;
+    const { name: shared, upstream, pool } = this.#settings;
+    const made = new Upstream(this.#runtime, this.#connector, {
+      ...upstream,
+      name: shared,
+      endpoints: [{ name, key, hostField: authority, weight: 1, maxInFlight: 0, pool }],
+    }, this.#observer);
+    this.#all.set(name, { upstream: made, usedAt: this.#clock.now() });
+    this.#sweep ??= this.#clock.setTimer(SWEEP_MS, () => this.#forgetUnused(), true);
+    return made;
+  }
+
+  #makeRoom(): boolean {
+    for (const [name, { upstream }] of this.#all) {
+      if (isBusy(upstream)) continue;
+      upstream.stop();
+      this.#all.delete(name);
+      return true;
+    }
+    return false;
+  }
+
+  #forgetUnused(): void {
+    const before = this.#clock.now() - FORGET_MS;
+    for (const [name, { upstream, usedAt }] of this.#all) {
+      if (usedAt > before || isBusy(upstream) || upstream.endpoints.some(({ used }) => used > 0)) continue;
+      upstream.stop();
+      this.#all.delete(name);
+    }
+    this.#sweep = this.#all.size === 0
+      ? null
+      : this.#clock.setTimer(SWEEP_MS, () => this.#forgetUnused(), true);
+  }
+
+  /** No request comes any more. */
+  stop(): void {
+    this.#sweep?.cancel();
+    this.#sweep = null;
+    for (const { upstream } of this.#all.values()) upstream.stop();
+  }
+}
+
+function isBusy(upstream: Upstream): boolean {
+  return upstream.inFlight > 0 || upstream.waiting > 0 || upstream.pinned > 0;
+}
