@@ -29,12 +29,14 @@ import { parseAuthority } from "../http/target.ts";
 import { ConnectionSet } from "../server/connection_set.ts";
 import type { Endpoint } from "../upstream/endpoint.ts";
 import { Pins } from "../upstream/pins.ts";
+import type { Counted } from "../upstream/counters.ts";
 import type { Upstream } from "../upstream/upstream.ts";
 import { AskedFor } from "./asked_for.ts";
+import { type Failure, ForwardHandler, type ForwardHost } from "./forward/forward_handler.ts";
 import { EndpointDrains, type Traffic } from "./endpoint_drains.ts";
 import { GracefulClose } from "./graceful_close.ts";
 import { hostKey } from "./router.ts";
-import type { GatewayObserver, Route, Snapshot } from "./snapshot.ts";
+import type { GatewayObserver, Snapshot } from "./snapshot.ts";
 
 const ALLOWED = fieldSection(["Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"]);
 /** While stopping, an idle client connection is closed once it has been idle this long: a client that
@@ -45,11 +47,18 @@ const LAST_WORDS_MS = 250;
 /** How long an aborted connection may take to tell that it is closed, which it does within the next turn. */
 const CLOSED_MS = 1000;
 
-export class Gateway implements RequestHandler, Traffic {
+/** What a listener is for. */
+interface ListenerRole {
+  /** Also for clients that ask for any destination. */
+  forward: boolean;
+}
+
+export class Gateway implements ForwardHost, Traffic {
   readonly #runtime: Runtime;
   readonly #observer: GatewayObserver;
   snapshot: Snapshot;
-  readonly #listeners = new Set<Listener>();
+  readonly #listeners = new Map<Listener, ListenerRole>();
+  readonly #forwardHandler = new ForwardHandler(this);
   readonly #connections: ConnectionSet;
   readonly #tunnels = new Set<Tunnel>();
   #farewell: GracefulClose | null = null;
@@ -85,10 +94,16 @@ export class Gateway implements RequestHandler, Traffic {
     return this.#tunnels.size;
   }
 
-  /** Binds; the listener is closed at the end, if not before. @throws SocketFailure */
-  async bind(options: ListenOptions): Promise<Listener> {
+  /**
+   * Binds; the listener is closed at the end, if not before.
+   *
+   * @param forward clients may ask for any destination there
+   * @throws SocketFailure
+   */
+  async bind(options: ListenOptions, forward = false): Promise<Listener> {
+    const role: ListenerRole = { forward };
     const events: AcceptEvents = {
-      accepted: (socket) => this.#accepted(socket),
+      accepted: (socket) => this.#accepted(socket, role.forward ? this.#forwardHandler : this),
       acceptFailed: (error) => this.#observer.acceptFailed(options.address, error),
       // Who has not even said a word is no reason to open more descriptors than clients may have.
       handshakeRoom: () => {
@@ -98,8 +113,14 @@ export class Gateway implements RequestHandler, Traffic {
       answerPlain: () => plainAnswer(this.snapshot.exchange),
     };
     const listener = await this.#runtime.listen(options, events);
-    this.#listeners.add(listener);
+    this.#listeners.set(listener, role);
     return listener;
+  }
+
+  /** Whether clients that connect there from now on may ask for any destination. */
+  setForward(listener: Listener, forward: boolean): void {
+    const role = this.#listeners.get(listener);
+    if (role !== undefined) role.forward = forward;
   }
 
   /** Binds. @returns where. @throws SocketFailure */
@@ -113,11 +134,11 @@ export class Gateway implements RequestHandler, Traffic {
     return listener.close();
   }
 
-  #accepted(socket: Socket): SocketEvents {
+  #accepted(socket: Socket, handler: RequestHandler): SocketEvents {
     const { snapshot } = this;
     const { turn } = snapshot.exchange;
     turn.begin();
-    const client = snapshot.open(socket, this);
+    const client = snapshot.open(socket, handler);
     client.trusted = snapshot.trusted.has(client.remoteAddress);
     // Now, because not every platform can tell once we have closed the connection, and requests are told of after that.
     if (this.#observer.wantsPorts === true) void client.remotePort;
@@ -146,7 +167,7 @@ export class Gateway implements RequestHandler, Traffic {
     }
     const { host, target } = asked;
     if (head.method === "OPTIONS" && head.has(Field.maxForwards) && maxForwards(head) === 0) {
-      this.#answer(client, head, null, 204, "No Content", NO_FIELDS, "");
+      this.answer(client, head, null, 204, "No Content", NO_FIELDS, "");
       return;
     }
     const route = router.route(router.usesHost ? hostOf(host) : "", target);
@@ -161,7 +182,7 @@ export class Gateway implements RequestHandler, Traffic {
     const { target: leads } = route;
     switch (leads.kind) {
       case "respond":
-        this.#answer(client, head, route, leads.status, leads.phrase, leads.fields, leads.body);
+        this.answer(client, head, route, leads.status, leads.phrase, leads.fields, leads.body);
         return;
       case "upstream": {
         const { maxBodyBytes } = exchange;
@@ -185,37 +206,55 @@ export class Gateway implements RequestHandler, Traffic {
     this.#fail(client, head, null, faultReason(fault), fault.detail, fault.status);
   }
 
-  /**
-   * A refusal ends the connection unless the request was understood and read to its end. After CONNECT it
-   * always does: what follows may be meant for the tunnel, and must not be taken for a request.
-   */
   #fail(
     client: DownstreamStream,
     head: Head | null,
-    route: Route | null,
+    route: Counted | null,
     reason: ReasonCode,
     detail: string,
     status: number,
   ): void {
+    this.refuse(client, head, route, {
+      reason,
+      detail,
+      status,
+      fields: status === 405 ? ALLOWED : NO_FIELDS,
+    });
+  }
+
+  /**
+   * A refusal ends the connection unless the request was understood and read to its end. After CONNECT it
+   * always does: what follows may be meant for the tunnel, and must not be taken for a request.
+   */
+  refuse(client: DownstreamStream, head: Head | null, route: Counted | null, failure: Failure): void {
     const { exchange } = this.snapshot;
+    const { reason, status, detail, phrase, fields = NO_FIELDS, via = exchange.forward.via } = failure;
     const offeredBefore = client.offeredBytes;
     sendFailure(client, {
       reason,
       status,
-      via: exchange.forward.via,
+      ...(phrase === undefined ? {} : { phrase }),
+      via,
       detail,
       date: exchange.date(),
       bodiless: head?.method === "HEAD",
-      fields: status === 405 ? ALLOWED : NO_FIELDS,
+      fields,
       close: !client.requestDone || status === 400 || head === null || head.method === "CONNECT",
     });
     this.#observer.answeredLocally({ client, head, route, status, reason, detail, offeredBefore });
   }
 
-  #answer(
+  /** A route takes the request, which is in origin form. */
+  takes(head: Head): boolean {
+    const { router } = this.snapshot;
+    const route = router.route(router.usesHost ? hostOf(head.host) : "", head.target);
+    return route !== null;
+  }
+
+  answer(
     client: DownstreamStream,
     head: Head,
-    route: Route | null,
+    route: Counted | null,
     status: number,
     phrase: string,
     fields: FieldSection,
@@ -231,7 +270,7 @@ export class Gateway implements RequestHandler, Traffic {
 
   tunnelOpened(tunnel: Tunnel): void {
     this.#tunnels.add(tunnel);
-    if (this.#connections.ending || !tunnel.endpoint.enabled) tunnel.sendClose();
+    if (this.#connections.ending || tunnel.endpoint?.enabled === false) tunnel.sendClose();
   }
 
   tunnelClosed(tunnel: Tunnel): void {
@@ -241,7 +280,9 @@ export class Gateway implements RequestHandler, Traffic {
   /** Open tunnels through an upstream. */
   tunnelsOf(upstream: Upstream): number {
     let count = 0;
-    for (const tunnel of this.#tunnels) if (upstream.owns(tunnel.endpoint)) count++;
+    for (const tunnel of this.#tunnels) {
+      if (tunnel.endpoint !== null && upstream.owns(tunnel.endpoint)) count++;
+    }
     return count;
   }
 
@@ -264,11 +305,11 @@ export class Gateway implements RequestHandler, Traffic {
   }
 
   tunnelsThrough(endpoints: ReadonlySet<Endpoint>): Tunnel[] {
-    return [...this.#tunnels].filter((tunnel) => endpoints.has(tunnel.endpoint));
+    return [...this.#tunnels].filter(({ endpoint }) => endpoint !== null && endpoints.has(endpoint));
   }
 
   cut(endpoints: ReadonlySet<Endpoint>): void {
-    for (const tunnel of this.#tunnels) if (endpoints.has(tunnel.endpoint)) tunnel.abort();
+    for (const tunnel of this.tunnelsThrough(endpoints)) tunnel.abort();
     for (const client of this.#connections) {
       client.forEachStream(({ events }) => {
         const used = events instanceof Exchange ? events.endpointInUse : null;
@@ -287,7 +328,9 @@ export class Gateway implements RequestHandler, Traffic {
    * @param closed called when nothing is accepted any more
    */
   async drain(timeoutMs: number, closed: () => void = () => {}): Promise<void> {
-    const closing = Promise.all(Array.from(this.#listeners, (listener) => listener.close())).then(closed);
+    const closing = Promise.all(Array.from(this.#listeners.keys(), (listener) => listener.close())).then(
+      closed,
+    );
     const { turn } = this.snapshot.exchange;
     turn.begin();
     this.#connections.drain(turn.now, DRAIN_IDLE_MS);

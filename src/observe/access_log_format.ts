@@ -11,6 +11,7 @@ import { commonTime, isoTime } from "./log_time.ts";
 /** A line with its end. */
 export type FormatRecord = (record: ExchangeRecord) => string;
 
+const MAX_USER = 64;
 const MAX_METHOD = 64;
 const MAX_TARGET = 2048;
 const MAX_HOST = 256;
@@ -103,7 +104,8 @@ export function formatJson(record: ExchangeRecord): string {
   const { host, end } = fieldText(record, formatJson, jsonFieldText);
   return `{"time":"${isoTime(record.startedAtWallMs)}","id":${record.id}` +
     `,"client":"${escapeJson(record.clientAddress)}","client_port":${record.clientPort}` +
-    (record.scheme === "https" ? ',"scheme":"https","method":"' : ',"scheme":"http","method":"') +
+    (record.scheme === "https" ? ',"scheme":"https"' : ',"scheme":"http"') +
+    (record.user === "" ? ',"method":"' : `,"user":"${escapeJson(cut(record.user, MAX_USER))}","method":"`) +
     escapeJson(cut(record.method, MAX_METHOD)) + host +
     escapeJson(withoutUserinfo(record.target, MAX_TARGET)) +
     (record.protocol === "1.1"
@@ -151,7 +153,7 @@ function durations({ headMs, bodyMs, waitMs, heldMs, connectMs }: ExchangeRecord
     `,"held_ms":${ms(heldMs)},"connect_ms":${ms(connectMs)}`;
 }
 
-/** NCSA common log format; the user is always "-", since credentials are not looked at. */
+/** NCSA common log format; the user is "-" but for those of a forward proxy. */
 export function formatCommon(record: ExchangeRecord): string {
   return commonFields(record) + "\n";
 }
@@ -177,7 +179,8 @@ function commonFields(record: ExchangeRecord): string {
       ` HTTP/${record.protocol}`;
   const bytes = record.responseBodyBytes === 0 ? "-" : String(record.responseBodyBytes);
   const status = record.status === 0 ? "000" : String(record.status);
-  return `${client} - - [${commonTime(record.startedAtWallMs)}] "${request}" ${status} ${bytes}`;
+  const user = record.user === "" ? "-" : word(cut(record.user, MAX_USER));
+  return `${client} - ${user} [${commonTime(record.startedAtWallMs)}] "${request}" ${status} ${bytes}`;
 }
 
 /** A field without quotes around it: no spaces either. */

@@ -43,8 +43,14 @@ export interface WatcherTap {
   failed(record: ExchangeRecord): void;
 }
 
+/** Is told of each exchange that has ended, in full. The record is lent for the call. */
+export interface ExchangeSink {
+  record(record: ExchangeRecord): void;
+}
+
 export interface WatcherOptions {
   readonly tap?: WatcherTap;
+  readonly exchanges?: ExchangeSink;
   /** Other processes write to the same logs. */
   readonly shared?: boolean;
   /** Exchanges are numbered from here on. */
@@ -78,6 +84,9 @@ export class Telemetry {
   readonly #record: ExchangeRecord = newExchangeRecord();
   readonly #onDown: WatcherOptions["onDown"];
   readonly #tap: WatcherTap | null;
+  readonly #exchangeSink: ExchangeSink | null;
+  /** Nobody reads the record of an exchange that went well. */
+  readonly #countsOnly: boolean;
   #gateway: Gateway | null = null;
   #exchanges: number;
 
@@ -93,6 +102,8 @@ export class Telemetry {
     this.#exchanges = (options.firstId ?? 1) - 1;
     this.#onDown = options.onDown;
     this.#tap = options.tap ?? null;
+    this.#exchangeSink = options.exchanges ?? null;
+    this.#countsOnly = accessLog === null && this.#exchangeSink === null;
   }
 
   /** @throws SystemError when a log file cannot be opened */
@@ -153,7 +164,7 @@ export class Telemetry {
 
   exchangeDone(exchange: EndedExchange): void {
     const record = this.#record;
-    const { upstream } = exchange.settings;
+    const upstream = exchange.source;
     record.id = ++this.#exchanges;
     record.status = exchange.status;
     record.reason = exchange.reason;
@@ -169,8 +180,9 @@ export class Telemetry {
     record.firstByteMs = exchange.firstByteMs;
     record.totalMs = exchange.endedAt - exchange.beganAt;
     this.counters.record(record, exchange.route, upstream, exchange.answeredBy);
-    if (this.#accessLog === null && exchange.reason === "") return;
+    if (this.#countsOnly && exchange.reason === "") return;
     record.endpoint = exchange.endpointName;
+    record.user = exchange.user;
     record.route = exchange.route.name;
     record.detail = exchange.detail;
     record.reusedConnection = exchange.reusedConnection;
@@ -195,8 +207,9 @@ export class Telemetry {
     record.upgraded = false;
     record.totalMs = head === null ? 0 : this.#runtime.clock.now() - client.requestBeganAt;
     this.counters.record(record, answer.route, null, null);
-    if (this.#accessLog === null && answer.reason === "") return;
+    if (this.#countsOnly && answer.reason === "") return;
     record.endpoint = "";
+    record.user = "";
     record.route = answer.route?.name ?? "";
     record.detail = answer.detail;
     record.reusedConnection = false;
@@ -234,6 +247,7 @@ export class Telemetry {
       this.#logFailure(record);
     }
     log?.record(record);
+    this.#exchangeSink?.record(record);
   }
 
   #logFailure(record: ExchangeRecord): void {

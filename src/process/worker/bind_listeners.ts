@@ -52,7 +52,7 @@ export async function bindAll(
     const entry = config.listen[at] as ListenConfig;
     const where = address ?? entry.address;
     try {
-      const listener = await gateway.bind(listenOptions(config, entry, where, tls, shared));
+      const listener = await gateway.bind(listenOptions(config, entry, where, tls, shared), entry.forward);
       bound.push({ key, tls: entry.tls, listener });
     } catch (error) {
       if (!(error instanceof SocketFailure)) throw error;
@@ -169,21 +169,22 @@ function failureText(listen: ListenConfig, error: SocketFailure): string {
   return `cannot listen on ${printListen(listen)}: ${error.message}${fixOf(listen, error.code)}`;
 }
 
-function fixOf({ address, tls }: ListenConfig, code: SocketErrorCode): string {
+function fixOf({ address, tls, forward }: ListenConfig, code: SocketErrorCode): string {
+  const choose = `choose another ${forward ? "--forward" : "--listen"}`;
   switch (code) {
     case "address_in_use":
       if (address.kind === "unix") {
-        return "; another program listens there, or something else is at that path: choose another --listen";
+        return `; another program listens there, or something else is at that path: ${choose}`;
       }
-      return "; another program listens there: stop it, or choose another --listen";
+      return `; another program listens there: stop it, or ${choose}`;
     case "permission_denied":
     case "address_not_available":
       // Node says EACCES for a folder that does not exist.
       if (address.kind === "unix") return "; the folder must exist, and we must be allowed to write to it";
       if (code === "address_not_available") {
-        return "; this machine has no such address: choose another --listen";
+        return `; this machine has no such address: ${choose}`;
       }
-      return address.port < 1024 ? "; ports below 1024 need privileges: choose another --listen" : "";
+      return address.port < 1024 ? `; ports below 1024 need privileges: ${choose}` : "";
     default:
       return tls ? "; do tls.cert and tls.key belong together?" : "";
   }

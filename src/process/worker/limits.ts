@@ -26,8 +26,17 @@ export function shareOf(total: number, { index, count }: WorkerPlace): number {
 /** The configuration with what is divided cut to the worker's part. */
 export function shareConfig(config: Config, place: WorkerPlace): Config {
   if (place.count === 1) return config;
+  const { forward } = config;
   return {
     ...config,
+    forward: forward === null ? null : {
+      ...forward,
+      maxTunnels: shareOf(forward.maxTunnels, place),
+      direct: {
+        ...forward.direct,
+        pool: { ...forward.direct.pool, size: shareOf(forward.direct.pool.size, place) },
+      },
+    },
     server: { ...config.server, maxConnections: shareOf(config.server.maxConnections, place) },
     upstreams: config.upstreams.map((upstream) => ({
       ...upstream,

@@ -297,6 +297,9 @@ export class Service {
     this.#tls = tls;
     this.#listeners = listeners;
     this.gateway.use(built.snapshot);
+    for (const [at, { listener }] of listeners.entries()) {
+      this.gateway.setForward(listener, config.listen[at]?.forward === true);
+    }
     const dropped = built.apply();
     if (dropped.length > 0) this.gateway.drainEndpoints(dropped, drainMs);
     for (const { endpoints } of built.upstreams) {

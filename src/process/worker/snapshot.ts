@@ -21,7 +21,8 @@ import type { ExchangeSettings } from "../../exchange/exchange_settings.ts";
 import { statusPhrase } from "../../http/status_phrase.ts";
 import { LastForwarded } from "../../exchange/forward_request.ts";
 import type { Tunnel } from "../../exchange/tunnel.ts";
-import type { Route, Snapshot } from "../../gateway/snapshot.ts";
+import type { Route } from "../../gateway/route.ts";
+import type { Snapshot } from "../../gateway/snapshot.ts";
 import { Router } from "../../gateway/router.ts";
 import { TrustedPeers } from "../../gateway/trusted_peers.ts";
 import { DEFAULT_LIMITS } from "../../http/limits.ts";
@@ -31,6 +32,7 @@ import { Upstream } from "../../upstream/upstream.ts";
 import type { UpstreamObserver } from "../../upstream/upstream_observer.ts";
 import type { UpstreamSettings } from "../../upstream/upstream_settings.ts";
 import { clientsWithin, filesAside, refusedWithin } from "./descriptor_room.ts";
+import { buildForward } from "./forward_snapshot.ts";
 import { upstreamTlsPaths, usableTlsFiles } from "../shared/tls_files.ts";
 
 /** Told what happens while the snapshot serves. */
@@ -141,9 +143,10 @@ export async function buildSnapshot(
     upstreams.push(built);
     settings.set(upstream.name, exchangeSettings(built, upstream));
   }
+  const exchange = exchangeContext(runtime, turn, server, observer);
   const snapshot: Snapshot = {
     router: new Router(config.routes.map((route) => builtRoute(route, settings, config.upstreams))),
-    exchange: exchangeContext(runtime, turn, server, observer),
+    exchange,
     open: downstreamOpener(turn, {
       headTimeoutMs: server.headTimeoutMs,
       bodyIdleTimeoutMs: server.bodyIdleTimeoutMs,
@@ -153,6 +156,7 @@ export async function buildSnapshot(
     }),
     trusted: new TrustedPeers(server.trustedProxies),
     rejectUnderscored: server.underscoreFields === "reject",
+    forward: await buildForward(runtime, system, turn, config, exchange, upstreamLimits),
     maxConnections: Math.min(
       server.maxConnections,
       clientsWithin(
@@ -176,7 +180,12 @@ function exchangeContext(
   const { via, underscoreFields, maxBodyBytes, upgrades } = server;
   return {
     turn,
-    forward: { via, dropUnderscored: underscoreFields === "drop", last: new LastForwarded() },
+    forward: {
+      via,
+      dropUnderscored: underscoreFields === "drop",
+      outbound: false,
+      last: new LastForwarded(),
+    },
     maxBodyBytes,
     upgrades,
     date: () => date.section(),

@@ -24,7 +24,7 @@ import {
 } from "./messages.ts";
 import { emptyReport, type Report } from "./report.ts";
 import type { Logger } from "../../observe/logger.ts";
-import { Telemetry } from "../../observe/telemetry.ts";
+import { type ExchangeSink, Telemetry } from "../../observe/telemetry.ts";
 import type { Endpoint } from "../../upstream/endpoint.ts";
 import type { SlotSource } from "../../upstream/slot_share.ts";
 import type { ObservedUpstream } from "../../upstream/upstream_observer.ts";
@@ -47,6 +47,7 @@ export class Worker {
   readonly #system: System;
   readonly #send: (message: ToSupervisor) => void;
   readonly #logger: Logger | null;
+  readonly #exchanges: ExchangeSink | undefined;
   #service: Service | null = null;
   #place: WorkerPlace = { index: 0, count: 1, serial: 0 };
   #phase: "idle" | "starting" | "serving" | "stopping" | "failed" = "idle";
@@ -59,17 +60,22 @@ export class Worker {
   #tap: EventStream | null = null;
   #sockets: ChosenSockets = { kind: "native", reason: "" };
 
-  /** @param logger of the supervisor, in whose process we are; null = in a process of our own */
+  /**
+   * @param logger of the supervisor, in whose process we are; null = in a process of our own
+   * @param exchanges told of each that has ended
+   */
   constructor(
     runtime: Runtime,
     system: System,
     send: (message: ToSupervisor) => void,
     logger: Logger | null,
+    exchanges?: ExchangeSink,
   ) {
     this.#runtime = runtime;
     this.#system = system;
     this.#send = send;
     this.#logger = logger;
+    this.#exchanges = exchanges;
   }
 
   /** Resolves when nothing is open any more and `stopped` has been sent. */
@@ -220,6 +226,7 @@ export class Worker {
             shared,
             firstId: place.serial * IDS_PER_WORKER + 1,
             tap,
+            ...(this.#exchanges === undefined ? {} : { exchanges: this.#exchanges }),
             ...(this.#logger === null ? {} : { logger: this.#logger }),
             ...(shared
               ? { onDown: (upstream, endpoint, error) => this.#tellDown(upstream, endpoint, error) }

@@ -1,0 +1,282 @@
+/**
+ * Requests on forward listeners: who asks, for which destination, and whether that is allowed. What is asked for in origin
+ * form is for the routes of the gateway, if one of them takes it: a destination is never guessed from Host.
+ */
+
+import type { Address } from "../../../runtime/contract/contract.ts";
+import { ConnectExchange } from "../../exchange/connect_exchange.ts";
+import { Exchange } from "../../exchange/exchange.ts";
+import { type ReasonCode, REASONS } from "../../exchange/reason.ts";
+import type { AuthVerdict } from "../../forward/auth/proxy_auth.ts";
+import { type ForwardTarget, readForwardTarget } from "../../forward/forward_target.ts";
+import { proxyPhrase } from "../../forward/proxy_phrases.ts";
+import type { DownstreamPeer, DownstreamStream, RequestHandler } from "../../http/downstream_stream.ts";
+import type { Fault } from "../../http/fault.ts";
+import { Field } from "../../http/field.ts";
+import { type FieldSection, NO_FIELDS } from "../../http/field_section.ts";
+import type { Head } from "../../http/head.ts";
+import { maxForwards } from "../../http/max_forwards.ts";
+import { fieldSection } from "../../http/own_fields.ts";
+import type { Counted } from "../../upstream/counters.ts";
+import type { Snapshot } from "../snapshot.ts";
+import type { ForwardSnapshot } from "./forward_snapshot.ts";
+import { PendingRequest } from "./pending_request.ts";
+import { traceText } from "./trace_text.ts";
+
+/** The gateway that the listener belongs to. */
+export interface ForwardHost extends RequestHandler {
+  readonly snapshot: Snapshot;
+  readonly tunnels: number;
+  /** A route takes the request, which is in origin form. */
+  takes(head: Head): boolean;
+  /** Answers with a failure; arguments as of `FailureReply`. */
+  refuse(client: DownstreamStream, head: Head, route: Counted | null, failure: Failure): void;
+  answer(
+    client: DownstreamStream,
+    head: Head,
+    route: Counted | null,
+    status: number,
+    phrase: string,
+    fields: FieldSection,
+    body: string,
+  ): void;
+}
+
+export interface Failure {
+  readonly reason: ReasonCode;
+  readonly detail: string;
+  readonly status: number;
+  readonly phrase?: string;
+  readonly fields?: FieldSection;
+  /** Our name in Proxy-Status, where it is another one than that of the gateway. */
+  readonly via?: string;
+}
+
+const SLASH = 0x2f;
+const ALLOW = fieldSection(["Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE, CONNECT"]);
+const TRACE_TYPE = fieldSection(["Content-Type", "message/http"]);
+
+export class ForwardHandler implements RequestHandler {
+  readonly #host: ForwardHost;
+
+  constructor(host: ForwardHost) {
+    this.#host = host;
+  }
+
+  refused(client: DownstreamStream, fault: Fault, head: Head | null): void {
+    this.#host.refused(client, fault, head);
+  }
+
+  connectionClosed(peer: DownstreamPeer): void {
+    this.#host.connectionClosed(peer);
+  }
+
+  request(client: DownstreamStream, head: Head): void {
+    const host = this.#host;
+    const { forward } = host.snapshot;
+    if (head.target.charCodeAt(0) === SLASH) {
+      if (host.takes(head)) host.request(client, head);
+      else {this.#fail(
+          client,
+          head,
+          "http_request_error",
+          "this is a forward proxy: ask for http://host/path",
+        );}
+      return;
+    }
+    if (forward === null) {
+      // A reload has taken the proxy away, and the connection is from before.
+      this.#fail(client, head, "http_request_denied", "this proxy is not in service any more");
+      return;
+    }
+    if (head.target === "*") {
+      host.answer(client, head, null, 200, "OK", ALLOW, "");
+      return;
+    }
+    const target = readForwardTarget(head.method, head.target, false);
+    if (target.kind === "refusal") {
+      this.#fail(client, head, "http_request_error", target.detail, target.status, target.words);
+      return;
+    }
+    const { auth, clients } = forward;
+    if (clients !== null && clients.has(client.peer.remoteAddress)) {
+      this.#allowed(client, head, target, forward, "");
+      return;
+    }
+    if (auth === null) {
+      if (clients === null) this.#allowed(client, head, target, forward, "");
+      else this.#fail(client, head, "http_request_denied", "this client may not use the proxy");
+      return;
+    }
+    const { turn } = forward.exchange;
+    const answer = auth.check(head, client.peer.remoteAddress, turn.now);
+    if (answer.kind !== "pending") {
+      this.#known(client, head, target, forward, answer);
+      return;
+    }
+    const pending = new PendingRequest(client);
+    void answer.verdict.then((known) => {
+      turn.begin();
+      if (pending.settle()) this.#known(client, head, target, forward, known);
+      turn.end();
+    });
+  }
+
+  /** Who asks is known, or is to be asked for. */
+  #known(
+    client: DownstreamStream,
+    head: Head,
+    target: ForwardTarget,
+    forward: ForwardSnapshot,
+    who: AuthVerdict,
+  ): void {
+    if (who.kind === "user") {
+      this.#allowed(client, head, target, forward, who.user);
+      return;
+    }
+    if (who.kind === "busy") {
+      this.#fail(client, head, "resource_exhausted", who.words, 503, who.words);
+      return;
+    }
+    const refuse = () =>
+      this.#fail(client, head, "proxy_authentication_required", who.words, 407, who.words, who.fields);
+    if (who.delayMs === 0) {
+      refuse();
+      return;
+    }
+    const pending = new PendingRequest(client);
+    forward.exchange.later(who.delayMs, () => {
+      if (pending.settle()) refuse();
+    });
+  }
+
+  #allowed(
+    client: DownstreamStream,
+    head: Head,
+    target: ForwardTarget,
+    forward: ForwardSnapshot,
+    user: string,
+  ): void {
+    const { via } = forward.exchange.forward;
+    if (head.has(Field.via) && namesUs(head, via)) {
+      this.#fail(client, head, "proxy_loop_detected", "");
+      return;
+    }
+    if (
+      (head.method === "OPTIONS" || head.method === "TRACE") && head.has(Field.maxForwards) &&
+      maxForwards(head) === 0
+    ) {
+      this.#answerOurselves(client, head, forward);
+      return;
+    }
+    const { host, port } = target;
+    const isTunnel = head.method === "CONNECT";
+    const verdict = forward.policy.judgeName({ host, port, isTunnel, user: user === "" ? null : user });
+    if (!verdict.allowed) {
+      this.#fail(
+        client,
+        head,
+        verdict.error,
+        `${host}:${port}: ${verdict.words}`,
+        verdict.status,
+        verdict.words,
+      );
+      return;
+    }
+    if (isTunnel) this.#connect(client, head, target, forward, user);
+    else this.#send(client, head, target, forward, user);
+  }
+
+  /** OPTIONS and TRACE end here when they may go no further (RFC 9110 §7.6.2). */
+  #answerOurselves(client: DownstreamStream, head: Head, { rule }: ForwardSnapshot): void {
+    if (head.method === "TRACE") {
+      this.#host.answer(client, head, rule, 200, "OK", TRACE_TYPE, traceText(head));
+    } else {
+      this.#host.answer(client, head, rule, 200, "OK", ALLOW, "");
+    }
+  }
+
+  #connect(
+    client: DownstreamStream,
+    head: Head,
+    target: ForwardTarget,
+    { exchange, connect, rule, maxTunnels }: ForwardSnapshot,
+    user: string,
+  ): void {
+    const tunnel = new ConnectExchange(exchange, connect, client, head, rule, rule);
+    tunnel.user = user;
+    if (this.#host.tunnels >= maxTunnels) tunnel.fail("too_many_tunnels", "");
+    else tunnel.begin(addressOf(target));
+  }
+
+  #send(
+    client: DownstreamStream,
+    head: Head,
+    target: ForwardTarget,
+    forward: ForwardSnapshot,
+    user: string,
+  ): void {
+    const { destinations, exchange, retry, rule } = forward;
+    const { maxBodyBytes } = exchange;
+    if (maxBodyBytes > 0 && client.requestBody > maxBodyBytes) {
+      this.#fail(client, head, "request_too_large", "");
+      return;
+    }
+    const key = {
+      scheme: "http" as const,
+      address: addressOf(target),
+      tls: null,
+      proxyChain: [],
+      credentials: "",
+    };
+    const source = destinations.of(key, `${target.host}:${target.port}`, target.authority);
+    if (source === null) {
+      this.#fail(client, head, "resource_exhausted", "too many destinations at a time");
+      return;
+    }
+    const request = new Exchange(
+      exchange,
+      forward.settings(source),
+      retry,
+      client,
+      head,
+      target.target,
+      target.authority,
+      rule,
+    );
+    request.user = user;
+    request.begin();
+    // It may have waited until we knew who asks.
+    client.resumeBody();
+  }
+
+  #fail(
+    client: DownstreamStream,
+    head: Head,
+    reason: ReasonCode,
+    detail: string,
+    status: number = REASONS[reason].status,
+    words: string = detail === "" ? REASONS[reason].sentence : detail,
+    fields: FieldSection = NO_FIELDS,
+  ): void {
+    const { forward } = this.#host.snapshot;
+    const phrase = proxyPhrase(status, words);
+    this.#host.refuse(client, head, forward?.rule ?? null, {
+      reason,
+      detail,
+      status,
+      phrase,
+      fields,
+      ...(forward === null ? {} : { via: forward.exchange.forward.via }),
+    });
+  }
+}
+
+function addressOf({ host, port }: ForwardTarget): Address {
+  return { kind: "tcp", host, port };
+}
+
+/** The request has passed a proxy of our name. */
+function namesUs(head: Head, via: string): boolean {
+  return (head.joined(Field.via) ?? "").split(",").some((hop) => hop.trim().split(/[ \t]+/)[1] === via);
+}

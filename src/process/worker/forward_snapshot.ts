@@ -1,0 +1,177 @@
+/** What the forward proxy of a configuration goes by, built from it and from the files that it names. */
+
+import type { Runtime, System } from "../../../runtime/contract/contract.ts";
+import { ByteConnector } from "../../client/byte_connector.ts";
+import { SocketConnector } from "../../client/connector.ts";
+import type { Config, ForwardConfig } from "../../config/values/config.ts";
+import type { IoTurn } from "../../conn/io_turn.ts";
+import type { ConnectSettings } from "../../exchange/connect_exchange.ts";
+import type { ExchangeContext } from "../../exchange/exchange_context.ts";
+import type { ReasonCode } from "../../exchange/reason.ts";
+import { LastForwarded } from "../../exchange/forward_request.ts";
+import { ProxyAuth } from "../../forward/auth/proxy_auth.ts";
+import { DestinationPolicy } from "../../forward/destination_policy.ts";
+import { type DestinationRule, parseDestinationRule } from "../../forward/destination_rule.ts";
+import { OwnListeners } from "../../forward/own_listeners.ts";
+import { DESTINATION_FAILURES, proxyPhrase } from "../../forward/proxy_phrases.ts";
+import type { ForwardSnapshot } from "../../gateway/forward/forward_snapshot.ts";
+import { TrustedPeers } from "../../gateway/trusted_peers.ts";
+import { isLoopback } from "../../bytes/ip_address.ts";
+import { fieldSection } from "../../http/own_fields.ts";
+import type { Http1Limits } from "../../http/limits.ts";
+import { derivedRuntime } from "../../resolve/derived_runtime.ts";
+import { POLICIES } from "../../upstream/balance/policies.ts";
+import { Destinations } from "../../upstream/destinations.ts";
+import type { UpstreamObserver } from "../../upstream/upstream_observer.ts";
+import { usableForwardFiles } from "../shared/forward_files.ts";
+
+/** Destinations come and go with what clients ask for: that one is down is told in their answers. */
+const SILENT: UpstreamObserver = { endpointDown() {}, endpointUp() {} };
+
+/**
+ * Distinguishes the Sluices of a chain, which all have the same name unless they are given one: a request that comes back to
+ * the one that it has passed goes round in circles.
+ */
+const INSTANCE = Array.from(
+  crypto.getRandomValues(new Uint8Array(4)),
+  (byte) => byte.toString(16).padStart(2, "0"),
+)
+  .join("");
+
+/**
+ * @param exchange of requests that come in
+ * @throws SystemError when a file of those who may use it cannot be read or used
+ */
+export async function buildForward(
+  runtime: Runtime,
+  system: System,
+  turn: IoTurn,
+  config: Config,
+  exchange: ExchangeContext,
+  limits: Http1Limits,
+): Promise<ForwardSnapshot | null> {
+  const { forward } = config;
+  if (forward === null) return null;
+  const { users, tokens } = await usableForwardFiles(system, forward);
+  const auth = users === null && tokens === null
+    ? null
+    : new ProxyAuth({ users, tokens, digests: system.digests, clock: runtime.clock });
+  const policy = destinationPolicy(config, forward);
+  const via = `${exchange.forward.via}-${INSTANCE}`;
+  const { direct } = forward;
+  return {
+    policy,
+    auth,
+    clients: forward.clients.length === 0 ? null : new TrustedPeers(forward.clients),
+    destinations: destinations(judged(runtime, policy, false), turn, forward, limits),
+    exchange: {
+      ...exchange,
+      phrase,
+      forward: { ...exchange.forward, via, outbound: true, last: new LastForwarded() },
+    },
+    retry: direct.retry,
+    connect: connectSettings(judged(runtime, policy, true), turn, forward, via),
+    maxTunnels: forward.maxTunnels,
+    rule: { name: direct.name, counters: null },
+    settings: (upstream) => ({
+      upstream,
+      requestBufferBytes: direct.requestBufferBytes,
+      slotsLimited: false,
+      firstByteTimeoutMs: direct.firstByteTimeoutMs,
+      bodyIdleTimeoutMs: direct.bodyIdleTimeoutMs,
+      tunnelIdleTimeoutMs: direct.tunnelIdleTimeoutMs,
+      bodyRate: direct.bodyRate,
+      hostHeader: { kind: "pass" },
+    }),
+  };
+}
+
+function destinations(
+  runtime: Runtime,
+  turn: IoTurn,
+  { direct }: ForwardConfig,
+  limits: Http1Limits,
+): Destinations {
+  return new Destinations(runtime, new SocketConnector(runtime, turn), {
+    name: direct.name,
+    upstream: {
+      policy: POLICIES[direct.policy],
+      holdMs: direct.holdMs,
+      holdIntervalMs: direct.holdIntervalMs,
+      queueSize: direct.queue.size,
+      queueBytes: direct.queue.bytes,
+      queueTimeoutMs: direct.queue.timeoutMs,
+      connectTimeoutMs: direct.connectTimeoutMs,
+      limits,
+    },
+    pool: direct.pool,
+  }, SILENT);
+}
+
+function connectSettings(
+  runtime: Runtime,
+  turn: IoTurn,
+  { direct }: ForwardConfig,
+  via: string,
+): ConnectSettings {
+  return {
+    connector: new ByteConnector(runtime, turn),
+    connectTimeoutMs: direct.connectTimeoutMs,
+    tunnelIdleTimeoutMs: direct.tunnelIdleTimeoutMs,
+    fields: fieldSection(["Via", `1.1 ${via}`]),
+    phrase,
+  };
+}
+
+function phrase(status: number, reason: ReasonCode, detail: string): string {
+  return proxyPhrase(status, wordsOf(reason, detail));
+}
+
+function wordsOf(reason: string, detail: string): string {
+  const known: Readonly<Record<string, { readonly words: string }>> = DESTINATION_FAILURES;
+  if (reason === "destination_ip_prohibited") return detail.replace(/^.*?: /, "");
+  return known[reason]?.words ?? reason.replaceAll("_", " ");
+}
+
+/** The runtime, whose dials go where the policy lets them. */
+function judged(runtime: Runtime, policy: DestinationPolicy, isTunnel: boolean): Runtime {
+  return derivedRuntime(runtime, {
+    dial: (options, events) => {
+      const { address } = options;
+      if (address.kind === "unix") return runtime.dial(options, events);
+      const destination = { host: address.host, port: address.port, isTunnel, user: null };
+      const prohibits = (literal: string): string | null => {
+        const verdict = policy.judgeAddress(literal, destination);
+        return verdict.allowed ? null : verdict.words;
+      };
+      return runtime.dial({ ...options, prohibits }, events);
+    },
+  });
+}
+
+function destinationPolicy(config: Config, forward: ForwardConfig): DestinationPolicy {
+  const listeners = config.listen.map(({ address }) => address);
+  if (config.admin !== null) listeners.push(config.admin.address);
+  const reachable = config.listen.some((listener) =>
+    listener.forward && listener.address.kind === "tcp" && !isLoopback(listener.address.host)
+  );
+  const tcp = listeners.filter((address) => address.kind === "tcp");
+  return new DestinationPolicy({
+    lists: { allow: rules(forward.allow), deny: rules(forward.deny) },
+    userLists: new Map(),
+    connectPorts: forward.ports === null ? null : portsOf(forward.ports),
+    onLoopback: !reachable,
+    own: new OwnListeners(tcp, []),
+  });
+}
+
+/** The configuration has checked them. */
+function rules(texts: readonly string[]): readonly DestinationRule[] {
+  return texts.map(parseDestinationRule).flatMap((result) => result.kind === "ok" ? [result.rule] : []);
+}
+
+function portsOf(ranges: readonly (readonly [first: number, last: number])[]): ReadonlySet<number> {
+  const ports = new Set<number>();
+  for (const [first, last] of ranges) for (let port = first; port <= last; port++) ports.add(port);
+  return ports;
+}
