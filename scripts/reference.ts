@@ -201,12 +201,13 @@ function renderOption(path: OptionPath): string {
     : "top level";
   const shown = option.default === null ? "none" : option.default === "" ? "empty" : `\`${option.default}\``;
   const short = shortPath(path);
+  const bare = option.bare === undefined ? "" : ` (alone: \`${option.bare}\`)`;
   return [
     `#### \`${path}\`\n`,
     `${optionDoc(path)}\n`,
     `- must be ${type.accepts}`,
     `- default: ${shown}`,
-    `- flag \`${flagName(short)}\`, variable \`${envName(short)}\`${
+    `- flag \`${flagName(short)}\`${bare}, variable \`${envName(short)}\`${
       short === path ? "" : `, short key \`${short}\``
     }; ${places}`,
     `- example: \`${option.outsideFile === true ? `${flagName(path)} ` : `${path}: `}${option.example}\`\n`,

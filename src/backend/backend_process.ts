@@ -19,7 +19,7 @@ import type { BackendHost } from "./backend.ts";
 import { BackendOutput, type LineFormat, prefixed } from "./backend_output.ts";
 
 /** Variables that speak of Sluice, and must not be inherited: see sd_notify(3), sd_listen_fds(3). */
-const OURS_ONLY: Readonly<Record<string, undefined>> = {
+export const OURS_ONLY: Readonly<Record<string, undefined>> = {
   NOTIFY_SOCKET: undefined,
   WATCHDOG_USEC: undefined,
   WATCHDOG_PID: undefined,

@@ -135,6 +135,12 @@ function prepare(argv: readonly string[], problems: string[]): Prepared {
         continue;
       }
       let value = equals < 0 ? null : word.slice(equals + 1);
+      const bare = bareValue(`--${name}`);
+      if (value === null && bare !== null) {
+        const follows = next !== undefined && !next.startsWith("-") && commandNamed(next) === null;
+        value = follows ? next : bare;
+        if (follows) index++;
+      }
       if (value === null && arity === "value") {
         if (!nextIsValue) {
           problems.push(`${flag}: needs a value`);
@@ -173,6 +179,12 @@ function arityOf(flag: string): Arity | null {
     if (own !== undefined) return own.value === null ? "none" : "value";
   }
   return null;
+}
+
+/** What a flag means that stands alone; null where it must not. */
+function bareValue(flag: string): string | null {
+  const path = OPTION_BY_FLAG.get(flag);
+  return path === undefined ? null : optionAt(path).bare ?? null;
 }
 
 function unknownFlag(flag: string): string {

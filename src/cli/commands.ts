@@ -6,11 +6,15 @@ import { VERB_COMMANDS } from "./verb_commands.ts";
 export const COMMANDS: readonly Command[] = [
   {
     name: "serve",
-    usage: "--to ADDRESS [options] [-- COMMAND...]",
+    usage: "--to ADDRESS | --forward [ADDRESS] [options] [-- COMMAND...]",
     summary: "serve requests (what happens without a command)",
     doc:
       "Serves until it is told to stop. SIGTERM and SIGINT stop gracefully, a second one at once (see drain_timeout); SIGHUP " +
-      "reads the configuration anew, SIGUSR1 opens the log files anew, SIGUSR2 replaces the running program (see upgrade). Standard output belongs to the access log, standard error to everything else.",
+      "reads the configuration anew, SIGUSR1 opens the log files anew, SIGUSR2 replaces the running program (see upgrade). Standard output belongs to the access log, standard error to everything else. " +
+      "With --forward, and nothing to serve by routes, the command after -- is run through the proxy: its variables http_proxy, " +
+      "https_proxy and all_proxy (and the same in upper case) lead to it, no_proxy keeps this machine's own addresses out unless it " +
+      "is set already, and Sluice ends with it and exits with its code (128 and the number of the signal that ended it). At the " +
+      "end a table of all destinations is written to standard error. Unless given, the port is a free one, log_level is warn and control off.",
     configured: true,
     flags: [],
   },
@@ -20,7 +24,8 @@ export const COMMANDS: readonly Command[] = [
     summary: "say what is wrong with a configuration",
     doc:
       "Reads the configuration as serving would and prints every problem, one a line, on standard error. Also " +
-      "reads the certificate files and tries whether they belong together. Exits with 0 or 2.",
+      "reads the certificate files and tries whether they belong together, and the files of who may use the forward proxy. " +
+      "Exits with 0 or 2.",
     configured: true,
     flags: [JSON_FLAG],
   },

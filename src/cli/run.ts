@@ -14,6 +14,7 @@ import { manualPage } from "./reference/manual_page.ts";
 import { OutputFailure, print, printError, printProblems, printWarnings } from "../serve/output.ts";
 import { readConfig } from "../serve/read_config.ts";
 import type { Serve } from "./serve.ts";
+import { runThrough } from "./through/through.ts";
 import { allFindings, check, showConfig } from "./show_config.ts";
 import { isVerb, runVerb } from "./verbs/verbs.ts";
 import { formatVersion, versionInfo } from "../serve/version.ts";
@@ -22,6 +23,7 @@ const INTRODUCTION = `sluice: nothing says where requests should go
 
   sluice --to 3000               serve on :8080, send everything to 127.0.0.1:3000
   sluice --config sluice.yaml    serve what the file says
+  sluice --forward               be a forward proxy on 127.0.0.1:3128
   sluice demo                    see it at work, with a backend that keeps going away
   sluice --help                  everything else
 `;
@@ -84,15 +86,16 @@ async function configured(runtime: Runtime, system: System, args: Arguments, ser
     return EXIT.usage;
   }
   if (args.command === "config") return showConfig(system, result, args.own.has("json"));
-  const { problems, warnings } = await allFindings(runtime.clock, system, result);
+  const { problems, warnings, secrets } = await allFindings(runtime.clock, system, result);
   printWarnings(system, warnings);
   if (problems.length > 0) {
     printProblems(system, problems.map(formatProblem));
     return EXIT.usage;
   }
-  return await serve(runtime, system, result.config, {
-    source: rereadable(runtime.clock, system, args.flags, result),
-  });
+  const source = rereadable(runtime.clock, system, args.flags, result, secrets);
+  const { through } = result.config.process;
+  if (through !== null) return await runThrough(runtime, system, result.config, through, source, serve);
+  return await serve(runtime, system, result.config, { source });
 }
 
 function help(system: System, args: Arguments): number {

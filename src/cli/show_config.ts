@@ -37,8 +37,8 @@ export async function check(
 
 /** What is wrong with a configuration that could be read, and with the files that it names. */
 export async function allFindings(clock: Clock, system: System, loaded: Loaded): Promise<FileFindings> {
-  const { problems, warnings } = await checkFiles(system, loaded, clock.wall());
-  return { problems, warnings: [...loaded.warnings, ...warnings] };
+  const found = await checkFiles(system, loaded, clock.wall());
+  return { ...found, warnings: [...loaded.warnings, ...found.warnings] };
 }
 
 function summary({ config }: Loaded): string {

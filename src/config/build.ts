@@ -8,6 +8,7 @@ import type {
   ProcessConfig,
   RetryConfig,
   ServerConfig,
+  ThroughConfig,
   TlsFiles,
   UpstreamConfig,
 } from "./values/config.ts";
@@ -116,7 +117,8 @@ export function buildLog(values: OptionValues): LogConfig {
   };
 }
 
-export function buildProcess(values: OptionValues): ProcessConfig {
+/** @param through what is run through the forward proxy */
+export function buildProcess(values: OptionValues, through: ThroughConfig | null): ProcessConfig {
   return {
     workers: values.workers,
     sockets: values.sockets,
@@ -128,6 +130,7 @@ export function buildProcess(values: OptionValues): ProcessConfig {
     portFile: values.port_file,
     pidFile: values.pid_file,
     exitWithChild: values.exit_with_child,
+    through,
   };
 }
 

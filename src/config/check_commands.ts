@@ -11,11 +11,15 @@ import type { UpstreamDraft } from "./file/upstreams.ts";
 
 const CHILD_PATHS = (Object.keys(CHILD_OPTIONS) as OptionPath[]).filter((path) => path !== "command");
 
-/** @param upstreams all there are, those of routes with addresses of their own included */
+/**
+ * @param upstreams all there are, those of routes with addresses of their own included
+ * @param through the command is no backend, but run through the forward proxy
+ */
 export function checkCommands(
   upstreams: readonly UpstreamConfig[],
   top: Resolved,
   drafts: ReadonlyMap<string, UpstreamDraft>,
+  through: boolean,
   { problems, warnings }: Findings,
 ): void {
   const inherited = upstreams.filter(({ name, child }) =>
@@ -53,8 +57,11 @@ export function checkCommands(
   }
   if (upstreams.some(({ child }) => child !== null)) return;
   for (const path of [...CHILD_PATHS, "exit_with_child"] as const) {
-    if (isUsual(path, top.values[path])) continue;
-    warnings.push(problemAt(top.originOf(path), path, "has no effect: there is no command"));
+    if (isUsual(path, top.values[path]) || (through && path === "child.folder")) continue;
+    const message = through
+      ? "has no effect on a command that is run through the forward proxy"
+      : "has no effect: there is no command";
+    warnings.push(problemAt(top.originOf(path), path, message));
   }
 }
 

@@ -1,9 +1,9 @@
 /** Rules between several values; each value on its own is valid by then. */
 
-import type { Address } from "../../runtime/contract/contract.ts";
-import { canonicalIp, isLoopback } from "../bytes/ip_address.ts";
-import { printAddress, printListen } from "./values/address.ts";
-import type { UpstreamConfig } from "./values/config.ts";
+import { isLoopback } from "../bytes/ip_address.ts";
+import { printListen } from "./values/address.ts";
+import type { ListenConfig, UpstreamConfig } from "./values/config.ts";
+import { sameListener } from "./listeners.ts";
 import { isUsual, type Layer, type Resolved } from "./options/layer.ts";
 import { flagName } from "./options/option.ts";
 import {
@@ -21,18 +21,19 @@ export interface Findings {
   readonly warnings: Problem[];
 }
 
-/** Rules of the top level. */
-export function checkTop(top: Resolved, findings: Findings): void {
+/** Rules of the top level. @param listeners all there are, those of the forward proxy included */
+export function checkTop(top: Resolved, listeners: readonly ListenConfig[], findings: Findings): void {
   const { values } = top;
   const at = (path: OptionPath, message: string) => problemAt(top.originOf(path), path, message);
   const { problems, warnings } = findings;
   const cert = values["tls.cert"] !== null;
   const key = values["tls.key"] !== null;
-  const https = values.listen.some((listener) => listener.tls);
+  const https = listeners.some((listener) => listener.tls);
   if (cert && !key) problems.push(at("tls.cert", "needs tls.key as well (--tls-key)"));
   if (key && !cert) problems.push(at("tls.key", "needs tls.cert as well (--tls-cert)"));
   if (https && !cert && !key) {
-    problems.push(at("listen", "an https:// listener needs tls.cert and tls.key (--tls-cert, --tls-key)"));
+    const path = values.listen.some((listener) => listener.tls) ? "listen" : "forward.listen";
+    problems.push(at(path, "an https:// listener needs tls.cert and tls.key (--tls-cert, --tls-key)"));
   }
   if (cert && key && !https) {
     problems.push(at("tls.cert", "is not used: write a listener with https://, like https://:8443"));
@@ -45,9 +46,9 @@ export function checkTop(top: Resolved, findings: Findings): void {
     warnings.push(at("access_log.to", "has no effect while access_log.format is off"));
   }
   if (values.watch && values.config === null) warnings.push(at("watch", "has no effect without config"));
-  checkWorkers(values, at, findings);
-  checkAdmin(values, at, findings);
-  checkUnix(values, at, findings);
+  checkWorkers(values, listeners, at, findings);
+  checkAdmin(values, listeners, at, findings);
+  checkUnix(values, listeners, at, findings);
   checkClientCertificate(values, "", (path) => top.originOf(path), problems);
   checkRetry(values, "", (path) => top.originOf(path), warnings);
 }
@@ -55,12 +56,13 @@ export function checkTop(top: Resolved, findings: Findings): void {
 /** Rules for several processes; with `auto` the number is known when they start, and they apply then. */
 function checkWorkers(
   values: OptionValues,
+  listeners: readonly ListenConfig[],
   at: (path: OptionPath, message: string) => Problem,
   { problems, warnings }: Findings,
 ): void {
   const { workers, max_connections: connections } = values;
   if (workers === null || workers === 1) return;
-  if (values.listen.some(({ address }) => address.kind === "unix")) {
+  if (listeners.some(({ address }) => address.kind === "unix")) {
     problems.push(
       at("workers", "more than one cannot share a Unix socket: use TCP listeners, or workers: 1"),
     );
@@ -70,6 +72,11 @@ function checkWorkers(
       at("max_connections", `is divided among ${workers} workers, so must be at least ${workers}`),
     );
   }
+  const tunnels = values["forward.max_tunnels"];
+  if (tunnels !== null && tunnels < workers) {
+    const message = `is divided among ${workers} workers, so must be at least ${workers}`;
+    problems.push(at("forward.max_tunnels", message));
+  }
   const size = values["queue.size"];
   if (size > 0 && size < workers) {
     warnings.push(at("queue.size", `is divided among ${workers} workers: some get no queue`));
@@ -78,6 +85,7 @@ function checkWorkers(
 
 function checkAdmin(
   values: OptionValues,
+  listeners: readonly ListenConfig[],
   at: (path: OptionPath, message: string) => Problem,
   { problems, warnings }: Findings,
 ): void {
@@ -87,7 +95,7 @@ function checkAdmin(
     else if (tokenFile !== null) warnings.push(at("admin_token_file", "has no effect without admin"));
     return;
   }
-  const same = values.listen.find(({ address }) => sameListener(address, admin));
+  const same = listeners.find(({ address }) => sameListener(address, admin));
   if (same !== undefined) {
     problems.push(at("admin", `is a listener for clients as well (${printListen(same)}): use another port`));
   }
@@ -108,10 +116,11 @@ function checkAdmin(
 
 function checkUnix(
   values: OptionValues,
+  listeners: readonly ListenConfig[],
   at: (path: OptionPath, message: string) => Problem,
   { warnings }: Findings,
 ): void {
-  const unix = values.admin?.kind === "unix" || values.listen.some(({ address }) => address.kind === "unix");
+  const unix = values.admin?.kind === "unix" || listeners.some(({ address }) => address.kind === "unix");
   for (const path of ["unix.mode", "unix.owner", "unix.group"] as const) {
     if (values[path] !== null && !unix) {
       warnings.push(at(path, "has no effect: neither listen nor admin is a Unix socket"));
@@ -121,18 +130,6 @@ function checkUnix(
   for (const path of ["control_mode", "control_group"] as const) {
     if (!isUsual(path, values[path])) warnings.push(at(path, "has no effect while control is off"));
   }
-}
-
-function sameListener(a: Address, b: Address): boolean {
-  if (a.kind === "unix" || b.kind === "unix") return a.kind === b.kind && printAddress(a) === printAddress(b);
-  if (a.port !== b.port || a.port === 0) return false;
-  return a.host === b.host || covers(a.host, b.host) || covers(b.host, a.host);
-}
-
-/** True when the wildcard address `any` covers `host`: each of the two has one family, and a name may have both. */
-function covers(any: string, host: string): boolean {
-  if (any !== "0.0.0.0" && any !== "::") return false;
-  return canonicalIp(host) === null || host.includes(":") === any.includes(":");
 }
 
 /** Rules of one upstream, for what it says itself. */

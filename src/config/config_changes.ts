@@ -19,7 +19,7 @@ export interface ConfigChanges {
 }
 
 /** Options that other lines tell of. */
-const TOLD_ELSEWHERE: readonly OptionPath[] = ["listen", "to", "config"];
+const TOLD_ELSEWHERE: readonly OptionPath[] = ["listen", "forward.listen", "to", "config"];
 
 /**
  * @param before what serves now, and the configuration that it was made of (a swap may have changed endpoints)

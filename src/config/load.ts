@@ -3,12 +3,15 @@
  * with a single one there is no configuration.
  */
 
+import { buildForward, buildThrough } from "./build_forward.ts";
 import { buildAdmin, buildLog, buildProcess, buildServer, buildTls, buildUpstream } from "./build.ts";
 import { checkCommands } from "./check_commands.ts";
+import { checkForward } from "./check_forward.ts";
 import { checkNames } from "./check_names.ts";
+import { joinListeners } from "./listeners.ts";
 import { checkTop, checkUpstream, type Findings } from "./checks.ts";
 import { buildRoutes, DEFAULT_UPSTREAM } from "./build_routes.ts";
-import type { Config, RouteConfig, UpstreamConfig } from "./values/config.ts";
+import type { Config, ListenConfig, RouteConfig, UpstreamConfig } from "./values/config.ts";
 import { readFileOptions } from "./file/file_options.ts";
 import {
   type Flags,
@@ -20,7 +23,12 @@ import {
   resolveUpstream,
 } from "./options/layer.ts";
 import { flagName } from "./options/option.ts";
-import { OPTION_PATHS, type OptionValues, type UpstreamOptionValues } from "./options/options.ts";
+import {
+  OPTION_PATHS,
+  type OptionPath,
+  type OptionValues,
+  type UpstreamOptionValues,
+} from "./options/options.ts";
 import { checkOwnAddress } from "./own_address.ts";
 import { DEFAULT_ORIGIN, type Origin, type Problem, problemAt } from "./values/problem.ts";
 import { readRoutes, type RoutesResult } from "./file/routes.ts";
@@ -74,17 +82,26 @@ export function loadConfig(sources: Sources): Loaded | Rejected {
     keys: ["upstreams", "routes"],
     noun: "the file",
   }, problems);
-  const top = resolve([flagLayer, envLayer, fileLayer]);
+  const given = resolve([flagLayer, envLayer, fileLayer]);
   const drafts = new Map(file === null ? [] : readUpstreams(file, problems));
-  addDefaultUpstream(top, drafts, problems);
+  addDefaultUpstream(given, drafts, problems);
   const routes = file === null
     ? NO_ROUTES
     : readRoutes(file, [...drafts.keys()].filter(isUpstreamName), problems);
+  const empty = drafts.size === 0 && !routes.given && given.values.to === null;
+  const forwards = given.values["forward.listen"];
+  const through = empty && forwards !== null && given.values.command !== null;
+  const top = empty && forwards !== null ? forProxyOnly(given, through) : given;
+  const listeners = joinListeners(top.values.listen, forwards ?? [], through);
+  for (const clash of listeners.clashes) {
+    problems.push(problemAt(top.originOf("forward.listen"), "forward.listen", clash));
+  }
 
   const upstreams = new Map<string, UpstreamConfig>();
   const valuesOf = new Map<string, UpstreamOptionValues>();
   const origins = new Map<string, Origin>(OPTION_PATHS.map((path) => [path, top.originOf(path)]));
-  checkTop(top, findings);
+  checkTop(top, listeners.all, findings);
+  checkForward(top, listeners.all, through, findings);
   for (const draft of drafts.values()) {
     const values = resolveUpstream(draft.options, top.values);
     const upstream = buildUpstream(draft.name, draft.endpoints ?? [], values);
@@ -94,25 +111,29 @@ export function loadConfig(sources: Sources): Loaded | Rejected {
     origins.set(`upstreams.${draft.name}.endpoints`, draft.endpointsOrigin);
     for (const [path, given] of draft.options) origins.set(`upstreams.${draft.name}.${path}`, given.origin);
   }
-  checkOwnAddresses(top, drafts, routes, file, problems);
+  checkOwnAddresses(top, listeners.all, drafts, routes, file, problems);
   const builtRoutes = buildRoutes({ routes, drafts, upstreams, valuesOf, top }, problems);
-  checkCommands([...upstreams.values()], top, drafts, findings);
+  checkCommands([...upstreams.values()], top, drafts, through, findings);
   checkNames([...upstreams.values()], top, drafts, findings);
-  const empty = drafts.size === 0 && !routes.given && top.values.to === null;
-  if (empty && problems.length === 0) {
+  if (empty && forwards === null && problems.length === 0) {
     return { ok: false, problems: [nothingToServe(file)], nothingToServe: true };
+  }
+  if (empty && forwards !== null && listeners.all.some(({ forward }) => !forward)) {
+    const message = "nothing says where requests should go that come here: add to or routes, or leave it out";
+    problems.push(problemAt(top.originOf("listen"), "listen", message));
   }
   warnOfUnused(drafts, builtRoutes, routes.mentioned, findings.warnings);
   if (problems.length > 0) return { ok: false, problems: inOrder(problems), nothingToServe: false };
 
   const config: Config = {
-    listen: top.values.listen,
+    listen: listeners.all,
     tls: buildTls(top.values),
     server: buildServer(top.values),
     upstreams: [...upstreams.values()],
     routes: builtRoutes,
     log: buildLog(top.values),
-    process: buildProcess(top.values),
+    process: buildProcess(top.values, buildThrough(top.values, through)),
+    forward: buildForward(top.values),
     admin: buildAdmin(top.values),
   };
   return {
@@ -122,6 +143,21 @@ export function loadConfig(sources: Sources): Loaded | Rejected {
     values: top.values,
     upstreamValues: valuesOf,
     origins,
+  };
+}
+
+/** What is not given, where there is nothing but the forward proxy. */
+function forProxyOnly(top: Resolved, through: boolean): Resolved {
+  const unlessGiven = <P extends OptionPath>(path: P, value: OptionValues[P]) =>
+    top.originOf(path).source === "default" ? { [path]: value } : {};
+  return {
+    originOf: (path) => top.originOf(path),
+    values: {
+      ...top.values,
+      ...unlessGiven("listen", []),
+      // The terminal is the command's, and verbs are for those that stay.
+      ...(through ? { ...unlessGiven("log_level", "warn"), ...unlessGiven("control", "off") } : {}),
+    },
   };
 }
 
@@ -153,12 +189,13 @@ function addDefaultUpstream(top: Resolved, drafts: Map<string, UpstreamDraft>, p
 
 function checkOwnAddresses(
   top: Resolved,
+  listen: readonly ListenConfig[],
   drafts: ReadonlyMap<string, UpstreamDraft>,
   routes: RoutesResult,
   file: YamlFile | null,
   problems: Problem[],
 ): void {
-  const { listen, to } = top.values;
+  const { to } = top.values;
   for (const { name, endpoints, endpointsOrigin } of drafts.values()) {
     const path = endpoints === to ? "to" : `upstreams.${name}.endpoints`;
     checkOwnAddress(listen, endpoints ?? [], endpointsOrigin, path, problems);

@@ -32,7 +32,7 @@ export function printYaml(loaded: Loaded): string {
       loaded.upstreamValues.get(upstream.name) ?? {};
     printOptions(own, (path) => ownValues[path], (path) => comment(prefix + path), "    ", lines);
   }
-  lines.push("routes:");
+  if (config.routes.length > 0) lines.push("routes:");
   for (const route of config.routes) lines.push(...printRoute(route, config));
   return lines.map((line) => line + "\n").join("");
 }
@@ -49,6 +49,8 @@ function printOptions(
     const value = valueOf(path);
     const option = optionAt(path);
     if (value === null && option.default === null) continue;
+    // There are listeners of the forward proxy only.
+    if (path === "listen" && Array.isArray(value) && value.length === 0) continue;
     const dot = path.indexOf(".");
     const head = dot < 0 ? "" : path.slice(0, dot);
     if (head !== "" && head !== group) lines.push(`${indent}${head}:`);

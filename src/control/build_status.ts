@@ -1,7 +1,7 @@
 /** From what the supervisor knows to what `sluice status` says. */
 
 import type { Address } from "../../runtime/contract/contract.ts";
-import { printListen } from "../config/values/address.ts";
+import { printBound } from "../config/values/address.ts";
 import type { Config, UpstreamConfig } from "../config/values/config.ts";
 import { REASON_CODES, type ReasonCode } from "../exchange/reason.ts";
 import { stateFields } from "../observe/former_words.ts";
@@ -68,9 +68,7 @@ export function buildStatus(known: Known): Status {
     uptime_ms: Math.round(known.uptimeMs),
     generation: known.generation,
     config_loaded: iso(known.configLoadedAt),
-    listeners: known.addresses.map((address, at) =>
-      printListen({ address, tls: config.listen[at]?.tls === true })
-    ),
+    listeners: printBound(config.listen, known.addresses),
     connections: sum.connections,
     tunnels: sum.tunnels,
     resident_bytes: sum.residentBytes + (inOneProcess ? 0 : known.residentBytes),

@@ -29,12 +29,18 @@ const PROBE_PAUSE_MS = 100;
 export interface ConfigSource {
   /** What serves now was made of this. */
   readonly loaded: Loaded;
+  /** What the files of users and tokens held then, so that it can be compared; "" = there are none. */
+  readonly secrets: string;
   /** All sources anew. */
   read(): Promise<Loaded | Rejected>;
   /** What is wrong with the files that it names: `problems` keep them from being used, `warnings` do not. */
   check(
     loaded: Loaded,
-  ): Promise<{ readonly problems: readonly Problem[]; readonly warnings: readonly Problem[] }>;
+  ): Promise<{
+    readonly problems: readonly Problem[];
+    readonly warnings: readonly Problem[];
+    readonly secrets: string;
+  }>;
   /** Ports that it wants to listen on and that somebody has; null = none. */
   portInUse(before: Config, after: Config): Promise<string | null>;
 }
@@ -68,6 +74,8 @@ export interface ChangeParts {
 export class Changes {
   readonly #parts: ChangeParts;
   #loaded: Loaded | null;
+  /** See `ConfigSource.secrets`. */
+  #secrets: string;
   /** A change is under way. */
   #busy = false;
   /** The reload that follows it; everybody who has asked for one meanwhile gets its result. */
@@ -85,7 +93,9 @@ export class Changes {
 
   constructor(parts: ChangeParts) {
     this.#parts = parts;
-    this.#loaded = typeof parts.source === "string" ? null : parts.source.loaded;
+    const { source } = parts;
+    this.#loaded = typeof source === "string" ? null : source.loaded;
+    this.#secrets = typeof source === "string" ? "" : source.secrets;
     this.loadedAt = parts.clock.wall();
   }
 
@@ -120,9 +130,9 @@ export class Changes {
   async #reload(source: ConfigSource): Promise<Outcome<ReloadDone>> {
     const { addresses, controller } = this.#parts;
     const read = await source.read();
-    const { problems, warnings } = read.ok
+    const { problems, warnings, secrets } = read.ok
       ? await source.check(read)
-      : { problems: read.problems, warnings: [] };
+      : { problems: read.problems, warnings: [], secrets: "" };
     if (!read.ok || problems.length > 0) {
       return refuse(
         "invalid",
@@ -146,6 +156,8 @@ export class Changes {
     const done = await this.#apply(config, config.server.drainTimeoutMs);
     if (!done.ok) return done;
     this.#loaded = read;
+    const knewOthers = this.#secrets !== "" && secrets !== "" && secrets !== this.#secrets;
+    this.#secrets = secrets;
     const swapped = this.handoverState();
     this.#swapped.clear();
     for (const upstream of read.config.upstreams) {
@@ -158,6 +170,7 @@ export class Changes {
     const all = [
       ...changes,
       ...(done.certificate ? ["tls: another certificate"] : []),
+      ...(knewOthers ? ["forward: other users or tokens"] : []),
       ...reread.map((name) => `upstream ${name}: the files of upstream_tls`),
     ];
     if (all.length > 0) this.generation++;

@@ -7,6 +7,7 @@ import { type Runtime, type System, SystemError } from "../../runtime/contract/c
 import { listenKeys, printAddress, printListen } from "../config/values/address.ts";
 import type { Config, ListenConfig } from "../config/values/config.ts";
 import type { Logger } from "../observe/logger.ts";
+import type { ExchangeSink } from "../observe/telemetry.ts";
 import { activated } from "../process/shared/activation.ts";
 import { EXIT, type ExitCode } from "../process/shared/exit_code.ts";
 import { type GivenSocket, Sockets } from "../process/shared/sockets.ts";
@@ -34,19 +35,21 @@ export class ListeningSockets {
     kept: readonly (readonly GivenSocket[])[],
     system: System,
     logger: Logger,
+    exchanges: ExchangeSink | undefined,
   ) {
     this.sockets = sockets;
     this.#workers = workers;
     this.#kept = [...kept];
     this.startWorker = workers > 1
       ? workerProcesses(system, this.#kept)
-      : localWorker(sockets.runtime, system, logger);
+      : localWorker(sockets.runtime, system, logger, exchanges);
   }
 
   /**
    * Several workers are given sockets that are open already; one alone binds its own when it starts.
    *
    * @param config with its ports filled in
+   * @param exchanges told of those of a worker that is alone
    */
   static async open(
     runtime: Runtime,
@@ -55,6 +58,7 @@ export class ListeningSockets {
     workers: number,
     predecessor: Predecessor | undefined,
     logger: Logger,
+    exchanges?: ExchangeSink,
   ): Promise<SocketsOpened> {
     const fail = (code: ExitCode, message: string) => ({ ok: false, code, message }) as const;
     const fromServiceManager = activated(runtime, system, config);
@@ -78,7 +82,7 @@ export class ListeningSockets {
       if (!keeping.ok) return fail(EXIT.bind, keeping.message);
       kept = keeping.kept;
     }
-    return { ok: true, listening: new ListeningSockets(sockets, workers, kept, system, logger) };
+    return { ok: true, listening: new ListeningSockets(sockets, workers, kept, system, logger, exchanges) };
   }
 
   /** @returns what keeps us from listening where only the new configuration says, or null */

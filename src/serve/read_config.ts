@@ -6,6 +6,7 @@ import type { Flags } from "../config/options/layer.ts";
 import { loadConfig, type Loaded, type Rejected } from "../config/load.ts";
 import { envName, flagName } from "../config/options/option.ts";
 import { type Origin, type Problem, problemAt } from "../config/values/problem.ts";
+import { type ForwardFinding, readForwardFiles } from "../process/shared/forward_files.ts";
 import {
   readTlsFiles,
   serverTlsPaths,
@@ -49,10 +50,12 @@ export function configPath(system: System, flags: Flags): string {
 export interface FileFindings {
   readonly problems: readonly Problem[];
   readonly warnings: readonly Problem[];
+  /** See `ForwardFiles.fingerprint`. */
+  readonly secrets: string;
 }
 
 /**
- * Reads the certificate files that the configuration names, and looks into them.
+ * Reads the files that the configuration names, of certificates and of who may use the forward proxy, and looks into them.
  *
  * @param now wall-clock milliseconds
  */
@@ -73,7 +76,16 @@ export async function checkFiles(system: System, loaded: Loaded, now: number): P
     if (refusal !== null) findings.problems.push(at(refusal));
     findings.warnings.push(...tlsWarnings(files, now).map(at));
   }
-  return findings;
+  const { forward } = loaded.config;
+  if (forward === null) return { ...findings, secrets: "" };
+  const { faults, warnings, fingerprint } = await readForwardFiles(system, forward);
+  const at = ({ option, words }: ForwardFinding) => {
+    const path = `forward.${option}`;
+    return problemAt(originOf(loaded, path), path, words);
+  };
+  findings.problems.push(...faults.map(at));
+  findings.warnings.push(...warnings.map(at));
+  return { ...findings, secrets: fingerprint };
 }
 
 /** Beginnings of option paths, and the files that these options name. */
@@ -90,7 +102,8 @@ function tlsPathsOf(config: Config): readonly (readonly [prefix: string, paths: 
 /** Files that the configuration names; each once. */
 export function filesOf(config: Config): readonly string[] {
   const named = tlsPathsOf(config).flatMap(([, { ca, cert, key }]) => [cert, key, ca]);
-  return [...new Set(named.filter((file) => file !== null))];
+  const secrets = [config.forward?.usersFile ?? null, config.forward?.tokensFile ?? null];
+  return [...new Set([...named, ...secrets].filter((file) => file !== null))];
 }
 
 function originOf(loaded: Loaded, path: string): Origin {

@@ -11,7 +11,7 @@ import {
   type UnixAccess,
 } from "../../runtime/contract/contract.ts";
 import { controlRoutes, refusalReply } from "../admin/control_api.ts";
-import { printAddress, printListen } from "../config/values/address.ts";
+import { printAddress, printBound } from "../config/values/address.ts";
 import type { Config } from "../config/values/config.ts";
 import { sleep } from "../control/conditions.ts";
 import { logEvent } from "../control/control_log.ts";
@@ -21,7 +21,7 @@ import { type EventBody, EventHub } from "../control/event_hub.ts";
 import { Gate, gatedPlane } from "../control/gated_plane.ts";
 import { NOTHING_HANDED, withSwapped } from "../control/handover_state.ts";
 import type { Logger } from "../observe/logger.ts";
-import { openLogger } from "../observe/telemetry.ts";
+import { type ExchangeSink, openLogger } from "../observe/telemetry.ts";
 import { chooseSockets } from "../process/shared/choose_sockets.ts";
 import { socketsWords } from "../process/shared/chosen_sockets.ts";
 import { EXIT, type ExitCode } from "../process/shared/exit_code.ts";
@@ -65,6 +65,12 @@ export interface ServeHooks {
   readonly source?: RereadableConfig | string;
   /** The Sluice whose place we take. */
   readonly predecessor?: Predecessor;
+  /** Told of each exchange that has ended, where there is one worker. */
+  readonly exchanges?: ExchangeSink;
+  /** Resolves when Sluice is to stop, gracefully. */
+  readonly until?: Promise<void>;
+  /** Where signals come from. Default: the system. */
+  readonly onSignal?: System["onSignal"];
 }
 
 /** How long the start waits for names whose addresses are endpoints; they may come later. */
@@ -120,7 +126,15 @@ export async function serve(
     if (!(error instanceof SystemError)) throw error;
     return fail(system, EXIT.failed, error.message);
   }
-  const opened = await ListeningSockets.open(runtime, system, config, count, predecessor, logger);
+  const opened = await ListeningSockets.open(
+    runtime,
+    system,
+    config,
+    count,
+    predecessor,
+    logger,
+    hooks.exchanges,
+  );
   if (!opened.ok) return fail(system, opened.code, opened.message);
   const { listening } = opened;
   const { sockets } = listening;
@@ -132,7 +146,9 @@ export async function serve(
   await addresses.learn(written, NAMES_PATIENCE_MS);
   const serving = addresses.expand(written);
   const controller = new Supervisor(runtime.clock, serving, count, listening.startWorker, observer);
-  const stopping = new StopSignals(system);
+  const onSignal: System["onSignal"] = hooks.onSignal ?? ((name, handler) => system.onSignal(name, handler));
+  const stopping = new StopSignals(onSignal);
+  void hooks.until?.then(() => stopping.ask(false));
   stopping.onPatience = (name) => {
     logger.info("sluice", `${name}: what is left here is being let end already; a second one ends it`);
   };
@@ -170,7 +186,7 @@ export async function serve(
   const reopen = async () => {
     if ((await plane.reopenLogs()).ok) logger.info("reopened", "log files opened anew");
   };
-  system.onSignal("SIGUSR1", () => void reopen());
+  onSignal("SIGUSR1", () => void reopen());
   hooks.onPlane?.(plane);
   plane.extensions.children = () => children.status();
   plane.extensions.restart = (upstream, timeoutMs) => children.restart(upstream, timeoutMs);
@@ -218,10 +234,10 @@ export async function serve(
       reload.postponed = yours.reload === true;
     }
     // Before our process id is published: by default these signals end a process.
-    system.onSignal("SIGHUP", () => void reload.ask());
+    onSignal("SIGHUP", () => void reload.ask());
     const upgrade = new Upgrade(runtime.clock, system, sockets, {
       impossible: () =>
-        children.any
+        children.any || config.process.through !== null
           ? "the command that Sluice runs cannot be handed over: restart Sluice, or run the command outside of it"
           : null,
       busy: () => plane.changing ? "a reload or a swap is under way" : null,
@@ -269,7 +285,7 @@ export async function serve(
       },
     });
     plane.extensions.upgrade = (binary, timeoutMs) => upgrade.run(binary, timeoutMs);
-    system.onSignal("SIGUSR2", async () => {
+    onSignal("SIGUSR2", async () => {
       const outcome = await gate.pass() ?? await upgrade.run(null, UPGRADE_TIMEOUT_MS);
       // Nothing has been tried, so no event tells.
       if (!outcome.ok && outcome.code !== "failed" && outcome.code !== "timeout") {
@@ -289,9 +305,7 @@ export async function serve(
     }
     await takeover?.settle();
     await sockets.closeUnused();
-    const where = started.addresses
-      .map((address, index) => printListen({ address, tls: config.listen[index]?.tls === true }))
-      .join(", ");
+    const where = printBound(config.listen, started.addresses).join(", ");
     const workers = count > 1 ? ` with ${count} workers` : "";
     logger.info("sluice", `listening on ${where}${workers}`);
     if (config.process.watch && typeof source === "string") logger.warn("watch", source);

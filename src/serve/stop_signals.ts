@@ -11,9 +11,9 @@ export class StopSignals {
   /** The first signal has come while another process had our place already. */
   onPatience: (name: string) => void = () => {};
 
-  constructor(system: System) {
+  constructor(onSignal: System["onSignal"]) {
     for (const name of ["SIGTERM", "SIGINT"] as const) {
-      system.onSignal(name, () => {
+      onSignal(name, () => {
         this.#count++;
         // After an upgrade the first one finds us draining, and asks for nothing else.
         if (this.#count > 1) this.#now(`${name} while stopping`);

@@ -1,7 +1,7 @@
 /** `sluice demo`: an embedded backend that keeps going away, Sluice in front of it, and what to try. */
 
 import type { Address, Runtime, System } from "../../../runtime/contract/contract.ts";
-import { printAddress } from "../../config/values/address.ts";
+import { printAddress, reachable } from "../../config/values/address.ts";
 import type { Flags } from "../../config/options/layer.ts";
 import { parseDuration, printDuration } from "../../config/values/quantity.ts";
 import { envName } from "../../config/options/option.ts";
@@ -96,11 +96,4 @@ In another terminal, try
 ${tries.map(([command, meaning]) => `  ${command.padEnd(width)}   ${meaning}\n`).join("")}
 Ctrl-C stops both.
 `;
-}
-
-/** An address that a client can use for a listener on all interfaces. */
-function reachable(address: Address): Address {
-  if (address.kind === "unix") return address;
-  if (address.host === "0.0.0.0") return { ...address, host: "127.0.0.1" };
-  return address.host === "::" ? { ...address, host: "::1" } : address;
 }

@@ -54,7 +54,7 @@ function valueCases(
   const groups = new Map<string, { readonly names: string[]; readonly flag: FlagWord }>();
   for (const [name, command] of ALL) {
     for (const flag of flagsOf(command)) {
-      if (flag.value === "") continue;
+      if (!flag.takesNext) continue;
       const key = `${flag.file} ${flag.choices.join(" ")}`;
       const group = groups.get(key) ?? { names: [], flag };
       groups.set(key, group);
@@ -259,10 +259,10 @@ function fish(): string {
   }
   for (const [name, command] of ALL) {
     const when = quoted(`__sluice_command_is ${name === "" ? "serve" : name}`);
-    for (const { flag, short, value, help, choices, file } of flagsOf(command)) {
+    for (const { flag, short, takesNext, help, choices, file } of flagsOf(command)) {
       const letter = short === "" ? "" : ` -s ${short}`;
       const words = choices.length === 0 ? "" : ` -a ${quoted(choices.join(" "))}`;
-      const takes = value === "" ? "" : file ? " -r -F" : " -x";
+      const takes = !takesNext ? "" : file ? " -r -F" : " -x";
       lines.push(
         `complete -c sluice -n ${when} -l ${flag.slice(2)}${letter}${takes}${words} -d ${quoted(help)}`,
       );

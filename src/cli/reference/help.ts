@@ -100,20 +100,23 @@ function optionRow(path: OptionPath): string {
   return row(name + placeholder(path), option.help + many);
 }
 
-/** ` DURATION`; nothing for flags that need no value. */
+/** ` DURATION`, ` [DURATION]` where it may be left out; nothing for flags that have no value. */
 export function placeholder(path: OptionPath): string {
-  const { type } = optionAt(path);
+  const { type, bare } = optionAt(path);
   if (type.name === "boolean") return "";
   const word = type.many
-    ? type.name.replace(/^(?:addresses|list|CIDR blocks)$/, (name) => MANY[name] ?? name)
+    ? type.name.replace(/^(?:addresses|list|CIDR blocks|destinations|ports)$/, (name) => MANY[name] ?? name)
     : type.name;
-  return ` ${/[|]/.test(word) ? "VALUE" : word.replaceAll(" ", "_").toUpperCase()}`;
+  const value = /[|]/.test(word) ? "VALUE" : word.replaceAll(" ", "_").toUpperCase();
+  return bare === undefined ? ` ${value}` : ` [${value}]`;
 }
 
 const MANY: Readonly<Record<string, string>> = {
   "addresses": "ADDRESS,...",
   "list": "NAME,...",
   "CIDR blocks": "CIDR,...",
+  "destinations": "HOST,...",
+  "ports": "PORT,...",
 };
 
 function row(name: string, text: string): string {

@@ -15,8 +15,10 @@ export interface FlagWord {
   readonly flag: string;
   /** `H` for `-H`; "" = none. */
   readonly short: string;
-  /** Placeholder of its value; "" when it takes none. */
+  /** Placeholder of its value, in brackets when it may be left out; "" when it takes none. */
   readonly value: string;
+  /** The next word is its value. */
+  readonly takesNext: boolean;
   readonly help: string;
   readonly choices: readonly string[];
   /** Its value is the name of a file. */
@@ -29,6 +31,7 @@ export function flagsOf(command: Command): readonly FlagWord[] {
     flag: `--${name}`,
     short: short ?? "",
     value: value ?? "",
+    takesNext: value !== null,
     help,
     choices: choices ?? [],
     file: name === "control",
@@ -42,7 +45,7 @@ export function flagsOf(command: Command): readonly FlagWord[] {
 
 /** The flags of serving, which are the options of the configuration. */
 export function optionWords(path: OptionPath): readonly FlagWord[] {
-  const { type, help, default: preset } = optionAt(path);
+  const { type, help, default: preset, bare } = optionAt(path);
   const flag = flagName(shortPath(path));
   const choices = / \| /.test(type.name)
     ? type.name.split(" | ").filter((word) => /^[a-z0-9_]+$/.test(word) && !KINDS.has(word))
@@ -51,6 +54,8 @@ export function optionWords(path: OptionPath): readonly FlagWord[] {
   const word = {
     short: "",
     value: placeholder(path).trim(),
+    // What may be left out is nothing that a shell could complete.
+    takesNext: placeholder(path) !== "" && bare === undefined,
     help,
     choices,
     file,

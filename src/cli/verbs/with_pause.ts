@@ -1,7 +1,8 @@
 /** `sluice with-pause`: requests wait while a command runs, and go on whatever becomes of it, or of us. */
 
-import type { CommandExit, CommandProcess, SignalName } from "../../../runtime/contract/contract.ts";
+import type { CommandExit } from "../../../runtime/contract/contract.ts";
 import { exitCodeOf, signalledCode } from "../../backend/backend_exit.ts";
+import { PassedSignals, runInForeground } from "../../backend/foreground.ts";
 import { EXIT } from "../../process/shared/exit_code.ts";
 import { printError } from "../../serve/output.ts";
 import { ANSWER_MS, garbage, printable, usage, type VerbCall, VerbFailure } from "./verb_call.ts";
@@ -25,7 +26,7 @@ export async function withPause(call: VerbCall): Promise<number> {
   const waitIdleMs = call.duration("wait-idle", 0);
   const leaseMs = call.duration("lease", LEASE_MS, 1);
   const answerMs = call.timeout(ANSWER_MS);
-  const signals = new Signals(system.onSignal);
+  const signals = new PassedSignals(system, ["SIGTERM", "SIGINT", "SIGHUP"]);
 
   const paused = await call.insist(async () => {
     const pausing = await call.begin({
@@ -51,7 +52,7 @@ export async function withPause(call: VerbCall): Promise<number> {
   const stopRenewing = renewing(call, token, leaseMs);
   const exit: CommandExit = signals.any
     ? { code: null, signal: signals.any, failure: "" }
-    : await run(call, [program, ...words], signals);
+    : await runInForeground(system, { command: [program, ...words], env: {}, folder: null }, signals);
   stopRenewing();
   if (exit.failure !== "") printError(system, `sluice with-pause: ${program}: ${printable(exit.failure)}\n`);
   let code: number = exitCodeOf(exit);
@@ -72,59 +73,6 @@ export async function withPause(call: VerbCall): Promise<number> {
     if (code === 0) code = EXIT.failed;
   }
   return code;
-}
-
-/** Signals that are passed on to the command, and remembered while there is none. */
-class Signals {
-  /** The first one, "" before. */
-  any: SignalName | "" = "";
-  command: CommandProcess | null = null;
-  whenFirst: (() => void) | null = null;
-
-  constructor(onSignal: (name: SignalName, handler: () => void) => void) {
-    for (const name of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
-      onSignal(name, () => {
-        if (this.any === "") {
-          this.any = name;
-          this.whenFirst?.();
-        }
-        this.command?.signal(name);
-      });
-    }
-  }
-}
-
-async function run(
-  call: VerbCall,
-  command: readonly [string, ...string[]],
-  signals: Signals,
-): Promise<CommandExit> {
-  const { system } = call;
-  const { promise, resolve } = Promise.withResolvers<CommandExit>();
-  // At a terminal Ctrl-C reaches the command by itself: it is in our process group.
-  const terminal = system.isTerminal(0);
-  const started = system.spawn({
-    command,
-    env: {},
-    folder: null,
-    stdin: "inherit",
-    stdout: 1,
-    stderr: 2,
-    ownGroup: false,
-    endsWithUsMs: null,
-  }, { output() {}, outputEnded() {}, exited: resolve });
-  signals.command = terminal ? withoutInterrupt(started) : started;
-  return await promise;
-}
-
-function withoutInterrupt(command: CommandProcess): CommandProcess {
-  return {
-    pid: command.pid,
-    signal: (name, leaderOnly) => name === "SIGINT" || command.signal(name, leaderOnly),
-    alive: () => command.alive(),
-    pauseOutput: () => command.pauseOutput(),
-    resumeOutput: () => command.resumeOutput(),
-  };
 }
 
 /** Keeps the lease alive until it is told to stop. */

@@ -35,7 +35,7 @@ export function readFileOptions(
   for (const [key, raw] of map) {
     const place = join(prefix, key);
     const origin = originIn(file, place);
-    const option = options.find((path) => path === key);
+    const option = options.find((path) => path === key || isShortKey(path, key));
     // A dot in a key is a misspelt mapping, not a second way to write it.
     if (option !== undefined && !key.includes(".")) {
       take(layer, option, place, raw, origin, problems);
@@ -62,7 +62,9 @@ function readGroup(
   const map = asMap(raw);
   if (map === null) {
     const short = members.find((path) => optionAt(path).alias === key);
-    if (short !== undefined && typeof raw === "string") {
+    const plain = typeof raw === "string" ||
+      (Array.isArray(raw) && short !== undefined && optionAt(short).type.many);
+    if (short !== undefined && plain) {
       take(layer, short, place, raw, originIn(file, place), problems);
     } else {
       const message = `must be a mapping with ${names.join(", ")}, got ${shown(raw)}`;
@@ -113,6 +115,11 @@ function unknownKey(
   }
   const known = [...options.filter((path) => !path.includes(".")), ...groups, ...allowed.keys];
   return problemAt(origin, place, `unknown key in ${allowed.noun}`, suggest(key, known));
+}
+
+/** The alias of an option of a group may be no group. */
+function isShortKey(path: OptionPath, key: string): boolean {
+  return optionAt(path).alias === key && headOf(path) !== key;
 }
 
 function headOf(path: string): string {

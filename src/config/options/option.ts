@@ -9,6 +9,7 @@ export const GROUPS = [
   "Choosing and retrying",
   "Connections to endpoints",
   "Connections from clients",
+  "Forward proxy",
   "Limits",
   "Command",
   "Logs",
@@ -32,6 +33,8 @@ export interface Option<T> {
   readonly default: string | null;
   /** A shorter path at which the value may stand too: `access_log: json` for `access_log.format`. */
   readonly alias?: string;
+  /** What the flag means when it stands without a value; it needs one unless this is given. */
+  readonly bare?: string;
   /** Not an option of the file. */
   readonly outsideFile?: true;
   /** One line for `--help`, at most 60 characters, no full stop. */

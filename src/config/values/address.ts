@@ -70,21 +70,29 @@ export function endpointAddress(): ValueType<EndpointAddress> {
   };
 }
 
-/** Where to listen: `:8080` means all IPv4 interfaces, port 0 any free port, `https://` a TLS listener. */
-export function listenAddress(): ValueType<ListenConfig> {
+/**
+ * Where to listen: `*:8080` means all IPv4 interfaces, port 0 any free port, `https://` a TLS listener.
+ *
+ * @param alone the host where only a port is given
+ * @param example a port for messages
+ */
+export function listenAddress(alone = "0.0.0.0", example = "8080"): ValueType<ListenConfig> {
   return {
     name: "address",
-    accepts: "an address like 8080, :8080, 127.0.0.1:8080, https://:8443 or unix:/path",
+    accepts: `an address like ${example}, :${example}, 127.0.0.1:${example}, https://:8443 or unix:/path`,
     many: false,
     parse(raw) {
       const parts = split(raw);
       if (!parts.ok) return parts;
       const { scheme, host, port, unixPath } = parts.value;
-      if (unixPath !== null) return success({ address: { kind: "unix", path: unixPath }, tls: false });
-      const bound = host === "" || host === "*" ? "0.0.0.0" : host;
+      if (unixPath !== null) {
+        return success({ address: { kind: "unix", path: unixPath }, tls: false, forward: false });
+      }
+      const bound = host === "" ? alone : host === "*" ? "0.0.0.0" : host;
       const known = port ?? defaultPort(scheme);
-      if (known === null) return fault(`has no port: ${shown(raw)}`, `${bracketed(host)}:8080`);
-      return success({ address: { kind: "tcp", host: bound, port: known }, tls: scheme === "https" });
+      if (known === null) return fault(`has no port: ${shown(raw)}`, `${bracketed(host)}:${example}`);
+      const address: Address = { kind: "tcp", host: bound, port: known };
+      return success({ address, tls: scheme === "https", forward: false });
     },
     print: printListen,
   };
@@ -110,14 +118,33 @@ export function adminListener(): ValueType<Address> {
   };
 }
 
-/** Text that `listenAddress` reads back. */
-export function printListen(value: ListenConfig): string {
-  return `${value.tls ? "https://" : ""}${printAddress(value.address)}`;
+/** `forward://` in front of one of the forward proxy; else text that `listenAddress` reads back. */
+export function printListen({ address, tls, forward }: ListenConfig): string {
+  const scheme = forward ? tls ? "forward+https://" : "forward://" : tls ? "https://" : "";
+  return scheme + printAddress(address);
+}
+
+/** The same for listeners that are bound. @param addresses where they are, in their order */
+export function printBound(
+  listen: readonly ListenConfig[],
+  addresses: readonly Address[],
+): readonly string[] {
+  return addresses.map((address, at) => {
+    const { tls = false, forward = false } = listen[at] ?? {};
+    return printListen({ address, tls, forward });
+  });
 }
 
 /** `host:port` with IPv6 in brackets, or `unix:/path`. */
 export function printAddress(address: Address): string {
   return address.kind === "unix" ? `unix:${address.path}` : `${bracketed(address.host)}:${address.port}`;
+}
+
+/** An address that a client can use for a listener on all interfaces. */
+export function reachable(address: Address): Address {
+  if (address.kind === "unix") return address;
+  if (address.host === "0.0.0.0") return { ...address, host: "127.0.0.1" };
+  return address.host === "::" ? { ...address, host: "::1" } : address;
 }
 
 interface AddressParts {
@@ -215,13 +242,13 @@ function bracketed(host: string): string {
 }
 
 /**
- * A name for each entry: what is written the same is the same listener, also after a change. Port 0 may be there
- * several times.
+ * A name for each entry: what is written the same is the same listener, also after a change, and whether or not it is one of
+ * the forward proxy. Port 0 may be there several times.
  */
 export function listenKeys(listen: readonly ListenConfig[]): readonly string[] {
   const seen = new Map<string, number>();
   return listen.map((entry) => {
-    const text = printListen(entry);
+    const text = printListen({ ...entry, forward: false });
     const times = seen.get(text) ?? 0;
     seen.set(text, times + 1);
     return times === 0 ? text : `${text} (${times + 1})`;

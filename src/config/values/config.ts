@@ -10,6 +10,26 @@ export interface ListenConfig {
   readonly address: Address;
   /** Speak TLS with the certificate of `tls`. */
   readonly tls: boolean;
+  /** Clients ask for any destination here (forward proxy), beside what routes lead to. */
+  readonly forward: boolean;
+}
+
+/** Where clients of forward listeners may go, and who may ask. */
+export interface ForwardConfig {
+  /** Destinations as written: host, `.suffix`, `*.suffix`, IP, CIDR, class of addresses, each with an optional `:port`. */
+  readonly allow: readonly string[];
+  readonly deny: readonly string[];
+  /** Ports that CONNECT may lead to, inclusive; null = all but those that browsers refuse. */
+  readonly ports: readonly (readonly [first: number, last: number])[] | null;
+  /** Clients that may ask without saying who they are; CIDR. Empty = all that reach the listener. */
+  readonly clients: readonly string[];
+  /** htpasswd file; null = none. */
+  readonly usersFile: string | null;
+  /** File with lines `token name`; null = none. */
+  readonly tokensFile: string | null;
+  readonly maxTunnels: number;
+  /** Of direct destinations: timeouts, pool, retries as the top level says. */
+  readonly direct: UpstreamConfig;
 }
 
 /** Certificate files of the TLS listeners; PEM. */
@@ -223,6 +243,15 @@ export interface ProcessConfig {
   readonly pidFile: string | null;
   /** Sluice ends with the first command that ends by itself. */
   readonly exitWithChild: boolean;
+  /** Null = none. */
+  readonly through: ThroughConfig | null;
+}
+
+/** A command that is run through the forward proxy, and with which Sluice ends. */
+export interface ThroughConfig {
+  readonly command: readonly [string, ...string[]];
+  /** Null = ours. */
+  readonly folder: string | null;
 }
 
 /** The listener for those who run Sluice: status page, metrics, health. */
@@ -242,6 +271,8 @@ export interface Config {
   readonly routes: readonly RouteConfig[];
   readonly log: LogConfig;
   readonly process: ProcessConfig;
+  /** Null = no listener is one of a forward proxy. */
+  readonly forward: ForwardConfig | null;
   /** Null = none. */
   readonly admin: AdminConfig | null;
 }

@@ -170,3 +170,31 @@ export function listItems(raw: unknown): readonly unknown[] | null {
   if (typeof raw !== "string") return null;
   return raw.trim() === "" ? [] : raw.split(",").map((part) => part.trim());
 }
+
+/** Parses every item; `key` names what must not occur twice, null = may. */
+export function unique<T>(
+  items: readonly unknown[],
+  indexed: boolean,
+  parse: (raw: unknown) => Parsed<T>,
+  key: (value: T) => string | null,
+): Parsed<readonly T[]> {
+  const values: T[] = [];
+  const faults: Fault[] = [];
+  const seen = new Set<string>();
+  for (const [index, raw] of items.entries()) {
+    const at = indexed ? `[${index}]` : "";
+    const parsed = parse(raw);
+    if (!parsed.ok) {
+      faults.push(...parsed.faults.map((found) => ({ ...found, at: at + found.at })));
+      continue;
+    }
+    const name = key(parsed.value);
+    if (name !== null && seen.has(name)) {
+      faults.push({ at, message: `${name} is listed twice: remove one of the two`, suggestion: null });
+    } else {
+      if (name !== null) seen.add(name);
+      values.push(parsed.value);
+    }
+  }
+  return faults.length > 0 ? { ok: false, faults } : success(values);
+}

@@ -87,7 +87,7 @@ class Seen {
 
   exchangeDone(exchange: EndedExchange): void {
     this.route = exchange.route.name;
-    this.upstream = exchange.settings.upstream.name;
+    this.upstream = exchange.source.name;
     this.retry = exchange.retry;
     this.pinned = exchange.pinned;
   }

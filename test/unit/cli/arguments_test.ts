@@ -34,6 +34,28 @@ test("values stay the text that was typed", () => {
   }
 });
 
+test("a flag that may stand alone takes the next word, unless that is a flag, a command or the end", () => {
+  const cases: readonly (readonly [readonly string[], readonly string[]])[] = [
+    [["--forward"], ["auto"]],
+    [["--forward", "3128"], ["3128"]],
+    [["--forward=:3128"], [":3128"]],
+    [["--forward="], [""]],
+    [["--forward", "--forward-open"], ["auto"]],
+    [["--forward", "--help"], ["auto"]],
+    [["--forward", "--", "3128"], ["auto"]],
+    [["--forward", "--forward", "3129"], ["auto", "3129"]],
+    [["check", "--forward"], ["auto"]],
+    [["--forward", "check"], ["auto"]],
+    [["--forward-listen", "3128", "config"], ["3128"]],
+  ];
+  for (const [argv, values] of cases) {
+    const parsed = parse(...argv);
+    assert.deepEqual(parsed.flags["forward"] ?? parsed.flags["forward-listen"], values, argv.join(" "));
+    assert.deepEqual(parsed.problems, [], argv.join(" "));
+  }
+  assert.equal(parse("--forward", "check").command, "check");
+});
+
 test("boolean flags", () => {
   assert.deepEqual(parse("--lenient-upstream").flags, { "lenient-upstream": ["true"] });
   assert.deepEqual(parse("--no-lenient-upstream").flags, { "lenient-upstream": ["false"] });

@@ -138,6 +138,7 @@ test("bash accepts the script, and completes with it", only("bash"), () => {
     ["sluice --policy ", ["round_robin", "least_conn", "random"]],
     ["sluice --policy=r", ["round_robin", "random"]],
     ["sluice --to 3000 --hold-", ["--hold-interval"]],
+    ["sluice --forward --allo", ["--allow"]],
     ["sluice --config con", ["config.yaml"]],
     ["sluice check --config con", ["config.yaml"]],
     ["sluice completions ", ["bash", "zsh", "fish"]],

@@ -1,0 +1,81 @@
+/** Rules about the forward proxy; most of all that nobody runs an open one unknowingly. */
+
+import { isLoopback } from "../bytes/ip_address.ts";
+import { printAddress } from "./values/address.ts";
+import type { ListenConfig } from "./values/config.ts";
+import type { Findings } from "./checks.ts";
+import { isUsual, type Resolved } from "./options/layer.ts";
+import { FORWARD_OPTIONS } from "./options/forward.ts";
+import type { OptionPath } from "./options/options.ts";
+import { problemAt } from "./values/problem.ts";
+
+const PATHS = Object.keys(FORWARD_OPTIONS) as (keyof typeof FORWARD_OPTIONS)[];
+
+/**
+ * @param listeners all there are
+ * @param through a command is run through the proxy
+ */
+export function checkForward(
+  top: Resolved,
+  listeners: readonly ListenConfig[],
+  through: boolean,
+  { problems, warnings }: Findings,
+): void {
+  const { values } = top;
+  const at = (path: OptionPath, message: string) => problemAt(top.originOf(path), path, message);
+  const forward = listeners.filter((listener) => listener.forward);
+  if (values["forward.listen"] === null) {
+    for (const path of PATHS) {
+      if (isUsual(path, values[path])) continue;
+      warnings.push(at(path, "has no effect: there is no forward listener (--forward)"));
+    }
+    return;
+  }
+  const asks = values["forward.users"] !== null || values["forward.tokens"] !== null;
+  const limited = asks || values["forward.clients"].length > 0;
+  const reachable = forward.find(({ address }) => address.kind === "tcp" && !isLoopback(address.host));
+  if (reachable !== undefined && !limited && !values["forward.open"]) {
+    problems.push(at("forward.listen", openProxy(reachable)));
+  }
+  if (values["forward.open"] && limited) {
+    const message =
+      "has no effect: forward.clients, forward.users or forward.tokens say who may use the proxy";
+    warnings.push(at("forward.open", message));
+  } else if (values["forward.open"] && reachable === undefined) {
+    warnings.push(
+      at("forward.open", "has no effect: no forward listener can be reached from other machines"),
+    );
+  }
+  if (through) checkThrough(top, forward, asks, { problems, warnings });
+}
+
+function openProxy({ address }: ListenConfig): string {
+  const port = address.kind === "tcp" ? address.port : 0;
+  return `${
+    printAddress(address)
+  } can be reached from other machines, and anybody there could use it to reach what this ` +
+    "machine can reach: say who may (--forward-clients 10.0.0.0/8, --forward-users FILE or --forward-tokens FILE), " +
+    `listen on 127.0.0.1:${port}, or write --forward-open if everybody may`;
+}
+
+/** Rules for a command that is run through the proxy. */
+function checkThrough(
+  top: Resolved,
+  forward: readonly ListenConfig[],
+  asks: boolean,
+  { problems, warnings }: Findings,
+): void {
+  const { values } = top;
+  const at = (path: OptionPath, message: string) => problemAt(top.originOf(path), path, message);
+  if (forward.every(({ address }) => address.kind === "unix")) {
+    problems.push(at("forward.listen", "must be a TCP address: programs find no proxy at a Unix socket"));
+  }
+  if (values.workers !== null && values.workers > 1) {
+    problems.push(at("workers", "must be 1 while a command is run through the forward proxy"));
+  }
+  if (asks && values["forward.clients"].length === 0) {
+    const path = values["forward.users"] === null ? "forward.tokens" : "forward.users";
+    const message = "the command is given no password: it has to know one, or add forward.clients: 127.0.0.1";
+    warnings.push(at(path, message));
+  }
+}

@@ -1,0 +1,121 @@
+/** Options about the forward proxy. */
+
+import type { OptionTable } from "./option.ts";
+import { destinations, forwardListeners, portRanges } from "../values/forward_types.ts";
+import { cidrs } from "../values/special_types.ts";
+import { boolean, countOrAuto, path } from "../values/value_type.ts";
+
+export const FORWARD_OPTIONS = {
+  "forward.listen": {
+    group: "Forward proxy",
+    scope: "server",
+    type: forwardListeners(),
+    default: null,
+    alias: "forward",
+    bare: "auto",
+    help: "be a forward proxy: where; 127.0.0.1:3128 unless given",
+    doc:
+      "Addresses on which clients may ask for any destination that `forward.allow`, `forward.deny` and `forward.ports` let " +
+      "through: `http://` by a request for the whole URL, everything else by CONNECT. `--forward` alone is `auto`: " +
+      "127.0.0.1:3128, or a free port of this machine where a command is run through the proxy (`sluice --forward -- npm ci`). " +
+      "A port alone means this machine only. An address that others can reach needs one of `forward.clients`, " +
+      "`forward.users`, `forward.tokens` or `forward.open`. Without `listen`, `to` and routes nothing else is listened " +
+      "on. An address that is in `listen` as well is one listener for both: requests for a path are for the routes, requests " +
+      "for a URL and CONNECT are for the proxy. `https://` speaks TLS with the client, with the certificate of `tls`. " +
+      "In YAML `forward: 3128` is short for `forward: {listen: 3128}`.",
+    example: "3128",
+  },
+  "forward.allow": {
+    group: "Forward proxy",
+    scope: "server",
+    type: destinations(),
+    default: "",
+    alias: "allow",
+    help: "destinations that may be asked for; none = all",
+    doc:
+      "A host, the names below one (`.example.com` or `*.example.com`, without itself), an IP address, a CIDR block, a class of " +
+      "addresses (`loopback`, `link-local`, `metadata`, `private`, `special`, `public`) or `*`, each with or without `:port`. With " +
+      "an entry here everything that no entry fits is answered with 403. A host, a block or a class also lets through addresses " +
+      "that are denied from the start (see `forward.deny`), and an entry with a port opens that port.",
+    example: "[registry.npmjs.org, .github.com:443]",
+  },
+  "forward.deny": {
+    group: "Forward proxy",
+    scope: "server",
+    type: destinations(),
+    default: "",
+    alias: "deny",
+    help: "destinations that may not be asked for",
+    doc:
+      "The same kinds of entries; what fits one is answered with 403, unless an entry of `forward.allow` fits that is a part of it " +
+      "(deny `.example.com`, allow `www.example.com`). A name is looked up once, and each of its addresses is judged before it is " +
+      "dialled. Denied from the start are addresses where clouds give away credentials (`metadata`), `special` ones, and, on " +
+      "a listener that others can reach, `loopback` and `link-local` ones.",
+    example: "[private, ads.example.com]",
+  },
+  "forward.ports": {
+    group: "Forward proxy",
+    scope: "server",
+    type: portRanges(),
+    default: null,
+    help: "ports that CONNECT may lead to, like 443,8000-8999; or all",
+    doc:
+      "Unless given: all but those that browsers refuse (the bad ports of the Fetch standard, like 22, 25 and 6667).",
+    example: '["443", 8000-8999]',
+  },
+  "forward.clients": {
+    group: "Forward proxy",
+    scope: "server",
+    type: cidrs(),
+    default: "",
+    help: "clients that need not say who they are (CIDR)",
+    doc:
+      "With `forward.users` or `forward.tokens`: who connects from these blocks need not say who they are. Without: nobody " +
+      "else may use the proxy.",
+    example: "[10.0.0.0/8]",
+  },
+  "forward.users": {
+    group: "Forward proxy",
+    scope: "server",
+    type: path(),
+    default: null,
+    help: "htpasswd file of those who may use the proxy",
+    doc:
+      "Lines `name:hash` as `htpasswd -B` writes them (bcrypt; also `$apr1$`, `{SHA}`, `$5$` and `$6$`). Clients are asked " +
+      "for Basic credentials by 407. A reload reads the file anew. A file with a line that cannot be used keeps Sluice from " +
+      "starting (exit code 2) and a reload from counting.",
+    example: "/etc/sluice/users",
+  },
+  "forward.tokens": {
+    group: "Forward proxy",
+    scope: "server",
+    type: path(),
+    default: null,
+    help: "file of tokens that let clients use the proxy",
+    doc:
+      "Lines `token name`: who sends `Proxy-Authorization: Bearer TOKEN` is `name` in the logs. Read like `forward.users`.",
+    example: "/etc/sluice/tokens",
+  },
+  "forward.open": {
+    group: "Forward proxy",
+    scope: "server",
+    type: boolean(),
+    default: "false",
+    help: "let everybody who can connect use the proxy",
+    doc:
+      "An address that others can reach is refused (exit code 2) without `forward.clients`, `forward.users` or " +
+      "`forward.tokens`, so that nobody runs an open proxy unknowingly. This says that it is meant.",
+    example: "true",
+  },
+  "forward.max_tunnels": {
+    group: "Forward proxy",
+    scope: "server",
+    type: countOrAuto(1, 10_000_000),
+    default: "auto",
+    help: "most CONNECT tunnels at a time; auto = 3/4 of connections",
+    doc:
+      "A further CONNECT gets 503. A tunnel is a client connection and often stays for hours: `auto`, three quarters of " +
+      "`max_connections`, leaves some for requests.",
+    example: "1000",
+  },
+} as const satisfies OptionTable;
