@@ -21,8 +21,6 @@ const PIPELINE_BYTES = 64 * 1024;
 type ClientEnd = "none" | "ahead" | "reached";
 
 const IDLE = DOWNSTREAM_STATES["idle idle"];
-const WHOLE_DUE = DOWNSTREAM_STATES["whole due"];
-const WHOLE_BEGUN = DOWNSTREAM_STATES["whole begun"];
 
 /** A layer, not an object of its own, for the sake of connections that rest; as `ClientDeadlines`. */
 export abstract class DownstreamReading extends ClientDeadlines implements Postponed {
@@ -55,7 +53,7 @@ export abstract class DownstreamReading extends ClientDeadlines implements Postp
   }
 
   get requestDone(): boolean {
-    return this.state === WHOLE_DUE || this.state === WHOLE_BEGUN;
+    return this.state.reading === "whole";
   }
 
   /** SwitchedConnection. */

@@ -27,9 +27,13 @@ export interface Step<Name extends string, Event extends string, Act extends str
   readonly then: State<Name, Event, Act>;
 }
 
-/** One state: shared by all connections that are in it. */
+/** One state: shared by all connections that are in it. Its name is what is read and what is written, with a space between. */
 export type State<Name extends string, Event extends string, Act extends string> =
-  & { readonly name: Name }
+  & {
+    readonly name: Name;
+    readonly reading: Name extends `${infer Reading} ${string}` ? Reading : never;
+    readonly writing: Name extends `${string} ${infer Writing}` ? Writing : never;
+  }
   & { readonly [event in Event]: Step<Name, Event, Act> };
 
 /** Makes the states of a table: a look-up is the read of a property then. */
@@ -38,14 +42,18 @@ export function linkStates<Name extends string, Event extends string, Act extend
 ): { readonly [name in Name]: State<Name, Event, Act> } {
   const names = Object.keys(table) as Name[];
   const events = Object.keys(table[names[0] as Name]) as Event[];
-  const states = {} as { [name in Name]: { name: Name } & { [event in Event]: Step<Name, Event, Act> } };
-  for (const name of names) states[name] = { name } as (typeof states)[Name];
+  type Linked = { -readonly [key in keyof State<Name, Event, Act>]: State<Name, Event, Act>[key] };
+  const states = {} as { [name in Name]: Linked };
+  for (const name of names) {
+    const [reading, writing] = name.split(" ");
+    states[name] = { name, reading, writing } as Linked;
+  }
   // In one order, so that the engine takes all states for objects of one kind.
   for (const name of names) {
     for (const event of events) {
       const cell = table[name][event];
       const [does, then] = typeof cell === "string" ? [cell, name] : cell;
-      states[name][event] = { event, does, then: states[then] } as (typeof states)[Name][Event];
+      states[name][event] = { event, does, then: states[then] } as Linked[Event];
     }
   }
   return states;

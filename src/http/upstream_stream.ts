@@ -32,8 +32,6 @@ export interface UpstreamStream {
   readonly reused: boolean;
   /** Bytes of the request have been taken by the kernel: the endpoint may have seen it. */
   readonly requestSeen: boolean;
-  /** The request was handed over to its end. */
-  readonly requestDone: boolean;
   /** Bytes of a response have come, be it of an interim one or of half a head. */
   readonly anyResponse: boolean;
   /** A final response, or a switch, has begun. */

@@ -105,7 +105,9 @@ export class TestWaiter implements Waiter {
     assert.ok(stream !== null && connection !== null && endpoint !== null, `${this.name} has a connection`);
     this.stream = null;
     this.connection = null;
-    const serves = keep && (!(stream instanceof SharedStream) || stream.completes());
+    // An exchange hears of the end of its connection; this one has sent nothing on it, and has to look.
+    const fit = stream instanceof SharedStream ? stream.completes() : connection.freeStreams > 0;
+    const serves = keep && fit;
     if (!serves) stream.discard(false);
     this.lab.upstream.release(connection, endpoint, serves ? "pool" : "close", this.#retryCounted);
     this.lab.turn.end();

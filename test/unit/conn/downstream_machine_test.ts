@@ -12,6 +12,7 @@ import {
   type DownstreamStateName,
 } from "../../../src/conn/downstream_states.ts";
 import { NO_BODY, UNKNOWN_LENGTH } from "../../../src/http/body_length.ts";
+import { Random } from "../../fuzz/support/random.ts";
 import { ClientMachine } from "../../support/client_machine.ts";
 import { CALLS, HAPPENINGS, owing, WAYS } from "../../support/client_scenes.ts";
 import { watchSteps } from "../../support/watched_steps.ts";
@@ -842,15 +843,6 @@ for (const scene of SCENES) {
   });
 }
 
-/** A number below `below`, the same ones for the same seed. */
-function randomFrom(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return Math.floor((state / 2 ** 32) * below);
-  };
-}
-
 /** What a client may send at any time, sense or not. */
 const SAYINGS = [GET, POST, "abc", "defGET", "\r\n", "GET / HTTP/1.0\r\n\r\n", "no\r\n\r\n", "POST / HT"];
 
@@ -858,7 +850,8 @@ const SAYINGS = [GET, POST, "abc", "defGET", "\r\n", "GET / HTTP/1.0\r\n\r\n", "
 test("any order of what can happen: never what the table says that never happens", () => {
   const calls = Object.entries(CALLS);
   for (let seed = 1; seed <= 400; seed++) {
-    const random = randomFrom(seed);
+    const chance = new Random(seed);
+    const random = (below: number): number => chance.next(below);
     const machine = new ClientMachine({ servesHalfClosed: random(2) === 0 });
     const { connection, socket, clock } = machine;
     const ended = (): boolean => socket.calls.includes("close") || socket.calls.includes("abort");

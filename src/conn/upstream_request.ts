@@ -1,0 +1,66 @@
+/** A request on its way to an endpoint: how it is written, and what a connection knows of it. */
+
+import { type BodyLength, NO_BODY, UNKNOWN_LENGTH } from "../http/body_length.ts";
+import type { ForwardedRequest } from "../http/forwarded_request.ts";
+import { type Head, HTTP_1_1 } from "../http/head.ts";
+import type { UpstreamTimeouts } from "../http/upstream_stream.ts";
+import { switchesAsAsked } from "../http1/upgrade.ts";
+
+/** Made for each request: a connection that rests has none. */
+export class UpstreamRequest {
+  readonly method: string;
+  readonly body: BodyLength;
+  readonly firstByteMs: number;
+  readonly bodyIdleMs: number;
+  /** Bytes that the socket had taken before. */
+  readonly acceptedBefore: number;
+  /** The request, if it asks for a switch of protocols. */
+  readonly #switching: ForwardedRequest | null;
+  interims = 0;
+  /** Bytes have come since the request was begun. */
+  anyResponse = false;
+  /** A final response, or a switch, has begun. */
+  responseBegun = false;
+  /** The response allows another request. */
+  persists = false;
+
+  constructor(request: ForwardedRequest, timeouts: UpstreamTimeouts, acceptedBefore: number) {
+    this.method = request.head.method;
+    this.body = request.body;
+    this.firstByteMs = timeouts.firstByteTimeoutMs;
+    this.bodyIdleMs = timeouts.bodyIdleTimeoutMs;
+    this.acceptedBefore = acceptedBefore;
+    this.#switching = request.upgrade === "" ? null : request;
+  }
+
+  /** A 101 switches to a protocol that was asked for. */
+  isSwitched(response: Head): boolean {
+    const request = this.#switching;
+    return request !== null && switchesAsAsked(request.head, request.upgrade, response);
+  }
+}
+
+/** The request is complete with its head. */
+export function isBodiless(body: BodyLength): boolean {
+  return body === NO_BODY || body === 0;
+}
+
+/** The client's own bytes where they are what we would write. */
+export function requestLine({ head, target }: ForwardedRequest): string {
+  if (head.version === HTTP_1_1 && head.target === target) return head.startLine;
+  return head.method + " " + target + " HTTP/1.1\r\n";
+}
+
+/** What this connection needs to know: connection options, and the framing. */
+export function hopLines({ acceptsTrailers, upgrade, body }: ForwardedRequest): string {
+  const framing = body >= 0
+    ? "Content-Length: " + body + "\r\n"
+    : body === UNKNOWN_LENGTH
+    ? "Transfer-Encoding: chunked\r\n"
+    : "";
+  if (!acceptsTrailers && upgrade === "") return framing;
+  const trailers = acceptsTrailers ? "TE: trailers\r\n" : "";
+  if (upgrade === "") return trailers + "Connection: TE\r\n" + framing;
+  const options = acceptsTrailers ? "Upgrade, TE" : "Upgrade";
+  return trailers + "Connection: " + options + "\r\nUpgrade: " + upgrade + "\r\n" + framing;
+}
