@@ -42,10 +42,12 @@ export abstract class DownstreamReading extends ClientDeadlines implements Postp
 
   /** Takes a step of the table. */
   protected take(step: DownstreamStep): DownstreamStep["does"] {
-    const { does } = step;
-    if (does === "misuse" || does === "never") throw outOfOrder(this.state, step);
-    this.state = step.then;
-    return does;
+    const { then } = step;
+    if (then !== this.state) {
+      if (then === null) throw outOfOrder(this.state, step);
+      this.state = then;
+    }
+    return step.does;
   }
 
   get requestBody(): BodyLength {

@@ -23,8 +23,8 @@ export type StateTable<Name extends string, Event extends string, Act extends st
 export interface Step<Name extends string, Event extends string, Act extends string> {
   readonly event: Event;
   readonly does: Act | CommonAct;
-  /** Where it leads, possibly where it began. */
-  readonly then: State<Name, Event, Act>;
+  /** Where it leads, possibly where it began; null where it must not be taken. */
+  readonly then: State<Name, Event, Act> | null;
 }
 
 /** One state: shared by all connections that are in it. Its name is what is read and what is written, with a space between. */
@@ -53,7 +53,8 @@ export function linkStates<Name extends string, Event extends string, Act extend
     for (const event of events) {
       const cell = table[name][event];
       const [does, then] = typeof cell === "string" ? [cell, name] : cell;
-      states[name][event] = { event, does, then: states[then] } as Linked[Event];
+      const allowed = does !== "misuse" && does !== "never";
+      states[name][event] = { event, does, then: allowed ? states[then] : null } as Linked[Event];
     }
   }
   return states;

@@ -22,10 +22,12 @@ export abstract class UpstreamWriting extends HttpConnection {
 
   /** Takes a step of the table. */
   protected take(step: UpstreamStep): UpstreamStep["does"] {
-    const { does } = step;
-    if (does === "misuse" || does === "never") throw outOfOrder(this.state, step);
-    this.state = step.then;
-    return does;
+    const { then } = step;
+    if (then !== this.state) {
+      if (then === null) throw outOfOrder(this.state, step);
+      this.state = then;
+    }
+    return step.does;
   }
 
   /** The request was handed over to its end. */

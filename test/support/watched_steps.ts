@@ -2,7 +2,7 @@
 
 /** The states of a table, linked. */
 type States<Name extends string, Event extends string> = {
-  readonly [name in Name]: { readonly [event in Event]: { readonly event: Event; readonly does: string } };
+  readonly [name in Name]: { readonly [event in Event]: { readonly event: Event; readonly then: object | null } };
 };
 
 /**
@@ -16,12 +16,12 @@ export function watchSteps<Name extends string, Event extends string>(
   const taken = new Set<string>();
   for (const [name, state] of Object.entries<States<Name, Event>[Name]>(states)) {
     for (const step of Object.values<unknown>(state)) {
-      if (typeof step !== "object" || step === null || !("event" in step) || !("does" in step)) continue;
-      const { does, event } = step;
-      Object.defineProperty(step, "does", {
+      if (typeof step !== "object" || step === null || !("event" in step) || !("then" in step)) continue;
+      const { then, event } = step;
+      Object.defineProperty(step, "then", {
         get: () => {
           taken.add(`${event} while ${name}`);
-          return does;
+          return then;
         },
       });
     }
