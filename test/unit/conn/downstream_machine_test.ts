@@ -500,19 +500,20 @@ const CONVERSATIONS: readonly Conversation[] = [
   },
 ];
 
-for (const { name, says, ends, told, sent, calls, state } of CONVERSATIONS) {
-  test(`${name}: whole, byte by byte and at every split`, () => {
+/** The client sends it in these pieces, and is answered at once. */
+function conversed({ ends }: Conversation, pieces: readonly string[]): ClientMachine {
+  const machine = answering();
+  for (const piece of pieces) machine.say(piece);
+  if (ends === true) machine.connection.ended();
+  return machine;
+}
+
+for (const conversation of CONVERSATIONS) {
+  test(`${conversation.name}: whole, byte by byte and at every split`, () => {
+    const { says, told, sent, calls, state } = conversation;
     const check = (how: string, pieces: readonly string[]): void => {
-      const machine = answering();
-      for (const piece of pieces) machine.say(piece);
-      if (ends === true) machine.connection.ended();
-      const { socket, connection } = machine;
-      const seen = {
-        told: machine.told,
-        sent: socket.written,
-        calls: socket.calls,
-        state: connection.state.name,
-      };
+      const { socket, connection, told: heard } = conversed(conversation, pieces);
+      const seen = { told: heard, sent: socket.written, calls: socket.calls, state: connection.state.name };
       assert.deepEqual(seen, { told, sent, calls, state }, how);
     };
     check("whole", [says]);
@@ -889,7 +890,7 @@ test("every cell of the table is reached, or said never to be", () => {
     for (const happens of Object.values(EVERYTHING)) outcome(way, happens);
     outcome((machine) => (owing(machine), way(machine)), (machine) => machine.take(Infinity));
   }
-  for (const { says } of CONVERSATIONS) answering().say(says);
+  for (const conversation of CONVERSATIONS) conversed(conversation, [...conversation.says]);
   for (const scene of SCENES) played(scene);
   const missed: string[] = [];
   for (const [name, cells] of Object.entries(DOWNSTREAM_TABLE)) {
