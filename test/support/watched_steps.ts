@@ -2,7 +2,9 @@
 
 /** The states of a table, linked. */
 type States<Name extends string, Event extends string> = {
-  readonly [name in Name]: { readonly [event in Event]: { readonly event: Event; readonly then: object | null } };
+  readonly [name in Name]: {
+    readonly [event in Event]: { readonly event: Event; readonly then: object | null };
+  };
 };
 
 /**
