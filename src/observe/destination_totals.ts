@@ -55,7 +55,7 @@ export class DestinationTotals {
     else total.requests++;
     if (reason !== "" && DENIALS.has(reason)) {
       total.denied++;
-      total.whyDenied = record.detail === "" ? reason : record.detail;
+      total.whyDenied = record.detail === "" ? reason : withoutName(record.detail, total.name);
     } else if (reason !== "" && reason !== "client_gone") {
       total.failed++;
       total.whyFailed = reason;
@@ -98,6 +98,12 @@ function destinationOf({ method, target }: ExchangeRecord): string {
   const port = scheme.toLowerCase() === "http" ? ":80" : ":443";
   const bare = authority.replace(/:$/, "");
   return clean(/:\d+$/.test(bare) && !/^\[[^\]]*$/.test(bare) ? bare : bare + port);
+}
+
+/** Words that begin with the name which they are told beside. */
+function withoutName(words: string, name: string): string {
+  const before = `${name}: `;
+  return words.toLowerCase().startsWith(before) ? words.slice(before.length) : words;
 }
 
 /** Fit for a terminal. */

@@ -70,6 +70,14 @@ test("what went through, what was denied and what failed are told apart", () => 
   }]);
 });
 
+test("why it was denied is told without the name that stands beside it", () => {
+  const totals = new DestinationTotals();
+  const detail = "A.example:443: this host is denied";
+  totals.record(record("CONNECT", "a.example:443", { reason: "http_request_denied", detail }));
+  totals.record(record("CONNECT", "b.example:443", { reason: "http_request_denied", detail }));
+  assert.deepEqual(totals.all.map(({ whyDenied }) => whyDenied), ["this host is denied", detail]);
+});
+
 test("beyond 10,000 destinations the rest is counted together", () => {
   const totals = new DestinationTotals();
   for (let at = 0; at < 10_500; at++) totals.record(record("CONNECT", `host${at}:443`));
