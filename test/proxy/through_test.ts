@@ -71,11 +71,11 @@ test("a command reaches what is allowed, and a table tells what it has asked for
     assert.match(columns ?? "", /^ {2}destination +requests +tunnels +sent +received +time +outcome$/);
     assert.match(
       one ?? "",
-      new RegExp(`^ {2}127\\.0\\.0\\.1:${first} +1 +1 +\\d+ B +[\\d.]+ K?i?B +\\d+ms +allowed$`),
+      new RegExp(`^ {2}127\\.0\\.0\\.1:${first} +1 +1 +\\d+ B +[\\d.]+ K?i?B +\\d+m?s +allowed$`),
     );
     assert.match(
       two ?? "",
-      new RegExp(`^ {2}127\\.0\\.0\\.1:${second} +1 +1 +\\d+ B +[\\d.]+ K?i?B +\\d+ms +denied \\([^)]+\\)$`),
+      new RegExp(`^ {2}127\\.0\\.0\\.1:${second} +1 +1 +\\d+ B +[\\d.]+ K?i?B +\\d+m?s +denied \\([^)]+\\)$`),
     );
     assert.deepEqual(rest, [""]);
   });
