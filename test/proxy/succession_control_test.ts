@@ -192,6 +192,9 @@ variants("stop --now ends the old process as well", [], async ({ sluice, origin,
   await untilGone(second);
 });
 
+/** Longer than an upgrade takes on a machine that is busy with other things. */
+const LEASE_MS = 8000;
+
 test(
   "succession: a control connection of the old process is told of the new one",
   able,
@@ -251,7 +254,7 @@ test(
     scene([], async (all) => {
       const { sluice, origin, upgrade, control } = all;
       const backend = new Backend(origin);
-      const { told } = await control("/pause", { lease_ms: 3000, owner: "with_pause" });
+      const { told } = await control("/pause", { lease_ms: LEASE_MS, owner: "with_pause" });
       const held = await begin(sluice.port, post("/held"));
       await untilStatus(control, "a request that waits", (status) => status.upstreams[0].waiting === 1);
       await upgrade();
@@ -259,7 +262,7 @@ test(
       const until = Date.parse((await control("/status")).told.upstreams[0].paused.lease_until);
       assert.ok(until > Date.now() + 30_000);
       // Past the lease that the old process knows of.
-      await new Promise((done) => setTimeout(done, 3200));
+      await new Promise((done) => setTimeout(done, LEASE_MS + 200));
       assert.deepEqual(backend.asked, []);
       assert.equal((await control("/resume", { token: told.token })).status, 200);
       assert.equal((await held.answer).text, "/held");
