@@ -1,11 +1,12 @@
 /** What the client of an exchange is answered: the endpoint's response, or a failure of ours. */
 
 import { type BodyLength, UNKNOWN_LENGTH } from "../http/body_length.ts";
+import { connectionChallenge } from "../http/connection_auth.ts";
 import type { DownstreamStream } from "../http/downstream_stream.ts";
 import { NO_FIELDS } from "../http/field_section.ts";
 import type { ForwardedFields } from "../http/forwarded_fields.ts";
 import type { Head } from "../http/head.ts";
-import { joinedSections } from "../http/own_fields.ts";
+import { fieldSection, joinedSections } from "../http/own_fields.ts";
 import { acceptsTrailers, forwardedTrailers } from "../http/trailers.ts";
 import type { UpstreamStream } from "../http/upstream_stream.ts";
 import type { ExchangeContext } from "./exchange_context.ts";
@@ -13,6 +14,15 @@ import { responseFields, viaField } from "./forward_response.ts";
 import { sendFailure } from "./local_reply.ts";
 import type { PinUse } from "./pin_use.ts";
 import type { ReasonCode } from "./reason.ts";
+
+/**
+ * Clients do not authenticate connections through a proxy that does not say that it keeps each for its client
+ * (RFC 4559 §6). It is about this hop, so Connection names it.
+ */
+const PROXY_SUPPORT = fieldSection(
+  ["Proxy-Support", "Session-Based-Authentication"],
+  ["Connection", "Proxy-Support"],
+);
 
 /**
  * Passes on the head of a final response.
@@ -35,6 +45,9 @@ export function beginAnswer(
   const { forward } = context;
   if (forward.outbound) {
     fields = { ...fields, added: joinedSections(fields.added, viaField(head, forward.via)) };
+    if (head.status === 401 && connectionChallenge(head) !== "none") {
+      fields = { ...fields, added: joinedSections(fields.added, PROXY_SUPPORT) };
+    }
   }
   let close = false;
   if (pin !== null && stream !== null) {
