@@ -4,20 +4,23 @@
  */
 
 import type { CloseReason } from "../../runtime/contract/contract.ts";
-import { afterReply } from "../client/after_reply.ts";
+import { type AfterReply, afterReply } from "../client/after_reply.ts";
 import type { BodyLength } from "../http/body_length.ts";
 import type { ByteStream } from "../http/byte_stream.ts";
 import type { Fault } from "../http/fault.ts";
 import type { ForwardedRequest } from "../http/forwarded_request.ts";
 import type { Head } from "../http/head.ts";
-import type { UpstreamStream, UpstreamStreamEvents, UpstreamTimeouts } from "../http/upstream_stream.ts";
-import type { Turn } from "../time/turn.ts";
+import type { UpstreamStream, UpstreamStreamEvents } from "../http/upstream_stream.ts";
 import type { Endpoint } from "../upstream/endpoint.ts";
 import type { StreamSource } from "../upstream/stream_source.ts";
+import type { ExchangeContext } from "./exchange_context.ts";
+import type { ExchangeSettings } from "./exchange_settings.ts";
 import type { PinUse } from "./pin_use.ts";
 
 /** Told what becomes of it. */
 export interface AttemptOwner {
+  readonly context: ExchangeContext;
+  readonly settings: ExchangeSettings;
   attemptInterim(head: Head): void;
   /** A final response has begun. */
   attemptAnswered(head: Head, body: BodyLength): void;
@@ -39,8 +42,6 @@ export class Attempt implements UpstreamStreamEvents {
   readonly stream: UpstreamStream;
   readonly endpoint: Endpoint;
   readonly #owner: AttemptOwner;
-  readonly #source: StreamSource;
-  readonly #turn: Turn;
   /** It takes part of the retry budget. */
   #retryCounted: boolean;
   /** Not over: what a stream may still tell of an attempt that is changes nothing, least of all the next attempt. */
@@ -55,15 +56,11 @@ export class Attempt implements UpstreamStreamEvents {
   /** @param isRetry bytes of the request have been sent before */
   constructor(
     owner: AttemptOwner,
-    source: StreamSource,
-    turn: Turn,
     stream: UpstreamStream,
     endpoint: Endpoint,
     isRetry: boolean,
   ) {
     this.#owner = owner;
-    this.#source = source;
-    this.#turn = turn;
     this.stream = stream;
     this.endpoint = endpoint;
     this.#retryCounted = isRetry;
@@ -75,9 +72,17 @@ export class Attempt implements UpstreamStreamEvents {
     return this.reused ? 0 : this.stream.peer.connectMs;
   }
 
-  send(request: ForwardedRequest, timeouts: UpstreamTimeouts): void {
-    this.endpoint.sentAt = this.#turn.now;
-    this.stream.sendRequest(request, this, timeouts);
+  get #source(): StreamSource {
+    return this.#owner.settings.upstream;
+  }
+
+  get #now(): number {
+    return this.#owner.context.turn.now;
+  }
+
+  send(request: ForwardedRequest): void {
+    this.endpoint.sentAt = this.#now;
+    this.stream.sendRequest(request, this, this.#owner.settings);
   }
 
   #sawResponse(): void {
@@ -89,7 +94,7 @@ export class Attempt implements UpstreamStreamEvents {
     }
     if (this.responseSeen) return;
     this.responseSeen = true;
-    this.firstByteMs = this.#turn.now - this.stream.sentAt;
+    this.firstByteMs = this.#now - this.stream.sentAt;
   }
 
   #answered(): void {
@@ -169,13 +174,19 @@ export class Attempt implements UpstreamStreamEvents {
     if (!this.#open) return;
     this.#open = false;
     const { stream } = this;
-    const { peer } = stream;
     const fate = afterReply(stream, complete);
-    if (fate === "pin") pin?.rests(peer);
-    else if (fate !== "pool") {
-      if (fate === "close_both") pin?.ends(peer);
-      stream.discard(complete);
+    if (fate !== "pool") this.#leave(fate, complete, pin);
+    this.#source.release(stream.peer, this.endpoint, fate, this.#retryCounted);
+  }
+
+  /** The connection is not for everybody after this. */
+  #leave(fate: AfterReply, complete: boolean, pin: PinUse | null): void {
+    const { stream } = this;
+    if (fate === "pin") {
+      pin?.rests(stream.peer);
+      return;
     }
-    this.#source.release(peer, this.endpoint, fate, this.#retryCounted);
+    if (fate === "close_both") pin?.ends(stream.peer);
+    stream.discard(complete);
   }
 }

@@ -41,8 +41,23 @@ export function beginAnswer(
   stream: UpstreamStream | null,
 ): void {
   const trailers = body === UNKNOWN_LENGTH && client.carriesTrailers && acceptsTrailers(request);
-  let fields: ForwardedFields = responseFields(head, body, context.date, trailers);
-  const { forward } = context;
+  const fields = responseFields(head, body, context.date, trailers);
+  if (pin === null && !context.forward.outbound) {
+    client.sendHead(head.status, head.reason, fields, body, false);
+  } else beginChanged(client, context, head, fields, body, pin, stream);
+}
+
+/** The same with fields that are changed. @param passed those that would be passed on else */
+function beginChanged(
+  client: DownstreamStream,
+  { forward }: ExchangeContext,
+  head: Head,
+  passed: ForwardedFields,
+  body: BodyLength,
+  pin: PinUse | null,
+  stream: UpstreamStream | null,
+): void {
+  let fields = passed;
   if (forward.outbound) {
     fields = { ...fields, added: joinedSections(fields.added, viaField(head, forward.via)) };
     if (head.status === 401 && connectionChallenge(head) !== "none") {

@@ -25,6 +25,7 @@ import type { Counted } from "../upstream/counters.ts";
 import type { Endpoint } from "../upstream/endpoint.ts";
 import type { PinUser } from "../upstream/pins.ts";
 import type { WaitFailure } from "../upstream/wait_failure.ts";
+import type { Asker } from "../upstream/waiting_room.ts";
 import { Attempt, type AttemptOwner } from "./attempt.ts";
 import { beginAnswer, endAnswer, failAnswer } from "./client_answer.ts";
 import { goneBecause } from "./client_end.ts";
@@ -49,13 +50,14 @@ export type Phase = "reading" | "waiting" | "sending" | "collecting" | "relaying
 
 const SESSION_OVER = "the connection that the client was authenticated on has ended";
 export class Exchange extends ExchangeAccount
-  implements DownstreamStreamEvents, AttemptOwner, StreamWaitOwner, PinUser {
+  implements DownstreamStreamEvents, AttemptOwner, StreamWaitOwner, Asker, PinUser {
   phase: Phase = "reading";
-  protected readonly wait: StreamWait;
   readonly #request: OutgoingRequest;
   /** Null while no attempt has failed. */
   #retries: Retries | null = null;
   attempts = 0;
+  /** When it asked for a stream first: from then on the request is held. */
+  #askedAt = 0;
   /** Null while no answer was worth another attempt. */
   #provisional: ProvisionalResponse | null = null;
 
@@ -74,19 +76,7 @@ export class Exchange extends ExchangeAccount
     route: Counted,
   ) {
     super(context, settings, retry, client, head, route);
-    const { forward, upgrades } = context;
-    this.#request = new OutgoingRequest(
-      client,
-      head,
-      forward,
-      settings.hostHeader,
-      target,
-      clientHost,
-      upgrades,
-    );
-    const repeatable = retry.unanswered || retry.methods.includes(head.method) ||
-      head.has(Field.idempotencyKey);
-    this.wait = new StreamWait(this, settings.upstream, repeatable);
+    this.#request = new OutgoingRequest(client, head, target, clientHost, context.upgrades);
     client.events = this;
   }
 
@@ -114,28 +104,64 @@ export class Exchange extends ExchangeAccount
   // Waiting for a stream
 
   #ask(): void {
-    const { wait, client, context: { turn } } = this;
+    const { client, context: { turn }, settings: { upstream } } = this;
     this.phase = "waiting";
     // From here the request is held; a slow upload before takes nothing off its time, and jumps no queue.
-    if (wait.arrivedAt === 0) wait.arrivedAt = turn.now;
-    if (client.peer.companion !== null || this.head.has(Field.authorization)) {
-      const pin = PinUse.of(client, this.settings.upstream, turn, this.head);
-      if (pin === "lost") {
-        this.pinLost();
-        return;
-      }
-      this.pin = wait.pin = pin;
-      // What cannot be sent again must not meet a pooled connection that is being closed.
-      if (pin !== null && pin.waitsFor === null) wait.wantsFresh = true;
+    if (this.#askedAt === 0) this.#askedAt = turn.now;
+    if (client.peer.companion !== null || this.head.has(Field.authorization)) this.#findPin();
+    // The cast: the compiler takes the phase to be what it was.
+    if ((this.phase as Phase) === "done") return;
+    const stream = this.wait === null ? upstream.acquireFirst(this) : upstream.acquire(this.wait);
+    if (stream !== null) this.#send(stream, stream.peer.owner as Endpoint);
+    else this.#waits();
+  }
+
+  /** Settles whether it has to go on a connection that its client has authenticated on. */
+  #findPin(): void {
+    const { settings: { upstream }, context: { turn } } = this;
+    const pin = PinUse.of(this.client, upstream, turn, this.head);
+    if (pin === "lost") {
+      this.pinLost();
+      return;
     }
-    const stream = wait.ask(turn.now);
-    if (stream !== null) {
-      this.#send(stream, stream.peer.owner as Endpoint);
-    } else if (wait.inRoom) {
-      if (this.upload?.wait() === false) this.#fail("body_buffer_full", "");
-      // Last: it may be told that it waits for nothing.
-      this.pin?.waits(this);
-    }
+    this.pin = pin;
+    if (pin === null && this.wait === null) return;
+    const wait = this.waiter();
+    wait.pin = pin;
+    // What cannot be sent again must not meet a pooled connection that is being closed.
+    if (pin !== null && pin.waitsFor === null) wait.wantsFresh = true;
+  }
+
+  /** Asker: its place in the room. */
+  waiter(): StreamWait {
+    return this.wait ??= new StreamWait(
+      this,
+      this.settings.upstream,
+      this.repeatable,
+      this.#askedAt,
+      this.attempts > 0,
+    );
+  }
+
+  /** Asker: it may be sent again if a connection closes without an answer. */
+  get repeatable(): boolean {
+    const { retry, head } = this;
+    return retry.unanswered || retry.methods.includes(head.method) || head.has(Field.idempotencyKey);
+  }
+
+  /** Asker. */
+  get balanceKey(): null {
+    return null;
+  }
+
+  /** There is no stream yet, unless its waiting is over already. */
+  #waits(): void {
+    const { wait } = this;
+    if (wait === null || !wait.inRoom) return;
+    wait.begun(this.context.turn.now);
+    if (this.upload?.wait() === false) this.#fail("body_buffer_full", "");
+    // Last: it may be told that it waits for nothing.
+    else this.pin?.waits(this);
   }
 
   /** PinUser: nothing was sent. The client may try again, and authenticate anew, on another connection. */
@@ -150,22 +176,24 @@ export class Exchange extends ExchangeAccount
 
   waitFailed(failure: WaitFailure, detail: string): void {
     if (this.phase === "done") return;
-    this.wait.over(this.context.turn.now);
+    this.wait?.over(this.context.turn.now);
     if (!this.#relayStored()) this.#fail(waitReason(failure), detail, waitWords(failure, detail));
   }
 
   // Sending
 
   #send(stream: UpstreamStream, endpoint: Endpoint): void {
-    const { settings: { upstream }, context: { turn }, wait, upload } = this;
-    wait.over(turn.now);
-    wait.admitted = true;
-    const attempt = new Attempt(this, upstream, turn, stream, endpoint, wait.isRetry);
+    const { wait, upload } = this;
+    if (wait !== null) {
+      wait.over(this.context.turn.now);
+      wait.admitted = true;
+    }
+    const attempt = new Attempt(this, stream, endpoint, wait !== null && wait.isRetry);
     this.attempt = this.lastAttempt = attempt;
     this.phase = "sending";
     this.attempts++;
     this.pin?.sends(stream.peer);
-    attempt.send(this.#request.to(endpoint), this.settings);
+    attempt.send(this.#request.to(endpoint, this.settings.hostHeader, this.context.forward));
     upload?.sendKept(stream);
   }
 
@@ -276,10 +304,11 @@ export class Exchange extends ExchangeAccount
   }
 
   attemptBody(bytes: Uint8Array, from: number, to: number, room: number): void {
-    if (this.phase !== "collecting") {
-      this.#relayBody(bytes, from, to, room);
-      return;
-    }
+    if (this.phase !== "collecting") this.#relayBody(bytes, from, to, room);
+    else this.#collect(bytes, from, to);
+  }
+
+  #collect(bytes: Uint8Array, from: number, to: number): void {
     const tooLarge = this.#provisional?.append(bytes, from, to) ?? null;
     if (tooLarge === null) return;
     // This is the answer.
@@ -376,7 +405,7 @@ export class Exchange extends ExchangeAccount
   // Failing and trying again
 
   #failures(): Retries {
-    return this.#retries ??= new Retries(this.head, this.retry, this.settings, this.wait);
+    return this.#retries ??= new Retries(this.head, this.retry, this.settings, this.waiter());
   }
 
   #decide(failure: AttemptFailure): RetryDecision {
@@ -435,7 +464,7 @@ export class Exchange extends ExchangeAccount
   #askLater(): void {
     this.phase = "waiting";
     this.context.later(retryPauseMs(this.attempts), () => {
-      if (this.phase === "waiting" && !this.wait.inRoom) this.#ask();
+      if (this.phase === "waiting" && this.wait?.inRoom !== true) this.#ask();
     });
   }
 
@@ -556,10 +585,12 @@ export class Exchange extends ExchangeAccount
    * @param complete the response was received to its end, so the connection may serve again
    */
   #letGo(complete: boolean): void {
+    const { wait, attempt } = this;
     this.upload?.uncount();
-    this.wait.over(this.context.turn.now);
-    this.wait.leave();
-    const { attempt } = this;
+    if (wait !== null) {
+      wait.over(this.context.turn.now);
+      wait.leave();
+    }
     this.attempt = null;
     attempt?.end(complete, this.pin);
   }

@@ -45,9 +45,9 @@ export abstract class ExchangeAccount implements EndedExchange {
   protected readonly headAt: number;
   /** `offeredBytes` of the client before this request. */
   readonly offeredBefore: number;
-  protected abstract readonly wait: StreamWait;
+  /** Null while its requests have found streams at once. */
+  protected wait: StreamWait | null = null;
   abstract readonly attempts: number;
-  readonly headMs: number;
   endedAt = 0;
 
   constructor(
@@ -66,7 +66,6 @@ export abstract class ExchangeAccount implements EndedExchange {
     this.route = route;
     this.beganAt = client.requestBeganAt;
     this.headAt = context.turn.now;
-    this.headMs = this.headAt - this.beganAt;
     this.offeredBefore = client.offeredBytes;
   }
 
@@ -78,6 +77,10 @@ export abstract class ExchangeAccount implements EndedExchange {
 
   get source(): Counted {
     return this.settings.upstream;
+  }
+
+  get headMs(): number {
+    return this.headAt - this.beganAt;
   }
 
   /** What it took to read a body that was needed whole. */
@@ -122,11 +125,11 @@ export abstract class ExchangeAccount implements EndedExchange {
 
   /** Held and queued. */
   get waitMs(): number {
-    return this.wait.time === null ? 0 : this.wait.time.totalMs;
+    return this.wait === null || this.wait.time === null ? 0 : this.wait.time.totalMs;
   }
 
   /** The part of it during which nobody could be served. */
   get heldMs(): number {
-    return this.wait.time === null ? 0 : this.wait.time.heldMs;
+    return this.wait === null || this.wait.time === null ? 0 : this.wait.time.heldMs;
   }
 }

@@ -126,6 +126,21 @@ export function forwardedFrom(
   settings: ForwardSettings,
   clientHost: string,
 ): FieldSection {
+  const { forwarded } = client;
+  if (
+    forwarded !== null && forwarded.key === clientHost && forwarded.settings === settings &&
+    !client.trusted &&
+    head.version !== HTTP_1_0
+  ) return forwarded.fields;
+  return newlyForwardedFrom(head, client, settings, clientHost);
+}
+
+function newlyForwardedFrom(
+  head: Head,
+  client: DownstreamPeer,
+  settings: ForwardSettings,
+  clientHost: string,
+): FieldSection {
   if (client.trusted && !settings.outbound && (head.known & ORIGIN_MASK) !== 0) {
     return forwardedByTrusted(head, client, settings, clientHost);
   }

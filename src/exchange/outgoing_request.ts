@@ -1,6 +1,5 @@
 /**
- * The request of an exchange as it goes to endpoints, with its fields: one object, because every request has one. Made once,
- * unless it differs from endpoint to endpoint.
+ * The request of an exchange as it goes to endpoints, with its fields: one object, because every request has one.
  */
 
 import type { BodyLength } from "../http/body_length.ts";
@@ -27,19 +26,14 @@ import {
 
 export class OutgoingRequest implements ForwardedRequest, ForwardedFields {
   readonly #client: DownstreamStream;
-  readonly #settings: ForwardSettings;
-  readonly #hostHeader: HostHeader;
   readonly #clientHost: string;
   readonly head: Head;
   readonly target: string;
-  readonly body: BodyLength;
   readonly upgrade: string;
-  // Of the endpoint that was told last.
-  #made = false;
+  // As it goes to the endpoint that was told last.
   authority: string | null = null;
   dropMask = 0;
-  added: FieldSection;
-  acceptsTrailers = false;
+  added: FieldSection = NO_FIELDS;
 
   /**
    * @param target path and query, byte-exact
@@ -49,21 +43,23 @@ export class OutgoingRequest implements ForwardedRequest, ForwardedFields {
   constructor(
     client: DownstreamStream,
     head: Head,
-    settings: ForwardSettings,
-    hostHeader: HostHeader,
     target: string,
     clientHost: string,
     upgrades: readonly string[],
   ) {
     this.#client = client;
-    this.#settings = settings;
-    this.#hostHeader = hostHeader;
     this.#clientHost = clientHost;
     this.head = head;
     this.target = target;
-    this.body = client.requestBody;
     this.upgrade = client.askedUpgrade(head, upgrades);
-    this.added = NO_FIELDS;
+  }
+
+  get body(): BodyLength {
+    return this.#client.requestBody;
+  }
+
+  get acceptsTrailers(): boolean {
+    return isRare(this.head) && acceptsTrailers(this.head);
   }
 
   get from(): FieldSection {
@@ -79,27 +75,21 @@ export class OutgoingRequest implements ForwardedRequest, ForwardedFields {
   }
 
   /** As it goes to `endpoint`. Lent until the next call. */
-  to(endpoint: Endpoint): ForwardedRequest {
-    if (this.#made) return this;
+  to(endpoint: Endpoint, hostHeader: HostHeader, settings: ForwardSettings): ForwardedRequest {
     const { head } = this;
     const { peer } = this.#client;
-    const hostHeader = this.#hostHeader;
     const clientHost = this.#clientHost;
     const host = hostToSend(hostHeader, head, this.target, clientHost, endpoint.hostField);
+    const mask = dropMaskOf(peer, settings);
     this.authority = host;
-    this.dropMask = host === null
-      ? dropMaskOf(peer, this.#settings)
-      : dropMaskOf(peer, this.#settings) | HOST_MASK;
-    this.added = forwardedFrom(head, peer, this.#settings, clientHost);
+    this.dropMask = host === null ? mask : mask | HOST_MASK;
+    this.added = forwardedFrom(head, peer, settings, clientHost);
     if (isRare(head)) this.#addRare();
-    // The endpoint's own name differs from attempt to attempt.
-    this.#made = hostHeader.kind !== "endpoint" && clientHost !== "";
     return this;
   }
 
   #addRare(): void {
     const { head } = this;
-    this.acceptsTrailers = acceptsTrailers(head);
     const rare = rareFields(head, this.body);
     if (rare.length > 0) this.added = joinedSections(this.added, fieldSection(...rare));
     if (countsHops(head)) this.dropMask |= MAX_FORWARDS_MASK;

@@ -1,4 +1,7 @@
-/** The place of an exchange in the waiting room: what it needs of a connection, and how long it has waited. */
+/**
+ * The place of an exchange in the waiting room: what it needs of a connection, and how long it has waited. Made when one
+ * has to wait, or has connections of its own: most find a stream at once.
+ */
 
 import type { UpstreamPeer, UpstreamStream } from "../http/upstream_stream.ts";
 import type { Endpoint } from "../upstream/endpoint.ts";
@@ -19,8 +22,8 @@ export class StreamWait extends RoomPlace implements Waiter {
   readonly #owner: StreamWaitOwner;
   readonly #source: StreamSource;
   readonly repeatable: boolean;
-  arrivedAt = 0;
-  admitted = false;
+  readonly arrivedAt: number;
+  admitted: boolean;
   wantsFresh = false;
   isRetry = false;
   goesLast = false;
@@ -31,22 +34,32 @@ export class StreamWait extends RoomPlace implements Waiter {
   /** Null while it has not waited. */
   time: WaitTime | null = null;
 
-  constructor(owner: StreamWaitOwner, source: StreamSource, repeatable: boolean) {
+  /**
+   * @param arrivedAt monotonic milliseconds
+   * @param admitted it has had a stream before
+   */
+  constructor(
+    owner: StreamWaitOwner,
+    source: StreamSource,
+    repeatable: boolean,
+    arrivedAt: number,
+    admitted: boolean,
+  ) {
     super();
     this.#owner = owner;
     this.#source = source;
     this.repeatable = repeatable;
+    this.arrivedAt = arrivedAt;
+    this.admitted = admitted;
   }
 
   get ownConnection(): UpstreamPeer | null {
     return this.pin === null ? null : this.pin.waitsFor;
   }
 
-  /** Monotonic `now`, milliseconds. @returns a stream that is ready; null = it waits, or has heard of a failure */
-  ask(now: number): UpstreamStream | null {
-    const stream = this.#source.acquire(this);
-    if (stream === null && this.inRoom) (this.time ??= new WaitTime()).begin(now, this.#source.outageMs(now));
-    return stream;
+  /** It has asked, and waits, unless the wait is over already. Monotonic `now`, milliseconds. */
+  begun(now: number): void {
+    if (this.inRoom) (this.time ??= new WaitTime()).begin(now, this.#source.outageMs(now));
   }
 
   /** The wait is over, however it ended. Nothing when there was none. */

@@ -24,7 +24,7 @@ import { SlotTalk } from "./slot_talk.ts";
 import type { ObservedUpstream, UpstreamObserver } from "./upstream_observer.ts";
 import type { UpstreamSettings } from "./upstream_settings.ts";
 import { type RequestsInFlight, WaitDeadlines } from "./wait_deadlines.ts";
-import { type Waiter, WaitingRoom } from "./waiting_room.ts";
+import { type Asker, type Waiter, WaitingRoom } from "./waiting_room.ts";
 
 /** New dials begun in one go at most, on top of those under way. */
 const MOST_NEW_DIALS = 256;
@@ -101,37 +101,55 @@ export class Dispatcher implements WaitingRequests, RequestsInFlight, Connection
     return this.#connections.dialing;
   }
 
+  /** See `Upstream.acquireFirst`. */
+  acquireFirst(asker: Asker): UpstreamStream | null {
+    const endpoint = this.#pickAny(asker.balanceKey);
+    const stream = endpoint === null ? null : this.#takeIdle(endpoint, asker.repeatable);
+    if (stream === null) this.#wait(asker.waiter(), endpoint);
+    return stream;
+  }
+
   /** See `Upstream.acquire`. */
   acquire(waiter: Waiter): UpstreamStream | null {
-    const now = this.#turn.now;
-    if (this.#stopped) {
-      waiter.waitFailed("shutting_down", "");
-      return null;
-    }
     if (waiter.ownConnection !== null) {
       const own = this.#takeOwn(waiter.ownConnection, this.#room.size);
-      if (own !== null) return own;
-    } else if (this.#room.size === 0 && !waiter.wantsFresh && !waiter.isRetry && !this.availability.paused) {
-      const endpoint = this.#policy.pick("any", waiter.balanceKey);
-      if (endpoint !== null) {
-        const connection = endpoint.takeIdle(waiter.repeatable, now);
-        if (connection !== null) {
-          const stream = this.#openStream(connection, endpoint);
-          if (this.#downEndpoints.size > 0) this.availability.askInPassing(now);
-          return stream;
-        }
-        if (this.#connections.dialing === 0 && endpoint.can("dial")) {
-          this.#enter(waiter, now);
-          this.dial(endpoint);
-          if (this.#downEndpoints.size > 0) this.availability.askInPassing(now);
-          return null;
-        }
-      }
+      if (own === null) this.#wait(waiter, null);
+      return own;
     }
-    if (this.admission.turnsAway(waiter, this.#busy)) return null;
-    this.#enter(waiter, now);
-    this.serve();
-    return null;
+    const endpoint = waiter.wantsFresh || waiter.isRetry ? null : this.#pickAny(waiter.balanceKey);
+    const stream = endpoint === null ? null : this.#takeIdle(endpoint, waiter.repeatable);
+    if (stream === null) this.#wait(waiter, endpoint);
+    return stream;
+  }
+
+  /** An endpoint for a request that comes before all others, because nobody waits; null for none. */
+  #pickAny(balanceKey: number | null): Endpoint | null {
+    if (this.#room.size > 0 || this.#stopped || this.availability.paused) return null;
+    return this.#policy.pick("any", balanceKey);
+  }
+
+  #takeIdle(endpoint: Endpoint, repeatable: boolean): UpstreamStream | null {
+    const { now } = this.#turn;
+    const connection = endpoint.takeIdle(repeatable, now);
+    if (connection === null) return null;
+    const stream = this.#openStream(connection, endpoint);
+    if (this.#downEndpoints.size > 0) this.availability.askInPassing(now);
+    return stream;
+  }
+
+  /** @param endpoint that has been picked for it, and has no idle connection; null for none */
+  #wait(waiter: Waiter, endpoint: Endpoint | null): void {
+    const { now } = this.#turn;
+    if (this.#stopped) {
+      waiter.waitFailed("shutting_down", "");
+    } else if (endpoint !== null && this.#connections.dialing === 0 && endpoint.can("dial")) {
+      this.#enter(waiter, now);
+      this.dial(endpoint);
+      if (this.#downEndpoints.size > 0) this.availability.askInPassing(now);
+    } else if (!this.admission.turnsAway(waiter, this.#busy)) {
+      this.#enter(waiter, now);
+      this.serve();
+    }
   }
 
   /**
@@ -141,7 +159,8 @@ export class Dispatcher implements WaitingRequests, RequestsInFlight, Connection
    * @param older requests that have waited longer, and have a right to a slot that is free
    */
   #takeOwn(connection: UpstreamPeer, older: number): UpstreamStream | null {
-    if (this.availability.paused || connection.pinnedTo?.isResting(connection) !== true) return null;
+    if (this.#stopped || this.availability.paused) return null;
+    if (connection.pinnedTo?.isResting(connection) !== true) return null;
     const endpoint = connection.owner as Endpoint;
     const { slotLimit, taken } = endpoint;
     if (slotLimit !== Infinity) {

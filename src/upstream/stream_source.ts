@@ -8,7 +8,7 @@ import type { AfterReply } from "../client/after_reply.ts";
 import type { UpstreamPeer, UpstreamStream } from "../http/upstream_stream.ts";
 import type { Counted } from "./counters.ts";
 import type { Endpoint } from "./endpoint.ts";
-import type { Waiter } from "./waiting_room.ts";
+import type { Asker, Waiter } from "./waiting_room.ts";
 
 export interface StreamSource extends Counted {
   readonly endpoints: readonly Endpoint[];
@@ -28,6 +28,8 @@ export interface StreamSource extends Counted {
    * and hears `streamReady` or `waitFailed`, possibly inside this call.
    */
   acquire(waiter: Waiter): UpstreamStream | null;
+  /** The same for a request that asks for the first time, and has no connection of its own. */
+  acquireFirst(asker: Asker): UpstreamStream | null;
   /** The waiter gives up. */
   leave(waiter: Waiter): void;
   /**

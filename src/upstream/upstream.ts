@@ -19,7 +19,7 @@ import { EndpointSet } from "./endpoint_set.ts";
 import type { StreamSource } from "./stream_source.ts";
 import type { ObservedUpstream, UpstreamObserver } from "./upstream_observer.ts";
 import type { UpstreamSettings } from "./upstream_settings.ts";
-import type { Waiter } from "./waiting_room.ts";
+import type { Asker, Waiter } from "./waiting_room.ts";
 
 export class Upstream implements StreamSource, ObservedUpstream {
   #settings: UpstreamSettings;
@@ -140,6 +140,11 @@ export class Upstream implements StreamSource, ObservedUpstream {
    */
   acquire(waiter: Waiter): UpstreamStream | null {
     return this.#dispatcher.acquire(waiter);
+  }
+
+  /** The same for a request that asks for the first time, and has no connection of its own. */
+  acquireFirst(asker: Asker): UpstreamStream | null {
+    return this.#dispatcher.acquireFirst(asker);
   }
 
   /** The waiter gives up (its client left, say). */

@@ -48,6 +48,12 @@ export interface Waiter extends RoomPlace {
   waitFailed(failure: WaitFailure, detail: string): void;
 }
 
+/** A request that asks for the first time: most find a connection at rest, and never wait. */
+export interface Asker extends Pick<Waiter, "repeatable" | "balanceKey"> {
+  /** It has to wait. */
+  waiter(): Waiter;
+}
+
 export class WaitingRoom {
   #oldest: Waiter | null = null;
   #newest: Waiter | null = null;
