@@ -24,7 +24,7 @@ import { askedUpgrade } from "../http1/upgrade.ts";
 import { DownstreamReading } from "./downstream_reading.ts";
 import type { DownstreamSettings } from "./downstream_settings.ts";
 import type { IoTurn } from "./io_turn.ts";
-import { RequestUnderWay } from "./request_under_way.ts";
+import type { RequestUnderWay } from "./request_under_way.ts";
 
 /*
  * Thousands of connections rest at a time, so what one costs is counted: up to 30 fields, those of its ancestors included,
@@ -83,7 +83,7 @@ export class DownstreamConnection extends DownstreamReading implements Downstrea
 
   refuseConnection(): DownstreamStream {
     this.take(this.state.refuseConnection);
-    this.request = new RequestUnderWay(HTTP_1_1);
+    this.request = this.begun(HTTP_1_1);
     this.setDeadline(Infinity);
     return this;
   }
@@ -220,9 +220,8 @@ export class DownstreamConnection extends DownstreamReading implements Downstrea
   /** SwitchedConnection. */
   override becomeRaw(raw: ByteStreamEvents): Uint8Array | null {
     this.take(this.state.becomeRaw);
-    this.request = null;
+    this.#noRequestComes();
     this.events = null;
-    this.#companionDone();
     return this.handOver(raw);
   }
 
@@ -238,7 +237,8 @@ export class DownstreamConnection extends DownstreamReading implements Downstrea
 
   sendBody(bytes: Uint8Array, from: number, to: number, room = 0): void {
     if (to <= from || this.take(this.state.sendBody) === "nothing") return;
-    if (this.request?.framing === "chunked") this.sendChunk(bytes, from, to, room);
+    // The cast: within an answer there is one.
+    if ((this.request as RequestUnderWay).framing === "chunked") this.sendChunk(bytes, from, to, room);
     else this.sendBytes(bytes, from, to, room);
     if (this.backlogBytes > 0) this.watchSending();
   }
@@ -253,7 +253,7 @@ export class DownstreamConnection extends DownstreamReading implements Downstrea
       return;
     }
     this.take(this.state.rest);
-    this.request = null;
+    this.#requestOver();
     this.resumeReading();
     this.awaitRequest();
     if (this.backlogBytes > 0) this.watchSending();
@@ -292,7 +292,7 @@ export class DownstreamConnection extends DownstreamReading implements Downstrea
   /** Reads on for a while, so that the client finds our last answer (RFC 9112 §9.6). */
   protected override linger(): void {
     this.take(this.state.linger);
-    this.#requestOver();
+    this.#noRequestComes();
     this.events = null;
     this.takeUnread();
     this.resumeReading();
@@ -305,7 +305,7 @@ export class DownstreamConnection extends DownstreamReading implements Downstrea
   /** Sends what is left and closes; what the platform holds may take no longer than our own queue. */
   protected override closeInOrder(): void {
     this.take(this.state.close);
-    this.#requestOver();
+    this.#noRequestComes();
     this.close();
     this.watchSending();
   }
@@ -316,14 +316,18 @@ export class DownstreamConnection extends DownstreamReading implements Downstrea
     this.events = null;
     this.rawGone(reason);
     events?.downstreamGone(reason);
-    this.request = null;
-    this.#companionDone();
+    this.#noRequestComes();
     this.#handler.connectionClosed(this);
   }
 
-  /** No request comes any more. */
   #requestOver(): void {
+    const { request } = this;
     this.request = null;
+    if (request !== null) this.turn.requestsUnderWay.giveBack(request);
+  }
+
+  #noRequestComes(): void {
+    this.#requestOver();
     this.#companionDone();
   }
 

@@ -2,7 +2,7 @@
 
 import { type BodyLength, NO_BODY } from "../http/body_length.ts";
 import type { Fault } from "../http/fault.ts";
-import { type Head, HTTP_1_1 } from "../http/head.ts";
+import { type Head, HTTP_1_1, type HttpVersion } from "../http/head.ts";
 import { HIGH_WATER_BYTES } from "../http/water_marks.ts";
 import { bodyLength, requestFraming } from "../http1/framing.ts";
 import type { MessageParser } from "../http1/message_parser.ts";
@@ -11,7 +11,7 @@ import { checkRequest } from "../http1/request_rules.ts";
 import { ClientDeadlines } from "./client_deadlines.ts";
 import { DOWNSTREAM_STATES, type DownstreamState, type DownstreamStep } from "./downstream_states.ts";
 import type { Postponed } from "./io_turn.ts";
-import { RequestUnderWay } from "./request_under_way.ts";
+import type { RequestUnderWay } from "./request_under_way.ts";
 import { outOfOrder } from "./state_table.ts";
 
 /** Bytes of pipelined requests kept while one is being answered; then reading pauses. */
@@ -89,20 +89,38 @@ export abstract class DownstreamReading extends ClientDeadlines implements Postp
     return this.turn.codec.borrow("request", this.settings.limits);
   }
 
-  protected override mayParse(parser: MessageParser): boolean {
+  protected override advance(): void {
+    const parser = this.beginParsing();
+    if (parser === null) return;
+    while (this.#mayParse(parser)) {
+      const event = parser.next();
+      if (event === "more") {
+        this.#starved(parser);
+        break;
+      }
+      if (event === "data") this.#bodyArrived(parser);
+      else if (event === "head") this.#headArrived(parser.head as Head, parser);
+      else if (event === "end") this.#messageEnded(parser.trailers);
+      else {
+        this.faulted(parser.fault as Fault);
+        break;
+      }
+    }
+    this.endParsing(parser);
+  }
+
+  /** If not, the bytes have been suspended. */
+  #mayParse(parser: MessageParser): boolean {
     const act = this.take(this.state.parse);
-    if (act === "parse") return true;
-    if (act === "ifTaken") {
-      if (this.backlogBytes <= HIGH_WATER_BYTES) return true;
-      // Whoever does not take the answers is given no more of them.
-      this.pauseReading();
-    } else if (act === "ifWanted") {
-      if (this.request?.bodyPaused === false) return true;
-    } else if (act === "park") {
+    if (act === "parse" || (act === "ifTaken" && this.backlogBytes <= HIGH_WATER_BYTES)) return true;
+    if (act === "ifWanted" && this.request?.bodyPaused === false) return true;
+    if (act === "park") {
       this.#park(parser);
       return false;
     }
     parser.suspend();
+    // Whoever does not take the answers is given no more of them.
+    if (act === "ifTaken") this.pauseReading();
     return false;
   }
 
@@ -112,7 +130,7 @@ export abstract class DownstreamReading extends ClientDeadlines implements Postp
     if (parser.unreadBytes > PIPELINE_BYTES) this.pauseReading();
   }
 
-  protected override starved(parser: MessageParser): void {
+  #starved(parser: MessageParser): void {
     if (this.state === IDLE && parser.between) return;
     const act = this.take(this.state.starved);
     if (act === "awaitHead") {
@@ -126,7 +144,7 @@ export abstract class DownstreamReading extends ClientDeadlines implements Postp
     if (this.peerHasEnded) this.#endOfInput();
   }
 
-  protected override headArrived(head: Head, parser: MessageParser): void {
+  #headArrived(head: Head, parser: MessageParser): void {
     if (this.state === IDLE) this.requestBeganAt = this.turn.now;
     const kind = requestFraming(head);
     if (typeof kind !== "string") {
@@ -138,7 +156,7 @@ export abstract class DownstreamReading extends ClientDeadlines implements Postp
       this.#fault(fault, head);
       return;
     }
-    const request = new RequestUnderWay(head.version);
+    const request = this.begun(head.version);
     const body = bodyLength(kind, head);
     request.body = body;
     parser.startBody(kind, body);
@@ -156,24 +174,30 @@ export abstract class DownstreamReading extends ClientDeadlines implements Postp
     this.requestArrived(head);
   }
 
-  protected override bodyArrived(parser: MessageParser): void {
+  protected begun(version: HttpVersion): RequestUnderWay {
+    const request = this.turn.requestsUnderWay.borrow();
+    request.begin(version);
+    return request;
+  }
+
+  #bodyArrived(parser: MessageParser): void {
     (this.request as RequestUnderWay).bodyExpected = true;
     this.events?.downstreamBody(parser.data, parser.dataFrom, parser.dataTo, parser.dataRoom);
   }
 
-  protected override messageEnded(trailers: Head | null): void {
+  #messageEnded(trailers: Head | null): void {
     this.take(this.state.bodyEnd);
     if (this.backlogBytes === 0) this.expectNothing();
     this.events?.downstreamEnd(trailers);
   }
 
-  protected override faulted(fault: Fault): void {
+  protected faulted(fault: Fault): void {
     this.#fault(fault, null);
   }
 
   #fault(fault: Fault, head: Head | null): void {
     if (this.take(this.state.fault) === "refuse") {
-      this.request = new RequestUnderWay(head === null ? HTTP_1_1 : head.version);
+      this.request = this.begun(head === null ? HTTP_1_1 : head.version);
       this.watchOnlySending();
       this.requestRefused(fault, head);
       return;

@@ -14,9 +14,9 @@ export type ResponseFraming = "none" | "length" | "chunked" | "close";
 /** What follows an answer: the end, a further request, or one even while the server ends (see `keepForHandshake`). */
 export type Afterwards = "end" | "request" | "handshake";
 
-/** Made for each request: a connection that rests has none. */
+/** Lent for each request (object_pool.ts): a connection that rests has none. */
 export class RequestUnderWay {
-  readonly version: HttpVersion;
+  version: HttpVersion = HTTP_1_1;
   /** Of the request. */
   body: BodyLength = NO_BODY;
   afterwards: Afterwards = "end";
@@ -32,8 +32,17 @@ export class RequestUnderWay {
   /** Null while the client need not be watched. */
   pace: Pace | null = null;
 
-  constructor(version: HttpVersion) {
+  /** Another request begins: the last one is forgotten. */
+  begin(version: HttpVersion): void {
     this.version = version;
+    this.body = NO_BODY;
+    this.afterwards = "end";
+    this.closeExpected = false;
+    this.mayUpgrade = false;
+    this.bodyPaused = false;
+    this.bodyExpected = false;
+    this.framing = null;
+    this.pace = null;
   }
 
   /** The response tells where its body ends, or has none. */
@@ -52,25 +61,27 @@ export class RequestUnderWay {
    * @param persist a further request is wanted
    * @returns field lines for it
    */
-  frameResponse({ from, dropMask }: ForwardedFields, body: BodyLength, persist: boolean): string {
-    let lines = "";
-    let stays = persist;
-    if (body >= 0) {
-      this.framing = "length";
-      if ((from.known & ~dropMask & LENGTH_MASK) === 0) {
-        lines = body === 0 ? "Content-Length: 0\r\n" : "Content-Length: " + body + "\r\n";
-      }
-    } else if (body === NO_BODY) {
-      this.framing = "none";
-    } else if (this.version >= HTTP_1_1) {
-      this.framing = "chunked";
-      lines = "Transfer-Encoding: chunked\r\n";
-    } else {
-      this.framing = "close";
-      stays = false;
-    }
+  frameResponse(fields: ForwardedFields, body: BodyLength, persist: boolean): string {
+    const lines = body >= 0 ? this.#byLength(fields, body) : this.#withoutLength(body);
+    const stays = persist && this.framing !== "close";
     this.afterwards = stays ? "request" : "end";
     if (!stays) return lines + "Connection: close\r\n";
     return this.version === HTTP_1_0 ? lines + "Connection: keep-alive\r\n" : lines;
+  }
+
+  #byLength({ from, dropMask }: ForwardedFields, length: number): string {
+    this.framing = "length";
+    if ((from.known & ~dropMask & LENGTH_MASK) !== 0) return "";
+    return length === 0 ? "Content-Length: 0\r\n" : "Content-Length: " + length + "\r\n";
+  }
+
+  #withoutLength(body: BodyLength): string {
+    if (body === NO_BODY) {
+      this.framing = "none";
+      return "";
+    }
+    const chunked = this.version >= HTTP_1_1;
+    this.framing = chunked ? "chunked" : "close";
+    return chunked ? "Transfer-Encoding: chunked\r\n" : "";
   }
 }

@@ -120,19 +120,40 @@ export class UpstreamConnection extends UpstreamWriting implements UpstreamPeer,
     return this.turn.codec.borrow("response", this.#limits);
   }
 
-  protected override mayParse(parser: MessageParser): boolean {
+  protected override advance(): void {
+    const parser = this.beginParsing();
+    if (parser === null) return;
+    while (this.#mayParse(parser)) {
+      const event = parser.next();
+      if (event === "more") {
+        this.#starved();
+        break;
+      }
+      if (event === "data") this.#bodyArrived(parser);
+      else if (event === "head") this.#headArrived(parser.head as Head, parser);
+      else if (event === "end") this.#messageEnded(parser.trailers);
+      else {
+        this.#faulted(parser.fault as Fault);
+        break;
+      }
+    }
+    this.endParsing(parser);
+  }
+
+  /** If not, the bytes have been suspended. */
+  #mayParse(parser: MessageParser): boolean {
     // Also while paused: what has been received takes memory here or there, and the end of the response may be in it.
     if (this.take(this.state.parse) === "parse") return true;
     parser.suspend();
     return false;
   }
 
-  protected override starved(): void {
+  #starved(): void {
     if (this.take(this.state.starved) === "nothing" || this.readPaused) return;
     this.setDeadline(this.turn.now + (this.request as UpstreamRequest).bodyIdleMs);
   }
 
-  protected override headArrived(head: Head, parser: MessageParser): void {
+  #headArrived(head: Head, parser: MessageParser): void {
     const request = this.request as UpstreamRequest;
     const { status } = head;
     if (status === 101) {
@@ -149,7 +170,7 @@ export class UpstreamConnection extends UpstreamWriting implements UpstreamPeer,
 
   #interimArrived(head: Head, parser: MessageParser, request: UpstreamRequest): void {
     if (++request.interims > MAX_INTERIM) {
-      this.faulted(FAULTS.tooManyInterims);
+      this.#faulted(FAULTS.tooManyInterims);
       return;
     }
     this.take(this.state.interim);
@@ -161,7 +182,7 @@ export class UpstreamConnection extends UpstreamWriting implements UpstreamPeer,
   #finalArrived(head: Head, parser: MessageParser, request: UpstreamRequest): void {
     const kind = responseFraming(head, request.method);
     if (typeof kind !== "string") {
-      this.faulted(kind);
+      this.#faulted(kind);
       return;
     }
     this.take(this.state.head);
@@ -176,11 +197,11 @@ export class UpstreamConnection extends UpstreamWriting implements UpstreamPeer,
     this.events?.upstreamHead(head, body);
   }
 
-  protected override bodyArrived(parser: MessageParser): void {
+  #bodyArrived(parser: MessageParser): void {
     this.events?.upstreamBody(parser.data, parser.dataFrom, parser.dataTo, parser.dataRoom);
   }
 
-  protected override messageEnded(trailers: Head | null): void {
+  #messageEnded(trailers: Head | null): void {
     if (this.take(this.state.end) === "nothing") return; // an interim response
     this.setDeadline(Infinity);
     // Its end has come all the same, and whoever uses the connection next has to hear of more.
@@ -188,7 +209,7 @@ export class UpstreamConnection extends UpstreamWriting implements UpstreamPeer,
     this.events?.upstreamEnd(trailers);
   }
 
-  protected override faulted(fault: Fault): void {
+  #faulted(fault: Fault): void {
     this.take(this.state.fault);
     const events = this.events;
     this.events = null;
@@ -277,6 +298,7 @@ export class UpstreamConnection extends UpstreamWriting implements UpstreamPeer,
     this.take(this.state.rest);
     this.#rested = true;
     this.events = null;
+    if (this.request !== null) this.turn.upstreamRequests.giveBack(this.request);
     this.request = null;
     this.idleSince = now;
     this.setDeadline(deadline);

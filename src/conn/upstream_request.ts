@@ -6,16 +6,16 @@ import { type Head, HTTP_1_1 } from "../http/head.ts";
 import type { UpstreamTimeouts } from "../http/upstream_stream.ts";
 import { switchesAsAsked } from "../http1/upgrade.ts";
 
-/** Made for each request: a connection that rests has none. */
+/** Lent for each request (object_pool.ts): a connection that rests has none. */
 export class UpstreamRequest {
-  readonly method: string;
-  readonly body: BodyLength;
-  readonly firstByteMs: number;
-  readonly bodyIdleMs: number;
+  method = "";
+  body: BodyLength = NO_BODY;
+  firstByteMs = 0;
+  bodyIdleMs = 0;
   /** Bytes that the socket had taken before. */
-  readonly acceptedBefore: number;
+  acceptedBefore = 0;
   /** The request, if it asks for a switch of protocols. */
-  readonly #switching: ForwardedRequest | null;
+  #switching: ForwardedRequest | null = null;
   interims = 0;
   /** Bytes have come since the request was begun. */
   anyResponse = false;
@@ -24,13 +24,18 @@ export class UpstreamRequest {
   /** The response allows another request. */
   persists = false;
 
-  constructor(request: ForwardedRequest, timeouts: UpstreamTimeouts, acceptedBefore: number) {
+  /** Another request begins: the last one is forgotten. */
+  begin(request: ForwardedRequest, timeouts: UpstreamTimeouts, acceptedBefore: number): void {
     this.method = request.head.method;
     this.body = request.body;
     this.firstByteMs = timeouts.firstByteTimeoutMs;
     this.bodyIdleMs = timeouts.bodyIdleTimeoutMs;
     this.acceptedBefore = acceptedBefore;
     this.#switching = request.upgrade === "" ? null : request;
+    this.interims = 0;
+    this.anyResponse = false;
+    this.responseBegun = false;
+    this.persists = false;
   }
 
   /** A 101 switches to a protocol that was asked for. */
@@ -53,14 +58,17 @@ export function requestLine({ head, target }: ForwardedRequest): string {
 
 /** What this connection needs to know: connection options, and the framing. */
 export function hopLines({ acceptsTrailers, upgrade, body }: ForwardedRequest): string {
-  const framing = body >= 0
-    ? "Content-Length: " + body + "\r\n"
-    : body === UNKNOWN_LENGTH
-    ? "Transfer-Encoding: chunked\r\n"
-    : "";
-  if (!acceptsTrailers && upgrade === "") return framing;
+  const framing = body === NO_BODY ? "" : framingLine(body);
+  return acceptsTrailers || upgrade !== "" ? optionLines(acceptsTrailers, upgrade) + framing : framing;
+}
+
+function framingLine(body: BodyLength): string {
+  return body === UNKNOWN_LENGTH ? "Transfer-Encoding: chunked\r\n" : "Content-Length: " + body + "\r\n";
+}
+
+function optionLines(acceptsTrailers: boolean, upgrade: string): string {
   const trailers = acceptsTrailers ? "TE: trailers\r\n" : "";
-  if (upgrade === "") return trailers + "Connection: TE\r\n" + framing;
+  if (upgrade === "") return trailers + "Connection: TE\r\n";
   const options = acceptsTrailers ? "Upgrade, TE" : "Upgrade";
-  return trailers + "Connection: " + options + "\r\nUpgrade: " + upgrade + "\r\n" + framing;
+  return trailers + "Connection: " + options + "\r\nUpgrade: " + upgrade + "\r\n";
 }

@@ -8,7 +8,7 @@ import { LOW_WATER_BYTES } from "../http/water_marks.ts";
 import { fieldLines, keptFields } from "../http1/encode.ts";
 import { HttpConnection } from "./http_connection.ts";
 import { outOfOrder } from "./state_table.ts";
-import { hopLines, isBodiless, requestLine, UpstreamRequest } from "./upstream_request.ts";
+import { hopLines, isBodiless, requestLine, type UpstreamRequest } from "./upstream_request.ts";
 import { UPSTREAM_STATES, type UpstreamState, type UpstreamStep } from "./upstream_states.ts";
 
 export abstract class UpstreamWriting extends HttpConnection {
@@ -40,7 +40,9 @@ export abstract class UpstreamWriting extends HttpConnection {
     this.take(isBodiless(request.body) ? this.state.sendWholeRequest : this.state.sendRequest);
     this.uses++;
     this.events = events;
-    this.request = new UpstreamRequest(request, timeouts, this.acceptedBytes);
+    const own = this.turn.upstreamRequests.borrow();
+    own.begin(request, timeouts, this.acceptedBytes);
+    this.request = own;
     const { from } = fields;
     const kept = keptFields(from, fields.dropMask, fields.dropNames);
     this.sendLines(
