@@ -1,6 +1,7 @@
 /**
  * Checks that knowledge flows one way: a folder imports only itself and the folders before it, no files import each
- * other in a circle, only `runtime/` names a platform, and files stay short enough to read.
+ * other in a circle, only `runtime/` names a platform, what handles requests knows streams instead of connections and
+ * wire versions, and files stay short enough to read.
  *
  *     bun scripts/check_layers.ts
  *
@@ -80,6 +81,20 @@ const longFiles: ReadonlyMap<string, LongFile> = new Map(Object.entries({
   },
 }));
 
+/** Rooms that handle requests. They know streams (src/http/*_stream.ts), so that no wire version shows in them. */
+const streamRooms: readonly string[] = ["src/exchange/", "src/gateway/", "src/upstream/"];
+
+/** Rooms that a stream is made of. What a tunnel carries (src/websocket) is the same over every version. */
+const wireRooms: readonly string[] = ["src/conn/", "src/http1/"];
+
+/** What only HTTP/1 has: digits of a version, a line before the fields, a connection that asks for its next request. */
+const wireNames = /\b(?:minor|startLine|nextRequest)\b/g;
+
+/** Rooms that make connections of sockets. */
+const connectionRooms: readonly string[] = ["src/conn/", "src/client/"];
+
+const newConnection = /\bnew\s+((?:Downstream|Upstream|Tunnel)Connection)\b/g;
+
 /** Names that tie code to a platform. `src/` gets what it needs from `Runtime` and `System`. */
 const platformNames =
   /(?<![.\w$])(?:Bun|Deno|process|Buffer|globalThis)(?=\s*[.[(])|(?<![.\w$])(?:__dirname|__filename)\b/g;
@@ -117,6 +132,22 @@ export function checkFile(file: string, source: string): LayerProblem[] {
         `names ${match[0]}: only runtime/ knows the platform; take it from Runtime or System`,
       );
     }
+    if (isIn(file, streamRooms)) {
+      for (const match of code.matchAll(wireNames)) {
+        report(
+          lineAt(code, match.index),
+          `names ${match[0]}, which only HTTP/1 has: take what the stream or the head says for every version`,
+        );
+      }
+    }
+    if (!isIn(file, connectionRooms)) {
+      for (const match of code.matchAll(newConnection)) {
+        report(
+          lineAt(code, match.index),
+          `constructs a ${match[1]}: only src/conn and src/client do; take an opener or a connector`,
+        );
+      }
+    }
   }
   const lines = linesOf(source);
   const most = longFiles.get(file)?.maxLines ?? maxLines;
@@ -127,6 +158,10 @@ export function checkFile(file: string, source: string): LayerProblem[] {
     );
   }
   return problems;
+}
+
+function isIn(file: string, rooms: readonly string[]): boolean {
+  return rooms.some((room) => file.startsWith(room));
 }
 
 function linesOf(source: string): number {
@@ -158,6 +193,10 @@ function faultOfImport(file: string, specifier: string): string | null {
   const target = posix.join(posix.dirname(file), specifier);
   if (target.startsWith("runtime/") && target !== "runtime/contract/contract.ts") {
     return `imports ${target}: src/ knows runtime/contract/contract.ts only; an entry file passes the rest in`;
+  }
+  if (isIn(file, streamRooms) && isIn(target, wireRooms)) {
+    return `imports ${target}: what handles requests knows streams only, of any wire version; ` +
+      "add what is needed to a stream of src/http";
   }
   const from = rankOf(file);
   const to = rankOf(target);
