@@ -4,19 +4,19 @@
  */
 
 import type { ExchangeRecord } from "../exchange/exchange_record.ts";
-import { bucketOf, type Counted, Counters, EndpointTally } from "../upstream/counters.ts";
+import { bucketOf, type Counted, Counters, EndpointCounters } from "../upstream/counters.ts";
 
 /** An endpoint, as far as counting goes. */
-export interface TalliedEndpoint {
+export interface CountedEndpoint {
   readonly name: string;
-  counters: EndpointTally | null;
+  counters: EndpointCounters | null;
 }
 
 export class ExchangeCounters {
   readonly all = new Counters();
   readonly #upstreams = new Map<string, Counters>();
   readonly #routes = new Map<string, Counters>();
-  readonly #endpoints = new Map<string, EndpointTally>();
+  readonly #endpoints = new Map<string, EndpointCounters>();
 
   /**
    * Adds one exchange that has ended. Constant time; no look-up and no allocation after the first one of a
@@ -29,7 +29,7 @@ export class ExchangeCounters {
     record: ExchangeRecord,
     route: Counted | null,
     upstream: Counted | null,
-    endpoint: TalliedEndpoint | null,
+    endpoint: CountedEndpoint | null,
   ): void {
     const { status, waitMs } = record;
     // How long a tunnel was used says nothing about how soon requests are answered.
@@ -61,7 +61,7 @@ export class ExchangeCounters {
     return this.#routes.get(name) ?? null;
   }
 
-  endpoint(upstream: string, endpoint: string): EndpointTally | null {
+  endpoint(upstream: string, endpoint: string): EndpointCounters | null {
     return this.#endpoints.get(keyOf(upstream, endpoint)) ?? null;
   }
 
@@ -91,11 +91,11 @@ export class ExchangeCounters {
     return upstream.counters ??= filed(this.#upstreams, upstream.name, newTally);
   }
 
-  #ofEndpoint(upstream: Counted, endpoint: TalliedEndpoint): EndpointTally {
+  #ofEndpoint(upstream: Counted, endpoint: CountedEndpoint): EndpointCounters {
     return endpoint.counters ??= filed(
       this.#endpoints,
       keyOf(upstream.name, endpoint.name),
-      newEndpointTally,
+      newEndpointCounters,
     );
   }
 }
@@ -129,8 +129,8 @@ function newTally(): Counters {
   return new Counters();
 }
 
-function newEndpointTally(): EndpointTally {
-  return new EndpointTally();
+function newEndpointCounters(): EndpointCounters {
+  return new EndpointCounters();
 }
 
 function filed<T>(map: Map<string, T>, name: string, create: () => T): T {

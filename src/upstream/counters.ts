@@ -67,7 +67,7 @@ export class Counters {
 }
 
 /** Of an endpoint: requests that it answered. */
-export class EndpointTally {
+export class EndpointCounters {
   readonly byClass: number[] = [0, 0, 0, 0, 0, 0];
   /** From sending the request to the first byte of the response. */
   readonly firstByte: number[] = newBuckets();

@@ -10,7 +10,7 @@ import { IdlePool, type IdlePoolSettings } from "../client/idle_pool.ts";
 import { ConnectionRamp, type RampOwner } from "./connection_ramp.ts";
 import type { ReuseKey } from "../client/reuse_key.ts";
 import { Listed } from "./listed.ts";
-import type { EndpointTally } from "./counters.ts";
+import type { EndpointCounters } from "./counters.ts";
 
 /**
  * - `up`: answers, as far as we know
@@ -108,7 +108,7 @@ export class Endpoint extends Listed implements UpstreamPeerOwner, RampOwner {
   /** That it is down was heard from another process, which has logged it. */
   downReportedByPeer = false;
   /** Belongs to whoever counts. */
-  counters: EndpointTally | null = null;
+  counters: EndpointCounters | null = null;
 
   constructor(settings: EndpointSettings, owner: EndpointOwner) {
     super();

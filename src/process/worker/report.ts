@@ -5,7 +5,7 @@
 
 import type { ReasonCode } from "../../exchange/reason.ts";
 import type { FailureNote } from "../../observe/failure_ring.ts";
-import { Counters, EndpointTally } from "../../upstream/counters.ts";
+import { Counters, EndpointCounters } from "../../upstream/counters.ts";
 import type { EndpointStatus, Histogram, Totals } from "./status.ts";
 
 /** Failed requests and waiting ones that are told one by one, at most. */
@@ -101,8 +101,8 @@ export function reasonsOf(counters: Counters | null): ReasonCounts {
 }
 
 /** Requests that an endpoint answered, and how soon. */
-export function answersOf(counters: EndpointTally | null): Pick<EndpointReport, "byClass" | "firstByte"> {
-  const from = counters ?? new EndpointTally();
+export function answersOf(counters: EndpointCounters | null): Pick<EndpointReport, "byClass" | "firstByte"> {
+  const from = counters ?? new EndpointCounters();
   return {
     byClass: from.byClass.slice(),
     firstByte: { counts: filled(from.firstByte), sum_ms: from.firstByteMs },

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { newExchangeRecord } from "../../../src/exchange/exchange_record.ts";
-import { ExchangeCounters, type TalliedEndpoint } from "../../../src/observe/exchange_counters.ts";
+import { type CountedEndpoint, ExchangeCounters } from "../../../src/observe/exchange_counters.ts";
 import { totalsOf } from "../../../src/process/worker/report.ts";
 import { bucketOf, type Counted } from "../../../src/upstream/counters.ts";
 
@@ -9,7 +9,7 @@ function named(name: string): Counted {
   return { name, counters: null };
 }
 
-function endpointNamed(name: string): TalliedEndpoint {
+function endpointNamed(name: string): CountedEndpoint {
   return { name, counters: null };
 }
 
