@@ -33,7 +33,7 @@ const MOST_BUFFERED_BYTES = 8 * 1024 * 1024;
 const RECENT_FAILURES = 50;
 
 /** Hears what happens as well, while it is open. */
-export interface WatcherTap {
+export interface EventSink {
   readonly open: boolean;
   endpointDown(upstream: ObservedUpstream, endpoint: Endpoint, error: SocketError): void;
   endpointUp(upstream: ObservedUpstream, endpoint: Endpoint, downMs: number): void;
@@ -48,8 +48,8 @@ export interface ExchangeSink {
   record(record: ExchangeRecord): void;
 }
 
-export interface WatcherOptions {
-  readonly tap?: WatcherTap;
+export interface TelemetryOptions {
+  readonly events?: EventSink;
   readonly exchanges?: ExchangeSink;
   /** Other processes write to the same logs. */
   readonly shared?: boolean;
@@ -82,8 +82,8 @@ export class Telemetry {
   readonly #logger: Logger;
   /** One record serves all exchanges: whoever reads it does so at once. */
   readonly #record: ExchangeRecord = newExchangeRecord();
-  readonly #onDown: WatcherOptions["onDown"];
-  readonly #tap: WatcherTap | null;
+  readonly #onDown: TelemetryOptions["onDown"];
+  readonly #events: EventSink | null;
   readonly #exchangeSink: ExchangeSink | null;
   /** Nobody reads the record of an exchange that went well. */
   readonly #countsOnly: boolean;
@@ -94,14 +94,14 @@ export class Telemetry {
     runtime: Runtime,
     accessLog: AccessLog | null,
     logger: Logger,
-    options: WatcherOptions = {},
+    options: TelemetryOptions = {},
   ) {
     this.#runtime = runtime;
     this.#accessLog = accessLog;
     this.#logger = logger;
     this.#exchanges = (options.firstId ?? 1) - 1;
     this.#onDown = options.onDown;
-    this.#tap = options.tap ?? null;
+    this.#events = options.events ?? null;
     this.#exchangeSink = options.exchanges ?? null;
     this.#countsOnly = accessLog === null && this.#exchangeSink === null;
   }
@@ -111,7 +111,7 @@ export class Telemetry {
     runtime: Runtime,
     system: System,
     config: LogConfig,
-    options: WatcherOptions = {},
+    options: TelemetryOptions = {},
   ): Promise<Telemetry> {
     const { shared = false } = options;
     const logger = options.logger ?? await openLogger(runtime, system, config, shared);
@@ -243,7 +243,7 @@ export class Telemetry {
     record.section = head?.section ?? null;
     if (record.reason !== "") {
       this.failures.add(record);
-      if (this.#tap?.open === true) this.#tap.failed(record);
+      if (this.#events?.open === true) this.#events.failed(record);
       this.#logFailure(record);
     }
     log?.record(record);
@@ -279,7 +279,7 @@ export class Telemetry {
 
   endpointDown(upstream: ObservedUpstream, endpoint: Endpoint, error: SocketError): void {
     this.#onDown?.(upstream, endpoint, error);
-    if (this.#tap?.open === true) this.#tap.endpointDown(upstream, endpoint, error);
+    if (this.#events?.open === true) this.#events.endpointDown(upstream, endpoint, error);
     this.#logger.warn("endpoint_down", `${endpoint.name} is down: ${error.code}`, {
       upstream: upstream.name,
       endpoint: endpoint.name,
@@ -289,15 +289,15 @@ export class Telemetry {
   }
 
   held(upstream: ObservedUpstream, waiting: number): void {
-    if (this.#tap?.open === true) this.#tap.held(upstream, waiting);
+    if (this.#events?.open === true) this.#events.held(upstream, waiting);
   }
 
   released(upstream: ObservedUpstream, heldMs: number): void {
-    if (this.#tap?.open === true) this.#tap.released(upstream, heldMs);
+    if (this.#events?.open === true) this.#events.released(upstream, heldMs);
   }
 
   endpointUp(upstream: ObservedUpstream, endpoint: Endpoint, downMs: number): void {
-    if (this.#tap?.open === true) this.#tap.endpointUp(upstream, endpoint, downMs);
+    if (this.#events?.open === true) this.#events.endpointUp(upstream, endpoint, downMs);
     this.#logger.info("endpoint_up", `${endpoint.name} is up after ${Math.round(downMs)} ms`, {
       upstream: upstream.name,
       endpoint: endpoint.name,

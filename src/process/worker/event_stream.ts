@@ -3,7 +3,7 @@
 import type { Clock, SocketError } from "../../../runtime/contract/contract.ts";
 import type { ToSupervisor, WorkerEvent } from "./messages.ts";
 import type { ExchangeRecord } from "../../exchange/exchange_record.ts";
-import type { WatcherTap } from "../../observe/telemetry.ts";
+import type { EventSink } from "../../observe/telemetry.ts";
 import type { Endpoint } from "../../upstream/endpoint.ts";
 import type { Upstream } from "../../upstream/upstream.ts";
 import type { ObservedUpstream } from "../../upstream/upstream_observer.ts";
@@ -12,7 +12,7 @@ import type { ObservedUpstream } from "../../upstream/upstream_observer.ts";
 const MOST_A_SECOND = 100;
 const SECOND_MS = 1000;
 
-export class EventStream implements WatcherTap {
+export class EventStream implements EventSink {
   readonly #clock: Clock;
   readonly #send: (message: ToSupervisor) => void;
   /** Somebody watches. */

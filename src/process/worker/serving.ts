@@ -42,7 +42,7 @@ export interface FoundEndpoint {
   readonly endpoint: Endpoint;
 }
 
-export class Service {
+export class Serving {
   readonly gateway: Gateway;
   readonly telemetry: Telemetry;
   readonly #runtime: Runtime;
@@ -101,13 +101,13 @@ export class Service {
     config: Config,
     sharing: Sharing,
     shared: boolean,
-  ): Promise<Service> {
+  ): Promise<Serving> {
     const turn = new IoTurn(runtime);
     const built = await buildSnapshot(runtime, system, config, telemetry, sharing, turn);
-    const service = new Service(runtime, system, telemetry, turn, config, built, sharing, shared);
-    service.#tls = await readServerTls(system, config);
-    service.#tellRoom(config);
-    return service;
+    const serving = new Serving(runtime, system, telemetry, turn, config, built, sharing, shared);
+    serving.#tls = await readServerTls(system, config);
+    serving.#tellRoom(config);
+    return serving;
   }
 
   /** Fewer clients may be let in than the configuration says. */

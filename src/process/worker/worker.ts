@@ -32,7 +32,7 @@ import { chooseSockets } from "../shared/choose_sockets.ts";
 import { EventStream } from "./event_stream.ts";
 import { named } from "./files.ts";
 import { HURRIED, PATIENT } from "../shared/patience.ts";
-import { Service } from "./serving.ts";
+import { Serving } from "./serving.ts";
 import { releaseStartMemory } from "./start_memory.ts";
 import { workerReport } from "./worker_report.ts";
 import type { Sharing } from "./snapshot.ts";
@@ -48,7 +48,7 @@ export class Worker {
   readonly #send: (message: ToSupervisor) => void;
   readonly #logger: Logger | null;
   readonly #exchanges: ExchangeSink | undefined;
-  #service: Service | null = null;
+  #serving: Serving | null = null;
   #place: WorkerPlace = { index: 0, count: 1, serial: 0 };
   #phase: "idle" | "starting" | "serving" | "stopping" | "failed" = "idle";
   /** Told to end now. */
@@ -57,7 +57,7 @@ export class Worker {
   readonly #done = Promise.withResolvers<void>();
   /** Messages that came while it was starting. */
   #early: ToWorker[] = [];
-  #tap: EventStream | null = null;
+  #events: EventStream | null = null;
   #sockets: ChosenSockets = { kind: "native", reason: "" };
 
   /**
@@ -125,7 +125,7 @@ export class Worker {
 
   /** Opens the log files anew. A failure is logged as well. */
   async reopen(): Promise<CommandResult> {
-    const why = await this.#service?.telemetry.reopen() ?? null;
+    const why = await this.#serving?.telemetry.reopen() ?? null;
     return why === null ? { ok: true } : { ok: false, failure: { kind: "system", message: why } };
   }
 
@@ -135,7 +135,7 @@ export class Worker {
     const before = this.#phase;
     this.#phase = "stopping";
     this.#send({ type: "report", report: this.#report() });
-    // Without a service, or with one that is being built, there is nothing to wait for.
+    // Without one that serves, or while it is being built, there is nothing to wait for.
     if (before !== "starting") void this.#end();
   }
 
@@ -159,7 +159,7 @@ export class Worker {
     if (bound.ok) {
       this.#phase = "serving";
       this.#send({ type: "listening", addresses: bound.addresses ?? [], sockets: this.#sockets });
-      releaseStartMemory(this.#runtime, () => this.#service?.lastEventAt ?? -Infinity);
+      releaseStartMemory(this.#runtime, () => this.#serving?.lastEventAt ?? -Infinity);
     } else {
       this.#phase = "failed";
       this.#send({ type: "failed", failure: bound.failure });
@@ -170,35 +170,35 @@ export class Worker {
   /** At once, but for what needs files or sockets: whoever waits for `done` waits for its end. */
   #carryOut(id: number, command: WorkerCommand): void {
     const done = (result: CommandResult) => this.#send({ type: "done", id, result });
-    const service = this.#service;
-    if (service === null) {
+    const serving = this.#serving;
+    if (serving === null) {
       done({ ok: true });
       return;
     }
     switch (command.command) {
       case "prepare":
-        void service.prepare({ ...command, config: shareConfig(command.config, this.#place) }).then(done);
+        void serving.prepare({ ...command, config: shareConfig(command.config, this.#place) }).then(done);
         return;
       case "rollback":
-        void service.rollback().then(() => done({ ok: true }));
+        void serving.rollback().then(() => done({ ok: true }));
         return;
       case "pause":
-        service.pause(command.upstreams);
+        serving.pause(command.upstreams);
         break;
       case "resume":
-        service.resume(command.upstreams);
+        serving.resume(command.upstreams);
         break;
       case "drain":
-        service.drain(command, command.windowMs);
+        serving.drain(command, command.windowMs);
         break;
       case "undrain":
-        service.undrain(command);
+        serving.undrain(command);
         break;
       case "watch":
-        this.#tap?.watch(command.watched, service.upstreams);
+        this.#events?.watch(command.watched, serving.upstreams);
         break;
       case "commit":
-        void service.commit(command.drainMs, command).then(() => done({ ok: true }));
+        void serving.commit(command.drainMs, command).then(() => done({ ok: true }));
         return;
       case "reopen":
         void this.reopen().then(done);
@@ -217,15 +217,15 @@ export class Worker {
     if (typeof chosen === "string") return { ok: false, failure: { kind: "system", message: chosen } };
     this.#sockets = chosen;
     try {
-      const tap = new EventStream(this.#runtime.clock, this.#send);
-      this.#tap = tap;
+      const events = new EventStream(this.#runtime.clock, this.#send);
+      this.#events = events;
       const telemetry = await named(
         "access_log.to: cannot be opened",
         () =>
           Telemetry.open(this.#runtime, this.#system, ours.log, {
             shared,
             firstId: place.serial * IDS_PER_WORKER + 1,
-            tap,
+            events,
             ...(this.#exchanges === undefined ? {} : { exchanges: this.#exchanges }),
             ...(this.#logger === null ? {} : { logger: this.#logger }),
             ...(shared
@@ -235,11 +235,11 @@ export class Worker {
       );
       if (this.#logger === null) telemetry.log("debug", `sockets: ${socketsWords(chosen)}`);
       const sharing = this.#sharing(place, slots);
-      const service = await Service.open(this.#runtime, this.#system, telemetry, ours, sharing, shared);
-      this.#service = service;
-      service.setDesired(desired);
-      tap.watch(desired.watched, service.upstreams);
-      return await service.listen(listen);
+      const serving = await Serving.open(this.#runtime, this.#system, telemetry, ours, sharing, shared);
+      this.#serving = serving;
+      serving.setDesired(desired);
+      events.watch(desired.watched, serving.upstreams);
+      return await serving.listen(listen);
     } catch (error) {
       if (!(error instanceof SystemError)) throw error;
       return { ok: false, failure: { kind: "system", message: error.message } };
@@ -267,26 +267,26 @@ export class Worker {
   }
 
   #granted({ upstream, endpoint, count }: Slots): void {
-    const found = this.#service?.findSharing({ upstream, endpoint }) ?? null;
+    const found = this.#serving?.findSharing({ upstream, endpoint }) ?? null;
     if (found !== null) found.upstream.slotsGranted(found.endpoint, count);
     // They were asked for before a reload took the endpoint away.
     else this.#send({ type: "give", upstream, endpoint, count });
   }
 
   #recalled(wanted: Wanted): void {
-    const found = this.#service?.findSharing(wanted) ?? null;
+    const found = this.#serving?.findSharing(wanted) ?? null;
     found?.upstream.slotsRecalled(found.endpoint, wanted.count, wanted.waitedMs);
   }
 
   #reportedByPeer(down: DownHint): void {
-    const found = this.#service?.find(down) ?? null;
+    const found = this.#serving?.find(down) ?? null;
     found?.upstream.reportedByPeer(found.endpoint, errorOf(down));
   }
 
   #report(): Report {
-    const service = this.#service;
-    if (service === null) return emptyReport();
-    return workerReport(this.#runtime.clock, this.#system, service);
+    const serving = this.#serving;
+    if (serving === null) return emptyReport();
+    return workerReport(this.#runtime.clock, this.#system, serving);
   }
 
   /**
@@ -301,13 +301,13 @@ export class Worker {
 
   async #end(): Promise<void> {
     let logged = true;
-    if (this.#service !== null) {
+    if (this.#serving !== null) {
       await Promise.race([this.#acceptQueued(), this.#now.promise]);
       const closed = () => this.#send({ type: "closed" });
-      await Promise.race([this.#service.drainAll(closed), this.#now.promise]);
-      logged = await this.#service.close(this.#hurried ? HURRIED : PATIENT);
+      await Promise.race([this.#serving.drainAll(closed), this.#now.promise]);
+      logged = await this.#serving.close(this.#hurried ? HURRIED : PATIENT);
     }
-    const dropped = this.#service?.gateway.dropped ?? 0;
+    const dropped = this.#serving?.gateway.dropped ?? 0;
     this.#send({ type: "stopped", report: this.#report(), dropped, logged });
     this.#done.resolve();
   }

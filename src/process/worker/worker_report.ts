@@ -20,7 +20,7 @@ import type { Upstream } from "../../upstream/upstream.ts";
 export function workerReport(
   clock: Clock,
   system: System,
-  service: {
+  serving: {
     readonly config: Config;
     readonly telemetry: Telemetry;
     readonly gateway: Gateway;
@@ -28,7 +28,7 @@ export function workerReport(
     readonly retired: readonly Upstream[];
   },
 ): Report {
-  const { config, telemetry, gateway, upstreams, retired } = service;
+  const { config, telemetry, gateway, upstreams, retired } = serving;
   const { counters } = telemetry;
   const now = clock.now();
   /** What was `at` on the monotonic clock, by the one on the wall. */
