@@ -45,12 +45,12 @@ export function controlRoutes(plane: ControlPlane): readonly HttpRoute[] {
   return [
     { method: "GET", path: "/status", handle: async () => jsonReply(200, await plane.status()) },
     { method: "GET", path: "/events", handle: () => events(plane) },
-    post("/pause", (body, { left }) => {
+    post("/pause", (body, { signal }) => {
       const upstream = body.text("upstream");
       const waitIdleMs = body.number("wait_idle_ms", MAX_WAIT_MS, 0);
       const leaseMs = body.number("lease_ms", MAX_WAIT_MS, null);
       const owner = body.oneOf("owner", ASKING_OWNERS, "operator");
-      return () => plane.pause(upstream, waitIdleMs, leaseMs, left, owner);
+      return () => plane.pause(upstream, waitIdleMs, leaseMs, signal, owner);
     }),
     post("/resume", (body) => {
       const upstream = body.text("upstream");
@@ -88,11 +88,11 @@ export function controlRoutes(plane: ControlPlane): readonly HttpRoute[] {
           ? Promise.resolve(invalid(["health_host: is for the question of health, which is missing"]))
           : plane.swap(upstream, to, path === null ? null : { path, host }, timeoutMs, drainMs);
     }),
-    post("/wait", (body, { left }) => {
+    post("/wait", (body, { signal }) => {
       const upstream = body.text("upstream");
       const what = body.oneOf("for", ["healthy", "idle"]);
       const timeoutMs = body.number("timeout_ms", MAX_WAIT_MS, DEFAULT_TIMEOUT_MS);
-      return () => plane.wait(upstream, what, timeoutMs, left);
+      return () => plane.wait(upstream, what, timeoutMs, signal);
     }),
     post("/reload", () => () => plane.reload()),
     post("/restart", (body) => {

@@ -59,7 +59,7 @@ export type Probe = (
 
 export interface ChangeParts {
   readonly clock: Clock;
-  readonly controller: Supervisor;
+  readonly supervisor: Supervisor;
   readonly events: EventHub;
   readonly pauses: Pauses;
   readonly drains: Drains;
@@ -128,7 +128,7 @@ export class Changes {
   }
 
   async #reload(source: ConfigSource): Promise<Outcome<ReloadDone>> {
-    const { addresses, controller } = this.#parts;
+    const { addresses, supervisor } = this.#parts;
     const read = await source.read();
     const { problems, warnings, secrets } = read.ok
       ? await source.check(read)
@@ -144,15 +144,15 @@ export class Changes {
     const written = this.#withSwapped(read.config);
     await addresses.learn(written, NAMES_PATIENCE_MS);
     const config = addresses.expand(written);
-    const inUse = await source.portInUse(controller.config, config);
+    const inUse = await source.portInUse(supervisor.config, config);
     if (inUse !== null) {
       return refuse("invalid", "The configuration cannot be used; nothing has changed.", [inUse]);
     }
     const { changes, ignored } = configChanges(
-      { config: controller.config, loaded: before },
+      { config: supervisor.config, loaded: before },
       { config, loaded: read },
     );
-    const serving = controller.config;
+    const serving = supervisor.config;
     const done = await this.#apply(config, config.server.drainTimeoutMs);
     if (!done.ok) return done;
     this.#loaded = read;
@@ -190,7 +190,7 @@ export class Changes {
 
   /** To be called before anything changes; the supervisor's configuration has been made `withSwapped` already. */
   restore(swapped: readonly HandedSwap[]): void {
-    const { config } = this.#parts.controller;
+    const { config } = this.#parts.supervisor;
     for (const swap of swapped) {
       const upstream = config.upstreams.find(({ name }) => name === swap.upstream);
       if (sameValue(asWritten(upstream?.endpoints ?? []), swap.instead)) {
@@ -207,10 +207,10 @@ export class Changes {
     timeoutMs: number,
     drainMs: number,
   ): Promise<Outcome<{ readonly generation: number; readonly from: readonly string[] }>> {
-    const { addresses: names, controller, events } = this.#parts;
-    const named = upstreamNamed(controller.config, upstream);
+    const { addresses: names, supervisor, events } = this.#parts;
+    const named = upstreamNamed(supervisor.config, upstream);
     if (!named.ok) return named;
-    const parsed = parseEndpoints(controller.config, addresses);
+    const parsed = parseEndpoints(supervisor.config, addresses);
     if (!parsed.ok) return parsed;
     if (health !== null && !/^\/[\x21-\x7e]*$/.test(health.path)) {
       return refuse("invalid", `${health.path} is no path: it must begin with / and have no space.`);
@@ -222,7 +222,7 @@ export class Changes {
     // Nobody has asked for that change, so nobody is refused for its sake.
     await this.#following;
     return await this.#alone(async () => {
-      const old = controller.config.upstreams.find((each) => each.name === name) as UpstreamConfig;
+      const old = supervisor.config.upstreams.find((each) => each.name === name) as UpstreamConfig;
       // Whatever is known of an endpoint that stays stays so.
       const before = asWritten(old.endpoints);
       const wanted = parsed.endpoints.map((endpoint) =>
@@ -241,7 +241,7 @@ export class Changes {
           unready,
         );
       }
-      const { config } = controller;
+      const { config } = supervisor;
       const upstreams = config.upstreams.map((each) => each === old ? upstream : each);
       const done = await this.#apply({ ...config, upstreams }, drainMs);
       if (!done.ok) return done;
@@ -259,11 +259,11 @@ export class Changes {
    * way: the next look will do.
    */
   async followNames(): Promise<void> {
-    const { addresses, controller } = this.#parts;
-    await addresses.learn(controller.config, NAMES_PATIENCE_MS);
-    if (this.#busy || this.#following !== null || controller.phase !== "serving") return;
-    const config = addresses.expand(controller.config);
-    if (sameValue(config.upstreams, controller.config.upstreams)) return;
+    const { addresses, supervisor } = this.#parts;
+    await addresses.learn(supervisor.config, NAMES_PATIENCE_MS);
+    if (this.#busy || this.#following !== null || supervisor.phase !== "serving") return;
+    const config = addresses.expand(supervisor.config);
+    if (sameValue(config.upstreams, supervisor.config.upstreams)) return;
     const change = this.#alone(() => this.#readdress(config));
     this.#following = change;
     try {
@@ -280,8 +280,8 @@ export class Changes {
   }
 
   async #readdress(config: Config): Promise<Outcome> {
-    const { controller, events } = this.#parts;
-    const before = controller.config;
+    const { supervisor, events } = this.#parts;
+    const before = supervisor.config;
     const done = await this.#apply(config, config.server.drainTimeoutMs);
     if (!done.ok) return done;
     for (const { name, endpoints } of config.upstreams) {
@@ -299,10 +299,10 @@ export class Changes {
     health: HealthQuestion | null,
     timeoutMs: number,
   ): Promise<readonly string[]> {
-    const { clock, probe, controller } = this.#parts;
+    const { clock, probe, supervisor } = this.#parts;
     const question = health === null
       ? null
-      : { path: health.path, host: health.host ?? requestHost(controller.config, upstream) };
+      : { path: health.path, host: health.host ?? requestHost(supervisor.config, upstream) };
     const end = clock.now() + timeoutMs;
     const lines = await Promise.all(endpoints.map(async (endpoint) => {
       for (;;) {
@@ -319,9 +319,9 @@ export class Changes {
     config: Config,
     drainMs: number,
   ): Promise<Outcome<Pick<Extract<Changed, { ok: true }>, "certificate" | "upstreams">>> {
-    const { controller, pauses, drains, events, clock, changed } = this.#parts;
-    const before = controller.config;
-    const done = await controller.change(config, drainMs, () => ({
+    const { supervisor, pauses, drains, events, clock, changed } = this.#parts;
+    const before = supervisor.config;
+    const done = await supervisor.change(config, drainMs, () => ({
       paused: pauses.follow(before, config),
       drained: drains.follow(before, config),
     }));

@@ -8,16 +8,16 @@ const FIRST_PAUSE_MS = 5;
 const LONGEST_PAUSE_MS = 50;
 
 /** Time that can be waited, and given up. */
-export function sleep(clock: Clock, ms: number, left?: AbortSignal): Promise<void> {
+export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((done) => {
     const end = () => {
       timer.cancel();
-      left?.removeEventListener("abort", end);
+      signal?.removeEventListener("abort", end);
       done();
     };
     const timer = clock.setTimer(ms, end, true);
-    left?.addEventListener("abort", end);
-    if (left?.aborted === true) end();
+    signal?.addEventListener("abort", end);
+    if (signal?.aborted === true) end();
   });
 }
 
@@ -30,16 +30,16 @@ export async function until(
   clock: Clock,
   look: () => Promise<boolean>,
   timeoutMs: number,
-  left?: AbortSignal,
+  signal?: AbortSignal,
 ): Promise<boolean> {
   if (timeoutMs === 0) return await look();
   const end = clock.now() + timeoutMs;
   for (let pauseMs = FIRST_PAUSE_MS;; pauseMs = Math.min(LONGEST_PAUSE_MS, pauseMs * 2)) {
     // A worker that does not answer keeps nobody waiting for longer than asked.
-    const seen = await within(clock, look(), Math.max(0, end - clock.now()), left);
+    const seen = await within(clock, look(), Math.max(0, end - clock.now()), signal);
     if (seen === true) return true;
-    if (seen === null || left?.aborted === true || clock.now() >= end) return false;
-    await sleep(clock, Math.min(pauseMs, end - clock.now()), left);
+    if (seen === null || signal?.aborted === true || clock.now() >= end) return false;
+    await sleep(clock, Math.min(pauseMs, end - clock.now()), signal);
   }
 }
 
@@ -51,20 +51,20 @@ export function within<T>(
   clock: Clock,
   work: Promise<T>,
   timeoutMs: number,
-  left?: AbortSignal,
+  signal?: AbortSignal,
 ): Promise<T | null> {
   return new Promise((resolve, reject) => {
     const end = () => {
       timer.cancel();
-      left?.removeEventListener("abort", giveUp);
+      signal?.removeEventListener("abort", giveUp);
     };
     const giveUp = () => {
       end();
       resolve(null);
     };
     const timer = clock.setTimer(timeoutMs, giveUp, true);
-    left?.addEventListener("abort", giveUp);
-    if (left?.aborted === true) giveUp();
+    signal?.addEventListener("abort", giveUp);
+    if (signal?.aborted === true) giveUp();
     work.finally(end).then(resolve, reject);
   });
 }

@@ -46,7 +46,7 @@ export interface Extensions {
 
 export interface PlaneParts {
   readonly clock: Clock;
-  readonly controller: Supervisor;
+  readonly supervisor: Supervisor;
   readonly events: EventHub;
   readonly version: string;
   readonly runtime: string;
@@ -82,17 +82,17 @@ export class SluicePlane implements ControlPlane {
 
   constructor(parts: PlaneParts) {
     this.#parts = parts;
-    const { clock, controller, events } = parts;
+    const { clock, supervisor, events } = parts;
     this.#follow = new Alarm(clock, FOLLOW_MS, () => {
       void this.#changes.followNames().then(() => this.followNames());
     });
     this.#startedAt = clock.wall();
     this.#began = clock.now();
-    this.pauses = new Pauses(clock, controller, events);
-    this.#drains = new Drains(clock, controller, events);
+    this.pauses = new Pauses(clock, supervisor, events);
+    this.#drains = new Drains(clock, supervisor, events);
     this.#changes = new Changes({
       clock,
-      controller,
+      supervisor,
       events,
       pauses: this.pauses,
       drains: this.#drains,
@@ -104,7 +104,7 @@ export class SluicePlane implements ControlPlane {
         return parts.changed?.(config);
       },
     });
-    events.onWatched = (watched) => void controller.command({ command: "watch", watched }, { watched });
+    events.onWatched = (watched) => void supervisor.command({ command: "watch", watched }, { watched });
   }
 
   /** What was asked of us and is in none of our files. */
@@ -134,24 +134,24 @@ export class SluicePlane implements ControlPlane {
   }
 
   async status(): Promise<Status> {
-    const { clock, controller, version, runtime, pid, residentBytes } = this.#parts;
-    await within(clock, controller.report(), STATUS_PATIENCE_MS);
+    const { clock, supervisor, version, runtime, pid, residentBytes } = this.#parts;
+    await within(clock, supervisor.report(), STATUS_PATIENCE_MS);
     return buildStatus({
       version,
       runtime,
       pid,
-      state: controller.phase,
+      state: supervisor.phase,
       startedAt: this.#startedAt,
       uptimeMs: clock.now() - this.#began,
       generation: this.#changes.generation,
       configLoadedAt: this.#changes.loadedAt,
-      config: controller.config,
-      addresses: controller.addresses,
+      config: supervisor.config,
+      addresses: supervisor.addresses,
       residentBytes: residentBytes(),
-      workers: controller.workers,
-      elder: controller.lineage.elder,
-      elderSilent: controller.lineage.silent !== null,
-      gone: controller.gone,
+      workers: supervisor.workers,
+      elder: supervisor.lineage.elder,
+      elderSilent: supervisor.lineage.silent !== null,
+      gone: supervisor.gone,
       paused: this.pauses.status(),
       children: this.extensions.children(),
     });
@@ -165,10 +165,10 @@ export class SluicePlane implements ControlPlane {
     upstream: string | null,
     waitIdleMs: number,
     leaseMs: number | null,
-    left?: AbortSignal,
+    signal?: AbortSignal,
     owner?: PauseOwner,
   ): Promise<Outcome<Quiet & { readonly token: string }>> {
-    return this.pauses.pause(upstream, waitIdleMs, leaseMs, left, owner);
+    return this.pauses.pause(upstream, waitIdleMs, leaseMs, signal, owner);
   }
 
   async resume(upstream: string | null, token?: string): Promise<Outcome<Resumed>> {
@@ -176,7 +176,7 @@ export class SluicePlane implements ControlPlane {
   }
 
   #byAll<T>(outcome: Outcome<T>): Outcome<T> {
-    return unlessSilent(outcome, this.#parts.controller.lineage.silent);
+    return unlessSilent(outcome, this.#parts.supervisor.lineage.silent);
   }
 
   // deno-lint-ignore require-await -- the contract wants a promise
@@ -204,7 +204,7 @@ export class SluicePlane implements ControlPlane {
     timeoutMs: number,
     drainMs: number,
   ): Promise<Outcome<{ readonly generation: number; readonly from: readonly string[] }>> {
-    const named = upstreamNamed(this.#parts.controller.config, upstream);
+    const named = upstreamNamed(this.#parts.supervisor.config, upstream);
     if (named.ok && this.extensions.children().has(named.upstream)) {
       return notPossible(`Sluice runs the command of ${named.upstream} itself: restart it instead.`);
     }
@@ -215,25 +215,25 @@ export class SluicePlane implements ControlPlane {
     upstream: string | null,
     what: "healthy" | "idle",
     timeoutMs: number,
-    left?: AbortSignal,
+    signal?: AbortSignal,
   ): Promise<Outcome> {
-    const { clock, controller } = this.#parts;
-    const named = upstreamsNamed(controller.config, upstream);
+    const { clock, supervisor } = this.#parts;
+    const named = upstreamsNamed(supervisor.config, upstream);
     if (!named.ok) return named;
     let quiet: Quiet = { in_flight: 0, waiting: 0 };
     const look = what === "idle"
       ? async () => {
-        quiet = quietOf(await controller.report(), upstream === null ? null : named.upstreams);
+        quiet = quietOf(await supervisor.report(), upstream === null ? null : named.upstreams);
         return quiet.in_flight + quiet.waiting === 0;
       }
       : async () => {
         const reached = await Promise.all(named.upstreams.map((name) => this.#reached(name)));
         return reached.every((each) => each);
       };
-    if (await until(clock, look, timeoutMs, left)) {
+    if (await until(clock, look, timeoutMs, signal)) {
       return what === "idle" ? this.#byAll({ ok: true }) : { ok: true };
     }
-    if (left?.aborted === true) return refuse("failed", "Whoever asked has gone.");
+    if (signal?.aborted === true) return refuse("failed", "Whoever asked has gone.");
     if (what === "healthy") {
       const names = named.upstreams.join(", ");
       return refuse("timeout", `No endpoint of ${names} could be reached in ${timeoutMs} ms.`);
@@ -244,10 +244,10 @@ export class SluicePlane implements ControlPlane {
 
   /** An open connection to an endpoint is proof enough; else one is opened. */
   async #reached(name: string): Promise<boolean> {
-    const { controller, probe } = this.#parts;
-    const config = controller.config.upstreams.find((each) => each.name === name);
+    const { supervisor, probe } = this.#parts;
+    const config = supervisor.config.upstreams.find((each) => each.name === name);
     if (config === undefined) return false;
-    const report = (await controller.report()).upstreams.find((each) => each.name === name);
+    const report = (await supervisor.report()).upstreams.find((each) => each.name === name);
     const states = new Map(report?.endpoints.map((endpoint) => [endpoint.name, endpoint]));
     const usable = config.endpoints.filter((endpoint) => {
       const state = states.get(endpoint.name)?.state ?? "up";
@@ -263,19 +263,19 @@ export class SluicePlane implements ControlPlane {
   }
 
   async reload(): Promise<Outcome<ReloadDone>> {
-    const { controller, reloading } = this.#parts;
+    const { supervisor, reloading } = this.#parts;
     const act = () => this.#changes.reload();
     const done = await (reloading === undefined ? act() : reloading(act));
-    const { silent } = controller.lineage;
+    const { silent } = supervisor.lineage;
     if (!done.ok || silent === null) return done;
     return { ...done, warnings: [...done.warnings ?? [], silentWords(silent)] };
   }
 
   /** From now on, as long as it serves, endpoints follow the addresses of their names where that is wished for. */
   followNames(): void {
-    const { controller } = this.#parts;
-    const wished = controller.config.upstreams.some(({ eachAddress }) => eachAddress);
-    if (wished && controller.phase === "serving") this.#follow.set();
+    const { supervisor } = this.#parts;
+    const wished = supervisor.config.upstreams.some(({ eachAddress }) => eachAddress);
+    if (wished && supervisor.phase === "serving") this.#follow.set();
   }
 
   /** What serves now was made of this; null when it was not read from anywhere. */
@@ -295,8 +295,8 @@ export class SluicePlane implements ControlPlane {
   }
 
   async stop(now: boolean): Promise<Outcome<{ readonly connections: number }>> {
-    const { controller, stop } = this.#parts;
-    const { connections } = await controller.report();
+    const { supervisor, stop } = this.#parts;
+    const { connections } = await supervisor.report();
     stop(now);
     return { ok: true, connections };
   }
@@ -312,7 +312,7 @@ export class SluicePlane implements ControlPlane {
 
   async reopenLogs(): Promise<Outcome> {
     this.#reopened++;
-    const results = await this.#parts.controller.command({ command: "reopen" });
+    const results = await this.#parts.supervisor.command({ command: "reopen" });
     const problems = results.flatMap((result) => result.ok ? [] : [result.failure.message]);
     if (problems.length === 0) return this.#byAll({ ok: true });
     // Workers fail alike: they write to the same files.

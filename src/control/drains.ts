@@ -24,14 +24,14 @@ interface Drain {
 
 export class Drains {
   readonly #clock: Clock;
-  readonly #controller: Supervisor;
+  readonly #supervisor: Supervisor;
   readonly #events: EventHub;
   /** Counts drains of an endpoint, by its names: an undrain or another drain ends the watch over the one before. */
   readonly #drained = new Map<string, Drain>();
 
-  constructor(clock: Clock, controller: Supervisor, events: EventHub) {
+  constructor(clock: Clock, supervisor: Supervisor, events: EventHub) {
     this.#clock = clock;
-    this.#controller = controller;
+    this.#supervisor = supervisor;
     this.#events = events;
   }
 
@@ -42,14 +42,14 @@ export class Drains {
     windowMs: number,
     wait: boolean,
   ): Promise<Outcome<{ readonly in_flight: number }>> {
-    const named = endpointNamed(this.#controller.config, endpoint, upstream);
+    const named = endpointNamed(this.#supervisor.config, endpoint, upstream);
     if (!named.ok) return named;
     const name = named.found;
     const drain: Drain = { name };
     const before = this.#drained.has(keyOf(name));
     this.#drained.set(keyOf(name), drain);
     if (!before) this.#events.note({ event: "draining", ...name });
-    await this.#controller.command({ command: "drain", windowMs, ...name }, { drained: this.#all() });
+    await this.#supervisor.command({ command: "drain", windowMs, ...name }, { drained: this.#all() });
     const gone = this.#watch(drain, windowMs);
     if (wait && !await gone) {
       return this.#drained.get(keyOf(drain.name)) === drain
@@ -61,17 +61,17 @@ export class Drains {
     }
     return {
       ok: true,
-      in_flight: endpointReport(await this.#controller.report(), drain.name)?.inFlight ?? 0,
+      in_flight: endpointReport(await this.#supervisor.report(), drain.name)?.inFlight ?? 0,
     };
   }
 
   /** See `ControlPlane.undrain`. */
   async undrain(endpoint: string, upstream: string | null): Promise<Outcome> {
-    const named = endpointNamed(this.#controller.config, endpoint, upstream);
+    const named = endpointNamed(this.#supervisor.config, endpoint, upstream);
     if (!named.ok) return named;
     const name = named.found;
     const before = this.#drained.delete(keyOf(name));
-    await this.#controller.command({ command: "undrain", ...name }, { drained: this.#all() });
+    await this.#supervisor.command({ command: "undrain", ...name }, { drained: this.#all() });
     if (before) this.#events.note({ event: "undrained", ...name });
     return { ok: true };
   }
@@ -111,10 +111,10 @@ export class Drains {
   /** To be called before the supervisor starts. */
   restore(drained: readonly EndpointName[]): void {
     for (const name of drained) {
-      if (!endpointNamed(this.#controller.config, name.endpoint, name.upstream).ok) continue;
+      if (!endpointNamed(this.#supervisor.config, name.endpoint, name.upstream).ok) continue;
       this.#drained.set(keyOf(name), { name });
     }
-    this.#controller.setDesired({ drained: this.#all() });
+    this.#supervisor.setDesired({ drained: this.#all() });
   }
 
   /** What is out of use by now: goes over to it. Resolves when it is so in all workers. */
@@ -123,14 +123,14 @@ export class Drains {
     const over = this.#all().filter((name) => !wanted.has(keyOf(name)));
     const begun = drained.filter((name) =>
       !this.#drained.has(keyOf(name)) &&
-      endpointNamed(this.#controller.config, name.endpoint, name.upstream).ok
+      endpointNamed(this.#supervisor.config, name.endpoint, name.upstream).ok
     );
     for (const name of over) this.#drained.delete(keyOf(name));
     for (const name of begun) this.#drained.set(keyOf(name), { name });
-    this.#controller.setDesired({ drained: this.#all() });
+    this.#supervisor.setDesired({ drained: this.#all() });
     await Promise.all([
-      ...over.map((name) => this.#controller.command({ command: "undrain", ...name })),
-      ...begun.map((name) => this.#controller.command({ command: "drain", windowMs: RESTORED_MS, ...name })),
+      ...over.map((name) => this.#supervisor.command({ command: "undrain", ...name })),
+      ...begun.map((name) => this.#supervisor.command({ command: "drain", windowMs: RESTORED_MS, ...name })),
     ]);
   }
 
@@ -143,7 +143,7 @@ export class Drains {
     const over = () => this.#drained.get(keyOf(drain.name)) !== drain;
     let empty = false;
     await until(this.#clock, async () => {
-      const report = endpointReport(await this.#controller.report(), drain.name);
+      const report = endpointReport(await this.#supervisor.report(), drain.name);
       empty = (report?.inFlight ?? 0) + (report?.pinned ?? 0) === 0;
       return empty || over();
     }, windowMs + CUT_MS);

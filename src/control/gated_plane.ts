@@ -109,33 +109,33 @@ export function gatedPlane(plane: ControlPlane, gate: Gate): ControlPlane {
     await gate.passChange() ?? await gate.through(act);
   /** What waits in a process that ends before that is over is to be asked of the other one. */
   const lasting = <T>(
-    left: AbortSignal | undefined,
-    act: (left: AbortSignal) => Promise<Outcome<T>>,
+    signal: AbortSignal | undefined,
+    act: (signal: AbortSignal) => Promise<Outcome<T>>,
   ): Promise<Outcome<T>> =>
     pass(async () => {
       const { ending } = gate;
       const over = new AbortController();
       const end = () => over.abort();
-      const signals = left === undefined ? [ending] : [left, ending];
+      const signals = signal === undefined ? [ending] : [signal, ending];
       // Not AbortSignal.any, nor a race with a promise that lasts: each verb would leave something behind.
-      for (const signal of signals) signal.addEventListener("abort", end);
+      for (const each of signals) each.addEventListener("abort", end);
       if (signals.some(({ aborted }) => aborted)) end();
       const outcome = await act(over.signal);
-      for (const signal of signals) signal.removeEventListener("abort", end);
-      return outcome.ok || !ending.aborted || left?.aborted === true ? outcome : gate.refusal;
+      for (const each of signals) each.removeEventListener("abort", end);
+      return outcome.ok || !ending.aborted || signal?.aborted === true ? outcome : gate.refusal;
     });
   return {
     status: () => plane.status(),
     watch: (heard) => plane.watch(heard),
-    pause: (upstream, waitIdleMs, leaseMs, left, owner) =>
-      lasting(left, (either) => plane.pause(upstream, waitIdleMs, leaseMs, either, owner)),
+    pause: (upstream, waitIdleMs, leaseMs, signal, owner) =>
+      lasting(signal, (either) => plane.pause(upstream, waitIdleMs, leaseMs, either, owner)),
     resume: (...args) => pass(() => plane.resume(...args)),
     renew: (...args) => pass(() => plane.renew(...args)),
     drain: (...args) => lasting(undefined, (over) => unless(over, plane.drain(...args), gate)),
     undrain: (...args) => pass(() => plane.undrain(...args)),
     swap: (...args) => change(() => plane.swap(...args)),
-    wait: (upstream, what, timeoutMs, left) =>
-      lasting(left, (either) => plane.wait(upstream, what, timeoutMs, either)),
+    wait: (upstream, what, timeoutMs, signal) =>
+      lasting(signal, (either) => plane.wait(upstream, what, timeoutMs, either)),
     reload: () => change(() => plane.reload()),
     restart: (...args) => change(() => plane.restart(...args)),
     upgrade: (...args) => pass(() => plane.upgrade(...args)),

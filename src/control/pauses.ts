@@ -36,7 +36,7 @@ export interface Pause {
 
 export class Pauses {
   readonly #clock: Clock;
-  readonly #controller: Supervisor;
+  readonly #supervisor: Supervisor;
   readonly #events: EventHub;
   /** By token, in the order in which they began. */
   readonly #pauses = new Map<string, Pause>();
@@ -45,9 +45,9 @@ export class Pauses {
   /** Another Sluice goes on with all of them, and says what ends. */
   #handedOver = false;
 
-  constructor(clock: Clock, controller: Supervisor, events: EventHub) {
+  constructor(clock: Clock, supervisor: Supervisor, events: EventHub) {
     this.#clock = clock;
-    this.#controller = controller;
+    this.#supervisor = supervisor;
     this.#events = events;
   }
 
@@ -56,10 +56,10 @@ export class Pauses {
     upstream: string | null,
     waitIdleMs: number,
     leaseMs: number | null,
-    left?: AbortSignal,
+    signal?: AbortSignal,
     owner: PauseOwner = "operator",
   ): Promise<Outcome<Quiet & { readonly token: string }>> {
-    const named = upstreamsNamed(this.#controller.config, upstream);
+    const named = upstreamsNamed(this.#supervisor.config, upstream);
     if (!named.ok) return named;
     const { upstreams } = named;
     if (upstreams.length === 0) return refuse("unknown_name", "There is no upstream to pause.");
@@ -71,18 +71,18 @@ export class Pauses {
     await told;
     let quiet: Quiet = { in_flight: 0, waiting: 0 };
     const look = async () => {
-      quiet = quietOf(await this.#controller.report(), upstream === null ? null : upstreams);
+      quiet = quietOf(await this.#supervisor.report(), upstream === null ? null : upstreams);
       return quiet.in_flight === 0 || !this.#pauses.has(token);
     };
-    const idle = await until(this.#clock, look, waitIdleMs, left);
-    if (left?.aborted === true) {
+    const idle = await until(this.#clock, look, waitIdleMs, signal);
+    if (signal?.aborted === true) {
       await this.end(pause, null);
       return refuse("failed", "Whoever asked has gone.");
     }
     if (!this.#pauses.has(token)) {
       return refuse("failed", "The pause has ended meanwhile: it was resumed, or its lease has ended.");
     }
-    const { silent } = this.#controller.lineage;
+    const { silent } = this.#supervisor.lineage;
     if (waitIdleMs > 0 && !idle) {
       const late = `${quiet.in_flight} requests were still in flight after ${waitIdleMs} ms.`;
       // An operator decides what to do next; a command that is not run needs no pause.
@@ -127,13 +127,13 @@ export class Pauses {
     // All of them, paused before or not: the answer means that every worker has carried out a pause.
     return {
       pause,
-      told: this.#controller.command({ command: "pause", upstreams }, { paused: this.paused() }),
+      told: this.#supervisor.command({ command: "pause", upstreams }, { paused: this.paused() }),
     };
   }
 
   /** See `ControlPlane.resume`. */
   async resume(upstream: string | null, token?: string): Promise<Outcome<Resumed>> {
-    const named = upstreamsNamed(this.#controller.config, upstream);
+    const named = upstreamsNamed(this.#supervisor.config, upstream);
     if (!named.ok) return named;
     const due = [...this.#pauses.values()].filter((pause) =>
       (token === undefined ? pause.owner === "operator" : pause.token === token) &&
@@ -144,7 +144,7 @@ export class Pauses {
     const held = this.status();
     return {
       ok: true,
-      ...quietOf(await this.#controller.report(), only),
+      ...quietOf(await this.#supervisor.report(), only),
       ended: due.length,
       still_paused: named.upstreams.flatMap((name) =>
         (held.get(name)?.owners ?? []).map((each) => ({ upstream: name, ...each }))
@@ -164,7 +164,7 @@ export class Pauses {
   ): Promise<void> {
     if (this.#pauses.get(pause.token) !== pause) return;
     if (this.#handedOver) {
-      this.#controller.lineage.resume(pause.token);
+      this.#supervisor.lineage.resume(pause.token);
       return;
     }
     const over = [...pause.upstreams].filter((name) => upstreams?.includes(name) ?? true);
@@ -176,7 +176,7 @@ export class Pauses {
     const free = over.filter((name) => !paused.includes(name));
     const resumed = free.length === 0
       ? null
-      : this.#controller.command({ command: "resume", upstreams: free }, { paused });
+      : this.#supervisor.command({ command: "resume", upstreams: free }, { paused });
     const { owner } = pause;
     for (const upstream of over) {
       const event = free.includes(upstream) ? "resumed" : "pause_ended";
@@ -262,7 +262,7 @@ export class Pauses {
 
   /** Goes on with pauses of another Sluice. What that has resumed since it last told us is resumed. */
   async restore(handover: readonly HandedPause[]): Promise<void> {
-    const known = this.#controller.config.upstreams.map(({ name }) => name);
+    const known = this.#supervisor.config.upstreams.map(({ name }) => name);
     const before = this.paused();
     for (const token of this.#restored) {
       const pause = this.#pauses.get(token);
@@ -280,10 +280,10 @@ export class Pauses {
     const paused = this.paused();
     const over = before.filter((name) => !paused.includes(name));
     const began = paused.filter((name) => !before.includes(name));
-    this.#controller.setDesired({ paused });
+    this.#supervisor.setDesired({ paused });
     await Promise.all([
-      ...over.length > 0 ? [this.#controller.command({ command: "resume", upstreams: over })] : [],
-      ...began.length > 0 ? [this.#controller.command({ command: "pause", upstreams: began })] : [],
+      ...over.length > 0 ? [this.#supervisor.command({ command: "resume", upstreams: over })] : [],
+      ...began.length > 0 ? [this.#supervisor.command({ command: "pause", upstreams: began })] : [],
     ]);
   }
 

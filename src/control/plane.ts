@@ -89,7 +89,7 @@ export interface ControlPlane {
    * @param waitIdleMs how long to wait for them; 0 = not at all. Refused as `timeout`, an operator's pause stays,
    *   any other is over
    * @param leaseMs resumes by itself then; null = never
-   * @param left aborted when whoever asked has gone while it waits: then this pause is ended at once, and nobody
+   * @param signal aborted when whoever asked has gone while it waits: then this pause is ended at once, and nobody
    *   reads the answer
    * @param owner default: an operator
    * @returns `token`: names this pause for `resume` and `renew`
@@ -98,7 +98,7 @@ export interface ControlPlane {
     upstream: string | null,
     waitIdleMs: number,
     leaseMs: number | null,
-    left?: AbortSignal,
+    signal?: AbortSignal,
     owner?: PauseOwner,
   ): Promise<Outcome<Quiet & { readonly token: string }>>;
 
@@ -147,13 +147,13 @@ export interface ControlPlane {
    * Waits until an endpoint can be reached (`healthy`; paused or not, it is dialled unless a connection to it is open),
    * or nothing is in flight and nobody waits (`idle`; tunnels do not count).
    *
-   * @param left aborted when whoever asked has gone: nobody reads the answer
+   * @param signal aborted when whoever asked has gone: nobody reads the answer
    */
   wait(
     upstream: string | null,
     what: "healthy" | "idle",
     timeoutMs: number,
-    left?: AbortSignal,
+    signal?: AbortSignal,
   ): Promise<Outcome>;
 
   /**

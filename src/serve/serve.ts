@@ -145,7 +145,7 @@ export async function serve(
   const written = withSwapped(config, handover.swapped);
   await addresses.learn(written, NAMES_PATIENCE_MS);
   const serving = addresses.expand(written);
-  const controller = new Supervisor(runtime.clock, serving, count, listening.startWorker, observer);
+  const supervisor = new Supervisor(runtime.clock, serving, count, listening.startWorker, observer);
   const onSignal: System["onSignal"] = hooks.onSignal ?? ((name, handler) => system.onSignal(name, handler));
   const stopping = new StopSignals(onSignal);
   void hooks.until?.then(() => stopping.ask(false));
@@ -156,7 +156,7 @@ export async function serve(
   const source = typeof read === "string" ? read : commands.source(read);
   const plane = new SluicePlane({
     clock: runtime.clock,
-    controller,
+    supervisor,
     events,
     version: versionInfo(runtime, system).version,
     runtime: `${runtime.name} ${runtime.version}`,
@@ -179,8 +179,8 @@ export async function serve(
   const verbs = gatedPlane(plane, gate);
   const takeover = predecessor === undefined
     ? null
-    : await Takeover.begin(predecessor, controller, plane, gate);
-  const serviceManager = new ServiceManager(runtime.clock, system, () => controller.report());
+    : await Takeover.begin(predecessor, supervisor, plane, gate);
+  const serviceManager = new ServiceManager(runtime.clock, system, () => supervisor.report());
   const reload = new RequestedReload(plane, gate, serviceManager, logger);
   // A failure has been logged by the plane.
   const reopen = async () => {
@@ -191,7 +191,7 @@ export async function serve(
   plane.extensions.children = () => children.status();
   plane.extensions.restart = (upstream, timeoutMs) => children.restart(upstream, timeoutMs);
   plane.extensions.explain = async (request) =>
-    explain(runtime, system, controller.config, request, await plane.status());
+    explain(runtime, system, supervisor.config, request, await plane.status());
   const adminOpened = await openAdmin(sockets.runtime, system, config.admin, verbs, (error) => {
     logger.error("admin", `a bug: ${stackOf(error)}`);
   });
@@ -211,7 +211,7 @@ export async function serve(
   let successor: Successor | null = null;
   /** How often log files had been opened anew when the last upgrade began. */
   let reopened = 0;
-  const started = await Promise.race([controller.start(), stopping.first]);
+  const started = await Promise.race([supervisor.start(), stopping.first]);
   if (typeof started === "object") {
     if (!started.ok) {
       await admin?.close(0);
@@ -219,15 +219,15 @@ export async function serve(
     }
     const { addresses } = started;
     const giveUp = async (code: ExitCode, message: string) => {
-      controller.abort();
-      await controller.ended;
+      supervisor.abort();
+      await supervisor.ended;
       await controls.close(0);
       await admin?.close(0);
       await files.remove();
       return fail(system, code, message);
     };
     if (predecessor !== undefined && takeover !== null) {
-      const ended = Promise.race([stopping.first, controller.ended]).then(() => null);
+      const ended = Promise.race([stopping.first, supervisor.ended]).then(() => null);
       const yours = await Promise.race([predecessor.ready(), ended]);
       if (yours === null) return await giveUp(EXIT.failed, "ended before it took over");
       await takeover.take(yours);
@@ -241,14 +241,14 @@ export async function serve(
           ? "the command that Sluice runs cannot be handed over: restart Sluice, or run the command outside of it"
           : null,
       busy: () => plane.changing ? "a reload or a swap is under way" : null,
-      limits: () => limitedEndpoints(controller.config),
-      upstreams: () => controller.config.upstreams.map(({ name, endpoints }) => ({ name, endpoints })),
+      limits: () => limitedEndpoints(supervisor.config),
+      upstreams: () => supervisor.config.upstreams.map(({ name, endpoints }) => ({ name, endpoints })),
       trying: (over) => {
         gate.trial = true;
         reopened = plane.reopened;
-        controller.try(over);
+        supervisor.try(over);
       },
-      listening: () => controller.addresses,
+      listening: () => supervisor.addresses,
       handoverState: () => plane.handoverState(),
       yours: () => {
         gate.shut();
@@ -265,12 +265,12 @@ export async function serve(
         void serviceManager.replaced(pid);
         events.note({ event: "upgraded", pid });
         successor = heir;
-        leaveTo(heir, runtime.clock, controller, plane, () => stopping.ask(true));
+        leaveTo(heir, runtime.clock, supervisor, plane, () => stopping.ask(true));
         gate.replaced(pid);
         stopping.replaced(`process ${pid} serves now`);
         // Clients connect again, to the other one; what is being waited for here is waited for on.
         void controls.close(REPLACED_PATIENCE_MS, ASKING_MS);
-        await controller.closed;
+        await supervisor.closed;
       },
       failed: async ({ message, problems }, hadNames) => {
         events.note({ event: "upgrade_failed", detail: [message, ...problems ?? []].join("; ") });
@@ -325,21 +325,21 @@ export async function serve(
     hooks.onReady?.(started.addresses);
   }
 
-  const signal = await Promise.race([stopping.first, children.ended, controller.ended]);
+  const signal = await Promise.race([stopping.first, children.ended, supervisor.ended]);
   watch?.end();
   if (typeof signal === "string") {
     if (!stopping.isReplaced) void serviceManager.stopping();
     // The other process answers there; what we say of ourselves would be taken for what it says.
     else void admin?.close(ADMIN_PATIENCE_MS);
     events.note({ event: "stopping" });
-    void stopping.second.then(() => controller.abort());
+    void stopping.second.then(() => supervisor.abort());
     void sockets.closeHeld();
-    void controller.stop().then(({ connections }) => {
+    void supervisor.stop().then(({ connections }) => {
       logger.info("sluice", `${signal}: stopping, ${connections} client connections open`);
     });
   }
-  const failure = await controller.ended;
-  const lost = controller.dropped;
+  const failure = await supervisor.ended;
+  const lost = supervisor.dropped;
   const { hurry } = stopping;
   if (lost > 0) {
     const what = `${lost} ${lost === 1 ? "request" : "requests"} dropped`;
@@ -357,23 +357,23 @@ export async function serve(
   await controls.close(CONTROL_PATIENCE_MS, replaced ? ASKING_MS : 0);
   await admin?.close(ADMIN_PATIENCE_MS);
   await files.remove();
-  if (!controller.logged) {
+  if (!supervisor.logged) {
     logger.error("access_log", "its last lines could not be written: nobody has read them in time");
   }
   const patience = () => stopping.hurry === null ? PATIENT : HURRIED;
   await commands.flush(patience());
-  if (successor !== null) await farewell(runtime, controller, successor);
+  if (successor !== null) await farewell(runtime, supervisor, successor);
   if (failure === null) logger.info("sluice", "stopped");
   await logger.flush(patience());
   if (failure !== null) return failed(system, failure);
   // The end of the drain time was to be expected. An end that was asked for at once is not: its cost is an error.
   if (lost > 0 && hurry !== null && !config.process.exitWithChild) return EXIT.failed;
-  return controller.logged || children.exitCode !== EXIT.done ? children.exitCode : EXIT.failed;
+  return supervisor.logged || children.exitCode !== EXIT.done ? children.exitCode : EXIT.failed;
 }
 
 /** The Sluice in our place learns what we have counted to the end. */
-async function farewell({ clock }: Runtime, controller: Supervisor, successor: Successor): Promise<void> {
-  const told = controller.lineage.farewell().then(() => successor.flush());
+async function farewell({ clock }: Runtime, supervisor: Supervisor, successor: Successor): Promise<void> {
+  const told = supervisor.lineage.farewell().then(() => successor.flush());
   await Promise.race([told, sleep(clock, FAREWELL_MS)]);
 }
 

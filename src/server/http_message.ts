@@ -15,7 +15,7 @@ export interface HttpRequest {
    * Aborted when the client leaves before it has its answer: it closed the connection, or its sending side.
    * Whoever waits for something on its behalf can stop then.
    */
-  readonly left: AbortSignal;
+  readonly signal: AbortSignal;
 }
 
 interface Reply {

@@ -32,7 +32,7 @@ export class HttpServerExchange implements DownstreamStreamEvents {
   readonly #client: DownstreamStream;
   readonly #head: Head | null;
   readonly #date: DateField;
-  readonly #left = new AbortController();
+  readonly #gone = new AbortController();
   readonly #maxBodyBytes: number;
   /** Not the pieces that it came in: a chunk of one byte would cost a hundred. */
   readonly #body = new ByteBuffer();
@@ -100,13 +100,13 @@ export class HttpServerExchange implements DownstreamStreamEvents {
   downstreamWritable(): void {}
 
   downstreamEnded(): void {
-    this.#left.abort();
+    this.#gone.abort();
     if (this.#state === "stream") this.#end();
   }
 
   downstreamGone(): void {
     this.#over();
-    this.#left.abort();
+    this.#gone.abort();
   }
 
   get leastRate(): number {
@@ -158,7 +158,7 @@ export class HttpServerExchange implements DownstreamStreamEvents {
       this.#state = "stream";
       this.#stream = reply;
       client.sendHead(status, statusPhrase(status), fields(), UNKNOWN_LENGTH, true);
-      if (this.#left.signal.aborted) this.#end();
+      if (this.#gone.signal.aborted) this.#end();
       else this.#begin(reply);
     }
     this.#turn.end();
@@ -220,7 +220,7 @@ export class HttpServerExchange implements DownstreamStreamEvents {
       query: new URLSearchParams(mark < 0 ? "" : target.path.slice(mark + 1)),
       header: (lowerCaseName) => head.find(lowerCaseName),
       body,
-      left: this.#left.signal,
+      signal: this.#gone.signal,
     };
   }
 }

@@ -193,7 +193,7 @@ export class SlotWorker {
   readonly requests: SlotRequest[] = [];
   readonly pins = new Set<SlotPin>();
   /** Messages on their way; a dead worker gets none, and what it had sent may still arrive. */
-  toController: (() => void)[] = [];
+  toSupervisor: (() => void)[] = [];
   toWorker: (() => void)[] = [];
   dead = false;
 
@@ -274,7 +274,7 @@ export class SlotWorker {
   }
 
   #say(message: () => void): void {
-    if (!this.dead) this.toController.push(message);
+    if (!this.dead) this.toSupervisor.push(message);
   }
 
   /** A request that arrives now. */
@@ -540,7 +540,7 @@ export class SlotLab {
   bury(worker: SlotWorker): void {
     this.corpses = this.corpses.filter((other) => other !== worker);
     this.used(worker);
-    worker.toController = [];
+    worker.toSupervisor = [];
     this.ledger.leave(worker.index);
     this.workers[worker.index] = new SlotWorker(this, worker.index);
   }
@@ -548,7 +548,7 @@ export class SlotLab {
   /** Every channel on which a message waits. */
   get channels(): (() => void)[][] {
     return [...this.workers, ...this.corpses].filter((worker, at, all) => all.indexOf(worker) === at)
-      .flatMap((worker) => [worker.toController, worker.toWorker])
+      .flatMap((worker) => [worker.toSupervisor, worker.toWorker])
       .concat([this.toElder, this.toHeir]).filter((channel) => channel.length > 0);
   }
 

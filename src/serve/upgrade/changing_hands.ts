@@ -14,7 +14,7 @@ import type { Successor } from "./successor.ts";
 /** For the new one: goes on with what the old one leaves. */
 export class Takeover {
   readonly #predecessor: Predecessor;
-  readonly #controller: Supervisor;
+  readonly #supervisor: Supervisor;
   readonly #plane: SluicePlane;
   readonly #gate: Gate;
   readonly #limits: HeldLimits;
@@ -25,29 +25,29 @@ export class Takeover {
   /** Before the supervisor starts. Verbs wait until the place is ours. */
   static async begin(
     predecessor: Predecessor,
-    controller: Supervisor,
+    supervisor: Supervisor,
     plane: SluicePlane,
     gate: Gate,
   ): Promise<Takeover> {
     gate.shut();
-    const takeover = new Takeover(predecessor, controller, plane, gate);
+    const takeover = new Takeover(predecessor, supervisor, plane, gate);
     await plane.restore(takeover.#ours(predecessor.handover ?? NOTHING_HANDED));
     return takeover;
   }
 
-  private constructor(predecessor: Predecessor, controller: Supervisor, plane: SluicePlane, gate: Gate) {
+  private constructor(predecessor: Predecessor, supervisor: Supervisor, plane: SluicePlane, gate: Gate) {
     this.#predecessor = predecessor;
-    this.#controller = controller;
+    this.#supervisor = supervisor;
     this.#plane = plane;
     this.#gate = gate;
     // One that has not told has the names that we have, as far as we know.
-    this.#upstreams = predecessor.upstreams ?? controller.config.upstreams;
-    this.#names = new LineageNames(this.#upstreams, controller.config.upstreams);
+    this.#upstreams = predecessor.upstreams ?? supervisor.config.upstreams;
+    this.#names = new LineageNames(this.#upstreams, supervisor.config.upstreams);
     // While it is not certain that the place becomes ours, no slot is.
-    this.#limits = new HeldLimits(controller.config, plane.pauses);
+    this.#limits = new HeldLimits(supervisor.config, plane.pauses);
     const { limits } = predecessor;
     if (limits !== null) {
-      controller.lineage.expect(limits, this.#names);
+      supervisor.lineage.expect(limits, this.#names);
     } else {
       predecessor.onQuiet = (upstreams) => this.#limits.release(upstreams);
       void predecessor.gone.then(() => this.#limits.release(null));
@@ -61,7 +61,7 @@ export class Takeover {
   }
 
   #ours(handover: HandoverState): HandoverState {
-    return stateUnder(handover, this.#upstreams, this.#controller.config.upstreams, this.#names);
+    return stateUnder(handover, this.#upstreams, this.#supervisor.config.upstreams, this.#names);
   }
 
   /**
@@ -69,14 +69,14 @@ export class Takeover {
    * must not be ahead of where they are to go.
    */
   async settle(): Promise<void> {
-    const { lineage } = this.#controller;
+    const { lineage } = this.#supervisor;
     const predecessor = this.#predecessor;
     predecessor.mine();
     if (predecessor.limits !== null) {
       this.#limits.release(null);
       predecessor.onElder = (message) => lineage.elderSaid(message);
       const led = lineage.succeed(predecessor.pid, (message) => predecessor.lead(message));
-      this.#controller.onLeft = (token) => void this.#plane.resume(null, token);
+      this.#supervisor.onLeft = (token) => void this.#plane.resume(null, token);
       void predecessor.gone.then(() => lineage.elderGone());
       await led;
     }
@@ -91,16 +91,16 @@ export class Takeover {
 export function leaveTo(
   successor: Successor,
   clock: Clock,
-  controller: Supervisor,
+  supervisor: Supervisor,
   plane: SluicePlane,
   hurry: () => void,
 ): void {
   if (!successor.leads) {
-    void tellQuiet(clock, controller, (upstreams) => successor.quiet(upstreams));
+    void tellQuiet(clock, supervisor, (upstreams) => successor.quiet(upstreams));
     return;
   }
-  const { lineage } = controller;
-  controller.onHurry = hurry;
+  const { lineage } = supervisor;
+  supervisor.onHurry = hurry;
   plane.pauses.handOver();
   lineage.handOver((message) => successor.tell(message));
   successor.listen((message) => lineage.heirSaid(message));

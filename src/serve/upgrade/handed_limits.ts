@@ -20,13 +20,13 @@ function limited({ upstreams }: Config): string[] {
 /** For the old one, which drains: tells each such upstream once, when nothing of ours is on its way to it. */
 export async function tellQuiet(
   clock: Clock,
-  controller: Supervisor,
+  supervisor: Supervisor,
   tell: (upstreams: readonly string[]) => void,
 ): Promise<void> {
-  const open = new Set(limited(controller.config));
+  const open = new Set(limited(supervisor.config));
   const began = clock.now();
   while (open.size > 0) {
-    const { connections, upstreams } = await controller.report();
+    const { connections, upstreams } = await supervisor.report();
     const tunnels = upstreams.reduce((sum, upstream) => sum + upstream.tunnels, 0);
     const last = connections === tunnels || clock.now() - began > LAST_REQUESTS_MS;
     const quiet = upstreams

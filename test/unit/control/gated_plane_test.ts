@@ -42,9 +42,9 @@ test("gate: while the names change hands verbs wait for whoever is in charge the
 
 test("gate: a wait in a process that ends is to be asked of the other one, unless whoever asked has left", async () => {
   const gate = new Gate();
-  const slow: ControlPlane["wait"] = (_upstream, _what, _timeoutMs, left) =>
+  const slow: ControlPlane["wait"] = (_upstream, _what, _timeoutMs, signal) =>
     new Promise((done) => {
-      left?.addEventListener("abort", () => done({ ok: false, code: "failed", message: "left" }));
+      signal?.addEventListener("abort", () => done({ ok: false, code: "failed", message: "left" }));
     });
   const verbs = gatedPlane(Object.assign(new FakePlane(), { wait: slow }), gate);
   const leaving = new AbortController();

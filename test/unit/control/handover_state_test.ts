@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { stateUnder } from "../../../src/control/handover_state.ts";
 import { LineageNames } from "../../../src/process/supervisor/lineage_names.ts";
-import { configOf } from "../../support/controller_scene.ts";
+import { configOf } from "../../support/supervisor_scene.ts";
 
 function upstreamsOf(...lines: string[]) {
   const names = lines.map((line) => line.split(":")[0] ?? "");

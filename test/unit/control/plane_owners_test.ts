@@ -86,10 +86,10 @@ test("owners: a pause that fails to become idle, or whose asker leaves, ends its
   await paused(lab, "operator", null);
   const late = await lab.done(lab.plane.pause(null, 200, 10_000, undefined, "with_pause"));
   assert.ok(!late.ok && late.code === "timeout" && /The pause has been ended/.test(late.message));
-  const left = new AbortController();
-  const leaving = lab.plane.pause(null, 60_000, null, left.signal);
+  const gone = new AbortController();
+  const leaving = lab.plane.pause(null, 60_000, null, gone.signal);
   await lab.pass(100);
-  left.abort();
+  gone.abort();
   await lab.done(leaving, 100);
   lab.ask("/second");
   await lab.pass(100);

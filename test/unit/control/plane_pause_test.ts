@@ -119,10 +119,10 @@ test("pause: whoever asked and has gone leaves nothing paused", async () => {
   backend.keeps = true;
   lab.ask();
   await lab.pass(10);
-  const left = new AbortController();
-  const paused = lab.plane.pause(null, 60_000, null, left.signal);
+  const gone = new AbortController();
+  const paused = lab.plane.pause(null, 60_000, null, gone.signal);
   await lab.pass(100);
-  left.abort();
+  gone.abort();
   await lab.done(paused, 100);
   lab.ask("/second");
   await lab.pass(100);

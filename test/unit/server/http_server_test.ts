@@ -316,7 +316,7 @@ test("a handler hears that its client has left", async () => {
     path: "/wait",
     handle: async (request) => {
       asked.resolve(request);
-      await new Promise<void>((resolve) => request.left.addEventListener("abort", () => resolve()));
+      await new Promise<void>((resolve) => request.signal.addEventListener("abort", () => resolve()));
       answered.resolve();
       return jsonReply(200, {});
     },
@@ -324,7 +324,7 @@ test("a handler hears that its client has left", async () => {
   await withServer([route], async ({ port }) => {
     const client = await RawClient.connect(port);
     await client.send("POST /wait HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n");
-    assert.equal((await within(asked.promise, "the request")).left.aborted, false);
+    assert.equal((await within(asked.promise, "the request")).signal.aborted, false);
     client.destroy();
     await within(answered.promise, "the handler");
   });

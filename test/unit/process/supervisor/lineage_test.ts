@@ -5,7 +5,7 @@ import { test } from "node:test";
 import type { ToElder, ToHeir } from "../../../../src/process/supervisor/lineage_messages.ts";
 import { LineageNames, type NamedUpstream } from "../../../../src/process/supervisor/lineage_names.ts";
 import { emptyReport, type Report } from "../../../../src/process/worker/report.ts";
-import { configOf, ControllerScene } from "../../../support/controller_scene.ts";
+import { configOf, SupervisorScene } from "../../../support/supervisor_scene.ts";
 import { turn } from "../../../support/watchdog.ts";
 
 const NAME = { upstream: "default", endpoint: "127.0.0.1:3000" } as const;
@@ -39,29 +39,29 @@ function busy(inFlight: number, waiting = 0, requests = 0): Report {
 }
 
 /** The new supervisor; the test plays the old process. */
-class NewScene extends ControllerScene {
+class NewScene extends SupervisorScene {
   readonly told: ToElder[] = [];
 
   /** @param before the configuration of the old process */
   static async begin(workers: number, yaml = LIMITED, held = 4, before = yaml): Promise<NewScene> {
     const scene = new NewScene(workers, yaml);
     const theirs = upstreamsOf(before);
-    const names = new LineageNames(theirs, scene.controller.config.upstreams);
+    const names = new LineageNames(theirs, scene.supervisor.config.upstreams);
     const limits = theirs.flatMap(({ name, endpoints }) =>
       endpoints.map((endpoint) => ({ upstream: name, endpoint: endpoint.name, max: held }))
     );
-    scene.controller.lineage.expect(limits, names);
+    scene.supervisor.lineage.expect(limits, names);
     await scene.serve();
     return scene;
   }
 
   succeed(): this {
-    void this.controller.lineage.succeed(99, (message) => void this.told.push(message));
+    void this.supervisor.lineage.succeed(99, (message) => void this.told.push(message));
     return this;
   }
 
   say(message: ToHeir): this {
-    this.controller.lineage.elderSaid(message);
+    this.supervisor.lineage.elderSaid(message);
     return this;
   }
 
@@ -75,7 +75,7 @@ class NewScene extends ControllerScene {
   }
 
   held(participant: number): number {
-    return this.controller.slotsOf(NAME).held.get(participant) ?? 0;
+    return this.supervisor.slotsOf(NAME).held.get(participant) ?? 0;
   }
 }
 
@@ -87,12 +87,12 @@ test("the new process: begins without a slot, and gets them one by one as the ol
   scene.succeed();
   assert.deepEqual(scene.heard(), [
     { type: "lead", limits: [NAME] },
-    { type: "command", id: 0, command: { command: "desire", desired: scene.controller.desired } },
+    { type: "command", id: 0, command: { command: "desire", desired: scene.supervisor.desired } },
     { type: "recall", ...NAME, count: 3, waitedMs: 5 },
   ]);
   scene.say({ type: "give", ...NAME, count: 1 });
   assert.deepEqual(scene.worker(0).heard.at(-1), { type: "grant", ...NAME, count: 1 });
-  assert.deepEqual([scene.held(-1), scene.held(0), scene.controller.slotsOf(NAME).free], [3, 1, 0]);
+  assert.deepEqual([scene.held(-1), scene.held(0), scene.supervisor.slotsOf(NAME).free], [3, 1, 0]);
   // A request that has waited there for longer than ours goes first.
   scene.say({ type: "want", ...NAME, count: 1, waitedMs: 1000 });
   scene.say({ type: "give", ...NAME, count: 1 });
@@ -103,10 +103,10 @@ test("the new process: slots of an old one that is gone are free, and its sums a
   const scene = (await NewScene.begin(2)).succeed();
   scene.say({ type: "report", report: busy(4, 0, 70) });
   scene.worker(1).say({ type: "want", ...NAME, count: 1, waitedMs: 5 });
-  scene.controller.lineage.elderGone();
+  scene.supervisor.lineage.elderGone();
   assert.deepEqual(scene.events.at(-1), "-1 gone");
-  assert.deepEqual([scene.held(0), scene.held(1), scene.controller.slotsOf(NAME).free], [2, 2, 0]);
-  const sum = scene.controller.report();
+  assert.deepEqual([scene.held(0), scene.held(1), scene.supervisor.slotsOf(NAME).free], [2, 2, 0]);
+  const sum = scene.supervisor.report();
   for (const worker of scene.workers) worker.say({ type: "report", report: busy(0, 0, 1) });
   assert.equal((await sum).totals.requests, 72);
 });
@@ -131,7 +131,7 @@ test("commands and sums: the old process is one of those who are asked", async (
   scene.heard();
   let done = false;
   const paused = ["default"];
-  void scene.controller.command({ command: "pause", upstreams: paused }, { paused }).then(
+  void scene.supervisor.command({ command: "pause", upstreams: paused }, { paused }).then(
     () => (done = true),
   );
   scene.worker(0).done();
@@ -142,14 +142,14 @@ test("commands and sums: the old process is one of those who are asked", async (
   scene.say({ type: "done", id: command.id, result: { ok: true } });
   await turn();
   assert.equal(done, true);
-  const sum = scene.controller.report();
+  const sum = scene.supervisor.report();
   scene.worker(0).say({ type: "report", report: busy(1) });
   scene.say({ type: "report", report: busy(2, 3) });
   assert.deepEqual((await sum).upstreams.map(({ inFlight, waiting }) => [inFlight, waiting]), [[3, 3]]);
-  void scene.controller.command({ command: "reopen" }).then(() => (done = true));
+  void scene.supervisor.command({ command: "reopen" }).then(() => (done = true));
   done = false;
   scene.worker(0).done();
-  scene.controller.lineage.elderGone();
+  scene.supervisor.lineage.elderGone();
   await turn();
   assert.equal(done, true, "one that is gone keeps nobody waiting");
 });
@@ -167,15 +167,15 @@ test("names: the old process hears its own, and what it says is known by ours", 
   scene.say({ type: "want", ...NAME, count: 1, waitedMs: 9 });
   scene.worker(0).say({ type: "give", ...WEB, count: 1 });
   assert.deepEqual(scene.granted(), [{ type: "grant", ...NAME, count: 1 }]);
-  void scene.controller.command({ command: "resume", upstreams: ["web"] });
-  void scene.controller.command({ command: "drain", windowMs: 7, ...WEB });
+  void scene.supervisor.command({ command: "resume", upstreams: ["web"] });
+  void scene.supervisor.command({ command: "drain", windowMs: 7, ...WEB });
   const commands = scene.heard().flatMap((message) => message.type === "command" ? [message.command] : []);
   assert.deepEqual(commands, [
     { command: "resume", upstreams: ["default"] },
     { command: "drain", windowMs: 7, ...NAME },
   ]);
   scene.say({ type: "report", report: busy(2, 3) });
-  const [told] = scene.controller.lineage.elder?.report.upstreams ?? [];
+  const [told] = scene.supervisor.lineage.elder?.report.upstreams ?? [];
   assert.deepEqual([told?.name, told?.inFlight, told?.waiting], ["web", 2, 3]);
   scene.say({ type: "down", ...NAME, code: "refused", detail: "" });
   assert.deepEqual(scene.worker(0).heard.at(-1), { type: "down", ...WEB, code: "refused", detail: "" });
@@ -196,9 +196,9 @@ test("names: a command about what the old process does not have is done without 
     (await NewScene.begin(1, called("web") + "\n  - { match: { path: /b }, to: 4000 }", 4, LIMITED))
       .succeed();
   scene.heard();
-  const other = scene.controller.config.upstreams.find(({ name }) => name !== "web")?.name ?? "";
+  const other = scene.supervisor.config.upstreams.find(({ name }) => name !== "web")?.name ?? "";
   let done = false;
-  void scene.controller.command({ command: "pause", upstreams: [other] }).then(() => (done = true));
+  void scene.supervisor.command({ command: "pause", upstreams: [other] }).then(() => (done = true));
   scene.worker(0).done();
   await turn();
   assert.deepEqual([done, scene.heard()], [true, []]);
@@ -206,7 +206,7 @@ test("names: a command about what the old process does not have is done without 
 
 test("names: a reload that renames goes on with them", async () => {
   const scene = (await NewScene.begin(1, called("web"), 4, LIMITED)).succeed();
-  const changing = scene.controller.change(configOf(called("site")), 700);
+  const changing = scene.supervisor.change(configOf(called("site")), 700);
   scene.worker(0).done({ ok: true, addresses: [] });
   await turn();
   await turn();
@@ -218,7 +218,7 @@ test("names: a reload that renames goes on with them", async () => {
   assert.deepEqual(scene.heard(), [{ type: "recall", ...NAME, count: 1, waitedMs: 5 }]);
   scene.say({ type: "give", ...NAME, count: 1 });
   assert.deepEqual(scene.worker(0).heard.at(-1), { type: "grant", ...site, count: 1 });
-  void scene.controller.command({ command: "resume", upstreams: ["site"] });
+  void scene.supervisor.command({ command: "resume", upstreams: ["site"] });
   const [command] = scene.heard();
   assert.ok(command?.type === "command");
   assert.deepEqual(command.command, { command: "resume", upstreams: ["default"] });
@@ -235,45 +235,45 @@ test("an upgrade that names other endpoints: what waits in the old process goes 
     ],
   );
   assert.ok(command.command.drainMs > 3_600_000, "its own drain time is for that");
-  assert.deepEqual(scene.controller.lineage.differing(), []);
+  assert.deepEqual(scene.supervisor.lineage.differing(), []);
   scene.say({
     type: "done",
     id: command.id,
     result: { ok: false, failure: { kind: "system", message: "no" } },
   });
-  assert.equal(scene.controller.lineage.differing().length, 1, "it could not");
+  assert.equal(scene.supervisor.lineage.differing().length, 1, "it could not");
 });
 
 test("a silent old process: verbs wait for it once, and for the others always", async () => {
   const scene = (await NewScene.begin(1)).succeed();
   let done = 0;
-  const command = () => void scene.controller.command({ command: "reopen" }).then(() => done++);
+  const command = () => void scene.supervisor.command({ command: "reopen" }).then(() => done++);
   command();
   scene.worker(0).done();
   await turn();
-  assert.deepEqual([done, scene.controller.lineage.silent], [0, null]);
+  assert.deepEqual([done, scene.supervisor.lineage.silent], [0, null]);
   scene.clock.advance(3000);
   await turn();
-  assert.deepEqual([done, scene.controller.lineage.silent], [1, 99]);
+  assert.deepEqual([done, scene.supervisor.lineage.silent], [1, 99]);
   command();
   await turn();
   assert.equal(done, 1, "the worker has not answered");
   scene.worker(0).done();
   await turn();
   assert.equal(done, 2);
-  const sums = scene.controller.report();
+  const sums = scene.supervisor.report();
   scene.worker(0).say({ type: "report", report: busy(1) });
   assert.equal((await sums).upstreams[0]?.inFlight, 1);
   // It goes on: all that it was told meanwhile is done there.
   const told = scene.heard().findLast((message) => message.type === "command");
   assert.ok(told?.type === "command");
   scene.say({ type: "done", id: told.id, result: { ok: true } });
-  assert.equal(scene.controller.lineage.silent, null);
+  assert.equal(scene.supervisor.lineage.silent, null);
   command();
   scene.worker(0).done();
   await turn();
   assert.equal(done, 2);
-  scene.controller.lineage.elderGone();
+  scene.supervisor.lineage.elderGone();
   await turn();
   assert.equal(done, 3);
 });
@@ -281,7 +281,7 @@ test("a silent old process: verbs wait for it once, and for the others always", 
 test("a change of configuration: what waits in the old process goes to the new endpoints", async () => {
   const scene = (await NewScene.begin(1)).succeed();
   scene.heard();
-  const changing = scene.controller.change(configOf("to: 3001\nmax_in_flight: 4"), 700);
+  const changing = scene.supervisor.change(configOf("to: 3001\nmax_in_flight: 4"), 700);
   scene.worker(0).done({ ok: true, addresses: [] });
   await turn();
   await turn();
@@ -307,8 +307,8 @@ test("the end: the old process is waited for, and told when time is up", async (
   const scene = (await NewScene.begin(1, "to: 3000\ndrain_timeout: 1s")).succeed();
   scene.heard();
   let ended = false;
-  void scene.controller.ended.then(() => (ended = true));
-  void scene.controller.stop();
+  void scene.supervisor.ended.then(() => (ended = true));
+  void scene.supervisor.stop();
   scene.worker(0).say({ type: "stopped", report: emptyReport(), dropped: 0, logged: true }).exit();
   await turn();
   assert.equal(ended, false);
@@ -321,16 +321,16 @@ test("the end: the old process is waited for, and told when time is up", async (
 
 /** The old supervisor; the test plays the new process. */
 async function oldScene(workers: number, yaml = LIMITED): Promise<{
-  readonly scene: ControllerScene;
+  readonly scene: SupervisorScene;
   readonly said: ToHeir[];
   tell(message: ToElder): void;
 }> {
-  const scene = new ControllerScene(workers, yaml);
+  const scene = new SupervisorScene(workers, yaml);
   await scene.serve();
   const said: ToHeir[] = [];
-  scene.controller.lineage.handOver((message) => void said.push(message));
-  void scene.controller.stop();
-  return { scene, said, tell: (message) => scene.controller.lineage.heirSaid(message) };
+  scene.supervisor.lineage.handOver((message) => void said.push(message));
+  void scene.supervisor.stop();
+  return { scene, said, tell: (message) => scene.supervisor.lineage.heirSaid(message) };
 }
 
 test("the old process: gives what is free at once, later each slot as it falls free, and gets some back", async () => {
@@ -371,11 +371,11 @@ test("the old process: carries out commands, and says when its workers have", as
 });
 
 test("the old process: the desired state becomes what the new one says", async () => {
-  const scene = new ControllerScene(1);
+  const scene = new SupervisorScene(1);
   await scene.serve();
-  scene.controller.setDesired({ paused: ["default"], drained: [NAME] });
-  scene.controller.lineage.handOver(() => {});
-  scene.controller.lineage.heirSaid({
+  scene.supervisor.setDesired({ paused: ["default"], drained: [NAME] });
+  scene.supervisor.lineage.handOver(() => {});
+  scene.supervisor.lineage.heirSaid({
     type: "command",
     id: 0,
     command: { command: "desire", desired: { paused: [], drained: [], watched: true } },
@@ -400,23 +400,23 @@ test("the old process: what is ordered stands when it goes over to other endpoin
 });
 
 test("the old process: goes over to other endpoints while it begins to stop, one change after the other", async () => {
-  const scene = new ControllerScene(1, LIMITED);
+  const scene = new SupervisorScene(1, LIMITED);
   await scene.serve();
   const said: ToHeir[] = [];
-  scene.controller.lineage.handOver((message) => void said.push(message));
+  scene.supervisor.lineage.handOver((message) => void said.push(message));
   for (const [id, port] of [[1, 3001], [2, 3002]] as const) {
     const upstreams = configOf(`to: ${port}`).upstreams.map(({ name, endpoints }) => ({
       upstream: name,
       endpoints,
     }));
-    scene.controller.lineage.heirSaid({
+    scene.supervisor.lineage.heirSaid({
       type: "command",
       id,
       command: { command: "follow", upstreams, drainMs: 9 },
     });
   }
   await turn();
-  void scene.controller.stop();
+  void scene.supervisor.stop();
   for (let i = 0; i < 4; i++) {
     scene.worker(0).done({ ok: true, addresses: [] });
     await turn();
@@ -430,13 +430,13 @@ test("the old process: goes over to other endpoints while it begins to stop, one
       result: { ok: true },
     })),
   );
-  assert.equal(scene.controller.config.upstreams[0]?.endpoints[0]?.name, "127.0.0.1:3002");
+  assert.equal(scene.supervisor.config.upstreams[0]?.endpoints[0]?.name, "127.0.0.1:3002");
 });
 
 test("the old process: its sums are those of both, and its own when the other is gone", async () => {
   const { scene, said, tell } = await oldScene(1);
   said.length = 0;
-  const whole = scene.controller.report();
+  const whole = scene.supervisor.report();
   const asked = said.at(-1);
   assert.ok(asked?.type === "whole");
   // The new process asks for ours to answer that.
@@ -446,8 +446,8 @@ test("the old process: its sums are those of both, and its own when the other is
   assert.deepEqual(said.at(-1), { type: "report", report: busy(1) });
   tell({ type: "whole", id: asked.id, report: busy(5) });
   assert.equal((await whole).upstreams[0]?.inFlight, 5);
-  const alone = scene.controller.report();
-  scene.controller.lineage.heirGone();
+  const alone = scene.supervisor.report();
+  scene.supervisor.lineage.heirGone();
   await turn();
   scene.worker(0).say({ type: "report", report: busy(2) });
   assert.equal((await alone).upstreams[0]?.inFlight, 2);
@@ -458,7 +458,7 @@ test("the old process: has all slots again when the new one is gone", async () =
   tell({ type: "lead", limits: [NAME] });
   scene.worker(0).say({ type: "give", ...NAME, count: 4 });
   scene.worker(0).say({ type: "want", ...NAME, count: 2, waitedMs: 0 });
-  scene.controller.lineage.heirGone();
+  scene.supervisor.lineage.heirGone();
   assert.deepEqual(scene.worker(0).heard.at(-1), { type: "grant", ...NAME, count: 2 });
 });
 
@@ -466,9 +466,9 @@ test("a chain: the middle passes on commands, sums and slots", async () => {
   const scene = (await NewScene.begin(1)).succeed();
   scene.heard();
   const said: ToHeir[] = [];
-  scene.controller.lineage.handOver((message) => void said.push(message));
-  const tell = (message: ToElder) => scene.controller.lineage.heirSaid(message);
-  void scene.controller.stop();
+  scene.supervisor.lineage.handOver((message) => void said.push(message));
+  const tell = (message: ToElder) => scene.supervisor.lineage.heirSaid(message);
+  void scene.supervisor.stop();
   tell({ type: "lead", limits: [NAME] });
   assert.deepEqual(scene.heard(), [{ type: "recall", ...NAME, count: 4, waitedMs: 0 }]);
   scene.say({ type: "give", ...NAME, count: 1 });
@@ -493,23 +493,23 @@ test("a chain: the middle passes on commands, sums and slots", async () => {
   assert.equal(report.report.upstreams[0]?.inFlight, 3);
   // It stays as long as the one before it: that is known to the last one through it alone.
   let ended = false;
-  void scene.controller.ended.then(() => (ended = true));
+  void scene.supervisor.ended.then(() => (ended = true));
   scene.worker(0).exit();
   scene.clock.advance(3_600_000);
   await turn();
   assert.equal(ended, false);
-  scene.controller.lineage.elderGone();
+  scene.supervisor.lineage.elderGone();
   await turn();
   assert.equal(ended, true);
 });
 
 test("a trial: commands given meanwhile are done when it is over", async () => {
-  const scene = new ControllerScene(1);
+  const scene = new SupervisorScene(1);
   await scene.serve();
   const trial = Promise.withResolvers<void>();
-  scene.controller.try(trial.promise);
+  scene.supervisor.try(trial.promise);
   let done = false;
-  void scene.controller.command({ command: "drain", windowMs: 0, ...NAME }).then(() => (done = true));
+  void scene.supervisor.command({ command: "drain", windowMs: 0, ...NAME }).then(() => (done = true));
   scene.worker(0).done();
   await turn();
   assert.equal(done, false);

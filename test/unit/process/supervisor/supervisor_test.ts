@@ -6,12 +6,12 @@ import { retryLeast, shareConfig, shareOf } from "../../../../src/process/worker
 import { PROTOCOL } from "../../../../src/process/worker/messages.ts";
 import { emptyReport, totalsOf } from "../../../../src/process/worker/report.ts";
 import { restartPause } from "../../../../src/process/supervisor/restart_pause.ts";
-import { ADDRESS, configOf, ControllerScene } from "../../../support/controller_scene.ts";
+import { ADDRESS, configOf, SupervisorScene } from "../../../support/supervisor_scene.ts";
 import { turn } from "../../../support/watchdog.ts";
 
-test("controller: the first worker finds out where to listen, the others follow", async () => {
-  const scene = new ControllerScene(3);
-  const started = scene.controller.start();
+test("supervisor: the first worker finds out where to listen, the others follow", async () => {
+  const scene = new SupervisorScene(3);
+  const started = scene.supervisor.start();
   assert.equal(scene.workers.length, 3);
   for (const worker of scene.workers) worker.hello();
   assert.equal(scene.worker(0).start?.listen, null);
@@ -28,9 +28,9 @@ test("controller: the first worker finds out where to listen, the others follow"
   assert.deepEqual(await started, { ok: true, addresses: [ADDRESS] });
 });
 
-test("controller: when the first one dies before it listens, another finds out", async () => {
-  const scene = new ControllerScene(2);
-  const started = scene.controller.start();
+test("supervisor: when the first one dies before it listens, another finds out", async () => {
+  const scene = new SupervisorScene(2);
+  const started = scene.supervisor.start();
   for (const worker of scene.workers) worker.hello();
   scene.worker(0).exit(null, "SIGSEGV");
   assert.equal(scene.worker(1).start?.listen, null);
@@ -41,9 +41,9 @@ test("controller: when the first one dies before it listens, another finds out",
   assert.deepEqual(scene.events, ["0 ended: signal SIGSEGV"]);
 });
 
-test("controller: a worker that cannot serve ends the start with its reason", async () => {
-  const scene = new ControllerScene(2);
-  const started = scene.controller.start();
+test("supervisor: a worker that cannot serve ends the start with its reason", async () => {
+  const scene = new SupervisorScene(2);
+  const started = scene.supervisor.start();
   for (const worker of scene.workers) worker.hello();
   const failure = { kind: "bind", message: "the port is taken" } as const;
   scene.worker(0).say({ type: "failed", failure });
@@ -52,12 +52,12 @@ test("controller: a worker that cannot serve ends the start with its reason", as
   scene.worker(0).exit();
   scene.worker(1).exit();
   assert.deepEqual(await started, { ok: false, failure });
-  assert.deepEqual(await scene.controller.ended, failure);
+  assert.deepEqual(await scene.supervisor.ended, failure);
 });
 
-test("controller: workers that die again and again before they listen are given up", async () => {
-  const scene = new ControllerScene(1);
-  const started = scene.controller.start();
+test("supervisor: workers that die again and again before they listen are given up", async () => {
+  const scene = new SupervisorScene(1);
+  const started = scene.supervisor.start();
   for (let i = 0; i < 5; i++) {
     scene.worker(i).hello().exit(9);
     scene.clock.advance(10_000);
@@ -69,8 +69,8 @@ test("controller: workers that die again and again before they listen are given 
   assert.equal(scene.workers.length, 5);
 });
 
-test("controller: a worker that dies is replaced, with growing pauses until it has been well for a minute", async () => {
-  const scene = new ControllerScene(2);
+test("supervisor: a worker that dies is replaced, with growing pauses until it has been well for a minute", async () => {
+  const scene = new SupervisorScene(2);
   await scene.serve();
   const pauses: number[] = [];
   for (let i = 0; i < 8; i++) {
@@ -94,8 +94,8 @@ test("controller: a worker that dies is replaced, with growing pauses until it h
   assert.equal(scene.events.filter((event) => event === "1 back").length, 8);
 });
 
-test("controller: as long as one serves, the others are never given up", async () => {
-  const scene = new ControllerScene(2);
+test("supervisor: as long as one serves, the others are never given up", async () => {
+  const scene = new SupervisorScene(2);
   await scene.serve();
   for (let i = 0; i < 12; i++) {
     scene.worker(i === 0 ? 1 : -1).exit(1);
@@ -104,40 +104,40 @@ test("controller: as long as one serves, the others are never given up", async (
   }
 });
 
-test("controller: stop asks all, tells what was open, and ends when all have ended", async () => {
-  const scene = new ControllerScene(2);
+test("supervisor: stop asks all, tells what was open, and ends when all have ended", async () => {
+  const scene = new SupervisorScene(2);
   await scene.serve();
-  const stopped = scene.controller.stop();
+  const stopped = scene.supervisor.stop();
   const report = { ...emptyReport(), connections: 3 };
   for (const worker of scene.workers) worker.say({ type: "report", report });
   assert.equal((await stopped).connections, 6);
   let ended = false;
-  void scene.controller.ended.then(() => (ended = true));
+  void scene.supervisor.ended.then(() => (ended = true));
   for (const worker of scene.workers) {
     await turn();
     assert.equal(ended, false);
     assert.equal(worker.heard.at(-1)?.type, "stop");
     worker.say({ type: "stopped", report, dropped: 2, logged: true }).exit();
   }
-  assert.equal(await scene.controller.ended, null);
-  assert.equal(scene.controller.dropped, 4);
+  assert.equal(await scene.supervisor.ended, null);
+  assert.equal(scene.supervisor.dropped, 4);
   assert.deepEqual(scene.events, []);
 });
 
-test("controller: what a worker drops that ends alone is not the stop's doing", async () => {
-  const scene = new ControllerScene(2);
+test("supervisor: what a worker drops that ends alone is not the stop's doing", async () => {
+  const scene = new SupervisorScene(2);
   await scene.serve();
   scene.worker(0).say({ type: "stopped", report: emptyReport(), dropped: 5, logged: true }).exit();
-  void scene.controller.stop();
+  void scene.supervisor.stop();
   scene.worker(1).say({ type: "stopped", report: emptyReport(), dropped: 0, logged: true }).exit();
-  assert.equal(await scene.controller.ended, null);
-  assert.equal(scene.controller.dropped, 0);
+  assert.equal(await scene.supervisor.ended, null);
+  assert.equal(scene.supervisor.dropped, 0);
 });
 
-test("controller: one that is killed while it stops has dropped what it had at last", async () => {
-  const scene = new ControllerScene(1);
+test("supervisor: one that is killed while it stops has dropped what it had at last", async () => {
+  const scene = new SupervisorScene(1);
   await scene.serve();
-  void scene.controller.stop();
+  void scene.supervisor.stop();
   const upstream = {
     name: "app",
     waiting: 2,
@@ -149,39 +149,39 @@ test("controller: one that is killed while it stops has dropped what it had at l
     endpoints: [],
   };
   scene.worker(0).say({ type: "report", report: { ...emptyReport(), upstreams: [upstream] } });
-  scene.controller.abort();
+  scene.supervisor.abort();
   scene.clock.advance(1_100);
   assert.equal(scene.worker(0).killed, true);
   scene.worker(0).exit(null, "SIGKILL");
-  assert.equal(await scene.controller.ended, null);
-  assert.equal(scene.controller.dropped, 5);
+  assert.equal(await scene.supervisor.ended, null);
+  assert.equal(scene.supervisor.dropped, 5);
 });
 
-test("controller: who does not end in time is killed", async () => {
-  const scene = new ControllerScene(2, "to: 3000\ndrain_timeout: 2s");
+test("supervisor: who does not end in time is killed", async () => {
+  const scene = new SupervisorScene(2, "to: 3000\ndrain_timeout: 2s");
   await scene.serve();
-  void scene.controller.stop();
+  void scene.supervisor.stop();
   scene.worker(0).exit();
   scene.clock.advance(6_900);
   assert.equal(scene.worker(1).killed, false);
   scene.clock.advance(200);
   assert.equal(scene.worker(1).killed, true);
-  scene.controller.abort();
+  scene.supervisor.abort();
   assert.equal(scene.worker(1).heard.at(-1)?.type, "abort");
 });
 
-test("controller: a worker waiting to be replaced does not keep a stop from ending", async () => {
-  const scene = new ControllerScene(1);
+test("supervisor: a worker waiting to be replaced does not keep a stop from ending", async () => {
+  const scene = new SupervisorScene(1);
   await scene.serve();
   scene.worker(0).exit(1);
-  void scene.controller.stop();
-  assert.equal(await scene.controller.ended, null);
+  void scene.supervisor.stop();
+  assert.equal(await scene.supervisor.ended, null);
   scene.clock.advance(20_000);
   assert.equal(scene.workers.length, 1);
 });
 
-test("controller: another version of the program is not talked to", async () => {
-  const scene = new ControllerScene(2);
+test("supervisor: another version of the program is not talked to", async () => {
+  const scene = new SupervisorScene(2);
   await scene.serve();
   scene.worker(1).exit(1);
   scene.clock.advance(100);
@@ -191,8 +191,8 @@ test("controller: another version of the program is not talked to", async () => 
   assert.match(scene.events.at(-1) ?? "", /another version.*signal SIGKILL/);
 });
 
-test("controller: slots go round, and a dead worker's come back", async () => {
-  const scene = new ControllerScene(2, "to: 3000\nmax_in_flight: 3");
+test("supervisor: slots go round, and a dead worker's come back", async () => {
+  const scene = new SupervisorScene(2, "to: 3000\nmax_in_flight: 3");
   await scene.serve();
   const name = { upstream: "default", endpoint: "127.0.0.1:3000" };
   assert.deepEqual(scene.worker(0).start?.slots, [{ ...name, count: 1 }]);
@@ -202,13 +202,13 @@ test("controller: slots go round, and a dead worker's come back", async () => {
   assert.deepEqual(scene.worker(1).heard.at(-1), { type: "recall", ...name, count: 1, waitedMs: 5 });
   scene.worker(1).exit(null, "SIGKILL");
   assert.deepEqual(scene.worker(0).heard.at(-1), { type: "grant", ...name, count: 1 });
-  assert.equal(scene.controller.slotsOf(name).free, 0);
+  assert.equal(scene.supervisor.slotsOf(name).free, 0);
   scene.worker(0).say({ type: "give", ...name, count: 4 });
   assert.deepEqual(scene.events.slice(1), ["0 confused: gave 4 slots that it does not have"]);
 });
 
-test("controller: that an endpoint is down is told to the others", async () => {
-  const scene = new ControllerScene(3);
+test("supervisor: that an endpoint is down is told to the others", async () => {
+  const scene = new SupervisorScene(3);
   await scene.serve();
   const away = {
     type: "down",
@@ -223,17 +223,17 @@ test("controller: that an endpoint is down is told to the others", async () => {
   assert.deepEqual(scene.worker(2).heard.at(-1), away);
 });
 
-test("controller: a report adds up, those who are gone included", async () => {
-  const scene = new ControllerScene(2);
+test("supervisor: a report adds up, those who are gone included", async () => {
+  const scene = new SupervisorScene(2);
   await scene.serve();
   const some = emptyReport();
   const counted = { ...some, connections: 2, totals: { ...some.totals, requests: 10 } };
-  const asked = scene.controller.report();
+  const asked = scene.supervisor.report();
   scene.worker(0).say({ type: "report", report: counted });
   scene.worker(1).say({ type: "report", report: counted });
   assert.equal((await asked).totals.requests, 20);
   scene.worker(1).exit(1);
-  const again = scene.controller.report();
+  const again = scene.supervisor.report();
   scene.worker(0).say({ type: "report", report: counted });
   const sum = await again;
   assert.equal(sum.totals.requests, 20, "nothing that was counted is taken back");

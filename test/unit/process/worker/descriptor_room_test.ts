@@ -33,7 +33,7 @@ test("admin listener and control socket have room of their own, where they are",
   assert.equal(filesAside(1024, config({ admin: ["9180"] }), true), 1 + 2 * 48);
   assert.equal(filesAside(1024, config({ control: ["off"] }), true), 1);
   assert.equal(filesAside(1024, config({ control: ["off"], command: ["app"] }), true), 1 + 3);
-  assert.equal(filesAside(1024, config({ admin: ["9180"] }), false), 1, "the controller has them");
+  assert.equal(filesAside(1024, config({ admin: ["9180"] }), false), 1, "the supervisor has them");
   assert.equal(clientsWithin(1024, 97), clientsWithin(1024, 0) - 97);
 });
 

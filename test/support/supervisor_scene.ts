@@ -81,15 +81,15 @@ export class FakeWorker {
   }
 }
 
-export class ControllerScene implements SupervisorObserver {
+export class SupervisorScene implements SupervisorObserver {
   readonly clock = new FakeClock();
   /** Every worker started, in order. */
   readonly workers: FakeWorker[] = [];
   readonly events: string[] = [];
-  readonly controller: Supervisor;
+  readonly supervisor: Supervisor;
 
   constructor(count: number, yaml = "to: 3000") {
-    this.controller = new Supervisor(this.clock, configOf(yaml), count, ({ index }, events) => {
+    this.supervisor = new Supervisor(this.clock, configOf(yaml), count, ({ index }, events) => {
       const worker = new FakeWorker(index, events);
       this.workers.push(worker);
       return {
@@ -110,7 +110,7 @@ export class ControllerScene implements SupervisorObserver {
 
   /** All workers start as they should. */
   async serve(): Promise<void> {
-    const started = this.controller.start();
+    const started = this.supervisor.start();
     for (const worker of this.workers) worker.hello();
     for (const worker of this.workers) worker.listens();
     assert.deepEqual(await started, { ok: true, addresses: [ADDRESS] });
