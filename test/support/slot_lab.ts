@@ -134,6 +134,11 @@ export class SlotRequest implements Waiter {
     this.state = "failed";
   }
 
+  /** An exchange hears of the end of its connection; this one has sent nothing on it, and has to look. */
+  get connected(): boolean {
+    return this.#connection !== null && this.#connection.freeStreams > 0;
+  }
+
   /** The answer has come. */
   answered(keep: boolean): void {
     const connection = this.#connection;
@@ -143,9 +148,10 @@ export class SlotRequest implements Waiter {
     turn.begin();
     this.state = "done";
     upstream.answered(endpoint, connection.uses > 1);
-    if (!keep) connection.drop();
+    const fit = keep && this.connected;
+    if (!fit) connection.drop();
     const { pin } = this;
-    const lasts = keep && (pin === null || this.worker.pins.has(pin));
+    const lasts = fit && (pin === null || this.worker.pins.has(pin));
     if (pin !== null) {
       if (lasts) pin.rest();
       else pin.pinLost();
@@ -155,7 +161,7 @@ export class SlotRequest implements Waiter {
     turn.end();
   }
 
-  /** The answer has come, and the connection is this client's own from now on. */
+  /** The answer has come, and the connection, which must be there, is this client's own from now on. */
   login(): SlotPin {
     const connection = this.#connection;
     const endpoint = this.#endpoint;

@@ -51,7 +51,9 @@ class Walk {
         break;
       }
       case 17:
-        this.#one(living.flatMap(({ served }) => served).filter(({ pin }) => pin === null))?.login();
+        this.#one(
+          living.flatMap(({ served }) => served).filter(({ pin, connected }) => pin === null && connected),
+        )?.login();
         break;
       case 3:
         this.#one(living.flatMap(({ requests }) => requests.filter(({ state }) => state === "waiting")))
