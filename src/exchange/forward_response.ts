@@ -18,6 +18,7 @@ const HOP_MASK = maskOf(
   Field.trailer,
   Field.upgrade,
   Field.proxyAuthenticate,
+  Field.proxyAuthenticationInfo,
 );
 const LENGTH_MASK = maskOf(Field.contentLength);
 const TRAILER_MASK = maskOf(Field.trailer);

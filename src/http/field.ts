@@ -48,6 +48,7 @@ export const Field = {
   earlyData: 27,
   altSvc: 28,
   strictTransportSecurity: 29,
+  proxyAuthenticationInfo: 30,
   // From here on in no mask.
   idempotencyKey: 32,
   secWebsocketKey: 33,
@@ -66,7 +67,6 @@ export const Field = {
   acceptEncoding: 46,
   origin: 47,
   authenticationInfo: 48,
-  proxyAuthenticationInfo: 49,
   priority: 50,
   vary: 51,
   etag: 52,
