@@ -28,7 +28,8 @@ export class Tunnel {
   readonly #clientSide: Side;
   readonly #upstreamSide: Side;
   #open = 2;
-  #how: TunnelEnd = "finished";
+  /** What has ended it first; null while nothing but its sides has. */
+  #how: TunnelEnd | null = null;
   #lastTraffic: number;
   /** Bytes from the client and from the endpoint. */
   clientBytes = 0;
@@ -119,7 +120,7 @@ export class Tunnel {
   }
 
   #tearDown(how: TunnelEnd): void {
-    if (this.#how === "finished") this.#how = how;
+    this.#how ??= how;
     this.#client.abort();
     this.#upstream.abort();
   }
@@ -134,7 +135,7 @@ export class Tunnel {
     this.#open--;
     // Once we have sent Close, any end of that side counts as orderly.
     if (reason.code !== "finished") this.#tearDown(this.#upstreamSide.saidClose ? "finished" : how);
-    if (this.#open === 0) this.#ended(this.#how);
+    if (this.#open === 0) this.#ended(this.#how ?? "finished");
     // What is left may be bytes that the endpoint does not take.
     else if (how === "client_reset") this.#upstream.deadline(this.#turn.now + this.#idleMs);
   }
