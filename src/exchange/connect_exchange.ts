@@ -16,7 +16,7 @@ import type { Head } from "../http/head.ts";
 import type { Counted } from "../upstream/counters.ts";
 import type { EndedExchange } from "./ended_exchange.ts";
 import type { ExchangeContext } from "./exchange_context.ts";
-import { dialReason, tunnelReason } from "./failure_reason.ts";
+import { dialReason, tunnelReason, waitWords } from "./failure_reason.ts";
 import { sendFailure } from "./local_reply.ts";
 import { type ReasonCode, REASONS } from "./reason.ts";
 import { Tunnel, type TunnelEnd } from "./tunnel.ts";
@@ -38,6 +38,7 @@ export class ConnectExchange implements DownstreamStreamEvents, BytesEnd, EndedE
   readonly #settings: ConnectSettings;
   #dial: Dial | null = null;
   #tunnel: Tunnel | null = null;
+  #ended: () => void = () => {};
   readonly source: Counted;
   readonly route: Counted;
   readonly retry = null;
@@ -80,7 +81,9 @@ export class ConnectExchange implements DownstreamStreamEvents, BytesEnd, EndedE
     this.headMs = this.#headAt - this.beganAt;
   }
 
-  begin(address: Address): void {
+  /** @param ended called once, when the request and its tunnel are over */
+  begin(address: Address, ended: () => void): void {
+    this.#ended = ended;
     const { connector, connectTimeoutMs } = this.#settings;
     this.client.events = this;
     this.attempts = 1;
@@ -113,22 +116,27 @@ export class ConnectExchange implements DownstreamStreamEvents, BytesEnd, EndedE
   /** BytesEnd. */
   failed({ code, detail }: SocketError): void {
     this.#dial = null;
-    const why = dialReason(code);
-    this.fail(why, detail, REASONS[why].status);
+    this.fail(dialReason(code), detail, waitWords(code, detail));
   }
 
-  /** Answers with a failure. Also before `begin`. */
-  fail(code: ReasonCode, detail: string, status: number = REASONS[code].status): void {
+  /**
+   * Answers with a failure. Also before `begin`.
+   *
+   * @param shown words that the client may see
+   */
+  fail(code: ReasonCode, detail: string, shown: string): void {
     const { client } = this;
+    const { status } = REASONS[code];
     const { forward, date } = this.#context;
     client.events = null;
     this.status = status;
     sendFailure(client, {
       reason: code,
       status,
-      phrase: this.#settings.phrase(status, code, detail),
+      phrase: this.#settings.phrase(status, code, shown),
+      brief: true,
       via: forward.via,
-      detail,
+      detail: shown,
       date: date(),
       bodiless: false,
       fields: NO_FIELDS,
@@ -146,6 +154,7 @@ export class ConnectExchange implements DownstreamStreamEvents, BytesEnd, EndedE
     this.reason = code;
     this.detail = detail;
     this.endedAt = this.#context.turn.now;
+    this.#ended();
     this.#context.exchangeDone(this);
   }
 

@@ -22,10 +22,11 @@ export function waitReason(failure: WaitFailure): ReasonCode {
 
 /**
  * What an answer says of a wait without a connection, beside its reason. The detail of a dial is the platform's: it
- * differs from one to another, may name what is behind us, and is for logs.
+ * differs from one to another, may name what is behind us, and is for logs. Why a dial is prohibited is ours to say.
  */
 export function waitWords(failure: WaitFailure, detail: string): string {
   switch (failure) {
+    case "destination_ip_prohibited":
     case "hold_timeout":
     case "queue_timeout":
     case "queue_full":

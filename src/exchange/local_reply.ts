@@ -19,6 +19,8 @@ export interface FailureReply {
   readonly status: number;
   /** Reason phrase, where it says more than the status: many clients show nothing else of an answer to CONNECT. */
   readonly phrase?: string;
+  /** The body is the status and the phrase: what a client of CONNECT shows of it, if anything, is the first line. */
+  readonly brief?: boolean;
   /** Our name, for Proxy-Status. */
   readonly via: string;
   /** Words for `details` of Proxy-Status, safe to show; "" for none. */
@@ -52,10 +54,11 @@ export function failureMessage(reply: FailureReply): Uint8Array {
 
 function failureParts(reply: FailureReply): { readonly fields: FieldSection; readonly body: string } {
   const { reason, status } = reply;
-  const phrase = statusPhrase(status);
   const meaning = REASONS[reason];
-  const body = status + " " + phrase + "\n" + meaning.sentence + "\n" +
-    (reply.detail === "" ? "" : reply.detail + "\n") + "reason: " + reason + "\n";
+  const body = reply.brief === true
+    ? status + " " + (reply.phrase ?? statusPhrase(status)) + "\n"
+    : status + " " + statusPhrase(status) + "\n" + meaning.sentence + "\n" +
+      (reply.detail === "" ? "" : reply.detail + "\n") + "reason: " + reason + "\n";
   const fields = fieldSection(
     ["Content-Type", "text/plain; charset=utf-8"],
     ["Cache-Control", "no-store"],

@@ -233,7 +233,7 @@ export class Gateway implements ForwardHost, Traffic {
     sendFailure(client, {
       reason,
       status,
-      ...(phrase === undefined ? {} : { phrase }),
+      ...(phrase === undefined ? {} : { phrase, brief: head?.method === "CONNECT" }),
       via,
       detail,
       date: exchange.date(),

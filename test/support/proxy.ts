@@ -7,7 +7,7 @@ import type { Address, Runtime, SocketError, System } from "../../runtime/contra
 import { buildSnapshot, type SnapshotObserver } from "../../src/process/worker/snapshot.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { formatProblem } from "../../src/config/values/problem.ts";
-import type { Exchange } from "../../src/exchange/exchange.ts";
+import type { EndedExchange } from "../../src/exchange/ended_exchange.ts";
 import { Gateway } from "../../src/gateway/gateway.ts";
 import type { GatewayObserver, LocalAnswer } from "../../src/gateway/snapshot.ts";
 import type { Tunnel } from "../../src/exchange/tunnel.ts";
@@ -27,6 +27,8 @@ export interface Ended {
   readonly detail: string;
   readonly attempts: number;
   readonly endpoint: string;
+  /** Who asked, as far as that is known. */
+  readonly user: string;
   readonly reused: boolean;
   readonly waitMs: number;
   readonly heldMs: number;
@@ -44,6 +46,8 @@ export interface TestProxyOptions {
   readonly system?: System;
   /** Default: port 0 of 127.0.0.1. */
   readonly listen?: Address;
+  /** Clients may ask for any destination there; the configuration has `forward`. */
+  readonly forward?: boolean;
 }
 
 /** Handler errors of all proxies of this process: any is a bug, `TestProxy.stop` throws them. */
@@ -74,13 +78,13 @@ export class TestProxy implements SnapshotObserver, GatewayObserver {
     const built = await buildSnapshot(runtime, system, loaded.config, proxy);
     proxy.upstreams = built.upstreams;
     proxy.gateway = new Gateway(runtime, built.snapshot, proxy);
-    const address = await proxy.gateway.listen({
+    const { address } = await proxy.gateway.bind({
       address: options.listen ?? { kind: "tcp", host: "127.0.0.1", port: 0 },
       backlog: 511,
       reusePort: false,
       tls: null,
       handshakeTimeoutMs: 5000,
-    });
+    }, options.forward);
     proxy.port = address.kind === "tcp" ? address.port : 0;
     return proxy;
   }
@@ -117,6 +121,7 @@ export class TestProxy implements SnapshotObserver, GatewayObserver {
   async stop(): Promise<void> {
     await this.gateway.drain(0);
     for (const upstream of this.upstreams) upstream.stop();
+    this.gateway.snapshot.forward?.destinations.stop();
     const error = handlerErrors.shift();
     if (error !== undefined) throw error;
   }
@@ -127,7 +132,7 @@ export class TestProxy implements SnapshotObserver, GatewayObserver {
     for (const resolve of this.#waiting.splice(0)) resolve();
   }
 
-  exchangeDone(exchange: Exchange): void {
+  exchangeDone(exchange: EndedExchange): void {
     this.ended.push({
       method: exchange.head.method,
       target: exchange.head.target,
@@ -136,6 +141,7 @@ export class TestProxy implements SnapshotObserver, GatewayObserver {
       detail: exchange.detail,
       attempts: exchange.attempts,
       endpoint: exchange.endpointName,
+      user: exchange.user,
       reused: exchange.reusedConnection,
       waitMs: exchange.waitMs,
       heldMs: exchange.heldMs,
@@ -156,6 +162,7 @@ export class TestProxy implements SnapshotObserver, GatewayObserver {
       detail: answer.detail,
       attempts: 0,
       endpoint: "",
+      user: "",
       reused: false,
       waitMs: 0,
       heldMs: 0,

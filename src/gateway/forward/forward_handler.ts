@@ -6,9 +6,10 @@
 import type { Address } from "../../../runtime/contract/contract.ts";
 import { ConnectExchange } from "../../exchange/connect_exchange.ts";
 import { Exchange } from "../../exchange/exchange.ts";
+import { faultReason } from "../../exchange/failure_reason.ts";
 import { type ReasonCode, REASONS } from "../../exchange/reason.ts";
 import type { AuthVerdict } from "../../forward/auth/proxy_auth.ts";
-import { type ForwardTarget, readForwardTarget } from "../../forward/forward_target.ts";
+import { type ForwardTarget, readForwardTarget, type TargetRefusal } from "../../forward/forward_target.ts";
 import { proxyPhrase } from "../../forward/proxy_phrases.ts";
 import type { DownstreamPeer, DownstreamStream, RequestHandler } from "../../http/downstream_stream.ts";
 import type { Fault } from "../../http/fault.ts";
@@ -17,6 +18,7 @@ import { type FieldSection, NO_FIELDS } from "../../http/field_section.ts";
 import type { Head } from "../../http/head.ts";
 import { maxForwards } from "../../http/max_forwards.ts";
 import { fieldSection } from "../../http/own_fields.ts";
+import { parseTarget } from "../../http/target.ts";
 import type { Counted } from "../../upstream/counters.ts";
 import type { Snapshot } from "../snapshot.ts";
 import type { ForwardSnapshot } from "./forward_snapshot.ts";
@@ -26,11 +28,10 @@ import { traceText } from "./trace_text.ts";
 /** The gateway that the listener belongs to. */
 export interface ForwardHost extends RequestHandler {
   readonly snapshot: Snapshot;
-  readonly tunnels: number;
   /** A route takes the request, which is in origin form. */
   takes(head: Head): boolean;
   /** Answers with a failure; arguments as of `FailureReply`. */
-  refuse(client: DownstreamStream, head: Head, route: Counted | null, failure: Failure): void;
+  refuse(client: DownstreamStream, head: Head | null, route: Counted | null, failure: Failure): void;
   answer(
     client: DownstreamStream,
     head: Head,
@@ -58,13 +59,21 @@ const TRACE_TYPE = fieldSection(["Content-Type", "message/http"]);
 
 export class ForwardHandler implements RequestHandler {
   readonly #host: ForwardHost;
+  /** Open, and being opened; those of configurations before count too. */
+  #tunnels = 0;
 
   constructor(host: ForwardHost) {
     this.#host = host;
   }
 
   refused(client: DownstreamStream, fault: Fault, head: Head | null): void {
-    this.#host.refused(client, fault, head);
+    if (head?.target.charCodeAt(0) === SLASH) {
+      this.#host.refused(client, fault, head);
+      return;
+    }
+    const target = head === null ? null : refusedTarget(head);
+    if (target === null) this.#fail(client, head, faultReason(fault), fault.detail, fault.status);
+    else this.#fail(client, head, "http_request_error", target.detail, target.status, target.words);
   }
 
   connectionClosed(peer: DownstreamPeer): void {
@@ -205,8 +214,12 @@ export class ForwardHandler implements RequestHandler {
   ): void {
     const tunnel = new ConnectExchange(exchange, connect, client, head, rule, rule);
     tunnel.user = user;
-    if (this.#host.tunnels >= maxTunnels) tunnel.fail("too_many_tunnels", "");
-    else tunnel.begin(addressOf(target));
+    if (this.#tunnels >= maxTunnels) {
+      tunnel.fail("too_many_tunnels", "", "");
+      return;
+    }
+    this.#tunnels++;
+    tunnel.begin(addressOf(target), () => this.#tunnels--);
   }
 
   #send(
@@ -252,7 +265,7 @@ export class ForwardHandler implements RequestHandler {
 
   #fail(
     client: DownstreamStream,
-    head: Head,
+    head: Head | null,
     reason: ReasonCode,
     detail: string,
     status: number = REASONS[reason].status,
@@ -270,6 +283,13 @@ export class ForwardHandler implements RequestHandler {
       ...(forward === null ? {} : { via: forward.exchange.forward.via }),
     });
   }
+}
+
+/** What is wrong with a target that is none for HTTP either, in words of a proxy; null when it is something else. */
+function refusedTarget({ method, target }: Head): TargetRefusal | null {
+  if (!("kind" in parseTarget(method, target))) return null;
+  const asked = readForwardTarget(method, target, false);
+  return asked.kind === "refusal" ? asked : null;
 }
 
 function addressOf({ host, port }: ForwardTarget): Address {
