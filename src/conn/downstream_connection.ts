@@ -8,7 +8,7 @@ import type { CloseReason, Socket } from "../../runtime/contract/contract.ts";
 import type { BodyLength } from "../http/body_length.ts";
 import type { ByteStream, ByteStreamEvents } from "../http/byte_stream.ts";
 import type {
-  ClientCompanion,
+  DownstreamCompanion,
   DownstreamPeer,
   DownstreamStream,
   ForwardedFrom,
@@ -33,7 +33,7 @@ import type { RequestUnderWay } from "./request_under_way.ts";
 
 export class DownstreamConnection extends DownstreamReading implements DownstreamStream, DownstreamPeer {
   readonly #handler: RequestHandler;
-  companion: ClientCompanion | null = null;
+  companion: DownstreamCompanion | null = null;
   #remoteAddress: string | null = null;
   #remotePort = -1;
   forwarded: ForwardedFrom | null = null;

@@ -8,7 +8,7 @@ import { bodyLength, requestFraming } from "../http1/framing.ts";
 import type { MessageParser } from "../http1/message_parser.ts";
 import { requestPersists } from "../http1/persistence.ts";
 import { checkRequest } from "../http1/request_rules.ts";
-import { ClientDeadlines } from "./client_deadlines.ts";
+import { DownstreamDeadlines } from "./downstream_deadlines.ts";
 import { DOWNSTREAM_STATES, type DownstreamState, type DownstreamStep } from "./downstream_states.ts";
 import type { Postponed } from "./io_turn.ts";
 import type { RequestUnderWay } from "./request_under_way.ts";
@@ -22,8 +22,8 @@ type ClientEnd = "none" | "ahead" | "reached";
 
 const IDLE = DOWNSTREAM_STATES["idle idle"];
 
-/** A layer, not an object of its own, for the sake of connections that rest; as `ClientDeadlines`. */
-export abstract class DownstreamReading extends ClientDeadlines implements Postponed {
+/** A layer, not an object of its own, for the sake of connections that rest; as `DownstreamDeadlines`. */
+export abstract class DownstreamReading extends DownstreamDeadlines implements Postponed {
   /** Changed by `take` alone. */
   state: DownstreamState = IDLE;
   #clientEnd: ClientEnd = "none";

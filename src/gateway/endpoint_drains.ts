@@ -20,7 +20,7 @@ export interface Traffic {
 /** Endpoints that are drained together. */
 interface Drain {
   readonly endpoints: Set<Endpoint>;
-  readonly farewell: GracefulClose;
+  readonly gracefulClose: GracefulClose;
   timer: Timer;
 }
 
@@ -40,7 +40,7 @@ export class EndpointDrains {
     const set = new Set(endpoints);
     const drain: Drain = {
       endpoints: set,
-      farewell: new GracefulClose(this.#clock, turn, this.#traffic.tunnelsThrough(set), windowMs),
+      gracefulClose: new GracefulClose(this.#clock, turn, this.#traffic.tunnelsThrough(set), windowMs),
       timer: this.#clock.setTimer(windowMs, () => {
         this.#drains.delete(drain);
         turn.begin();
@@ -55,7 +55,7 @@ export class EndpointDrains {
   callOff(endpoint: Endpoint): void {
     for (const drain of this.#drains) {
       if (!drain.endpoints.delete(endpoint)) continue;
-      drain.farewell.spare(this.#traffic.tunnelsThrough(new Set([endpoint])));
+      drain.gracefulClose.spare(this.#traffic.tunnelsThrough(new Set([endpoint])));
       if (drain.endpoints.size === 0) this.#end(drain);
     }
   }
@@ -65,7 +65,7 @@ export class EndpointDrains {
   }
 
   #end(drain: Drain): void {
-    drain.farewell.cancel();
+    drain.gracefulClose.cancel();
     drain.timer.cancel();
     this.#drains.delete(drain);
   }

@@ -61,7 +61,7 @@ export class Gateway implements ForwardHost, Traffic {
   readonly #forwardHandler = new ForwardHandler(this);
   readonly #connections: ConnectionSet;
   readonly #tunnels = new Set<Tunnel>();
-  #farewell: GracefulClose | null = null;
+  #gracefulClose: GracefulClose | null = null;
   readonly #drains: EndpointDrains;
   readonly #asked = new AskedFor();
   /** Requests that `abortAll` has cut off. */
@@ -335,7 +335,7 @@ export class Gateway implements ForwardHost, Traffic {
     turn.begin();
     this.#connections.drain(turn.now, DRAIN_IDLE_MS);
     turn.end();
-    this.#farewell = new GracefulClose(this.#runtime.clock, turn, [...this.#tunnels], timeoutMs);
+    this.#gracefulClose = new GracefulClose(this.#runtime.clock, turn, [...this.#tunnels], timeoutMs);
     await this.#connections.untilEmpty(timeoutMs);
     await this.#refuseHeld();
     await this.abortAll();
@@ -360,7 +360,7 @@ export class Gateway implements ForwardHost, Traffic {
 
   /** Ends everything now, and settles when every connection has told so: only then its request is logged. */
   async abortAll(): Promise<void> {
-    this.#farewell?.cancel();
+    this.#gracefulClose?.cancel();
     this.#drains.cancel();
     for (const tunnel of this.#tunnels) tunnel.abort();
     this.dropped += this.#connections.abort("all");

@@ -128,7 +128,7 @@ export interface RequestHandler {
 }
 
 /** Something that belongs to a client's connection and ends with it. */
-export interface ClientCompanion {
+export interface DownstreamCompanion {
   /** No request comes on the connection any more. */
   clientDone(): void;
 }
@@ -156,7 +156,7 @@ export interface DownstreamPeer {
   trusted: boolean;
   /** The fields made last, which several connections may share. Belongs to the exchange. */
   forwarded: ForwardedFrom | null;
-  companion: ClientCompanion | null;
+  companion: DownstreamCompanion | null;
   /** Calls `visit` for each stream that has a receiver of events. */
   forEachStream(visit: (stream: DownstreamStream) => void): void;
   /** The next answer is in the middle of a handshake that cannot go on elsewhere: it does not announce an end. */

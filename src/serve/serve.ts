@@ -86,7 +86,7 @@ const VERB_PATIENCE_MS = 500;
 /** What they get when another Sluice has taken our place: waits go on for as long as we drain. */
 const REPLACED_PATIENCE_MS = 24 * 3_600_000;
 /** For the last figures that the Sluice in our place gets of us. */
-const FAREWELL_MS = 500;
+const LAST_REPORT_MS = 500;
 
 export async function serve(
   runtime: Runtime,
@@ -362,7 +362,7 @@ export async function serve(
   }
   const patience = () => stopping.hurry === null ? PATIENT : HURRIED;
   await commands.flush(patience());
-  if (successor !== null) await farewell(runtime, supervisor, successor);
+  if (successor !== null) await lastReport(runtime, supervisor, successor);
   if (failure === null) logger.info("sluice", "stopped");
   await logger.flush(patience());
   if (failure !== null) return failed(system, failure);
@@ -372,9 +372,9 @@ export async function serve(
 }
 
 /** The Sluice in our place learns what we have counted to the end. */
-async function farewell({ clock }: Runtime, supervisor: Supervisor, successor: Successor): Promise<void> {
-  const told = supervisor.lineage.farewell().then(() => successor.flush());
-  await Promise.race([told, sleep(clock, FAREWELL_MS)]);
+async function lastReport({ clock }: Runtime, supervisor: Supervisor, successor: Successor): Promise<void> {
+  const told = supervisor.lineage.lastReport().then(() => successor.flush());
+  await Promise.race([told, sleep(clock, LAST_REPORT_MS)]);
 }
 
 function stackOf(error: unknown): string {

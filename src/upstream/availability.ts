@@ -190,7 +190,7 @@ export class Availability {
   /** A pooled connection died without an answer: the others of that endpoint are suspect. */
   suspect(endpoint: Endpoint): void {
     endpoint.keepsAlive = false;
-    endpoint.idle.clear();
+    endpoint.pool.clear();
   }
 
   /**
@@ -247,7 +247,7 @@ export class Availability {
     for (const endpoint of this.#endpoints.all) {
       endpoint.ramp.restart();
       endpoint.nextDialAt = this.#turn.now;
-      if (endpoint.idle.size === 0) endpoint.keepsAlive = false;
+      if (endpoint.pool.size === 0) endpoint.keepsAlive = false;
     }
   }
 

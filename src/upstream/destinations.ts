@@ -4,6 +4,7 @@
  */
 
 import type { Clock, Runtime, Timer } from "../../runtime/contract/contract.ts";
+import type { PoolSettings } from "../client/connection_pool.ts";
 import type { Connector } from "../client/connector.ts";
 import type { ReuseKey } from "../client/reuse_key.ts";
 import { Upstream } from "./upstream.ts";
@@ -20,7 +21,7 @@ export interface DestinationSettings {
   /** Name for logs and counters: they are kept for all destinations together. */
   readonly name: string;
   readonly upstream: Omit<UpstreamSettings, "name" | "endpoints">;
-  readonly pool: { readonly size: number; readonly idleTimeoutMs: number; readonly maxAgeMs: number };
+  readonly pool: PoolSettings;
 }
 
 interface Destination {
@@ -60,7 +61,7 @@ export class Destinations {
   get idle(): number {
     let sum = 0;
     for (const { upstream } of this.#all.values()) {
-      for (const { idle } of upstream.endpoints) sum += idle.size;
+      for (const { pool } of upstream.endpoints) sum += pool.size;
     }
     return sum;
   }

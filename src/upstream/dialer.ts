@@ -42,7 +42,7 @@ export class Dialer {
 
   dial(endpoint: Endpoint, timeoutMs: number, limits: Http1Limits): void {
     // To a backend that takes N connections an idle one counts.
-    if (endpoint.used >= endpoint.slotLimit) endpoint.idle.retireOldest();
+    if (endpoint.used >= endpoint.slotLimit) endpoint.pool.retireOldest();
     endpoint.ramp.dialled(this.#connector.turn.now);
     this.hold(endpoint);
     const asking = endpoint.state === "down" ? 1 : 0;

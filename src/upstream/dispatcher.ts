@@ -225,7 +225,7 @@ export class Dispatcher implements WaitingRequests, RequestsInFlight, Connection
       endpoint.ramp.released(connection, kept, endpoint.inUse + 1, this.#turn.now);
       this.#connections.restRamp(endpoint);
     }
-    if (endpoint.idle.carriesSeveral(connection)) {
+    if (endpoint.pool.carriesSeveral(connection)) {
       endpoint.streamEnded(connection, this.#turn.now, this.#stopped || !endpoint.enabled);
     } else if (serves) {
       if (this.#stopped || !endpoint.enabled) connection.retire();
@@ -375,7 +375,7 @@ export class Dispatcher implements WaitingRequests, RequestsInFlight, Connection
     this.#connections.stop();
     this.slots?.stop();
     this.#deadlines.failAll("shutting_down", "");
-    for (const endpoint of this.#endpoints.all) endpoint.idle.clear();
+    for (const endpoint of this.#endpoints.all) endpoint.pool.clear();
     this.#deadlines.stop();
   }
 }

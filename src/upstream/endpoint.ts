@@ -6,7 +6,7 @@
 import type { UpstreamPeer, UpstreamPeerOwner } from "../http/upstream_stream.ts";
 import type { SocketError } from "../../runtime/contract/contract.ts";
 import { canonicalIp } from "../bytes/ip_address.ts";
-import { IdlePool, type IdlePoolSettings } from "../client/idle_pool.ts";
+import { ConnectionPool, type PoolSettings } from "../client/connection_pool.ts";
 import { ConnectionRamp, type RampOwner } from "./connection_ramp.ts";
 import type { ReuseKey } from "../client/reuse_key.ts";
 import { Listed } from "./listed.ts";
@@ -33,7 +33,7 @@ export interface EndpointSettings {
   readonly maxInFlight: number;
   /** How many of them are ours at first, where other processes serve the same endpoint. Default: all. */
   readonly slots?: number;
-  readonly pool: IdlePoolSettings;
+  readonly pool: PoolSettings;
 }
 
 /** Dials to one endpoint under way at a time; accept queues of small servers are short. */
@@ -62,7 +62,7 @@ export class Endpoint extends Listed implements UpstreamPeerOwner, RampOwner {
   readonly hostName: string | null;
   /** Where connections lead that may serve again; null = anywhere. Belongs to `NameWatch`. */
   addresses: readonly string[] | null = null;
-  readonly idle: IdlePool;
+  readonly pool: ConnectionPool;
   /** Streams that one connection carries, as far as is known: as many as the one could that was opened last. */
   streamsEach = 1;
   readonly ramp: ConnectionRamp = new ConnectionRamp(this);
@@ -116,7 +116,7 @@ export class Endpoint extends Listed implements UpstreamPeerOwner, RampOwner {
     this.name = settings.name;
     const { address } = settings.key;
     this.hostName = address.kind === "tcp" && canonicalIp(address.host) === null ? address.host : null;
-    this.idle = new IdlePool(settings.pool);
+    this.pool = new ConnectionPool(settings.pool);
     this.#slotLimit = settings.maxInFlight === 0 ? Infinity : settings.slots ?? settings.maxInFlight;
     this.owner = owner;
   }
@@ -193,7 +193,7 @@ export class Endpoint extends Listed implements UpstreamPeerOwner, RampOwner {
   putOut(now: number): void {
     this.enabled = false;
     this.stateSince = now;
-    this.idle.clear();
+    this.pool.clear();
   }
 
   get state(): EndpointState {
@@ -220,7 +220,7 @@ export class Endpoint extends Listed implements UpstreamPeerOwner, RampOwner {
     this.state = "probing";
     this.stateSince = now;
     // Another process may listen there now, with habits of its own.
-    this.idle.unlearn();
+    this.pool.unlearn();
   }
 
   /**
@@ -263,7 +263,7 @@ export class Endpoint extends Listed implements UpstreamPeerOwner, RampOwner {
   apply(settings: EndpointSettings): void {
     const before = this.#settings.maxInFlight;
     this.#settings = settings;
-    this.idle.settings = settings.pool;
+    this.pool.settings = settings.pool;
     if (settings.maxInFlight === 0) {
       this.slotLimit = Infinity;
       this.recalled = 0;
@@ -305,12 +305,12 @@ export class Endpoint extends Listed implements UpstreamPeerOwner, RampOwner {
 
   /** Connections that carry requests or are being opened: what its ramp counts. */
   get inUse(): number {
-    return this.#busy - this.idle.surplus + this.#dialing;
+    return this.#busy - this.pool.surplus + this.#dialing;
   }
 
   /** Connections open or being opened: what a backend that takes N connections counts. */
   get used(): number {
-    return this.inUse + this.idle.size + this.pinnedIdle;
+    return this.inUse + this.pool.size + this.pinnedIdle;
   }
 
   /**
@@ -331,7 +331,7 @@ export class Endpoint extends Listed implements UpstreamPeerOwner, RampOwner {
     if (!this.#enabled) return false;
     const taken = this.#busy + this.#dialing;
     if (taken >= this.#slotLimit) return false;
-    if (need !== "dial" && this.idle.available) return true;
+    if (need !== "dial" && this.pool.available) return true;
     if (need === "idle") return false;
     return this.#state !== "down" && this.#dialing < DIALS_AT_ONCE && this.ramp.allows(this.inUse);
   }
@@ -347,10 +347,10 @@ export class Endpoint extends Listed implements UpstreamPeerOwner, RampOwner {
    * @param repeatable the request may be sent again if the connection turns out to be closed
    */
   takeIdle(repeatable: boolean, now: number): UpstreamPeer | null {
-    if (repeatable || this.keepsAlive) return this.idle.take(now);
-    const shared = this.idle.takeShared(now);
+    if (repeatable || this.keepsAlive) return this.pool.take(now);
+    const shared = this.pool.takeShared(now);
     if (shared !== null) return shared;
-    const connection = this.idle.takeRested(now, PROOF_OF_KEEP_ALIVE_MS);
+    const connection = this.pool.takeRested(now, PROOF_OF_KEEP_ALIVE_MS);
     if (connection !== null && connection.uses > 0) this.keepsAlive = true;
     return connection;
   }
@@ -358,7 +358,7 @@ export class Endpoint extends Listed implements UpstreamPeerOwner, RampOwner {
   /** Takes ownership of a connection that waits for its next request. */
   rest(connection: UpstreamPeer, now: number): void {
     if (this.addresses?.includes(connection.remoteAddress) === false) connection.retire();
-    else this.idle.put(connection, now);
+    else this.pool.put(connection, now);
     if (this.watched) this.changed();
   }
 
@@ -369,14 +369,14 @@ export class Endpoint extends Listed implements UpstreamPeerOwner, RampOwner {
    */
   streamEnded(connection: UpstreamPeer, now: number, last: boolean): void {
     if (last || this.addresses?.includes(connection.remoteAddress) === false) connection.retire();
-    this.idle.streamEnded(connection, now);
+    this.pool.streamEnded(connection, now);
     if (this.watched) this.changed();
   }
 
   /** The name means these addresses now: connections to others serve no further request. */
   movedTo(addresses: readonly string[]): void {
     this.addresses = addresses;
-    if (this.idle.keepOnly(addresses) > 0) this.changed();
+    if (this.pool.keepOnly(addresses) > 0) this.changed();
   }
 
   // RampOwner
@@ -393,7 +393,7 @@ export class Endpoint extends Listed implements UpstreamPeerOwner, RampOwner {
 
   idleLost(connection: UpstreamPeer, idleMs: number): void {
     if (idleMs >= 0 && idleMs < SOON_MS) this.keepsAlive = false;
-    this.idle.lost(connection, idleMs, connection.idleSince + Math.max(0, idleMs));
+    this.pool.lost(connection, idleMs, connection.idleSince + Math.max(0, idleMs));
     connection.pinnedTo?.pinLost(connection);
     this.owner.connectionLost(this);
   }

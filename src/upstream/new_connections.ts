@@ -145,7 +145,7 @@ export class NewConnections {
 
   #give(connection: UpstreamPeer, endpoint: Endpoint, waiter: Waiter): void {
     const several = connection.freeStreams > 1;
-    if (several) endpoint.idle.share(connection);
+    if (several) endpoint.pool.share(connection);
     this.#user.give(connection, endpoint, waiter);
     if (several) this.#fill(connection, endpoint);
   }
@@ -158,7 +158,7 @@ export class NewConnections {
       if (slotLimit !== Infinity && this.#room.owners > 0) return;
       const waiter = this.#nextWaiter();
       if (waiter === null || this.#probation.msFor(connection, endpoint, waiter) > 0) return;
-      if (!endpoint.idle.takeFrom(connection)) return;
+      if (!endpoint.pool.takeFrom(connection)) return;
       this.#user.give(connection, endpoint, waiter);
     }
   }

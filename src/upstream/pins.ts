@@ -8,7 +8,7 @@
  * the session along, so the client's connection is closed too: it would otherwise go on in the belief that it is known.
  */
 
-import type { ClientCompanion, DownstreamPeer } from "../http/downstream_stream.ts";
+import type { DownstreamCompanion, DownstreamPeer } from "../http/downstream_stream.ts";
 import type { PinHolder, UpstreamPeer } from "../http/upstream_stream.ts";
 import type { Turn } from "../time/turn.ts";
 import type { Endpoint } from "./endpoint.ts";
@@ -39,7 +39,7 @@ interface Pin {
   readonly users: Set<PinUser>;
 }
 
-export class Pins implements PinHolder, ClientCompanion {
+export class Pins implements PinHolder, DownstreamCompanion {
   readonly #client: DownstreamPeer;
   readonly #turn: Turn;
   /** The one used most recently is the last. */
@@ -170,7 +170,7 @@ export class Pins implements PinHolder, ClientCompanion {
 
   #restEnd({ connection, endpoint, users }: Pin): number {
     if (users.size > 0) return Infinity;
-    return this.#turn.now + Math.min(MOST_IDLE_MS, endpoint.idle.restMs(connection));
+    return this.#turn.now + Math.min(MOST_IDLE_MS, endpoint.pool.restMs(connection));
   }
 
   /**
@@ -226,7 +226,7 @@ export class Pins implements PinHolder, ClientCompanion {
     }
   }
 
-  /** ClientCompanion: no request comes on the client's connection any more. */
+  /** DownstreamCompanion: no request comes on the client's connection any more. */
   clientDone(): void {
     this.#ended = true;
     for (const pin of this.#pins.filter(({ resting }) => resting)) this.#retire(pin);

@@ -222,7 +222,7 @@ export class SlotShare {
     endpoint.slotLimit -= count;
     endpoint.recalled -= count;
     // To a backend that takes N connections an idle one counts: it goes before its slot does.
-    while (endpoint.idle.size > 0 && endpoint.used > endpoint.slotLimit) endpoint.idle.retireOldest();
+    while (endpoint.pool.size > 0 && endpoint.used > endpoint.slotLimit) endpoint.pool.retireOldest();
     this.#source.give(this.#upstream, endpoint, count);
     return true;
   }

@@ -69,7 +69,7 @@ test("an endpoint that is down costs nobody anything, and is used again after it
       await client.ask(GET);
       await b.stopListening();
       for (const peer of b.peers) peer.destroy();
-      await proxy.until("idle connections to go", () => proxy.upstream().endpoints[1]?.idle.size === 0);
+      await proxy.until("idle connections to go", () => proxy.upstream().endpoints[1]?.pool.size === 0);
       for (let i = 0; i < 10; i++) {
         const response = await client.ask(GET.replace("GET", i % 2 === 0 ? "GET" : "PATCH"));
         assert.deepEqual([response.status, response.text], [200, "a"]);

@@ -65,7 +65,7 @@ test("an idle connection that ends before the request comes costs even a POST no
       const peer = origin.peers.at(-1);
       if (i % 2 === 0) void peer?.halfClose();
       else peer?.reset();
-      await proxy.until("the pool to notice", () => endpoint?.idle.size === 0);
+      await proxy.until("the pool to notice", () => endpoint?.pool.size === 0);
     }
     assert.equal(origin.connections, 5);
     client.destroy();

@@ -205,7 +205,7 @@ export class Lineage implements ElderLink {
   }
 
   /** Tells it what has been counted; before we end. */
-  async farewell(): Promise<void> {
+  async lastReport(): Promise<void> {
     await this.#heir?.tell();
   }
 

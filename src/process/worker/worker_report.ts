@@ -57,7 +57,7 @@ export function workerReport(
             state: stateOf(endpoint),
             since: wall(endpoint.stateSince),
             inFlight: endpoint.busy,
-            idle: endpoint.idle.size,
+            idle: endpoint.pool.size,
             dialing: endpoint.dialing,
             pinned: endpoint.pinned,
             sentAt: endpoint.sentAt < 0 ? null : wall(endpoint.sentAt),

@@ -124,16 +124,16 @@ export class FuzzedSluice implements SnapshotObserver, GatewayObserver {
   check(): void {
     const { upstream } = this;
     let busy = 0;
-    for (const { busy: served, dialing, idle, settings, name } of upstream.endpoints) {
+    for (const { busy: served, dialing, pool, settings, name } of upstream.endpoints) {
       busy += served;
       const { maxInFlight } = settings;
       if (served < 0 || dialing < 0) throw new Finding(`${name}: ${served} busy, ${dialing} dialing`);
       if (maxInFlight > 0 && served + dialing > maxInFlight) {
         throw new Finding(`${name}: ${served} busy and ${dialing} dialing, ${maxInFlight} allowed`);
       }
-      if (maxInFlight > 0 && served + dialing + idle.size > maxInFlight) {
+      if (maxInFlight > 0 && served + dialing + pool.size > maxInFlight) {
         throw new Finding(
-          `${name}: ${served} busy, ${dialing} dialing and ${idle.size} idle, ${maxInFlight} allowed`,
+          `${name}: ${served} busy, ${dialing} dialing and ${pool.size} idle, ${maxInFlight} allowed`,
         );
       }
     }
@@ -161,7 +161,7 @@ export class FuzzedSluice implements SnapshotObserver, GatewayObserver {
       bufferedBytes: upstream.bufferedBytes,
       copiedBytes: upstream.copiedBytes,
       dialing: upstream.endpoints.reduce((sum, { dialing }) => sum + dialing, 0),
-      idle: upstream.endpoints.reduce((sum, { idle }) => sum + idle.size, 0),
+      idle: upstream.endpoints.reduce((sum, { pool }) => sum + pool.size, 0),
       deadlines: turn.deadlines.size,
     };
     for (const [what, count] of Object.entries(left)) {

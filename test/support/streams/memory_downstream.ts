@@ -7,7 +7,7 @@ import type { CloseReason } from "../../../runtime/contract/contract.ts";
 import { type BodyLength, NO_BODY, UNKNOWN_LENGTH } from "../../../src/http/body_length.ts";
 import type { ByteStream } from "../../../src/http/byte_stream.ts";
 import type {
-  ClientCompanion,
+  DownstreamCompanion,
   DownstreamPeer,
   DownstreamStream,
   DownstreamStreamEvents,
@@ -38,7 +38,7 @@ export class MemoryClient implements DownstreamPeer, ClientConnection {
   readonly isPerRequest = false;
   trusted = false;
   forwarded: ForwardedFrom | null = null;
-  companion: ClientCompanion | null = null;
+  companion: DownstreamCompanion | null = null;
   state: "open" | "last" | "closed" = "open";
   unasked: Answer | null = null;
   /** The client has ended its sending side. */

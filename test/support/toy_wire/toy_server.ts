@@ -4,7 +4,7 @@ import type { CloseReason, Socket } from "../../../runtime/contract/contract.ts"
 import { type BodyLength, NO_BODY, UNKNOWN_LENGTH } from "../../../src/http/body_length.ts";
 import type { ByteStream } from "../../../src/http/byte_stream.ts";
 import type {
-  ClientCompanion,
+  DownstreamCompanion,
   DownstreamPeer,
   DownstreamStream,
   DownstreamStreamEvents,
@@ -43,7 +43,7 @@ export class ToyServer extends ToyLink implements DownstreamPeer {
   readonly isPerRequest = false;
   trusted = false;
   forwarded: ForwardedFrom | null = null;
-  companion: ClientCompanion | null = null;
+  companion: DownstreamCompanion | null = null;
 
   constructor(turn: Turn, socket: Socket, settings: ToySettings, handler: RequestHandler) {
     super(turn, socket);

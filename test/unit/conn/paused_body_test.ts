@@ -22,7 +22,7 @@ test("a response whose last byte paused the endpoint ends when the client reads 
     runtime.network.run();
     assert.ok(client.received.endsWith("\r\n\r\n" + "a".repeat(size)));
     assert.equal(proxy.ended.length, 1, `${size} bytes`);
-    assert.equal(proxy.upstream().endpoints[0]?.idle.size, 1);
+    assert.equal(proxy.upstream().endpoints[0]?.pool.size, 1);
   }
 });
 
@@ -43,6 +43,6 @@ test("a request whose last byte paused the client ends when the endpoint reads o
     origin.socket.resume();
     runtime.network.run();
     assert.equal(proxy.ended.length, 2, `${size} bytes`);
-    assert.equal(proxy.upstream().endpoints[0]?.idle.size, 1);
+    assert.equal(proxy.upstream().endpoints[0]?.pool.size, 1);
   }
 });

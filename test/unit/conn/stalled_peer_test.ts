@@ -30,7 +30,7 @@ test("an idle endpoint that has not taken all of its request is dropped in the e
   client.say("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
   runtime.network.run();
   assert.equal(proxy.ended[0]?.status, 200);
-  assert.equal(proxy.upstream().endpoints[0]?.idle.size, 1);
+  assert.equal(proxy.upstream().endpoints[0]?.pool.size, 1);
   runtime.network.advance(20_000);
   assert.equal(origins[0]?.end, "reset");
 });

@@ -51,7 +51,7 @@ for (const wire of WIRES) {
     assert.equal(lab.only.responseBodyBytes, 5);
     lab.assertQuiet();
     assert.deepEqual(lab.wire.fates(), ["open"], "the connection is pooled");
-    assert.equal(lab.upstream.endpoints[0]?.idle.size, 1);
+    assert.equal(lab.upstream.endpoints[0]?.pool.size, 1);
     lab.assertQuietAtLast();
   });
 

@@ -29,10 +29,10 @@ test("a name that moves: idle connections to the old address go, busy ones after
   await settle(500);
   idle?.answered();
   await lab.network.settle();
-  assert.deepEqual([first.open, lab.endpoint().idle.size], [2, 1]);
+  assert.deepEqual([first.open, lab.endpoint().pool.size], [2, 1]);
   system.files.set(FILES.hosts, "127.0.0.2 app.test\n");
   await settle(8000);
-  assert.deepEqual([first.open, lab.endpoint().idle.size], [1, 0]);
+  assert.deepEqual([first.open, lab.endpoint().pool.size], [1, 0]);
   busy?.answered();
   await lab.network.settle();
   assert.equal(first.open, 0);
@@ -41,7 +41,7 @@ test("a name that moves: idle connections to the old address go, busy ones after
   assert.equal(next.connection?.remoteAddress, "127.0.0.2");
   next.answered();
   await settle(8000);
-  assert.deepEqual([second.open, lab.endpoint().idle.size], [1, 1], "those to the new one stay");
+  assert.deepEqual([second.open, lab.endpoint().pool.size], [1, 1], "those to the new one stay");
   lab.upstream.stop();
   await settle(2000);
   lab.assertQuiet();
@@ -56,7 +56,7 @@ test("a name that cannot be resolved, and one that means more addresses: connect
   for (const hosts of ["127.0.0.2 app.test\n127.0.0.1 app.test\n", ""]) {
     system.files.set(FILES.hosts, hosts);
     await settle(8000);
-    assert.deepEqual([first.open, lab.endpoint().idle.size], [1, 1]);
+    assert.deepEqual([first.open, lab.endpoint().pool.size], [1, 1]);
   }
   lab.upstream.stop();
   await settle(2000);
@@ -76,8 +76,8 @@ test("a connection that a newer answer led to is kept, and nobody looks when the
   const after = lab.ask();
   await lab.network.settle();
   after.answered();
-  assert.equal(lab.endpoint().idle.size, 1);
-  lab.endpoint().idle.clear();
+  assert.equal(lab.endpoint().pool.size, 1);
+  lab.endpoint().pool.clear();
   await settle(1000);
   system.readText = () => assert.fail("a name that nobody uses is looked at");
   await settle(60_000);

@@ -131,13 +131,13 @@ test("an endpoint out of use gets no request, keeps no idle connection, and come
     waiter.answered();
   }
   const out = scene.endpoint(1);
-  assert.ok(out.idle.size > 0);
+  assert.ok(out.pool.size > 0);
   const busy = scene.asks(2);
   scene.run();
   scene.upstream.withdraw(out);
-  assert.equal(out.idle.size, 0);
+  assert.equal(out.pool.size, 0);
   for (const waiter of busy) waiter.answered();
-  assert.equal(out.idle.size, 0, "a connection given back is closed");
+  assert.equal(out.pool.size, 0, "a connection given back is closed");
   for (let i = 0; i < 6; i++) {
     const waiter = scene.ask();
     scene.run();
@@ -169,7 +169,7 @@ test("other settings: the same endpoint keeps its connections, another address t
   const first = scene.ask();
   scene.run();
   first.answered();
-  const kept = one.idle.size;
+  const kept = one.pool.size;
   assert.equal(kept, 1);
   const { settings } = scene.upstream;
   const [a, b] = settings.endpoints;
@@ -183,7 +183,7 @@ test("other settings: the same endpoint keeps its connections, another address t
   assert.deepEqual(dropped, [two]);
   assert.equal(scene.endpoint(0), one);
   assert.equal(one.weight, 3);
-  assert.equal(one.idle.size, kept);
+  assert.equal(one.pool.size, kept);
   assert.equal(scene.endpoint(1).name, "e9");
   assert.equal(scene.upstream.settings.holdMs, 5);
 });

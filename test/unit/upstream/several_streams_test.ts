@@ -26,7 +26,7 @@ function settle(lab: UpstreamLab): void {
   const first = lab.ask();
   lab.run();
   first.answered();
-  assert.equal(lab.endpoint().idle.size, 1);
+  assert.equal(lab.endpoint().pool.size, 1);
 }
 
 function servedOf(waiters: readonly TestWaiter[]): string[] {
@@ -117,7 +117,7 @@ test("the last stream that fails does not end the connection either", async () =
     const only = lab.ask();
     lab.run();
     only.release(false);
-    assert.equal(lab.endpoint().idle.size, 1, `one of ${streams}`);
+    assert.equal(lab.endpoint().pool.size, 1, `one of ${streams}`);
     lab.assertQuiet();
   }
 });
@@ -243,5 +243,5 @@ test("one that belongs to a client is given to no other", async () => {
   other.answered();
   assert.ok(lab.ask().connection === peer(lab, 1));
   own.release(false);
-  assert.equal(lab.endpoint().idle.size, 0);
+  assert.equal(lab.endpoint().pool.size, 0);
 });

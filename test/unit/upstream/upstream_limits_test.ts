@@ -20,7 +20,7 @@ test("max_in_flight: a dial under way takes a slot, idle connections make room f
       lab.run();
     }
     assert.ok(lab.backend().mostOpen <= maxInFlight);
-    assert.equal(lab.endpoint().idle.size, maxInFlight);
+    assert.equal(lab.endpoint().pool.size, maxInFlight);
     const fresh = lab.waiter();
     fresh.wantsFresh = true;
     fresh.ask();
@@ -338,10 +338,10 @@ test("a pooled connection that dies makes the others of its endpoint suspect", a
   const waiters = lab.asks(8);
   lab.advance(400);
   for (const waiter of waiters) waiter.answered();
-  assert.equal(lab.endpoint().idle.size, 8);
+  assert.equal(lab.endpoint().pool.size, 8);
   const victim = lab.ask();
   victim.resetAndRetry();
-  assert.equal(lab.endpoint().idle.size, 0);
+  assert.equal(lab.endpoint().pool.size, 0);
   lab.run();
   assert.equal(victim.connection?.uses, 0, "repeated on a connection nobody used before");
   assert.equal(lab.endpoint().state, "up");

@@ -45,7 +45,7 @@ test("a dial whose client has left goes to the pool when nobody waits", async ()
   await lab.backend().up();
   lab.ask().leave();
   lab.run();
-  assert.equal(lab.endpoint().idle.size, 1);
+  assert.equal(lab.endpoint().pool.size, 1);
   lab.assertQuiet();
   const later = lab.ask();
   assert.ok(later.connection !== null, "no second dial is needed");
@@ -62,7 +62,7 @@ test("a dial that succeeds just after the deadline of its request goes to the po
   assert.equal(late.failure, "queue_timeout");
   lab.run();
   assert.equal(late.connection, null);
-  assert.equal(lab.endpoint().idle.size, 1);
+  assert.equal(lab.endpoint().pool.size, 1);
   lab.assertQuiet();
 });
 

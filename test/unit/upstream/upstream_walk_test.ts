@@ -128,7 +128,7 @@ class Walk {
     const before = upstream.endpoints;
     const dropped = upstream.reconfigure({ ...upstream.settings, endpoints: weighted });
     assert.deepEqual(dropped, before.filter((endpoint) => !upstream.endpoints.includes(endpoint)));
-    for (const endpoint of dropped) assert.equal(endpoint.idle.size, 0);
+    for (const endpoint of dropped) assert.equal(endpoint.pool.size, 0);
   }
 
   #arrive(): void {
@@ -155,8 +155,8 @@ class Walk {
       assert.ok(endpoint.dialing >= 0, "dialling");
       const carrying = new Set(served.map(({ connection }) => connection)).size;
       assert.equal(endpoint.inUse, carrying + endpoint.dialing, `${endpoint.name} in use`);
-      this.shared ||= endpoint.idle.surplus > 0;
-      assert.equal(endpoint.used, endpoint.inUse + endpoint.idle.size, `${endpoint.name} used`);
+      this.shared ||= endpoint.pool.surplus > 0;
+      assert.equal(endpoint.used, endpoint.inUse + endpoint.pool.size, `${endpoint.name} used`);
       if (max > 0) {
         assert.ok(
           endpoint.busy + endpoint.dialing <= max,

@@ -6,7 +6,7 @@ import { IoTurn } from "../../../src/conn/io_turn.ts";
 import { UpstreamConnection } from "../../../src/conn/upstream_connection.ts";
 import type { UpstreamPeer } from "../../../src/http/upstream_stream.ts";
 import { DEFAULT_LIMITS } from "../../../src/http/limits.ts";
-import { IdlePool, type IdlePoolSettings } from "../../../src/client/idle_pool.ts";
+import { ConnectionPool, type PoolSettings } from "../../../src/client/connection_pool.ts";
 import { SharingPeer } from "../../support/sharing_peer.ts";
 import { FakeClock } from "../../support/fake_clock.ts";
 import { StubSocket } from "../../support/stub_socket.ts";
@@ -14,14 +14,14 @@ import { StubSocket } from "../../support/stub_socket.ts";
 class Lab {
   readonly clock: FakeClock;
   readonly turn: IoTurn;
-  readonly pool: IdlePool;
+  readonly pool: ConnectionPool;
   readonly sockets = new Map<UpstreamPeer, StubSocket>();
   readonly #below = new Map<SharingPeer, UpstreamConnection>();
 
-  constructor(settings: Partial<IdlePoolSettings> = {}, clock = new FakeClock()) {
+  constructor(settings: Partial<PoolSettings> = {}, clock = new FakeClock()) {
     this.clock = clock;
     this.turn = new IoTurn({ clock, capabilities: { ownChunks: false }, releaseMemory() {}, discard() {} });
-    this.pool = new IdlePool({ size: 4, idleTimeoutMs: 60_000, maxAgeMs: 0, ...settings });
+    this.pool = new ConnectionPool({ size: 4, idleTimeoutMs: 60_000, maxAgeMs: 0, ...settings });
   }
 
   connection(keepAliveHintMs = 0): UpstreamConnection {

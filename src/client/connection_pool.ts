@@ -14,7 +14,7 @@
 
 import type { UpstreamPeer } from "../http/upstream_stream.ts";
 
-export interface IdlePoolSettings {
+export interface PoolSettings {
   /** Connections kept at most. */
   readonly size: number;
   readonly idleTimeoutMs: number;
@@ -32,9 +32,9 @@ function margin(ms: number): number {
   return Math.min(2000, Math.max(250, ms * 0.2));
 }
 
-export class IdlePool {
+export class ConnectionPool {
   /** May be replaced; counts for connections that come to rest from then on. */
-  settings: IdlePoolSettings;
+  settings: PoolSettings;
   /** The newest one is the last. */
   readonly #resting: UpstreamPeer[] = [];
   /** Those that carry streams and have room for more. */
@@ -47,7 +47,7 @@ export class IdlePool {
   /** Age at which this origin closes idle connections; Infinity = not known. */
   #habitMs = Infinity;
 
-  constructor(settings: IdlePoolSettings) {
+  constructor(settings: PoolSettings) {
     this.settings = settings;
   }
 

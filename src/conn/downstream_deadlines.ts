@@ -21,7 +21,7 @@ const LINGER_TOTAL_MS = 30_000;
 const NOT_DRAINING = -1;
 
 /** A layer of the client's connection, not an object of its own: thousands rest at a time, and would have to pay for it. */
-export abstract class ClientDeadlines extends HttpConnection {
+export abstract class DownstreamDeadlines extends HttpConnection {
   protected readonly settings: DownstreamSettings;
   events: DownstreamStreamEvents | null = null;
   /** Null while no answer is due or under way. */
