@@ -95,6 +95,8 @@ export interface System extends FileSystem {
   residentBytes(): number;
   /** How many files, sockets included, this process may have open; Infinity where that is not known. */
   readonly descriptorLimit: number;
+  /** IP literals of the network interfaces as they are now, without zones; empty where they are not told. */
+  interfaceAddresses(): readonly string[];
   /** Processors that this process may use, >= 1. */
   readonly parallelism: number;
   /** The channel to the process that started us by `startWorker`; null when nobody did. To be called once. */

@@ -73,6 +73,7 @@ export function createSystem(): System {
     get descriptorLimit() {
       return descriptorLimit();
     },
+    interfaceAddresses,
     get parallelism() {
       return Math.max(1, osModule().availableParallelism());
     },
@@ -83,6 +84,17 @@ export function createSystem(): System {
     connectPredecessor,
     exit: exitNow,
   };
+}
+
+/** Denied, Deno throws; so does a kernel without netlink sockets. */
+function interfaceAddresses(): readonly string[] {
+  try {
+    return Object.values(osModule().networkInterfaces()).flatMap((list) =>
+      (list ?? []).map(({ address }) => address.replace(/%.*$/, ""))
+    );
+  } catch {
+    return [];
+  }
 }
 
 /** The soft limit, which Bun and Node raise to the hard one when they start. Linux tells it without a process of its own. */

@@ -15,14 +15,20 @@ export class OwnListeners {
   /** Ports on which all addresses of a family are listened on. */
   readonly #anyIpv4 = new Set<number>();
   readonly #anyIpv6 = new Set<number>();
-  /** Addresses of this machine's interfaces. */
-  readonly #local = new Set<string>();
+  readonly #interfaces: () => readonly string[];
 
   /**
-   * @param listeners all that is bound, the admin listener included
-   * @param interfaces addresses of this machine; those of loopback are known
+   * @param interfaces addresses of this machine at present; those of loopback are known. Asked for only about a port on which all
+   *   addresses are listened on
    */
-  constructor(listeners: readonly ListeningAddress[], interfaces: readonly string[]) {
+  constructor(listeners: readonly ListeningAddress[], interfaces: () => readonly string[]) {
+    this.#interfaces = interfaces;
+    this.replace(listeners);
+  }
+
+  /** @param listeners all that is bound from now on, the admin listener included */
+  replace(listeners: readonly ListeningAddress[]): void {
+    for (const known of [this.#addresses, this.#anyIpv4, this.#anyIpv6]) known.clear();
     for (const { host, port } of listeners) {
       const bytes = ipBytes(host);
       if (bytes === null) continue;
@@ -33,10 +39,6 @@ export class OwnListeners {
         this.#anyIpv4.add(port);
         this.#anyIpv6.add(port);
       }
-    }
-    for (const text of interfaces) {
-      const bytes = ipBytes(text);
-      if (bytes !== null) this.#local.add(keyOf(bytes, 0));
     }
   }
 
@@ -52,7 +54,9 @@ export class OwnListeners {
       : [...dialled.slice(1), 1];
     if (this.#addresses.has(keyOf(bytes, port))) return true;
     if (!(bytes.length === 4 ? this.#anyIpv4 : this.#anyIpv6).has(port)) return false;
-    return isLoopback(bytes) || this.#local.has(keyOf(bytes, 0));
+    if (isLoopback(bytes)) return true;
+    const key = keyOf(bytes, 0);
+    return this.#interfaces().some((text) => keyOf(ipBytes(text) ?? [], 0) === key);
   }
 }
 

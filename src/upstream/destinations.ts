@@ -16,6 +16,8 @@ const MOST = 4096;
 /** One that has not been asked for so long, and has nothing open, is forgotten. Milliseconds. */
 const FORGET_MS = 60_000;
 const SWEEP_MS = 30_000;
+/** How often those are looked after that serve their last requests. */
+const RETIRED_CHECK_MS = 1000;
 
 export interface DestinationSettings {
   /** Name for logs and counters: they are kept for all destinations together. */
@@ -109,7 +111,28 @@ export class Destinations {
       : this.#clock.setTimer(SWEEP_MS, () => this.#forgetUnused(), true);
   }
 
-  /** No request comes any more. */
+  /**
+   * No request comes any more: idle connections are closed at once, and each destination ends with the last of its requests.
+   * `of` must not be called after it.
+   *
+   * @param ended called once, when nothing is left; maybe inside this call
+   */
+  retire(ended: () => void): void {
+    this.#sweep?.cancel();
+    for (const [name, { upstream }] of this.#all) {
+      // Those that are busy bring back their connections: they are closed at the next check.
+      for (const { pool } of upstream.endpoints) pool.clear();
+      if (isBusy(upstream)) continue;
+      upstream.stop();
+      this.#all.delete(name);
+    }
+    this.#sweep = this.#all.size === 0
+      ? null
+      : this.#clock.setTimer(RETIRED_CHECK_MS, () => this.retire(ended), true);
+    if (this.#sweep === null) ended();
+  }
+
+  /** Ends everything now. */
   stop(): void {
     this.#sweep?.cancel();
     this.#sweep = null;

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";
+import { isIP } from "node:net";
 import * as os from "node:os";
 import * as path from "node:path";
 import process from "node:process";
@@ -316,6 +317,12 @@ test("a service manager that is not there is not notified", async () => {
   assert.equal(await notifyServiceManager("/nonexistent/notify", "READY=1"), false);
   assert.equal(await notifyServiceManager("@sluice-nobody-listens-here", "READY=1"), false);
   assert.equal(await notifyServiceManager(`@${"x".repeat(200)}`, "READY=1"), false);
+});
+
+test("the addresses of the interfaces are IP literals, loopback among them", () => {
+  const addresses = system.interfaceAddresses();
+  for (const address of addresses) assert.notEqual(isIP(address), 0, address);
+  assert.ok(addresses.includes("127.0.0.1"), addresses.join(" "));
 });
 
 test("the limit on open files is told where it is known", () => {

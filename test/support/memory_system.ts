@@ -163,6 +163,7 @@ export class MemorySystem implements System {
   memoryBytes = 0;
   parallelism = 1;
   descriptorLimit = Infinity;
+  interfaces: readonly string[] = [];
   /** Commands started, in order. */
   readonly commands: MemoryCommand[] = [];
   onSpawn: (command: MemoryCommand) => void = () => {};
@@ -335,6 +336,10 @@ export class MemorySystem implements System {
 
   activatedSockets(): readonly ActivatedSocket[] {
     return this.activated.splice(0);
+  }
+
+  interfaceAddresses(): readonly string[] {
+    return this.interfaces;
   }
 
   residentBytes(): number {

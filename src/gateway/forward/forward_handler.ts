@@ -95,7 +95,7 @@ export class ForwardHandler implements RequestHandler {
     }
     if (forward === null) {
       // A reload has taken the proxy away, and the connection is from before.
-      this.#fail(client, head, "http_request_denied", "this proxy is not in service any more");
+      this.#outOfService(client, head);
       return;
     }
     if (head.target === "*") {
@@ -126,9 +126,18 @@ export class ForwardHandler implements RequestHandler {
     const pending = new PendingRequest(client);
     void answer.verdict.then((known) => {
       turn.begin();
-      if (pending.settle()) this.#known(client, head, target, forward, known);
+      // A reload may have come meanwhile: where the request may go is decided by what is in use now.
+      const { forward: inUse } = host.snapshot;
+      if (pending.settle()) {
+        if (inUse === null) this.#outOfService(client, head);
+        else this.#known(client, head, target, inUse, known);
+      }
       turn.end();
     });
+  }
+
+  #outOfService(client: DownstreamStream, head: Head): void {
+    this.#fail(client, head, "http_request_denied", "this proxy is not in service any more");
   }
 
   /** Who asks is known, or is to be asked for. */

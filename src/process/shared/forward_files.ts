@@ -78,8 +78,11 @@ function digestOf({ digests }: System, text: string): string {
  *
  * @throws SystemError with the first fault, and the option's name and the file in its message
  */
-export async function usableForwardFiles(system: System, forward: ForwardConfig): Promise<ForwardSecrets> {
-  const { users, tokens, faults: [fault] } = await readForwardFiles(system, forward);
-  if (fault === undefined) return { users, tokens };
+export async function usableForwardFiles(
+  system: System,
+  forward: ForwardConfig,
+): Promise<ForwardSecrets & Pick<ForwardFiles, "fingerprint">> {
+  const { users, tokens, fingerprint, faults: [fault] } = await readForwardFiles(system, forward);
+  if (fault === undefined) return { users, tokens, fingerprint };
   throw new SystemError("", `forward.${fault.option}: ${fault.words}`);
 }

@@ -3,7 +3,7 @@
 import type { Runtime, System } from "../../../runtime/contract/contract.ts";
 import { ByteConnector } from "../../client/byte_connector.ts";
 import { SocketConnector } from "../../client/connector.ts";
-import type { Config, ForwardConfig } from "../../config/values/config.ts";
+import type { Config, ForwardConfig, UpstreamConfig } from "../../config/values/config.ts";
 import type { IoTurn } from "../../conn/io_turn.ts";
 import type { ConnectSettings } from "../../exchange/connect_exchange.ts";
 import type { ExchangeContext } from "../../exchange/exchange_context.ts";
@@ -12,7 +12,7 @@ import { LastForwarded } from "../../exchange/forward_request.ts";
 import { ProxyAuth } from "../../forward/auth/proxy_auth.ts";
 import { DestinationPolicy } from "../../forward/destination_policy.ts";
 import { type DestinationRule, parseDestinationRule } from "../../forward/destination_rule.ts";
-import { OwnListeners } from "../../forward/own_listeners.ts";
+import type { ListeningAddress, OwnListeners } from "../../forward/own_listeners.ts";
 import { DESTINATION_FAILURES, proxyPhrase } from "../../forward/proxy_phrases.ts";
 import type { ForwardSnapshot } from "../../gateway/forward/forward_snapshot.ts";
 import { TrustedPeers } from "../../gateway/trusted_peers.ts";
@@ -38,8 +38,19 @@ const INSTANCE = Array.from(
 )
   .join("");
 
+/** What a reload compares, and keeps where it is equal. */
+export interface BuiltForward {
+  readonly snapshot: ForwardSnapshot;
+  /** Equal for equal rules and equal settings of destinations. */
+  readonly destinationsKey: string;
+  /** Equal for files that hold the same. */
+  readonly authKey: string;
+}
+
 /**
  * @param exchange of requests that come in
+ * @param own filled with what is bound by whoever binds it
+ * @param before what serves now: its destinations go on if they may be reached as before, and so does what is known of passwords
  * @throws SystemError when a file of those who may use it cannot be read or used
  */
 export async function buildForward(
@@ -49,21 +60,48 @@ export async function buildForward(
   config: Config,
   exchange: ExchangeContext,
   limits: Http1Limits,
-): Promise<ForwardSnapshot | null> {
+  own: OwnListeners,
+  before: BuiltForward | null,
+): Promise<BuiltForward | null> {
   const { forward } = config;
   if (forward === null) return null;
-  const { users, tokens } = await usableForwardFiles(system, forward);
+  const { users, tokens, fingerprint } = await usableForwardFiles(system, forward);
+  const authKey = JSON.stringify([users !== null, tokens !== null, fingerprint]);
+  const same = authKey === before?.authKey;
   const auth = users === null && tokens === null
     ? null
+    : same
+    ? before.snapshot.auth
     : new ProxyAuth({ users, tokens, digests: system.digests, clock: runtime.clock });
-  const policy = destinationPolicy(config, forward);
-  const via = `${exchange.forward.via}-${INSTANCE}`;
+  return built(runtime, turn, config, forward, exchange, limits, own, authKey, auth, before);
+}
+
+/** Not a part of `buildForward`, whose variables its closures would keep: `before` among them, and all that were before that. */
+function built(
+  runtime: Runtime,
+  turn: IoTurn,
+  config: Config,
+  forward: ForwardConfig,
+  exchange: ExchangeContext,
+  limits: Http1Limits,
+  own: OwnListeners,
+  authKey: string,
+  auth: ProxyAuth | null,
+  before: BuiltForward | null,
+): BuiltForward {
   const { direct } = forward;
-  return {
+  const onLoopback = !isReachable(config);
+  const { allow, deny, ports } = forward;
+  const destinationsKey = JSON.stringify([allow, deny, ports, onLoopback, limits, direct]);
+  const same = destinationsKey === before?.destinationsKey ? before.snapshot : null;
+  const policy = same?.policy ?? destinationPolicy(forward, onLoopback, own);
+  const via = `${exchange.forward.via}-${INSTANCE}`;
+  const snapshot: ForwardSnapshot = {
     policy,
     auth,
     clients: forward.clients.length === 0 ? null : new TrustedPeers(forward.clients),
-    destinations: destinations(judged(runtime, policy, false), turn, forward, limits),
+    destinations: same?.destinations ??
+      destinations(judged(runtime, policy, false), turn, forward, limits),
     exchange: {
       ...exchange,
       phrase,
@@ -73,17 +111,22 @@ export async function buildForward(
     connect: connectSettings(judged(runtime, policy, true), turn, forward, via),
     maxTunnels: forward.maxTunnels,
     rule: { name: direct.name, counters: null },
-    settings: (upstream) => ({
-      upstream,
-      requestBufferBytes: direct.requestBufferBytes,
-      slotsLimited: false,
-      firstByteTimeoutMs: direct.firstByteTimeoutMs,
-      bodyIdleTimeoutMs: direct.bodyIdleTimeoutMs,
-      tunnelIdleTimeoutMs: direct.tunnelIdleTimeoutMs,
-      bodyRate: direct.bodyRate,
-      hostHeader: { kind: "pass" },
-    }),
+    settings: settingsOf(direct),
   };
+  return { snapshot, destinationsKey, authKey };
+}
+
+function settingsOf(direct: UpstreamConfig): ForwardSnapshot["settings"] {
+  return (upstream) => ({
+    upstream,
+    requestBufferBytes: direct.requestBufferBytes,
+    slotsLimited: false,
+    firstByteTimeoutMs: direct.firstByteTimeoutMs,
+    bodyIdleTimeoutMs: direct.bodyIdleTimeoutMs,
+    tunnelIdleTimeoutMs: direct.tunnelIdleTimeoutMs,
+    bodyRate: direct.bodyRate,
+    hostHeader: { kind: "pass" },
+  });
 }
 
 function destinations(
@@ -149,19 +192,31 @@ function judged(runtime: Runtime, policy: DestinationPolicy, isTunnel: boolean):
   });
 }
 
-function destinationPolicy(config: Config, forward: ForwardConfig): DestinationPolicy {
-  const listeners = config.listen.map(({ address }) => address);
-  if (config.admin !== null) listeners.push(config.admin.address);
-  const reachable = config.listen.some((listener) =>
+/** Whether others than this machine reach the proxy. */
+function isReachable(config: Config): boolean {
+  return config.listen.some((listener) =>
     listener.forward && listener.address.kind === "tcp" && !isLoopback(listener.address.host)
   );
-  const tcp = listeners.filter((address) => address.kind === "tcp");
+}
+
+/** Where the configuration says that it is listened on; ports that are chosen by the system are left out. */
+export function configuredListeners(config: Config): readonly ListeningAddress[] {
+  const addresses = config.listen.map(({ address }) => address);
+  if (config.admin !== null) addresses.push(config.admin.address);
+  return addresses.filter((address) => address.kind === "tcp");
+}
+
+function destinationPolicy(
+  forward: ForwardConfig,
+  onLoopback: boolean,
+  own: OwnListeners,
+): DestinationPolicy {
   return new DestinationPolicy({
     lists: { allow: rules(forward.allow), deny: rules(forward.deny) },
     userLists: new Map(),
     connectPorts: forward.ports === null ? null : portsOf(forward.ports),
-    onLoopback: !reachable,
-    own: new OwnListeners(tcp, []),
+    onLoopback,
+    own,
   });
 }
 

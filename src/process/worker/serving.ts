@@ -19,10 +19,13 @@ import { IoTurn } from "../../conn/io_turn.ts";
 import type { Change, CommandResult, DesiredState, EndpointName } from "./messages.ts";
 import { Gateway } from "../../gateway/gateway.ts";
 import type { Telemetry } from "../../observe/telemetry.ts";
+import { OwnListeners } from "../../forward/own_listeners.ts";
 import type { Endpoint } from "../../upstream/endpoint.ts";
 import type { Upstream } from "../../upstream/upstream.ts";
 import { bindAll, type OpenListener } from "./bind_listeners.ts";
 import { filesAside, roomWarning } from "./descriptor_room.ts";
+import { interfaceAddresses } from "./interface_addresses.ts";
+import { RetiredDestinations } from "./retired_destinations.ts";
 import { RetiredUpstreams } from "./retired_upstreams.ts";
 import { readServerTls } from "../shared/tls_files.ts";
 import { buildSnapshot, type BuiltSnapshot, type Sharing } from "./snapshot.ts";
@@ -58,6 +61,8 @@ export class Serving {
   /** Listeners are closed, or are about to be. */
   #ending = false;
   readonly #retired: RetiredUpstreams;
+  readonly #retiredDestinations: RetiredDestinations;
+  readonly #own: OwnListeners;
 
   private constructor(
     runtime: Runtime,
@@ -68,8 +73,11 @@ export class Serving {
     built: BuiltSnapshot,
     sharing: Sharing,
     shared: boolean,
+    own: OwnListeners,
   ) {
     this.#runtime = runtime;
+    this.#own = own;
+    this.#retiredDestinations = new RetiredDestinations(turn);
     this.#system = system;
     this.telemetry = telemetry;
     this.#turn = turn;
@@ -103,8 +111,9 @@ export class Serving {
     shared: boolean,
   ): Promise<Serving> {
     const turn = new IoTurn(runtime);
-    const built = await buildSnapshot(runtime, system, config, telemetry, sharing, turn);
-    const serving = new Serving(runtime, system, telemetry, turn, config, built, sharing, shared);
+    const own = new OwnListeners([], interfaceAddresses(runtime.clock, system));
+    const built = await buildSnapshot(runtime, system, config, telemetry, sharing, turn, null, [], own);
+    const serving = new Serving(runtime, system, telemetry, turn, config, built, sharing, shared, own);
     serving.#tls = await readServerTls(system, config);
     serving.#tellRoom(config);
     return serving;
@@ -167,7 +176,15 @@ export class Serving {
     const bound = await bindAll(this.#config, this.gateway, this.#tls, wanted, this.#shared);
     if (!Array.isArray(bound)) return { ok: false, failure: bound };
     this.#listeners = bound;
+    this.#tellOwn();
     return { ok: true, addresses: this.addresses };
+  }
+
+  /** What is bound is no destination of the forward proxy. Other workers are bound to the same. */
+  #tellOwn(): void {
+    const { admin } = this.#config;
+    const addresses = [...this.addresses, ...(admin === null ? [] : [admin.address])];
+    this.#own.replace(addresses.filter((address) => address.kind === "tcp"));
   }
 
   // Desired state
@@ -219,6 +236,7 @@ export class Serving {
         this.#turn,
         this.#built,
         this.retired,
+        this.#own,
       );
       const tls = await readServerTls(this.#system, config);
       const kept = new Map(this.#listeners.map((open) => [open.key, open]));
@@ -296,6 +314,7 @@ export class Serving {
     this.#built = built;
     this.#tls = tls;
     this.#listeners = listeners;
+    this.#tellOwn();
     this.gateway.use(built.snapshot);
     for (const [at, { listener }] of listeners.entries()) {
       this.gateway.setForward(listener, config.listen[at]?.forward === true);
@@ -311,6 +330,10 @@ export class Serving {
     this.#apply(desired);
     this.#retired.retire(gone, drainMs);
     this.#retired.pauseWith(this.upstreams);
+    this.#retiredDestinations.replace(
+      before.snapshot.forward?.destinations,
+      built.snapshot.forward?.destinations,
+    );
     this.telemetry.counters.keepOnly(config.upstreams, config.routes);
     const unused = open.filter((each) => !listeners.includes(each));
     await Promise.all(unused.map(({ listener }) => this.gateway.unbind(listener)));
@@ -350,6 +373,8 @@ export class Serving {
     await this.gateway.abortAll();
     for (const upstream of this.upstreams) upstream.stop();
     this.#retired.stop();
+    this.#built.snapshot.forward?.destinations.stop();
+    this.#retiredDestinations.stop();
     return await this.telemetry.close(patience);
   }
 }

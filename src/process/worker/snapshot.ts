@@ -31,8 +31,9 @@ import type { Endpoint, EndpointSettings } from "../../upstream/endpoint.ts";
 import { Upstream } from "../../upstream/upstream.ts";
 import type { UpstreamObserver } from "../../upstream/upstream_observer.ts";
 import type { UpstreamSettings } from "../../upstream/upstream_settings.ts";
+import { OwnListeners } from "../../forward/own_listeners.ts";
 import { clientsWithin, filesAside, refusedWithin } from "./descriptor_room.ts";
-import { buildForward } from "./forward_snapshot.ts";
+import { buildForward, type BuiltForward, configuredListeners } from "./forward_snapshot.ts";
 import { upstreamTlsPaths, usableTlsFiles } from "../shared/tls_files.ts";
 
 /** Told what happens while the snapshot serves. */
@@ -60,12 +61,20 @@ export class BuiltSnapshot {
   readonly snapshot: Snapshot;
   /** In the order of the configuration. */
   readonly upstreams: readonly Upstream[];
+  /** Null = no listener is one of a forward proxy. */
+  readonly forward: BuiltForward | null;
   /** Names of upstreams that were there before and get other settings. */
   readonly changed: readonly string[];
   #wanted: readonly WantedSettings[];
 
-  constructor(snapshot: Snapshot, upstreams: readonly Upstream[], wanted: readonly WantedSettings[]) {
+  constructor(
+    snapshot: Snapshot,
+    upstreams: readonly Upstream[],
+    forward: BuiltForward | null,
+    wanted: readonly WantedSettings[],
+  ) {
     this.snapshot = snapshot;
+    this.forward = forward;
     this.upstreams = upstreams;
     this.changed = wanted.map(({ upstream }) => upstream.name);
     this.#wanted = wanted;
@@ -95,7 +104,8 @@ interface WantedSettings {
  * @param turn the process's; default: a new one
  * @param before what serves now: upstreams of the same name, or of the same addresses, go on
  * @param retired what no route leads to any more: upstreams that are not there otherwise, and of the same addresses, go on
- * @throws SystemError when a file of `upstream_tls` cannot be read or used
+ * @param own what is listened on; default: what the configuration tells
+ * @throws SystemError when a file of `upstream_tls` or of who may use the forward proxy cannot be read or used
  */
 export async function buildSnapshot(
   runtime: Runtime,
@@ -106,6 +116,7 @@ export async function buildSnapshot(
   turn: IoTurn = new IoTurn(runtime),
   before: BuiltSnapshot | null = null,
   retired: readonly Upstream[] = [],
+  own: OwnListeners = configuredOwn(system, config),
 ): Promise<BuiltSnapshot> {
   const { server } = config;
   const connector = new SocketConnector(runtime, turn);
@@ -144,6 +155,16 @@ export async function buildSnapshot(
     settings.set(upstream.name, exchangeSettings(built, upstream));
   }
   const exchange = exchangeContext(runtime, turn, server, observer);
+  const forward = await buildForward(
+    runtime,
+    system,
+    turn,
+    config,
+    exchange,
+    upstreamLimits,
+    own,
+    before?.forward ?? null,
+  );
   const snapshot: Snapshot = {
     router: new Router(config.routes.map((route) => builtRoute(route, settings, config.upstreams))),
     exchange,
@@ -156,7 +177,7 @@ export async function buildSnapshot(
     }),
     trusted: new TrustedPeers(server.trustedProxies),
     rejectUnderscored: server.underscoreFields === "reject",
-    forward: await buildForward(runtime, system, turn, config, exchange, upstreamLimits),
+    forward: forward?.snapshot ?? null,
     maxConnections: Math.min(
       server.maxConnections,
       clientsWithin(
@@ -166,7 +187,11 @@ export async function buildSnapshot(
     ),
     maxRefused: refusedWithin(system.descriptorLimit),
   };
-  return new BuiltSnapshot(snapshot, upstreams, changed);
+  return new BuiltSnapshot(snapshot, upstreams, forward, changed);
+}
+
+function configuredOwn(system: System, config: Config): OwnListeners {
+  return new OwnListeners(configuredListeners(config), () => system.interfaceAddresses());
 }
 
 /** Not a part of `buildSnapshot`, whose variables its closures would keep. */

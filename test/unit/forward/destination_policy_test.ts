@@ -41,7 +41,7 @@ function policy({ allow = "", deny = "", ...options }: Given = {}): DestinationP
     userLists: new Map(),
     connectPorts: null,
     onLoopback: true,
-    own: new OwnListeners([{ host: "127.0.0.1", port: 3128 }], []),
+    own: new OwnListeners([{ host: "127.0.0.1", port: 3128 }], () => []),
     ...options,
   });
 }

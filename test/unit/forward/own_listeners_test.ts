@@ -5,7 +5,7 @@ import { OwnListeners } from "../../../src/forward/own_listeners.ts";
 const interfaces = ["192.0.2.7", "2001:db8::7"];
 
 function own(...listeners: readonly (readonly [string, number])[]): OwnListeners {
-  return new OwnListeners(listeners.map(([host, port]) => ({ host, port })), interfaces);
+  return new OwnListeners(listeners.map(([host, port]) => ({ host, port })), () => interfaces);
 }
 
 test("a listener on one address is reached by that address", () => {

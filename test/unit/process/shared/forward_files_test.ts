@@ -35,7 +35,7 @@ test("files that can be used", async () => {
   assert.deepEqual(users?.users, ["alice"]);
   assert.equal(tokens?.userOf("s3cr3t-t0ken"), "ci");
   const none = await usableForwardFiles(system, forwardOf({}));
-  assert.deepEqual(none, { users: null, tokens: null });
+  assert.deepEqual(none, { users: null, tokens: null, fingerprint: "" });
 });
 
 test("each bad line is told with the file, and without what is secret in it", async () => {
