@@ -46,8 +46,11 @@ export class Attempt implements UpstreamStreamEvents {
   #retryCounted: boolean;
   /** Not over: what a stream may still tell of an attempt that is changes nothing, least of all the next attempt. */
   #open = true;
-  /** The connection had served before. */
-  readonly reused: boolean;
+  /**
+   * The connection had carried a request before: an answer on it proves that the endpoint keeps connections. Whether its
+   * end may have been under way when this request was sent is `stream.reused`.
+   */
+  readonly servedBefore: boolean;
   /** A response has begun, be it an interim one. */
   responseSeen = false;
   /** From the request being sent to that; milliseconds. */
@@ -64,12 +67,12 @@ export class Attempt implements UpstreamStreamEvents {
     this.stream = stream;
     this.endpoint = endpoint;
     this.#retryCounted = isRetry;
-    this.reused = stream.peer.uses > 0;
+    this.servedBefore = stream.peer.uses > 0;
   }
 
   /** Milliseconds that opening its connection took, 0 when it was there. */
   get connectMs(): number {
-    return this.reused ? 0 : this.stream.peer.connectMs;
+    return this.servedBefore ? 0 : this.stream.peer.connectMs;
   }
 
   get #source(): StreamSource {
@@ -99,7 +102,7 @@ export class Attempt implements UpstreamStreamEvents {
 
   #answered(): void {
     this.#sawResponse();
-    this.#source.answered(this.endpoint, this.reused || this.stream.keepAlivePromised);
+    this.#source.answered(this.endpoint, this.servedBefore || this.stream.keepAlivePromised);
   }
 
   upstreamInterim(head: Head): void {

@@ -93,7 +93,7 @@ export abstract class ExchangeAccount implements EndedExchange {
   }
 
   get reusedConnection(): boolean {
-    return this.lastAttempt !== null && this.lastAttempt.reused;
+    return this.lastAttempt !== null && this.lastAttempt.servedBefore;
   }
 
   get connectMs(): number {

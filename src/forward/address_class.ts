@@ -12,7 +12,7 @@ import { inBlock, type IpBlock, ipBytes, parseBlock } from "../bytes/ip_address.
  */
 export type AddressClass = "loopback" | "link-local" | "metadata" | "private" | "special" | "public";
 
-export const ADDRESS_CLASSES: readonly AddressClass[] = [
+const ADDRESS_CLASSES: readonly AddressClass[] = [
   "loopback",
   "link-local",
   "metadata",

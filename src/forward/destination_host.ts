@@ -89,8 +89,3 @@ export function cutPort(text: string): HostAndPort {
   // What stands between the bracket and the colon stays with the host, which is none then.
   return { host: text.slice(0, at), port: text.slice(at + 1) };
 }
-
-/** A host and a port as a URI writes them; `host` is a key. */
-export function hostWithPort(host: string, port: number): string {
-  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
-}

@@ -25,8 +25,6 @@ export const DESTINATION_FAILURES = {
   proxy_configuration_error: { status: 502, words: "the parent proxy rejected our credentials" },
 } as const satisfies Record<string, { readonly status: number; readonly words: string }>;
 
-export type DestinationFailure = keyof typeof DESTINATION_FAILURES;
-
 /**
  * Like `Forbidden (sluice: port 25 not allowed)`: at most 80 printable characters of ASCII, whatever `words` holds.
  *

@@ -18,7 +18,10 @@ import type { Head } from "./head.ts";
 
 /** The client's side of one exchange. */
 export interface DownstreamStream {
-  /** Receiver of events; null while none is wanted. */
+  /**
+   * Receiver of events; null while none is wanted. The stream drops it once it has ended, by whatever call, or once the
+   * protocol is switched: `downstreamGone` is told of neither.
+   */
   events: DownstreamStreamEvents | null;
   /** The connection that carries it. */
   readonly peer: DownstreamPeer;
@@ -98,11 +101,18 @@ export interface DownstreamStreamEvents {
   readonly leastRate: number;
   downstreamBody(bytes: Uint8Array, from: number, to: number, room: number): void;
   downstreamEnd(trailers: Head | null): void;
-  /** The rest of the request cannot be understood, or ended early. */
+  /**
+   * The rest of the request cannot be understood, or the client has ended its sending side within it (code
+   * `incomplete_message`). While the body is paused that end is told by `downstreamEnded`, and by this after
+   * `resumeBody`, once what had arrived before it has been delivered.
+   */
   downstreamFault(fault: Fault): void;
   /** The backlog has fallen to the low-water mark. */
   downstreamWritable(): void;
-  /** The client has ended its sending side after its request: it has left, or still reads. */
+  /**
+   * The client has ended its sending side after its request, or within a body that is paused: it has left (`hasLeft`), or
+   * still reads.
+   */
   downstreamEnded(): void;
   /** The stream is gone. Last event. */
   downstreamGone(reason: CloseReason): void;

@@ -28,7 +28,10 @@ export interface UpstreamTimeouts {
 export interface UpstreamStream {
   /** The connection that carries it. */
   readonly peer: UpstreamPeer;
-  /** Its connection has been idle before the request: its end may have been under way already. */
+  /**
+   * Its connection has been idle before the request: its end may have been under way already. Also true of one that
+   * rested without having served, and not of one that carried other streams all the time (see `UpstreamPeer.uses`).
+   */
   readonly reused: boolean;
   /** Bytes of the request have been taken by the kernel: the endpoint may have seen it. */
   readonly requestSeen: boolean;
@@ -57,11 +60,12 @@ export interface UpstreamStream {
   /** No `upstreamBody` beyond what has been received until `resumeBody`. */
   pauseBody(): void;
   resumeBody(): void;
-  /** After a switch: the raw bytes. */
+  /** After a switch: the raw bytes, which have their own events. The stream's receiver hears nothing more. */
   switchProtocols(): ByteStream;
   /**
    * Ends a stream that does not leave its connection fit for another request, without further events. Whether the
-   * connection ends with it is the connection's business: the one of HTTP/1 does, one that carries others must not.
+   * connection ends with it is the connection's business: the one of HTTP/1 does, one that carries others must not. After
+   * `switchProtocols` the bytes end by themselves; once they have ended there is nothing left that this call could do.
    *
    * @param complete the response was received to its end; else what is under way is dropped
    */

@@ -36,7 +36,7 @@ export const JSON_KEYS: readonly (readonly [key: string, meaning: string])[] = [
   ["upstream", "name of the upstream"],
   ["endpoint", "the endpoint that answered, or was tried last"],
   ["attempts", "endpoints tried"],
-  ["reused", "the last attempt used an idle connection"],
+  ["reused", "the connection of the last attempt had carried a request before"],
   ["upgraded", "the connection became a tunnel"],
   ["request_head", "bytes of the request's head"],
   ["request_body", "bytes of the request's body"],
@@ -132,7 +132,10 @@ let placeUpstream = "";
 let placeEndpoint = "";
 let placeText = "";
 
-/** Names out of the configuration; one request after the other goes the same way. */
+/**
+ * One request after the other goes the same way. The last text is kept for the whole process: it depends on nothing but
+ * the three names, and goes to our own logs only.
+ */
 function place({ route, upstream, endpoint }: ExchangeRecord): string {
   if (placeText === "" || endpoint !== placeEndpoint || route !== placeRoute || upstream !== placeUpstream) {
     placeRoute = route;

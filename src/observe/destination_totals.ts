@@ -8,9 +8,9 @@ const MOST_DESTINATIONS = 10_000;
 /** Longest name, a host of the DNS and its port. Characters. */
 const MAX_NAME = 260;
 /** For requests that name no destination. */
-export const NO_DESTINATION = "(none)";
+const NO_DESTINATION = "(none)";
 /** For all that came when there were too many. */
-export const OTHER_DESTINATIONS = "(others)";
+const OTHER_DESTINATIONS = "(others)";
 
 /** We did not let it go where it wanted to. */
 const DENIALS: ReadonlySet<ReasonCode> = new Set([

@@ -1,4 +1,7 @@
-/** Times in logs. Lines come in bursts within one second, so the part up to the second is kept. */
+/**
+ * Times in logs. Lines come in bursts within one second, so the part up to the second is kept, for the whole process: it
+ * depends on nothing but the time.
+ */
 
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
