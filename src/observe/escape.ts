@@ -3,6 +3,7 @@
  * a bare quote or backslash: it cannot end its field, begin a line or move a terminal's cursor.
  */
 
+import { SLASH } from "../bytes/character.ts";
 import { maskUserinfo } from "../config/values/shown.ts";
 
 const HEX = "0123456789abcdef";
@@ -55,8 +56,19 @@ export function escapeQuoted(text: string): string {
 
 /** A request target or referer: without userinfo, which is a credential, and cut. */
 export function withoutUserinfo(target: string, limit: number): string {
-  const short = cut(target, limit);
-  return short.includes("@") ? maskUserinfo(short) : short;
+  return cut(target.includes("@") ? maskUserinfo(target) : target, limit);
+}
+
+/** A host with a port as it may be told of: what stands before an "@" is a credential, though none belongs there. */
+export function hostToTell(host: string): string {
+  const at = host.lastIndexOf("@");
+  return at < 0 ? host : "***" + host.slice(at);
+}
+
+/** A request target without userinfo, in whatever form. */
+export function targetToTell(target: string): string {
+  if (!target.includes("@")) return target;
+  return target.charCodeAt(0) === SLASH || target.includes("://") ? maskUserinfo(target) : hostToTell(target);
 }
 
 function hex(nibble: number): string {

@@ -23,6 +23,7 @@ import { type Head, versionText } from "../http/head.ts";
 import type { Endpoint } from "../upstream/endpoint.ts";
 import type { ObservedUpstream } from "../upstream/upstream_observer.ts";
 import { AccessLog } from "./access_log.ts";
+import { hostToTell, targetToTell } from "./escape.ts";
 import { ExchangeCounters } from "./exchange_counters.ts";
 import { FailureRing } from "./failure_ring.ts";
 import { type Level, Logger } from "./logger.ts";
@@ -232,8 +233,8 @@ export class Telemetry {
     record.tls = peer.secure;
     record.scheme = peer.secure ? "https" : "http";
     record.method = head?.method ?? "";
-    record.target = head?.target ?? "";
-    record.host = head?.host ?? "";
+    record.target = targetToTell(head?.target ?? "");
+    record.host = hostToTell(head?.host ?? "");
     record.protocol = head === null ? "1.1" : versionText(head.version);
     record.requestHeadBytes = head === null ? 0 : head.bytes;
     const log = this.#accessLog;

@@ -1,11 +1,18 @@
 /** What tests of the forward proxy begin and end with: an origin that tests script, a proxy, clients, and their end. */
 
 import assert from "node:assert/strict";
+import { formatProblem } from "../../src/config/values/problem.ts";
+import type { SluicePlane } from "../../src/control/control_plane.ts";
+import { rereadable } from "../../src/serve/config_source.ts";
+import { readConfig } from "../../src/serve/read_config.ts";
+import { serve } from "../../src/serve/serve.ts";
+import { adapterFactory } from "../support/adapter.ts";
 import { MemorySystem } from "../support/memory_system.ts";
 import { FILES } from "../support/name_lab.ts";
 import { TestProxy } from "../support/proxy.ts";
 import { RawClient, type RawClientOptions } from "../support/raw_client.ts";
 import { type Peer, ScriptedOrigin } from "../support/scripted_origin.ts";
+import { turn, watchdogMs, within } from "../support/watchdog.ts";
 import { message } from "./lab.ts";
 
 export interface ForwardLab {
@@ -76,6 +83,74 @@ export async function withForward(
   }
   assert.equal(proxy.gateway.connections, 0);
   assert.equal(proxy.gateway.tunnels, 0);
+}
+
+export interface Served {
+  readonly plane: SluicePlane;
+  readonly system: MemorySystem;
+  readonly origin: ScriptedOrigin;
+  /** Of the first listener. */
+  readonly port: number;
+  /** Host and port of the origin. */
+  readonly there: string;
+  /** Serves this from now on. `ORIGIN` is the origin's address. @returns what has changed */
+  reload(yaml: string): Promise<readonly string[]>;
+  /** Standard output, once the log has this many lines. */
+  logged(lines: number): Promise<readonly string[]>;
+}
+
+/**
+ * Serves a configuration as the program does, with logs, counters and reloads. `ORIGIN` in it is the origin's address.
+ *
+ * @param files that it names
+ */
+export async function serveForward(
+  yaml: string,
+  files: Readonly<Record<string, string>>,
+  act: (served: Served) => Promise<void>,
+): Promise<void> {
+  const runtime = (await adapterFactory())({ onHandlerError: (error) => assert.fail(String(error)) });
+  const origin = await ScriptedOrigin.listen();
+  const filled = (text: string) => text.replaceAll("ORIGIN", origin.address);
+  const system = new MemorySystem({ files: { "/s.yaml": filled(yaml), ...files } });
+  const flags = { config: ["/s.yaml"], control: ["off"], "port-file": ["ports"] };
+  const loaded = await readConfig(system, flags);
+  assert.ok(loaded.ok, loaded.ok ? "" : loaded.problems.map(formatProblem).join("\n"));
+  let made: SluicePlane | null = null;
+  const ready = Promise.withResolvers<void>();
+  const ended = serve(runtime, system, loaded.config, {
+    source: rereadable(runtime.clock, system, flags, loaded),
+    onPlane: (plane) => (made = plane),
+    onReady: () => ready.resolve(),
+  });
+  await within(ready.promise, "Sluice to serve");
+  const plane = made as SluicePlane | null;
+  assert.ok(plane !== null);
+  try {
+    await act({
+      plane,
+      system,
+      origin,
+      there: origin.address,
+      port: Number(String(system.files.get("ports")).split("\n")[0]),
+      async reload(text) {
+        system.files.set("/s.yaml", filled(text));
+        const outcome = await within(plane.reload(), "the reload");
+        assert.ok(outcome.ok, outcome.ok ? "" : [outcome.message, ...outcome.problems ?? []].join("\n"));
+        return outcome.changes;
+      },
+      async logged(lines) {
+        const all = () => system.stdout.split("\n").filter((line) => line !== "");
+        const deadline = performance.now() + watchdogMs;
+        while (all().length < lines && performance.now() < deadline) await turn();
+        return all();
+      },
+    });
+  } finally {
+    await plane.stop(true);
+    await within(ended, "the end");
+    await origin.close();
+  }
 }
 
 export function connectTo(target: string, ...fields: readonly string[]): string {
