@@ -25,7 +25,7 @@ import type { Counted } from "../upstream/counters.ts";
 import type { Endpoint } from "../upstream/endpoint.ts";
 import type { PinUser } from "../upstream/pins.ts";
 import type { WaitFailure } from "../upstream/wait_failure.ts";
-import type { Asker } from "../upstream/waiting_room.ts";
+import type { StreamRequest } from "../upstream/waiting_room.ts";
 import { Attempt, type AttemptOwner } from "./attempt.ts";
 import { beginAnswer, endAnswer, failAnswer } from "./client_answer.ts";
 import { goneBecause } from "./client_end.ts";
@@ -50,7 +50,7 @@ export type Phase = "reading" | "waiting" | "sending" | "collecting" | "relaying
 
 const SESSION_OVER = "the connection that the client was authenticated on has ended";
 export class Exchange extends ExchangeAccount
-  implements DownstreamStreamEvents, AttemptOwner, StreamWaitOwner, Asker, PinUser {
+  implements DownstreamStreamEvents, AttemptOwner, StreamWaitOwner, StreamRequest, PinUser {
   phase: Phase = "reading";
   readonly #request: OutgoingRequest;
   /** Null while no attempt has failed. */
@@ -132,7 +132,7 @@ export class Exchange extends ExchangeAccount
     if (pin !== null && pin.waitsFor === null) wait.wantsFresh = true;
   }
 
-  /** Asker: its place in the room. */
+  /** StreamRequest: its place in the room. */
   waiter(): StreamWait {
     return this.wait ??= new StreamWait(
       this,
@@ -143,13 +143,13 @@ export class Exchange extends ExchangeAccount
     );
   }
 
-  /** Asker: it may be sent again if a connection closes without an answer. */
+  /** StreamRequest: it may be sent again if a connection closes without an answer. */
   get repeatable(): boolean {
     const { retry, head } = this;
     return retry.unanswered || retry.methods.includes(head.method) || head.has(Field.idempotencyKey);
   }
 
-  /** Asker. */
+  /** StreamRequest. */
   get balanceKey(): null {
     return null;
   }

@@ -24,7 +24,7 @@ import { SlotTalk } from "./slot_talk.ts";
 import type { ObservedUpstream, UpstreamObserver } from "./upstream_observer.ts";
 import type { UpstreamSettings } from "./upstream_settings.ts";
 import { type RequestsInFlight, WaitDeadlines } from "./wait_deadlines.ts";
-import { type Asker, type Waiter, WaitingRoom } from "./waiting_room.ts";
+import { type StreamRequest, type Waiter, WaitingRoom } from "./waiting_room.ts";
 
 /** New dials begun in one go at most, on top of those under way. */
 const MOST_NEW_DIALS = 256;
@@ -102,10 +102,10 @@ export class Dispatcher implements WaitingRequests, RequestsInFlight, Connection
   }
 
   /** See `Upstream.acquireFirst`. */
-  acquireFirst(asker: Asker): UpstreamStream | null {
-    const endpoint = this.#pickAny(asker.balanceKey);
-    const stream = endpoint === null ? null : this.#takeIdle(endpoint, asker.repeatable);
-    if (stream === null) this.#wait(asker.waiter(), endpoint);
+  acquireFirst(request: StreamRequest): UpstreamStream | null {
+    const endpoint = this.#pickAny(request.balanceKey);
+    const stream = endpoint === null ? null : this.#takeIdle(endpoint, request.repeatable);
+    if (stream === null) this.#wait(request.waiter(), endpoint);
     return stream;
   }
 

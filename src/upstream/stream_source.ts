@@ -8,7 +8,7 @@ import type { AfterReply } from "../client/after_reply.ts";
 import type { UpstreamPeer, UpstreamStream } from "../http/upstream_stream.ts";
 import type { Counted } from "./counters.ts";
 import type { Endpoint } from "./endpoint.ts";
-import type { Asker, Waiter } from "./waiting_room.ts";
+import type { StreamRequest, Waiter } from "./waiting_room.ts";
 
 export interface StreamSource extends Counted {
   readonly endpoints: readonly Endpoint[];
@@ -29,7 +29,7 @@ export interface StreamSource extends Counted {
    */
   acquire(waiter: Waiter): UpstreamStream | null;
   /** The same for a request that asks for the first time, and has no connection of its own. */
-  acquireFirst(asker: Asker): UpstreamStream | null;
+  acquireFirst(request: StreamRequest): UpstreamStream | null;
   /** The waiter gives up. */
   leave(waiter: Waiter): void;
   /**

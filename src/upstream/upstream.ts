@@ -19,7 +19,7 @@ import { EndpointSet } from "./endpoint_set.ts";
 import type { StreamSource } from "./stream_source.ts";
 import type { ObservedUpstream, UpstreamObserver } from "./upstream_observer.ts";
 import type { UpstreamSettings } from "./upstream_settings.ts";
-import type { Asker, Waiter } from "./waiting_room.ts";
+import type { StreamRequest, Waiter } from "./waiting_room.ts";
 
 export class Upstream implements StreamSource, ObservedUpstream {
   #settings: UpstreamSettings;
@@ -143,8 +143,8 @@ export class Upstream implements StreamSource, ObservedUpstream {
   }
 
   /** The same for a request that asks for the first time, and has no connection of its own. */
-  acquireFirst(asker: Asker): UpstreamStream | null {
-    return this.#dispatcher.acquireFirst(asker);
+  acquireFirst(request: StreamRequest): UpstreamStream | null {
+    return this.#dispatcher.acquireFirst(request);
   }
 
   /** The waiter gives up (its client left, say). */

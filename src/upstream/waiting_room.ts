@@ -49,7 +49,7 @@ export interface Waiter extends RoomPlace {
 }
 
 /** A request that asks for the first time: most find a connection at rest, and never wait. */
-export interface Asker extends Pick<Waiter, "repeatable" | "balanceKey"> {
+export interface StreamRequest extends Pick<Waiter, "repeatable" | "balanceKey"> {
   /** It has to wait. */
   waiter(): Waiter;
 }

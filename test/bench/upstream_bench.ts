@@ -108,10 +108,10 @@ class Lab {
     this.messages++;
   }
 
-  /** @returns the connection, or null when the asker waits now */
-  ask(asker: BenchWaiter): UpstreamPeer | null {
+  /** @returns the connection, or null when the request waits now */
+  ask(request: BenchWaiter): UpstreamPeer | null {
     this.turn.begin();
-    return this.upstream.acquire(asker)?.peer ?? null;
+    return this.upstream.acquire(request)?.peer ?? null;
   }
 
   release(connection: UpstreamPeer, wasRetry = false): void {
@@ -124,12 +124,12 @@ class Lab {
     for (const endpoint of endpoints) endpoint.enabled = false;
     for (const endpoint of endpoints.slice(0, count)) {
       endpoint.enabled = true;
-      const asker = new BenchWaiter(this.turn.now);
-      this.ask(asker);
+      const request = new BenchWaiter(this.turn.now);
+      this.ask(request);
       this.runtime.open();
-      if (asker.connection === null) throw new Error("no connection");
+      if (request.connection === null) throw new Error("no connection");
       this.upstream.answered(endpoint, true);
-      this.release(asker.connection);
+      this.release(request.connection);
       endpoint.enabled = false;
     }
     for (const endpoint of endpoints) endpoint.enabled = true;
@@ -142,9 +142,9 @@ class Lab {
     for (const endpoint of endpoints) endpoint.enabled = false;
     for (const endpoint of endpoints.slice(from)) {
       endpoint.enabled = true;
-      const asker = new BenchWaiter(this.turn.now);
-      this.ask(asker);
-      this.upstream.leave(asker);
+      const request = new BenchWaiter(this.turn.now);
+      this.ask(request);
+      this.upstream.leave(request);
       this.runtime.refuse();
       if (endpoint.state !== "down") throw new Error(`${endpoint.name} is ${endpoint.state}`);
       endpoint.enabled = false;
@@ -155,9 +155,9 @@ class Lab {
 
   /** One request on a connection that lies ready. */
   pass(): () => number {
-    const asker = new BenchWaiter(this.turn.now);
+    const request = new BenchWaiter(this.turn.now);
     return () => {
-      const connection = this.ask(asker);
+      const connection = this.ask(request);
       if (connection === null) throw new Error("no idle connection");
       this.release(connection);
       return 1;
@@ -166,18 +166,18 @@ class Lab {
 
   /** One request that is answered 503, and goes to another endpoint. */
   failOver(): () => number {
-    const asker = new BenchWaiter(this.turn.now);
+    const request = new BenchWaiter(this.turn.now);
     return () => {
-      asker.isRetry = false;
-      const first = this.ask(asker);
+      request.isRetry = false;
+      const first = this.ask(request);
       if (first === null) throw new Error("no idle connection");
       if (!this.upstream.hasOther(first.owner as Endpoint)) throw new Error("no other endpoint");
       this.release(first);
-      asker.isRetry = true;
-      asker.connection = null;
-      this.ask(asker);
-      if (asker.connection === null) throw new Error("no second connection");
-      this.release(asker.connection, true);
+      request.isRetry = true;
+      request.connection = null;
+      this.ask(request);
+      if (request.connection === null) throw new Error("no second connection");
+      this.release(request.connection, true);
       return 1;
     };
   }
@@ -203,7 +203,7 @@ class Lab {
   relay(waiting = 1): () => number {
     const taken = this.fill();
     const queue = Array.from({ length: waiting }, () => new BenchWaiter(this.turn.now));
-    for (const asker of queue) if (this.ask(asker) !== null) throw new Error("a slot was free");
+    for (const request of queue) if (this.ask(request) !== null) throw new Error("a slot was free");
     let at = 0;
     let next = 0;
     return () => {
@@ -224,19 +224,19 @@ class Lab {
 
   /** Comes, finds every slot taken, and leaves. */
   comeAndGo(): () => number {
-    const asker = new BenchWaiter(this.turn.now);
+    const request = new BenchWaiter(this.turn.now);
     return () => {
-      if (this.ask(asker) !== null) throw new Error("there was a connection");
-      this.upstream.leave(asker);
+      if (this.ask(request) !== null) throw new Error("there was a connection");
+      this.upstream.leave(request);
       return 1;
     };
   }
 
   /** Is turned away. */
   turnAway(failure: WaitFailure): () => number {
-    const asker = new BenchWaiter(this.turn.now);
+    const request = new BenchWaiter(this.turn.now);
     return () => {
-      if (this.ask(asker) !== null || asker.failure !== failure) throw new Error(`not ${failure}`);
+      if (this.ask(request) !== null || request.failure !== failure) throw new Error(`not ${failure}`);
       return 1;
     };
   }
