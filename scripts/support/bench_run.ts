@@ -11,7 +11,7 @@ import type { Workspace } from "./bench_workspace.ts";
 /** Length of the load that a process sees before it counts: just-in-time compilers want to have met it. */
 const WARM_SECONDS = 1;
 
-interface Tally {
+interface Samples {
   readonly contender: Contender;
   readonly samples: (Sample | null)[];
   problem: string;
@@ -35,7 +35,7 @@ export class BenchRun {
   }
 
   async scenario(scenario: Scenario, contenders: readonly Contender[], rounds: number): Promise<Result> {
-    const rows: Tally[] = contenders
+    const rows: Samples[] = contenders
       .filter(({ kind }) => kind !== "direct" || scenario.direct)
       .map((contender) => ({ contender, samples: [], problem: "", absent: false }));
     for (let round = 0; round < rounds; round++) {
@@ -54,7 +54,7 @@ export class BenchRun {
     return { scenario, rows: there };
   }
 
-  async #attempt(scenario: Scenario, row: Tally): Promise<Sample | null> {
+  async #attempt(scenario: Scenario, row: Samples): Promise<Sample | null> {
     const { contender } = row;
     let entrant: Entrant | null = null;
     try {

@@ -69,22 +69,22 @@ export class SoakLoad {
     await Promise.all(this.#clients);
   }
 
-  #get(id: string): Question {
+  #get(id: string): SoakRequest {
     return { request: `GET /get/${id} HTTP/1.1\r\n${HOST}`, expected: `got ${id}`, survives: true };
   }
 
-  #post(id: string): Question {
+  #post(id: string): SoakRequest {
     const body = id + BODY;
     const expected = createHash("sha256").update(body).digest("hex");
     const request = `POST /post/${id} HTTP/1.1\r\n${HOST}Content-Length: ${body.length}\r\n`;
     return { request, body, expected, survives: false, confirmed: () => this.confirmed.push(id) };
   }
 
-  #stream(id: string): Question {
+  #stream(id: string): SoakRequest {
     return { request: `GET /stream/${id} HTTP/1.1\r\n${HOST}`, expected: wholeStream(id), survives: false };
   }
 
-  async #requests(what: string, keep: boolean, next: (id: string) => Question): Promise<void> {
+  async #requests(what: string, keep: boolean, next: (id: string) => SoakRequest): Promise<void> {
     let client: RawClient | null = null;
     while (this.#going) {
       const id = `${what}-${this.#serial++}`;
@@ -158,7 +158,7 @@ export class SoakLoad {
   }
 }
 
-interface Question {
+interface SoakRequest {
   /** Without the end of the head. */
   readonly request: string;
   readonly body?: string;

@@ -129,7 +129,7 @@ export class Telemetry {
     return this.#accessLog !== null;
   }
 
-  /** The front whose tunnels are to be counted. */
+  /** The gateway whose tunnels are to be counted. */
   watch(gateway: Gateway): void {
     this.#gateway = gateway;
   }

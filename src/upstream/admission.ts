@@ -7,14 +7,14 @@
  */
 
 import type { Availability } from "./availability.ts";
-import { MOST_PLACES } from "./endpoint.ts";
+import { MOST_CAPACITY } from "./endpoint.ts";
 import type { EndpointSet } from "./endpoint_set.ts";
 import type { SlotTalk } from "./slot_talk.ts";
 import type { UpstreamSettings } from "./upstream_settings.ts";
 import type { Waiter, WaitingRoom } from "./waiting_room.ts";
 
 /** Requests that may wait for connections being opened, whatever the size of the queue for slots. */
-const MOST_OPENING = MOST_PLACES;
+const MOST_OPENING = MOST_CAPACITY;
 
 export class Admission {
   settings: UpstreamSettings;
@@ -39,7 +39,7 @@ export class Admission {
 
   /** How many of those in the room only wait for connections to be opened, not for slots or endpoints. */
   get #opening(): number {
-    return this.#availability.paused ? 0 : Math.min(MOST_OPENING, this.#endpoints.places);
+    return this.#availability.paused ? 0 : Math.min(MOST_OPENING, this.#endpoints.capacity);
   }
 
   /** Requests wait for want of endpoints or slots, not just for connections being opened. */

@@ -39,8 +39,8 @@ export interface EndpointSettings {
 /** Dials to one endpoint under way at a time; accept queues of small servers are short. */
 const DIALS_AT_ONCE = 64;
 
-/** What an endpoint with no limit has places for, and the most that is told of any. */
-export const MOST_PLACES = 256;
+/** Capacity of an endpoint without a limit, and the most that is told of any. */
+export const MOST_CAPACITY = 256;
 
 export interface EndpointOwner {
   /** An idle connection is gone, so that a slot counts as free. */
@@ -315,11 +315,11 @@ export class Endpoint extends Listed implements UpstreamPeerOwner, RampOwner {
 
   /**
    * Requests it could take, connections being opened included, whether or not one may be opened just now; at
-   * most `MOST_PLACES`.
+   * most `MOST_CAPACITY`.
    */
-  override get places(): number {
+  override get capacity(): number {
     if (!this.#enabled || this.#state === "down") return 0;
-    return Math.max(0, Math.min(MOST_PLACES, this.#slotLimit - this.#busy));
+    return Math.max(0, Math.min(MOST_CAPACITY, this.#slotLimit - this.#busy));
   }
 
   protected override get limited(): boolean {

@@ -15,8 +15,8 @@ export class EndpointSet implements EndpointOwner {
   readonly downEndpoints = new Set<Endpoint>();
   /** How many must not be used. */
   withdrawn = 0;
-  /** Of all, where there are many; see `places`. */
-  #places = 0;
+  /** Of all, where there are many; see `capacity`. */
+  #capacity = 0;
   /** How many failed last by what time does not mend. */
   #broken = 0;
   /** Those that can take a request. */
@@ -71,12 +71,12 @@ export class EndpointSet implements EndpointOwner {
     return failing?.lastFailure == null ? "" : `${failing.name}: ${failing.lastFailure.code}`;
   }
 
-  /** Requests that all could take together, each counted up to `MOST_PLACES`. */
-  get places(): number {
-    if (this.all.length > FEW) return this.#places;
-    let places = 0;
-    for (const endpoint of this.all) places += endpoint.places;
-    return places;
+  /** Requests that all could take together, each counted up to `MOST_CAPACITY`. */
+  get capacity(): number {
+    if (this.all.length > FEW) return this.#capacity;
+    let capacity = 0;
+    for (const endpoint of this.all) capacity += endpoint.capacity;
+    return capacity;
   }
 
   /** Whether another than `endpoint` can take a request now. */
@@ -107,9 +107,9 @@ export class EndpointSet implements EndpointOwner {
   /** Makes the lists anew. */
   #list(): void {
     const { all } = this;
-    this.#places = 0;
+    this.#capacity = 0;
     const count = (difference: number) => {
-      this.#places += difference;
+      this.#capacity += difference;
     };
     for (const endpoint of all) endpoint.begin(all.length > FEW ? count : null);
     this.#able = new CandidateList(all, can);

@@ -1,9 +1,12 @@
-/** Who keeps members by looking: what holds of a member is asked when it is met, and told when it holds again. */
+/**
+ * A list of the members that meet a condition. The list asks for the condition when it comes across a member; a member that
+ * was excluded tells when it meets the condition again.
+ */
 
-/** Something that leaves members out with `member.exclude(this)`; see candidate_list.ts. */
+/** Excludes members with `member.exclude(this)`; see candidate_list.ts. */
 export interface Listing<Member> {
-  /** Whether it is true of `member`; depends on nothing but what the member tells about. */
+  /** Whether `member` meets the condition. May depend only on what the member tells changes of. */
   holds(member: Member): boolean;
-  /** It is true of `member` again, which was left out before. Must change no member. */
+  /** `member`, which was excluded, meets the condition again. Must change no member. */
   readmit(member: Member): void;
 }

@@ -181,7 +181,7 @@ class Walk {
       const other = able.some((each) => each !== endpoint);
       assert.equal(upstream.hasOther(endpoint), other, `another one than ${endpoint.name}`);
     }
-    const places = endpoints.reduce((sum, endpoint) => sum + endpoint.places, 0);
+    const places = endpoints.reduce((sum, endpoint) => sum + endpoint.capacity, 0);
     const allDown = endpoints.every(({ state, enabled }) => state === "down" || !enabled);
     assert.equal(upstream.allDown, allDown, "all down");
     const holding = allDown || upstream.paused;

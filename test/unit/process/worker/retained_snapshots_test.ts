@@ -1,5 +1,5 @@
 /**
- * What is replaced is freed: after any number of reloads and swaps one configuration and one world are there, and
+ * What is replaced is freed: after any number of reloads and swaps one configuration and one snapshot are there, and
  * whatever requests under way still use.
  */
 
