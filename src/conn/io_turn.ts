@@ -11,7 +11,6 @@ import { MemoryRelief } from "./memory_relief.ts";
 import { ObjectPool } from "./object_pool.ts";
 import { OutputBuffer } from "./output_buffer.ts";
 import { RequestUnderWay } from "./request_under_way.ts";
-import { UpstreamRequest } from "./upstream_request.ts";
 
 const NOTHING = new Uint8Array(0);
 /** Arrays from this size on are given back at once. Collecting them costs more, and until then they pile up. */
@@ -36,9 +35,7 @@ export class IoTurn implements Turn {
   readonly output = new OutputBuffer();
   /** Of all connections that see this turn. */
   readonly codec = new Http1Codec();
-  /** For connections of clients, and for those to endpoints. */
   readonly requestsUnderWay = new ObjectPool(() => new RequestUnderWay());
-  readonly upstreamRequests = new ObjectPool(() => new UpstreamRequest());
   readonly #relief: MemoryRelief;
   readonly #ownChunks: boolean;
   /** The bytes that this turn is about, if they may be kept instead of copied. */

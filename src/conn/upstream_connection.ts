@@ -70,19 +70,19 @@ export class UpstreamConnection extends UpstreamWriting implements UpstreamPeer,
   }
 
   get requestSeen(): boolean {
-    return this.request !== null && this.acceptedBytes > this.request.acceptedBefore;
+    return this.acceptedBytes > this.request.acceptedBefore;
   }
 
   get responseBegun(): boolean {
-    return this.request?.responseBegun === true;
+    return this.request.responseBegun;
   }
 
   get anyResponse(): boolean {
-    return this.request?.anyResponse === true;
+    return this.request.anyResponse;
   }
 
   get responsePersists(): boolean {
-    return this.request?.persists === true;
+    return this.request.persists;
   }
 
   /**
@@ -103,7 +103,7 @@ export class UpstreamConnection extends UpstreamWriting implements UpstreamPeer,
   protected override received(bytes: Uint8Array): void {
     const act = this.take(this.state.data);
     if (act === "parse") {
-      (this.request as UpstreamRequest).anyResponse = true;
+      this.request.anyResponse = true;
       this.parser.feed(bytes);
       this.advance();
     } else if (act === "raw") {
@@ -150,11 +150,11 @@ export class UpstreamConnection extends UpstreamWriting implements UpstreamPeer,
 
   #starved(): void {
     if (this.take(this.state.starved) === "nothing" || this.readPaused) return;
-    this.setDeadline(this.turn.now + (this.request as UpstreamRequest).bodyIdleMs);
+    this.setDeadline(this.turn.now + this.request.bodyIdleMs);
   }
 
   #headArrived(head: Head, parser: MessageParser): void {
-    const request = this.request as UpstreamRequest;
+    const request = this.request;
     const { status } = head;
     if (status === 101) {
       this.take(this.state.switched);
@@ -226,7 +226,7 @@ export class UpstreamConnection extends UpstreamWriting implements UpstreamPeer,
   resumeBody(): void {
     if (this.take(this.state.resumeBody) === "nothing" || !this.readPaused) return;
     this.resumeReading();
-    const { responseBegun, bodyIdleMs, firstByteMs } = this.request as UpstreamRequest;
+    const { responseBegun, bodyIdleMs, firstByteMs } = this.request;
     this.setDeadline(this.turn.now + (responseBegun ? bodyIdleMs : firstByteMs));
   }
 
@@ -281,7 +281,7 @@ export class UpstreamConnection extends UpstreamWriting implements UpstreamPeer,
       this.retire();
       this.owner.idleLost(this, -1);
     } else if (act === "late") {
-      const { bodyIdleMs, responseBegun } = this.request as UpstreamRequest;
+      const { bodyIdleMs, responseBegun } = this.request;
       if (this.takesSlowly(bodyIdleMs)) return;
       const what = this.backlogBytes > 0 ? "write" : responseBegun ? "read" : "head";
       this.events?.upstreamTimedOut(what);
@@ -298,8 +298,7 @@ export class UpstreamConnection extends UpstreamWriting implements UpstreamPeer,
     this.take(this.state.rest);
     this.#rested = true;
     this.events = null;
-    if (this.request !== null) this.turn.upstreamRequests.giveBack(this.request);
-    this.request = null;
+    this.request.over();
     this.idleSince = now;
     this.setDeadline(deadline);
   }

@@ -6,14 +6,14 @@ import { type Head, HTTP_1_1 } from "../http/head.ts";
 import type { UpstreamTimeouts } from "../http/upstream_stream.ts";
 import { switchesAsAsked } from "../http1/upgrade.ts";
 
-/** Lent for each request (object_pool.ts): a connection that rests has none. */
+/** Of one request after the other on a connection. */
 export class UpstreamRequest {
   method = "";
   body: BodyLength = NO_BODY;
   firstByteMs = 0;
   bodyIdleMs = 0;
-  /** Bytes that the socket had taken before. */
-  acceptedBefore = 0;
+  /** Bytes that the socket had taken before; Infinity while there is no request. */
+  acceptedBefore = Infinity;
   /** The request, if it asks for a switch of protocols. */
   #switching: ForwardedRequest | null = null;
   interims = 0;
@@ -24,7 +24,6 @@ export class UpstreamRequest {
   /** The response allows another request. */
   persists = false;
 
-  /** Another request begins: the last one is forgotten. */
   begin(request: ForwardedRequest, timeouts: UpstreamTimeouts, acceptedBefore: number): void {
     this.method = request.head.method;
     this.body = request.body;
@@ -32,6 +31,12 @@ export class UpstreamRequest {
     this.bodyIdleMs = timeouts.bodyIdleTimeoutMs;
     this.acceptedBefore = acceptedBefore;
     this.#switching = request.upgrade === "" ? null : request;
+  }
+
+  /** The connection rests: what is known of the request is forgotten. */
+  over(): void {
+    this.acceptedBefore = Infinity;
+    this.#switching = null;
     this.interims = 0;
     this.anyResponse = false;
     this.responseBegun = false;

@@ -8,15 +8,15 @@ import { LOW_WATER_BYTES } from "../http/water_marks.ts";
 import { fieldLines, keptFields } from "../http1/encode.ts";
 import { HttpConnection } from "./http_connection.ts";
 import { outOfOrder } from "./state_table.ts";
-import { hopLines, isBodiless, requestLine, type UpstreamRequest } from "./upstream_request.ts";
+import { hopLines, isBodiless, requestLine, UpstreamRequest } from "./upstream_request.ts";
 import { UPSTREAM_STATES, type UpstreamState, type UpstreamStep } from "./upstream_states.ts";
 
 export abstract class UpstreamWriting extends HttpConnection {
   /** Changed by `take` alone. */
   state: UpstreamState = UPSTREAM_STATES["idle idle"];
   events: UpstreamStreamEvents | null = null;
-  /** The current request, or the last one until the connection rests; null while it does. */
-  protected request: UpstreamRequest | null = null;
+  /** The current request, or the last one: few connections to endpoints rest, so each keeps its object. */
+  protected readonly request = new UpstreamRequest();
   uses = 0;
   sentAt = 0;
 
@@ -40,9 +40,7 @@ export abstract class UpstreamWriting extends HttpConnection {
     this.take(isBodiless(request.body) ? this.state.sendWholeRequest : this.state.sendRequest);
     this.uses++;
     this.events = events;
-    const own = this.turn.upstreamRequests.borrow();
-    own.begin(request, timeouts, this.acceptedBytes);
-    this.request = own;
+    this.request.begin(request, timeouts, this.acceptedBytes);
     const { from } = fields;
     const kept = keptFields(from, fields.dropMask, fields.dropNames);
     this.sendLines(
@@ -58,12 +56,12 @@ export abstract class UpstreamWriting extends HttpConnection {
 
   expectContinue(): void {
     if (this.take(this.state.expectContinue) === "nothing") return;
-    this.setDeadline(this.turn.now + (this.request as UpstreamRequest).firstByteMs);
+    this.setDeadline(this.turn.now + this.request.firstByteMs);
   }
 
   sendBody(bytes: Uint8Array, from: number, to: number, room = 0): void {
     if (to <= from || this.take(this.state.sendBody) === "nothing") return;
-    const request = this.request as UpstreamRequest;
+    const request = this.request;
     if (request.body === UNKNOWN_LENGTH) this.sendChunk(bytes, from, to, room);
     else this.sendBytes(bytes, from, to, room);
     this.#sendingMoved(request);
@@ -71,7 +69,7 @@ export abstract class UpstreamWriting extends HttpConnection {
 
   sendEnd(trailers: ForwardedFields | null): void {
     if (this.take(this.state.sendEnd) === "nothing") return;
-    const request = this.request as UpstreamRequest;
+    const request = this.request;
     if (request.body === UNKNOWN_LENGTH) {
       this.sendLastChunk(trailers === null ? "" : fieldLines(trailers));
     }
@@ -94,7 +92,7 @@ export abstract class UpstreamWriting extends HttpConnection {
     const act = this.take(this.state.drained);
     if (act === "raw") this.raw?.bytesProgress(backlogBytes);
     if (act !== "moved") return;
-    this.#sendingMoved(this.request as UpstreamRequest);
+    this.#sendingMoved(this.request);
     if (backlogBytes <= LOW_WATER_BYTES) this.events?.upstreamWritable();
   }
 }

@@ -12,7 +12,6 @@ import type { ForwardedRequest } from "../http/forwarded_request.ts";
 import type { Head } from "../http/head.ts";
 import type { UpstreamStream, UpstreamStreamEvents } from "../http/upstream_stream.ts";
 import type { Endpoint } from "../upstream/endpoint.ts";
-import type { StreamSource } from "../upstream/stream_source.ts";
 import type { ExchangeContext } from "./exchange_context.ts";
 import type { ExchangeSettings } from "./exchange_settings.ts";
 import type { PinUse } from "./pin_use.ts";
@@ -75,34 +74,30 @@ export class Attempt implements UpstreamStreamEvents {
     return this.servedBefore ? 0 : this.stream.peer.connectMs;
   }
 
-  get #source(): StreamSource {
-    return this.#owner.settings.upstream;
-  }
-
-  get #now(): number {
-    return this.#owner.context.turn.now;
-  }
-
   send(request: ForwardedRequest): void {
-    this.endpoint.sentAt = this.#now;
+    this.endpoint.sentAt = this.#owner.context.turn.now;
     this.stream.sendRequest(request, this, this.#owner.settings);
   }
 
   #sawResponse(): void {
-    if (this.#retryCounted) {
-      // An answer may last for hours, and must not keep others from being retried. Should the connection fail after an
-      // interim response, the next attempt counts anew.
-      this.#retryCounted = false;
-      this.#source.retryAnswered();
-    }
+    if (this.#retryCounted) this.#retryAnswered();
     if (this.responseSeen) return;
     this.responseSeen = true;
-    this.firstByteMs = this.#now - this.stream.sentAt;
+    this.firstByteMs = this.#owner.context.turn.now - this.stream.sentAt;
+  }
+
+  /**
+   * An answer may last for hours, and must not keep others from being retried. Should the connection fail after an interim
+   * response, the next attempt counts anew.
+   */
+  #retryAnswered(): void {
+    this.#retryCounted = false;
+    this.#owner.settings.upstream.retryAnswered();
   }
 
   #answered(): void {
     this.#sawResponse();
-    this.#source.answered(this.endpoint, this.servedBefore || this.stream.keepAlivePromised);
+    this.#owner.settings.upstream.answered(this.endpoint, this.servedBefore || this.stream.keepAlivePromised);
   }
 
   upstreamInterim(head: Head): void {
@@ -164,8 +159,11 @@ export class Attempt implements UpstreamStreamEvents {
    * @param detail in words
    */
   blame(detail: string): void {
-    if (this.stream.reused) this.#source.suspect(this.endpoint);
-    else this.#source.failed(this.stream.peer, this.endpoint, { code: "connection_terminated", detail });
+    if (this.stream.reused) this.#owner.settings.upstream.suspect(this.endpoint);
+    else {this.#owner.settings.upstream.failed(this.stream.peer, this.endpoint, {
+        code: "connection_terminated",
+        detail,
+      });}
   }
 
   /**
@@ -179,7 +177,7 @@ export class Attempt implements UpstreamStreamEvents {
     const { stream } = this;
     const fate = afterReply(stream, complete);
     if (fate !== "pool") this.#leave(fate, complete, pin);
-    this.#source.release(stream.peer, this.endpoint, fate, this.#retryCounted);
+    this.#owner.settings.upstream.release(stream.peer, this.endpoint, fate, this.#retryCounted);
   }
 
   /** The connection is not for everybody after this. */

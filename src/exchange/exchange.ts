@@ -118,8 +118,7 @@ export class Exchange extends ExchangeAccount
 
   /** Settles whether it has to go on a connection that its client has authenticated on. */
   #findPin(): void {
-    const { settings: { upstream }, context: { turn } } = this;
-    const pin = PinUse.of(this.client, upstream, turn, this.head);
+    const pin = PinUse.of(this.client, this.settings.upstream, this.context.turn, this.head);
     if (pin === "lost") {
       this.pinLost();
       return;
@@ -282,20 +281,24 @@ export class Exchange extends ExchangeAccount
   }
 
   attemptAnswered(head: Head, body: BodyLength): void {
+    if (head.status >= 407 && this.#isNotRelayed(head, body)) return;
+    if (this.#provisional !== null) this.#provisional = null;
+    this.#relayHead(head, body);
+  }
+
+  /** @returns whether it was dealt with, or is collected, so that another endpoint may answer better */
+  #isNotRelayed(head: Head, body: BodyLength): boolean {
     const { status } = head;
     if (status === 407 && this.context.forward.outbound) {
       // Only we may ask for credentials of this hop: the client would send those to us, or to whom they are not meant for.
       this.#letGo(false);
       this.#fail("http_protocol_error", "the origin answered with 407 (Proxy Authentication Required)");
-      return;
+      return true;
     }
-    if (status >= 502 && status <= 504 && this.#mayRetryStatus(status as 502 | 503 | 504, body)) {
-      (this.#provisional ??= new ProvisionalResponse()).begin(head, body);
-      this.phase = "collecting";
-      return;
-    }
-    this.#provisional = null;
-    this.#relayHead(head, body);
+    if (status < 502 || status > 504 || !this.#mayRetryStatus(status as 502 | 503 | 504, body)) return false;
+    (this.#provisional ??= new ProvisionalResponse()).begin(head, body);
+    this.phase = "collecting";
+    return true;
   }
 
   #mayRetryStatus(status: 502 | 503 | 504, body: BodyLength): boolean {

@@ -19,6 +19,7 @@ import type { Endpoint } from "./endpoint.ts";
 import type { EndpointSet } from "./endpoint_set.ts";
 import { type ConnectionUser, NewConnections } from "./new_connections.ts";
 import type { Policy } from "./policy.ts";
+import type { Repeatable } from "./repeatable.ts";
 import { RetryBudget } from "./retry_budget.ts";
 import { SlotTalk } from "./slot_talk.ts";
 import type { ObservedUpstream, UpstreamObserver } from "./upstream_observer.ts";
@@ -104,7 +105,7 @@ export class Dispatcher implements WaitingRequests, RequestsInFlight, Connection
   /** See `Upstream.acquireFirst`. */
   acquireFirst(request: StreamRequest): UpstreamStream | null {
     const endpoint = this.#pickAny(request.balanceKey);
-    const stream = endpoint === null ? null : this.#takeIdle(endpoint, request.repeatable);
+    const stream = endpoint === null ? null : this.#takeIdle(endpoint, request);
     if (stream === null) this.#wait(request.waiter(), endpoint);
     return stream;
   }
@@ -117,7 +118,7 @@ export class Dispatcher implements WaitingRequests, RequestsInFlight, Connection
       return own;
     }
     const endpoint = waiter.wantsFresh || waiter.isRetry ? null : this.#pickAny(waiter.balanceKey);
-    const stream = endpoint === null ? null : this.#takeIdle(endpoint, waiter.repeatable);
+    const stream = endpoint === null ? null : this.#takeIdle(endpoint, waiter);
     if (stream === null) this.#wait(waiter, endpoint);
     return stream;
   }
@@ -128,9 +129,9 @@ export class Dispatcher implements WaitingRequests, RequestsInFlight, Connection
     return this.#policy.pick("any", balanceKey);
   }
 
-  #takeIdle(endpoint: Endpoint, repeatable: boolean): UpstreamStream | null {
+  #takeIdle(endpoint: Endpoint, request: Repeatable): UpstreamStream | null {
     const { now } = this.#turn;
-    const connection = endpoint.takeIdle(repeatable, now);
+    const connection = endpoint.takeIdle(request, now);
     if (connection === null) return null;
     const stream = this.#openStream(connection, endpoint);
     if (this.#downEndpoints.size > 0) this.availability.askInPassing(now);
@@ -301,7 +302,7 @@ export class Dispatcher implements WaitingRequests, RequestsInFlight, Connection
           noneIdle = true;
         }
         passed++;
-        const connection = endpoint === null ? null : endpoint.takeIdle(waiter.repeatable, now);
+        const connection = endpoint === null ? null : endpoint.takeIdle(waiter, now);
         if (endpoint !== null && connection !== null) {
           this.give(connection, endpoint, waiter);
           // What the request does may have changed the room: begin again from the oldest.

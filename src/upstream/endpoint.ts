@@ -11,6 +11,7 @@ import { ConnectionRamp, type RampOwner } from "./connection_ramp.ts";
 import type { ReuseKey } from "../client/reuse_key.ts";
 import { Listed } from "./listed.ts";
 import type { EndpointCounters } from "./counters.ts";
+import type { Repeatable } from "./repeatable.ts";
 
 /**
  * - `up`: answers, as far as we know
@@ -341,13 +342,9 @@ export class Endpoint extends Listed implements UpstreamPeerOwner, RampOwner {
     return this.#enabled && this.#state !== "down" && !this.ramp.allows(this.inUse);
   }
 
-  /**
-   * A connection on which the next request opens a stream at once, or null.
-   *
-   * @param repeatable the request may be sent again if the connection turns out to be closed
-   */
-  takeIdle(repeatable: boolean, now: number): UpstreamPeer | null {
-    if (repeatable || this.keepsAlive) return this.pool.take(now);
+  /** A connection on which `request`, the next one, opens a stream at once, or null. */
+  takeIdle(request: Repeatable, now: number): UpstreamPeer | null {
+    if (this.keepsAlive || request.repeatable) return this.pool.take(now);
     const shared = this.pool.takeShared(now);
     if (shared !== null) return shared;
     const connection = this.pool.takeRested(now, PROOF_OF_KEEP_ALIVE_MS);

@@ -6,6 +6,7 @@
 import type { UpstreamPeer, UpstreamStream } from "../http/upstream_stream.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { TimedWait } from "./hold_clock.ts";
+import type { Repeatable } from "./repeatable.ts";
 import type { WaitFailure } from "./wait_failure.ts";
 
 /** Where a request is in the room, and how long: belongs to the room and its clock. */
@@ -19,7 +20,7 @@ export abstract class RoomPlace implements TimedWait {
 }
 
 /** A request in the room. */
-export interface Waiter extends RoomPlace {
+export interface Waiter extends RoomPlace, Repeatable {
   /** Monotonic milliseconds of the request's arrival; decides the order and the deadline. */
   readonly arrivedAt: number;
   /** The only connection that will do, which waits for it: see pins.ts. Does not change while it is in the room. */
@@ -38,8 +39,6 @@ export interface Waiter extends RoomPlace {
   readonly probationMs: number;
   /** Hash of what it is balanced by; null = by nothing. See policy.ts. */
   readonly balanceKey: number | null;
-  /** It may be sent again if a connection closes without an answer. */
-  readonly repeatable: boolean;
   /** It has had a connection before: it is not turned away for want of room. */
   readonly admitted: boolean;
   /** A stream is in hand; the waiter has left the room. */
@@ -49,7 +48,7 @@ export interface Waiter extends RoomPlace {
 }
 
 /** A request that asks for the first time: most find a connection at rest, and never wait. */
-export interface StreamRequest extends Pick<Waiter, "repeatable" | "balanceKey"> {
+export interface StreamRequest extends Repeatable, Pick<Waiter, "balanceKey"> {
   /** It has to wait. */
   waiter(): Waiter;
 }
