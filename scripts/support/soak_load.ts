@@ -14,6 +14,9 @@ const BODY = "x".repeat(3000);
 const PAUSE_MS = 3;
 const ECHO_EVERY_MS = 100;
 const ECHO_PATIENCE_MS = 40_000;
+/** Default of `retry.unanswered_tries`, and what a request is told that is not sent again because of it. */
+const UNANSWERED_TRIES = 3;
+const LOST_TOO_OFTEN = `sent ${UNANSWERED_TRIES} times without an answer`;
 /** A kill is noticed by then. */
 const KILL_SEEN_MS = 2000;
 /** "Going away" (RFC 6455 §7.4.1): a client that is told so comes back. */
@@ -31,6 +34,8 @@ export class SoakLoad {
   echoes = 0;
   /** Failures that the kill of an application explains: a POST that was under way, a stream, a WebSocket. */
   killed = 0;
+  /** Requests that were under way at as many kills as `retry.unanswered_tries` lets any request be lost. */
+  crashed = 0;
   readonly failures: Failure[] = [];
   /** Ids of POST requests that were answered with 200. */
   readonly confirmed: string[] = [];
@@ -54,8 +59,9 @@ export class SoakLoad {
 
   /** What has gone well, in one line. */
   get summary(): string {
-    const { answered, confirmed, echoes, killed } = this;
-    return `${answered} requests, ${confirmed.length} of them POST, ${echoes} echoes, ${killed} cut by kills`;
+    const { answered, confirmed, echoes, killed, crashed } = this;
+    return `${answered} requests, ${confirmed.length} of them POST, ${echoes} echoes, ${killed} cut by kills, ` +
+      `${crashed} that met ${UNANSWERED_TRIES} kills`;
   }
 
   /** To be called right before an application is killed. */
@@ -111,8 +117,11 @@ export class SoakLoad {
       } catch (error) {
         client?.destroy();
         client = null;
+        const message = error instanceof Error ? error.message : String(error);
         if (!question.survives && this.#killedSince(began)) this.killed++;
-        else this.failures.push({ id, message: error instanceof Error ? error.message : String(error) });
+        else if (message.includes(LOST_TOO_OFTEN) && this.#killsSince(began) >= UNANSWERED_TRIES) {
+          this.crashed++;
+        } else this.failures.push({ id, message });
       }
       await pause(PAUSE_MS);
     }
@@ -120,7 +129,11 @@ export class SoakLoad {
   }
 
   #killedSince(began: number): boolean {
-    return this.#kills.some((at) => at >= began - KILL_SEEN_MS);
+    return this.#killsSince(began) > 0;
+  }
+
+  #killsSince(began: number): number {
+    return this.#kills.filter((at) => at >= began - KILL_SEEN_MS).length;
   }
 
   async #webSocket(): Promise<void> {
