@@ -44,6 +44,6 @@ export interface Capabilities {
   readonly epoll: boolean;
   /** Largest chunk `data` is called with, in bytes. */
   readonly maxChunkBytes: number;
-  /** Each `data` has an array of its own, which nobody uses again: it may be kept instead of copied. */
+  /** Each `data` has an array of its own, which is not used again: it may be kept instead of copied. */
   readonly ownChunks: boolean;
 }

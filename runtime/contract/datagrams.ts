@@ -13,7 +13,7 @@ export interface DatagramEvents {
   /** A datagram of the peer. The bytes are lent for the call. */
   received(bytes: Uint8Array): void;
   /**
-   * The socket cannot be used any more: it could not be opened, or the peer's machine says that nobody listens
+   * The socket cannot be used any more: it could not be opened, or the peer's machine says that no process listens
    * there. At most once, last. Deno does not tell the latter.
    */
   failed(error: SocketError): void;

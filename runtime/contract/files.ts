@@ -2,7 +2,7 @@
 
 /** Who may use a path. Null = as it is, or as the platform makes it. */
 export interface UnixAccess {
-  /** Permission bits, 0 to 0o777. Whoever may write to a socket may connect to it. */
+  /** Permission bits, 0 to 0o777. Write permission on a socket allows to connect to it. */
   readonly mode: number | null;
   /** Number of a user, of a group. */
   readonly owner: number | null;
@@ -28,7 +28,7 @@ export interface FileSystem {
   statusOf(path: string): Promise<FileStatus | null>;
   /** Names of what is in a folder, in no order. */
   listFolder(path: string): Promise<readonly string[]>;
-  /** Makes a folder that nobody but us can enter (mode 0700). "EEXIST" when something is there. */
+  /** Makes a folder that only we can enter (mode 0700). "EEXIST" when something is there. */
   makeFolder(path: string): Promise<void>;
   /** Removes an empty folder. */
   removeFolder(path: string): Promise<void>;

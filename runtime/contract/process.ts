@@ -31,7 +31,7 @@ export interface ChannelEvents {
 /** Number of the first descriptor given to a process that is started with some; the others follow. */
 export const FIRST_GIVEN_DESCRIPTOR = 4;
 
-/** A socket that listens, bound by whoever started us. */
+/** A socket that listens, bound by the process that started us. */
 export interface ActivatedSocket {
   /** As it was named; "" = not at all. */
   readonly name: string;
@@ -98,7 +98,7 @@ export interface CommandExit {
 
 /** Never called inside `spawn`. */
 export interface CommandEvents {
-  /** Bytes of standard output (1) or error (2), to be kept or not: nobody changes them. Only for `events`. */
+  /** Bytes of standard output (1) or error (2), may be kept: they do not change. Only for `events`. */
   output(fd: 1 | 2, bytes: Uint8Array): void;
   /** Nothing more comes from `fd`. Exactly once for each that is `events`, before or after `exited`. */
   outputEnded(fd: 1 | 2): void;
@@ -114,7 +114,7 @@ export interface CommandProcess {
    * Sends a signal: to the whole group when it has one of its own (even after `exited`, while others of it
    * are there), else to the process. `leaderOnly` spares the others. Windows knows one way: to end it.
    *
-   * @returns false when nobody is there any more
+   * @returns false when no process of it is there any more
    */
   signal(name: SignalName | "SIGKILL", leaderOnly?: boolean): boolean;
   /** The process or another of its own group is there. */

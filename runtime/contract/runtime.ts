@@ -48,9 +48,9 @@ export interface Runtime {
    */
   releaseProgram?(): void;
   /**
-   * Frees an array that nobody uses any more, with its whole buffer, where the platform can do that before its
+   * Frees an array that is not used any more, with its whole buffer, where the platform can do that before its
    * collector does; otherwise nothing happens. What had come with `data` must be an own chunk, and may be given
-   * back during that call already. Whoever uses it all the same finds it empty or overwritten.
+   * back during that call already. A later use finds it empty or overwritten.
    */
   discard(this: void, bytes: Uint8Array): void;
 }

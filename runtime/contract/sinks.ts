@@ -1,6 +1,6 @@
 /** The part of the contract that is about logs. Reached through contract.ts. */
 
-/** How long the last flush of a sink waits for whoever reads there. Milliseconds. */
+/** How long the last flush of a sink waits for the reader. Milliseconds. */
 export interface FlushPatience {
   /** While nothing at all is taken. */
   readonly stalledMs: number;

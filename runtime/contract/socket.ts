@@ -79,7 +79,7 @@ export interface Socket {
   write(bytes: Uint8Array, from: number, to: number, last?: boolean): number;
 
   /**
-   * For whoever waits in vain for `drained`, which a slow peer may not bring about for minutes although it reads all
+   * For a sender that waits in vain for `drained`, which a slow peer may not bring about for minutes although it reads all
    * the time: milliseconds since bytes were last sent to it; Infinity when that is not known. Missing where the
    * platform cannot tell.
    */

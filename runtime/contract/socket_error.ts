@@ -2,7 +2,7 @@
 
 /**
  * Why a dial, a bind or a name look-up failed. Names follow RFC 9209 §2.3 where it has one.
- * - `connection_refused`: nobody listens there (includes a Unix socket path that does not exist)
+ * - `connection_refused`: no process listens there (includes a Unix socket path that does not exist)
  * - `connection_timeout`: the dial deadline passed
  * - `destination_ip_unroutable`: no route, host or network unreachable
  * - `destination_ip_prohibited`: every address of the destination is one that the dial must not go to

@@ -51,7 +51,7 @@ export interface System extends FileSystem {
   readText(path: string): Promise<string>;
   /**
    * Replaces the file in one step (temporary file in the same folder, then rename).
-   * @param secret nobody but us can read it (mode 0600)
+   * @param secret only we can read it (mode 0600)
    * @throws SystemError
    */
   writeText(path: string, text: string, secret?: boolean): Promise<void>;
@@ -83,7 +83,7 @@ export interface System extends FileSystem {
   onSignal(name: SignalName, handler: () => void): void;
   /** Files that say how names are looked up; null where the platform alone knows. */
   readonly nameFiles: NameFiles | null;
-  /** Who listens there; null when nobody does, or the platform does not tell (all but Linux). For messages: it may be over. */
+  /** The process that listens there; null when none does, or the platform does not tell (all but Linux). For messages: it may be over. */
   listenerAt(address: Address): Promise<SocketOwner | null>;
   /** Sends `text` to the datagram socket named by NOTIFY_SOCKET (sd_notify(3)); false when it could not. */
   notifyServiceManager(text: string): Promise<boolean>;
@@ -99,7 +99,7 @@ export interface System extends FileSystem {
   interfaceAddresses(): readonly string[];
   /** Processors that this process may use, >= 1. */
   readonly parallelism: number;
-  /** The channel to the process that started us by `startWorker`; null when nobody did. To be called once. */
+  /** The channel to the process that started us by `startWorker`; null when none did. To be called once. */
   connectParent(events: ChannelEvents): MessageChannel | null;
   /**
    * Starts this program once more, with the same environment, standard output and error, but no standard
@@ -133,7 +133,7 @@ export interface System extends FileSystem {
   /** The channel to the process that started us by `startSuccessor`; null when none did. To be called once. */
   connectPredecessor(events: ChannelEvents): MessageChannel | null;
   /**
-   * Ends the process. A write that nobody takes does not keep it: where the platform would wait for that and nothing
+   * Ends the process. A write that its reader does not take does not keep it: where the platform would wait for that and nothing
    * else ends it, it is killed (SIGKILL).
    */
   exit(code: number): never;

@@ -83,7 +83,7 @@ class DenoRuntime implements Runtime {
       reusePort: this.deno.listenDatagram !== undefined && this.deno.build.os !== "windows",
       backlog: true,
       unixSockets: this.deno.build.os !== "windows",
-      // The platform stops looking at a socket that nobody reads, and its descriptor cannot be asked.
+      // The platform stops looking at a socket that is not read, and its descriptor cannot be asked.
       endWhilePaused: false,
       abortSendsReset: false,
       serverNames: true,
@@ -361,7 +361,7 @@ class DenoDial implements Dial {
     } else {
       this.#conn = conn;
       this.#runtime.guard(() => this.#events.connected?.());
-      // Whoever is told may have given up.
+      // The caller may have given up when it is told.
       if (this.#done) return;
       secureConn(conn, tls).then(
         (secured) => this.#opened(secured.conn, secured.session),

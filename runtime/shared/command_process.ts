@@ -93,7 +93,7 @@ class NodeCommand implements CommandProcess {
 
   signal(name: SignalName | "SIGKILL", leaderOnly = false): boolean {
     if (leaderOnly || !this.#ownGroup) return !this.#exited && send(this.pid, name);
-    // kill(2) reaches zombies too: a signal that nobody alive gets has not been sent.
+    // kill(2) reaches zombies too: a signal that no living process gets has not been sent.
     return this.pid !== 0 && this.alive() && send(-this.pid, name);
   }
 

@@ -1,7 +1,7 @@
 /**
- * What happens to exceptions that nobody caught. They are bugs of ours, and a bug in the handling of one
+ * What happens to uncaught exceptions. They are bugs of ours, and a bug in the handling of one
  * connection must not end the others: once the process listens it reports them and goes on. Before that
- * it exits, since a half-started proxy helps nobody.
+ * it exits, since a half-started proxy is of no use.
  */
 import process from "node:process";
 import type { Runtime } from "../contract/contract.ts";

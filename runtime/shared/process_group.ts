@@ -1,5 +1,5 @@
 /**
- * Whether a process of a group is alive. For kill(2) zombies are there: where nobody waits for orphans (process 1 of
+ * Whether a process of a group is alive. For kill(2) zombies are there: where no process waits for orphans (process 1 of
  * many containers does not), a group of which all have ended would never be gone.
  */
 import process from "node:process";

@@ -27,7 +27,7 @@ export class ReservedSocket implements Listener {
     return this.leave();
   }
 
-  /** Nobody is accepted here. */
+  /** No connection is accepted here. */
   certify(): Promise<void> {
     return Promise.resolve();
   }

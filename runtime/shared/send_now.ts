@@ -1,6 +1,6 @@
 /**
  * send(2) with MSG_DONTWAIT on Bun: the one way to write to a socket that other processes have as well (systemd's
- * journal is one) without waiting for whoever reads there, and without making it non-blocking for the others.
+ * journal is one) without waiting for its reader, and without making it non-blocking for the others.
  */
 import type { Buffer } from "node:buffer";
 import process from "node:process";

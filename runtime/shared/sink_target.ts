@@ -1,4 +1,4 @@
-/** What a sink writes to: how a descriptor is opened so that nobody has to wait, where that can be. */
+/** What a sink writes to: how a descriptor is opened so that no write waits, where that can be. */
 import * as fs from "node:fs";
 import type { Buffer } from "node:buffer";
 import { sendNow, sends } from "./send_now.ts";

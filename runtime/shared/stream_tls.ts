@@ -156,7 +156,7 @@ export function forClients(
 
 /**
  * OpenSSL resumes no session of a client with a certificate without it, and ends the connection instead. A client that one
- * authority has vouched for is nobody to another.
+ * authority has vouched for is unknown to another.
  */
 function sessionScope(clientCa: string): string {
   // At most 32 bytes.

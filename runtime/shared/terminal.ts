@@ -4,7 +4,7 @@ import process from "node:process";
 import { ttyModule } from "./lazy_module.ts";
 import type { Terminal, TerminalEvents } from "../contract/contract.ts";
 
-/** Where nobody says how large it is. */
+/** Where its size cannot be found out. */
 const USUAL = { columns: 80, rows: 24 } as const;
 
 /**
@@ -44,7 +44,7 @@ export function openTerminal(leave: string, events: TerminalEvents): Terminal | 
   stdin.on("data", key);
   stdin.resume();
   process.on("SIGWINCH", resized);
-  // Also after an exception that nobody caught.
+  // Also after an uncaught exception.
   process.on("exit", close);
   return {
     size() {

@@ -154,7 +154,7 @@ class FileSink implements TextSink {
     return this.#doneBytes + (this.#batch === null ? 0 : this.#batchFrom);
   }
 
-  /** Whoever reads there has had its time. */
+  /** The reader has had its time. */
   #abandon(): void {
     this.#abandoned = true;
     if (this.#inFlight) stuck++;

@@ -1,7 +1,7 @@
 /**
  * Whether a peer has ended TLS with close_notify, for platforms that tell its end and FIN alike.
  *
- * Whoever sits between can end the connection below TLS, and a body that ends with its connection would look complete
+ * An attacker on the path can end the connection below TLS, and a body that ends with its connection would look complete
  * (RFC 9112 §9.8). So the records are looked at as they come in. Their headers are not encrypted: up to TLS 1.2 they
  * say "alert"; in TLS 1.3 an alert is a record of 19 bytes that carries no data (RFC 8446 §5.2: level, description,
  * type, and the tag of 16 bytes that all its ciphers have). That it is genuine the platform has checked: it reports a

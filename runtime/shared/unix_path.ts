@@ -1,10 +1,10 @@
 /**
  * The path of a listening Unix socket, kept apart from the socket. Platforms remove the name that they bound
  * when they close their copy, also when another process has one and serves on. So the socket is bound under
- * a name that nobody knows, gets its own by link(2), which replaces nothing, and loses the first.
+ * a name that no client knows, gets its own by link(2), which replaces nothing, and loses the first.
  *
  * A process that is killed leaves its path behind, and bind(2) fails on it for ever after. A socket that refuses
- * connections has nobody behind it and is replaced. Whatever else is there (a socket that is answered, or not to be
+ * connections has no process behind it and is replaced. Whatever else is there (a socket that is answered, or not to be
  * opened by us; a file; a symbolic link) stays.
  */
 import * as fs from "node:fs";
@@ -117,7 +117,7 @@ function publish(aside: string, target: string): boolean {
 }
 
 /**
- * Removes a socket that nobody listens on any more. It is moved to another name first and looked at there: should
+ * Removes a socket on which no process listens any more. It is moved to another name first and looked at there: should
  * somebody have replaced it meanwhile, the socket that is alive gets its name back.
  */
 async function removeDead(target: string): Promise<void> {
@@ -135,7 +135,7 @@ async function removeDead(target: string): Promise<void> {
   removePath(moved);
 }
 
-/** Nobody listens on the socket at `target`. A connection that it accepts is closed at once. */
+/** No process listens on the socket at `target`. A connection that it accepts is closed at once. */
 function refuses(target: string): Promise<boolean> {
   return new Promise((resolve) => {
     let socket: ReturnType<ReturnType<typeof netModule>["connect"]>;

@@ -22,7 +22,7 @@ import { isOurs } from "./orphans.ts";
  */
 const WORKER_MARK = "_SLUICE_WORKER";
 const SUCCESSOR_MARK = "_SLUICE_SUCCESSOR";
-/** Variables that speak of our own process to whoever inherits them: see sd_notify(3), sd_listen_fds(3). */
+/** Variables that speak of our own process to children that inherit them: see sd_notify(3), sd_listen_fds(3). */
 const OURS_ONLY = [
   "NOTIFY_SOCKET",
   "WATCHDOG_USEC",
@@ -56,7 +56,7 @@ export function canStartWorkers(): boolean {
   return deno.permissions.querySync({ name: "run" }).state === "granted";
 }
 
-/** The channel to the process that started us as its worker; null when nobody did. To be called once. */
+/** The channel to the process that started us as its worker; null when none did. To be called once. */
 export function connectParent(events: ChannelEvents): MessageChannel | null {
   return connect(WORKER_MARK, events);
 }
@@ -179,7 +179,7 @@ function ourselves(): { program: string; first: string[] } {
   }
   if (deno?.build.standalone === true || isSingleExecutable()) return { program: ownFile(), first: [] };
   if (deno !== undefined) {
-    // All permissions: whoever may run any program has them anyway.
+    // All permissions: a user who may run any program has them anyway.
     return { program: process.execPath, first: ["run", "--allow-all", "--unstable-net", script] };
   }
   return { program: process.execPath, first: [...process.execArgv, script] };

@@ -31,7 +31,7 @@ export interface AdminOptions extends Pick<HttpServerOptions, "maxConnections" |
   readonly onError: (error: unknown) => void;
 }
 
-/** A form with a token and an action; whoever can connect can send one, so there is no room for more. */
+/** A form with a token and an action. Everyone who can connect can send one, so there is no room for more. */
 const MAX_FORM_BYTES = 16 * 1024;
 const HTML_TYPE = "text/html; charset=utf-8";
 const TEXT_TYPE = "text/plain; charset=utf-8";

@@ -172,6 +172,6 @@ export function refusalReply({ code, message, problems }: Refusal): HttpReply {
   const reply = problems === undefined
     ? errorReply(status, code, message)
     : jsonReply(status, { error: code, message, problems });
-  // Whoever asks again is to connect again: another process listens there now.
+  // The next request needs a new connection: another process listens there now.
   return code === "replaced" ? { ...reply, close: true } : reply;
 }

@@ -22,7 +22,7 @@ export class JsonBody {
     this.#members = isObject ? value as Record<string, unknown> : {};
   }
 
-  /** What is wrong, one line each; members nobody has asked for are. Empty = nothing. */
+  /** What is wrong, one line each; unknown members are. Empty = nothing. */
   get problems(): readonly string[] {
     const unknown = Object.keys(this.#members).filter((name) => !this.#asked.has(name));
     const known = [...this.#asked].join(", ");

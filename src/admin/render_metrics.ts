@@ -3,7 +3,7 @@
 import { type Histogram, LATENCY_BUCKETS_S, type Status } from "../process/worker/status.ts";
 import { type Metric, METRICS } from "./metric_table.ts";
 
-/** Each bucket is a series of its own for whoever keeps them: these are enough. All are bounds of the histograms. */
+/** Each bucket is a series of its own in every time series database: these are enough. All are bounds of the histograms. */
 const SHOWN_BOUNDS_S: readonly number[] = [
   0.000_25,
   0.000_5,

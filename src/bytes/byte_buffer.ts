@@ -6,7 +6,7 @@ const SMALLEST_BYTES = 256;
 /**
  * Holds bytes that had to be kept. The held bytes are `bytes[from, to)`; both offsets and the array
  * change with every call. Holds no memory while it is empty, so an idle connection costs nothing.
- * There is no upper limit here: whoever appends has one.
+ * There is no upper limit here: callers that append have one.
  */
 export class ByteBuffer {
   bytes: Uint8Array = NOTHING;

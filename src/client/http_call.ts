@@ -48,7 +48,7 @@ export interface CallRequest {
 
 /**
  * Why there is no reply.
- * - `absent`: nobody listens there
+ * - `absent`: no process listens there
  * - `timeout`: `timeoutMs` has passed
  * - `closed`: the connection ended before the reply did
  * - `garbage`: what came is no HTTP, or too much of it

@@ -12,7 +12,7 @@ export interface ReuseKey {
   readonly tls: ClientTls | null;
   /** Proxies the connection passes through, nearest first. */
   readonly proxyChain: readonly string[];
-  /** Whose credentials the connection was authenticated with; "" = nobody's. */
+  /** Whose credentials the connection was authenticated with; "" = it was not. */
   readonly credentials: string;
 }
 

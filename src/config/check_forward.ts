@@ -1,4 +1,4 @@
-/** Rules about the forward proxy; most of all that nobody runs an open one unknowingly. */
+/** Rules about the forward proxy; most of all that an open one is not run unknowingly. */
 
 import { isLoopback } from "../bytes/ip_address.ts";
 import { printAddress } from "./values/address.ts";

@@ -119,7 +119,7 @@ export abstract class DownstreamReading extends DownstreamDeadlines implements P
       return false;
     }
     parser.suspend();
-    // Whoever does not take the answers is given no more of them.
+    // A client that does not take the answers gets no further ones.
     if (act === "ifTaken") this.pauseReading();
     return false;
   }

@@ -328,7 +328,7 @@ export const DOWNSTREAM_TABLE = {
     drained: "nothing",
     gone: ["do", "closed closed"],
     ...TOO_LATE,
-    // Whoever has not been told yet that it was dropped may be switching: the tunnel is told instead.
+    // An exchange that has not been told yet that the connection was dropped may be switching: the tunnel is told instead.
     switchProtocols: "nothing",
     becomeRaw: "do",
     linger: "never",

@@ -64,7 +64,7 @@ export class IoTurn implements Turn {
     this.#relief.received(bytes.length);
   }
 
-  /** Whether `bytes` are what was received in this turn, in an array that nobody will use again. */
+  /** Whether `bytes` are what was received in this turn, in an array that will not be used again. */
   mayKeep(bytes: Uint8Array): boolean {
     return bytes === this.#chunk;
   }
@@ -74,7 +74,7 @@ export class IoTurn implements Turn {
     this.#chunk = NOTHING;
   }
 
-  /** Nobody uses the array any more, nor any other part of its buffer. */
+  /** The array is not used any more, nor any other part of its buffer. */
   discard(bytes: Uint8Array): void {
     if (bytes.length >= DISCARD_BYTES) this.#discard(bytes);
   }
@@ -93,7 +93,7 @@ export class IoTurn implements Turn {
     this.output.flush();
   }
 
-  /** The same for a turn that began with bytes. Nobody reads them any more, unless they are kept. */
+  /** The same for a turn that began with bytes. They are not read any more, unless they are kept. */
   endWithBytes(): void {
     if (this.#postponed.length > 0) this.#goOn();
     this.output.flush();

@@ -3,7 +3,7 @@
  * pipelined answers, leave in a single write.
  *
  * Only one connection at a time has bytes in it; when another begins to write, the first one's bytes
- * go out. Whoever handles an event of the platform calls `flush` at its end.
+ * go out. The handler of a platform's event calls `flush` at its end.
  */
 
 import { CR, LF } from "../bytes/character.ts";

@@ -8,7 +8,7 @@ const KEPT_EIGHTHS = 7;
 
 /** Takes arrays back. */
 export interface Memory {
-  /** Nobody uses the array any more, nor any other part of its buffer. */
+  /** The array is not used any more, nor any other part of its buffer. */
   discard(bytes: Uint8Array): void;
 }
 
@@ -36,7 +36,7 @@ export class SendQueue {
   /**
    * Keeps `bytes[from, to)`: a copy, or the array itself.
    *
-   * @param mayKeep nobody else uses the array any more
+   * @param mayKeep the array is not used elsewhere any more
    * @returns whether the array itself is kept
    */
   push(bytes: Uint8Array, from: number, to: number, mayKeep = false): boolean {

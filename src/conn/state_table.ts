@@ -10,7 +10,7 @@ export type Cell<Act extends string, Name extends string> = Act | readonly [Act,
 /**
  * Acts of every machine:
  * - `nothing`: the event changes nothing here
- * - `misuse`: a call that nobody may make here, and that would do harm
+ * - `misuse`: a call that is not allowed here, and that would do harm
  * - `never`: the event cannot come here
  */
 export type CommonAct = "nothing" | "misuse" | "never";

@@ -204,7 +204,7 @@ export class UpstreamConnection extends UpstreamWriting implements UpstreamPeer,
   #messageEnded(trailers: Head | null): void {
     if (this.take(this.state.end) === "nothing") return; // an interim response
     this.setDeadline(Infinity);
-    // Its end has come all the same, and whoever uses the connection next has to hear of more.
+    // Its end has come all the same, and the next user of the connection has to hear of further bytes.
     this.resumeReading();
     this.events?.upstreamEnd(trailers);
   }

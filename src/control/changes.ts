@@ -111,7 +111,7 @@ export class Changes {
   reload(): Promise<Outcome<ReloadDone>> {
     const { source } = this.#parts;
     if (typeof source === "string") return Promise.resolve(refuse("not_possible", source));
-    // What the change under way has read may be older than what whoever asks now has written.
+    // What the change under way has read may be older than the file of the change that is asked for now.
     if (this.#busy) return (this.#nextReload ??= Promise.withResolvers()).promise;
     return this.#reloadAlone(source);
   }
@@ -219,7 +219,7 @@ export class Changes {
       return refuse("invalid", `${health.host} is no host, with or without a port.`);
     }
     const name = named.upstream;
-    // Nobody has asked for that change, so nobody is refused for its sake.
+    // No operator has asked for that change, so no verb is refused for its sake.
     await this.#following;
     return await this.#alone(async () => {
       const old = supervisor.config.upstreams.find((each) => each.name === name) as UpstreamConfig;
@@ -343,7 +343,7 @@ export class Changes {
       this.#busy = false;
       const next = this.#nextReload;
       this.#nextReload = null;
-      // In the same step, so that nobody comes between.
+      // In the same step, so that no other change comes between.
       next?.resolve(this.reload());
     }
   }

@@ -35,7 +35,7 @@ export async function until(
   if (timeoutMs === 0) return await look();
   const end = clock.now() + timeoutMs;
   for (let pauseMs = FIRST_PAUSE_MS;; pauseMs = Math.min(LONGEST_PAUSE_MS, pauseMs * 2)) {
-    // A worker that does not answer keeps nobody waiting for longer than asked.
+    // A worker that does not answer must not make a wait longer than asked for.
     const seen = await within(clock, look(), Math.max(0, end - clock.now()), signal);
     if (seen === true) return true;
     if (seen === null || signal?.aborted === true || clock.now() >= end) return false;
@@ -44,7 +44,7 @@ export async function until(
 }
 
 /**
- * The result of `work`, or null when it is not there in time or whoever asked has gone. Leaves no timer behind. To race
+ * The result of `work`, or null when it is not there in time or `signal` is aborted. Leaves no timer behind. To race
  * each of many results against one long timer would: every race stays registered with the timer's promise until that ends.
  */
 export function within<T>(

@@ -55,7 +55,7 @@ export function logEvent(logger: Logger, event: EventBody): void {
   }
 }
 
-/** What a reload that nobody waits for has come to, on top of `logEvent`. */
+/** The outcome of a reload for which no verb waits, on top of `logEvent`. */
 export function logReload(logger: Logger, { changes, ignored, warnings = [] }: ReloadDone): void {
   if (changes.length + ignored.length === 0) logger.info("reloaded", "nothing has changed");
   for (const line of [...ignored, ...warnings]) logger.warn("reloaded", line);

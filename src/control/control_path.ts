@@ -1,6 +1,6 @@
 /**
- * Where control sockets are: in the user's runtime folder, named for the port that is served. Whoever opens
- * one and whoever looks for one ask here, so that they agree.
+ * Where control sockets are: in the user's runtime folder, named for the port that is served. The processes that open
+ * one and the verbs that look for one ask here, so that they agree.
  */
 
 import { type Address, type System, SystemError } from "../../runtime/contract/contract.ts";

@@ -22,10 +22,10 @@ export type ControlEvent =
   | { readonly event: "endpoint_up"; readonly down_ms: number; readonly away_ms: number } & OfEndpoint
   /** Requests have begun to wait: no endpoint can be reached, or the upstream is paused. */
   | { readonly event: "held"; readonly waiting: number } & OfUpstream
-  /** Nobody waits any more. */
+  /** No request waits any more. */
   | { readonly event: "released"; readonly held_ms: number } & OfUpstream
   | { readonly event: "paused"; readonly lease_ms: number | null; readonly owner: PauseOwner } & OfUpstream
-  /** `resumed`: nobody holds its requests any more. `pause_ended`: another pause still does. */
+  /** `resumed`: no pause holds its requests any more. `pause_ended`: another pause still does. */
   | {
     readonly event: "resumed" | "pause_ended";
     /** `removed`: a reload took the upstream away, or gave it another name, which a `paused` event tells. */

@@ -1,4 +1,4 @@
-/** Brings what happens, in the supervisor and in all workers, to whoever watches. */
+/** Brings what happens, in the supervisor and in all workers, to the watchers. */
 
 import type { Clock } from "../../runtime/contract/contract.ts";
 import type { ControlEvent } from "./event.ts";
@@ -60,7 +60,7 @@ export class EventHub {
     for (const heard of [...this.#heard]) heard(event);
   }
 
-  /** @param before it is not new, but nobody has watched */
+  /** @param before it is not new, but no client was watching */
   fromWorker(worker: number, event: WorkerEvent, before: boolean): void {
     switch (event.event) {
       case "endpoint_down":

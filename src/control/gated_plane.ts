@@ -1,5 +1,5 @@
 /**
- * Verbs while one Sluice takes the place of another. What is answered with success must hold afterwards, whoever serves
+ * Verbs while one Sluice takes the place of another. What is answered with success must hold afterwards, whichever process serves
  * then. So nothing is changed that the other process has not been told of, and nothing is done by the one that is not in
  * charge any more.
  */

@@ -155,7 +155,7 @@ export class Pauses {
   /**
    * Ends a pause for some upstreams (null = for all that it names). Nothing when it has ended before.
    *
-   * @returns resolves when every worker lets the requests go that nobody else holds
+   * @returns resolves when every worker lets the requests go that no other pause holds
    */
   async end(
     pause: Pause,

@@ -103,7 +103,7 @@ export interface ControlPlane {
   ): Promise<Outcome<Quiet & { readonly token: string }>>;
 
   /**
-   * Ends the pauses of operators, or the one that `token` names. Requests that nobody holds any more go, oldest first,
+   * Ends the pauses of operators, or the one that `token` names. Requests that no pause holds any more go, oldest first,
    * as fast as the endpoints take them. Nothing paused is fine.
    */
   resume(upstream: string | null, token?: string): Promise<Outcome<Resumed>>;
@@ -145,9 +145,9 @@ export interface ControlPlane {
 
   /**
    * Waits until an endpoint can be reached (`healthy`; paused or not, it is dialled unless a connection to it is open),
-   * or nothing is in flight and nobody waits (`idle`; tunnels do not count).
+   * or nothing is in flight and no request waits (`idle`; tunnels do not count).
    *
-   * @param signal aborted when whoever asked has gone: nobody reads the answer
+   * @param signal aborted when the client that asked has gone: the answer has no reader
    */
   wait(
     upstream: string | null,

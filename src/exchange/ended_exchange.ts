@@ -1,4 +1,4 @@
-/** What is told of an exchange once it has ended: to the access log, the counters and whoever watches. */
+/** What is told of an exchange once it has ended: to the access log, the counters and the watchers of events. */
 
 import type { DownstreamStream } from "../http/downstream_stream.ts";
 import type { Head } from "../http/head.ts";
@@ -42,7 +42,7 @@ export interface EndedExchange {
   readonly bodyMs: number;
   /** Held and queued. */
   readonly waitMs: number;
-  /** The part of it during which nobody could be served. */
+  /** The part of it during which no request could be served. */
   readonly heldMs: number;
   readonly connectMs: number;
   readonly firstByteMs: number;

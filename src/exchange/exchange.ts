@@ -428,7 +428,7 @@ export class Exchange extends ExchangeAccount
     const decision = this.#decide(failure);
     if (failure === "reset") attempt.blame(detail);
     const sent = stream.requestSeen;
-    // Nobody is known where not a byte was sent: another connection will do.
+    // A connection on which no byte was sent does not know the client: another one will do.
     if (decision.kind === "again") this.pin?.forget(stream.peer);
     else if (decision.because === "pinned" && failure === "reset" && stream.reused && !stream.anyResponse) {
       this.#leaveUnanswered(code, detail);

@@ -128,7 +128,7 @@ export abstract class ExchangeAccount implements EndedExchange {
     return this.wait === null || this.wait.time === null ? 0 : this.wait.time.totalMs;
   }
 
-  /** The part of it during which nobody could be served. */
+  /** The part of it during which no request could be served. */
   get heldMs(): number {
     return this.wait === null || this.wait.time === null ? 0 : this.wait.time.heldMs;
   }

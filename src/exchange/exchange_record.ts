@@ -1,6 +1,6 @@
 /**
  * What is known about one exchange when it ends. The exchange fills it, the access log and the counters
- * read it; nobody keeps it. All fields exist from the start, in one order, so that all records have one
+ * read it; none keeps it. All fields exist from the start, in one order, so that all records have one
  * shape.
  */
 

@@ -50,7 +50,7 @@ export interface ForwardSettings {
   readonly dropUnderscored: boolean;
   /**
    * For clients that go out instead of requests that come in (RFC 9110 §3.7, proxy): what they say of where a request
-   * comes from is passed on and nothing is added, responses have Via, and nobody but us asks for Proxy-Authorization.
+   * comes from is passed on and nothing is added, responses have Via, and only we ask for Proxy-Authorization.
    */
   readonly outbound: boolean;
   /** Of these settings only. */

@@ -88,7 +88,7 @@ export class PinUse {
     if (waitsFor !== null && this.#user !== null) this.#pins?.forsaken(waitsFor, this.#user);
   }
 
-  /** The request is about to be sent: from the first byte on nobody else may use the connection. */
+  /** The request is about to be sent: from the first byte on no other client may use the connection. */
   sends(connection: UpstreamPeer): void {
     if (connection === this.waitsFor) {
       this.waitsFor = null;

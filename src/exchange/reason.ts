@@ -11,7 +11,7 @@ export type ReasonSide = "downstream" | "upstream" | "internal";
 export type ReasonLevel = "error" | "warn" | "info" | "debug";
 
 export interface Reason {
-  /** Status of the answer given when no response head has gone downstream; 0 = nobody is left to answer. */
+  /** Status of the answer given when no response head has gone downstream; 0 = the client is gone. */
   readonly status: number;
   readonly side: ReasonSide;
   readonly level: ReasonLevel;

@@ -2,7 +2,7 @@
 export class WaitTime {
   /** Held and queued. */
   totalMs = 0;
-  /** The part of it during which nobody could be served. */
+  /** The part of it during which no request could be served. */
   heldMs = 0;
   /** The part of it spent waiting for a slot or a connection. */
   get queuedMs(): number {

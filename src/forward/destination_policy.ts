@@ -1,6 +1,6 @@
 /**
- * Where a forward proxy connects to. Asked twice: about the name before it is looked up, so that nobody outside hears
- * of a name that is refused anyway, and about each address before it is dialled, because whoever owns a name decides
+ * Where a forward proxy connects to. Asked twice: about the name before it is looked up, so that no name server hears
+ * of a name that is refused anyway, and about each address before it is dialled, because the owner of a name decides
  * which address it has.
  *
  * In this order:
@@ -56,7 +56,7 @@ export interface Permission {
   readonly rule: string | null;
   /**
    * False when only an address can tell: it is an entry about addresses that would allow the host, or open the port.
-   * Whoever leaves the look-up to another proxy takes that for a refusal.
+   * A caller that leaves the look-up to another proxy takes that for a refusal.
    */
   readonly decided: boolean;
 }

@@ -123,14 +123,14 @@ function nestingOfPatterns(inner: DestinationPattern, outer: DestinationPattern)
     case "host":
       return inner.kind === "host" && inner.name === outer.name ? "equal" : "outside";
     case "block":
-      // A name can be given another address by whoever owns it: it says nothing about a block.
+      // A name can be given another address by its owner: it says nothing about a block.
       if (inner.kind !== "block" || !inBlock(inner.block.bytes, outer.block)) return "outside";
       if (inner.block.bits === outer.block.bits) return "equal";
       return inner.block.bits > outer.block.bits ? "inside" : "outside";
     case "class":
       if (inner.kind === "class") return inner.name === outer.name ? "equal" : "outside";
       if (inner.kind === "block") return isOfClass(inner.block, outer.name) ? "inside" : "outside";
-      // Whoever lists one host by its name knows where it is.
+      // An operator who lists one host by its name knows where it is.
       return inner.kind === "host" ? "inside" : "outside";
     default:
       return outer satisfies never;

@@ -26,7 +26,7 @@ export interface ForwardTarget {
 }
 
 /**
- * - `origin_form`, `asterisk_form`: about this server itself; whoever has something of the kind answers it before
+ * - `origin_form`, `asterisk_form`: about this server itself; a caller that has something of the kind answers it before
  * - `not_absolute`: nothing that names a host
  * - `scheme`: a scheme that is not spoken here
  * - `https`: an https URI in absolute form, where that is not allowed

@@ -342,7 +342,7 @@ export class Gateway implements ForwardHost, Traffic {
     await closing;
   }
 
-  /** Requests that still wait are answered that nobody comes for them any more, and the answers get time to leave. */
+  /** Requests that still wait are answered that no endpoint will serve them any more, and the answers get time to leave. */
   async #refuseHeld(): Promise<void> {
     const { turn } = this.snapshot.exchange;
     turn.begin();

@@ -31,7 +31,7 @@ export class GracefulClose {
     this.#tell();
   }
 
-  /** Nobody else is told. */
+  /** No further tunnel is told. */
   cancel(): void {
     this.#timer?.cancel();
     this.#timer = null;

@@ -97,7 +97,7 @@ const FAMILIES: readonly number[] = [
   Field.underscored,
 ];
 
-/** Lower-case name of each id; "" for the ids that stand for many names, and for those that nobody has. */
+/** Lower-case name of each id; "" for the ids that stand for many names, and for those that are not in use. */
 export const FIELD_NAMES: readonly string[] = fieldNames();
 
 function fieldNames(): string[] {

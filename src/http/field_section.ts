@@ -45,7 +45,7 @@ export class FieldSection {
 
   /**
    * @param table is the section's from now on. Zeros that pad a Content-Length are legal (1*DIGIT), and octal to some
-   *   readers: they are cut off the value, so that nobody behind us sees them
+   *   readers: they are cut off the value, so that no recipient behind us sees them
    */
   constructor(
     text: string,

@@ -4,7 +4,7 @@ import { type FieldSection, NO_FIELDS } from "./field_section.ts";
 
 /**
  * Neither of its parts depends on a wire version: HTTP/1 writes lines, HTTP/2 writes HPACK. Framing and what concerns
- * the connection (Connection, TE, Upgrade) is in neither; whoever sends adds it.
+ * the connection (Connection, TE, Upgrade) is in neither; the sending stream adds it.
  */
 export interface ForwardedFields {
   /** As received; sent in their order and spelling, before those added. */

@@ -20,7 +20,7 @@ export interface Http1Limits {
   /**
    * Responses only: read a bare LF as a line end, drop whitespace before a colon and unfold obs-fold
    * (RFC 9112 §2.2, §5.1, §5.2 allow a recipient to), take repeated equal lengths for one (RFC 9110 §8.6), and
-   * `chunked, chunked` for `chunked` (§6.1 forbids to encode twice, and nobody does). The head is rewritten clean
+   * `chunked, chunked` for `chunked` (§6.1 forbids to encode twice, and no sender does). The head is rewritten clean
    * before it is parsed.
    */
   readonly lenientResponses: boolean;

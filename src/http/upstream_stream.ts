@@ -96,7 +96,7 @@ export interface UpstreamStreamEvents {
 
 /** Pools connections. */
 export interface UpstreamPeerOwner {
-  /** An idle connection ended, or received bytes nobody asked for: it has dropped itself. */
+  /** An idle connection ended, or received bytes without a request: it has dropped itself. */
   idleLost(peer: UpstreamPeer, idleMs: number): void;
 }
 

@@ -278,7 +278,7 @@ export class HeadScanner {
 
   /**
    * Scans `HTTP-version SP status-code [SP reason-phrase] CRLF`. The grammar wants the second space
-   * even when there is no reason; servers leave it out, nobody reads it another way, and we write our
+   * even when there is no reason; servers leave it out, no recipient reads it another way, and we write our
    * own status line.
    */
   #statusLine(bytes: Uint8Array, from: number, end: number): number {

@@ -19,7 +19,7 @@ const PLACES = 128;
 const LONGEST_BYTES = 4096;
 /**
  * All of the first bytes choose the place, where targets and hosts are, and of the following ever fewer. What comes
- * after an entry should not count, and how long that is nobody knows yet.
+ * after an entry should not count, and how long that is is not known yet.
  */
 const DENSE_BYTES = 24;
 const LOOKED_AT_BYTES = 64;

@@ -81,12 +81,12 @@ export class Telemetry {
   readonly #runtime: Runtime;
   readonly #accessLog: AccessLog | null;
   readonly #logger: Logger;
-  /** One record serves all exchanges: whoever reads it does so at once. */
+  /** One record serves all exchanges: its readers read it at once. */
   readonly #record: ExchangeRecord = newExchangeRecord();
   readonly #onDown: TelemetryOptions["onDown"];
   readonly #events: EventSink | null;
   readonly #exchangeSink: ExchangeSink | null;
-  /** Nobody reads the record of an exchange that went well. */
+  /** The record of an exchange that went well has no reader. */
   readonly #countsOnly: boolean;
   #gateway: Gateway | null = null;
   #exchanges: number;

@@ -19,7 +19,7 @@ export interface FamilyAnswer {
 export interface NameAnswer {
   readonly four: FamilyAnswer | null;
   readonly six: FamilyAnswer | null;
-  /** Why a family is not known. `silent`: nobody answered in time. Null when both are. */
+  /** Why a family is not known. `silent`: no name server answered in time. Null when both are. */
   readonly failure: { readonly silent: boolean; readonly detail: string } | null;
 }
 
@@ -104,7 +104,7 @@ export class DnsLookUp {
     }
     const failed = [four, six].find((result) => result.kind === "failed");
     if (failed !== undefined) this.#failure = { silent: failed.silent, detail: failed.detail };
-    // Nobody would answer for another name either.
+    // No server would answer for another name either.
     if (failed?.silent === true) this.#names.length = 0;
     this.#askNext();
   }

@@ -9,7 +9,7 @@ import { canonicalIp, formatIp } from "../bytes/ip_address.ts";
 export type Family = "A" | "AAAA";
 
 export interface Question {
-  /** 16 bits that nobody can guess. */
+  /** 16 bits that cannot be guessed. */
   readonly id: number;
   /** Lower case, without a final dot. */
   readonly name: string;

@@ -7,8 +7,8 @@ import type { NameServer, ResolvConf } from "./resolv_conf.ts";
 import type { ServerMemory } from "./server_memory.ts";
 
 /**
- * `found`: all addresses; none = the name has none of this family. `absent`: no such name. `failed`: nobody knows;
- * `silent` = because nobody answered in time.
+ * `found`: all addresses; none = the name has none of this family. `absent`: no such name. `failed`: no server knows;
+ * `silent` = because no server answered in time.
  */
 export type QueryResult =
   | { readonly kind: "found"; readonly addresses: readonly string[]; readonly ttlMs: number }

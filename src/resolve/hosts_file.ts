@@ -1,4 +1,4 @@
-/** hosts(5): names that need nobody's answer. */
+/** hosts(5): names that need no name server. */
 
 import { canonicalIp } from "../bytes/ip_address.ts";
 

@@ -182,7 +182,7 @@ export class NameDial implements Dial {
     this.#failAll({ code: "connection_timeout", detail: `not connected within ${timeoutMs} ms` });
   }
 
-  /** Nobody is there at any of the addresses; the name may have others by now. */
+  /** No address accepts connections; the name may have others by now. */
   #failAll(error: SocketError): void {
     this.#parts.resolver.doubt(this.#host);
     this.#fail(error);

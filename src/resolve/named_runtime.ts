@@ -1,5 +1,5 @@
 /**
- * The platform with names: whoever dials, listens or resolves through it may name a host, and the platform sees IP
+ * The platform with names: dials, listeners and look-ups through it may name a host, and the platform sees IP
  * literals only. Upstreams, probes, verbs and listeners all go this way, so that a name means the same everywhere.
  */
 

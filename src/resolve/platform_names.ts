@@ -1,6 +1,6 @@
 /**
  * Names that only the platform's resolver knows. It keeps a thread busy for as long as a look-up takes, up to a minute
- * when nobody answers, and the threads are those that read files and write logs: so few look-ups go on at a time.
+ * when no server answers, and the threads are those that read files and write logs: so few look-ups go on at a time.
  */
 
 import type { Runtime } from "../../runtime/contract/contract.ts";

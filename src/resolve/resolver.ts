@@ -1,6 +1,6 @@
 /**
  * What names mean, asked for once and kept: for the time that the answer is good, while a new look-up fails for an hour
- * (RFC 8767), and that there is no such name for a moment. One look-up of a name goes on at a time, whoever waits.
+ * (RFC 8767), and that there is no such name for a moment. One look-up of a name goes on at a time, however many wait.
  */
 
 import {
@@ -19,7 +19,7 @@ const LEAST_FRESH_MS = 1000;
 const MOST_FRESH_MS = 30_000;
 /** How long a failure counts, so that those who ask all the time do not ask servers all the time. */
 const FAILED_MS = 250;
-/** How long the last good answer is used while nobody gives a new one (RFC 8767 §5 allows for days). */
+/** How long the last good answer is used while no name server gives a new one (RFC 8767 §5 allows for days). */
 const STALE_MS = 3_600_000;
 /** Those who wait get the last good answer after this time (RFC 8767 §5: 1.8 s), and it is tried again after that. */
 const PATIENCE_MS = 1800;
@@ -49,7 +49,7 @@ interface Family {
 class Entry {
   four: Family | null = null;
   six: Family | null = null;
-  /** Monotonic milliseconds until which nobody asks again. */
+  /** Monotonic milliseconds until which it is not asked for again. */
   freshUntil = -Infinity;
   answeredAt = -Infinity;
   error: SocketError | null = null;
@@ -103,7 +103,7 @@ export class Resolver {
     });
   }
 
-  /** Nobody could be reached at the addresses: the next one who asks gets a new answer, unless this one is new itself. */
+  /** No address could be reached: the next look-up asks anew, unless this answer is new itself. */
   doubt(host: string): void {
     const entry = this.#entries.get(host.toLowerCase());
     const now = this.#runtime.clock.now();

@@ -13,7 +13,7 @@ export interface HttpRequest {
   readonly body: string;
   /**
    * Aborted when the client leaves before it has its answer: it closed the connection, or its sending side.
-   * Whoever waits for something on its behalf can stop then.
+   * A handler that waits for something on its behalf can stop then.
    */
   readonly signal: AbortSignal;
 }
@@ -37,7 +37,7 @@ export interface StreamReply extends Reply {
   /**
    * The head has been sent. Pieces may be written from now on, also inside the call.
    *
-   * @returns called once when the stream is over, whoever ended it
+   * @returns called once when the stream is over, whichever side ended it
    */
   begin(out: Outlet): () => void;
   /** `HttpServer.close` leaves it alone: its client waits for this process to end. */

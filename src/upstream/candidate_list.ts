@@ -1,5 +1,5 @@
 /**
- * Lists of endpoints that are kept by looking, so that nobody has to walk through all of them at each request.
+ * Lists of endpoints that are kept up to date while they are read, so that no request walks through all of them.
  *
  * A list holds at least the endpoints for which something is true. One that it meets and for which it is
  * not true is left out, and comes back when it tells that it is true again: each change of an endpoint goes

@@ -110,7 +110,7 @@ export class ConnectionRamp {
     this.#owner.rampChanged();
   }
 
-  /** Nothing is in use and nobody waits: only what has shown that it serves many at a time stays known. */
+  /** Nothing is in use and no request waits: only what has shown that it serves many at a time stays known. */
   rest(): void {
     this.#begin(this.#limit > ONE_BY_ONE ? Infinity : 1);
   }

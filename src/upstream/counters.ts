@@ -77,6 +77,6 @@ export class EndpointCounters {
 /** Something that requests are counted for. */
 export interface Counted {
   readonly name: string;
-  /** Null until the first request; belongs to whoever counts. */
+  /** Null until the first request; belongs to the counting side (observe/). */
   counters: Counters | null;
 }

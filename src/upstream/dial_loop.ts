@@ -11,7 +11,7 @@ const IN_PASSING_MS = 20;
 const MOST_ASKED = 64;
 const MOST_IN_PASSING = 16;
 const REST_MS = 10;
-/** An endpoint that nobody has asked for so long is asked with short pauses again. */
+/** After so long without a dial an endpoint is dialled with short pauses again. */
 const FORGOTTEN_MS = 1000;
 
 export class DialLoop implements Listing<Endpoint> {
@@ -48,7 +48,7 @@ export class DialLoop implements Listing<Endpoint> {
     this.#cancel();
   }
 
-  /** Nobody waits, but requests pass: asks those that are due now and then, not at every request. */
+  /** No request waits, but requests pass: dials those that are due now and then, not at every request. */
   askInPassing(now: number): void {
     if (now - this.#askedAt < IN_PASSING_MS) return;
     this.#askedAt = now;
@@ -110,7 +110,7 @@ export class DialLoop implements Listing<Endpoint> {
     this.#timerAt = Infinity;
   }
 
-  /** Nobody asks it yet, and it would have a slot for the connection. */
+  /** No dial to it is under way, and it would have a slot for the connection. */
   holds(endpoint: Endpoint): boolean {
     return endpoint.state === "down" && endpoint.enabled && endpoint.dialing === 0 &&
       endpoint.busy < endpoint.slotLimit;

@@ -19,7 +19,7 @@ export class Dialer {
   readonly #names: NameWatch;
   /** Dials under way. */
   dialing = 0;
-  /** Those among them that were begun while their endpoint was down: nobody should count on them. */
+  /** Those among them that were begun while their endpoint was down: no decision should count on them. */
   asking = 0;
   /** Streams beyond the first of each that the connections of all others will carry, as far as is known. */
   #surplus = 0;

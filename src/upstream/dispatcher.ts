@@ -123,7 +123,7 @@ export class Dispatcher implements WaitingRequests, RequestsInFlight, Connection
     return stream;
   }
 
-  /** An endpoint for a request that comes before all others, because nobody waits; null for none. */
+  /** An endpoint for a request that comes before all others, because the waiting room is empty; null for none. */
   #pickAny(balanceKey: number | null): Endpoint | null {
     if (this.#room.size > 0 || this.#stopped || this.availability.paused) return null;
     return this.#policy.pick("any", balanceKey);

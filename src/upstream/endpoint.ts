@@ -108,7 +108,7 @@ export class Endpoint extends Listed implements UpstreamPeerOwner, RampOwner {
   pinnedIdle = 0;
   /** That it is down was heard from another process, which has logged it. */
   downReportedByPeer = false;
-  /** Belongs to whoever counts. */
+  /** Belongs to the counting side (observe/). */
   counters: EndpointCounters | null = null;
 
   constructor(settings: EndpointSettings, owner: EndpointOwner) {
@@ -259,7 +259,7 @@ export class Endpoint extends Listed implements UpstreamPeerOwner, RampOwner {
 
   /**
    * Goes by other settings of the same name and key. Where slots are shared with other processes, a limit that
-   * was there before stays what it is: whoever hands slots out changes it.
+   * was there before stays what it is: only the source of the slots changes it.
    */
   apply(settings: EndpointSettings): void {
     const before = this.#settings.maxInFlight;

@@ -193,7 +193,7 @@ function byIdentity(endpoints: readonly Endpoint[]): ReadonlyMap<string, Endpoin
   return new Map(endpoints.map((endpoint) => [identityOf(endpoint.settings), endpoint]));
 }
 
-/** Slots go by the endpoint's name: whoever takes its place has them when they are not used any more. */
+/** Slots go by the endpoint's name: the endpoint that takes its place has them when they are not used any more. */
 function passSlotsOn(
   dropped: readonly Endpoint[],
   all: readonly Endpoint[],

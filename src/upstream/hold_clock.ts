@@ -48,15 +48,15 @@ export class HoldClock {
   /** When the last pause ended, and the count of outage then. */
   #resumedAt = -Infinity;
   #outageAtResume = 0;
-  /** Monotonic milliseconds; -1 = nobody was told, or nobody waits any more. */
+  /** Monotonic milliseconds; -1 = not told yet, or no request waits any more. */
   #toldAt = -1;
 
-  /** Nobody can be served now. */
+  /** No request can be served now. */
   get holding(): boolean {
     return this.state !== "open";
   }
 
-  /** Monotonic count of milliseconds during which nobody could be served. */
+  /** Monotonic count of milliseconds during which no request could be served. */
   totalMs(now: number): number {
     return this.#outageMs + this.#pausedMs + (this.holding ? now - this.#since : 0);
   }
@@ -140,7 +140,7 @@ export class HoldClock {
     return true;
   }
 
-  /** Nobody waits any more. @returns since when requests were held, or -1 when that had not been told */
+  /** No request waits any more. @returns since when requests were held, or -1 when that had not been told */
   ends(): number {
     const at = this.#toldAt;
     this.#toldAt = -1;

@@ -46,7 +46,7 @@ export class NameWatch {
     try {
       addresses = await this.#runtime.resolve(hostName);
     } catch (error) {
-      // Nobody knows better: the connections are good for as long as they last.
+      // There is nothing better to go by: the connections are good for as long as they last.
       if (error instanceof SocketFailure) return;
       throw error;
     }

@@ -19,7 +19,7 @@ export interface ProbationEnd {
   retriesAllowed(): boolean;
   /** The connection has stood open for as long as `waiter` wants, which is still in the room. */
   proved(connection: UpstreamPeer, waiter: Waiter): void;
-  /** Nobody wants it any more because of its probation. */
+  /** No request wants it any more because of its probation. */
   needless(connection: UpstreamPeer): void;
   /** It has ended: the same as a dial that has failed. */
   dropped(endpoint: Endpoint, error: SocketError): void;

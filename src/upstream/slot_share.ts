@@ -3,7 +3,7 @@
  * Somebody outside (`SlotSource`) hands slots out; this decides when to ask for more, and which to give
  * back. It is all about endpoints whose limit is shared: others never get here.
  *
- * A slot goes to whoever's oldest request has waited longest. So a process that is asked for slots gives
+ * A slot goes to the process whose oldest request has waited longest. So a process that is asked for slots gives
  * what lies free at once, and of what becomes free later whatever its own requests do not deserve more.
  */
 
@@ -192,7 +192,7 @@ export class SlotShare {
       this.give(endpoint, count);
       return;
     }
-    // One of an upstream that is gone keeps it for who waits there; what nobody uses is given back later.
+    // One of an upstream that is gone keeps it for the requests that wait there; unused slots are given back later.
     endpoint.slotLimit += count;
     this.#setAsked(talk, Math.max(0, talk.asked - count));
   }

@@ -66,7 +66,7 @@ export class SlotTalk {
     this.#share.yieldSlots(endpoint, this.#demand(0));
   }
 
-  /** Slots may be free that nobody here waits for any more. */
+  /** Slots may be free for which no request of this process waits any more. */
   roomShrank(): void {
     const { gave, all } = this.#share.yieldAll(this.#demand(0));
     let told = true;

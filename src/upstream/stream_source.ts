@@ -24,7 +24,7 @@ export interface StreamSource extends Counted {
   copiedBytes: number;
 
   /**
-   * Asks for a stream. When a connection lies idle and nobody waits one on it is the answer; otherwise the waiter waits
+   * Asks for a stream. When a connection lies idle and the waiting room is empty, a stream on it is the answer; otherwise the waiter waits
    * and hears `streamReady` or `waitFailed`, possibly inside this call.
    */
   acquire(waiter: Waiter): UpstreamStream | null;

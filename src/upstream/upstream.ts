@@ -31,7 +31,7 @@ export class Upstream implements StreamSource, ObservedUpstream {
   bufferedBytes = 0;
   /** Bytes of copies of request bodies that were sent. */
   copiedBytes = 0;
-  /** Belongs to whoever counts. */
+  /** Belongs to the counting side (observe/). */
   counters: Counters | null = null;
 
   constructor(
@@ -135,7 +135,7 @@ export class Upstream implements StreamSource, ObservedUpstream {
   // Requests
 
   /**
-   * Asks for a stream. When a connection lies idle and nobody waits one on it is the answer; otherwise the waiter is in
+   * Asks for a stream. When a connection lies idle and the waiting room is empty, a stream on it is the answer; otherwise the waiter is in
    * the room and hears `streamReady` or `waitFailed`, possibly inside this call.
    */
   acquire(waiter: Waiter): UpstreamStream | null {
@@ -258,7 +258,7 @@ export class Upstream implements StreamSource, ObservedUpstream {
     return dropped;
   }
 
-  /** No route leads here any more, and nobody waits: slots that are not used are given away. */
+  /** No route leads here any more, and no request waits: slots that are not used are given away. */
   retire(): void {
     for (const endpoint of this.endpoints) {
       endpoint.leave((count) => this.#dispatcher.slots?.give(endpoint, count));

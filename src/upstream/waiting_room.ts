@@ -168,7 +168,7 @@ export class WaitingRoom {
   }
 
   /**
-   * When the wait that ends first does; Infinity when nobody waits. Of those that have entered but once the order is that
+   * When the wait that ends first does; Infinity when the room is empty. Of those that have entered but once the order is that
    * of their arrival, so that the first of them is enough.
    */
   firstEnd(endOf: (waiter: Waiter) => number): number {

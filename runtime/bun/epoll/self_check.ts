@@ -57,7 +57,7 @@ class Check {
     const calls = this.#calls;
     const listener = this.#made("a Unix listener", calls.openUnixListener("", 1));
     expect(calls.adopt(listener) >= 0, "fcntl", this.#why());
-    // Nobody is there yet: so it does not block, and errno is where we look for it.
+    // No connection is there yet: so it does not block, and errno is where we look for it.
     expect(
       calls.accept(listener) < 0 && calls.errno === ERRNO.EAGAIN,
       "accept4 that finds nobody",

@@ -23,7 +23,7 @@ const LAST_HELD = 64;
 /** `endAhead` was told during this pause. */
 const TOLD_AHEAD = 128;
 
-/** What is received at once from a peer that has been paused: whoever gets the bytes is slow, and must keep them. */
+/** What is received at once from a peer that has been paused: the receiver of the bytes is slow, and must keep them. */
 const SLOW_CHUNK_BYTES = 64 * 1024;
 
 /** Between a socket's birth and the answer of `accepted` or `opened`. */

@@ -1,4 +1,4 @@
-/** HTML in which every value is escaped, because whoever writes it cannot forget to. */
+/** HTML in which every value is escaped, so that no author of a page can forget to. */
 
 /** Markup that is complete in itself; made by `markup` only, and out of our own constants. */
 export class Html {

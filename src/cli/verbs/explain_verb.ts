@@ -25,7 +25,7 @@ import {
 /** Flags of the configuration that say only which Sluice to ask. */
 const FINDING: ReadonlySet<string> = new Set(["control", "listen"]);
 
-/** A configuration was given, so nobody has to be asked. */
+/** A configuration was given, so no running Sluice has to be asked. */
 export function explainsOffline(system: System, args: Arguments): boolean {
   const given = Object.keys(args.flags).some((name) => !FINDING.has(name));
   const { SLUICE_TO: to = "", SLUICE_CONFIG: config = "" } = system.env;

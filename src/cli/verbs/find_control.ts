@@ -74,7 +74,7 @@ function absent(message: string): VerbFailure {
   return new VerbFailure(EXIT.failed, "not_running", `${message}: start one, or ${HINT}`);
 }
 
-/** Null when nobody is there. */
+/** Null when no process listens there. */
 async function answering(runtime: Runtime, system: System, path: string): Promise<ControlAddress | null> {
   try {
     const address = await readControlAddress(system, path);

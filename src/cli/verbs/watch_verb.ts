@@ -23,7 +23,7 @@ export async function watch(call: VerbCall): Promise<ExitCode> {
     const event = objectOf(text)?.["event"];
     if (typeof event !== "string") return true;
     try {
-      // The line as it came: whoever reads it gets what the control socket says.
+      // The line as it came: its reader gets what the control socket says.
       call.system.writeDescriptor(1, text + "\n");
     } catch (error) {
       if (!(error instanceof SystemError)) throw error;

@@ -22,7 +22,7 @@ function copied(value: unknown, known: Map<object, unknown>): unknown {
     return list;
   }
   const prototype: unknown = Object.getPrototypeOf(value);
-  // What tags make (sets, dates) is refused by whoever reads it.
+  // What tags make (sets, dates) is refused by the option's reader.
   if (prototype !== Object.prototype && prototype !== null) return value;
   const map: Record<string, unknown> = Object.create(prototype);
   known.set(value, map);

@@ -121,7 +121,7 @@ export function resolveUpstream(own: Layer, top: UpstreamOptionValues): Upstream
   return values as UpstreamOptionValues;
 }
 
-/** Whether a value is what it would be if nobody had given it: "has no effect" is not worth saying of it. */
+/** Whether a value is what it would be if it had not been given: "has no effect" is not worth saying of it. */
 export function isUsual(path: OptionPath, value: unknown): boolean {
   const { print } = optionAt(path).type;
   const usual = defaultOf(path);

@@ -1,6 +1,6 @@
 /**
  * The effective configuration: immutable, complete, every value in its base unit (milliseconds,
- * bytes). Made by `loadConfig`, read by everything above; nobody changes it. A reload makes a new one.
+ * bytes). Made by `loadConfig`, read by everything above; never changed. A reload makes a new one.
  */
 
 import type { Address } from "../../../runtime/contract/contract.ts";

@@ -23,7 +23,7 @@ export class BearerTokens {
   }
 
   /**
-   * Whose token it is, null when nobody's. The time tells about a digest at most, which nobody can choose the beginning
+   * Whose token it is, null when it is unknown. The time tells about a digest at most, and no guesser can choose the beginning
    * of.
    */
   userOf(token: string): string | null {

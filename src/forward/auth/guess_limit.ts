@@ -1,5 +1,5 @@
 /**
- * Slows down whoever guesses: a bucket of failures for each key (an address, a user). Nobody is locked out: the right password
+ * Slows down guessing: a bucket of failures for each key (an address, a user). No user is locked out: the right password
  * is right at any time.
  */
 

@@ -47,7 +47,7 @@ export interface Challenge {
   readonly delayMs: number;
   /** For the reason phrase. */
   readonly words: string;
-  /** Whom the request names, for logs; null when it names nobody in a way that could be read. */
+  /** Whom the request names, for logs; null when it names no user in a way that could be read. */
   readonly claimedUser: string | null;
 }
 
@@ -107,7 +107,7 @@ export class ProxyAuth {
     const value = head.valueOf(Field.proxyAuthorization);
     if (value === null) return this.#challenge("credentials are needed", 0, null);
     const source = sourceOf(clientAddress);
-    // Two lines: whoever looks at the other one sees another user.
+    // Two lines: a recipient that looks at the other one sees another user.
     if (head.isRepeated(Field.proxyAuthorization)) return this.#malformed(source, nowMs);
     const token = this.#tokens === null ? null : readBearer(value);
     if (token !== null) {

@@ -41,7 +41,7 @@ export class SlicedWork {
   /**
    * Works through a calculation.
    *
-   * @param source whoever asks for it
+   * @param source the client that the work is for
    * @param work each step takes 0.1 ms or so
    * @returns null when there is no room. Rejects when the work throws.
    */
@@ -93,7 +93,7 @@ export class SlicedWork {
     } while (this.#size > 0 && this.#clock.now() < end);
   }
 
-  /** False when nobody waits. */
+  /** False when no caller waits. */
   #startNext(): boolean {
     for (const [source, [task, ...others]] of this.#waiting) {
       // Behind all others.

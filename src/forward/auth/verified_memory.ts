@@ -1,6 +1,6 @@
 /**
  * What has been found out about field values, so that an expensive hash is not worked out for every request. The values are
- * kept under HMAC-SHA-256 with a key that this process has made up: whoever reads memory finds no password and nothing
+ * kept under HMAC-SHA-256 with a key that this process has made up: a dump of the memory shows no password and nothing
  * that could be tried out elsewhere.
  */
 

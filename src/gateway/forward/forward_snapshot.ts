@@ -13,9 +13,9 @@ import type { Counted } from "../../upstream/counters.ts";
 
 export interface ForwardSnapshot {
   readonly policy: DestinationPolicy;
-  /** Null = nobody is asked who they are. */
+  /** Null = clients need not authenticate. */
   readonly auth: ProxyAuth | null;
-  /** Who may ask without saying who they are; null = everybody, if nobody is asked. */
+  /** Clients that need not authenticate; null = all, if `auth` is null as well. */
   readonly clients: TrustedPeers | null;
   readonly destinations: Destinations;
   readonly exchange: ExchangeContext;

@@ -21,10 +21,10 @@ export interface LookPace {
   readonly mostMs: number;
 }
 
-/** How long clients find nobody at a path that was removed. */
+/** How long clients may find no listener at a path that was removed. */
 export const LISTENER_LOOKS: LookPace = { firstMs: 1_000, mostMs: 1_000 };
 /**
- * Of a path that nobody but operators need. Nearly every Sluice has one, and a look of a process that rests fetches 6 MiB of
+ * The same for a path that only operators need. Nearly every Sluice has one, and a look of a process that rests fetches 6 MiB of
  * the executable's pages back.
  */
 export const CONTROL_LOOKS: LookPace = { firstMs: 2_000, mostMs: 60_000 };
@@ -141,7 +141,7 @@ export class PathKeeper {
     return true;
   }
 
-  /** Succeeds when nobody listens there any more. */
+  /** Succeeds when no process listens there any more. */
   async #reclaim(kept: KeptPath): Promise<void> {
     try {
       await kept.restore();

@@ -1,4 +1,4 @@
-/** How long the end waits for whoever reads what we write: a log shipper that hangs must not keep Sluice from ending. */
+/** How long the end waits for the readers of what we write: a log shipper that hangs must not keep Sluice from ending. */
 
 import type { FlushPatience } from "../../../runtime/contract/contract.ts";
 

@@ -1,6 +1,6 @@
 /**
  * The listening sockets of a process: those it accepts from, those it keeps for its workers, and those it was
- * given by another process. Whoever listens does so through `runtime`, so that what was given is found, and
+ * given by another process. All listening goes through `runtime`, so that what was given is found, and
  * all that is open is known when it is our turn to give it away.
  */
 
@@ -26,7 +26,7 @@ export interface GivenSocket {
   readonly address: Address;
   /** Its number in the process that has it. */
   readonly descriptor: number;
-  /** Whoever started us listens on it as well, and we never do more than leave it. */
+  /** The process that started us listens on it as well, and we never do more than close our copy. */
   readonly lent?: boolean;
 }
 
@@ -82,7 +82,7 @@ export class Sockets {
     this.#inherited = [...this.#inherited, ...sockets];
   }
 
-  /** There is a socket for this address that nobody has used so far, or it is shared with the Sluice before us. */
+  /** There is a socket for this address that is not in use so far, or it is shared with the Sluice before us. */
   inherits(address: Address): boolean {
     return this.#inherited.some((socket) => isFor(socket, address)) ||
       this.#shared.some((shared) => same(shared, address));
@@ -122,7 +122,7 @@ export class Sockets {
 
   /**
    * Closes what is kept for workers, but for `addresses`. Workers have copies of their own, so this comes before
-   * they end: nobody must get into a queue that is not served.
+   * they end: no connection must get into a queue that is not served.
    */
   async closeHeld(addresses: readonly Address[] = []): Promise<void> {
     const closed = [...this.#held].filter(({ asked }) => !addresses.some((address) => same(address, asked)));

@@ -115,7 +115,7 @@ export function tlsRefusal(
 }
 
 /**
- * What can be used, but whoever is at the other end may refuse. An expired certificate is none of our faults: clients
+ * What can be used, but the other end may refuse. An expired certificate is no fault of the configuration: clients
  * that do not look at it are served, and a start that it prevents would take all others down as well.
  *
  * @param now wall-clock milliseconds

@@ -293,7 +293,7 @@ export class Lineage implements ElderLink {
   }
 }
 
-/** What stands once a command has been carried out: whoever starts later, or goes over to another configuration, goes by it. */
+/** The desired state once a command has been carried out: workers that start later, or change their configuration, follow it. */
 function desiredAfter(desired: DesiredState, command: CommonCommand): DesiredState {
   const { paused, drained } = desired;
   switch (command.command) {

@@ -66,5 +66,5 @@ export type ToHeir =
   | { readonly type: "report"; readonly report: Report }
   /** Asks for the sums over both. */
   | { readonly type: "whole"; readonly id: number }
-  /** Whoever asked the old process for this pause has gone before it was answered. */
+  /** The client that asked the old process for this pause has gone before it was answered. */
   | { readonly type: "resume"; readonly token: string };

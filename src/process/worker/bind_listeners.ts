@@ -140,7 +140,7 @@ export async function findFault(system: System, sockets: Sockets, config: Config
 async function tryToListen(sockets: Sockets, options: ListenOptions): Promise<void> {
   const probe = await sockets.runtime.listen(options, {
     accepted(socket) {
-      // Nobody has been told that we are ready.
+      // It has not been told yet that we are ready.
       socket.abort();
       return { data() {}, drained() {}, ended() {}, closed() {} };
     },

@@ -5,7 +5,7 @@ import type { Config } from "../../config/values/config.ts";
 /** What is open anyway: logs, pipes of workers, the engine's own. */
 const OWN = 40;
 /**
- * An eighth is kept for connections to endpoints, within these bounds. Whoever waits for one need not have it alone, but
+ * An eighth is kept for connections to endpoints, within these bounds. A request that waits for one need not have it alone, but
  * without any all would wait for each other.
  */
 const LEAST_KEPT = 16;

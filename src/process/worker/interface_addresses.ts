@@ -1,4 +1,4 @@
-/** Addresses of this machine, for whoever asks often. */
+/** Addresses of this machine, kept for a while because they are asked for often. */
 
 import type { Clock, System } from "../../../runtime/contract/contract.ts";
 

@@ -139,7 +139,7 @@ export type ToSupervisor =
   /** It cannot serve, and waits to be ended. */
   | { readonly type: "failed"; readonly failure: StartFailure }
   | { readonly type: "done"; readonly id: number; readonly result: CommandResult }
-  /** `before`: it is not new, but nobody has watched. */
+  /** `before`: it is not new, but no client was watching. */
   | { readonly type: "event"; readonly event: WorkerEvent; readonly before: boolean }
   | { readonly type: "want" } & Wanted
   | { readonly type: "give" } & Slots

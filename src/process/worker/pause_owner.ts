@@ -4,7 +4,7 @@
  * - `operator`: the verb `pause`, the status page, or a client of the control socket
  * - `with_pause`: a running `sluice with-pause`
  * - `restart`: a restart of the command of the upstream
- * - `idle_stop`: the stop of a command that nobody uses
+ * - `idle_stop`: the stop of a command that no request uses
  * - `upgrade`: `max_in_flight` while the Sluice that was replaced still has requests under way
  */
 export type PauseOwner = "operator" | "with_pause" | "restart" | "idle_stop" | "upgrade";

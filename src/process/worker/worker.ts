@@ -167,7 +167,7 @@ export class Worker {
     for (const next of early) this.receive(next);
   }
 
-  /** At once, but for what needs files or sockets: whoever waits for `done` waits for its end. */
+  /** At once, but for what needs files or sockets: `done` is called at its end. */
   #carryOut(id: number, command: WorkerCommand): void {
     const done = (result: CommandResult) => this.#send({ type: "done", id, result });
     const serving = this.#serving;

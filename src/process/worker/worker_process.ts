@@ -49,7 +49,7 @@ export async function serveAsWorker(runtime: Runtime, system: System): Promise<n
       if (heard.type === "sockets") sockets.inherit(heard.sockets);
       else worker.receive(heard);
     },
-    // Without the parent nobody tells us anything any more: what is in flight may end.
+    // Without the parent no command comes any more: what is in flight may end.
     closed: () => worker.stop(),
   });
   const worker = new Worker(sockets.runtime, system, (message) => channel?.send(message), null);

@@ -1,5 +1,5 @@
 /**
- * A platform on which nothing leaves: connections are objects that whoever made them feeds by hand, time
+ * A platform on which nothing leaves: connections are objects that their maker feeds by hand, time
  * stands still. The real program runs on it to show what it would do with a request.
  */
 

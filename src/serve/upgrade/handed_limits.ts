@@ -42,7 +42,7 @@ export async function tellQuiet(
   }
 }
 
-/** For the new one: a pause of its own, which nobody else ends. */
+/** For the new one: a pause of its own, which no operator ends. */
 export class HeldLimits {
   readonly #pauses: Pauses;
   /** Null when no upstream has a limit. */

@@ -41,7 +41,7 @@ export class Predecessor {
 
   /**
    * Says who we are to the process that started us to take its place. Null when we were not started so.
-   * A predecessor that is gone before we own what was its ends us: nobody would know of us.
+   * A predecessor that is gone before we own what it had ends us: no supervisor would know of us.
    */
   static async meet(system: System): Promise<Predecessor | null> {
     const link = new Link(system);
