@@ -16,6 +16,9 @@
  * - A peer that stalls for ever does not keep anything: when all deadlines have passed, every counter is
  *   zero, no timer is left and no socket is open.
  * - Every request ends up in exactly one report, and each one that failed has a reason.
+ * - As a forward proxy: who may not ask, or not go there, reaches nothing; nobody's credentials for the proxy and nothing that was
+ *   meant for a tunnel goes to an origin as a request; the bytes of a tunnel are in order both ways; and what was made for
+ *   a destination is gone when nobody has asked for it for a while.
  * - Progress: where clients and origins behave, every request is answered 2xx, whatever the
  *   interleaving, even if the endpoints go away and return within the hold time.
  *
@@ -24,6 +27,7 @@
  */
 
 import process from "node:process";
+import type { Address } from "../../runtime/contract/contract.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import type { Config, RetryCondition, RetryConfig } from "../../src/config/values/config.ts";
 import { FakeClock } from "../support/fake_clock.ts";
@@ -32,16 +36,31 @@ import { FuzzClient } from "./support/fuzz_client.ts";
 import { FuzzOrigin } from "./support/fuzz_origin.ts";
 import { FuzzedSluice } from "./support/sluice.ts";
 import { mixedSeed, Random } from "./support/random.ts";
-import { makeRequest, type PlannedRequest, type RequestSort } from "./support/requests.ts";
+import { contentOf } from "./support/content.ts";
+import { FuzzDestination } from "./support/fuzz_destination.ts";
+import {
+  type ForwardWishes,
+  makeRequest,
+  type PlannedRequest,
+  type RequestSort,
+} from "./support/requests.ts";
 import type { Actor, Flavour, Mood, Scene } from "./support/scene.ts";
 import { Finding } from "./support/strict_reader.ts";
 
-/** Every deadline of a case is shorter than this. */
-const LONGEST_DEADLINE_MS = 60_000;
+/** Every deadline of a case is shorter than this, and what is made for destinations is forgotten within it. */
+const LONGEST_DEADLINE_MS = 200_000;
 /** A case that takes longer than this is stuck. */
 const LONGEST_CASE_MS = 1_200_000;
 const MOST_STEPS = 4_000_000;
 const FIRST_PORT = 3001;
+/** Where tunnels lead. */
+const TUNNEL_PORTS = [3101, 3102];
+/** Denied to clients of the forward proxy, and one that nobody listens on. */
+const DENIED_PORT = 3201;
+const DEAD_PORT = 3202;
+const TOKEN = "fuzz-token";
+/** Of the forward proxy, which decides what is allowed from the start. */
+const PROXY: Address = { kind: "tcp", host: "127.0.0.1", port: 3128 };
 
 interface CaseOptions {
   readonly seed: number;
@@ -66,10 +85,9 @@ function baseConfig(): Config {
 }
 
 /** What a case may ask for; where everybody behaves nothing may run out. */
-function randomConfig(random: Random, calm: boolean, endpoints: number): Config {
+function randomConfig(random: Random, calm: boolean, endpoints: number, role: Role): Config {
   const [upstream] = base.upstreams;
-  const [route] = base.routes;
-  if (upstream === undefined || route === undefined) throw new Error("no upstream");
+  if (upstream === undefined) throw new Error("no upstream");
   const retry: RetryConfig = {
     on: calm ? ["reset"] : random.pick<RetryCondition[]>([
       ["reset"],
@@ -84,7 +102,7 @@ function randomConfig(random: Random, calm: boolean, endpoints: number): Config 
     unanswered: !calm && random.once(6),
   };
   const timeout = (): number => calm ? 30_000 : random.pick([100, 1000, 8000]);
-  return {
+  const config: Config = {
     ...base,
     server: {
       ...base.server,
@@ -119,6 +137,30 @@ function randomConfig(random: Random, calm: boolean, endpoints: number): Config 
       },
       hostHeader: random.once(4) ? { kind: "endpoint" } : { kind: "pass" },
     }],
+  };
+  return withForward(random, calm, config, role);
+}
+
+/** What the proxy is: for routes only, or also a forward proxy, which may ask clients who they are. */
+type Role = "routes" | "open forward" | "forward with tokens";
+
+/** The configuration, of a forward proxy too, whose destinations are treated like the endpoints. */
+function withForward(random: Random, calm: boolean, config: Config, role: Role): Config {
+  const [direct] = config.upstreams;
+  if (role === "routes" || direct === undefined) return config;
+  return {
+    ...config,
+    listen: config.listen.map((listen) => ({ ...listen, address: PROXY, forward: true })),
+    forward: {
+      allow: [],
+      deny: [`127.0.0.1:${DENIED_PORT}`],
+      ports: null,
+      clients: [],
+      usersFile: null,
+      tokensFile: role === "open forward" ? null : "/tokens",
+      maxTunnels: calm ? 1000 : random.pick([1, 2, 1000]),
+      direct: { ...direct, name: "forward" },
+    },
   };
 }
 
@@ -176,10 +218,21 @@ async function runSeeded(options: CaseOptions, random: Random, counts: Counts): 
   const trace = options.trace === null ? () => {} : (who: string, what: string): void => {
     options.trace?.(`${(clock.now() - began).toFixed(1).padStart(9)} ${who.padEnd(9)} ${what}`);
   };
-  const config = randomConfig(random, calm, endpoints);
+  const role: Role = random.pick(["routes", "routes", "open forward", "forward with tokens"]);
+  const config = randomConfig(random, calm, endpoints, role);
   const [{ retry, requestBufferBytes }] = config.upstreams as [Config["upstreams"][0]];
   const requests = new Map<string, PlannedRequest>();
-  const sluice = await FuzzedSluice.start(network, config, trace);
+  const sluice = await FuzzedSluice.start(network, config, trace, { "/tokens": `${TOKEN} fuzz\n` });
+  const tunnelBytes = random.size(most);
+  const forward: ForwardWishes | null = role === "routes" ? null : {
+    origins: Array.from({ length: endpoints }, (_, at) => FIRST_PORT + at),
+    tunnels: TUNNEL_PORTS,
+    deniedPort: DENIED_PORT,
+    deadPort: DEAD_PORT,
+    behaved: calm,
+    token: role === "open forward" ? "" : TOKEN,
+    tunnelBytes,
+  };
   const clientPlans = [];
   for (let i = random.between(1, random.once(3) ? 6 : 3); i > 0; i--) {
     const planned: PlannedRequest[] = [];
@@ -212,6 +265,7 @@ async function runSeeded(options: CaseOptions, random: Random, counts: Counts): 
         repeatable: calm && restless,
         last: count === 1,
         forbidden,
+        forward,
         upgrades: flavour === "tunnels" ? 1 : 10,
       });
       if (sort === "bad_head" || sort === "bad_body") forbidden = true;
@@ -242,7 +296,8 @@ async function runSeeded(options: CaseOptions, random: Random, counts: Counts): 
     tries: retry.tries,
     whole,
     mostContent: most,
-    tunnelBytes: random.size(most),
+    tunnelBytes,
+    destinationSays: contentOf("a destination", 0, tunnelBytes),
     hasWild: [...requests.values()].some(({ sort }) => sort === "wild"),
     stopping: false,
     trace,
@@ -258,7 +313,20 @@ async function runSeeded(options: CaseOptions, random: Random, counts: Counts): 
       absences: restless ? random.pick([0, 1, 3]) : 0,
       longestAbsenceMs: calm ? 8000 : random.pick([100, 3000, 15_000]),
     }));
-  trace("case", `${mood}, ${flavour}${restless ? ", restless" : ""}, ${JSON.stringify(config.upstreams[0])}`);
+  const destinations = forward === null ? [] : TUNNEL_PORTS.map((port, at) =>
+    new FuzzDestination(scene, {
+      name: `there${at + 1}`,
+      port,
+      pieceBytes: random.pick([1, 50, 5000, 100_000]) + Math.ceil(tunnelBytes / 300),
+      chaos: calm ? random.pick([0, 20]) : random.pick([0, 5, 20]),
+      says: scene.destinationSays,
+    })
+  );
+  const peers = [...origins, ...destinations];
+  trace(
+    "case",
+    `${mood}, ${flavour}, ${role}${restless ? ", restless" : ""}, ${JSON.stringify(config.upstreams[0])}`,
+  );
   trace("case", `${JSON.stringify(config.server)}, buffers of ${bufferBytes}, ${network.chunking}`);
   if (!calm && random.once(8)) {
     clock.setTimer(random.between(0, 400), () => {
@@ -267,20 +335,23 @@ async function runSeeded(options: CaseOptions, random: Random, counts: Counts): 
       void sluice.gateway.drain(5000);
     });
   }
-  play(scene, sluice, clients, origins);
-  settle(scene, sluice, clients, origins);
+  play(scene, sluice, clients, peers);
+  settle(scene, sluice, clients, peers);
   counts.steps += network.steps;
   counts.requests += requests.size;
   if (calm) counts.calm++;
   for (const client of clients) counts.complete += client.statuses.length;
 }
 
+/** Whoever Sluice connects to. */
+type Peer = FuzzOrigin | FuzzDestination;
+
 /** Lets things happen until every client is gone or has stalled. */
 function play(
   scene: Scene,
   sluice: FuzzedSluice,
   clients: readonly FuzzClient[],
-  origins: readonly FuzzOrigin[],
+  peers: readonly Peer[],
 ): void {
   const { random, network, clock } = scene;
   const until = clock.now() + LONGEST_CASE_MS;
@@ -288,7 +359,7 @@ function play(
   for (let steps = 0; steps < MOST_STEPS; steps++) {
     if (steps % 16 === 0) sluice.check();
     if (random.once(3)) {
-      gather(ready, clients, origins);
+      gather(ready, clients, peers);
       if (ready.length > 0) {
         random.pick(ready).act();
         continue;
@@ -297,7 +368,7 @@ function play(
     if (random.once(60)) clock.advance(random.next(random.once(10) ? 50 : 3));
     if (network.step()) continue;
     if (clients.every(({ isClosed, stalled }) => isClosed || stalled)) return;
-    gather(ready, clients, origins);
+    gather(ready, clients, peers);
     if (ready.length > 0) {
       random.pick(ready).act();
       continue;
@@ -315,13 +386,13 @@ function play(
 function gather(
   ready: Actor[],
   clients: readonly FuzzClient[],
-  origins: readonly FuzzOrigin[],
+  peers: readonly Peer[],
 ): void {
   ready.length = 0;
   for (const client of clients) if (client.ready) ready.push(client);
-  for (const origin of origins) {
-    if (origin.ready) ready.push(origin);
-    for (const connection of origin.connections) if (connection.ready) ready.push(connection);
+  for (const peer of peers) {
+    if (peer instanceof FuzzOrigin && peer.ready) ready.push(peer);
+    for (const connection of peer.connections) if (connection.ready) ready.push(connection);
   }
 }
 
@@ -330,14 +401,14 @@ function settle(
   scene: Scene,
   sluice: FuzzedSluice,
   clients: readonly FuzzClient[],
-  origins: readonly FuzzOrigin[],
+  peers: readonly Peer[],
 ): void {
   const { network, clock, random } = scene;
   const until = clock.now() + LONGEST_DEADLINE_MS;
   const ready: Actor[] = [];
   for (let steps = 0; steps < MOST_STEPS; steps++) {
     if (network.step()) continue;
-    gather(ready, clients, origins);
+    gather(ready, clients, peers);
     if (ready.length > 0) {
       random.pick(ready).act();
       continue;
@@ -349,7 +420,7 @@ function settle(
   sluice.checkEnd();
   if (clock.pendingTimers > 0) throw new Finding(`${clock.pendingTimers} timers are left`);
   const others = clients.filter(({ isOpen }) => isOpen).length +
-    origins.reduce((sum, { connections }) => sum + connections.size, 0);
+    peers.reduce((sum, { connections }) => sum + connections.size, 0);
   if (network.openSockets !== others) {
     throw new Finding(`${network.openSockets - others} sockets of Sluice are open at the end`);
   }

@@ -46,6 +46,10 @@ export class FuzzClient implements Actor, SocketEvents {
   #peerEnded = false;
   #tunnelSent = 0;
   #tunnel: TunnelReader | null = null;
+  /** What is to be sent through the tunnel. */
+  #sends: Uint8Array | null = null;
+  /** Bytes that came through a tunnel that was asked for by CONNECT. */
+  #heard = 0;
   #inTunnel = false;
   /** Statuses of the complete responses. */
   readonly statuses: number[] = [];
@@ -92,7 +96,7 @@ export class FuzzClient implements Actor, SocketEvents {
 
   get #mayWrite(): boolean {
     if (this.#blocked || this.#finished) return false;
-    if (this.#inTunnel) return this.#tunnelSent < this.#scene.tunnelBytes;
+    if (this.#inTunnel || this.#sendsEarly) return this.#tunnelSent < this.#through.length;
     const request = this.plan.requests[this.#at];
     if (request === undefined) return false;
     if (this.#offset === 0) return this.#at < this.answered + this.plan.depth;
@@ -103,9 +107,25 @@ export class FuzzClient implements Actor, SocketEvents {
 
   get #mayEnd(): boolean {
     if (this.#finished) return false;
-    if (this.#peerEnded) return true;
-    if (this.#inTunnel) return this.#tunnelSent >= this.#scene.tunnelBytes;
+    const connects = this.plan.requests[this.answered - 1]?.method === "CONNECT";
+    // A destination that has ended may still want to hear us.
+    if (this.#peerEnded && !(this.#inTunnel && connects)) return true;
+    if (this.#inTunnel) return this.#tunnelSent >= this.#through.length;
     return this.answered === this.plan.requests.length;
+  }
+
+  /** CONNECT has been sent, and is not answered yet. */
+  get #sendsEarly(): boolean {
+    const { requests } = this.plan;
+    const last = requests[requests.length - 1];
+    return last?.tunnel !== null && last?.early === true && this.#at === requests.length &&
+      this.answered < requests.length;
+  }
+
+  get #through(): Uint8Array {
+    const request = this.plan.requests[this.plan.requests.length - 1] as PlannedRequest;
+    this.#sends ??= request.tunnel ?? contentOf(`t${request.id}`, 0, this.#scene.tunnelBytes);
+    return this.#sends;
   }
 
   act(): void {
@@ -147,14 +167,11 @@ export class FuzzClient implements Actor, SocketEvents {
     const { random } = this.#scene;
     const socket = this.#socket as Socket;
     const piece = 1 + random.next(this.plan.pieceBytes);
-    if (this.#inTunnel) {
-      const bytes = contentOf(
-        `t${(this.plan.requests[this.answered - 1] as PlannedRequest).id}`,
-        this.#tunnelSent,
-        Math.min(this.#scene.tunnelBytes, this.#tunnelSent + piece),
-      );
-      const taken = socket.write(bytes, 0, bytes.length);
-      this.#blocked = taken < bytes.length;
+    if (this.#inTunnel || this.#sendsEarly) {
+      const bytes = this.#through;
+      const to = Math.min(bytes.length, this.#tunnelSent + piece);
+      const taken = socket.write(bytes, this.#tunnelSent, to);
+      this.#blocked = taken < to - this.#tunnelSent;
       this.#tunnelSent += taken;
       return;
     }
@@ -271,7 +288,7 @@ export class FuzzClient implements Actor, SocketEvents {
         `${this.plan.name}: ${reason.code} after ${this.answered} of ${this.plan.requests.length} responses`,
       );
     }
-    const tunnelSeen = this.#tunnel?.seenBytes ?? 0;
+    const tunnelSeen = this.#tunnel?.seenBytes ?? this.#heard;
     if (this.#inTunnel && this.#tunnel?.closing !== true && tunnelSeen < this.#scene.tunnelBytes) {
       throw new Finding(`${this.plan.name}: ${reason.code} after ${tunnelSeen} bytes of the tunnel`);
     }
@@ -302,8 +319,15 @@ export class FuzzClient implements Actor, SocketEvents {
     if (request?.sort === "bad_head" && !(status >= 400 && status < 600)) {
       throw new Finding(`${request.id} is malformed and got ${status}`);
     }
+    const tunnels = request?.method === "CONNECT" && status >= 200 && status <= 299;
+    if (tunnels && (request.barred || request.forbidden)) throw new Finding(`${request.id} got a tunnel`);
+    if (request?.barred === true && request.sort === "valid" && status < 400) {
+      throw new Finding(`${request.id} is not allowed and got ${status}`);
+    }
     const echo = fieldOf(message, "X-Echo");
-    if (echo === undefined) {
+    if (tunnels) {
+      if (message.fields.length !== 1) throw new Finding("more than Via with a tunnel");
+    } else if (echo === undefined) {
       if (fieldOf(message, "Proxy-Status") === undefined) throw new Finding(`whose is this ${status}?`);
     } else if (request === undefined || echo !== request.id) {
       throw new Finding(`${request?.id ?? "nothing"} got the response of ${echo}`);
@@ -334,16 +358,32 @@ export class FuzzClient implements Actor, SocketEvents {
     this.#trace(`has the response to ${id}`);
     this.answered++;
     this.statuses.push(message.status);
+    const request = this.plan.requests[this.answered - 1];
+    if (request?.method === "CONNECT") this.#inTunnel = message.status >= 200 && message.status <= 299;
     if (message.status === 101) {
       this.#inTunnel = true;
-      if (this.plan.requests[this.answered - 1]?.key === "") throw new Finding("a 101 nobody asked for");
+      if (request?.key === "") throw new Finding("a 101 nobody asked for");
     }
   }
 
   #raw(bytes: Uint8Array): void {
     const request = this.plan.requests[this.answered - 1] as PlannedRequest;
+    if (request.method === "CONNECT") {
+      this.#hear(bytes);
+      return;
+    }
     this.#tunnel ??= new TunnelReader(`u${request.id}`, this.#scene.tunnelBytes, "server");
     this.#tunnel.push(bytes);
+  }
+
+  #hear(bytes: Uint8Array): void {
+    const { destinationSays } = this.#scene;
+    for (const byte of bytes) {
+      if (this.#heard >= destinationSays.length || byte !== destinationSays[this.#heard]) {
+        throw new Finding(`${this.plan.name}: wrong byte ${this.#heard} of the tunnel`);
+      }
+      this.#heard++;
+    }
   }
 
   /** Gives up, at the end of a case. */

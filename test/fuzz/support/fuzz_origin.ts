@@ -287,6 +287,11 @@ export class OriginConnection implements Actor, SocketEvents {
     this.#answering = true;
     this.#requestDone = false;
     if (fieldOf(message, "Host") === undefined) throw new Finding("a request without Host");
+    if (message.target === "/trap") throw new Finding("what was meant for a tunnel was taken for a request");
+    if (fieldOf(message, "Proxy-Authorization") !== undefined) {
+      throw new Finding(`${id} tells who asks the proxy`);
+    }
+    if (fieldOf(message, "Proxy-Connection") !== undefined) throw new Finding(`${id} has Proxy-Connection`);
     const request = isId(id) ? requests.get(id) ?? null : null;
     if (request === null && !hasWild) throw new Finding(`a request nobody sent: ${id}`);
     this.#request = request;
@@ -295,6 +300,11 @@ export class OriginConnection implements Actor, SocketEvents {
         throw new Finding(`${id} is malformed, or comes after one that is, and was forwarded`);
       }
       if (fieldOf(message, "X-Hop") !== undefined) throw new Finding("a field of the hop was forwarded");
+      if (request.barred) throw new Finding(`${id} was not allowed and was forwarded`);
+      const host = fieldOf(message, "Host");
+      if (request.authority !== "" && host !== request.authority) {
+        throw new Finding(`${id} was for ${request.authority} and has Host: ${host}`);
+      }
       if (message.method !== request.method || message.target !== request.target) {
         throw new Finding(
           `${id} was ${request.method} ${request.target}, not ${message.method} ${message.target}`,

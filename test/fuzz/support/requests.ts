@@ -23,6 +23,14 @@ export interface PlannedRequest {
   /** Bytes of the head. */
   readonly headBytes: number;
   readonly expects: boolean;
+  /** Host as the origin has to see it, "" when the client's goes on or the route decides. */
+  readonly authority: string;
+  /** Who asks may not, or not go there: no origin and no destination may see anything of it. */
+  readonly barred: boolean;
+  /** What the client sends through the tunnel that it asks for by CONNECT; null for other requests. */
+  readonly tunnel: Uint8Array | null;
+  /** It sends that without waiting for the answer. */
+  readonly early: boolean;
   /** Sec-WebSocket-Key, "" when no switch is asked for. */
   readonly key: string;
   /** The client ends after this request. */
@@ -46,9 +54,30 @@ export interface RequestWishes {
   /** It is the last of its connection, so it may end it. */
   readonly last: boolean;
   readonly forbidden: boolean;
+  /** What a forward proxy may be asked for; null = it is none. */
+  readonly forward: ForwardWishes | null;
   /** One last request in so many asks for an upgrade. */
   readonly upgrades: number;
 }
+
+export interface ForwardWishes {
+  /** Ports of origins. */
+  readonly origins: readonly number[];
+  /** Ports of destinations of tunnels. */
+  readonly tunnels: readonly number[];
+  /** Ports of 127.0.0.1 that are denied, or that nobody listens on. Empty = nothing that fails is asked for. */
+  readonly deniedPort: number;
+  readonly deadPort: number;
+  /** Nobody asks for what fails. */
+  readonly behaved: boolean;
+  /** Clients have to show a token. */
+  readonly token: string;
+  /** Bytes of a tunnel. */
+  readonly tunnelBytes: number;
+}
+
+/** Bytes in front of what a client sends through a tunnel: the id of its request. */
+export const TUNNEL_ID_BYTES = 24;
 
 const REPEATABLE = ["GET", "GET", "GET", "HEAD", "PUT", "DELETE", "OPTIONS"];
 const ANY = [...REPEATABLE, "POST", "POST", "PATCH", "QUERY"];
@@ -77,12 +106,19 @@ export function makeRequest(random: Random, number: number, wishes: RequestWishe
   const expects = hasBody && minor === 1 && random.once(5);
   const target = `/${random.pick(["", "a", "b/c", "x?y=1&z=%20"])}${random.once(30) ? "p".repeat(600) : ""}`;
   const key = upgrades ? btoa(`key of ${id}`.padEnd(16, "=").slice(0, 16)) : "";
-  const host = random.pick(["a.example", "b.example:8080", "127.0.0.1"]);
-  const written = random.once(12) ? `http://${host}${target}` : target;
+  const asks = wishes.forward === null || (!last && random.once(8))
+    ? null
+    : forwardAsk(random, wishes.forward);
+  if (asks !== null && sort === "valid" && last && random.once(3)) {
+    return connectRequest(random, id, wishes, wishes.forward as ForwardWishes);
+  }
+  const host = asks?.authority ?? random.pick(["a.example", "b.example:8080", "127.0.0.1"]);
+  const written = asks !== null || (wishes.forward === null && random.once(12)) ? `http://${host}${target}` : target;
   let lines = [
     `${random.once(20) ? "\r\n" : ""}${method} ${written} HTTP/1.${minor}`,
-    `Host: ${host}`,
+    `Host: ${asks !== null && random.once(4) ? "other.example" : host}`,
     `X-Id: ${id}`,
+    ...asks?.fields ?? [],
   ];
   if (idempotencyKey) lines.push(`Idempotency-Key: "${id}"`);
   if (upgrades) {
@@ -116,9 +152,83 @@ export function makeRequest(random: Random, number: number, wishes: RequestWishe
     bytes,
     headBytes: head.length,
     expects,
+    authority: asks?.authority ?? "",
+    barred: asks?.barred ?? false,
+    tunnel: null,
+    early: false,
     key,
     last,
     idempotencyKey,
+    forbidden: wishes.forbidden,
+    sent: false,
+    starts: 0,
+    completes: 0,
+  };
+}
+
+interface ForwardAsk {
+  readonly authority: string;
+  readonly fields: readonly string[];
+  readonly barred: boolean;
+}
+
+function forwardAsk(random: Random, wishes: ForwardWishes, ports = wishes.origins): ForwardAsk {
+  const { token, behaved, deniedPort, deadPort } = wishes;
+  const port = behaved || !random.once(6) ? random.pick(ports) : random.pick([deniedPort, deadPort]);
+  const right = `Proxy-Authorization: Bearer ${token}`;
+  const wrong = random.pick([
+    [],
+    ["Proxy-Authorization: Bearer wrong"],
+    ["Proxy-Authorization: Basic YTpi"],
+    [right, right],
+  ]);
+  const isRight = token === "" || behaved || !random.once(4);
+  const fields = token === ""
+    ? random.pick([[], ["Proxy-Authorization: Basic YTpi"]])
+    : isRight
+    ? [right]
+    : wrong;
+  if (random.once(8)) fields.push("Proxy-Connection: keep-alive");
+  return { authority: `127.0.0.1:${port}`, fields, barred: !isRight || port === deniedPort };
+}
+
+/** A tunnel whose bytes look like a request at first: whoever takes them for one forwards it. */
+function connectRequest(
+  random: Random,
+  id: string,
+  wishes: RequestWishes,
+  forward: ForwardWishes,
+): PlannedRequest {
+  const { authority, fields, barred } = forwardAsk(random, forward, forward.tunnels);
+  const lines = [`CONNECT ${authority} HTTP/1.1`, `Host: ${authority}`, ...fields];
+  const head = bytesOf(lines.join("\r\n") + "\r\n\r\n");
+  const [origin = 0] = forward.origins;
+  const trap = `GET http://127.0.0.1:${origin}/trap HTTP/1.1\r\nHost: a\r\nX-Id: trap\r\n` +
+    `Proxy-Authorization: Bearer ${forward.token}\r\n\r\n`;
+  const isTrap = random.once(2);
+  const tunnel = joined([
+    // The request is whole without the id; its line ends before it.
+    bytesOf(isTrap ? trap : ""),
+    bytesOf(id.padEnd(TUNNEL_ID_BYTES - 2) + "\r\n"),
+    contentOf(`t${id}`, 0, forward.tunnelBytes),
+  ]);
+  return {
+    id,
+    sort: "valid",
+    method: "CONNECT",
+    target: authority,
+    minor: 1,
+    bodyBytes: 0,
+    bytes: head,
+    headBytes: head.length,
+    expects: false,
+    authority,
+    barred,
+    tunnel,
+    early: random.once(2),
+    key: "",
+    last: true,
+    idempotencyKey: false,
     forbidden: wishes.forbidden,
     sent: false,
     starts: 0,

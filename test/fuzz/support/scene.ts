@@ -41,6 +41,8 @@ export interface Scene {
   readonly mostContent: number;
   /** Bytes that each side says in a tunnel. */
   readonly tunnelBytes: number;
+  /** What a client hears through a tunnel that it has asked for by CONNECT. */
+  readonly destinationSays: Uint8Array;
   /** Requests altered at random are about: ids that nobody planned may turn up. */
   readonly hasWild: boolean;
   /** Sluice has been told to stop: it need not let anybody in. */

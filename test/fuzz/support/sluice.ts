@@ -12,11 +12,12 @@ import type { Config } from "../../../src/config/values/config.ts";
 import type { RequestHandler } from "../../../src/http/downstream_stream.ts";
 import type { Connection } from "../../../src/conn/connection.ts";
 import type { Turn } from "../../../src/time/turn.ts";
-import type { Exchange } from "../../../src/exchange/exchange.ts";
+import type { EndedExchange } from "../../../src/exchange/ended_exchange.ts";
 import type { Tunnel } from "../../../src/exchange/tunnel.ts";
 import { Gateway } from "../../../src/gateway/gateway.ts";
 import type { GatewayObserver, LocalAnswer } from "../../../src/gateway/snapshot.ts";
 import type { Endpoint } from "../../../src/upstream/endpoint.ts";
+import type { Destinations } from "../../../src/upstream/destinations.ts";
 import type { Upstream } from "../../../src/upstream/upstream.ts";
 import { createMemoryRuntime, type MemoryNetwork } from "../../support/memory_runtime.ts";
 import { MemorySystem } from "../../support/memory_system.ts";
@@ -30,13 +31,15 @@ const MOST_BACKLOG_BYTES = 320 * 1024;
 
 export class FuzzedSluice implements SnapshotObserver, GatewayObserver {
   gateway!: Gateway; // set by `start`
-  upstream!: Upstream; // set by `start`
+  /** That of the routes, and those that a forward proxy makes on demand, forgotten ones included. */
+  readonly upstreams = new Set<Upstream>();
+  #destinations: Destinations | null = null;
   turn!: Turn; // set by `start`
   port = 0;
   readonly #trace: (who: string, what: string) => void;
   readonly #connections = new Set<Connection>();
   #begun = 0;
-  readonly #done = new Set<Exchange>();
+  readonly #done = new Set<EndedExchange>();
   #answers = 0;
   #tunnels = 0;
 
@@ -48,11 +51,13 @@ export class FuzzedSluice implements SnapshotObserver, GatewayObserver {
     network: MemoryNetwork,
     config: Config,
     trace: (who: string, what: string) => void,
+    files: Readonly<Record<string, string>>,
   ): Promise<FuzzedSluice> {
     const sluice = new FuzzedSluice(trace);
     const runtime = sluice.#watched(createMemoryRuntime({ network }));
-    const { snapshot, upstreams } = await buildSnapshot(runtime, new MemorySystem(), config, sluice);
-    sluice.upstream = upstreams[0] as Upstream;
+    const { snapshot, upstreams } = await buildSnapshot(runtime, new MemorySystem({ files }), config, sluice);
+    for (const upstream of upstreams) sluice.upstreams.add(upstream);
+    if (snapshot.forward !== null) sluice.#watchDestinations(snapshot.forward.destinations);
     sluice.turn = snapshot.exchange.turn;
     const { open } = snapshot;
     const counted = {
@@ -60,15 +65,25 @@ export class FuzzedSluice implements SnapshotObserver, GatewayObserver {
       open: (socket: Socket, handler: RequestHandler) => open(socket, sluice.#counting(handler)),
     };
     sluice.gateway = new Gateway(runtime, counted, sluice);
-    const address = await sluice.gateway.listen({
+    const { address } = await sluice.gateway.bind({
       address: { kind: "tcp", host: "127.0.0.1", port: 0 },
       backlog: 511,
       reusePort: false,
       tls: null,
       handshakeTimeoutMs: 5000,
-    });
+    }, config.forward !== null);
     sluice.port = address.kind === "tcp" ? address.port : 0;
     return sluice;
+  }
+
+  #watchDestinations(destinations: Destinations): void {
+    this.#destinations = destinations;
+    const of = destinations.of.bind(destinations);
+    destinations.of = (...asked) => {
+      const upstream = of(...asked);
+      if (upstream !== null) this.upstreams.add(upstream);
+      return upstream;
+    };
   }
 
   /** The runtime, with every connection that is made through it noted. */
@@ -122,7 +137,16 @@ export class FuzzedSluice implements SnapshotObserver, GatewayObserver {
 
   /** What must hold at any time. @throws Finding */
   check(): void {
-    const { upstream } = this;
+    for (const upstream of this.upstreams) this.#checkUpstream(upstream);
+    for (const connection of this.#connections) {
+      if (connection.backlogBytes > MOST_BACKLOG_BYTES) {
+        throw new Finding(`a backlog of ${connection.backlogBytes} bytes`);
+      }
+      if (connection.sendingEnded && connection.backlogBytes === 0) this.#connections.delete(connection);
+    }
+  }
+
+  #checkUpstream(upstream: Upstream): void {
     let busy = 0;
     for (const { busy: served, dialing, pool, settings, name } of upstream.endpoints) {
       busy += served;
@@ -141,27 +165,26 @@ export class FuzzedSluice implements SnapshotObserver, GatewayObserver {
     if (upstream.waiting < 0 || upstream.bufferedBytes < 0 || upstream.copiedBytes < 0) {
       throw new Finding(`${upstream.waiting} waiting, ${upstream.bufferedBytes} bytes buffered`);
     }
-    for (const connection of this.#connections) {
-      if (connection.backlogBytes > MOST_BACKLOG_BYTES) {
-        throw new Finding(`a backlog of ${connection.backlogBytes} bytes`);
-      }
-      if (connection.sendingEnded && connection.backlogBytes === 0) this.#connections.delete(connection);
-    }
   }
 
   /** What must hold when everybody has gone and all deadlines have passed. @throws Finding */
   checkEnd(): void {
     this.check();
-    const { upstream, gateway, turn } = this;
+    const { gateway, turn } = this;
+    const all = [...this.upstreams];
+    const sum = (count: (upstream: Upstream) => number) =>
+      all.reduce((total, each) => total + count(each), 0);
     const left = {
       connections: gateway.connections,
       tunnels: this.#tunnels,
-      inFlight: upstream.inFlight,
-      waiting: upstream.waiting,
-      bufferedBytes: upstream.bufferedBytes,
-      copiedBytes: upstream.copiedBytes,
-      dialing: upstream.endpoints.reduce((sum, { dialing }) => sum + dialing, 0),
-      idle: upstream.endpoints.reduce((sum, { pool }) => sum + pool.size, 0),
+      inFlight: sum(({ inFlight }) => inFlight),
+      waiting: sum(({ waiting }) => waiting),
+      bufferedBytes: sum(({ bufferedBytes }) => bufferedBytes),
+      copiedBytes: sum(({ copiedBytes }) => copiedBytes),
+      busy: sum(({ endpoints }) => endpoints.reduce((total, { busy }) => total + busy, 0)),
+      dialing: sum(({ endpoints }) => endpoints.reduce((total, { dialing }) => total + dialing, 0)),
+      idle: sum(({ endpoints }) => endpoints.reduce((total, { pool }) => total + pool.size, 0)),
+      destinations: this.#destinations?.size ?? 0,
       deadlines: turn.deadlines.size,
     };
     for (const [what, count] of Object.entries(left)) {
@@ -174,7 +197,7 @@ export class FuzzedSluice implements SnapshotObserver, GatewayObserver {
 
   // Observers
 
-  exchangeDone(exchange: Exchange): void {
+  exchangeDone(exchange: EndedExchange): void {
     if (this.#done.has(exchange)) throw new Finding(`${exchange.head.target} was reported twice`);
     this.#done.add(exchange);
     const { status, reason, detail, attempts } = exchange;

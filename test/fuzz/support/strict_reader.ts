@@ -41,7 +41,7 @@ export interface ReaderEvents {
   body(message: SeenMessage, bytes: Uint8Array, from: number, to: number): void;
   /** The message is complete; not called for interim responses. */
   done(message: SeenMessage): void;
-  /** Bytes after a 101. */
+  /** Bytes after a 101, or after a 2xx to CONNECT. */
   raw(bytes: Uint8Array): void;
   /**
    * Method of the request that the next response answers; null when nothing was asked, undefined when
@@ -290,7 +290,7 @@ export class StrictReader {
     this.#message = message;
     this.#events.head(message);
     if (status >= 100 && status < 200 && status !== 101) return;
-    if (status === 101) {
+    if (status === 101 || isTunnel(asked, status)) {
       this.#state = "raw";
       this.#events.done(message);
     } else if (message.framing === "none") this.#done();
@@ -323,7 +323,7 @@ function framingOf(
   }
   if (lengths.length + codings.length > 1) throw new Finding("more than one framing field");
   if (role === "response") {
-    if (status < 200 || status === 204) {
+    if (status < 200 || status === 204 || isTunnel(asked, status)) {
       if (lengths.length + codings.length > 0) throw new Finding(`a framing field in a ${status}`);
       return NONE;
     }
@@ -336,6 +336,10 @@ function framingOf(
   if (lengths[0] === undefined) return role === "request" ? NONE : CLOSE;
   if (!/^(?:0|[1-9][0-9]{0,15})$/.test(lengths[0])) throw new Finding(`Content-Length ${lengths[0]}`);
   return Number(lengths[0]);
+}
+
+function isTunnel(asked: string, status: number): boolean {
+  return asked === "CONNECT" && status >= 200 && status < 300;
 }
 
 function parsedField(line: string): readonly [string, string] {
