@@ -251,6 +251,11 @@ export class Gateway implements ForwardHost, Traffic {
     return route !== null;
   }
 
+  lost(client: DownstreamStream, head: Head, route: Counted | null, reason: ReasonCode): void {
+    const { offeredBytes: offeredBefore } = client;
+    this.#observer.answeredLocally({ client, head, route, status: 0, reason, detail: "", offeredBefore });
+  }
+
   answer(
     client: DownstreamStream,
     head: Head,

@@ -133,15 +133,27 @@ test("a body that is sent while the password is worked out arrives whole", () =>
     assert.equal((await lost).status, 407, "the answer is not lost in a reset");
   }));
 
-test("a client that leaves while its password is worked out", () =>
+test("a client that leaves before it is known who asks is told of once", () =>
   withForward({ forward: AUTH, files: FILES }, async ({ connect, there, proxy, origin }) => {
-    for (const request of asked(there, RIGHT)) {
+    // Wrong guesses, so that the next answer comes late.
+    for (let at = 0; at < 5; at++) {
+      const client = await connect();
+      await client.ask(asked(there, basic("alice", `guess ${at}`))[0] ?? "");
+      client.destroy();
+    }
+    await proxy.endedAt(4);
+    for (const request of asked(there, "Proxy-Authorization: Bearer wrong")) {
+      const before = proxy.ended.length;
       const client = await connect();
       await client.send(request);
+      await proxy.until("the client", () => proxy.gateway.connections > 0);
       client.reset();
+      const { status, reason } = await proxy.endedAt(before);
+      assert.deepEqual([status, reason], [0, "client_gone"]);
+      await proxy.until("the end", () => proxy.gateway.connections === 0);
+      assert.equal(proxy.ended.length, before + 1);
     }
-    await proxy.until("the ends", () => proxy.gateway.connections === 0);
-    void origin;
+    assert.equal(origin.connections, 0);
   }));
 
 test("guessing is slowed down, the right password is not", () =>

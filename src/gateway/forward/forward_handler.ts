@@ -32,6 +32,8 @@ export interface ForwardHost extends RequestHandler {
   takes(head: Head): boolean;
   /** Answers with a failure; arguments as of `FailureReply`. */
   refuse(client: DownstreamStream, head: Head | null, route: Counted | null, failure: Failure): void;
+  /** A request is over without an answer. */
+  lost(client: DownstreamStream, head: Head, route: Counted | null, why: ReasonCode): void;
   answer(
     client: DownstreamStream,
     head: Head,
@@ -123,7 +125,7 @@ export class ForwardHandler implements RequestHandler {
       this.#known(client, head, target, forward, answer);
       return;
     }
-    const pending = new PendingRequest(client);
+    const pending = new PendingRequest(client, (why) => this.#host.lost(client, head, forward.rule, why));
     void answer.verdict.then((known) => {
       turn.begin();
       // A reload may have come meanwhile: where the request may go is decided by what is in use now.
@@ -162,7 +164,7 @@ export class ForwardHandler implements RequestHandler {
       refuse();
       return;
     }
-    const pending = new PendingRequest(client);
+    const pending = new PendingRequest(client, (why) => this.#host.lost(client, head, forward.rule, why));
     forward.exchange.later(who.delayMs, () => {
       if (pending.settle()) refuse();
     });

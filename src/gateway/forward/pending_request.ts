@@ -1,16 +1,21 @@
 /** A request about which nothing can be decided yet: its client is not read from, and may leave. */
 
+import type { CloseReason } from "../../../runtime/contract/contract.ts";
+import type { ReasonCode } from "../../exchange/reason.ts";
 import type { Fault } from "../../http/fault.ts";
 import type { DownstreamStream, DownstreamStreamEvents } from "../../http/downstream_stream.ts";
 
 export class PendingRequest implements DownstreamStreamEvents {
   readonly leastRate = 0;
   readonly #client: DownstreamStream;
+  readonly #lost: (why: ReasonCode) => void;
   #over = false;
   #gone = false;
 
-  constructor(client: DownstreamStream) {
+  /** @param lost called once, when it ends without an answer */
+  constructor(client: DownstreamStream, lost: (why: ReasonCode) => void) {
     this.#client = client;
+    this.#lost = lost;
     client.events = this;
     client.pauseBody();
   }
@@ -30,25 +35,28 @@ export class PendingRequest implements DownstreamStreamEvents {
   downstreamWritable(): void {}
 
   downstreamFault(_fault: Fault): void {
-    this.#leave();
+    this.#leave("client_gone");
   }
 
   downstreamEnded(): void {
-    if (this.#client.hasLeft) this.#leave();
+    if (this.#client.hasLeft) this.#leave("client_gone");
   }
 
-  downstreamGone(): void {
+  downstreamGone({ code }: CloseReason): void {
+    if (this.#over || this.#gone) return;
     this.#gone = true;
+    this.#lost(code === "aborted" ? "shutting_down" : "client_gone");
   }
 
   downstreamTimedOut(): void {
-    this.#leave();
+    this.#leave("client_timeout");
   }
 
-  #leave(): void {
+  #leave(why: ReasonCode): void {
     if (this.#over || this.#gone) return;
     this.#gone = true;
     this.#client.events = null;
+    this.#lost(why);
     this.#client.abort();
   }
 }

@@ -113,7 +113,9 @@ export function makeRequest(random: Random, number: number, wishes: RequestWishe
     return connectRequest(random, id, wishes, wishes.forward as ForwardWishes);
   }
   const host = asks?.authority ?? random.pick(["a.example", "b.example:8080", "127.0.0.1"]);
-  const written = asks !== null || (wishes.forward === null && random.once(12)) ? `http://${host}${target}` : target;
+  const written = asks !== null || (wishes.forward === null && random.once(12))
+    ? `http://${host}${target}`
+    : target;
   let lines = [
     `${random.once(20) ? "\r\n" : ""}${method} ${written} HTTP/1.${minor}`,
     `Host: ${asks !== null && random.once(4) ? "other.example" : host}`,
