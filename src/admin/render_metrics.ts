@@ -1,7 +1,8 @@
 /** The text format of Prometheus, version 0.0.4. */
 
 import { type Histogram, LATENCY_BUCKETS_S, type Status } from "../process/worker/status.ts";
-import { type Metric, METRICS } from "./metric_table.ts";
+import type { Metric } from "./metric.ts";
+import { METRICS } from "./metric_table.ts";
 
 /** Each bucket is a series of its own in every time series database: these are enough. All are bounds of the histograms. */
 const SHOWN_BOUNDS_S: readonly number[] = [
@@ -27,7 +28,9 @@ const SHOWN_BOUNDS_S: readonly number[] = [
 export const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
 export function renderMetrics(status: Status): string {
-  return METRICS.map((metric) => renderMetric(metric, status)).join("");
+  return METRICS.filter(({ applies }) => applies?.(status) !== false).map((metric) =>
+    renderMetric(metric, status)
+  ).join("");
 }
 
 function renderMetric(metric: Metric, status: Status): string {

@@ -2,7 +2,7 @@
 
 import type { Address } from "../../runtime/contract/contract.ts";
 import { printBound } from "../config/values/address.ts";
-import type { Config, UpstreamConfig } from "../config/values/config.ts";
+import type { Config, ForwardConfig, UpstreamConfig } from "../config/values/config.ts";
 import { REASON_CODES, type ReasonCode } from "../exchange/reason.ts";
 import { stateFields } from "../observe/former_words.ts";
 import { LATENCY_BUCKETS_MS } from "../upstream/counters.ts";
@@ -12,12 +12,14 @@ import {
   type EndpointReport,
   type Report,
   totalsOf,
+  underWay,
   type UpstreamReport,
 } from "../process/worker/report.ts";
 import type { KnownWorker } from "../process/supervisor/worker_handle.ts";
 import type {
   BackendStatus,
   EndpointStatus,
+  ForwardStatus,
   PauseStatus,
   Status,
   UpstreamStatus,
@@ -91,8 +93,8 @@ export function buildStatus(known: Known): Status {
       pid: elder.pid,
       answers: !known.elderSilent,
       connections: elder.report.connections,
-      in_flight: elder.report.upstreams.reduce((all, { inFlight }) => all + inFlight, 0),
-      waiting: elder.report.upstreams.reduce((all, { waiting }) => all + waiting, 0),
+      in_flight: underWay(elder.report).inFlight,
+      waiting: underWay(elder.report).waiting,
     },
     upstreams: config.upstreams.map((upstream) =>
       upstreamStatus(known, upstream, upstreams.get(upstream.name) ?? null)
@@ -102,7 +104,38 @@ export function buildStatus(known: Known): Status {
       upstream: target.kind === "upstream" ? target.upstream : "",
       totals: routes.get(name)?.totals ?? totalsOf(null),
     })),
+    ...(config.forward === null ? {} : { forward: forwardStatus(known, config.forward, sum) }),
     recent_failures: sum.failures.map((failure) => ({ ...failure, at: iso(failure.at) })),
+  };
+}
+
+/** What the rules answer by. */
+const DENIALS: readonly ReasonCode[] = [
+  "http_request_denied",
+  "destination_ip_prohibited",
+  "proxy_loop_detected",
+];
+
+function forwardStatus(
+  { config, addresses }: Known,
+  { maxTunnels }: ForwardConfig,
+  { forward }: Report,
+): ForwardStatus {
+  const bound = printBound(config.listen, addresses);
+  const reasons = forward?.reasons ?? {};
+  return {
+    listeners: bound.filter((_, at) => config.listen[at]?.forward === true),
+    tunnels: forward?.tunnels ?? 0,
+    max_tunnels: maxTunnels,
+    tunnels_begun: forward?.tunnelsBegun ?? 0,
+    destinations: forward?.destinations ?? 0,
+    idle: forward?.idle ?? 0,
+    in_flight: forward?.inFlight ?? 0,
+    waiting: forward?.waiting ?? 0,
+    denied: Object.fromEntries(DENIALS.map((code) => [code, reasons[code] ?? 0])),
+    authentication_failures: forward?.wrongCredentials ?? 0,
+    totals: forward?.totals ?? totalsOf(null),
+    reasons,
   };
 }
 

@@ -81,5 +81,9 @@ export function quietOf(report: Report, upstreams: readonly string[] | null): Qu
     inFlight += upstream.inFlight - upstream.tunnels;
     waiting += upstream.waiting;
   }
+  if (upstreams === null && report.forward !== undefined) {
+    inFlight += report.forward.inFlight - report.forward.upgraded;
+    waiting += report.forward.waiting;
+  }
   return { in_flight: inFlight, waiting };
 }

@@ -30,7 +30,6 @@ import { ConnectionSet } from "../server/connection_set.ts";
 import type { Endpoint } from "../upstream/endpoint.ts";
 import { Pins } from "../upstream/pins.ts";
 import type { Counted } from "../upstream/counters.ts";
-import type { Upstream } from "../upstream/upstream.ts";
 import { AskedFor } from "./asked_for.ts";
 import { type Failure, ForwardHandler, type ForwardHost } from "./forward/forward_handler.ts";
 import { EndpointDrains, type Traffic } from "./endpoint_drains.ts";
@@ -87,6 +86,11 @@ export class Gateway implements ForwardHost, Traffic {
   /** Open client connections, tunnels included. */
   get connections(): number {
     return this.#connections.size;
+  }
+
+  /** CONNECT tunnels of the forward proxy, open and being opened. */
+  get connectTunnels(): number {
+    return this.#forwardHandler.tunnels;
   }
 
   /** Connections of clients that were upgraded. */
@@ -282,12 +286,10 @@ export class Gateway implements ForwardHost, Traffic {
     this.#tunnels.delete(tunnel);
   }
 
-  /** Open tunnels through an upstream. */
-  tunnelsOf(upstream: Upstream): number {
+  /** Open tunnels through such endpoints. CONNECT tunnels have none. */
+  tunnelsOf(which: (endpoint: Endpoint) => boolean): number {
     let count = 0;
-    for (const tunnel of this.#tunnels) {
-      if (tunnel.endpoint !== null && upstream.owns(tunnel.endpoint)) count++;
-    }
+    for (const { endpoint } of this.#tunnels) if (endpoint !== null && which(endpoint)) count++;
     return count;
   }
 

@@ -7,6 +7,7 @@ import type { Clock, Runtime, Timer } from "../../runtime/contract/contract.ts";
 import type { PoolSettings } from "../client/connection_pool.ts";
 import type { Connector } from "../client/connector.ts";
 import type { ReuseKey } from "../client/reuse_key.ts";
+import type { Counters, EndpointCounters } from "./counters.ts";
 import { Upstream } from "./upstream.ts";
 import type { UpstreamObserver } from "./upstream_observer.ts";
 import type { UpstreamSettings } from "./upstream_settings.ts";
@@ -23,6 +24,8 @@ export interface DestinationSettings {
   /** Name for logs and counters: they are kept for all destinations together. */
   readonly name: string;
   readonly upstream: Omit<UpstreamSettings, "name" | "endpoints">;
+  /** What is counted for all of them together: there is no limit to their names. */
+  readonly counted: { readonly upstream: Counters; readonly endpoint: EndpointCounters };
   readonly pool: PoolSettings;
 }
 
@@ -59,6 +62,20 @@ export class Destinations {
     return this.#all.size;
   }
 
+  /** Requests that a destination is working on, tunnels by Upgrade included. */
+  get inFlight(): number {
+    let sum = 0;
+    for (const { upstream } of this.#all.values()) sum += upstream.inFlight;
+    return sum;
+  }
+
+  /** Requests that wait for a connection. */
+  get waiting(): number {
+    let sum = 0;
+    for (const { upstream } of this.#all.values()) sum += upstream.waiting;
+    return sum;
+  }
+
   /** Connections that rest. */
   get idle(): number {
     let sum = 0;
@@ -78,12 +95,14 @@ export class Destinations {
       return known.upstream;
     }
     if (this.#all.size >= MOST && !this.#makeRoom()) return null;
-    const { name: shared, upstream, pool } = this.#settings;
+    const { name: shared, upstream, pool, counted } = this.#settings;
     const made = new Upstream(this.#runtime, this.#connector, {
       ...upstream,
       name: shared,
       endpoints: [{ name, key, hostField: authority, weight: 1, maxInFlight: 0, pool }],
     }, this.#observer);
+    made.counters = counted.upstream;
+    for (const endpoint of made.endpoints) endpoint.counters = counted.endpoint;
     this.#all.set(name, { upstream: made, usedAt: this.#clock.now() });
     this.#sweep ??= this.#clock.setTimer(SWEEP_MS, () => this.#forgetUnused(), true);
     return made;

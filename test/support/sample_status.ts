@@ -2,6 +2,7 @@
 
 import type {
   EndpointStatus,
+  ForwardStatus,
   Histogram,
   RecentFailure,
   Status,
@@ -78,6 +79,24 @@ export function recentFailure(more: Partial<RecentFailure> = {}): RecentFailure 
     upstream: "app",
     endpoint: "",
     detail: "127.0.0.1:3000: connection_refused",
+    ...more,
+  };
+}
+
+export function forwardStatus(more: Partial<ForwardStatus> = {}): ForwardStatus {
+  return {
+    listeners: ["forward://127.0.0.1:3128"],
+    tunnels: 3,
+    max_tunnels: 768,
+    tunnels_begun: 20,
+    destinations: 5,
+    idle: 7,
+    in_flight: 1,
+    waiting: 0,
+    denied: { http_request_denied: 4, destination_ip_prohibited: 0, proxy_loop_detected: 0 },
+    authentication_failures: 2,
+    totals: totals(100),
+    reasons: { http_request_denied: 4, dns_error: 1 },
     ...more,
   };
 }

@@ -79,6 +79,7 @@ function mainPart(context: PageContext): Html {
 ${tiles(context)}
 ${status.upstreams.slice(0, MOST_UPSTREAMS).map((upstream) => upstreamSection(upstream, context))}
 ${more > 0 && markup`<p class="note">${counted(more, "more upstream")} in the JSON.</p>`}
+${forwardSection(status)}
 ${failures(context)}
 <div class="columns">${routes(status)}${workers(status)}</div>
 `;
@@ -128,8 +129,8 @@ function tiles({ status, history }: PageContext): Html {
   const { points } = history;
   const flow = recentFlow(history.reference(status), status, (each) => each.totals);
   const minutes = durationWords(points.length * SAMPLE_MS);
-  const inFlight = upstreams.reduce((sum, upstream) => sum + upstream.in_flight, 0);
-  const waiting = upstreams.reduce((sum, upstream) => sum + upstream.waiting, 0);
+  const inFlight = upstreams.reduce((sum, each) => sum + each.in_flight, status.forward?.in_flight ?? 0);
+  const waiting = upstreams.reduce((sum, each) => sum + each.waiting, status.forward?.waiting ?? 0);
   const below = (part: number) => msWords(percentile(flow.latency, part));
   const aSecond = markup` <span class="unit" title="a second">/s</span>`;
   const curve = (values: readonly (number | null)[], what: string) =>
@@ -170,6 +171,29 @@ ${
   }
 ${tile("Connections", countWords(status.connections), counted(status.tunnels, "tunnel"), traffic)}
 ${tile("Memory", sizeWords(status.resident_bytes), counted(status.workers.length, "worker"))}</dl>`;
+}
+
+function forwardSection({ forward }: Status): Html | false {
+  if (forward === undefined) return false;
+  const { totals } = forward;
+  const denied = Object.entries(forward.denied).filter(([, count]) => count > 0).map(([code, count]) =>
+    markup`<li><strong>${countWords(count)}</strong> <span class="mono">${code}</span></li>\n`
+  );
+  const rows: (readonly [string, Piece])[] = [
+    ["Listening on", forward.listeners.join(", ")],
+    ["Tunnels", `${countWords(forward.tunnels)} of ${countWords(forward.max_tunnels)}`],
+    ["Tunnels begun", countWords(forward.tunnels_begun)],
+    ["Requests", `${countWords(totals.requests)}, ${countWords(forward.in_flight)} in flight`],
+    ["Destinations", `${countWords(forward.destinations)}, ${counted(forward.idle, "idle connection")}`],
+    ["Bytes", `${sizeWords(totals.request_bytes)} out, ${sizeWords(totals.response_bytes)} back`],
+    ["Wrong credentials", countWords(forward.authentication_failures)],
+  ];
+  return markup`<section class="card" aria-labelledby="forward">
+<div class="head"><h2 id="forward">Forward proxy</h2></div>
+<dl class="meta">${rows.map(([term, value]) => markup`<div><dt>${term}</dt><dd>${value}</dd></div>\n`)}</dl>
+${denied.length > 0 && markup`<ul class="reasons" aria-label="Denied by reason">${denied}</ul>`}
+</section>
+`;
 }
 
 function failures({ status, nowMs }: PageContext): Html {

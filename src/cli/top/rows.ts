@@ -2,7 +2,13 @@
 
 import { endpointFlow, flowBetween, percentile, secondsBetween } from "../../admin/flow.ts";
 import { stateFields } from "../../observe/former_words.ts";
-import type { EndpointStatus, PauseStatus, Status, UpstreamStatus } from "../../process/worker/status.ts";
+import type {
+  EndpointStatus,
+  ForwardStatus,
+  PauseStatus,
+  Status,
+  UpstreamStatus,
+} from "../../process/worker/status.ts";
 
 /** Times in milliseconds, null when no request ended. */
 export interface TopFigures {
@@ -54,6 +60,20 @@ export interface TopSample extends TopFigures {
   readonly out_bytes_per_second: number;
   readonly resident_bytes: number;
   readonly upstreams: readonly TopUpstream[];
+  /** Missing without a forward proxy. */
+  readonly forward?: TopForward;
+}
+
+export interface TopForward extends TopFigures {
+  readonly tunnels: number;
+  readonly max_tunnels: number;
+  readonly destinations: number;
+  readonly idle: number;
+  readonly in_flight: number;
+  readonly waiting: number;
+  /** Not let through by the rules. */
+  readonly denied_per_second: number;
+  readonly authentication_failures: number;
 }
 
 /** @param before null = since the start */
@@ -62,6 +82,7 @@ export function topSample(before: Status | null, now: Status): TopSample {
   const flow = flowBetween(before?.totals ?? null, now.totals, seconds);
   const sum = (of: (upstream: UpstreamStatus) => number) =>
     now.upstreams.reduce((total, upstream) => total + of(upstream), 0);
+  const { forward } = now;
   return {
     time: new Date(Date.parse(now.started) + now.uptime_ms).toISOString(),
     interval_ms: Math.round(seconds * 1000),
@@ -69,11 +90,12 @@ export function topSample(before: Status | null, now: Status): TopSample {
     ...figuresOf(flow),
     connections: now.connections,
     tunnels: now.tunnels,
-    in_flight: sum((upstream) => upstream.in_flight),
-    waiting: sum(({ waiting }) => waiting),
+    in_flight: sum((upstream) => upstream.in_flight) + (forward?.in_flight ?? 0),
+    waiting: sum(({ waiting }) => waiting) + (forward?.waiting ?? 0),
     in_bytes_per_second: rounded(flow.inPerSecond),
     out_bytes_per_second: rounded(flow.outPerSecond),
     resident_bytes: now.resident_bytes,
+    ...(forward === undefined ? {} : { forward: topForward(before?.forward, forward, seconds) }),
     upstreams: now.upstreams.map((upstream) => {
       const earlier = before?.upstreams.find(({ name }) => name === upstream.name) ?? null;
       return {
@@ -93,6 +115,22 @@ export function topSample(before: Status | null, now: Status): TopSample {
         ),
       };
     }),
+  };
+}
+
+function topForward(before: ForwardStatus | undefined, now: ForwardStatus, seconds: number): TopForward {
+  const denied = ({ denied }: ForwardStatus) => Object.values(denied).reduce((sum, count) => sum + count, 0);
+  const deniedBefore = before === undefined ? 0 : denied(before);
+  return {
+    ...figuresOf(flowBetween(before?.totals ?? null, now.totals, seconds)),
+    tunnels: now.tunnels,
+    max_tunnels: now.max_tunnels,
+    destinations: now.destinations,
+    idle: now.idle,
+    in_flight: now.in_flight,
+    waiting: now.waiting,
+    denied_per_second: seconds > 0 ? rounded(Math.max(0, denied(now) - deniedBefore) / seconds) : 0,
+    authentication_failures: now.authentication_failures,
   };
 }
 

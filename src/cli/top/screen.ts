@@ -3,7 +3,14 @@
 import { countWords, durationWords, msWords, rateWords, sizeWords } from "../../admin/words.ts";
 import type { Status } from "../../process/worker/status.ts";
 import { pauseWords } from "../verbs/pause_words.ts";
-import { sorted, type SortKey, type TopEndpoint, type TopSample, type TopUpstream } from "./rows.ts";
+import {
+  sorted,
+  type SortKey,
+  type TopEndpoint,
+  type TopForward,
+  type TopSample,
+  type TopUpstream,
+} from "./rows.ts";
 import { printable } from "../verbs/verb_call.ts";
 
 /** What the user has chosen. */
@@ -179,6 +186,7 @@ export function drawTop(picture: TopPicture, style: TopStyle): string[] {
     titleLine(picture),
     trafficLine(picture.sample, columns),
     stateLine(picture),
+    ...(picture.sample.forward === undefined ? [] : [forwardLine(picture.sample.forward)]),
     [],
     [[tableHead(columnsShown, nameWidth, picture.view).padEnd(columns), "bar"]],
   ];
@@ -240,6 +248,16 @@ function stateLine({ sample, status }: TopPicture): Piece[] {
       }  ${status.workers.length} ${status.workers.length === 1 ? "worker" : "workers"}`,
       "plain",
     ],
+  ];
+}
+
+function forwardLine(forward: TopForward): Piece[] {
+  const denied = forward.denied_per_second;
+  return [
+    [`forward proxy  ${rateWords(forward.requests_per_second)} requests/s`, "plain"],
+    [`  ${rateWords(denied)} denied/s`, denied > 0 ? "warn" : "plain"],
+    [`  ${countWords(forward.tunnels)}/${countWords(forward.max_tunnels)} tunnels`, "plain"],
+    [`  ${countWords(forward.destinations)} destinations  ${countWords(forward.idle)} idle`, "plain"],
   ];
 }
 

@@ -34,7 +34,7 @@ export async function top(call: VerbCall): Promise<ExitCode> {
   const sample = topSample(first, now);
   const view: TopView = { sort: "name", reversed: false, endpoints: true, from: 0 };
   const picture: TopPicture = { status: now, sample, view, rates: () => [], trouble: "" };
-  const rows = rowCount(picture) + 6;
+  const rows = rowCount(picture) + (picture.sample.forward === undefined ? 6 : 7);
   const lines = drawTop(picture, { columns: 100, rows, colour: false, unicode: isUnicode(call) });
   // Without the line about keys.
   call.tell(sample, lines.slice(0, -1).map((line) => line.trimEnd()).join("\n"));

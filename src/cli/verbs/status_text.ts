@@ -4,6 +4,7 @@ import { socketsSummary } from "../../process/shared/chosen_sockets.ts";
 import type {
   BackendStatus,
   EndpointStatus,
+  ForwardStatus,
   RecentFailure,
   Status,
   UpstreamStatus,
@@ -38,6 +39,7 @@ export function statusText(status: Status): string {
     ...socketsLine(status.workers),
     ...(status.predecessor == null ? [] : [predecessorLine(status.predecessor)]),
     ...(status.workers.length > 1 ? ["", ...workerLines(status.workers)] : []),
+    ...(status.forward === undefined ? [] : ["", ...forwardLines(status.forward)]),
     ...status.upstreams.flatMap((upstream) => ["", ...upstreamLines(upstream, now)]),
     ...failureLines(status, now),
   ];
@@ -70,6 +72,25 @@ function workerLines(workers: readonly WorkerStatus[]): string[] {
       String(worker.restarts),
     ]),
   ], new Set([3, 4, 5]));
+}
+
+function forwardLines(forward: ForwardStatus): string[] {
+  const { totals } = forward;
+  const denied = Object.entries(forward.denied).filter(([, number]) => number > 0)
+    .map(([reason, number]) => `${reason} ${number}`);
+  return [
+    `forward proxy on ${
+      forward.listeners.join(", ")
+    }: ${forward.tunnels} of ${forward.max_tunnels} tunnels, ` +
+    `${forward.in_flight} in flight, ${forward.waiting} waiting`,
+    `  ${count(totals.requests, "request")} so far, ${count(forward.tunnels_begun, "tunnel")} begun, ` +
+    `${roughSize(totals.request_bytes)} out, ${roughSize(totals.response_bytes)} back`,
+    `  ${count(forward.destinations, "destination")} known, ${count(forward.idle, "idle connection")}`,
+    ...(denied.length === 0 ? [] : [`  denied: ${denied.join(", ")}`]),
+    ...(forward.authentication_failures === 0
+      ? []
+      : [`  wrong credentials: ${count(forward.authentication_failures, "request")}`]),
+  ];
 }
 
 function upstreamLines(upstream: UpstreamStatus, now: number): string[] {

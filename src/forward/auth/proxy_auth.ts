@@ -41,6 +41,8 @@ export interface Admission {
 /** 407. */
 export interface Challenge {
   readonly kind: "challenge";
+  /** The request has credentials, but none that are right. */
+  readonly given: boolean;
   /** Proxy-Authenticate, a line for each scheme: two on one line make some clients give up. */
   readonly fields: FieldSection;
   /** The answer is to be sent so many milliseconds later, 0 to 1000. */
@@ -105,7 +107,7 @@ export class ProxyAuth {
    */
   check(head: Head, clientAddress: string, nowMs: number): AuthVerdict | AuthPending {
     const value = head.valueOf(Field.proxyAuthorization);
-    if (value === null) return this.#challenge("credentials are needed", 0, null);
+    if (value === null) return this.#challenge("credentials are needed", false, 0, null);
     const source = sourceOf(clientAddress);
     // Two lines: a recipient that looks at the other one sees another user.
     if (head.isRepeated(Field.proxyAuthorization)) return this.#malformed(source, nowMs);
@@ -159,17 +161,17 @@ export class ProxyAuth {
 
   #malformed(source: string, nowMs: number): Challenge {
     const delayMs = this.#byAddress.failed(source, nowMs);
-    return this.#challenge("Proxy-Authorization is malformed", delayMs, null);
+    return this.#challenge("Proxy-Authorization is malformed", true, delayMs, null);
   }
 
   #failed(source: string, user: string | null, nowMs: number): Challenge {
     const byUser = user === null ? 0 : this.#byUser.failed(user, nowMs);
     const delayMs = Math.max(this.#byAddress.failed(source, nowMs), byUser);
-    return this.#challenge("wrong credentials", delayMs, user);
+    return this.#challenge("wrong credentials", true, delayMs, user);
   }
 
-  #challenge(words: string, delayMs: number, claimedUser: string | null): Challenge {
-    return { kind: "challenge", fields: this.#fields, delayMs, words, claimedUser };
+  #challenge(words: string, given: boolean, delayMs: number, claimedUser: string | null): Challenge {
+    return { kind: "challenge", given, fields: this.#fields, delayMs, words, claimedUser };
   }
 }
 

@@ -68,6 +68,11 @@ export class ForwardHandler implements RequestHandler {
     this.#host = host;
   }
 
+  /** CONNECT tunnels, open and being opened. */
+  get tunnels(): number {
+    return this.#tunnels;
+  }
+
   refused(client: DownstreamStream, fault: Fault, head: Head | null): void {
     if (head?.target.charCodeAt(0) === SLASH) {
       this.#host.refused(client, fault, head);
@@ -158,6 +163,7 @@ export class ForwardHandler implements RequestHandler {
       this.#fail(client, head, "resource_exhausted", who.words, 503, who.words);
       return;
     }
+    if (who.given) forward.rule.wrongCredentials++;
     const refuse = () =>
       this.#fail(client, head, "proxy_authentication_required", who.words, 407, who.words, who.fields);
     if (who.delayMs === 0) {
@@ -230,6 +236,7 @@ export class ForwardHandler implements RequestHandler {
       return;
     }
     this.#tunnels++;
+    rule.tunnelsBegun++;
     tunnel.begin(addressOf(target), () => this.#tunnels--);
   }
 

@@ -9,7 +9,7 @@ import type { ProxyAuth } from "../../forward/auth/proxy_auth.ts";
 import type { Destinations } from "../../upstream/destinations.ts";
 import type { TrustedPeers } from "../trusted_peers.ts";
 import type { Upstream } from "../../upstream/upstream.ts";
-import type { Counted } from "../../upstream/counters.ts";
+import type { ForwardRule } from "./forward_rule.ts";
 
 export interface ForwardSnapshot {
   readonly policy: DestinationPolicy;
@@ -23,6 +23,6 @@ export interface ForwardSnapshot {
   readonly connect: ConnectSettings;
   readonly maxTunnels: number;
   /** What requests count for. */
-  readonly rule: Counted;
+  readonly rule: ForwardRule;
   settings(destination: Upstream): ExchangeSettings;
 }

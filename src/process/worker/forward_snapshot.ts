@@ -14,6 +14,7 @@ import { DestinationPolicy } from "../../forward/destination_policy.ts";
 import { type DestinationRule, parseDestinationRule } from "../../forward/destination_rule.ts";
 import type { ListeningAddress, OwnListeners } from "../../forward/own_listeners.ts";
 import { DESTINATION_FAILURES, proxyPhrase } from "../../forward/proxy_phrases.ts";
+import { ForwardRule } from "../../gateway/forward/forward_rule.ts";
 import type { ForwardSnapshot } from "../../gateway/forward/forward_snapshot.ts";
 import { TrustedPeers } from "../../gateway/trusted_peers.ts";
 import { isLoopback } from "../../bytes/ip_address.ts";
@@ -95,13 +96,14 @@ function built(
   const destinationsKey = JSON.stringify([allow, deny, ports, onLoopback, limits, direct]);
   const same = destinationsKey === before?.destinationsKey ? before.snapshot : null;
   const policy = same?.policy ?? destinationPolicy(forward, onLoopback, own);
+  const rule = before?.snapshot.rule ?? new ForwardRule(direct.name);
   const via = `${exchange.forward.via}-${INSTANCE}`;
   const snapshot: ForwardSnapshot = {
     policy,
     auth,
     clients: forward.clients.length === 0 ? null : new TrustedPeers(forward.clients),
     destinations: same?.destinations ??
-      destinations(judged(runtime, policy, false), turn, forward, limits),
+      destinations(judged(runtime, policy, false), turn, forward, limits, rule),
     exchange: {
       ...exchange,
       phrase,
@@ -110,7 +112,7 @@ function built(
     retry: direct.retry,
     connect: connectSettings(judged(runtime, policy, true), turn, forward, via),
     maxTunnels: forward.maxTunnels,
-    rule: { name: direct.name, counters: null },
+    rule,
     settings: settingsOf(direct),
   };
   return { snapshot, destinationsKey, authKey };
@@ -134,9 +136,11 @@ function destinations(
   turn: IoTurn,
   { direct }: ForwardConfig,
   limits: Http1Limits,
+  rule: ForwardRule,
 ): Destinations {
   return new Destinations(runtime, new SocketConnector(runtime, turn), {
     name: direct.name,
+    counted: { upstream: rule.destinations, endpoint: rule.answers },
     upstream: {
       policy: POLICIES[direct.policy],
       holdMs: direct.holdMs,

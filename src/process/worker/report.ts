@@ -59,8 +59,28 @@ export interface Report {
   readonly reasons: ReasonCounts;
   readonly upstreams: readonly UpstreamReport[];
   readonly routes: readonly RouteReport[];
+  /** Missing without a forward proxy, and in reports of earlier versions. */
+  readonly forward?: ForwardReport;
   /** Newest first, at most `MOST_TOLD`. */
   readonly failures: readonly FailureNote[];
+}
+
+/** Of the forward proxy. */
+export interface ForwardReport {
+  /** By CONNECT, open and being opened. */
+  readonly tunnels: number;
+  /** Those that were ever dialled. */
+  readonly tunnelsBegun: number;
+  /** That are known at present. */
+  readonly destinations: number;
+  readonly idle: number;
+  readonly inFlight: number;
+  readonly waiting: number;
+  /** Those in flight that are tunnels by Upgrade. */
+  readonly upgraded: number;
+  readonly wrongCredentials: number;
+  readonly totals: Totals;
+  readonly reasons: ReasonCounts;
 }
 
 /** Nothing counted yet. */
@@ -127,13 +147,26 @@ export function addReports(a: Report, b: Report): Report {
       name: one.name,
       totals: addTotals(one.totals, other.totals),
     })),
+    ...forwardOf(addForwards(a.forward, b.forward)),
     failures: [...a.failures, ...b.failures].sort((one, other) => other.at - one.at).slice(0, MOST_TOLD),
   };
 }
 
 /** Requests that were not answered yet. */
-export function unanswered({ upstreams }: Report): number {
-  return upstreams.reduce((sum, { waiting, inFlight, tunnels }) => sum + waiting + inFlight - tunnels, 0);
+export function unanswered(report: Report): number {
+  const { inFlight, waiting, tunnels } = underWay(report);
+  return waiting + inFlight - tunnels;
+}
+
+/** Of all upstreams, and of the forward proxy. CONNECT tunnels are not among them. */
+export function underWay(
+  { upstreams, forward }: Report,
+): { readonly inFlight: number; readonly waiting: number; readonly tunnels: number } {
+  return {
+    inFlight: upstreams.reduce((sum, { inFlight }) => sum + inFlight, forward?.inFlight ?? 0),
+    waiting: upstreams.reduce((sum, { waiting }) => sum + waiting, forward?.waiting ?? 0),
+    tunnels: upstreams.reduce((sum, { tunnels }) => sum + tunnels, forward?.upgraded ?? 0),
+  };
 }
 
 /** What remains of a worker that is gone: its sums, but nothing that was open. */
@@ -143,6 +176,17 @@ export function sumsOnly(report: Report): Report {
     connections: 0,
     tunnels: 0,
     residentBytes: 0,
+    ...forwardOf(
+      report.forward === undefined ? undefined : {
+        ...report.forward,
+        tunnels: 0,
+        destinations: 0,
+        idle: 0,
+        inFlight: 0,
+        waiting: 0,
+        upgraded: 0,
+      },
+    ),
     upstreams: report.upstreams.map((upstream) => ({
       ...upstream,
       waiting: 0,
@@ -220,6 +264,26 @@ function joined<T extends { readonly name: string }>(list: readonly T[], add: (a
     sums.set(each.name, before === undefined ? each : add(before, each));
   }
   return [...sums.values()];
+}
+
+function forwardOf(forward: ForwardReport | undefined): Pick<Report, "forward"> {
+  return forward === undefined ? {} : { forward };
+}
+
+function addForwards(a: ForwardReport | undefined, b: ForwardReport | undefined): ForwardReport | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return {
+    tunnels: a.tunnels + b.tunnels,
+    tunnelsBegun: a.tunnelsBegun + b.tunnelsBegun,
+    destinations: a.destinations + b.destinations,
+    idle: a.idle + b.idle,
+    inFlight: a.inFlight + b.inFlight,
+    waiting: a.waiting + b.waiting,
+    upgraded: a.upgraded + b.upgraded,
+    wrongCredentials: a.wrongCredentials + b.wrongCredentials,
+    totals: addTotals(a.totals, b.totals),
+    reasons: addReasons(a.reasons, b.reasons),
+  };
 }
 
 function addTotals(a: Totals, b: Totals): Totals {

@@ -20,6 +20,7 @@ import type { Change, CommandResult, DesiredState, EndpointName } from "./messag
 import { Gateway } from "../../gateway/gateway.ts";
 import type { Telemetry } from "../../observe/telemetry.ts";
 import { OwnListeners } from "../../forward/own_listeners.ts";
+import type { Destinations } from "../../upstream/destinations.ts";
 import type { Endpoint } from "../../upstream/endpoint.ts";
 import type { Upstream } from "../../upstream/upstream.ts";
 import { bindAll, type OpenListener } from "./bind_listeners.ts";
@@ -143,6 +144,12 @@ export class Serving {
   /** Upstreams that are not in the configuration any more and still have requests. */
   get retired(): readonly Upstream[] {
     return this.#retired.all;
+  }
+
+  /** Of the forward proxy, those of earlier configurations that still have requests included. */
+  get destinations(): readonly Destinations[] {
+    const { forward } = this.#built.snapshot;
+    return [...(forward === null ? [] : [forward.destinations]), ...this.#retiredDestinations.all];
   }
 
   /** Where each listener of the configuration is bound. */

@@ -128,6 +128,32 @@ export interface RouteStatus {
   readonly totals: Totals;
 }
 
+/** Where clients of the forward proxy go. Sums are for all destinations together. */
+export interface ForwardStatus {
+  /** Those of `Status.listeners` that are its. */
+  readonly listeners: readonly string[];
+  /** By CONNECT, open and being opened. */
+  readonly tunnels: number;
+  readonly max_tunnels: number;
+  /** CONNECT requests whose destination was dialled, since the start. */
+  readonly tunnels_begun: number;
+  /** Destinations of `http://` requests that are known at present; with several workers each has its own. */
+  readonly destinations: number;
+  /** Idle connections to them. */
+  readonly idle: number;
+  /** Requests that they are working on, without CONNECT. */
+  readonly in_flight: number;
+  readonly waiting: number;
+  /** Requests that the rules did not let through, by reason; all such reasons are there. */
+  readonly denied: Readonly<Partial<Record<ReasonCode, number>>>;
+  /** Requests whose credentials were wrong. The first one without any, which many clients send, is none. */
+  readonly authentication_failures: number;
+  /** All requests, CONNECT included. A tunnel counts, and so do its bytes, when it has ended. */
+  readonly totals: Totals;
+  /** Failed requests by reason, `denied` included. */
+  readonly reasons: Readonly<Partial<Record<ReasonCode, number>>>;
+}
+
 export interface WorkerStatus {
   /** 1 to their number. */
   readonly worker: number;
@@ -188,5 +214,7 @@ export interface Status {
   readonly predecessor: PredecessorStatus | null;
   readonly upstreams: readonly UpstreamStatus[];
   readonly routes: readonly RouteStatus[];
+  /** Missing when no listener is one of a forward proxy. */
+  readonly forward?: ForwardStatus;
   readonly recent_failures: readonly RecentFailure[];
 }

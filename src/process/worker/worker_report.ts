@@ -14,6 +14,7 @@ import type { Gateway } from "../../gateway/gateway.ts";
 import type { Telemetry } from "../../observe/telemetry.ts";
 import type { Config } from "../../config/values/config.ts";
 import type { Endpoint } from "../../upstream/endpoint.ts";
+import type { Destinations } from "../../upstream/destinations.ts";
 import type { Upstream } from "../../upstream/upstream.ts";
 
 /** A snapshot: nothing in it changes afterwards. */
@@ -26,9 +27,11 @@ export function workerReport(
     readonly gateway: Gateway;
     readonly upstreams: readonly Upstream[];
     readonly retired: readonly Upstream[];
+    /** Of the forward proxy, those of earlier configurations included. */
+    readonly destinations: readonly Destinations[];
   },
 ): Report {
-  const { config, telemetry, gateway, upstreams, retired } = serving;
+  const { config, telemetry, gateway, upstreams, retired, destinations } = serving;
   const { counters } = telemetry;
   const now = clock.now();
   /** What was `at` on the monotonic clock, by the one on the wall. */
@@ -49,7 +52,7 @@ export function workerReport(
           waiting: upstream.waiting,
           waitsMs: upstream.waits(now, MOST_TOLD),
           inFlight: upstream.inFlight,
-          tunnels: gateway.tunnelsOf(upstream),
+          tunnels: gateway.tunnelsOf((endpoint) => upstream.owns(endpoint)),
           totals: totalsOf(counted),
           reasons: reasonsOf(counted),
           endpoints: upstream.endpoints.map((endpoint): EndpointReport => ({
@@ -73,7 +76,36 @@ export function workerReport(
       }),
     ),
     routes: config.routes.map(({ name }) => ({ name, totals: totalsOf(counters.route(name)) })),
+    ...forwardReport(gateway, upstreams, retired, destinations),
     failures: telemetry.failures.list(),
+  };
+}
+
+function forwardReport(
+  gateway: Gateway,
+  upstreams: readonly Upstream[],
+  retired: readonly Upstream[],
+  all: readonly Destinations[],
+): Pick<Report, "forward"> {
+  const { forward } = gateway.snapshot;
+  if (forward === null) return {};
+  const { rule } = forward;
+  const listed = [...upstreams, ...retired];
+  const sum = (of: (destinations: Destinations) => number) =>
+    all.reduce((total, each) => total + of(each), 0);
+  return {
+    forward: {
+      tunnels: gateway.connectTunnels,
+      tunnelsBegun: rule.tunnelsBegun,
+      destinations: sum(({ size }) => size),
+      idle: sum(({ idle }) => idle),
+      inFlight: sum(({ inFlight }) => inFlight),
+      waiting: sum(({ waiting }) => waiting),
+      upgraded: gateway.tunnelsOf((endpoint) => !listed.some((upstream) => upstream.owns(endpoint))),
+      wrongCredentials: rule.wrongCredentials,
+      totals: totalsOf(rule.counters),
+      reasons: reasonsOf(rule.counters),
+    },
   };
 }
 
@@ -91,7 +123,7 @@ function withRetired(
       ...known,
       waiting: known.waiting + waiting,
       inFlight: known.inFlight + inFlight,
-      tunnels: known.tunnels + gateway.tunnelsOf(upstream),
+      tunnels: known.tunnels + gateway.tunnelsOf((endpoint) => upstream.owns(endpoint)),
     };
     return same === undefined ? [...all, sum] : all.map((each) => each === same ? sum : each);
   }, reports);

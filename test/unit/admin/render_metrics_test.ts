@@ -4,7 +4,13 @@ import { existsSync } from "node:fs";
 import { test } from "node:test";
 import { METRICS } from "../../../src/admin/metric_table.ts";
 import { renderMetrics } from "../../../src/admin/render_metrics.ts";
-import { endpointStatus, sampleStatus, totals, upstreamStatus } from "../../support/sample_status.ts";
+import {
+  endpointStatus,
+  forwardStatus,
+  sampleStatus,
+  totals,
+  upstreamStatus,
+} from "../../support/sample_status.ts";
 import { bucketOf, LATENCY_BUCKETS_MS } from "../../../src/upstream/counters.ts";
 
 function linesOf(name: string, text: string): string[] {
@@ -12,7 +18,7 @@ function linesOf(name: string, text: string): string[] {
 }
 
 test("metrics: every sample of the table is under its own heading", () => {
-  const text = renderMetrics(sampleStatus());
+  const text = renderMetrics(sampleStatus({ forward: forwardStatus() }));
   assert.ok(text.endsWith("\n"));
   let current = "";
   for (const line of text.trimEnd().split("\n")) {

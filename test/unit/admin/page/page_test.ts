@@ -8,6 +8,7 @@ import type { Status } from "../../../../src/process/worker/status.ts";
 import { REASONS } from "../../../../src/exchange/reason.ts";
 import {
   endpointStatus,
+  forwardStatus,
   recentFailure,
   sampleStatus,
   upstreamStatus,
@@ -138,6 +139,13 @@ test("page: the sentence at the top says what is wrong", () => {
     [{ state: "stopping", connections: 1 }, /Sluice is stopping: 1 connection left\./],
   ];
   for (const [more, sentence] of cases) assert.match(textOf(pageOf(sampleStatus(more))), sentence);
+});
+
+test("page: the forward proxy has a section where there is one", () => {
+  const text = textOf(pageOf(sampleStatus({ forward: forwardStatus() })));
+  assert.match(text, /Forward proxy Listening onforward:\/\/127\.0\.0\.1:3128 Tunnels3 of 768 /);
+  assert.match(text, /Destinations5, 7 idle connections .* Wrong credentials2 4 http_request_denied/);
+  assert.doesNotMatch(pageOf(sampleStatus()), /[Ff]orward proxy/);
 });
 
 test("page: a failure is told in words, with its code", () => {

@@ -7,6 +7,7 @@ import { drawTop, type TopPicture, type TopStyle, type TopView } from "../../../
 import { MemoryTerminal } from "../../../support/memory_system.ts";
 import {
   endpointStatus,
+  forwardStatus,
   histogram,
   sampleStatus,
   totals,
@@ -91,6 +92,25 @@ test("top: what is seen at 80 by 24", () => {
   assert.match(text, /\nUPSTREAM↓ +STATE +REQ\/S FAIL\/S +P99 +FLIGHT +WAIT +OLDEST\napi +paused +10 /);
   assert.match(text, /\napp +up +20 +1 .* 3 +12 +1\.4 s\n {2}127\.0\.0\.1:3000 +up +20 .* 3\/8\n/);
   assert.match(text, /\nq quit .* e hide endpoints$/);
+});
+
+test("top: the forward proxy has a line where there is one, on terminals of every size", () => {
+  const sums = { http_request_denied: 4, destination_ip_prohibited: 2, proxy_loop_detected: 0 };
+  const before = { ...statusAt(10), forward: forwardStatus({ totals: totals(90) }) };
+  const status = { ...statusAt(12), forward: forwardStatus({ totals: totals(100), denied: sums }) };
+  const picture = { ...pictureOf(), status, sample: topSample(before, status) };
+  assert.match(
+    drawTop(picture, PLAIN).join("\n"),
+    /\nforward proxy {2}5 requests\/s {2}1 denied\/s {2}3\/768 tunnels {2}5 destinations {2}7 idle/,
+  );
+  assert.doesNotMatch(drawTop(pictureOf(), PLAIN).join("\n"), /forward/);
+  for (const columns of [1, 20, 60]) {
+    for (const rows of [1, 5, 8]) {
+      const lines = drawTop(picture, { ...PLAIN, columns, rows });
+      assert.equal(lines.length, rows);
+      for (const line of lines) assert.ok(line.length <= columns, line);
+    }
+  }
 });
 
 test("top: wider terminals show more", () => {

@@ -140,7 +140,9 @@ for (
     ["change where clients may go", (round: number) => yamlOf(`10.0.${round >> 8}.${round & 255}`)],
   ] as const
 ) {
-  test(`a thousand reloads that ${what} pile up neither memory nor timers nor connections`, async () => {
+  test(`a thousand reloads that ${what} pile up neither memory nor timers nor connections`, {
+    timeout: 60_000,
+  }, async () => {
     const ROUNDS = 1000;
     const worlds: WeakRef<Snapshot>[] = [];
     const original = Gateway.prototype.use;
