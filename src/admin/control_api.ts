@@ -112,7 +112,11 @@ export function controlRoutes(plane: ControlPlane): readonly HttpRoute[] {
       const headers = body.texts("headers");
       const bodyBytes = body.number("body_bytes", Number.MAX_SAFE_INTEGER, 0);
       const chunked = body.flag("chunked");
-      return () => plane.explain({ method, url, headers, body_bytes: chunked ? null : bodyBytes });
+      const user = body.text("user");
+      const resolve = body.flag("resolve");
+      const request = { method, url, headers, body_bytes: chunked ? null : bodyBytes };
+      const proxy = { ...(user === null ? {} : { user }), ...(resolve ? { resolve } : {}) };
+      return () => plane.explain({ ...request, ...proxy });
     }),
     post("/reopen", () => () => plane.reopenLogs()),
   ];

@@ -47,7 +47,7 @@ export const CONTROL_REFERENCE: readonly ControlEntry[] = [
   },
   {
     request: "POST /explain",
-    sent: "`url`*, `method`, `headers`, `body_bytes`, `chunked`",
+    sent: "`url`*, `method`, `headers`, `body_bytes`, `chunked`, `user`, `resolve`",
     told: "`explanation`",
   },
   { request: "POST /reopen", sent: "", told: "" },

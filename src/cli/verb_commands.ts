@@ -252,13 +252,17 @@ export const VERB_COMMANDS: readonly Command[] = [
     summary: "say what would become of a request, without sending it",
     doc:
       "Asks the running Sluice: route, endpoints, whether it may wait and be sent again, what happens to its body, " +
-      "timeouts, header fields. With --to or --config it asks nobody and says what that configuration would do.",
+      "timeouts, header fields. Where there is a forward proxy, CONNECT and a whole URL are explained as it would take them: " +
+      "which rule decides, which credentials are asked for, and, with --resolve, which addresses the name has and which of them " +
+      "may be dialled; nothing is dialled, and without --resolve nothing is looked up. A path is for the routes. With --to or --config it asks nobody and says what that configuration would do.",
     configured: true,
     flags: [
       flag("method", "METHOD", "its method  (default GET)"),
-      flag("url", "URL", "http://host/path, or a path"),
+      flag("url", "URL", "http://host/path, or a path; host:port for CONNECT"),
       flag("header", "FIELD", 'a field line, "Name: value"; repeatable', { many: true, short: "H" }),
       flag("body-bytes", "COUNT", "length of its body  (default 0)"),
+      flag("user", "NAME", "through the forward proxy: as a user who has logged in"),
+      flag("resolve", null, "through the forward proxy: look the name up, and judge its addresses"),
       flag("chunked", null, "its body has no known length"),
       flag("timeout", "DURATION", ANSWER),
       JSON_FLAG,

@@ -184,10 +184,14 @@ export interface ControlPlane {
 
 export interface ExplainRequest {
   readonly method: string;
-  /** `http://host/path`, or a path. */
+  /** `http://host/path`, or a path; for CONNECT `host:port`. */
   readonly url: string;
   /** Field lines, "Name: value". */
   readonly headers: readonly string[];
   /** Length of its body; null = chunked. */
   readonly body_bytes: number | null;
+  /** Through the forward proxy: as this user, who has said so. */
+  readonly user?: string;
+  /** Through the forward proxy: the name is looked up, and its addresses are judged. Default: nobody hears of it. */
+  readonly resolve?: boolean;
 }

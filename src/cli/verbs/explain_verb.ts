@@ -9,7 +9,13 @@ import { REFUSALS } from "../../admin/refusal_table.ts";
 import type { Arguments } from "../arguments.ts";
 import { EXIT, type ExitCode } from "../../process/shared/exit_code.ts";
 import { explain } from "../../serve/explain/explain.ts";
-import type { ExplainedForwarding, ExplainedRetry, Explanation } from "../../serve/explain/explanation.ts";
+import { hostWithPort } from "../../forward/destination_host.ts";
+import type {
+  ExplainedForwarding,
+  ExplainedProxying,
+  ExplainedRetry,
+  Explanation,
+} from "../../serve/explain/explanation.ts";
 import { print, printProblems, printWarnings } from "../../serve/output.ts";
 import { readConfig } from "../../serve/read_config.ts";
 import {
@@ -84,6 +90,8 @@ function requestOf(args: Arguments): ExplainRequest {
     url,
     headers: args.lists.get("header") ?? [],
     body_bytes: chunked ? null : Number(bytes),
+    ...(args.own.has("user") ? { user: args.own.get("user") ?? "" } : {}),
+    ...(args.own.has("resolve") ? { resolve: true } : {}),
   };
 }
 
@@ -91,11 +99,18 @@ function requestOf(args: Arguments): ExplainRequest {
 const COLUMN = 12;
 
 export function explanationText(explanation: Explanation): string {
-  const { method, target, fields, route, upstream, answer, forwarded } = explanation;
+  const { method, target, fields, route, upstream, answer, forwarded, proxied, outcome } = explanation;
   const rows: (readonly [string, readonly string[]])[] = [
     ["request", [`${method} ${target}`, ...fields]],
   ];
-  if (answer !== null) {
+  if (proxied !== undefined) rows.push(...proxyingRows(proxied));
+  if (answer !== null && outcome === "tunnelled") {
+    rows.push(["tunnel", [
+      "once a connection to the destination is there, after this answer:",
+      String(answer.status),
+      ...answer.fields,
+    ]]);
+  } else if (answer !== null) {
     const why = answer.reason === "" ? "" : `, reason ${answer.reason}`;
     rows.push(
       ["route", [route ?? "none"]],
@@ -107,14 +122,39 @@ export function explanationText(explanation: Explanation): string {
     );
   }
   if (forwarded !== null) {
-    rows.push(
-      ["route", [`${route ?? "none"}, to upstream ${upstream ?? "none"}`]],
-      ...forwardingRows(forwarded),
-    );
+    if (proxied === undefined) {
+      rows.push(["route", [`${route ?? "none"}, to upstream ${upstream ?? "none"}`]]);
+    }
+    rows.push(...forwardingRows(forwarded));
   }
   return rows.flatMap(([name, lines]) =>
     lines.map((line, index) => `${(index === 0 ? name : "").padEnd(COLUMN)}${printable(line)}\n`)
   ).join("");
+}
+
+function proxyingRows(proxied: ExplainedProxying): (readonly [string, readonly string[]])[] {
+  const { user, addresses, rule, allowed, decided } = proxied;
+  const asks = proxied.asks_for.length === 0
+    ? "no credentials"
+    : `407 without ${proxied.asks_for.join(" or ")}`;
+  const verdict = allowed ? "allowed" : "denied";
+  return [
+    ["proxy", [
+      `to ${hostWithPort(proxied.host, proxied.port)}`,
+      user === null ? asks : `as user ${user}, who has logged in`,
+    ]],
+    ["rule", [
+      rule === null ? `${verdict}: no rule is against it` : `${verdict}: ${rule}`,
+      ...(decided ? [] : ["only its address can tell: see --resolve"]),
+    ]],
+    ["addresses", [
+      ...(proxied.lookup_error === "" ? [] : [`the look-up failed: ${proxied.lookup_error}`]),
+      ...(addresses ?? []).map((each) =>
+        `${each.address}, ${each.class}: ${each.allowed ? "allowed" : `denied (${each.rule ?? ""})`}`
+      ),
+      ...(addresses === null && proxied.lookup_error === "" ? ["not looked up"] : []),
+    ]],
+  ];
 }
 
 function forwardingRows(to: ExplainedForwarding): (readonly [string, readonly string[]])[] {

@@ -76,6 +76,8 @@ export class ProxyAuth {
   readonly #digests: Digests;
   readonly #clock: Clock;
   readonly #fields: FieldSection;
+  /** What is offered, in the order in which it is. */
+  readonly schemes: readonly ("Basic" | "Bearer")[];
   readonly #keys: ValueKeys;
   readonly #work: SlicedWork;
   readonly #right = new VerifiedMemory<string>(REMEMBER_MS, REMEMBERED);
@@ -92,6 +94,10 @@ export class ProxyAuth {
     this.#clock = clock;
     this.#keys = new ValueKeys(digests);
     this.#work = new SlicedWork(clock);
+    this.schemes = [
+      ...(users === null ? [] : ["Basic" as const]),
+      ...(tokens === null ? [] : ["Bearer" as const]),
+    ];
     this.#fields = fieldSection(
       ...(users === null ? [] : [["Proxy-Authenticate", 'Basic realm="sluice", charset="UTF-8"'] as const]),
       ...(tokens === null ? [] : [["Proxy-Authenticate", 'Bearer realm="sluice"'] as const]),

@@ -26,6 +26,8 @@ import { decodeLatin1, encodeLatin1 } from "../../bytes/latin1.ts";
 export interface DryDial {
   readonly address: Address;
   readonly events: DialEvents;
+  /** Why none of the addresses of its name may be dialled; null = one may, or they are not known. */
+  readonly prohibited: string | null;
 }
 
 /** One end of a connection; what is written to it is kept. */
@@ -88,6 +90,8 @@ export class DryRuntime implements Runtime {
   readonly clock: Runtime["clock"];
   /** Connections asked for and not given up, oldest first. */
   readonly dials: DryDial[] = [];
+  /** Addresses of names, as far as they are known. */
+  readonly addresses = new Map<string, readonly string[]>();
   #accept: AcceptEvents | null = null;
 
   /** @param like the platform whose abilities it pretends to have */
@@ -124,7 +128,11 @@ export class DryRuntime implements Runtime {
   }
 
   dial(options: DialOptions, events: DialEvents): Dial {
-    const dial: DryDial = { address: options.address, events };
+    const { address, prohibits } = options;
+    const known = address.kind === "tcp" ? this.addresses.get(address.host) ?? [] : [];
+    const reasons = known.map((literal) => prohibits?.(literal) ?? null);
+    const prohibited = reasons.includes(null) ? null : reasons[0] ?? null;
+    const dial: DryDial = { address, events, prohibited };
     this.dials.push(dial);
     return {
       cancel: () => {

@@ -4,14 +4,20 @@
  */
 
 import { printAddress } from "../../config/values/address.ts";
-import type { Runtime, System, TlsSession } from "../../../runtime/contract/contract.ts";
+import {
+  type Runtime,
+  type System,
+  SystemError,
+  type TlsSession,
+} from "../../../runtime/contract/contract.ts";
 import type { Config, UpstreamConfig } from "../../config/values/config.ts";
 import type { ExplainRequest, Outcome } from "../../control/plane.ts";
 import type { Status } from "../../process/worker/status.ts";
 import type { EndedExchange } from "../../exchange/ended_exchange.ts";
 import { type AttemptFailure, decideRetry, type RetryPolicy } from "../../exchange/retry.ts";
 import { Gateway } from "../../gateway/gateway.ts";
-import type { LocalAnswer } from "../../gateway/snapshot.ts";
+import type { LocalAnswer, Snapshot } from "../../gateway/snapshot.ts";
+import { explainProxying, isForProxy } from "./explain_forward.ts";
 import { DryRuntime, DrySocket } from "./dry_runtime.ts";
 import type { ExplainedAnswer, ExplainedForwarding, ExplainedRetry, Explanation } from "./explanation.ts";
 import { buildSnapshot } from "../../process/worker/snapshot.ts";
@@ -34,19 +40,26 @@ export async function explain(
   request: ExplainRequest,
   status: Status | null,
 ): Promise<Outcome<{ readonly explanation: Explanation }>> {
-  const parts = requestParts(request);
+  const forProxy = config.forward !== null && isForProxy(request);
+  const parts = requestParts(request, forProxy);
   if (typeof parts === "string") return { ok: false, code: "invalid", message: parts };
   const dry = new DryRuntime(runtime);
   const seen = new Seen();
-  const { snapshot } = await buildSnapshot(dry, system, withoutFiles(config), seen);
+  const snapshot = await snapshotFor(dry, system, config, request, seen);
+  if (typeof snapshot === "string") return { ok: false, code: "not_possible", message: snapshot };
   const gateway = new Gateway(dry, snapshot, seen);
-  await gateway.listen({
+  const { forward } = snapshot;
+  const proxied = forProxy && forward !== null
+    ? await explainProxying(request, forward, CLIENT, request.resolve === true ? runtime : null)
+    : null;
+  dry.addresses.set(proxied?.host ?? "", proxied?.addresses?.map(({ address }) => address) ?? []);
+  await gateway.bind({
     address: { kind: "tcp", host: CLIENT, port: 8080 },
     backlog: 1,
     reusePort: false,
     tls: null,
     handshakeTimeoutMs: 1000,
-  });
+  }, forProxy);
   const client = dry.connect(CLIENT, parts.tls);
   client.feed(`${parts.requestLine}\r\n${parts.fields.map((line) => `${line}\r\n`).join("")}\r\n`);
   feedBody(dry, client, request.body_bytes);
@@ -62,8 +75,14 @@ export async function explain(
     fields: parts.fields,
     route: seen.route,
     upstream: seen.upstream,
+    ...(proxied === null ? {} : { proxied }),
   };
-  const upstream = config.upstreams.find(({ name }) => name === seen.upstream);
+  if (endpoint !== null && seen.retry === null && proxied !== null) {
+    const answer = answerOf(client.written, null);
+    return { ok: true, explanation: { ...said, outcome: "tunnelled", answer, forwarded: null } };
+  }
+  const direct = proxied === null ? null : config.forward?.direct ?? null;
+  const upstream = direct ?? config.upstreams.find(({ name }) => name === seen.upstream);
   if (endpoint === null || upstream === undefined || seen.retry === null) {
     const explanation: Explanation = {
       ...said,
@@ -73,8 +92,31 @@ export async function explain(
     };
     return { ok: true, explanation };
   }
-  const forwarded = forwarding(upstream, request, seen.retry, seen.pinned, sent, endpoint.name, status);
+  const to = forwarding(upstream, request, seen.retry, seen.pinned, sent, endpoint.name, status);
+  const forwarded = direct === null ? to : {
+    ...to,
+    endpoints: [{ name: endpoint.name, weight: 1, state: null, first: true }],
+  };
   return { ok: true, explanation: { ...said, outcome: "forwarded", answer: null, forwarded } };
+}
+
+/** @returns why the configuration cannot be used, if it cannot */
+async function snapshotFor(
+  dry: DryRuntime,
+  system: System,
+  config: Config,
+  { user }: ExplainRequest,
+  seen: Seen,
+): Promise<Snapshot | string> {
+  try {
+    const { snapshot } = await buildSnapshot(dry, system, withoutFiles(config), seen);
+    const { forward } = snapshot;
+    if (user === undefined || forward === null) return snapshot;
+    return { ...snapshot, forward: { ...forward, auth: null, clients: null } };
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
+    return error.message;
+  }
 }
 
 /** What the program tells while it has the request. */
@@ -83,13 +125,14 @@ class Seen {
   upstream: string | null = null;
   retry: RetryPolicy | null = null;
   pinned = false;
-  local: LocalAnswer | null = null;
+  local: Pick<LocalAnswer, "reason" | "detail"> | null = null;
 
   exchangeDone(exchange: EndedExchange): void {
     this.route = exchange.route.name;
     this.upstream = exchange.source.name;
     this.retry = exchange.retry;
     this.pinned = exchange.pinned;
+    if (exchange.reason !== "") this.local ??= { reason: exchange.reason, detail: exchange.detail };
   }
   answeredLocally(answer: LocalAnswer): void {
     this.local ??= answer;
@@ -111,15 +154,24 @@ interface RequestParts {
 
 /** The bytes of the request, or what is wrong with the question. */
 function requestParts(
-  { method, url, headers, body_bytes: bodyBytes }: ExplainRequest,
+  { method, url, headers, body_bytes: bodyBytes, user, resolve }: ExplainRequest,
+  forProxy: boolean,
 ): RequestParts | string {
+  if (!forProxy && (user !== undefined || resolve === true)) {
+    return "user and resolve are for requests to a forward proxy: CONNECT, or a whole URL, where there is one";
+  }
+  if (forProxy && headers.some((line) => /^proxy-authorization:/i.test(line))) {
+    return "header: credentials are not tried here; say whose request it is (user)";
+  }
   const match = /^(?:(https?):\/\/([^/?#]*))?([^#]*)/i.exec(url);
   const [, scheme = "http", authority, rest = ""] = match ?? [];
-  const target = rest === "" ? "/" : rest.startsWith("?") ? `/${rest}` : rest;
+  const path = rest === "" ? "/" : rest.startsWith("?") ? `/${rest}` : rest;
+  const target = forProxy ? url : path;
+  const host = forProxy && method === "CONNECT" ? url : authority;
   const named = headers.some((line) => /^host:/i.test(line));
   const framed = headers.some((line) => /^(?:content-length|transfer-encoding):/i.test(line));
   const fields = [
-    ...(named ? [] : [`Host: ${authority ?? "localhost"}`]),
+    ...(named ? [] : [`Host: ${host ?? "localhost"}`]),
     ...headers,
     ...(framed || bodyBytes === 0
       ? []
@@ -133,7 +185,9 @@ function requestParts(
   }
   const odd = headers.find((line) => !/^[^\s:]+:/.test(line));
   if (odd !== undefined) return `header: must be "Name: value", got ${JSON.stringify(odd.slice(0, 60))}`;
-  const tls = scheme.toLowerCase() === "https" ? { alpn: "", serverName: "", version: "" } : null;
+  const tls = scheme.toLowerCase() === "https" && !forProxy
+    ? { alpn: "", serverName: "", version: "" }
+    : null;
   return { requestLine: `${method} ${target} HTTP/1.1`, target, fields, tls };
 }
 
@@ -151,13 +205,18 @@ function feedBody(dry: DryRuntime, client: DrySocket, bodyBytes: number | null):
 function openFirst(dry: DryRuntime): { readonly socket: DrySocket; readonly name: string } | null {
   const dial = dry.dials.shift();
   if (dial === undefined) return null;
-  const { address } = dial;
+  const { address, prohibited } = dial;
+  if (prohibited !== null) {
+    const host = address.kind === "tcp" ? address.host : "";
+    dial.events.failed({ code: "destination_ip_prohibited", detail: `${host}: ${prohibited}` });
+    return null;
+  }
   const socket = new DrySocket(address.kind === "tcp" ? address.host : "", null);
   socket.events = dial.events.opened(socket);
   return { socket, name: printAddress(address) };
 }
 
-function answerOf(written: string, local: LocalAnswer | null): ExplainedAnswer {
+function answerOf(written: string, local: Pick<LocalAnswer, "reason" | "detail"> | null): ExplainedAnswer {
   const [statusLine = "", ...fields] = (written.split("\r\n\r\n")[0] ?? "").split("\r\n");
   return {
     status: Number(statusLine.split(" ")[1] ?? 0),

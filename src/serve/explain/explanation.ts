@@ -8,13 +8,48 @@ export interface Explanation {
   readonly target: string;
   /** Field lines as they are received. */
   readonly fields: readonly string[];
-  /** - `forwarded`: to an endpoint of `upstream`; - `answered`: by Sluice itself, see `answer` */
-  readonly outcome: "forwarded" | "answered";
+  /**
+   * - `forwarded`: to an endpoint of `upstream`, or to its destination by the forward proxy
+   * - `answered`: by Sluice itself, see `answer`
+   * - `tunnelled`: `answer`, once a connection to the destination is there, and then bytes both ways
+   */
+  readonly outcome: "forwarded" | "answered" | "tunnelled";
   /** Name of the route that takes it; null when none does, or it is refused before. */
   readonly route: string | null;
   readonly upstream: string | null;
   readonly answer: ExplainedAnswer | null;
   readonly forwarded: ExplainedForwarding | null;
+  /** Missing when it is not for a forward proxy, or names no destination. */
+  readonly proxied?: ExplainedProxying;
+}
+
+/** What decides where a client of the forward proxy may go. */
+export interface ExplainedProxying {
+  readonly host: string;
+  readonly port: number;
+  /** Whom it is explained for; null = somebody who has not said who it is. */
+  readonly user: string | null;
+  /** Schemes of the credentials that are asked for, as 407 lists them; empty = none are. */
+  readonly asks_for: readonly string[];
+  /**
+   * The entry of `forward.allow` that lets it through, or what denies it: `deny ENTRY`, `class CLASS`, `port`, `connect_ports`,
+   * `not in allow`, `own listener`; null = nothing speaks against it.
+   */
+  readonly rule: string | null;
+  readonly allowed: boolean;
+  /** False when only the address of the name can tell. */
+  readonly decided: boolean;
+  /** Why the name has no addresses here, though they were asked for; "" = it has, or nobody has asked. */
+  readonly lookup_error: string;
+  /** Those of the name, each with its own verdict; null = it was not looked up. */
+  readonly addresses:
+    | readonly {
+      readonly address: string;
+      readonly class: string;
+      readonly allowed: boolean;
+      readonly rule: string | null;
+    }[]
+    | null;
 }
 
 /** An answer that Sluice gives itself. */

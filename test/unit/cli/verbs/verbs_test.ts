@@ -61,6 +61,18 @@ const CALLS: readonly (readonly [args: string[], asked: unknown[] | null, stdout
     ["explain", { method: "PUT", url: "/x", headers: ["A: b", "C: d"], body_bytes: null }],
     /^\{"x":1\}\n$/,
   ],
+  [
+    ["explain", "--method", "CONNECT", "--url", "a.test:443", "--user", "alice", "--resolve", "--json"],
+    ["explain", {
+      method: "CONNECT",
+      url: "a.test:443",
+      headers: [],
+      body_bytes: 0,
+      user: "alice",
+      resolve: true,
+    }],
+    /^\{"x":1\}\n$/,
+  ],
 ];
 
 test("every verb asks for what its words say, and prints the answer only", () =>

@@ -36,6 +36,120 @@ routes:
   - {match: {path: /app/}, to: app}
 `;
 
+const PROXY = `forward: {listen: 3128, deny: [.evil.test, "10.0.0.0/8"], users: /users}\n`;
+
+async function proxied(
+  request: Partial<ExplainRequest>,
+  yaml = PROXY,
+  names: Readonly<Record<string, readonly string[]>> = {},
+): Promise<Explanation> {
+  const system = new MemorySystem({ files: { "/users": "alice:{SHA}w3QkzGJswDXW5OKZHAJw0FELjfM=\n" } });
+  const runtime = createMemoryRuntime();
+  runtime.dial = () => assert.fail("nothing is dialled");
+  for (const [name, addresses] of Object.entries(names)) runtime.network.setName(name, addresses);
+  const whole = { method: "GET", url: "/", headers: [], body_bytes: 0, ...request };
+  const outcome = await explain(runtime, system, configOf(yaml), whole, null);
+  assert.ok(outcome.ok, JSON.stringify(outcome));
+  return outcome.explanation;
+}
+
+test("through the forward proxy: who has not said who it is gets 407", async () => {
+  const { outcome, answer, proxied: to } = await proxied({ method: "CONNECT", url: "a.test:443" });
+  assert.deepEqual([outcome, answer?.status, answer?.reason], [
+    "answered",
+    407,
+    "proxy_authentication_required",
+  ]);
+  assert.deepEqual(to?.asks_for, ["Basic"]);
+  assert.equal(to?.addresses, null);
+});
+
+test("through the forward proxy: a tunnel", async () => {
+  const explanation = await proxied({ method: "CONNECT", url: "a.test:443", user: "alice" });
+  const { outcome, answer, proxied: to } = explanation;
+  assert.deepEqual([outcome, answer?.status, to?.rule, to?.allowed], ["tunnelled", 200, null, true]);
+  const text = explanationText(explanation);
+  assert.match(
+    text,
+    /^proxy +to a\.test:443\n +as user alice, who has logged in\nrule +allowed: no rule is against it$/m,
+  );
+  assert.match(text, /^addresses +not looked up$/m);
+  assert.match(text, /^tunnel +once a connection/m);
+});
+
+test("through the forward proxy: what denies it", async () => {
+  for (
+    const [method, url, rule, status] of [
+      ["CONNECT", "www.evil.test:443", "deny .evil.test", 403],
+      ["GET", "http://10.1.2.3/x", "deny 10.0.0.0/8", 403],
+      ["CONNECT", "169.254.169.254:80", "class metadata", 403],
+      ["CONNECT", "a.test:25", "port", 403],
+      ["CONNECT", "127.0.0.1:3128", "own listener", 508],
+    ] as const
+  ) {
+    const { outcome, answer, proxied: to } = await proxied({ method, url, user: "alice" });
+    assert.deepEqual(
+      [outcome, answer?.status, to?.rule, to?.allowed],
+      ["answered", status, rule, false],
+      url,
+    );
+  }
+});
+
+test("through the forward proxy: addresses are looked up if asked for, and judged one by one", async () => {
+  const names = { "a.test": ["10.0.0.1", "192.168.0.1"], "b.test": ["10.0.0.1"] };
+  const some = await proxied(
+    { method: "CONNECT", url: "a.test:443", user: "alice", resolve: true },
+    PROXY,
+    names,
+  );
+  assert.equal(some.outcome, "tunnelled");
+  assert.deepEqual(some.proxied?.addresses, [
+    { address: "10.0.0.1", class: "private", allowed: false, rule: "deny 10.0.0.0/8" },
+    { address: "192.168.0.1", class: "private", allowed: true, rule: null },
+  ]);
+  for (const method of ["CONNECT", "GET"]) {
+    const url = method === "GET" ? "http://b.test/" : "b.test:443";
+    const none = await proxied({ method, url, user: "alice", resolve: true }, PROXY, names);
+    assert.deepEqual([none.outcome, none.answer?.reason], ["answered", "destination_ip_prohibited"]);
+  }
+  const lost = await proxied(
+    { method: "CONNECT", url: "c.test:443", user: "alice", resolve: true },
+    PROXY,
+    names,
+  );
+  assert.notEqual(lost.proxied?.lookup_error, "");
+  assert.equal(lost.proxied?.addresses, null);
+});
+
+test("through the forward proxy: what is sent", async () => {
+  const explanation = await proxied({ url: "http://a.test:81/x?y", user: "alice", headers: ["X-Keep: 1"] });
+  assert.equal(explanation.outcome, "forwarded");
+  assert.equal(explanation.forwarded?.request_line, "GET /x?y HTTP/1.1");
+  assert.deepEqual(explanation.forwarded?.fields.slice(0, 2), ["Host: a.test:81", "X-Keep: 1"]);
+  assert.deepEqual(explanation.forwarded?.endpoints.map(({ name }) => name), ["a.test:81"]);
+  assert.match(explanationText(explanation), /^sent +GET \/x\?y HTTP\/1\.1$/m);
+});
+
+test("through the forward proxy: targets that it refuses, and what is for the routes", async () => {
+  const https = await proxied({ url: "https://a.test/", user: "alice" });
+  assert.deepEqual([https.answer?.status, https.proxied], [501, undefined]);
+  const path = await proxied({ url: "/robots.txt" }, `listen: 8080\n${PROXY}${ROUTES}`);
+  assert.deepEqual([path.route, path.proxied], ["/robots.txt", undefined]);
+  for (
+    const [yaml, request] of [
+      [PROXY, { url: "/x", user: "alice" }],
+      [ROUTES, { url: "http://a.test/", resolve: true }],
+      [PROXY, { url: "http://a.test/", headers: ["Proxy-Authorization: Basic x"] }],
+    ] as const
+  ) {
+    const whole = { method: "GET", headers: [], body_bytes: 0, ...request };
+    const system = new MemorySystem({ files: { "/users": "alice:{SHA}w3QkzGJswDXW5OKZHAJw0FELjfM=\n" } });
+    const outcome = await explain(createMemoryRuntime(), system, configOf(yaml), whole, null);
+    assert.deepEqual([outcome.ok, outcome.ok ? "" : outcome.code], [false, "invalid"]);
+  }
+});
+
 test("where a request goes, and as what", async () => {
   const { outcome, route, upstream, forwarded } = await explained(ROUTES, {
     method: "POST",
