@@ -229,7 +229,7 @@ export class ForwardHandler implements RequestHandler {
     { exchange, connect, rule, maxTunnels }: ForwardSnapshot,
     user: string,
   ): void {
-    const tunnel = new ConnectExchange(exchange, connect, client, head, rule, rule);
+    const tunnel = new ConnectExchange(exchange, connect, client, head, rule.destinations, rule);
     tunnel.user = user;
     if (this.#tunnels >= maxTunnels) {
       tunnel.fail("too_many_tunnels", "", "");

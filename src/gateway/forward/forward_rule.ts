@@ -6,8 +6,8 @@ export class ForwardRule implements Counted {
   readonly name: string;
   /** Of all requests, those included that were refused. */
   readonly counters = new Counters();
-  /** Of requests that had a destination. For all destinations together: there is no limit to their names. */
-  readonly destinations = new Counters();
+  /** Of requests that had a destination, for all destinations together: there is no limit to their names. */
+  readonly destinations: Counted & { readonly counters: Counters };
   readonly answers = new EndpointCounters();
   /** Requests with credentials that were wrong, or that could not be read. */
   wrongCredentials = 0;
@@ -16,5 +16,6 @@ export class ForwardRule implements Counted {
 
   constructor(name: string) {
     this.name = name;
+    this.destinations = { name, counters: new Counters() };
   }
 }

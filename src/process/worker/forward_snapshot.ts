@@ -140,7 +140,7 @@ function destinations(
 ): Destinations {
   return new Destinations(runtime, new SocketConnector(runtime, turn), {
     name: direct.name,
-    counted: { upstream: rule.destinations, endpoint: rule.answers },
+    counted: { upstream: rule.destinations.counters, endpoint: rule.answers },
     upstream: {
       policy: POLICIES[direct.policy],
       holdMs: direct.holdMs,

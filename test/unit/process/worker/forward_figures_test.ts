@@ -87,6 +87,21 @@ test("what it does and has done is in status, by rule and not by destination", (
     assert.equal(topSample(null, status).forward?.tunnels, 1);
   }));
 
+test("a tunnel that has ended counts once", async () => {
+  const lab = await PlaneLab.start(YAML.replace("users: /users, ", ""));
+  await lab.backend(3001);
+  const client = lab.dial();
+  client.say("CONNECT 127.0.0.1:3001 HTTP/1.1\r\nHost: a.test\r\n\r\n");
+  await lab.pass(10);
+  client.socket.abort();
+  await lab.pass(10);
+  const { forward, totals } = await lab.done(lab.plane.status());
+  assert.equal(forward?.tunnels, 0);
+  assert.deepEqual(forward.totals, totals);
+  assert.equal(totals.requests, 1);
+  await lab.stop();
+});
+
 test("sums go on over reloads", () =>
   busy(async (lab) => {
     lab.yaml = YAML.replace("denied.test", "other.test");
