@@ -1,6 +1,7 @@
 /** `sluice explain`: asks the running Sluice, or tells what a configuration would do. */
 
 import type { Runtime, System } from "../../../runtime/contract/contract.ts";
+import { printAddress } from "../../config/values/address.ts";
 import { printDuration, printSize } from "../../config/values/quantity.ts";
 import { formatProblem } from "../../config/values/problem.ts";
 import type { ExplainRequest } from "../../control/plane.ts";
@@ -9,7 +10,6 @@ import { REFUSALS } from "../../admin/refusal_table.ts";
 import type { Arguments } from "../arguments.ts";
 import { EXIT, type ExitCode } from "../../process/shared/exit_code.ts";
 import { explain } from "../../serve/explain/explain.ts";
-import { hostWithPort } from "../../forward/destination_host.ts";
 import type {
   ExplainedForwarding,
   ExplainedProxying,
@@ -140,7 +140,7 @@ function proxyingRows(proxied: ExplainedProxying): (readonly [string, readonly s
   const verdict = allowed ? "allowed" : "denied";
   return [
     ["proxy", [
-      `to ${hostWithPort(proxied.host, proxied.port)}`,
+      `to ${printAddress({ kind: "tcp", host: proxied.host, port: proxied.port })}`,
       user === null ? asks : `as user ${user}, who has logged in`,
     ]],
     ["rule", [
