@@ -2,7 +2,7 @@
  * The one socket interface that everything above is written against, and the few other things a
  * platform gives us. No code: three adapters implement it (`bun/`, `deno/`, `node/`), and the
  * suite in `test/contract` runs unchanged against each of them. Its parts, one noun a file, are
- * gathered here: everybody else imports this file.
+ * gathered here: all other code imports this file.
  *
  * Goals, in order: a caller can account for every byte; nothing is queued out of the caller's sight;
  * the fastest platform needs no glue on the byte path; misuse is harmless.

@@ -44,7 +44,7 @@ export interface Listener {
    */
   readonly descriptor: number | null;
   /**
-   * Stops accepting. Connections accepted before stay. Removes the path of a Unix socket, unless somebody has put
+   * Stops accepting. Connections accepted before stay. Removes the path of a Unix socket, unless another program has put
    * something else there. Idempotent.
    * Resolves when the port is free to be bound again.
    */

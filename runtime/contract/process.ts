@@ -80,7 +80,7 @@ export interface SpawnOptions {
    */
   readonly ownGroup: boolean;
   /**
-   * When our process dies, by SIGKILL too, its group gets SIGTERM, and SIGKILL after so many milliseconds
+   * When our process dies, by SIGKILL too, its group gets SIGTERM, and SIGKILL after this time in milliseconds
    * (rounded up to seconds). Null = it lives on. Only with `ownGroup`.
    */
   readonly endsWithUsMs: number | null;

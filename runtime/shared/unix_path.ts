@@ -71,7 +71,7 @@ export async function bindUnixPath<T>(
   }
 }
 
-/** The path of a socket of ours, as it is now. Somebody may put something else there later. */
+/** The path of a socket of ours, as it is now. Another program may put something else there later. */
 export class OwnPath {
   readonly #path: string;
   readonly #identity: string | null;
@@ -118,7 +118,7 @@ function publish(aside: string, target: string): boolean {
 
 /**
  * Removes a socket on which no process listens any more. It is moved to another name first and looked at there: should
- * somebody have replaced it meanwhile, the socket that is alive gets its name back.
+ * it have been replaced meanwhile, the socket that is alive gets its name back.
  */
 async function removeDead(target: string): Promise<void> {
   const dead = identityOf(target);
@@ -130,7 +130,7 @@ async function removeDead(target: string): Promise<void> {
     fs.renameSync(target, moved);
     if (identityOf(moved) !== dead) fs.linkSync(moved, target);
   } catch {
-    // Somebody removed it, or there is a new one already; or we may not: then it is still in the way, which tells.
+    // It was removed, or there is a new one already; or we lack permission: then it is still in the way, which tells.
   }
   removePath(moved);
 }
@@ -178,6 +178,6 @@ function removePath(target: string): void {
   try {
     fs.unlinkSync(target);
   } catch {
-    // Somebody removed it already.
+    // It was removed already.
   }
 }

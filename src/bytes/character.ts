@@ -46,7 +46,7 @@ export const FIELD_VALUE: Uint8Array = tableOf([[HTAB, HTAB], [SP, DEL - 1], [DE
 
 /**
  * What we let pass in a request target: visible ASCII except "#" and "\". URIs allow less, but
- * unescaped `"<>[]^{|}` and the grave accent are seen in the wild and mean the same to everybody; a
+ * unescaped `"<>[]^{|}` and the grave accent are seen in the wild and mean the same to all recipients; a
  * fragment is never sent (RFC 9112 §3.2), and a backslash is a slash to some recipients only.
  */
 export const TARGET: Uint8Array = tableOf([[SP + 1, DEL - 1]]);

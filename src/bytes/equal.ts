@@ -24,7 +24,7 @@ const platformComparesRanges = ((): boolean => {
   }
 })();
 
-/** Whether `a[0, length)` equals `b[from, from + length)`; both have so many bytes. */
+/** Whether `a[0, length)` equals `b[from, from + length)`; both must be long enough. */
 export function equalBytes(a: Uint8Array, length: number, b: Uint8Array, from: number): boolean {
   if (length > LOOP_BYTES) {
     // Most that differ do so at the end, where lengths and dates are.

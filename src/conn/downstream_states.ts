@@ -55,7 +55,7 @@ type WireEvent =
   /** The socket is gone. */
   | "gone";
 
-/** Calls of those who handle requests. */
+/** Calls of request handlers. */
 type CallEvent =
   | "expectBody"
   | "pauseBody"
@@ -129,7 +129,7 @@ const NO_REQUEST = {
   rest: "never",
 } as const satisfies Partial<Cells<DownstreamEvent>>;
 
-/** Calls after the end: it may have come while somebody was at work on a request. */
+/** Calls after the end: it may have come while a handler was at work on a request. */
 const TOO_LATE = {
   expectBody: "nothing",
   pauseBody: "nothing",

@@ -24,7 +24,7 @@ export interface TurnRuntime {
   discard(this: void, bytes: Uint8Array): void;
 }
 
-/** Something that goes on when those who work on a request have returned. */
+/** Something that goes on when the handlers of a request have returned. */
 export interface Postponed {
   goOn(): void;
 }

@@ -11,11 +11,11 @@ import type { Clock } from "../../runtime/contract/contract.ts";
 const WORTHWHILE_BYTES = 8 * 1024 * 1024;
 /** How often is looked whether the burst is over. */
 const LOOK_MS = 250;
-/** Up to so many bytes between two looks there is no burst. */
+/** Up to this number of bytes between two looks there is no burst. */
 const QUIET_BYTES = 512 * 1024;
-/** The burst is over after so many looks without: a second. */
+/** The burst is over after this number of quiet looks: a second. */
 const LOOKS_UNTIL_OVER = 4;
-/** After so many, ten seconds, a little traffic that never pauses is interrupted. */
+/** After this number of looks, ten seconds, a little traffic that never pauses is interrupted. */
 const MOST_LOOKS = 40;
 
 export class MemoryRelief {

@@ -1,6 +1,6 @@
 /**
  * A connection to an endpoint, HTTP/1.1: encodes requests one at a time, parses their responses, and
- * keeps the deadlines of the endpoint's side. Who may use it next is decided elsewhere (`after_reply.ts`);
+ * keeps the deadlines of the endpoint's side. Its next user is chosen elsewhere (`after_reply.ts`);
  * here is only what is known about it. Here is its reading side, and its end; what it writes is in
  * `upstream_writing.ts`, and its states are in `upstream_states.ts`.
  */

@@ -41,7 +41,7 @@ export interface ConfigSource {
     readonly warnings: readonly Problem[];
     readonly secrets: string;
   }>;
-  /** Ports that it wants to listen on and that somebody has; null = none. */
+  /** Ports that it wants to listen on and that are taken; null = none. */
   portInUse(before: Config, after: Config): Promise<string | null>;
 }
 
@@ -78,7 +78,7 @@ export class Changes {
   #secrets: string;
   /** A change is under way. */
   #busy = false;
-  /** The reload that follows it; everybody who has asked for one meanwhile gets its result. */
+  /** The reload that follows it; all that were asked for meanwhile get its result. */
   #nextReload: PromiseWithResolvers<Outcome<ReloadDone>> | null = null;
   /** Names have got other addresses, and the change that makes of it is under way. */
   #following: Promise<unknown> | null = null;

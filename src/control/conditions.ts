@@ -1,4 +1,4 @@
-/** Waiting until something is so in all workers. They are asked again and again, as long as somebody waits. */
+/** Waiting until a condition holds in all workers. They are asked again and again, as long as a verb waits. */
 
 import type { Clock } from "../../runtime/contract/contract.ts";
 import type { Quiet } from "./plane.ts";

@@ -30,7 +30,7 @@ export class Gate {
     return this.#heir;
   }
 
-  /** Who is in charge is being decided: verbs wait. */
+  /** It is being decided which process is in charge: verbs wait. */
   shut(): void {
     this.#shut ??= Promise.withResolvers();
   }

@@ -27,7 +27,7 @@ export interface HandedPause {
   readonly all?: boolean;
   /** Wall-clock milliseconds. */
   readonly since: number;
-  /** Null = until somebody resumes it. */
+  /** Null = until it is resumed. */
   readonly leaseUntil: number | null;
 }
 

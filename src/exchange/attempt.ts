@@ -180,7 +180,7 @@ export class Attempt implements UpstreamStreamEvents {
     this.#owner.settings.upstream.release(stream.peer, this.endpoint, fate, this.#retryCounted);
   }
 
-  /** The connection is not for everybody after this. */
+  /** The connection is for one client only after this. */
   #leave(fate: AfterReply, complete: boolean, pin: PinUse | null): void {
     const { stream } = this;
     if (fate === "pin") {

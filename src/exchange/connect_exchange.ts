@@ -44,7 +44,7 @@ export class ConnectExchange implements DownstreamStreamEvents, BytesEnd, EndedE
   readonly retry = null;
   readonly client: DownstreamStream;
   readonly head: Head;
-  /** Who asks, as far as that is known; "" = not. */
+  /** The user of the proxy; "" = not known. */
   user = "";
   status = 0;
   reason: ReasonCode | "" = "";

@@ -17,7 +17,7 @@ export interface EndedExchange {
   readonly head: Head;
   /** For logs and counters. */
   readonly route: Counted;
-  /** Who asked, as far as that is known; "" = not. */
+  /** The user of the proxy; "" = not known. */
   readonly user: string;
   /** Status sent to the client, 0 when none was. */
   readonly status: number;

@@ -290,7 +290,7 @@ export class Exchange extends ExchangeAccount
   #isNotRelayed(head: Head, body: BodyLength): boolean {
     const { status } = head;
     if (status === 407 && this.context.forward.outbound) {
-      // Only we may ask for credentials of this hop: the client would send those to us, or to whom they are not meant for.
+      // Only we may ask for credentials of this hop: the client would send those to us, or to a host they are not meant for.
       this.#letGo(false);
       this.#fail("http_protocol_error", "the origin answered with 407 (Proxy Authentication Required)");
       return true;

@@ -24,7 +24,7 @@ export abstract class ExchangeAccount implements EndedExchange {
   readonly head: Head;
   /** For logs and counters. */
   readonly route: Counted;
-  /** Who asks, as far as that is known; "" = not. */
+  /** The user of the proxy; "" = not known. */
   user = "";
   /** Status sent to the client, 0 while none was. */
   status = 0;

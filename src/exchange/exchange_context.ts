@@ -1,4 +1,4 @@
-/** What all exchanges of a process share, and whom they tell that they have ended. */
+/** What all exchanges of a process share, and what they tell of their end. */
 
 import type { FieldSection } from "../http/field_section.ts";
 import type { Turn } from "../time/turn.ts";

@@ -19,7 +19,7 @@ export interface ExchangeRecord {
   tls: boolean;
   /** Scheme the client used, as far as we know it. */
   scheme: "http" | "https";
-  /** Who asked, as far as that is known; "" = not. */
+  /** The user of the proxy; "" = not known. */
   user: string;
   /** "" when the request line could not be parsed; target and host likewise. Untrusted, Latin-1. */
   method: string;

@@ -7,7 +7,7 @@ import type { HostHeader } from "./forward_request.ts";
 export interface ExchangeSettings {
   readonly upstream: StreamSource;
   readonly requestBufferBytes: number;
-  /** Its endpoints take only so many requests at a time. */
+  /** Its endpoints take a limited number of requests at a time. */
   readonly slotsLimited: boolean;
   readonly firstByteTimeoutMs: number;
   readonly bodyIdleTimeoutMs: number;

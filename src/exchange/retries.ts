@@ -19,7 +19,7 @@ export function retryPauseMs(attempts: number): number {
   return RETRY_PAUSE_MS * 2 ** Math.min(attempts - 1, 6);
 }
 
-/** A request of which so many attempts have ended without an answer lets others go first: one is a restart's doing. */
+/** After this number of attempts without an answer a request lets others go first: one is a restart's doing. */
 const SUSPECT = 2;
 
 export class Retries {

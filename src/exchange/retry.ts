@@ -5,7 +5,7 @@
  * idempotent request may be repeated without being asked to (RFC 9110 §9.2.2), and only if all of its
  * body is still here. A connection that was reused and closed without a byte of response is the usual
  * occasion, not an extra licence. Once a response has begun, nothing is repeated. Neither is what authenticates its
- * connection, or was sent on one that is authenticated: elsewhere it would be a replay, or somebody else's.
+ * connection, or was sent on one that is authenticated: elsewhere it would be a replay, or another user's.
  */
 
 /** What went wrong with an attempt; a number is the status that was answered. */

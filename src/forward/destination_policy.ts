@@ -46,7 +46,7 @@ export interface Destination {
   readonly port: number;
   /** Whether it is asked for by CONNECT. */
   readonly isTunnel: boolean;
-  /** Who asks, null when that is not known. */
+  /** The user; null = not known. */
   readonly user: string | null;
 }
 

@@ -109,7 +109,7 @@ export class Gateway implements ForwardHost, Traffic {
     const events: AcceptEvents = {
       accepted: (socket) => this.#accepted(socket, role.forward ? this.#forwardHandler : this),
       acceptFailed: (error) => this.#observer.acceptFailed(options.address, error),
-      // Who has not even said a word is no reason to open more descriptors than clients may have.
+      // A client that has not sent a byte is no reason to open more descriptors than clients may have.
       handshakeRoom: () => {
         const { maxConnections, maxRefused } = this.snapshot;
         return Math.max(maxRefused, maxConnections - this.#connections.served);

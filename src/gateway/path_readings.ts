@@ -1,5 +1,5 @@
 /**
- * The texts that the path of a request may be for those who read it, before they split it into segments. What they
+ * The texts that the path of a request may be for its readers, before they split it into segments. What they
  * do to segments is the matter of `path_tree.ts`.
  *
  * A path that can be read in several ways is fine as long as every reading leads to the same route:
@@ -24,7 +24,7 @@ export function canonicalPath(path: string): string {
 
 /**
  * The canonical texts of a path, without repetition and five at most: as it is; with overlong UTF-8 decoded; with
- * escapes of escapes decoded (`%252F` is `%2F` for somebody behind a server that decodes); both, in either order.
+ * escapes of escapes decoded (`%252F` is `%2F` for a recipient behind a server that decodes); both, in either order.
  *
  * @param target origin form, query included
  * @returns null when an escape is broken or stands for a control character: no reading is safe

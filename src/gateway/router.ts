@@ -131,7 +131,7 @@ export class Router<R extends RouteMatch> {
 
   /**
    * @param host as `hostKey` has it; "" when the request names none
-   * @param path that everybody reads alike, canonical (or "*")
+   * @param path that all servers read alike, canonical (or "*")
    */
   find(host: string, path: string): R | null {
     if (this.usesHost && host !== "") {

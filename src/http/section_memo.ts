@@ -1,4 +1,4 @@
-/** What is remembered about a field section that comes again and again, by those who send and log such messages. */
+/** What is remembered about a field section that comes again and again, by the senders and the log of such messages. */
 
 import { WrittenHead } from "./written_head.ts";
 

@@ -1,5 +1,5 @@
 /**
- * HTTP/1 as one proxy speaks it: its parsers, and all that they and those who write heads remember. Two codecs share
+ * HTTP/1 as one proxy speaks it: its parsers, and all that they and the writers of heads remember. Two codecs share
  * nothing, so that proxies in one process do not see each other's messages.
  */
 

@@ -21,7 +21,7 @@ export type ServerAnswer =
   | { readonly kind: "silent" }
   | { readonly kind: "unreachable"; readonly detail: string };
 
-/** Datagrams that answer something else, after which somebody may be guessing: then TCP is asked. */
+/** Datagrams that answer something else, after which an attacker may be guessing: then TCP is used. */
 const MOST_UNRELATED = 16;
 const LENGTH_BYTES = 2;
 

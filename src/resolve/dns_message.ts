@@ -18,7 +18,7 @@ export interface Question {
 
 /**
  * What a message comes to.
- * - `unrelated`: no answer to this question; it may be a lie of somebody who guesses, or late
+ * - `unrelated`: no answer to this question; it may be forged by guessing, or late
  * - `truncated`: the rest is to be had over TCP
  * - `answer`: all addresses, in the server's order; none = the name has none of this family
  * - `absent`: there is no such name

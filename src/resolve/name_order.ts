@@ -9,7 +9,7 @@ export interface NameOrder {
   readonly filesFirst: boolean;
   /** Multicast DNS answers for names below `local` (RFC 6762 §3). */
   readonly mdns: boolean;
-  /** Somebody else may know names that the hosts file and name servers do not: a directory, virtual machines. */
+  /** Another service may know names that the hosts file and name servers do not: a directory, virtual machines. */
   readonly others: boolean;
 }
 

@@ -12,7 +12,7 @@ export interface ResolvConf {
   readonly servers: readonly NameServer[];
   /** Domains that are put behind names, lower case, without dots at either end. */
   readonly search: readonly string[];
-  /** Names with so many dots are asked for as they are before the domains are tried. */
+  /** Names with at least this number of dots are asked for as they are before the domains are tried. */
   readonly ndots: number;
   /** How long a server has for an answer. */
   readonly timeoutMs: number;

@@ -17,11 +17,11 @@ import { type CancellableLookUp, NameSources } from "./name_sources.ts";
 /** An answer counts for so long, whatever its time to live: another address is noticed within that time. */
 const LEAST_FRESH_MS = 1000;
 const MOST_FRESH_MS = 30_000;
-/** How long a failure counts, so that those who ask all the time do not ask servers all the time. */
+/** How long a failure counts, so that dials in quick succession do not ask servers each time. */
 const FAILED_MS = 250;
 /** How long the last good answer is used while no name server gives a new one (RFC 8767 §5 allows for days). */
 const STALE_MS = 3_600_000;
-/** Those who wait get the last good answer after this time (RFC 8767 §5: 1.8 s), and it is tried again after that. */
+/** Waiting dials get the last good answer after this time (RFC 8767 §5: 1.8 s), and it is tried again after that. */
 const PATIENCE_MS = 1800;
 const STALE_AGAIN_MS = 5000;
 /** Names that are known at a time. They come from the configuration, and swaps may add to them. */

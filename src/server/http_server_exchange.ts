@@ -21,7 +21,7 @@ const UTF8 = new TextEncoder();
 
 /**
  * - `body`: the request is being received
- * - `asked`: somebody is working on the answer
+ * - `asked`: a handler is working on the answer
  * - `stream`: pieces of the answer are being written
  * - `over`: answered, or the client has gone; terminal
  */

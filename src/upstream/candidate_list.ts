@@ -10,7 +10,7 @@
 import type { Endpoint } from "./endpoint.ts";
 import type { Listing } from "./listing.ts";
 
-/** Up to so many endpoints are simply looked at one after the other: lists would cost more than they save. */
+/** Up to this number endpoints are simply looked at one after the other: lists would cost more than they save. */
 export const FEW = 16;
 
 /**

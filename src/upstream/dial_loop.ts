@@ -7,7 +7,7 @@ import type { Listing } from "./listing.ts";
 
 /** How often requests that need not wait look after the endpoints that are down. */
 const IN_PASSING_MS = 20;
-/** Endpoints that are down asked in one go, when requests wait and when they do not, and the pause after so many. */
+/** Endpoints that are down that are dialled in one go, while requests wait and while none does, and the pause after them. */
 const MOST_ASKED = 64;
 const MOST_IN_PASSING = 16;
 const REST_MS = 10;
@@ -24,7 +24,7 @@ export class DialLoop implements Listing<Endpoint> {
   #timerAt = Infinity;
   /** Monotonic milliseconds at which they were last asked in passing. */
   #askedAt = -Infinity;
-  /** Monotonic milliseconds before which no more of them are asked: so many were asked in one go. */
+  /** Monotonic milliseconds before which no more of them are dialled: the most for one go have been. */
   #restUntil = -Infinity;
 
   /**
@@ -60,7 +60,7 @@ export class DialLoop implements Listing<Endpoint> {
     this.#ask(now, MOST_ASKED, false);
   }
 
-  /** Asks `most` of them whatever the pause that is left, for the answer decides about those who wait. */
+  /** Dials `most` of them whatever the pause that is left: what comes of it decides about the requests that wait. */
   askAtOnce(now: number, most: number): void {
     this.#ask(now, most, true);
   }

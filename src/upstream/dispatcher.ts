@@ -244,7 +244,7 @@ export class Dispatcher implements WaitingRequests, RequestsInFlight, Connection
 
   // Serving the room
 
-  /** Something that may help those who wait has happened. */
+  /** Something that may help waiting requests has happened. */
   serveWaiting(): void {
     if (this.#room.size > 0) this.serve();
   }
@@ -273,7 +273,7 @@ export class Dispatcher implements WaitingRequests, RequestsInFlight, Connection
     this.#connections.serveProved();
     let waiter = this.#room.oldest;
     let fresh = 0;
-    /** Those passed by for whom no connection lies ready: slots that are free are theirs. */
+    /** Waiters passed by for which no connection lies ready: free slots are theirs. */
     let passed = 0;
     let noneIdle = false;
     while (waiter !== null) {

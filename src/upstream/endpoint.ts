@@ -103,7 +103,7 @@ export class Endpoint extends Listed implements UpstreamPeerOwner, RampOwner {
   drops = 0;
   /** Requests answered, for status. */
   answered = 0;
-  /** Connections that belong to one client each, see pins.ts, and those of them on which no request is under way. */
+  /** Connections that belong to one client each, see pins.ts; `pinnedIdle` counts the ones without a request under way. */
   pinned = 0;
   pinnedIdle = 0;
   /** That it is down was heard from another process, which has logged it. */

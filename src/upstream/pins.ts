@@ -81,8 +81,8 @@ export class Pins implements PinHolder, DownstreamCompanion {
   }
 
   /**
-   * Somebody other than `upstream` waits for the answer to a challenge, or did so until its pin ended. A request with such an
-   * answer is meant for that one, whatever leads it to `upstream` now.
+   * Another upstream than `upstream` waits for the answer to a challenge, or did so until its pin ended. A request with
+   * such an answer is meant for that one, whatever leads it to `upstream` now.
    */
   challengedElsewhere(upstream: StreamSource): boolean {
     if (this.#torn) return true;

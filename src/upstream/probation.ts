@@ -89,7 +89,7 @@ export class Probation implements UpstreamPeerOwner {
     }
   }
 
-  /** The oldest connection that has stood open for as long as somebody wants, and who that is. */
+  /** The oldest connection that has stood open for as long as a waiter wants, and that waiter. */
   #proved(): { connection: UpstreamPeer; waiter: Waiter } | null {
     for (const [connection, { endpoint }] of this.#entries) {
       if (connection.freeStreams === 0 || !endpoint.enabled) continue;
@@ -100,7 +100,7 @@ export class Probation implements UpstreamPeerOwner {
     return null;
   }
 
-  /** Some of those who wanted connections under probation are not in the room any more. */
+  /** Some waiters that wanted connections under probation are not in the room any more. */
   endNeedless(): void {
     while (this.#entries.size > this.#room.suspects) {
       const connection = this.#oldest() ?? this.#entries.keys().next().value;
@@ -157,7 +157,7 @@ export class Probation implements UpstreamPeerOwner {
   }
 }
 
-/** The endpoint has answered somebody since the connection was opened: what is behind it is there. */
+/** The endpoint has answered a request since the connection was opened: what is behind it is there. */
 function hasServed(connection: UpstreamPeer, endpoint: Endpoint): boolean {
   return endpoint.state === "up" && endpoint.answered !== connection.endpointAnswers;
 }

@@ -1,6 +1,6 @@
 /**
  * The slots of endpoints with `max_in_flight` that this process holds, when several processes share them.
- * Somebody outside (`SlotSource`) hands slots out; this decides when to ask for more, and which to give
+ * A `SlotSource` outside hands slots out; this decides when to ask for more, and which to give
  * back. It is all about endpoints whose limit is shared: others never get here.
  *
  * A slot goes to the process whose oldest request has waited longest. So a process that is asked for slots gives
@@ -29,7 +29,7 @@ export interface Demand {
   readonly room: Room;
 }
 
-/** All who wait: owners, whom only a slot of one endpoint helps, and others. See waiting_room.ts. */
+/** All waiters: owners, which only a slot of one endpoint helps, and others. See waiting_room.ts. */
 export interface Room {
   readonly owners: number;
   readonly awaited: ReadonlySet<Endpoint>;

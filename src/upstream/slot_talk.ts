@@ -10,7 +10,7 @@ import type { Endpoint } from "./endpoint.ts";
 import { type Demand, SlotShare, type SlotSource } from "./slot_share.ts";
 import type { WaitingRoom } from "./waiting_room.ts";
 
-/** When so many endpoints share slots that not all is said about them at once: the pause before the rest. */
+/** With many endpoints not all is said about their slots at once: the pause before the rest. */
 const TALK_MS = 1;
 
 export class SlotTalk {

@@ -14,7 +14,7 @@ export interface StreamSource extends Counted {
   readonly endpoints: readonly Endpoint[];
   /** Requests are held on purpose. */
   readonly paused: boolean;
-  /** Those who wait do so for want of endpoints or slots, not just for connections being opened. */
+  /** Requests wait for want of endpoints or slots, not just for connections being opened. */
   readonly pressed: boolean;
   /** Bytes of request bodies that may be kept. */
   readonly queueBytes: number;

@@ -112,7 +112,7 @@ export class Upstream implements StreamSource, ObservedUpstream {
     return this.#availability.paused;
   }
 
-  /** Those who wait do so for want of endpoints or slots, not just for connections being opened. */
+  /** Requests wait for want of endpoints or slots, not just for connections being opened. */
   get pressed(): boolean {
     return this.#dispatcher.admission.pressed;
   }

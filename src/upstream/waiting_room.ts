@@ -96,7 +96,7 @@ export class WaitingRoom {
     return this.#size - this.#owners + endpoint.awaited;
   }
 
-  /** Arrival of the oldest one whom a slot of `endpoint` would help, monotonic milliseconds; Infinity when there is none. */
+  /** Arrival of the oldest waiter that a slot of `endpoint` would help, monotonic milliseconds; Infinity when there is none. */
   arrivedFor(endpoint: Endpoint): number {
     let waiter = this.#oldest;
     while (waiter !== null && waiter.ownConnection !== null && waiter.ownConnection.owner !== endpoint) {
@@ -105,7 +105,7 @@ export class WaitingRoom {
     return waiter === null ? Infinity : waiter.arrivedAt;
   }
 
-  /** Who goes first. */
+  /** The one that goes first. */
   get oldest(): Waiter | null {
     return this.#oldest;
   }
@@ -114,7 +114,7 @@ export class WaitingRoom {
    * The oldest one that a new connection is for.
    *
    * @param retries also those may go that have been sent before
-   * @param provided so many of the suspects are provided for
+   * @param provided number of suspects that are provided for
    */
   next(retries: boolean, provided: number): Waiter | null {
     let left = provided;
@@ -135,12 +135,12 @@ export class WaitingRoom {
     return waiter;
   }
 
-  /** Who goes first of those that go last. */
+  /** The first of the waiters that go last. */
   get rear(): Waiter | null {
     return this.#rear;
   }
 
-  /** How long the oldest ones have waited, oldest first; at most so many. Milliseconds. */
+  /** How long the oldest ones have waited, oldest first; at most `most` of them. Milliseconds. */
   waits(now: number, most: number): number[] {
     const waits: number[] = [];
     for (
@@ -255,7 +255,7 @@ export class WaitingRoom {
   }
 }
 
-/** Only who has come back may have more time left than those who arrived later. */
+/** Only a waiter that has come back may have more time left than later ones. */
 function cameBack({ enteredAt, arrivedAt }: Waiter): boolean {
   return enteredAt !== arrivedAt;
 }

@@ -115,7 +115,7 @@ export class EpollListener implements Listener, Pollable {
   }
 
   /**
-   * Nothing is accepted for a while. Not watched at all, since a socket that somebody has shut down would be
+   * Nothing is accepted for a while. Not watched at all, since a socket that was shut down would be
    * told of whatever we watch for.
    */
   #rest(errno: number): void {

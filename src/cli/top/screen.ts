@@ -69,7 +69,7 @@ interface Column {
 
 /** Columns of the rate's curve. */
 const CURVE = 20;
-/** From so many columns on there is room for what is good to know. */
+/** From this number of columns on there is room for what is good to know. */
 const WIDE = 100;
 /** Least width of the names; they get what is left. */
 const LEAST_NAME = 18;

@@ -72,7 +72,7 @@ class TopScreen {
     this.#history.add(first);
   }
 
-  /** Resolves when the user has had enough, or somebody ends us; the terminal is as it was. */
+  /** Resolves when the user quits, or a signal ends us; the terminal is as it was. */
   get ended(): Promise<ExitCode> {
     return this.#over.promise;
   }

@@ -9,7 +9,7 @@ import { foundSockets, nameOf } from "../../control/control_path.ts";
 import { EXIT } from "../../process/shared/exit_code.ts";
 import { usage, VerbFailure } from "./verb_call.ts";
 
-/** How long a socket may take to show that somebody is behind it, when there are several. */
+/** How long a socket may take to show that a process is behind it, when there are several. */
 const PROBE_MS = 1_000;
 const HINT = "say where with --control PATH (one started with --control off has none)";
 

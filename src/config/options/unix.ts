@@ -13,7 +13,7 @@ function permissions(): ValueType<number> {
     parse(raw) {
       if (typeof raw !== "string" || !/^0?[0-7]{3}$/.test(raw)) return mustBe(accepts, raw);
       const mode = Number.parseInt(raw, 8);
-      // Without these two we could not find out whether somebody answers there.
+      // Without these two we could not find out whether a process answers there.
       if ((mode & 0o600) !== 0o600) {
         return fault(`must let the owner read and write, got ${raw}`, `06${raw.slice(-2)}`);
       }

@@ -5,7 +5,7 @@
 
 /** Failures that cost nothing. */
 const BURST = 5;
-/** One more after so many milliseconds. Also the longest delay. */
+/** One more after this time in milliseconds. Also the longest delay. */
 const REFILL_MS = 1000;
 
 interface Bucket {

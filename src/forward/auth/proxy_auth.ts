@@ -45,7 +45,7 @@ export interface Challenge {
   readonly given: boolean;
   /** Proxy-Authenticate, a line for each scheme: two on one line make some clients give up. */
   readonly fields: FieldSection;
-  /** The answer is to be sent so many milliseconds later, 0 to 1000. */
+  /** Milliseconds, 0 to 1000, after which the answer is to be sent. */
   readonly delayMs: number;
   /** For the reason phrase. */
   readonly words: string;

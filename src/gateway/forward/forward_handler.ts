@@ -147,7 +147,7 @@ export class ForwardHandler implements RequestHandler {
     this.#fail(client, head, "http_request_denied", "this proxy is not in service any more");
   }
 
-  /** Who asks is known, or is to be asked for. */
+  /** The user is known, or has to authenticate. */
   #known(
     client: DownstreamStream,
     head: Head,

@@ -28,7 +28,7 @@ export const LISTENER_LOOKS: LookPace = { firstMs: 1_000, mostMs: 1_000 };
  * the executable's pages back.
  */
 export const CONTROL_LOOKS: LookPace = { firstMs: 2_000, mostMs: 60_000 };
-/** How often a socket that somebody else has put there is asked whether anybody is left behind it, in looks. */
+/** How often a socket that another program has put there is tried for a listener, in looks. */
 const FOREIGN_LOOKS = 10;
 /** Cleaners count in days. */
 const RENEW_MS = 3_600_000;

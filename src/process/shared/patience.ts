@@ -7,5 +7,5 @@ import type { FlushPatience } from "../../../runtime/contract/contract.ts";
  * flushes two logs within the five seconds that it gets on top of the drain time.
  */
 export const PATIENT: FlushPatience = { stalledMs: 1_000, mostMs: 2_000 };
-/** Once somebody has asked twice. */
+/** Once the stop was asked for twice. */
 export const HURRIED: FlushPatience = { stalledMs: 100, mostMs: 100 };

@@ -58,7 +58,7 @@ export class Sockets {
 
   /**
    * @param inherited given to us; ours from now on
-   * @param lent somebody else has all of these as well: they are never more than left
+   * @param lent another process has all of these as well: only our copies are closed
    * @param shared what the process whose place we take listens on: no stranger's
    */
   constructor(

@@ -219,7 +219,7 @@ export class Lineage implements ElderLink {
     this.#heir?.send({ type: "resume", token });
   }
 
-  /** Sums over everything that is one Sluice to those who ask. */
+  /** Sums over all processes that are one Sluice to its users. */
   report(): Promise<Report> {
     return this.#heir === null ? this.#host.participants.report() : this.#heir.whole();
   }

@@ -90,7 +90,7 @@ export async function keepSockets(
 }
 
 /**
- * Whether somebody listens on one of the ports already. Where ports can be shared, binding them would not
+ * Whether another process listens on one of the ports already. Where ports can be shared, binding them would not
  * tell: another Sluice of the same user would get half of our clients.
  *
  * @returns what is wrong, or null

@@ -28,7 +28,7 @@ const WORTH_TELLING = 0.9;
  */
 export function clientsWithin(limit: number, aside: number): number {
   const kept = Math.min(MOST_KEPT, Math.max(LEAST_KEPT, Math.floor(limit / 8)));
-  // Who is refused has a connection as well, and those behind him may be in their TLS handshake.
+  // A client that is refused has a connection as well, and those behind it may be in their TLS handshake.
   return Math.max(1, limit - OWN - kept - aside - 2 * refusedWithin(limit));
 }
 

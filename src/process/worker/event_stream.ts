@@ -1,4 +1,4 @@
-/** Tells the supervisor what happens in a worker, while somebody watches; else it costs nothing. */
+/** Tells the supervisor what happens in a worker, while a client watches; else it costs nothing. */
 
 import type { Clock, SocketError } from "../../../runtime/contract/contract.ts";
 import type { ToSupervisor, WorkerEvent } from "./messages.ts";
@@ -15,7 +15,7 @@ const SECOND_MS = 1000;
 export class EventStream implements EventSink {
   readonly #clock: Clock;
   readonly #send: (message: ToSupervisor) => void;
-  /** Somebody watches. */
+  /** A client watches. */
   open = false;
   /** Failed requests since the present second began, with the first of them. */
   #told = 0;
@@ -25,7 +25,7 @@ export class EventStream implements EventSink {
     this.#send = send;
   }
 
-  /** Begins or ends to tell. Who begins to watch is told what is down and held already. */
+  /** Begins or ends to tell. At the beginning it tells what is down and held already. */
   watch(watched: boolean, upstreams: readonly Upstream[]): void {
     if (watched === this.open) return;
     this.open = watched;

@@ -52,7 +52,7 @@ export interface BuiltForward {
  * @param exchange of requests that come in
  * @param own filled by the binding side with the addresses that are bound
  * @param before what serves now: its destinations go on if they may be reached as before, and so does what is known of passwords
- * @throws SystemError when a file of those who may use it cannot be read or used
+ * @throws SystemError when a file of its users cannot be read or used
  */
 export async function buildForward(
   runtime: Runtime,

@@ -51,7 +51,7 @@ export interface DesiredState {
   /** Upstreams. */
   readonly paused: readonly string[];
   readonly drained: readonly EndpointName[];
-  /** Somebody wants to hear of events. */
+  /** A client wants to hear of events. */
   readonly watched: boolean;
 }
 
@@ -98,7 +98,7 @@ export type CommandResult =
   }
   | { readonly ok: false; readonly failure: StartFailure };
 
-/** What a worker tells while somebody watches. */
+/** What a worker tells while a client watches. */
 export type WorkerEvent =
   | { readonly event: "endpoint_down"; readonly reason: string; readonly detail: string } & EndpointName
   | { readonly event: "endpoint_up"; readonly down_ms: number } & EndpointName

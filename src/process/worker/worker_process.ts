@@ -56,7 +56,7 @@ export async function serveAsWorker(runtime: Runtime, system: System): Promise<n
   if (channel === null) return null;
   // A terminal's ^C and hang-up go to all processes of its group; what becomes of us is the parent's to say.
   for (const name of ["SIGINT", "SIGHUP", "SIGUSR2"] as const) system.onSignal(name, () => {});
-  // Sent to all by a supervisor, or to us alone by somebody who wants a new worker.
+  // Sent to all by a supervisor, or to us alone by an operator who wants a new worker.
   system.onSignal("SIGTERM", () => worker.stop());
   system.onSignal("SIGUSR1", () => void worker.reopen());
   worker.begin();
