@@ -99,7 +99,7 @@ export class Serving {
       await within(Promise.race([readyOn(child), failureOf(ended)]), "sluice to be ready");
       if (!existsSync(portFile)) throw new Error("ready, but the port file is not there");
       const text = readFileSync(portFile, "latin1");
-      const port = Number(/^(\d+)\n$/.exec(text)?.[1]);
+      const port = Number(/^(\d+)\n/.exec(text)?.[1]);
       if (!(port > 0)) throw new Error(`the port file holds ${JSON.stringify(text)}`);
       return new Serving(child, port, ended, output);
     } catch (error) {
