@@ -13,6 +13,7 @@ import type { UpstreamPeer, UpstreamPeerOwner } from "../http/upstream_stream.ts
 import type { Turn } from "../time/turn.ts";
 import { CONNECTED_TO_ITSELF, connectedToItself, unknownProtocol } from "./dial_fault.ts";
 import type { ReuseKey } from "./reuse_key.ts";
+import { type SocksRuntime, SocksStep } from "./socks_step.ts";
 
 export interface ConnectOptions {
   /** For all that comes before the first request. Milliseconds, > 0. */
@@ -59,15 +60,18 @@ const DEAF: SocketEvents = { data() {}, drained() {}, ended() {}, closed() {} };
 
 /** Over sockets of a runtime. */
 export class SocketConnector implements Connector {
+  readonly #runtime: SocksRuntime;
   readonly #dial: Runtime["dial"];
   readonly #turn: IoTurn;
   readonly #steps: readonly Step[];
 
-  constructor(runtime: Pick<Runtime, "dial">, turn: IoTurn) {
+  constructor(runtime: Pick<Runtime, "dial"> & SocksRuntime, turn: IoTurn) {
+    this.#runtime = runtime;
     this.#dial = (options, events) => runtime.dial(options, events);
     this.#turn = turn;
     this.#steps = [
       refuseItself,
+      (socket, attempt, next) => this.#askSocks(socket, attempt, next),
       (socket, attempt) => this.#speak(socket, attempt),
     ];
   }
@@ -96,6 +100,20 @@ export class SocketConnector implements Connector {
     // The cast: the last step calls no other.
     const step = this.#steps[at] as Step;
     return step(socket, attempt, (made) => this.#goOn(at + 1, made, attempt));
+  }
+
+  /** A SOCKS proxy is asked to connect to the destination. */
+  #askSocks(socket: Socket, attempt: Attempt, next: (socket: Socket) => SocketEvents): SocketEvents {
+    const { key: { socks }, options: { timeoutMs }, end, beganAt } = attempt;
+    if (socks === undefined) return next(socket);
+    const leftMs = Math.max(1, timeoutMs - (this.#turn.now - beganAt));
+    const step = new SocksStep(this.#runtime, this.#turn, socket, socks, leftMs, {
+      connected: () => next(socket),
+      failed: (error) => end.failed(error),
+    });
+    // The outcome comes in a turn of its own.
+    this.#turn.end();
+    return step;
   }
 
   /** The last step: a connection of the protocol that the handshake agreed on. */

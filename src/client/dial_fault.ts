@@ -24,7 +24,21 @@ export function connectedToItself(socket: Socket): boolean {
     socket.localAddress === socket.remoteAddress;
 }
 
+/** A proxy on the way has answered that it will not, or cannot, connect: it can be reached itself. */
+export interface ProxyAnswer extends SocketError {
+  readonly answered: true;
+}
+
+export function isProxyAnswer(error: SocketError | null): error is ProxyAnswer {
+  return error !== null && "answered" in error;
+}
+
 /** Waiting does not mend these. */
+export function isLasting(error: SocketError | null): boolean {
+  return isTlsFailure(error) || isProxyAnswer(error);
+}
+
+/** The session with the destination could not be begun. */
 export function isTlsFailure(error: SocketError | null): boolean {
   return error !== null && (error.code === "tls_certificate_error" || error.code === "tls_protocol_error");
 }

@@ -14,6 +14,19 @@ export interface ReuseKey {
   readonly proxyChain: readonly string[];
   /** Whose credentials the connection was authenticated with; "" = it was not. */
   readonly credentials: string;
+  /** What a SOCKS proxy at `address` is asked for. Absent = there is none. */
+  readonly socks?: SocksTarget;
+}
+
+/** Where a SOCKS proxy is to connect to. */
+export interface SocksTarget {
+  /** A name, or an IP literal without brackets. */
+  readonly host: string;
+  readonly port: number;
+  /** The name is looked up here; else the proxy gets it. */
+  readonly resolves: boolean;
+  /** Null = the proxy wants to know nothing. */
+  readonly login: { readonly user: string; readonly password: string } | null;
 }
 
 /** The key as text: equal texts, interchangeable connections. Not for display: it contains key material. */
@@ -27,5 +40,6 @@ export function reuseKeyText(key: ReuseKey): string {
       : [tls.serverName, tls.verify, tls.ca, tls.cert ?? null, tls.key ?? null, tls.alpn ?? null],
     key.proxyChain,
     key.credentials,
+    key.socks ?? null,
   ]);
 }

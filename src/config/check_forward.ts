@@ -19,8 +19,9 @@ export function checkForward(
   top: Resolved,
   listeners: readonly ListenConfig[],
   through: boolean,
-  { problems, warnings }: Findings,
+  findings: Findings,
 ): void {
+  const { problems, warnings } = findings;
   const { values } = top;
   const at = (path: OptionPath, message: string) => problemAt(top.originOf(path), path, message);
   const forward = listeners.filter((listener) => listener.forward);
@@ -31,6 +32,7 @@ export function checkForward(
     }
     return;
   }
+  checkParents(top, findings);
   const asks = values["forward.users"] !== null || values["forward.tokens"] !== null;
   const limited = asks || values["forward.clients"].length > 0;
   const reachable = forward.find(({ address }) => address.kind === "tcp" && !isLoopback(address.host));
@@ -47,6 +49,28 @@ export function checkForward(
     );
   }
   if (through) checkThrough(top, forward, asks, { problems, warnings });
+}
+
+function checkParents(top: Resolved, { problems, warnings }: Findings): void {
+  const { "forward.parents": parents, "forward.no_parent": noParent } = top.values;
+  const at = (path: OptionPath, message: string) => problemAt(top.originOf(path), path, message);
+  if (noParent !== "" && parents.length === 0) {
+    warnings.push(at("forward.no_parent", "has no effect without forward.parents"));
+  }
+  const secret = parents.some((parent) => parent.kind !== "direct" && parent.user !== null);
+  if (secret && top.originOf("forward.parents").source === "flag") {
+    const message = "holds a password that everybody on this machine can read (ps): " +
+      "write it in a file (--config) or in the environment (SLUICE_FORWARD_PARENTS)";
+    warnings.push(at("forward.parents", message));
+  }
+  const direct = parents.findIndex(({ kind }) => kind === "direct");
+  if (direct === 0 && parents.length > 1) {
+    const message = "begins with direct: the others are asked for destinations that could not be reached";
+    warnings.push(at("forward.parents", message));
+  }
+  if (parents.every(({ kind }) => kind === "direct") && parents.length > 0) {
+    problems.push(at("forward.parents", "names no proxy: leave it out, and every destination is direct"));
+  }
 }
 
 function openProxy({ address }: ListenConfig): string {

@@ -3,7 +3,7 @@
  * with a single one there is no configuration.
  */
 
-import { buildForward, buildThrough } from "./build_forward.ts";
+import { buildForward, buildThrough, PARENTS, sharedParents } from "./build_forward.ts";
 import { buildAdmin, buildLog, buildProcess, buildServer, buildTls, buildUpstream } from "./build.ts";
 import { checkCommands } from "./check_commands.ts";
 import { checkForward } from "./check_forward.ts";
@@ -111,6 +111,13 @@ export function loadConfig(sources: Sources): Loaded | Rejected {
     origins.set(`upstreams.${draft.name}.endpoints`, draft.endpointsOrigin);
     for (const [path, given] of draft.options) origins.set(`upstreams.${draft.name}.${path}`, given.origin);
   }
+  if (top.values["forward.parents"].length > 0) {
+    const draft = drafts.get(PARENTS);
+    if (draft !== undefined) {
+      const message = "is what the proxies of forward.parents are called: rename one of the two";
+      problems.push(problemAt(draft.origin, `upstreams.${PARENTS}`, message));
+    }
+  }
   checkOwnAddresses(top, listeners.all, drafts, routes, file, problems);
   const builtRoutes = buildRoutes({ routes, drafts, upstreams, valuesOf, top }, problems);
   checkCommands([...upstreams.values()], top, drafts, through, findings);
@@ -125,15 +132,17 @@ export function loadConfig(sources: Sources): Loaded | Rejected {
   warnOfUnused(drafts, builtRoutes, routes.mentioned, findings.warnings);
   if (problems.length > 0) return { ok: false, problems: inOrder(problems), nothingToServe: false };
 
+  const forward = buildForward(top.values);
+  const parents = sharedParents(forward);
   const config: Config = {
     listen: listeners.all,
     tls: buildTls(top.values),
     server: buildServer(top.values),
-    upstreams: [...upstreams.values()],
+    upstreams: [...upstreams.values(), ...(parents === null ? [] : [parents])],
     routes: builtRoutes,
     log: buildLog(top.values),
     process: buildProcess(top.values, buildThrough(top.values, through)),
-    forward: buildForward(top.values),
+    forward,
     admin: buildAdmin(top.values),
   };
   return {

@@ -8,6 +8,7 @@ import type { Loaded } from "./load.ts";
 import { OPTION_PATHS, optionAt, type OptionPath, UPSTREAM_OPTION_PATHS } from "./options/options.ts";
 import { formatOrigin } from "./values/problem.ts";
 import { quoted } from "./values/shown.ts";
+import { sharedParents } from "./build_forward.ts";
 import { isUpstreamName } from "./file/upstreams.ts";
 
 /** Lines, each with its end. */
@@ -20,7 +21,9 @@ export function printYaml(loaded: Loaded): string {
   const lines: string[] = [];
   const top = OPTION_PATHS.filter((path) => path !== "to" && optionAt(path).outsideFile !== true);
   printOptions(top, (path) => values[path], comment, "", lines);
-  const named = config.upstreams.filter((upstream) => isUpstreamName(upstream.name));
+  const named = config.upstreams.filter((upstream) =>
+    isUpstreamName(upstream.name) && upstream !== sharedParents(config.forward)
+  );
   if (named.length > 0) lines.push("upstreams:");
   for (const upstream of named) {
     const prefix = `upstreams.${upstream.name}.`;

@@ -180,6 +180,14 @@ export class UpstreamConnection extends UpstreamWriting implements UpstreamPeer,
   }
 
   #finalArrived(head: Head, parser: MessageParser, request: UpstreamRequest): void {
+    if (request.method === "CONNECT" && head.status < 300) {
+      // RFC 9110 §9.3.6: from here on it is a tunnel, whatever the framing fields say.
+      this.take(this.state.switched);
+      request.responseBegun = true;
+      this.setDeadline(Infinity);
+      this.events?.upstreamSwitched(head, true);
+      return;
+    }
     const kind = responseFraming(head, request.method);
     if (typeof kind !== "string") {
       this.#faulted(kind);

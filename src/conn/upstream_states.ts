@@ -181,7 +181,7 @@ export const UPSTREAM_TABLE = {
     sendEnd: "misuse",
     pauseBody: "nothing",
     resumeBody: "nothing",
-    becomeRaw: "misuse",
+    becomeRaw: ["do", "raw raw"],
     rest: "do",
     ...ENDING,
   },

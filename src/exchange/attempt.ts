@@ -153,6 +153,14 @@ export class Attempt implements UpstreamStreamEvents {
     return this.stream.switchProtocols();
   }
 
+  /** Its connection leads to where the client wants to: nothing is asked on it. @returns its bytes */
+  reached(): ByteStream {
+    if (this.#retryCounted) this.#retryAnswered();
+    this.responseSeen = true;
+    this.#owner.settings.upstream.answered(this.endpoint, false);
+    return this.stream.switchProtocols();
+  }
+
   /**
    * Its connection failed without an answer: the endpoint's health is judged by it.
    *

@@ -81,6 +81,7 @@ export function endAnswer(client: DownstreamStream, request: Head, trailers: Hea
  *
  * @param request its head
  * @param shown words that the client may see
+ * @param isTunnel it is the answer to a CONNECT, after which no further request is taken
  */
 export function failAnswer(
   client: DownstreamStream,
@@ -89,6 +90,7 @@ export function failAnswer(
   reason: ReasonCode,
   status: number,
   shown: string,
+  isTunnel = false,
 ): void {
   const phrase = context.phrase?.(status, reason, shown);
   sendFailure(client, {
@@ -100,6 +102,7 @@ export function failAnswer(
     date: context.date(),
     bodiless: request.method === "HEAD",
     fields: NO_FIELDS,
-    close: false,
+    close: isTunnel,
+    brief: isTunnel,
   });
 }

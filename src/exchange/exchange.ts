@@ -36,6 +36,7 @@ import { because, closeWords, faultReason, refusalReason } from "./failure_reaso
 import { responseReason, tunnelReason, waitReason, waitWords } from "./failure_reason.ts";
 import { interimFields } from "./forward_response.ts";
 import { OutgoingRequest } from "./outgoing_request.ts";
+import { credentialsRefusal } from "./credentials_refusal.ts";
 import { PinUse } from "./pin_use.ts";
 import { MOST_KEPT_BYTES, ProvisionalResponse } from "./provisional_response.ts";
 import { type ReasonCode, REASONS } from "./reason.ts";
@@ -291,8 +292,9 @@ export class Exchange extends ExchangeAccount
     const { status } = head;
     if (status === 407 && this.context.forward.outbound) {
       // Only we may ask for credentials of this hop: the client would send those to us, or to a host they are not meant for.
+      const { code, words } = credentialsRefusal(this.attempt?.endpoint.proxyFields ?? null);
       this.#letGo(false);
-      this.#fail("http_protocol_error", "the origin answered with 407 (Proxy Authentication Required)");
+      this.#fail(code, words, words, 502);
       return true;
     }
     if (status < 502 || status > 504 || !this.#mayRetryStatus(status as 502 | 503 | 504, body)) return false;
@@ -346,16 +348,14 @@ export class Exchange extends ExchangeAccount
     }
   }
 
-  /** The endpoint's time is up: the request goes elsewhere if that is allowed, else ends so that the client sees it. */
-  endpointWithdrawn(): void {
+  override endpointWithdrawn(): void {
     // The gateway ends tunnels itself.
     if (this.attempt !== null && this.phase !== "tunnel") {
       this.attemptLost({ code: "aborted", detail: "the endpoint was drained" });
     }
   }
 
-  /** We end. @returns whether it waited, and has been answered that it waits for nothing */
-  refuseHeld(): boolean {
+  override refuseHeld(): boolean {
     if (this.phase !== "waiting") return false;
     this.#fail("shutting_down", "");
     return true;

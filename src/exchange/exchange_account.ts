@@ -69,6 +69,11 @@ export abstract class ExchangeAccount implements EndedExchange {
     this.offeredBefore = client.offeredBytes;
   }
 
+  /** The endpoint's time is up: the request goes elsewhere if that is allowed, else ends so that the client sees it. */
+  abstract endpointWithdrawn(): void;
+  /** We end. @returns whether it waited, and has been answered that it waits for nothing */
+  abstract refuseHeld(): boolean;
+
   /** Bytes of the request body received so far, or what a tunnel got from the client. */
   get requestBodyBytes(): number {
     if (this.tunnel !== null) return this.tunnel.clientBytes;

@@ -15,4 +15,9 @@ export interface ExchangeSettings {
   /** Bytes a second at least, from and to a client; 0 = any. */
   readonly bodyRate: number;
   readonly hostHeader: HostHeader;
+  /**
+   * Its endpoints stand in for each other in their order, and what fails is not theirs: a request that one has answered
+   * with a failure goes on to the next, never to the same again. Absent = false.
+   */
+  readonly failsOver?: boolean;
 }

@@ -27,8 +27,9 @@ import {
 export class OutgoingRequest implements ForwardedRequest, ForwardedFields {
   readonly #client: DownstreamStream;
   readonly #clientHost: string;
+  readonly #ownTarget: string;
   readonly head: Head;
-  readonly target: string;
+  target: string;
   readonly upgrade: string;
   // As it goes to the endpoint that was told last.
   authority: string | null = null;
@@ -50,7 +51,7 @@ export class OutgoingRequest implements ForwardedRequest, ForwardedFields {
     this.#client = client;
     this.#clientHost = clientHost;
     this.head = head;
-    this.target = target;
+    this.#ownTarget = this.target = target;
     this.upgrade = client.askedUpgrade(head, upgrades);
   }
 
@@ -76,15 +77,21 @@ export class OutgoingRequest implements ForwardedRequest, ForwardedFields {
 
   /** As it goes to `endpoint`. Lent until the next call. */
   to(endpoint: Endpoint, hostHeader: HostHeader, settings: ForwardSettings): ForwardedRequest {
+    const { proxyFields } = endpoint;
     const { head } = this;
     const { peer } = this.#client;
     const clientHost = this.#clientHost;
-    const host = hostToSend(hostHeader, head, this.target, clientHost, endpoint.hostField);
+    // The last proxy makes what an origin gets of it; the field in front of it is for that origin in any case.
+    this.target = proxyFields === null ? this.#ownTarget : head.target;
+    const host = proxyFields === null
+      ? hostToSend(hostHeader, head, this.target, clientHost, endpoint.hostField)
+      : clientHost;
     const mask = dropMaskOf(peer, settings);
     this.authority = host;
     this.dropMask = host === null ? mask : mask | HOST_MASK;
     this.added = forwardedFrom(head, peer, settings, clientHost);
     if (isRare(head)) this.#addRare();
+    if (proxyFields !== null) this.added = joinedSections(this.added, proxyFields);
     return this;
   }
 

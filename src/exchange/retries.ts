@@ -19,6 +19,8 @@ export function retryPauseMs(attempts: number): number {
   return RETRY_PAUSE_MS * 2 ** Math.min(attempts - 1, 6);
 }
 
+const NOWHERE_ELSE: RetryDecision = { kind: "no", because: "exhausted" };
+
 /** After this number of attempts without an answer a request lets others go first: one is a restart's doing. */
 const SUSPECT = 2;
 
@@ -51,7 +53,13 @@ export class Retries {
     now: number,
   ): RetryDecision {
     const head = this.#head;
-    const { upstream } = this.#settings;
+    const { upstream, failsOver = false } = this.#settings;
+    // What has taken too long, or answered, gets it again only if nobody else can take it.
+    if (failsOver && failure !== "reset") this.#wait.avoid(endpoint);
+    const elsewhere = failsOver && failure !== "reset"
+      ? this.#wait.choosy
+      : attempts < upstream.endpoints.length && upstream.hasOther(endpoint);
+    if (failsOver && typeof failure === "number" && !elsewhere) return NOWHERE_ELSE;
     return decideRetry({
       failure,
       sent: stream.requestSeen,
@@ -65,7 +73,7 @@ export class Retries {
       lost: this.lost,
       timeLeftMs: this.#wait.holdLeftMs(now),
       pinned: pin !== null && pin.boundTo(stream),
-      elsewhere: attempts < upstream.endpoints.length && upstream.hasOther(endpoint),
+      elsewhere,
     }, this.#policy);
   }
 
@@ -83,7 +91,7 @@ export class Retries {
   prepare(fresh: boolean, failure: "reset" | "timeout", sent: boolean): void {
     const wait = this.#wait;
     // One that may be the cause must not do the same to pooled connections.
-    wait.wantsFresh = fresh || (failure === "reset" && this.#losses !== null);
+    wait.wantsFresh = fresh || wait.choosy || (failure === "reset" && this.#losses !== null);
     wait.isRetry = sent;
     wait.goesLast = this.lost >= SUSPECT;
     wait.probationMs = this.#losses?.probationMs ?? 0;
@@ -92,6 +100,6 @@ export class Retries {
   /** The same after an answer that is worth another attempt. */
   prepareAfterAnswer(): void {
     this.#wait.isRetry = true;
-    this.#wait.wantsFresh = false;
+    this.#wait.wantsFresh = this.#wait.choosy;
   }
 }

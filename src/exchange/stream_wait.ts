@@ -31,6 +31,8 @@ export class StreamWait extends RoomPlace implements Waiter {
   probationMs = 0;
   /** Null unless the request has to do with connections that its client has authenticated on. */
   pin: PinUse | null = null;
+  /** Endpoints that others are preferred to: they have answered with a failure, or not in time. Null = none. */
+  avoided: Endpoint[] | null = null;
   /** Null while it has not waited. */
   time: WaitTime | null = null;
 
@@ -76,6 +78,26 @@ export class StreamWait extends RoomPlace implements Waiter {
   /** Milliseconds that are left for holding. */
   holdLeftMs(now: number): number {
     return this.#source.holdLeftMs(this.arrivedAt, this.time?.queuedMs ?? 0, now);
+  }
+
+  /** Chooser: there is an endpoint that is not avoided, and can be reached as far as is known. */
+  get choosy(): boolean {
+    const { avoided } = this;
+    return avoided !== null &&
+      this.#source.endpoints.some((other) =>
+        other.enabled && other.state !== "down" && !avoided.includes(other)
+      );
+  }
+
+  /** Chooser. */
+  avoids(endpoint: Endpoint): boolean {
+    return this.avoided !== null && this.avoided.includes(endpoint) && this.choosy;
+  }
+
+  /** From now on others are preferred to `endpoint`, by policies that have an order. */
+  avoid(endpoint: Endpoint): void {
+    const avoided = this.avoided ??= [];
+    if (!avoided.includes(endpoint)) avoided.push(endpoint);
   }
 
   streamReady(stream: UpstreamStream, endpoint: Endpoint): void {

@@ -13,6 +13,7 @@ import type {
   SocketEvents,
 } from "../../runtime/contract/contract.ts";
 import { Exchange } from "../exchange/exchange.ts";
+import { ExchangeAccount } from "../exchange/exchange_account.ts";
 import type { ExchangeContext } from "../exchange/exchange_context.ts";
 import { faultReason } from "../exchange/failure_reason.ts";
 import { failureMessage, sendFailure, sendText } from "../exchange/local_reply.ts";
@@ -319,8 +320,9 @@ export class Gateway implements ForwardHost, Traffic {
     for (const tunnel of this.tunnelsThrough(endpoints)) tunnel.abort();
     for (const client of this.#connections) {
       client.forEachStream(({ events }) => {
-        const used = events instanceof Exchange ? events.endpointInUse : null;
-        if (used !== null && endpoints.has(used)) (events as Exchange).endpointWithdrawn();
+        if (!(events instanceof ExchangeAccount)) return;
+        const used = events.endpointInUse;
+        if (used !== null && endpoints.has(used)) events.endpointWithdrawn();
       });
       Pins.of(client)?.cut(endpoints);
     }
@@ -356,7 +358,7 @@ export class Gateway implements ForwardHost, Traffic {
     let refused = 0;
     for (const client of this.#connections) {
       client.forEachStream(({ events }) => {
-        if (events instanceof Exchange && events.refuseHeld()) refused++;
+        if (events instanceof ExchangeAccount && events.refuseHeld()) refused++;
       });
     }
     turn.end();

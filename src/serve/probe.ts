@@ -9,8 +9,8 @@ import {
 } from "../../runtime/contract/contract.ts";
 import { HttpCall } from "../client/http_call.ts";
 import type { Probe } from "../control/changes.ts";
-import type { EndpointSettings } from "../upstream/endpoint.ts";
-import { endpointSettings, NOT_SHARED } from "../process/worker/snapshot.ts";
+import type { EndpointSettings } from "../upstream/endpoint_settings.ts";
+import { endpointSettings } from "../process/worker/endpoint_settings.ts";
 
 /** A single look takes no longer, so that one that hangs is not all there is. */
 const LOOK_MS = 5000;
@@ -20,7 +20,7 @@ export function endpointProbe(runtime: Runtime, system: System): Probe {
     const one = { ...upstream, endpoints: [endpoint] };
     let settings: EndpointSettings | undefined;
     try {
-      [settings] = await endpointSettings(system, one, NOT_SHARED);
+      [settings] = await endpointSettings(system, one, null);
     } catch (error) {
       // A file of upstream_tls that has changed since it was read.
       if (!(error instanceof SystemError)) throw error;

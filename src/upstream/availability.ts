@@ -9,7 +9,7 @@
  */
 
 import type { Clock, SocketError } from "../../runtime/contract/contract.ts";
-import { isTlsFailure } from "../client/dial_fault.ts";
+import { isLasting, isProxyAnswer } from "../client/dial_fault.ts";
 import type { UpstreamPeer } from "../http/upstream_stream.ts";
 import type { Turn } from "../time/turn.ts";
 import { DialLoop } from "./dial_loop.ts";
@@ -159,8 +159,10 @@ export class Availability {
     if (endpoint.enabled) this.#markDown(endpoint, error);
     // While the upstream is paused no request waits for a dial.
     if (this.#paused) return false;
+    // What a proxy has answered is true of the destination, whatever has become of the other endpoints.
+    if (isProxyAnswer(error) && this.#endpoints.allDown) return true;
     // Waiting does not mend a TLS failure. Requests are told at once unless another endpoint may help.
-    if (isTlsFailure(error)) return this.#endpoints.hopeless;
+    if (isLasting(error)) return this.#endpoints.hopeless;
     return this.settings.holdMs === 0 && this.#endpoints.allDown && this.#requests.dialing === 0;
   }
 

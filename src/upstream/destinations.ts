@@ -8,6 +8,7 @@ import type { PoolSettings } from "../client/connection_pool.ts";
 import type { Connector } from "../client/connector.ts";
 import type { ReuseKey } from "../client/reuse_key.ts";
 import type { Counters, EndpointCounters } from "./counters.ts";
+import type { EndpointSettings } from "./endpoint_settings.ts";
 import { Upstream } from "./upstream.ts";
 import type { UpstreamObserver } from "./upstream_observer.ts";
 import type { UpstreamSettings } from "./upstream_settings.ts";
@@ -28,6 +29,9 @@ export interface DestinationSettings {
   readonly counted: { readonly upstream: Counters; readonly endpoint: EndpointCounters };
   readonly pool: PoolSettings;
 }
+
+/** A way to a destination. */
+export type DestinationEndpoint = Pick<EndpointSettings, "name" | "key" | "hostField" | "proxy">;
 
 interface Destination {
   readonly upstream: Upstream;
@@ -87,19 +91,32 @@ export class Destinations {
 
   /** @param authority host and port, for Host. @returns null when there are too many, all of them in use */
   of(key: ReuseKey, name: string, authority: string): Upstream | null {
+    const known = this.#known(name);
+    if (known !== null) return known;
+    return this.#make(name, [{ name, key, hostField: authority }]);
+  }
+
+  /** The same, where several endpoints lead to the destination. @param endpoints made when it is a new one */
+  byWayOf(name: string, endpoints: () => readonly DestinationEndpoint[]): Upstream | null {
+    return this.#known(name) ?? this.#make(name, endpoints());
+  }
+
+  #known(name: string): Upstream | null {
     const known = this.#all.get(name);
-    if (known !== undefined) {
-      known.usedAt = this.#clock.now();
-      this.#all.delete(name);
-      this.#all.set(name, known);
-      return known.upstream;
-    }
+    if (known === undefined) return null;
+    known.usedAt = this.#clock.now();
+    this.#all.delete(name);
+    this.#all.set(name, known);
+    return known.upstream;
+  }
+
+  #make(name: string, endpoints: readonly DestinationEndpoint[]): Upstream | null {
     if (this.#all.size >= MOST && !this.#makeRoom()) return null;
     const { name: shared, upstream, pool, counted } = this.#settings;
     const made = new Upstream(this.#runtime, this.#connector, {
       ...upstream,
       name: shared,
-      endpoints: [{ name, key, hostField: authority, weight: 1, maxInFlight: 0, pool }],
+      endpoints: endpoints.map((endpoint) => ({ ...endpoint, weight: 1, maxInFlight: 0, pool })),
     }, this.#observer);
     made.counters = counted.upstream;
     for (const endpoint of made.endpoints) endpoint.counters = counted.endpoint;

@@ -275,6 +275,8 @@ export class Dispatcher implements WaitingRequests, RequestsInFlight, Connection
     let fresh = 0;
     /** Waiters passed by for which no connection lies ready: free slots are theirs. */
     let passed = 0;
+    /** Those who may not go where a connection could be opened. */
+    let unserved = 0;
     let noneIdle = false;
     while (waiter !== null) {
       const next: Waiter | null = waiter.roomAfter;
@@ -284,18 +286,19 @@ export class Dispatcher implements WaitingRequests, RequestsInFlight, Connection
         if (stream !== null) {
           this.#assign(waiter, stream, own.owner as Endpoint);
           waiter = this.#room.oldest;
-          fresh = passed = 0;
+          fresh = passed = unserved = 0;
           continue;
         }
       } else if (waiter.wantsFresh && (!waiter.isRetry || this.retriesAllowed())) {
         // A slot that has become free is for the oldest, not for those behind who can do with an idle connection.
         passed++;
         if (++fresh > this.#connections.expectedStreams) {
-          const endpoint = this.#policy.pick("dial", waiter.balanceKey);
+          const endpoint = this.#policy.pick("dial", waiter.balanceKey, waiter);
           if (endpoint !== null) this.dial(endpoint);
+          else if (waiter.choosy === true) unserved++;
         }
       } else if (!waiter.wantsFresh && (!waiter.isRetry || this.retriesAllowed())) {
-        const endpoint = noneIdle ? null : this.#policy.pick("idle", waiter.balanceKey);
+        const endpoint = noneIdle ? null : this.#policy.pick("idle", waiter.balanceKey, waiter);
         if (endpoint === null) {
           // Only for those with connections of their own it is worth going on.
           if (this.#room.owners === 0) break;
@@ -307,7 +310,7 @@ export class Dispatcher implements WaitingRequests, RequestsInFlight, Connection
           this.give(connection, endpoint, waiter);
           // What the request does may have changed the room: begin again from the oldest.
           waiter = this.#room.oldest;
-          fresh = passed = 0;
+          fresh = passed = unserved = 0;
           continue;
         }
       }
@@ -315,7 +318,8 @@ export class Dispatcher implements WaitingRequests, RequestsInFlight, Connection
     }
     const { size, retries, owners } = this.#room;
     const wanted = (this.retriesAllowed() ? size : size - retries) - owners;
-    const missing = Math.min(wanted - this.#connections.expectedStreams, MOST_NEW_DIALS);
+    if (unserved > 0) this.#connections.checkSoon();
+    const missing = Math.min(wanted - unserved - this.#connections.expectedStreams, MOST_NEW_DIALS);
     for (let left = missing; left > 0;) {
       const endpoint = this.#policy.pick("dial", null);
       if (endpoint === null) {

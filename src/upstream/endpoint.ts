@@ -6,11 +6,12 @@
 import type { UpstreamPeer, UpstreamPeerOwner } from "../http/upstream_stream.ts";
 import type { SocketError } from "../../runtime/contract/contract.ts";
 import { canonicalIp } from "../bytes/ip_address.ts";
-import { ConnectionPool, type PoolSettings } from "../client/connection_pool.ts";
+import { ConnectionPool } from "../client/connection_pool.ts";
 import { ConnectionRamp, type RampOwner } from "./connection_ramp.ts";
-import type { ReuseKey } from "../client/reuse_key.ts";
 import { Listed } from "./listed.ts";
+import type { FieldSection } from "../http/field_section.ts";
 import type { EndpointCounters } from "./counters.ts";
+import { type EndpointSettings, proxyFields } from "./endpoint_settings.ts";
 import type { Repeatable } from "./repeatable.ts";
 
 /**
@@ -22,20 +23,6 @@ export type EndpointState = "up" | "down" | "probing";
 
 /** What a request needs of an endpoint: an open connection with room for it, leave to open one, or either. */
 export type Need = "idle" | "dial" | "any";
-
-export interface EndpointSettings {
-  readonly name: string;
-  readonly key: ReuseKey;
-  /** Value of Host for requests that name no other. */
-  readonly hostField: string;
-  /** Relative share, >= 1. */
-  readonly weight: number;
-  /** Requests at a time, 0 = no limit. */
-  readonly maxInFlight: number;
-  /** How many of them are ours at first, where other processes serve the same endpoint. Default: all. */
-  readonly slots?: number;
-  readonly pool: PoolSettings;
-}
 
 /** Dials to one endpoint under way at a time; accept queues of small servers are short. */
 const DIALS_AT_ONCE = 64;
@@ -108,6 +95,8 @@ export class Endpoint extends Listed implements UpstreamPeerOwner, RampOwner {
   pinnedIdle = 0;
   /** That it is down was heard from another process, which has logged it. */
   downReportedByPeer = false;
+  /** Where it is a proxy: what requests to it have besides. Null = it is none. */
+  proxyFields: FieldSection | null;
   /** Belongs to the counting side (observe/). */
   counters: EndpointCounters | null = null;
 
@@ -120,6 +109,7 @@ export class Endpoint extends Listed implements UpstreamPeerOwner, RampOwner {
     this.pool = new ConnectionPool(settings.pool);
     this.#slotLimit = settings.maxInFlight === 0 ? Infinity : settings.slots ?? settings.maxInFlight;
     this.owner = owner;
+    this.proxyFields = proxyFields(settings.proxy);
   }
 
   /** Requests being served, tunnels included. */
@@ -264,6 +254,7 @@ export class Endpoint extends Listed implements UpstreamPeerOwner, RampOwner {
   apply(settings: EndpointSettings): void {
     const before = this.#settings.maxInFlight;
     this.#settings = settings;
+    this.proxyFields = proxyFields(settings.proxy);
     this.pool.settings = settings.pool;
     if (settings.maxInFlight === 0) {
       this.slotLimit = Infinity;

@@ -1,8 +1,9 @@
 /** The endpoints of an upstream: which there are, which of them cannot be reached, which must not be used. */
 
 import type { SocketError } from "../../runtime/contract/contract.ts";
-import { isTlsFailure } from "../client/dial_fault.ts";
-import { Endpoint, type EndpointOwner, type EndpointSettings } from "./endpoint.ts";
+import { isLasting } from "../client/dial_fault.ts";
+import { Endpoint, type EndpointOwner } from "./endpoint.ts";
+import type { EndpointSettings } from "./endpoint_settings.ts";
 import { RampSteps } from "./ramp_steps.ts";
 import { reuseKeyText } from "../client/reuse_key.ts";
 import { CandidateList, FEW } from "./candidate_list.ts";
@@ -86,12 +87,12 @@ export class EndpointSet implements EndpointOwner {
 
   /** A dial to `endpoint`, or a new connection of it, has failed. */
   noteFailure(endpoint: Endpoint, error: SocketError, now: number): void {
-    const before = isTlsFailure(endpoint.lastFailure);
+    const before = isLasting(endpoint.lastFailure);
     endpoint.lastFailure = error;
     endpoint.lastFailureAt = now;
     endpoint.failures++;
     endpoint.failuresTotal++;
-    this.#broken += Number(isTlsFailure(error)) - Number(before);
+    this.#broken += Number(isLasting(error)) - Number(before);
   }
 
   // EndpointOwner
@@ -123,7 +124,7 @@ export class EndpointSet implements EndpointOwner {
     this.withdrawn = 0;
     this.#broken = 0;
     for (const endpoint of this.all) {
-      if (isTlsFailure(endpoint.lastFailure)) this.#broken++;
+      if (isLasting(endpoint.lastFailure)) this.#broken++;
       if (!endpoint.enabled) this.withdrawn++;
       else if (endpoint.state === "down") this.downEndpoints.add(endpoint);
     }

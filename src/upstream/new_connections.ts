@@ -72,7 +72,10 @@ export class NewConnections {
     this.#probation = new Probation(turn, this.#dialer, room, {
       retriesAllowed: () => user.retriesAllowed(),
       proved: (connection, waiter) => this.#give(connection, connection.owner as Endpoint, waiter),
-      needless: (connection) => this.#place(connection, connection.owner as Endpoint, this.#nextWaiter()),
+      needless: (connection) => {
+        const endpoint = connection.owner as Endpoint;
+        this.#place(connection, endpoint, this.#nextWaiter(endpoint));
+      },
       dropped: (endpoint, error) => this.#dialFailed(endpoint, error),
     });
     this.#check = new Alarm(runtime.clock, CHECK_MS, () => this.#lookAgain());
@@ -117,7 +120,7 @@ export class NewConnections {
     }
     this.#availability.dialSucceeded(endpoint);
     endpoint.ramp.opened(connection, connection.openedAt);
-    this.#place(connection, endpoint, this.#nextWaiter());
+    this.#place(connection, endpoint, this.#nextWaiter(endpoint));
     this.#user.dialOver();
     this.#turn.end();
   }
@@ -156,7 +159,7 @@ export class NewConnections {
     while (!this.#stopped && endpoint.enabled && endpoint.taken < slotLimit) {
       // An older request that must go on a connection of its own has a right to a slot that is free.
       if (slotLimit !== Infinity && this.#room.owners > 0) return;
-      const waiter = this.#nextWaiter();
+      const waiter = this.#nextWaiter(endpoint);
       if (waiter === null || this.#probation.msFor(connection, endpoint, waiter) > 0) return;
       if (!endpoint.pool.takeFrom(connection)) return;
       this.#user.give(connection, endpoint, waiter);
@@ -164,9 +167,9 @@ export class NewConnections {
   }
 
   /** The oldest one that may go now and is not provided for by a connection under probation. */
-  #nextWaiter(): Waiter | null {
+  #nextWaiter(endpoint: Endpoint): Waiter | null {
     if (this.#availability.paused) return null;
-    return this.#room.next(this.#user.retriesAllowed(), this.#probation.size);
+    return this.#room.next(endpoint, this.#user.retriesAllowed(), this.#probation.size);
   }
 
   #lookAgain(): void {

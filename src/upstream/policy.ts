@@ -2,6 +2,14 @@
 
 import type { Endpoint, Need } from "./endpoint.ts";
 
+/** A request that an endpoint is chosen for. */
+export interface Chooser {
+  /** There are endpoints that it avoids; it wants a new connection then. Absent = there are none. */
+  readonly choosy?: boolean;
+  /** It is to go elsewhere, and there is another endpoint for it. */
+  avoids?(endpoint: Endpoint): boolean;
+}
+
 /** Chooses; neither counts nor connects. One object per upstream, so it may remember its last choice. */
 export interface Policy {
   /**
@@ -9,8 +17,9 @@ export interface Policy {
    *
    * @param key hash of what the request is balanced by, so that equal ones go to the same endpoint as long as it can; null
    *   when it is balanced by nothing, or when a connection is opened for no request in particular
+   * @param chooser the request, null when it is none in particular
    */
-  pick(need: Need, key: number | null): Endpoint | null;
+  pick(need: Need, key: number | null, chooser?: Chooser | null): Endpoint | null;
 }
 
 /** Makes a policy for a fixed list of endpoints. */

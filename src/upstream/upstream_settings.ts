@@ -1,7 +1,7 @@
 /** What an upstream is told when it is built. */
 
 import type { Http1Limits } from "../http/limits.ts";
-import type { EndpointSettings } from "./endpoint.ts";
+import type { EndpointSettings } from "./endpoint_settings.ts";
 import type { PolicyFactory } from "./policy.ts";
 import type { SlotSource } from "./slot_share.ts";
 

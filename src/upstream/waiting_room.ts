@@ -6,6 +6,7 @@
 import type { UpstreamPeer, UpstreamStream } from "../http/upstream_stream.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { TimedWait } from "./hold_clock.ts";
+import type { Chooser } from "./policy.ts";
 import type { Repeatable } from "./repeatable.ts";
 import type { WaitFailure } from "./wait_failure.ts";
 
@@ -20,7 +21,7 @@ export abstract class RoomPlace implements TimedWait {
 }
 
 /** A request in the room. */
-export interface Waiter extends RoomPlace, Repeatable {
+export interface Waiter extends RoomPlace, Repeatable, Chooser {
   /** Monotonic milliseconds of the request's arrival; decides the order and the deadline. */
   readonly arrivedAt: number;
   /** The only connection that will do, which waits for it: see pins.ts. Does not change while it is in the room. */
@@ -111,15 +112,16 @@ export class WaitingRoom {
   }
 
   /**
-   * The oldest one that a new connection is for.
+   * The oldest one that a new connection of `endpoint` is for.
    *
    * @param retries also those may go that have been sent before
    * @param provided number of suspects that are provided for
    */
-  next(retries: boolean, provided: number): Waiter | null {
+  next(endpoint: Endpoint, retries: boolean, provided: number): Waiter | null {
     let left = provided;
     for (let waiter = this.#oldest; waiter !== null; waiter = waiter.roomAfter) {
       if (waiter.ownConnection !== null || (waiter.isRetry && !retries)) continue;
+      if (waiter.avoids?.(endpoint) === true) continue;
       if (waiter.probationMs === 0 || left-- <= 0) return waiter;
     }
     return null;

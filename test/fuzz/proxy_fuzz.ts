@@ -159,6 +159,9 @@ function withForward(random: Random, calm: boolean, config: Config, role: Role):
       usersFile: null,
       tokensFile: role === "open forward" ? null : "/tokens",
       maxTunnels: calm ? 1000 : random.pick([1, 2, 1000]),
+      parents: [],
+      noParent: "",
+      byParent: { ...direct, name: "parents", endpoints: [] },
       direct: { ...direct, name: "forward" },
     },
   };

@@ -10,6 +10,7 @@ import { formatProblem } from "../../src/config/values/problem.ts";
 import type { EndedExchange } from "../../src/exchange/ended_exchange.ts";
 import { Gateway } from "../../src/gateway/gateway.ts";
 import type { GatewayObserver, LocalAnswer } from "../../src/gateway/snapshot.ts";
+import { allDestinations } from "../../src/gateway/forward/forward_snapshot.ts";
 import type { Tunnel } from "../../src/exchange/tunnel.ts";
 import { namedRuntime } from "../../src/resolve/named_runtime.ts";
 import type { Endpoint } from "../../src/upstream/endpoint.ts";
@@ -121,7 +122,7 @@ export class TestProxy implements SnapshotObserver, GatewayObserver {
   async stop(): Promise<void> {
     await this.gateway.drain(0);
     for (const upstream of this.upstreams) upstream.stop();
-    this.gateway.snapshot.forward?.destinations.stop();
+    for (const destinations of allDestinations(this.gateway.snapshot.forward)) destinations.stop();
     const error = handlerErrors.shift();
     if (error !== undefined) throw error;
   }

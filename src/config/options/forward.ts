@@ -1,6 +1,7 @@
 /** Options about the forward proxy. */
 
 import type { OptionTable } from "./option.ts";
+import { noProxy, parents } from "../values/parent_types.ts";
 import { destinations, forwardListeners, portRanges } from "../values/forward_types.ts";
 import { cidrs } from "../values/special_types.ts";
 import { boolean, countOrAuto, path } from "../values/value_type.ts";
@@ -106,6 +107,36 @@ export const FORWARD_OPTIONS = {
       "An address that others can reach is refused (exit code 2) without `forward.clients`, `forward.users` or " +
       "`forward.tokens`, so that nobody runs an open proxy unknowingly. This says that it is meant.",
     example: "true",
+  },
+  "forward.parents": {
+    group: "Forward proxy",
+    scope: "server",
+    type: parents(),
+    default: "",
+    alias: "parent",
+    help: "proxies to ask instead of the destinations, in order",
+    doc:
+      "URLs of HTTP proxies (`http://proxy:3128`, or `https://` where the way to the proxy itself is to be TLS), of SOCKS5 proxies " +
+      "(`socks5h://`, which get names, and `socks5://`, which get addresses that are looked up here), and `direct` for the " +
+      "destination itself. The first one that can be reached is asked, the others stand by. A user and a password may stand in " +
+      "the URL (odd characters as `%XX`); they go to that proxy only. While none can be reached, requests and " +
+      "CONNECT are held for `hold`, unless `direct` is in the list. What a parent answers does not count against it: a CONNECT " +
+      "that it answers with 502, 503 or 504 is asked of the next one, any other answer is the client's. Timeouts, pool, " +
+      "`retry` and `upstream_tls` of the top level count for parents. Destinations that a parent is asked for are not looked up " +
+      "here, so `forward.allow` and `forward.deny` go by the name, and what only an address could allow is refused. " +
+      "HTTP proxies share their connections among all destinations, unless other kinds are in the list.",
+    example: "[http://proxy:3128, direct]",
+  },
+  "forward.no_parent": {
+    group: "Forward proxy",
+    scope: "server",
+    type: noProxy(),
+    default: "",
+    help: "destinations for which no parent is asked, like no_proxy",
+    doc:
+      "In the syntax of the environment variable `no_proxy`: a name is itself and all below it, `.example.com` only what is " +
+      "below, an IP address or a CIDR block is itself, each with or without `:port`; `*` is everything. Names are not looked up.",
+    example: "localhost,127.0.0.0/8,.internal.example",
   },
   "forward.max_tunnels": {
     group: "Forward proxy",

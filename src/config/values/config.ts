@@ -28,8 +28,40 @@ export interface ForwardConfig {
   /** File with lines `token name`; null = none. */
   readonly tokensFile: string | null;
   readonly maxTunnels: number;
+  /** Who is asked instead of the destinations, in this order; empty = nobody. */
+  readonly parents: readonly ParentConfig[];
+  /** Destinations that are reached without a parent, as `no_proxy` has them. */
+  readonly noParent: string;
+  /** Of parents: timeouts, holding, pool, retries, TLS as the top level says. Endpoints are those that are HTTP proxies. */
+  readonly byParent: UpstreamConfig;
   /** Of direct destinations: timeouts, pool, retries as the top level says. */
   readonly direct: UpstreamConfig;
+}
+
+/** A proxy that is asked instead of the destination, or (`direct`) the destination itself. */
+export type ParentConfig =
+  | { readonly kind: "direct"; readonly name: "direct" }
+  | HttpParentConfig
+  | {
+    readonly kind: "socks";
+    /** `socks5://host:port` or `socks5h://host:port`. */
+    readonly name: string;
+    readonly address: Address;
+    /** Names are looked up here, not by the proxy. */
+    readonly resolves: boolean;
+    readonly user: string | null;
+    readonly password: string | null;
+  };
+
+export interface HttpParentConfig {
+  readonly kind: "http";
+  /** As an endpoint is called. */
+  readonly name: string;
+  readonly address: Address;
+  readonly scheme: "http" | "https";
+  /** Null = it wants none. */
+  readonly user: string | null;
+  readonly password: string | null;
 }
 
 /** Certificate files of the TLS listeners; PEM. */
@@ -76,6 +108,8 @@ export interface EndpointConfig {
   readonly name: string;
   /** As the configuration has it, where `address` is one of those that its name has (`eachAddress`). */
   readonly written?: EndpointConfig;
+  /** It is a proxy that passes requests on; with the value of Proxy-Authorization, "" = none. */
+  readonly proxy?: { readonly authorization: string };
 }
 
 /** The command that an upstream's endpoints are. */
@@ -103,7 +137,8 @@ export interface UpstreamConfig {
   readonly endpoints: readonly EndpointConfig[];
   /** Each address of an endpoint's name is an endpoint of its own. */
   readonly eachAddress: boolean;
-  readonly policy: PolicyName;
+  /** `first_up`: the first one that can be reached; for parents. */
+  readonly policy: PolicyName | "first_up";
   /** How long a request may wait while no endpoint can be reached. 0 = not at all. */
   readonly holdMs: number;
   /** Pause between dials to an endpoint that is down; null = 4 % of the time it has been down so far. */

@@ -4,9 +4,12 @@
  */
 
 import type { Address } from "../../../runtime/contract/contract.ts";
+import { ConnectByParent } from "../../exchange/connect_by_parent.ts";
 import { ConnectExchange } from "../../exchange/connect_exchange.ts";
 import { Exchange } from "../../exchange/exchange.ts";
 import { faultReason } from "../../exchange/failure_reason.ts";
+import type { ExchangeSettings } from "../../exchange/exchange_settings.ts";
+import type { RetryPolicy } from "../../exchange/retry.ts";
 import { type ReasonCode, REASONS } from "../../exchange/reason.ts";
 import type { AuthVerdict } from "../../forward/auth/proxy_auth.ts";
 import { type ForwardTarget, readForwardTarget, type TargetRefusal } from "../../forward/forward_target.ts";
@@ -21,7 +24,7 @@ import { fieldSection } from "../../http/own_fields.ts";
 import { parseTarget } from "../../http/target.ts";
 import type { Counted } from "../../upstream/counters.ts";
 import type { Snapshot } from "../snapshot.ts";
-import type { ForwardSnapshot } from "./forward_snapshot.ts";
+import type { ForwardParents, ForwardSnapshot } from "./forward_snapshot.ts";
 import { PendingRequest } from "./pending_request.ts";
 import { traceText } from "./trace_text.ts";
 
@@ -209,6 +212,15 @@ export class ForwardHandler implements RequestHandler {
       );
       return;
     }
+    const { parents } = forward;
+    if (parents !== null && !parents.skips(host, port)) {
+      if (verdict.decided) this.#askParent(client, head, target, forward, parents, user);
+      else {
+        const words = "only its address could allow this host, and a parent proxy looks it up";
+        this.#fail(client, head, "http_request_denied", `${host}:${port}: ${words}`, 403, words);
+      }
+      return;
+    }
     if (isTunnel) this.#connect(client, head, target, forward, user);
     else this.#send(client, head, target, forward, user);
   }
@@ -240,6 +252,44 @@ export class ForwardHandler implements RequestHandler {
     tunnel.begin(addressOf(target), () => this.#tunnels--);
   }
 
+  #askParent(
+    client: DownstreamStream,
+    head: Head,
+    target: ForwardTarget,
+    forward: ForwardSnapshot,
+    parents: ForwardParents,
+    user: string,
+  ): void {
+    const isTunnel = head.method === "CONNECT";
+    if (!isTunnel && this.#isTooLarge(client, forward)) {
+      this.#fail(client, head, "request_too_large", "");
+      return;
+    }
+    const settings = parents.settings(target, isTunnel);
+    if (settings === null) {
+      this.#fail(client, head, "resource_exhausted", "too many destinations at a time");
+      return;
+    }
+    if (!isTunnel) {
+      this.#exchange(client, head, target, forward, settings, parents.retry, user);
+      return;
+    }
+    const { exchange, rule, maxTunnels } = forward;
+    const tunnel = new ConnectByParent(exchange, settings, client, head, target.authority, rule);
+    tunnel.user = user;
+    if (this.#tunnels >= maxTunnels) {
+      tunnel.fail("too_many_tunnels", "");
+      return;
+    }
+    this.#tunnels++;
+    rule.tunnelsBegun++;
+    tunnel.begin(() => this.#tunnels--);
+  }
+
+  #isTooLarge(client: DownstreamStream, { exchange: { maxBodyBytes } }: ForwardSnapshot): boolean {
+    return maxBodyBytes > 0 && client.requestBody > maxBodyBytes;
+  }
+
   #send(
     client: DownstreamStream,
     head: Head,
@@ -247,9 +297,8 @@ export class ForwardHandler implements RequestHandler {
     forward: ForwardSnapshot,
     user: string,
   ): void {
-    const { destinations, exchange, retry, rule } = forward;
-    const { maxBodyBytes } = exchange;
-    if (maxBodyBytes > 0 && client.requestBody > maxBodyBytes) {
+    const { destinations, retry } = forward;
+    if (this.#isTooLarge(client, forward)) {
       this.#fail(client, head, "request_too_large", "");
       return;
     }
@@ -265,9 +314,21 @@ export class ForwardHandler implements RequestHandler {
       this.#fail(client, head, "resource_exhausted", "too many destinations at a time");
       return;
     }
+    this.#exchange(client, head, target, forward, forward.settings(source), retry, user);
+  }
+
+  #exchange(
+    client: DownstreamStream,
+    head: Head,
+    target: ForwardTarget,
+    { exchange, rule }: ForwardSnapshot,
+    settings: ExchangeSettings,
+    retry: RetryPolicy,
+    user: string,
+  ): void {
     const request = new Exchange(
       exchange,
-      forward.settings(source),
+      settings,
       retry,
       client,
       head,

@@ -7,6 +7,7 @@ import type { Config, ForwardConfig, UpstreamConfig } from "../../config/values/
 import type { IoTurn } from "../../conn/io_turn.ts";
 import type { ConnectSettings } from "../../exchange/connect_exchange.ts";
 import type { ExchangeContext } from "../../exchange/exchange_context.ts";
+import type { ExchangeSettings } from "../../exchange/exchange_settings.ts";
 import type { ReasonCode } from "../../exchange/reason.ts";
 import { LastForwarded } from "../../exchange/forward_request.ts";
 import { ProxyAuth } from "../../forward/auth/proxy_auth.ts";
@@ -15,15 +16,19 @@ import { type DestinationRule, parseDestinationRule } from "../../forward/destin
 import type { ListeningAddress, OwnListeners } from "../../forward/own_listeners.ts";
 import { DESTINATION_FAILURES, proxyPhrase } from "../../forward/proxy_phrases.ts";
 import { ForwardRule } from "../../gateway/forward/forward_rule.ts";
-import type { ForwardSnapshot } from "../../gateway/forward/forward_snapshot.ts";
+import type { ForwardParents, ForwardSnapshot } from "../../gateway/forward/forward_snapshot.ts";
 import { TrustedPeers } from "../../gateway/trusted_peers.ts";
 import { isLoopback } from "../../bytes/ip_address.ts";
 import { fieldSection } from "../../http/own_fields.ts";
 import type { Http1Limits } from "../../http/limits.ts";
 import { derivedRuntime } from "../../resolve/derived_runtime.ts";
-import { POLICIES } from "../../upstream/balance/policies.ts";
+import { ALL_POLICIES } from "../../upstream/balance/policies.ts";
 import { Destinations } from "../../upstream/destinations.ts";
+import type { EndpointSettings } from "../../upstream/endpoint_settings.ts";
+import type { Upstream } from "../../upstream/upstream.ts";
 import type { UpstreamObserver } from "../../upstream/upstream_observer.ts";
+import { byDestination, sharedByAll } from "./forward_parents.ts";
+import { endpointSettings } from "./endpoint_settings.ts";
 import { usableForwardFiles } from "../shared/forward_files.ts";
 
 /** Destinations come and go with what clients ask for: that one is down is told in their answers. */
@@ -39,11 +44,20 @@ const INSTANCE = Array.from(
 )
   .join("");
 
+interface Parents {
+  /** Null when there are none, or each destination has connections of its own. */
+  readonly shared: Upstream | null;
+  /** Those that are HTTP proxies. */
+  readonly proxies: readonly EndpointSettings[];
+}
+
 /** What a reload compares, and keeps where it is equal. */
 export interface BuiltForward {
   readonly snapshot: ForwardSnapshot;
   /** Equal for equal rules and equal settings of destinations. */
   readonly destinationsKey: string;
+  /** The same for destinations that are reached by way of parents. */
+  readonly parentsKey: string;
   /** Equal for files that hold the same. */
   readonly authKey: string;
 }
@@ -52,6 +66,7 @@ export interface BuiltForward {
  * @param exchange of requests that come in
  * @param own filled by the binding side with the addresses that are bound
  * @param before what serves now: its destinations go on if they may be reached as before, and so does what is known of passwords
+ * @param shared the parents, where all requests share them
  * @throws SystemError when a file of its users cannot be read or used
  */
 export async function buildForward(
@@ -63,6 +78,7 @@ export async function buildForward(
   limits: Http1Limits,
   own: OwnListeners,
   before: BuiltForward | null,
+  shared: Upstream | null,
 ): Promise<BuiltForward | null> {
   const { forward } = config;
   if (forward === null) return null;
@@ -74,7 +90,9 @@ export async function buildForward(
     : same
     ? before.snapshot.auth
     : new ProxyAuth({ users, tokens, digests: system.digests, clock: runtime.clock });
-  return built(runtime, turn, config, forward, exchange, limits, own, authKey, auth, before);
+  const proxies = await endpointSettings(system, forward.byParent, null);
+  const parents = { shared, proxies };
+  return built(runtime, turn, config, forward, exchange, limits, own, authKey, auth, before, parents);
 }
 
 /** Not a part of `buildForward`, whose variables its closures would keep: `before` among them, and all that were before that. */
@@ -89,6 +107,7 @@ function built(
   authKey: string,
   auth: ProxyAuth | null,
   before: BuiltForward | null,
+  parents: Parents,
 ): BuiltForward {
   const { direct } = forward;
   const onLoopback = !isReachable(config);
@@ -97,6 +116,11 @@ function built(
   const same = destinationsKey === before?.destinationsKey ? before.snapshot : null;
   const policy = same?.policy ?? destinationPolicy(forward, onLoopback, own);
   const rule = before?.snapshot.rule ?? new ForwardRule(direct.name);
+  const { parents: order, byParent, noParent } = forward;
+  const parentsKey = JSON.stringify([destinationsKey, order, byParent, noParent, parents.proxies]);
+  const sameParents = parents.shared === null && parentsKey === before?.parentsKey
+    ? before.snapshot.parents
+    : null;
   const via = `${exchange.forward.via}-${INSTANCE}`;
   const snapshot: ForwardSnapshot = {
     policy,
@@ -111,24 +135,46 @@ function built(
     },
     retry: direct.retry,
     connect: connectSettings(judged(runtime, policy, true), turn, forward, via),
+    parents: sameParents ?? buildParents(runtime, turn, policy, forward, limits, parents, rule),
     maxTunnels: forward.maxTunnels,
     rule,
-    settings: settingsOf(direct),
+    settings: (upstream) => exchangeSettings(upstream, direct),
   };
-  return { snapshot, destinationsKey, authKey };
+  return { snapshot, destinationsKey, parentsKey, authKey };
 }
 
-function settingsOf(direct: UpstreamConfig): ForwardSnapshot["settings"] {
-  return (upstream) => ({
-    upstream,
-    requestBufferBytes: direct.requestBufferBytes,
-    slotsLimited: false,
-    firstByteTimeoutMs: direct.firstByteTimeoutMs,
-    bodyIdleTimeoutMs: direct.bodyIdleTimeoutMs,
-    tunnelIdleTimeoutMs: direct.tunnelIdleTimeoutMs,
-    bodyRate: direct.bodyRate,
-    hostHeader: { kind: "pass" },
+function buildParents(
+  runtime: Runtime,
+  turn: IoTurn,
+  policy: DestinationPolicy,
+  forward: ForwardConfig,
+  limits: Http1Limits,
+  { shared, proxies }: Parents,
+  rule: ForwardRule,
+): ForwardParents | null {
+  if (shared !== null) return sharedByAll(forward, exchangeSettings(shared, forward.byParent));
+  if (forward.parents.length === 0) return null;
+  return byDestination(forward, proxies, {
+    runtime,
+    turn,
+    limits,
+    counted: { upstream: rule.destinations.counters, endpoint: rule.answers },
+    direct: { requests: judged(runtime, policy, false), tunnels: judged(runtime, policy, true) },
+    settings: exchangeSettings,
   });
+}
+
+function exchangeSettings(upstream: Upstream, config: UpstreamConfig): ExchangeSettings {
+  return {
+    upstream,
+    requestBufferBytes: config.requestBufferBytes,
+    slotsLimited: false,
+    firstByteTimeoutMs: config.firstByteTimeoutMs,
+    bodyIdleTimeoutMs: config.bodyIdleTimeoutMs,
+    tunnelIdleTimeoutMs: config.tunnelIdleTimeoutMs,
+    bodyRate: config.bodyRate,
+    hostHeader: { kind: "pass" },
+  };
 }
 
 function destinations(
@@ -142,7 +188,7 @@ function destinations(
     name: direct.name,
     counted: { upstream: rule.destinations.counters, endpoint: rule.answers },
     upstream: {
-      policy: POLICIES[direct.policy],
+      policy: ALL_POLICIES[direct.policy],
       holdMs: direct.holdMs,
       holdIntervalMs: direct.holdIntervalMs,
       queueSize: direct.queue.size,
@@ -177,6 +223,7 @@ function phrase(status: number, reason: ReasonCode, detail: string): string {
 function wordsOf(reason: string, detail: string): string {
   const known: Readonly<Record<string, { readonly words: string }>> = DESTINATION_FAILURES;
   if (reason === "destination_ip_prohibited") return detail.replace(/^.*?: /, "");
+  if (reason === "proxy_configuration_error" && detail !== "") return detail;
   return known[reason]?.words ?? reason.replaceAll("_", " ");
 }
 

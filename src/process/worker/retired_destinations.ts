@@ -15,12 +15,15 @@ export class RetiredDestinations {
     return this.#all;
   }
 
-  /** Ends those of the configuration before, if there were any and they are not those in use. */
-  replace(before: Destinations | undefined, after: Destinations | undefined): void {
-    if (before === undefined || before === after) return;
-    this.#all.add(before);
+  /** Ends those of the configuration before that are not in use any more. */
+  replace(before: readonly Destinations[], after: readonly Destinations[]): void {
+    for (const destinations of before) if (!after.includes(destinations)) this.#retire(destinations);
+  }
+
+  #retire(destinations: Destinations): void {
+    this.#all.add(destinations);
     this.#turn.begin();
-    before.retire(() => this.#all.delete(before));
+    destinations.retire(() => this.#all.delete(destinations));
     this.#turn.end();
   }
 

@@ -19,6 +19,7 @@ import { IoTurn } from "../../conn/io_turn.ts";
 import type { Change, CommandResult, DesiredState, EndpointName } from "./messages.ts";
 import { Gateway } from "../../gateway/gateway.ts";
 import type { Telemetry } from "../../observe/telemetry.ts";
+import { allDestinations } from "../../gateway/forward/forward_snapshot.ts";
 import { OwnListeners } from "../../forward/own_listeners.ts";
 import type { Destinations } from "../../upstream/destinations.ts";
 import type { Endpoint } from "../../upstream/endpoint.ts";
@@ -338,8 +339,8 @@ export class Serving {
     this.#retired.retire(gone, drainMs);
     this.#retired.pauseWith(this.upstreams);
     this.#retiredDestinations.replace(
-      before.snapshot.forward?.destinations,
-      built.snapshot.forward?.destinations,
+      allDestinations(before.snapshot.forward),
+      allDestinations(built.snapshot.forward),
     );
     this.telemetry.counters.keepOnly(config.upstreams, config.routes);
     const unused = open.filter((each) => !listeners.includes(each));
@@ -380,7 +381,7 @@ export class Serving {
     await this.gateway.abortAll();
     for (const upstream of this.upstreams) upstream.stop();
     this.#retired.stop();
-    this.#built.snapshot.forward?.destinations.stop();
+    for (const destinations of allDestinations(this.#built.snapshot.forward)) destinations.stop();
     this.#retiredDestinations.stop();
     return await this.telemetry.close(patience);
   }

@@ -1,14 +1,9 @@
 /** Turns a configuration into the objects that serve it. */
 
-import type { ClientTls, Runtime, System } from "../../../runtime/contract/contract.ts";
-import { POLICIES } from "../../upstream/balance/policies.ts";
-import type {
-  Config,
-  EndpointConfig,
-  RouteConfig,
-  ServerConfig,
-  UpstreamConfig,
-} from "../../config/values/config.ts";
+import type { Runtime, System } from "../../../runtime/contract/contract.ts";
+import { ALL_POLICIES } from "../../upstream/balance/policies.ts";
+import type { Config, RouteConfig, ServerConfig, UpstreamConfig } from "../../config/values/config.ts";
+import { sharedParents } from "../../config/build_forward.ts";
 import { type Addressed, renamed } from "../../config/renamed.ts";
 import { SocketConnector } from "../../client/connector.ts";
 import { IoTurn } from "../../conn/io_turn.ts";
@@ -27,14 +22,14 @@ import { Router } from "../../gateway/router.ts";
 import { TrustedPeers } from "../../gateway/trusted_peers.ts";
 import { DEFAULT_LIMITS } from "../../http/limits.ts";
 import { HttpDate } from "../../time/http_date.ts";
-import type { Endpoint, EndpointSettings } from "../../upstream/endpoint.ts";
+import type { Endpoint } from "../../upstream/endpoint.ts";
 import { Upstream } from "../../upstream/upstream.ts";
 import type { UpstreamObserver } from "../../upstream/upstream_observer.ts";
 import type { UpstreamSettings } from "../../upstream/upstream_settings.ts";
 import { OwnListeners } from "../../forward/own_listeners.ts";
 import { clientsWithin, filesAside, refusedWithin } from "./descriptor_room.ts";
+import { endpointSettings } from "./endpoint_settings.ts";
 import { buildForward, type BuiltForward, configuredListeners } from "./forward_snapshot.ts";
-import { upstreamTlsPaths, usableTlsFiles } from "../shared/tls_files.ts";
 
 /** Told what happens while the snapshot serves. */
 export interface SnapshotObserver extends UpstreamObserver {
@@ -135,8 +130,8 @@ export async function buildSnapshot(
   for (const upstream of config.upstreams) {
     const wanted: UpstreamSettings = {
       name: upstream.name,
-      endpoints: await endpointSettings(system, upstream, sharing),
-      policy: POLICIES[upstream.policy],
+      endpoints: await endpointSettings(system, upstream, sharing.slots),
+      policy: ALL_POLICIES[upstream.policy],
       holdMs: upstream.holdMs,
       holdIntervalMs: upstream.holdIntervalMs,
       queueSize: upstream.queue.size,
@@ -164,6 +159,7 @@ export async function buildSnapshot(
     upstreamLimits,
     own,
     before?.forward ?? null,
+    upstreams.find(({ name }) => name === sharedParents(config.forward)?.name) ?? null,
   );
   const snapshot: Snapshot = {
     router: new Router(config.routes.map((route) => builtRoute(route, settings, config.upstreams))),
@@ -255,59 +251,6 @@ function sameSettings(a: UpstreamSettings, b: UpstreamSettings): boolean {
   const text = (settings: UpstreamSettings) =>
     JSON.stringify({ ...settings, slotSource: null }, (name, value) => name === "slots" ? undefined : value);
   return a.policy === b.policy && text(a) === text(b);
-}
-
-/** @throws SystemError when a file of `upstream_tls` cannot be read or used */
-export async function endpointSettings(
-  system: System,
-  upstream: UpstreamConfig,
-  sharing: Sharing,
-): Promise<EndpointSettings[]> {
-  const { tls } = upstream;
-  const paths = upstreamTlsPaths(upstream);
-  const named = (option: string) => `upstream_tls.${option} of ${upstream.name}`;
-  const { ca, cert, key } = await usableTlsFiles(system, paths, named);
-  return upstream.endpoints.map((endpoint) => {
-    const clientTls: ClientTls | null = endpoint.scheme === "http" ? null : {
-      serverName: tls.serverName ?? serverNameOf(endpoint),
-      verify: tls.verify,
-      ca,
-      ...(cert !== null && key !== null ? { cert, key } : {}),
-    };
-    return {
-      name: endpoint.name,
-      key: {
-        scheme: endpoint.scheme,
-        address: endpoint.address,
-        tls: clientTls,
-        proxyChain: [],
-        credentials: "",
-      },
-      hostField: hostField(endpoint),
-      weight: endpoint.weight,
-      maxInFlight: upstream.maxInFlight,
-      ...(sharing.slots === null ? {} : { slots: sharing.slots(upstream.name, endpoint.name) }),
-      pool: {
-        size: upstream.pool.size,
-        idleTimeoutMs: upstream.pool.idleTimeoutMs,
-        maxAgeMs: upstream.pool.maxAgeMs,
-      },
-    };
-  });
-}
-
-/** The name, also where one of its addresses is dialled. */
-function serverNameOf({ address, written }: EndpointConfig): string {
-  const { address: named } = written ?? { address };
-  return named.kind === "tcp" ? named.host : "localhost";
-}
-
-/** Host of the endpoint as a URL would have it: the scheme's own port is left out. */
-function hostField(endpoint: EndpointConfig): string {
-  const { address, scheme } = endpoint.written ?? endpoint;
-  if (address.kind === "unix") return "localhost";
-  const host = address.host.includes(":") ? `[${address.host}]` : address.host;
-  return address.port === (scheme === "https" ? 443 : 80) ? host : `${host}:${address.port}`;
 }
 
 function exchangeSettings(upstream: Upstream, config: UpstreamConfig): ExchangeSettings {

@@ -20,7 +20,7 @@ import type { Head } from "../../../src/http/head.ts";
 import { DEFAULT_LIMITS } from "../../../src/http/limits.ts";
 import { fieldSection } from "../../../src/http/own_fields.ts";
 import { RoundRobin } from "../../../src/upstream/balance/round_robin.ts";
-import type { EndpointSettings } from "../../../src/upstream/endpoint.ts";
+import type { EndpointSettings } from "../../../src/upstream/endpoint_settings.ts";
 import { Upstream } from "../../../src/upstream/upstream.ts";
 import type { UpstreamSettings } from "../../../src/upstream/upstream_settings.ts";
 import type { Pair } from "./pairs.ts";

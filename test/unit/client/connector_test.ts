@@ -48,7 +48,11 @@ class Lab {
       return { cancel() {} };
     };
     const owner = { idleLost() {} };
-    new SocketConnector({ dial }, turn).connect(KEY, { timeoutMs: 500, limits: DEFAULT_LIMITS, owner }, {
+    new SocketConnector({ dial, clock: this.clock, resolve: () => Promise.resolve([]) }, turn).connect(KEY, {
+      timeoutMs: 500,
+      limits: DEFAULT_LIMITS,
+      owner,
+    }, {
       opened: (peer) => {
         this.peer = peer;
       },

@@ -65,7 +65,7 @@ const OUTCOMES: Readonly<Record<UpstreamStateName, Readonly<Record<string, strin
     sendEnd: "throws: sendEnd while idle idle",
     pauseBody: "idle idle, 10000 ms",
     resumeBody: "idle idle, 10000 ms",
-    becomeRaw: "throws: becomeRaw while idle idle",
+    becomeRaw: "raw raw, no deadline",
     rest: "idle idle, 10000 ms",
     retire: "closed closed, close, 5000 ms",
     drop: "closed closed, abort, 10000 ms",

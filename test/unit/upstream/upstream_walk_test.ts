@@ -8,7 +8,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { RoundRobin } from "../../../src/upstream/balance/round_robin.ts";
-import type { EndpointSettings } from "../../../src/upstream/endpoint.ts";
+import type { EndpointSettings } from "../../../src/upstream/endpoint_settings.ts";
 import { type LabOptions, type TestWaiter, UpstreamLab } from "../../support/upstream_lab.ts";
 import { SamePolicy, WalkingRoundRobin } from "../../support/walking_policy.ts";
 

@@ -1,0 +1,389 @@
+/**
+ * One CONNECT that another proxy is asked for: its parent (RFC 9110 §9.3.6), or that goes by a connection which leads to the
+ * destination already, by way of SOCKS or directly.
+ *
+ * Phases: `waiting` for a connection to a parent → `sending` the CONNECT → `tunnel`, or `collecting` a refusal → `done`. The
+ * client is told nothing before the parent has answered, and has sent nothing that could be lost: until then the request
+ * may be held and asked for again, at the same parent or at the next. A parent's answer other than 2xx is passed on, unless
+ * it says that the destination could not be reached (502, 503, 504) and there is another parent. A failure is always
+ * answered, and the client's connection ends with the answer.
+ */
+
+import type { CloseReason } from "../../runtime/contract/contract.ts";
+import { type BodyLength } from "../http/body_length.ts";
+import type { ByteStream } from "../http/byte_stream.ts";
+import type { DownstreamStream, DownstreamStreamEvents } from "../http/downstream_stream.ts";
+import type { Fault } from "../http/fault.ts";
+import { type ForwardedFields, ownFields } from "../http/forwarded_fields.ts";
+import type { Head } from "../http/head.ts";
+import { fieldSection, joinedSections } from "../http/own_fields.ts";
+import type { UpstreamStream } from "../http/upstream_stream.ts";
+import type { Counted } from "../upstream/counters.ts";
+import type { Endpoint } from "../upstream/endpoint.ts";
+import type { WaitFailure } from "../upstream/wait_failure.ts";
+import { Attempt, type AttemptOwner } from "./attempt.ts";
+import { failAnswer } from "./client_answer.ts";
+import { goneBecause } from "./client_end.ts";
+import { ExchangeAccount } from "./exchange_account.ts";
+import type { ExchangeContext } from "./exchange_context.ts";
+import type { ExchangeSettings } from "./exchange_settings.ts";
+import { closeWords, responseReason, tunnelReason, waitReason, waitWords } from "./failure_reason.ts";
+import { viaField } from "./forward_response.ts";
+import { OutgoingRequest } from "./outgoing_request.ts";
+import { credentialsRefusal } from "./credentials_refusal.ts";
+import { MOST_KEPT_BYTES } from "./provisional_response.ts";
+import { type ReasonCode, REASONS } from "./reason.ts";
+import { Retries, retryPauseMs } from "./retries.ts";
+import type { AttemptFailure, RetryPolicy } from "./retry.ts";
+import { StoredReply } from "./stored_reply.ts";
+import { StreamWait, type StreamWaitOwner } from "./stream_wait.ts";
+import { Tunnel, type TunnelEnd } from "./tunnel.ts";
+
+/** A CONNECT without an answer has done nothing: it is asked for again as long as requests are held. */
+const CONNECT_RETRY: RetryPolicy = {
+  on: ["reset", "timeout", 502, 503, 504],
+  methods: ["CONNECT"],
+  tries: 0,
+  unansweredTries: 0,
+  unanswered: true,
+};
+
+/** What is passed on of a refusal, beside its status, its phrase and its body. */
+const PASSED_ON = ["Content-Type", "Retry-After", "Proxy-Status"] as const;
+
+type Phase = "waiting" | "sending" | "collecting" | "tunnel" | "done";
+
+export class ConnectByParent extends ExchangeAccount
+  implements DownstreamStreamEvents, AttemptOwner, StreamWaitOwner {
+  #phase: Phase = "waiting";
+  attempts = 0;
+  protected override wait: StreamWait;
+  /** Told once that it has ended, if it was begun. */
+  #ended: () => void = () => {};
+  readonly #request: OutgoingRequest;
+  readonly #retries: Retries;
+  /** A refusal that is being received, or the last one. */
+  #refusal: StoredReply | null = null;
+  readonly leastRate = 0;
+
+  /** @param authority host and port that are asked for */
+  constructor(
+    context: ExchangeContext,
+    settings: ExchangeSettings,
+    client: DownstreamStream,
+    head: Head,
+    authority: string,
+    route: Counted,
+  ) {
+    super(context, settings, CONNECT_RETRY, client, head, route);
+    this.#request = new OutgoingRequest(client, head, head.target, authority, []);
+    this.wait = new StreamWait(this, settings.upstream, true, context.turn.now, false);
+    // What is about to be closed is not worth the round trip.
+    this.wait.wantsFresh = true;
+    this.#retries = new Retries(head, CONNECT_RETRY, settings, this.wait);
+    client.events = this;
+  }
+
+  /** Begins. May end inside the call. @param ended called once it has ended */
+  begin(ended: () => void): void {
+    this.#ended = ended;
+    this.#ask();
+  }
+
+  // Waiting for a connection
+
+  #ask(): void {
+    this.#phase = "waiting";
+    const { wait, settings: { upstream } } = this;
+    const stream = upstream.acquire(wait);
+    if (stream !== null) this.streamReady(stream, stream.peer.owner as Endpoint);
+    else wait.begun(this.context.turn.now);
+  }
+
+  streamReady(stream: UpstreamStream, endpoint: Endpoint): void {
+    const { wait } = this;
+    wait.over(this.context.turn.now);
+    wait.admitted = true;
+    const attempt = new Attempt(this, stream, endpoint, wait.isRetry);
+    this.attempt = this.lastAttempt = attempt;
+    this.#phase = "sending";
+    this.attempts++;
+    if (endpoint.proxyFields === null) {
+      this.#begin(attempt.reached(), ownFields(fieldSection(["Via", `1.1 ${this.context.forward.via}`])));
+    } else attempt.send(this.#request.to(endpoint, this.settings.hostHeader, this.context.forward));
+  }
+
+  waitFailed(failure: WaitFailure, detail: string): void {
+    if (this.#phase === "done") return;
+    this.wait.over(this.context.turn.now);
+    if (this.#refusal !== null) this.#passOn(this.#refusal);
+    else this.fail(waitReason(failure), detail, waitWords(failure, detail));
+  }
+
+  // The parent
+
+  attemptInterim(): void {
+    // The client has asked for no 100, and hears of the tunnel when it is there.
+  }
+
+  attemptSwitched(head: Head, asAsked: boolean): void {
+    if (!asAsked) {
+      this.#letGo();
+      this.fail("http_protocol_error", `the parent proxy answered CONNECT with ${head.status}`);
+      return;
+    }
+    // The cast: it is the one that tells.
+    const { stream } = this.attempt as Attempt;
+    this.#begin(stream.switchProtocols(), ownFields(viaField(head, this.context.forward.via)));
+  }
+
+  /** The tunnel is there. */
+  #begin(bytes: ByteStream, fields: ForwardedFields): void {
+    const { client, context } = this;
+    this.status = 200;
+    this.#phase = "tunnel";
+    const tunnel = new Tunnel(
+      client.acceptTunnel(fields),
+      bytes,
+      // The cast: its bytes they are.
+      (this.attempt as Attempt).endpoint,
+      this.settings.tunnelIdleTimeoutMs,
+      false,
+      context.turn,
+      (how) => this.#tunnelEnded(tunnel, how),
+    );
+    this.tunnel = tunnel;
+    tunnel.start();
+    context.tunnelOpened(tunnel);
+  }
+
+  #tunnelEnded(tunnel: Tunnel, how: TunnelEnd): void {
+    this.responseBodyBytes = tunnel.upstreamBytes;
+    this.context.tunnelClosed(tunnel);
+    this.#done(tunnelReason(how), how === "finished" ? "" : how);
+  }
+
+  attemptAnswered(head: Head, body: BodyLength): void {
+    this.#phase = "collecting";
+    this.#refusal = new StoredReply(head, body);
+  }
+
+  attemptBody(bytes: Uint8Array, from: number, to: number): void {
+    // The cast: an answer has begun.
+    const refusal = this.#refusal as StoredReply;
+    refusal.append(bytes, from, Math.min(to, from + MOST_KEPT_BYTES - refusal.length));
+    if (refusal.length >= MOST_KEPT_BYTES) this.#refused(refusal);
+  }
+
+  attemptCompleted(): void {
+    this.#refused(this.#refusal as StoredReply);
+  }
+
+  #refused(refusal: StoredReply): void {
+    const { status } = refusal.head;
+    if (status >= 502 && status <= 504 && this.#mayGoOn(status as 502 | 503 | 504)) {
+      this.#letGo();
+      this.#retries.prepareAfterAnswer();
+      this.#ask();
+      return;
+    }
+    const { proxyFields } = (this.attempt as Attempt).endpoint;
+    this.#letGo();
+    if (status === 407) {
+      const { code, words } = credentialsRefusal(proxyFields);
+      this.fail(code, words, words, 502);
+    } else this.#passOn(refusal);
+  }
+
+  attemptFaulted(fault: Fault): void {
+    const { detail } = fault;
+    if (this.#refusal !== null && this.#phase === "collecting") {
+      this.#refused(this.#refusal);
+    } else if (fault.code === "incomplete_message") {
+      // Half a head is as good as none: nothing has come of the CONNECT.
+      this.attemptLost({ code: "finished", detail });
+    } else if (this.#mayGoOn("timeout") && this.wait.choosy) {
+      this.#failed("timeout", responseReason(fault), detail, detail);
+    } else {
+      // Who does not speak HTTP does not learn it while the request is held.
+      this.#letGo();
+      if (this.#refusal !== null) this.#passOn(this.#refusal);
+      else this.fail(responseReason(fault), detail);
+    }
+  }
+
+  attemptLost(reason: CloseReason): void {
+    if (this.#refusal !== null && this.#phase === "collecting") {
+      this.#refused(this.#refusal);
+      return;
+    }
+    const { attempt } = this;
+    if (reason.code !== "aborted" && attempt !== null) {
+      this.#retries.noteLoss(attempt.stream, this.context.turn.now);
+    }
+    this.#failed("reset", "connection_terminated", reason.detail, closeWords(reason));
+  }
+
+  attemptTimedOut(what: "head" | "read" | "write"): void {
+    if (this.#refusal !== null && this.#phase === "collecting") this.#refused(this.#refusal);
+    else {this.#failed(
+        "timeout",
+        what === "write" ? "connection_write_timeout" : "http_response_timeout",
+        "",
+        "",
+      );}
+  }
+
+  attemptWritable(): void {}
+
+  endpointWithdrawn(): void {
+    if (this.attempt !== null && this.#phase !== "tunnel") {
+      this.attemptLost({ code: "aborted", detail: "the endpoint was drained" });
+    }
+  }
+
+  refuseHeld(): boolean {
+    if (this.#phase !== "waiting") return false;
+    this.fail("shutting_down", "");
+    return true;
+  }
+
+  #mayGoOn(failure: AttemptFailure): boolean {
+    const { attempt, attempts, context: { turn } } = this;
+    return this.#retries.decide(failure, attempt as Attempt, null, null, attempts, turn.now).kind === "again";
+  }
+
+  /** The attempt ended without an answer. */
+  #failed(failure: "reset" | "timeout", code: ReasonCode, detail: string, shown: string): void {
+    const attempt = this.attempt as Attempt;
+    const { stream, endpoint } = attempt;
+    const { attempts, context } = this;
+    const decision = this.#retries.decide(failure, attempt, null, null, attempts, context.turn.now);
+    if (failure === "reset") attempt.blame(detail);
+    const sent = stream.requestSeen;
+    this.#letGo();
+    if (decision.kind === "no") {
+      if (this.#refusal !== null) this.#passOn(this.#refusal);
+      else this.fail(code, detail, shown);
+      return;
+    }
+    this.#retries.prepare(decision.fresh, failure, sent);
+    if (!sent || attempts === 1 || endpoint.state === "down") {
+      this.#ask();
+      return;
+    }
+    // One that answers others, but not this, is not asked as fast as it can fail.
+    this.#phase = "waiting";
+    context.later(retryPauseMs(attempts), () => {
+      if (this.#phase === "waiting" && !this.wait.inRoom) this.#ask();
+    });
+  }
+
+  // The client
+
+  downstreamBody(): void {}
+
+  downstreamEnd(): void {}
+
+  downstreamWritable(): void {}
+
+  downstreamFault({ detail }: Fault): void {
+    this.#abort("client_gone", detail);
+  }
+
+  downstreamEnded(): void {
+    const why = goneBecause(this.client, this.#phase === "waiting" && this.settings.upstream.pressed);
+    if (why !== null) this.#abort("client_gone", why);
+  }
+
+  downstreamGone({ code, detail }: CloseReason): void {
+    if (code === "aborted") this.#done("shutting_down", "");
+    else this.#done("client_gone", detail);
+  }
+
+  downstreamTimedOut(): void {
+    this.#abort("client_timeout", "");
+  }
+
+  // Answering
+
+  /** A parent's refusal is the answer. */
+  #passOn(refusal: StoredReply): void {
+    const { client, context } = this;
+    const { head, length, bytes } = refusal;
+    this.#letGo();
+    this.status = head.status;
+    this.responseBodyBytes = length;
+    this.#phase = "done";
+    client.events = null;
+    const passedOn = PASSED_ON.flatMap((name) => {
+      const value = head.find(name.toLowerCase());
+      return value === null ? [] : [[name, value] as const];
+    });
+    const fields = joinedSections(context.date(), fieldSection(...passedOn));
+    client.sendHead(
+      head.status,
+      head.reason,
+      ownFields(fields, viaField(head, context.forward.via)),
+      length,
+      true,
+    );
+    client.sendBody(bytes, 0, length);
+    client.sendEnd(null);
+    this.#tellEnd();
+  }
+
+  /**
+   * Answers with the reason. Also before `begin`.
+   *
+   * @param detail for the log
+   * @param shown the part of it that the client may see
+   */
+  fail(code: ReasonCode, detail: string, shown = detail, status: number = REASONS[code].status): void {
+    if (this.#phase === "done") return;
+    const { client } = this;
+    this.#letGo();
+    this.#phase = "done";
+    this.reason = code;
+    this.detail = detail;
+    this.status = status;
+    client.events = null;
+    failAnswer(client, this.head, this.context, code, status, shown, true);
+    this.#tellEnd();
+  }
+
+  #abort(code: ReasonCode, detail: string): void {
+    if (this.#phase === "done") return;
+    const { client } = this;
+    client.events = null;
+    this.#done(code, detail);
+    client.abort();
+  }
+
+  #done(code: ReasonCode | "", detail: string): void {
+    if (this.#phase === "done") return;
+    this.#letGo();
+    this.#phase = "done";
+    this.reason = code;
+    this.detail = detail;
+    this.#tellEnd();
+  }
+
+  #tellEnd(): void {
+    this.endedAt = this.context.turn.now;
+    this.context.exchangeDone(this);
+    this.#ended();
+  }
+
+  /**
+   * Gives back the place in the waiting room and the attempt. Its connection ends: after a CONNECT that it has refused, a proxy
+   * may take nothing more on it, whatever it says.
+   */
+  #letGo(): void {
+    this.wait.over(this.context.turn.now);
+    this.wait.leave();
+    const { attempt } = this;
+    this.attempt = null;
+    attempt?.end(false, null);
+  }
+}
