@@ -6,6 +6,7 @@
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
 import type { Certificate } from "./certificates.ts";
+import { freePort } from "./free_port.ts";
 
 /** What to do about a head. @param head with its empty line */
 export type ParentScript = (head: string, socket: Socket) => void;
@@ -36,6 +37,8 @@ export class ScriptedParent {
   ): Promise<ScriptedParent> {
     const parent = new ScriptedParent(name, certificate);
     parent.script = script;
+    // It goes away and comes back: no connection may take its port meanwhile.
+    parent.port = await freePort();
     await parent.start();
     return parent;
   }
@@ -63,8 +66,11 @@ export class ScriptedParent {
     const server = this.#server;
     this.#server = null;
     const closed = server === null ? null : new Promise<void>((done) => server.close(() => done()));
-    for (const socket of this.#sockets) socket.resetAndDestroy?.();
-    for (const socket of this.#sockets) socket.destroy();
+    for (const socket of this.#sockets) {
+      // TLS sockets of Node cannot be reset.
+      if (this.#certificate === null) socket.resetAndDestroy?.();
+      socket.destroy();
+    }
     await closed;
   }
 

@@ -1,6 +1,7 @@
 /** A SOCKS5 proxy as tests need one: connects to ports of this machine, or refuses; goes away and comes back on its port. */
 
 import { connect, createServer, type Server, type Socket } from "node:net";
+import { freePort } from "./free_port.ts";
 
 /** What it was asked for. */
 export interface SocksAsked {
@@ -22,6 +23,8 @@ export class ScriptedSocks {
 
   static async listen(): Promise<ScriptedSocks> {
     const socks = new ScriptedSocks();
+    // It goes away and comes back: no connection may take its port meanwhile.
+    socks.port = await freePort();
     await socks.start();
     return socks;
   }
