@@ -6,7 +6,7 @@
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
 import type { Certificate } from "./certificates.ts";
-import { freePort } from "./free_port.ts";
+import { listenOn } from "./listen_on.ts";
 
 /** What to do about a head. @param head with its empty line */
 export type ParentScript = (head: string, socket: Socket) => void;
@@ -37,8 +37,6 @@ export class ScriptedParent {
   ): Promise<ScriptedParent> {
     const parent = new ScriptedParent(name, certificate);
     parent.script = script;
-    // It goes away and comes back: no connection may take its port meanwhile.
-    parent.port = await freePort();
     await parent.start();
     return parent;
   }
@@ -52,12 +50,7 @@ export class ScriptedParent {
     const server = certificate === null
       ? createServer({ allowHalfOpen: true }, (socket) => this.#accepted(socket))
       : createTlsServer(certificate, (socket) => this.#accepted(socket));
-    await new Promise<void>((listening, failed) => {
-      server.once("error", failed);
-      server.listen(this.port, "127.0.0.1", listening);
-    });
-    const address = server.address();
-    if (address !== null && typeof address === "object") this.port = address.port;
+    this.port = await listenOn(server, this.port);
     this.#server = server;
   }
 

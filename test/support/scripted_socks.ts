@@ -1,7 +1,7 @@
 /** A SOCKS5 proxy as tests need one: connects to ports of this machine, or refuses; goes away and comes back on its port. */
 
 import { connect, createServer, type Server, type Socket } from "node:net";
-import { freePort } from "./free_port.ts";
+import { listenOn } from "./listen_on.ts";
 
 /** What it was asked for. */
 export interface SocksAsked {
@@ -23,20 +23,13 @@ export class ScriptedSocks {
 
   static async listen(): Promise<ScriptedSocks> {
     const socks = new ScriptedSocks();
-    // It goes away and comes back: no connection may take its port meanwhile.
-    socks.port = await freePort();
     await socks.start();
     return socks;
   }
 
   async start(): Promise<void> {
     const server = createServer({ allowHalfOpen: true }, (socket) => void this.#serve(socket));
-    await new Promise<void>((listening, failed) => {
-      server.once("error", failed);
-      server.listen(this.port, "127.0.0.1", listening);
-    });
-    const address = server.address();
-    if (address !== null && typeof address === "object") this.port = address.port;
+    this.port = await listenOn(server, this.port);
     this.#server = server;
   }
 
