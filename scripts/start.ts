@@ -6,7 +6,7 @@
  */
 
 /** Says what to serve, so that there is no need for a demo. */
-const serving = /^(?:--to|--config|--help|-h|--version|-v|-c|-t)(?:=|$)/;
+const serving = /^(?:--to|--forward|--config|--help|-h|--version|-v|-c|-t)(?:=|$)/;
 
 const args = process.argv.slice(2);
 const command = args[0] !== undefined && !args[0].startsWith("-");
