@@ -345,13 +345,14 @@ test(
   "succession: an old process that is stopped (SIGSTOP) is waited for once, named, and catches up",
   able,
   () =>
-    scene([], async ({ sluice, origin, pid, upgrade, control }) => {
+    scene([], async ({ sluice, origin, pid, verb, control }) => {
       const backend = new Backend(origin);
       assert.equal((await control("/pause", {})).status, 200);
       const held = await begin(sluice.port, post("/held"));
       await untilStatus(control, "a request that waits", (status) => status.upstreams[0].waiting === 1);
       const old = pid();
-      await upgrade();
+      // The verb is answered when the old process accepts nothing any more: what comes then is the new one's.
+      await verb("upgrade");
       const late = await begin(sluice.port, post("/late"));
       await untilStatus(control, "two that wait", (status) => status.upstreams[0].waiting === 2);
       process.kill(old, "SIGSTOP");
