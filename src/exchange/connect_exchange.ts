@@ -174,10 +174,8 @@ export class ConnectExchange implements DownstreamStreamEvents, BytesEnd, EndedE
     this.#giveUp("client_gone", detail);
   }
 
-  downstreamEnded(): void {
-    if (!this.client.hasLeft) return;
-    this.#giveUp("client_gone", "it closed its sending side (client_half_close: abort)");
-  }
+  /** It sends nothing more, which is passed on once the tunnel is there: half-closes are the destination's to judge. */
+  downstreamEnded(): void {}
 
   downstreamGone({ code, detail }: CloseReason): void {
     this.#dial?.cancel();
