@@ -167,11 +167,9 @@ export class Attempt implements UpstreamStreamEvents {
    * @param detail in words
    */
   blame(detail: string): void {
-    if (this.stream.reused) this.#owner.settings.upstream.suspect(this.endpoint);
-    else {this.#owner.settings.upstream.failed(this.stream.peer, this.endpoint, {
-        code: "connection_terminated",
-        detail,
-      });}
+    const { upstream } = this.#owner.settings;
+    if (this.stream.reused) upstream.suspect(this.endpoint);
+    else upstream.failed(this.stream.peer, this.endpoint, { code: "connection_terminated", detail });
   }
 
   /**

@@ -94,13 +94,12 @@ export class ForwardHandler implements RequestHandler {
     const host = this.#host;
     const { forward } = host.snapshot;
     if (head.target.charCodeAt(0) === SLASH) {
-      if (host.takes(head)) host.request(client, head);
-      else {this.#fail(
-          client,
-          head,
-          "http_request_error",
-          "this is a forward proxy: ask for http://host/path",
-        );}
+      if (host.takes(head)) {
+        host.request(client, head);
+      } else {
+        const detail = "this is a forward proxy: ask for http://host/path";
+        this.#fail(client, head, "http_request_error", detail);
+      }
       return;
     }
     if (forward === null) {
@@ -141,6 +140,8 @@ export class ForwardHandler implements RequestHandler {
       if (pending.settle()) {
         if (inUse === null) this.#outOfService(client, head);
         else this.#known(client, head, target, inUse, known);
+        // Last: what has arrived meanwhile is for who handles the request from here on.
+        client.resumeBody();
       }
       turn.end();
     });
@@ -338,8 +339,6 @@ export class ForwardHandler implements RequestHandler {
     );
     request.user = user;
     request.begin();
-    // It may have waited until we knew who asks.
-    client.resumeBody();
   }
 
   #fail(
