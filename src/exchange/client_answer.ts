@@ -10,7 +10,7 @@ import { fieldSection, joinedSections } from "../http/own_fields.ts";
 import { acceptsTrailers, forwardedTrailers } from "../http/trailers.ts";
 import type { UpstreamStream } from "../http/upstream_stream.ts";
 import type { ExchangeContext } from "./exchange_context.ts";
-import { responseFields, viaField } from "./forward_response.ts";
+import { responseFields } from "./forward_response.ts";
 import { sendFailure } from "./local_reply.ts";
 import type { PinUse } from "./pin_use.ts";
 import type { ReasonCode } from "./reason.ts";
@@ -41,16 +41,20 @@ export function beginAnswer(
   stream: UpstreamStream | null,
 ): void {
   const trailers = body === UNKNOWN_LENGTH && client.carriesTrailers && acceptsTrailers(request);
-  const fields = responseFields(head, body, context.date, trailers);
-  if (pin === null && !context.forward.outbound) {
+  const { forward } = context;
+  const fields = responseFields(head, body, context.date, trailers, forward);
+  const challenges = head.status === 401 && forward.outbound && connectionChallenge(head) !== "none";
+  if (pin === null && !challenges) {
     client.sendHead(head.status, head.reason, fields, body, false);
-  } else beginChanged(client, context, head, fields, body, pin, stream);
+  } else {
+    const told = challenges ? { ...fields, added: joinedSections(fields.added, PROXY_SUPPORT) } : fields;
+    beginPinned(client, head, told, body, pin, stream);
+  }
 }
 
-/** The same with fields that are changed. @param passed those that would be passed on else */
-function beginChanged(
+/** The same, with what a pin changes of it. @param passed fields that would be passed on else */
+function beginPinned(
   client: DownstreamStream,
-  { forward }: ExchangeContext,
   head: Head,
   passed: ForwardedFields,
   body: BodyLength,
@@ -58,12 +62,6 @@ function beginChanged(
   stream: UpstreamStream | null,
 ): void {
   let fields = passed;
-  if (forward.outbound) {
-    fields = { ...fields, added: joinedSections(fields.added, viaField(head, forward.via)) };
-    if (head.status === 401 && connectionChallenge(head) !== "none") {
-      fields = { ...fields, added: joinedSections(fields.added, PROXY_SUPPORT) };
-    }
-  }
   let close = false;
   if (pin !== null && stream !== null) {
     ({ fields, close } = pin.answers(stream, head, fields, body, close));

@@ -23,12 +23,12 @@ import type { Endpoint } from "../upstream/endpoint.ts";
 import type { WaitFailure } from "../upstream/wait_failure.ts";
 import { Attempt, type AttemptOwner } from "./attempt.ts";
 import { failAnswer } from "./client_answer.ts";
-import { goneBecause } from "./client_end.ts";
 import { ExchangeAccount } from "./exchange_account.ts";
 import type { ExchangeContext } from "./exchange_context.ts";
 import type { ExchangeSettings } from "./exchange_settings.ts";
-import { closeWords, responseReason, tunnelReason, waitReason, waitWords } from "./failure_reason.ts";
+import { closeWords, responseReason, waitReason, waitWords } from "./failure_reason.ts";
 import { viaField } from "./forward_response.ts";
+import { openTunnel, type TunnelOwner } from "./open_tunnel.ts";
 import { OutgoingRequest } from "./outgoing_request.ts";
 import { credentialsRefusal } from "./credentials_refusal.ts";
 import { MOST_KEPT_BYTES } from "./provisional_response.ts";
@@ -37,7 +37,7 @@ import { Retries, retryPauseMs } from "./retries.ts";
 import type { AttemptFailure, RetryPolicy } from "./retry.ts";
 import { StoredReply } from "./stored_reply.ts";
 import { StreamWait, type StreamWaitOwner } from "./stream_wait.ts";
-import { Tunnel, type TunnelEnd } from "./tunnel.ts";
+import type { Tunnel } from "./tunnel.ts";
 
 /** A CONNECT without an answer has done nothing: it is asked for again as long as requests are held. */
 const CONNECT_RETRY: RetryPolicy = {
@@ -54,7 +54,7 @@ const PASSED_ON = ["Content-Type", "Retry-After", "Proxy-Status"] as const;
 type Phase = "waiting" | "sending" | "collecting" | "tunnel" | "done";
 
 export class ConnectByParent extends ExchangeAccount
-  implements DownstreamStreamEvents, AttemptOwner, StreamWaitOwner {
+  implements DownstreamStreamEvents, AttemptOwner, StreamWaitOwner, TunnelOwner {
   #phase: Phase = "waiting";
   attempts = 0;
   protected override wait: StreamWait;
@@ -134,7 +134,7 @@ export class ConnectByParent extends ExchangeAccount
     }
     // The cast: it is the one that tells.
     const { stream } = this.attempt as Attempt;
-    this.#begin(stream.switchProtocols(), ownFields(viaField(head, this.context.forward.via)));
+    this.#begin(stream.switchProtocols(), ownFields(viaField(head, this.context.forward)));
   }
 
   /** The tunnel is there. */
@@ -142,25 +142,19 @@ export class ConnectByParent extends ExchangeAccount
     const { client, context } = this;
     this.status = 200;
     this.#phase = "tunnel";
-    const tunnel = new Tunnel(
-      client.acceptTunnel(fields),
-      bytes,
+    openTunnel(context, {
+      client: client.acceptTunnel(fields),
+      upstream: bytes,
       // The cast: its bytes they are.
-      (this.attempt as Attempt).endpoint,
-      this.settings.tunnelIdleTimeoutMs,
-      false,
-      context.turn,
-      (how) => this.#tunnelEnded(tunnel, how),
-    );
-    this.tunnel = tunnel;
-    tunnel.start();
-    context.tunnelOpened(tunnel);
+      endpoint: (this.attempt as Attempt).endpoint,
+      idleMs: this.settings.tunnelIdleTimeoutMs,
+      isWebsocket: false,
+    }, this);
   }
 
-  #tunnelEnded(tunnel: Tunnel, how: TunnelEnd): void {
+  tunnelEnded(tunnel: Tunnel, code: ReasonCode | "", detail: string): void {
     this.responseBodyBytes = tunnel.upstreamBytes;
-    this.context.tunnelClosed(tunnel);
-    this.#done(tunnelReason(how), how === "finished" ? "" : how);
+    this.#done(code, detail);
   }
 
   attemptAnswered(head: Head, body: BodyLength): void {
@@ -226,12 +220,14 @@ export class ConnectByParent extends ExchangeAccount
 
   attemptTimedOut(what: "head" | "read" | "write"): void {
     if (this.#refusal !== null && this.#phase === "collecting") this.#refused(this.#refusal);
-    else {this.#failed(
+    else {
+      this.#failed(
         "timeout",
         what === "write" ? "connection_write_timeout" : "http_response_timeout",
         "",
         "",
-      );}
+      );
+    }
   }
 
   attemptWritable(): void {}
@@ -291,9 +287,13 @@ export class ConnectByParent extends ExchangeAccount
     this.#abort("client_gone", detail);
   }
 
+  /**
+   * It sends nothing more, which is passed on once the tunnel is there. A place in the waiting room is not kept for a client
+   * that may be gone.
+   */
   downstreamEnded(): void {
-    const why = goneBecause(this.client, this.#phase === "waiting" && this.settings.upstream.pressed);
-    if (why !== null) this.#abort("client_gone", why);
+    if (this.#phase !== "waiting" || !this.settings.upstream.pressed) return;
+    this.#abort("client_gone", "it closed its sending side while it waited");
   }
 
   downstreamGone({ code, detail }: CloseReason): void {
@@ -324,7 +324,7 @@ export class ConnectByParent extends ExchangeAccount
     client.sendHead(
       head.status,
       head.reason,
-      ownFields(fields, viaField(head, context.forward.via)),
+      ownFields(fields, viaField(head, context.forward)),
       length,
       true,
     );

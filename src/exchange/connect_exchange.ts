@@ -16,10 +16,11 @@ import type { Head } from "../http/head.ts";
 import type { Counted } from "../upstream/counters.ts";
 import type { EndedExchange } from "./ended_exchange.ts";
 import type { ExchangeContext } from "./exchange_context.ts";
-import { dialReason, tunnelReason, waitWords } from "./failure_reason.ts";
+import { dialReason, waitWords } from "./failure_reason.ts";
 import { sendFailure } from "./local_reply.ts";
+import { openTunnel, type TunnelOwner } from "./open_tunnel.ts";
 import { type ReasonCode, REASONS } from "./reason.ts";
-import { Tunnel, type TunnelEnd } from "./tunnel.ts";
+import type { Tunnel } from "./tunnel.ts";
 
 /** How tunnels are opened; times in milliseconds. */
 export interface ConnectSettings {
@@ -33,7 +34,7 @@ export interface ConnectSettings {
   phrase(status: number, reason: ReasonCode, detail: string): string;
 }
 
-export class ConnectExchange implements DownstreamStreamEvents, BytesEnd, EndedExchange {
+export class ConnectExchange implements DownstreamStreamEvents, BytesEnd, EndedExchange, TunnelOwner {
   readonly #context: ExchangeContext;
   readonly #settings: ConnectSettings;
   #dial: Dial | null = null;
@@ -99,18 +100,23 @@ export class ConnectExchange implements DownstreamStreamEvents, BytesEnd, EndedE
     if (address !== "") this.endpointName = `${this.head.target} (${address})`;
     this.status = 200;
     const { tunnelIdleTimeoutMs, fields } = this.#settings;
-    const tunnel = new Tunnel(
-      client.acceptTunnel(ownFields(fields)),
-      bytes,
-      null,
-      tunnelIdleTimeoutMs,
-      false,
-      turn,
-      (how) => this.#tunnelEnded(tunnel, how),
-    );
+    openTunnel(this.#context, {
+      client: client.acceptTunnel(ownFields(fields)),
+      upstream: bytes,
+      endpoint: null,
+      idleMs: tunnelIdleTimeoutMs,
+      isWebsocket: false,
+    }, this);
+  }
+
+  /** TunnelOwner. */
+  tunnelBegun(tunnel: Tunnel): void {
     this.#tunnel = tunnel;
-    tunnel.start();
-    this.#context.tunnelOpened(tunnel);
+  }
+
+  /** TunnelOwner. */
+  tunnelEnded(_tunnel: Tunnel, code: ReasonCode | "", detail: string): void {
+    this.#done(code, detail);
   }
 
   /** BytesEnd. */
@@ -143,11 +149,6 @@ export class ConnectExchange implements DownstreamStreamEvents, BytesEnd, EndedE
       close: true,
     });
     this.#done(code, detail);
-  }
-
-  #tunnelEnded(tunnel: Tunnel, how: TunnelEnd): void {
-    this.#context.tunnelClosed(tunnel);
-    this.#done(tunnelReason(how), how === "finished" ? "" : how);
   }
 
   #done(code: ReasonCode | "", detail: string): void {

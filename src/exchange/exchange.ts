@@ -33,8 +33,9 @@ import { ExchangeAccount } from "./exchange_account.ts";
 import type { ExchangeContext } from "./exchange_context.ts";
 import type { ExchangeSettings } from "./exchange_settings.ts";
 import { because, closeWords, faultReason, refusalReason } from "./failure_reason.ts";
-import { responseReason, tunnelReason, waitReason, waitWords } from "./failure_reason.ts";
+import { responseReason, waitReason, waitWords } from "./failure_reason.ts";
 import { interimFields } from "./forward_response.ts";
+import { openTunnel, type TunnelOwner } from "./open_tunnel.ts";
 import { OutgoingRequest } from "./outgoing_request.ts";
 import { credentialsRefusal } from "./credentials_refusal.ts";
 import { PinUse } from "./pin_use.ts";
@@ -44,14 +45,14 @@ import { Retries, retryPauseMs } from "./retries.ts";
 import type { AttemptFailure, RetryDecision, RetryPolicy } from "./retry.ts";
 import type { StoredReply } from "./stored_reply.ts";
 import { StreamWait, type StreamWaitOwner } from "./stream_wait.ts";
-import { Tunnel, type TunnelEnd } from "./tunnel.ts";
+import type { Tunnel } from "./tunnel.ts";
 import { isReadFirst, Upload } from "./upload.ts";
 
 export type Phase = "reading" | "waiting" | "sending" | "collecting" | "relaying" | "tunnel" | "done";
 
 const SESSION_OVER = "the connection that the client was authenticated on has ended";
 export class Exchange extends ExchangeAccount
-  implements DownstreamStreamEvents, AttemptOwner, StreamWaitOwner, StreamRequest, PinUser {
+  implements DownstreamStreamEvents, AttemptOwner, StreamWaitOwner, StreamRequest, PinUser, TunnelOwner {
   phase: Phase = "reading";
   readonly #request: OutgoingRequest;
   /** Null while no attempt has failed. */
@@ -273,7 +274,7 @@ export class Exchange extends ExchangeAccount
       if (!expectsContinue(this.head)) return;
       this.client.expectBody();
     }
-    this.client.sendInterim(head.status, head.reason, interimFields(head));
+    this.client.sendInterim(head.status, head.reason, interimFields(head, this.context.forward));
     if (this.client.backlogBytes > HIGH_WATER_BYTES) this.attempt?.stream.pauseBody();
   }
 
@@ -385,24 +386,22 @@ export class Exchange extends ExchangeAccount
     this.pin?.forget(stream.peer);
     this.upload?.forget();
     client.events = null;
-    const tunnel = new Tunnel(
-      client.switchProtocols(head.reason, interimFields(head), head.joined(Field.upgrade) ?? ""),
-      stream.switchProtocols(),
+    openTunnel(context, {
+      client: client.switchProtocols(
+        head.reason,
+        interimFields(head, context.forward),
+        head.joined(Field.upgrade) ?? "",
+      ),
+      upstream: stream.switchProtocols(),
       endpoint,
-      this.settings.tunnelIdleTimeoutMs,
-      this.#request.upgrade.toLowerCase() === "websocket",
-      context.turn,
-      (how) => this.#tunnelEnded(tunnel, how),
-    );
-    this.tunnel = tunnel;
-    tunnel.start();
-    context.tunnelOpened(tunnel);
+      idleMs: this.settings.tunnelIdleTimeoutMs,
+      isWebsocket: this.#request.upgrade.toLowerCase() === "websocket",
+    }, this);
   }
 
-  #tunnelEnded(tunnel: Tunnel, how: TunnelEnd): void {
+  tunnelEnded(tunnel: Tunnel, code: ReasonCode | "", detail: string): void {
     this.responseBodyBytes = tunnel.upstreamBytes;
-    this.context.tunnelClosed(tunnel);
-    this.#done(tunnelReason(how), how === "finished" ? "" : how);
+    this.#done(code, detail);
   }
 
   // Failing and trying again

@@ -74,6 +74,11 @@ export abstract class ExchangeAccount implements EndedExchange {
   /** We end. @returns whether it waited, and has been answered that it waits for nothing */
   abstract refuseHeld(): boolean;
 
+  /** TunnelOwner. */
+  tunnelBegun(tunnel: Tunnel): void {
+    this.tunnel = tunnel;
+  }
+
   /** Bytes of the request body received so far, or what a tunnel got from the client. */
   get requestBodyBytes(): number {
     if (this.tunnel !== null) return this.tunnel.clientBytes;

@@ -9,7 +9,7 @@ import type { DownstreamPeer, ForwardedFrom } from "../http/downstream_stream.ts
 import { expectsContinue } from "../http/expect.ts";
 import { Field, maskOf } from "../http/field.ts";
 import type { FieldSection } from "../http/field_section.ts";
-import { type Head, HTTP_1_0, versionText } from "../http/head.ts";
+import { type Head, HTTP_1_0, HTTP_1_1, type HttpVersion, versionText } from "../http/head.ts";
 import { fieldSection } from "../http/own_fields.ts";
 
 /** Fields of the hop, and those we write ourselves (RFC 9110 §7.6.1). */
@@ -59,6 +59,9 @@ export interface ForwardSettings {
 
 /** The fields made last: clients open several connections at a time, and those share them. */
 export class LastForwarded {
+  /** Via of responses; null before the first one. */
+  via: FieldSection | null = null;
+  viaVersion: HttpVersion = HTTP_1_1;
   from: ForwardedFrom | null = null;
   address = "";
   secure = false;

@@ -5,7 +5,8 @@ import { Field, maskOf } from "../http/field.ts";
 import { type FieldSection, NO_FIELDS } from "../http/field_section.ts";
 import type { ForwardedFields } from "../http/forwarded_fields.ts";
 import { type Head, versionText } from "../http/head.ts";
-import { fieldSection } from "../http/own_fields.ts";
+import { fieldSection, joinedSections } from "../http/own_fields.ts";
+import type { ForwardSettings } from "./forward_request.ts";
 
 /** Fields of the hop, and the framing, which the sender writes (RFC 9110 §7.6.1). */
 const HOP_MASK = maskOf(
@@ -37,21 +38,25 @@ export function responseFields(
   body: BodyLength,
   date: () => FieldSection,
   trailers: boolean,
+  settings: ForwardSettings,
 ): ForwardedFields {
   let mask = HOP_MASK;
   if (body !== UNKNOWN_LENGTH && head.status !== 204) mask &= ~LENGTH_MASK;
   if (trailers) mask &= ~TRAILER_MASK;
-  return fieldsBut(mask, head, head.has(Field.date) ? NO_FIELDS : date());
+  const via = settings.outbound ? viaField(head, settings) : NO_FIELDS;
+  return fieldsBut(mask, head, head.has(Field.date) ? via : joinedSections(date(), via));
 }
 
-/** Via of a response that a proxy passes on, which a gateway may leave out (RFC 9110 §7.6.3). */
-export function viaField(head: Head, name: string): FieldSection {
-  return fieldSection(["Via", versionText(head.version) + " " + name]);
+/** Via of a response that a proxy passes on, which a gateway may leave out (RFC 9110 §7.6.3). One object while it is the same. */
+export function viaField({ version }: Head, { via, last }: ForwardSettings): FieldSection {
+  if (last.via !== null && last.viaVersion === version) return last.via;
+  last.viaVersion = version;
+  return last.via = fieldSection(["Via", versionText(version) + " " + via]);
 }
 
 /** The fields of an interim response, or of a switch: that it is one, the sender says. */
-export function interimFields(head: Head): ForwardedFields {
-  return fieldsBut(HOP_MASK, head, NO_FIELDS);
+export function interimFields(head: Head, settings: ForwardSettings): ForwardedFields {
+  return fieldsBut(HOP_MASK, head, settings.outbound ? viaField(head, settings) : NO_FIELDS);
 }
 
 function fieldsBut(dropMask: number, { section }: Head, added: FieldSection): ForwardedFields {

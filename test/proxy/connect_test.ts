@@ -243,6 +243,19 @@ test("a destination that has ended still hears the client", () =>
     assert.equal(reason + detail, "");
   }));
 
+test("a client that has sent all it has to say with its CONNECT, and ended: the destination hears it and answers", () =>
+  withForward({}, async ({ connect, there, origin, proxy }) => {
+    const client = await connect();
+    await client.send(`${connectTo(there)}early`);
+    await client.halfClose();
+    const peer = await origin.accept();
+    assert.equal(await peer.readToEnd(), "early");
+    await peer.send("late answer");
+    await peer.halfClose();
+    await client.readUntil("late answer");
+    assert.equal((await proxy.endedAt(0)).reason, "");
+  }));
+
 test("a destination that speaks and ends before the client has read its answer", () =>
   withForward({}, async ({ connect, there, origin, proxy }) => {
     const client = await connect({ paused: true });

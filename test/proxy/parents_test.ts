@@ -8,6 +8,7 @@ import { localhostCertificate } from "../support/certificates.ts";
 import { TestProxy } from "../support/proxy.ts";
 import { askOnce, RawClient } from "../support/raw_client.ts";
 import { ScriptedParent } from "../support/scripted_parent.ts";
+import { within } from "../support/watchdog.ts";
 
 /** An echo server, which greets. */
 async function echo(): Promise<{ server: Server; port: number; sockets: Set<Socket> }> {
@@ -176,6 +177,21 @@ test("CONNECT: bytes both ways, those behind the head of the answer too; framing
       head,
       new RegExp(`^CONNECT 127\\.0\\.0\\.1:${echoPort} HTTP/1\\.1\r\nHost: 127\\.0\\.0\\.1:${echoPort}\r\n`),
     );
+  });
+});
+
+test("CONNECT: a client that has ended its sending side before the parent answers still gets what comes", async () => {
+  await scene(1, async ({ parents: [parent], proxy }) => {
+    assert.ok(parent !== undefined);
+    const asked = Promise.withResolvers<() => void>();
+    parent.script = (_, socket) => asked.resolve(() => socket.end("HTTP/1.1 200 OK\r\n\r\nlate answer"));
+    const client = await RawClient.connect(proxy.port);
+    await client.send("CONNECT a.test:443 HTTP/1.1\r\nHost: a.test:443\r\n\r\n");
+    await client.halfClose();
+    (await within(asked.promise, "the CONNECT"))();
+    await client.readUntil("late answer");
+    client.destroy();
+    assert.equal((await proxy.endedAt(0)).reason, "");
   });
 });
 

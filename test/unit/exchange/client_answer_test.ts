@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { beginAnswer } from "../../../src/exchange/client_answer.ts";
 import type { ExchangeContext } from "../../../src/exchange/exchange_context.ts";
 import { LastForwarded } from "../../../src/exchange/forward_request.ts";
+import { interimFields } from "../../../src/exchange/forward_response.ts";
 import type { DownstreamStream } from "../../../src/http/downstream_stream.ts";
 import type { ForwardedFields } from "../../../src/http/forwarded_fields.ts";
 import { fieldSection } from "../../../src/http/own_fields.ts";
@@ -43,5 +44,18 @@ test("a proxy that keeps authenticated connections for their clients says so whe
     answered(false, "401 No", "WWW-Authenticate: NTLM"),
     /Via|Proxy-Support/,
     "a gateway is none",
+  );
+});
+
+test("Via names the version of each response, interim ones included (RFC 9110 §7.6.3)", () => {
+  const settings = { via: "us", dropUnderscored: false, outbound: true, last: new LastForwarded() };
+  const via = (line: string) => fieldLines(interimFields(responseHead(line, "Link: x"), settings));
+  for (let round = 0; round < 2; round++) {
+    assert.equal(via("HTTP/1.1 103 Hints"), "Link: x\r\nVia: 1.1 us\r\n");
+    assert.equal(via("HTTP/1.0 103 Hints"), "Link: x\r\nVia: 1.0 us\r\n");
+  }
+  assert.equal(
+    fieldLines(interimFields(responseHead("HTTP/1.1 103 Hints"), { ...settings, outbound: false })),
+    "",
   );
 });
