@@ -133,6 +133,23 @@ test("a body that is sent while the password is worked out arrives whole", () =>
     assert.equal((await lost).status, 407, "the answer is not lost in a reset");
   }));
 
+test("a late answer to wrong credentials is not lost in the body that comes before it", () =>
+  withForward({ forward: AUTH, files: FILES }, async ({ connect, there, origin }) => {
+    const body = "x".repeat(300_000);
+    const put = (credentials: string) =>
+      message(
+        [`PUT http://${there}/ HTTP/1.1`, `Host: ${there}`, credentials, `Content-Length: ${body.length}`],
+        body,
+      );
+    for (let at = 0; at < 7; at++) {
+      // Some are known to be wrong at once, and some are not; the last ones are late.
+      const credentials = at % 2 === 0 ? basic("alice", `guess ${at}`) : "Proxy-Authorization: Basic !";
+      const client = await connect();
+      assert.equal((await client.ask(put(credentials))).status, 407);
+    }
+    assert.equal(origin.connections, 0);
+  }));
+
 test("a client that leaves before it is known who asks is told of once", () =>
   withForward({ forward: AUTH, files: FILES }, async ({ connect, there, proxy, origin }) => {
     // Wrong guesses, so that the next answer comes late.

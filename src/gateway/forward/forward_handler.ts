@@ -135,14 +135,11 @@ export class ForwardHandler implements RequestHandler {
     const pending = new PendingRequest(client, (why) => this.#host.lost(client, head, forward.rule, why));
     void answer.verdict.then((known) => {
       turn.begin();
-      // A reload may have come meanwhile: where the request may go is decided by what is in use now.
-      const { forward: inUse } = host.snapshot;
-      if (pending.settle()) {
-        if (inUse === null) this.#outOfService(client, head);
-        else this.#known(client, head, target, inUse, known);
-        // Last: what has arrived meanwhile is for who handles the request from here on.
-        client.resumeBody();
-      }
+      pending.goOn(() => {
+        if (host.snapshot.forward === forward) this.#known(client, head, target, forward, known);
+        // A reload has come meanwhile: who may ask, and for what, is for what is in use now.
+        else this.request(client, head);
+      });
       turn.end();
     });
   }
@@ -175,9 +172,7 @@ export class ForwardHandler implements RequestHandler {
       return;
     }
     const pending = new PendingRequest(client, (why) => this.#host.lost(client, head, forward.rule, why));
-    forward.exchange.later(who.delayMs, () => {
-      if (pending.settle()) refuse();
-    });
+    forward.exchange.later(who.delayMs, () => pending.goOn(refuse));
   }
 
   #allowed(

@@ -20,12 +20,19 @@ export class PendingRequest implements DownstreamStreamEvents {
     client.pauseBody();
   }
 
-  /** It goes on. @returns false when its client has left */
-  settle(): boolean {
-    if (this.#gone) return false;
+  /** It goes on, unless its client has left. @param act decides, or makes another one of it that is pending */
+  goOn(act: () => void): void {
+    if (this.#gone) return;
+    this.#settle();
+    act();
+    const { events } = this.#client;
+    // Last: what has arrived meanwhile is for who handles the request from here on.
+    if (!(events instanceof PendingRequest)) this.#client.resumeBody();
+  }
+
+  #settle(): void {
     this.#over = true;
     this.#client.events = null;
-    return true;
   }
 
   downstreamBody(): void {}

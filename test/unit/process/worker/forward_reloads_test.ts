@@ -115,6 +115,47 @@ test("passwords that were right stay known while the file is the same", () =>
     { "/users": "alice:{SHA}w3QkzGJswDXW5OKZHAJw0FELjfM=\n" },
   ));
 
+test("who asks is judged by the file that is in use when the password is known", () => {
+  // Others in each round: what a file says of a user is worked out once.
+  const fileOf = (round: number) =>
+    [`new${round}`, `old${round + 1}`].map((user) => `${user}:{SHA}w3QkzGJswDXW5OKZHAJw0FELjfM=\n`).join("");
+  return use(
+    yamlOf("", "  users: /users\n"),
+    async (lab, origin) => {
+      const original = Gateway.prototype.use;
+      let clients: Peer[] = [];
+      let round = 1;
+      // At the last moment of the old configuration.
+      Gateway.prototype.use = function (snapshot) {
+        clients = [`new${round}`, `old${round}`].map((user) => {
+          const client = lab.dial();
+          ask(client, undefined, `Proxy-Authorization: Basic ${btoa(`${user}:wonder`)}\r\n`);
+          lab.runtime.network.run();
+          assert.equal(client.received, "", "the password is being worked out");
+          return client;
+        });
+        original.call(this, snapshot);
+      };
+      try {
+        for (; round < 4; round++) {
+          lab.system.files.set("/users", fileOf(round));
+          await reload(lab, yamlOf("", "  users: /users\n"));
+          await lab.pass(20);
+          assert.deepEqual(clients.map((client) => answerOf(client).slice(0, 3)), ["200", "407"]);
+          assert.equal(origin.asked.length, round);
+        }
+        await reload(lab, `listen: "127.0.0.1:0"\nto: 3001\n`);
+        await lab.pass(20);
+        for (const client of clients) assert.match(answerOf(client), /^403 /);
+        assert.equal(origin.asked.length, 3);
+      } finally {
+        Gateway.prototype.use = original;
+      }
+    },
+    { "/users": fileOf(0) },
+  );
+});
+
 test("the proxy itself is no destination, also on a port that the system has chosen", () =>
   use(yamlOf(), async (lab) => {
     const [port = 0] = lab.ports;
