@@ -102,7 +102,7 @@ export class PlaneLab {
   readonly runtime: MemoryRuntime = createMemoryRuntime({ clock: this.clock });
   readonly system: MemorySystem;
   readonly events: ControlEvent[] = [];
-  readonly #backends: PlaneBackend[] = [];
+  readonly backends: PlaneBackend[] = [];
   plane!: SluicePlane; // set by `start`
   ports: readonly number[] = [];
   ended: Promise<number> = Promise.resolve(0);
@@ -156,13 +156,13 @@ export class PlaneLab {
 
   backend(port: number, host?: string): Promise<PlaneBackend> {
     const backend = new PlaneBackend(this, port, host);
-    this.#backends.push(backend);
+    this.backends.push(backend);
     return backend.up();
   }
 
   /** Hosts of the backends that have had requests. */
   reached(): string[] {
-    return this.#backends.filter(({ asked }) => asked.length > 0).map(({ host }) => host);
+    return this.backends.filter(({ asked }) => asked.length > 0).map(({ host }) => host);
   }
 
   /** A client that is connected. */
