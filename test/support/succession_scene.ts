@@ -74,7 +74,9 @@ export async function scene(
       pid,
       async upgrade() {
         const old = pid();
-        process.kill(old, "SIGUSR2");
+        // The verb answers once the old process accepts nothing any more; what follows a signal tells only that it is about to.
+        const { status, told } = await askControl(folder.file("control"), "/upgrade", {});
+        assert.equal(status, 200, JSON.stringify(told));
         await until("a successor", () => pid() !== old);
         await serving.said(new RegExp(`process ${pid()} serves now: stopping`));
       },
