@@ -35,6 +35,8 @@ export const layers: readonly string[] = [
   // Where a forward proxy may go, and who may use it.
   "src/forward",
   "src/exchange",
+  // Requests in the hands of a script or a handler.
+  "src/script",
   "src/gateway",
   // Words that users type, and lines that they read.
   "src/config/values",
@@ -82,7 +84,7 @@ const longFiles: ReadonlyMap<string, LongFile> = new Map(Object.entries({
 }));
 
 /** Rooms that handle requests. They know streams (src/http/*_stream.ts), so that no wire version shows in them. */
-const streamRooms: readonly string[] = ["src/exchange/", "src/gateway/", "src/upstream/"];
+const streamRooms: readonly string[] = ["src/exchange/", "src/script/", "src/gateway/", "src/upstream/"];
 
 /** Rooms that a stream is made of. What a tunnel carries (src/websocket) is the same over every version. */
 const wireRooms: readonly string[] = ["src/conn/", "src/http1/"];

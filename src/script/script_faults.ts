@@ -1,0 +1,26 @@
+/** What goes wrong in scripts, told to whoever logs and counts it. The process goes on whatever it is. */
+
+/** Where in a script something happened; `body` is a body that it gives piece by piece. */
+export type ScriptPhase =
+  | "onStart"
+  | "onRequest"
+  | "onResponse"
+  | "onError"
+  | "onLog"
+  | "onStop"
+  | "handler"
+  | "body"
+  | "timer";
+
+/** The request that it happened to; null for none. */
+export type ScriptSubject = { readonly method: string; readonly uri: string } | null;
+
+/** Must not throw, and must not call back. */
+export interface ScriptFaults {
+  /** It threw, its promise was rejected, or what it gave back cannot be carried out. */
+  failed(script: string, phase: ScriptPhase, error: unknown, subject: ScriptSubject): void;
+  /** Its promise was not settled in time. */
+  timedOut(script: string, phase: ScriptPhase, afterMs: number, subject: ScriptSubject): void;
+  /** One call kept everything else waiting for so long. */
+  slow(script: string, phase: ScriptPhase, ms: number, subject: ScriptSubject): void;
+}
