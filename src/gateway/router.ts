@@ -5,16 +5,8 @@
  */
 
 import { ipBytes } from "../bytes/ip_address.ts";
-import { normalizedPath } from "../http/target.ts";
-import { canonicalPath, pathReadings } from "./path_readings.ts";
-import { nodesOf, PathNode } from "./path_tree.ts";
-
-/**
- * What of a normalised path is worth a closer look: doubled slashes, parameters, characters that some escape, and
- * escapes of characters that a path may hold or that mean something in it. Others (`%20`, `%C3%A9`) are read alike by
- * all, decoded or not; `%C0` and `%C1` begin overlong UTF-8 only.
- */
-const OFTEN_READ_DIFFERENTLY = /\/\/|[;"<>[\]^`{|}]|%(?!20|[89ABDEF]|C[2-9A-F])/;
+import { canonicalPath, isReadDifferently, pathReadings, plainPath } from "../http/path_readings.ts";
+import { nodesOf, PathNode } from "../http/path_tree.ts";
 
 /** What is needed of a route to find it. */
 export interface RouteMatch {
@@ -90,7 +82,7 @@ export class Router<R extends RouteMatch> {
       table.depth = Math.max(table.depth, segments.length);
     }
     this.usesHost = routes.some(({ host }) => host !== null);
-    this.#escaped = routes.some(({ path }) => OFTEN_READ_DIFFERENTLY.test(canonicalPath(path)));
+    this.#escaped = routes.some(({ path }) => isReadDifferently(canonicalPath(path)));
     this.usesPath = routes.some(({ path }) => path !== "/" && path !== "");
   }
 
@@ -112,8 +104,8 @@ export class Router<R extends RouteMatch> {
    */
   route(host: string, target: string): R | null | "ambiguous" {
     if (!this.usesPath || target === "*") return this.find(host, target);
-    const path = normalizedPath(target);
-    if (path !== null && !this.#escaped && !OFTEN_READ_DIFFERENTLY.test(path)) return this.find(host, path);
+    const path = this.#escaped ? null : plainPath(target);
+    if (path !== null) return this.find(host, path);
     const texts = pathReadings(target);
     if (texts === null) return "ambiguous";
     let route: R | null | undefined;

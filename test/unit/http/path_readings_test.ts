@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { canonicalPath, pathReadings } from "../../../src/gateway/path_readings.ts";
+import { canonicalPath, pathReadings } from "../../../src/http/path_readings.ts";
 
 test("the canonical spelling: unreserved characters plain, what a path may not hold escaped", () => {
   assert.equal(canonicalPath("/a%2fB/../c%2f"), "/a%2FB/../c%2F");

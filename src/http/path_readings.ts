@@ -6,7 +6,15 @@
  * `/@scope%2Fname` is how packages are named, and `/public/..%2Fadmin` is how a rule for `/admin` is walked around.
  */
 
-import { escapeOf, withoutOverlong } from "../http/overlong.ts";
+import { escapeOf, withoutOverlong } from "./overlong.ts";
+import { normalizedPath } from "./target.ts";
+
+/**
+ * What of a normalised path is worth a closer look: doubled slashes, parameters, characters that some escape, and
+ * escapes of characters that a path may hold or that mean something in it. Others (`%20`, `%C3%A9`) are read alike by
+ * all, decoded or not; `%C0` and `%C1` begin overlong UTF-8 only.
+ */
+const OFTEN_READ_DIFFERENTLY = /\/\/|[;"<>[\]^`{|}]|%(?!20|[89ABDEF]|C[2-9A-F])/;
 
 const CONTROL = /%(?:[01][0-9A-F]|7F)/;
 
@@ -20,6 +28,22 @@ export function canonicalPath(path: string): string {
     const char = String.fromCharCode(parseInt(found.slice(1), 16));
     return /[\w.~-]/.test(char) ? char : found.toUpperCase();
   });
+}
+
+/** Some reader may take this path, which is normalised, for another one. */
+export function isReadDifferently(path: string): boolean {
+  return OFTEN_READ_DIFFERENTLY.test(path);
+}
+
+/**
+ * The path of a target as all servers read it, normalised.
+ *
+ * @param target origin form, query included
+ * @returns null when they may read it differently: see `pathReadings`
+ */
+export function plainPath(target: string): string | null {
+  const path = normalizedPath(target);
+  return path === null || OFTEN_READ_DIFFERENTLY.test(path) ? null : path;
 }
 
 /**
