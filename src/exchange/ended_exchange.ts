@@ -7,8 +7,15 @@ import type { Endpoint } from "../upstream/endpoint.ts";
 import type { ReasonCode } from "./reason.ts";
 import type { RetryPolicy } from "./retry.ts";
 
+/** Names (small letters, digits and "_") and what is said under them. */
+export type LogFields = Readonly<Record<string, string | number>>;
+
 /** Lent for the call. Times are milliseconds, those of day on the monotonic clock. */
 export interface EndedExchange {
+  /** Its number, where somebody has asked for it already; absent or 0 = nobody has. */
+  readonly id?: number;
+  /** What a script wants to be told of it in the access log; absent or null = nothing. */
+  readonly logFields?: LogFields | null;
   /** Where it went, for logs and counters. */
   readonly source: Counted;
   /** Null where nothing is sent again. */

@@ -60,12 +60,15 @@ export class Exchange extends ExchangeAccount
   attempts = 0;
   /** When it asked for a stream first: from then on the request is held. */
   #askedAt = 0;
+  /** StreamRequest. To be set before it begins. */
+  balanceKey: number | null = null;
   /** Null while no answer was worth another attempt. */
   #provisional: ProvisionalResponse | null = null;
 
   /**
    * @param target path and query, byte-exact
    * @param clientHost host and port the client asked for, "" when it named none
+   * @param sent head that goes to endpoints, where a script has changed it
    */
   constructor(
     context: ExchangeContext,
@@ -76,9 +79,10 @@ export class Exchange extends ExchangeAccount
     target: string,
     clientHost: string,
     route: Counted,
+    sent = head,
   ) {
     super(context, settings, retry, client, head, route);
-    this.#request = new OutgoingRequest(client, head, target, clientHost, context.upgrades);
+    this.#request = new OutgoingRequest(client, sent, target, clientHost, context.upgrades);
     client.events = this;
   }
 
@@ -107,10 +111,11 @@ export class Exchange extends ExchangeAccount
 
   #ask(): void {
     const { client, context: { turn }, settings: { upstream } } = this;
+    const { head } = this.#request;
     this.phase = "waiting";
     // From here the request is held; a slow upload before takes nothing off its time, and jumps no queue.
     if (this.#askedAt === 0) this.#askedAt = turn.now;
-    if (client.peer.companion !== null || this.head.has(Field.authorization)) this.#findPin();
+    if (client.peer.companion !== null || head.has(Field.authorization)) this.#findPin();
     // The cast: the compiler takes the phase to be what it was.
     if ((this.phase as Phase) === "done") return;
     const stream = this.wait === null ? upstream.acquireFirst(this) : upstream.acquire(this.wait);
@@ -120,7 +125,7 @@ export class Exchange extends ExchangeAccount
 
   /** Settles whether it has to go on a connection that its client has authenticated on. */
   #findPin(): void {
-    const pin = PinUse.of(this.client, this.settings.upstream, this.context.turn, this.head);
+    const pin = PinUse.of(this.client, this.settings.upstream, this.context.turn, this.#request.head);
     if (pin === "lost") {
       this.pinLost();
       return;
@@ -135,24 +140,18 @@ export class Exchange extends ExchangeAccount
 
   /** StreamRequest: its place in the room. */
   waiter(): StreamWait {
-    return this.wait ??= new StreamWait(
-      this,
-      this.settings.upstream,
-      this.repeatable,
-      this.#askedAt,
-      this.attempts > 0,
-    );
+    const { wait, settings: { upstream } } = this;
+    if (wait !== null) return wait;
+    const made = new StreamWait(this, upstream, this.repeatable, this.#askedAt, this.attempts > 0);
+    made.balanceKey = this.balanceKey;
+    return this.wait = made;
   }
 
   /** StreamRequest: it may be sent again if a connection closes without an answer. */
   get repeatable(): boolean {
-    const { retry, head } = this;
+    const { retry } = this;
+    const { head } = this.#request;
     return retry.unanswered || retry.methods.includes(head.method) || head.has(Field.idempotencyKey);
-  }
-
-  /** StreamRequest. */
-  get balanceKey(): null {
-    return null;
   }
 
   /** There is no stream yet, unless its waiting is over already. */
@@ -407,7 +406,7 @@ export class Exchange extends ExchangeAccount
   // Failing and trying again
 
   #failures(): Retries {
-    return this.#retries ??= new Retries(this.head, this.retry, this.settings, this.waiter());
+    return this.#retries ??= new Retries(this.#request.head, this.retry, this.settings, this.waiter());
   }
 
   #decide(failure: AttemptFailure): RetryDecision {
@@ -536,8 +535,14 @@ export class Exchange extends ExchangeAccount
     this.detail = detail;
     this.status = status;
     client.events = null;
+    this.context.failing?.(code, status, shown, this.attempts > 0);
     failAnswer(client, this.head, this.context, code, status, shown);
     this.#tellEnd();
+  }
+
+  /** The response that is being relayed is not the client's answer: somebody else gives one. */
+  answeredElsewhere(): void {
+    this.#done("", "");
   }
 
   /**

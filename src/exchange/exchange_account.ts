@@ -5,7 +5,7 @@ import type { Head } from "../http/head.ts";
 import type { Endpoint } from "../upstream/endpoint.ts";
 import type { Counted } from "../upstream/counters.ts";
 import type { Attempt } from "./attempt.ts";
-import type { EndedExchange } from "./ended_exchange.ts";
+import type { EndedExchange, LogFields } from "./ended_exchange.ts";
 import type { ExchangeContext } from "./exchange_context.ts";
 import type { ExchangeSettings } from "./exchange_settings.ts";
 import type { PinUse } from "./pin_use.ts";
@@ -24,6 +24,8 @@ export abstract class ExchangeAccount implements EndedExchange {
   readonly head: Head;
   /** For logs and counters. */
   readonly route: Counted;
+  id = 0;
+  logFields: LogFields | null = null;
   /** The user of the proxy; "" = not known. */
   user = "";
   /** Status sent to the client, 0 while none was. */

@@ -16,6 +16,12 @@ export interface ExchangeContext {
   readonly turn: Turn;
   /** The reason phrase of a failure; absent = the status's own. */
   phrase?(status: number, reason: ReasonCode, detail: string): string;
+  /**
+   * The request is about to be answered with a failure: arguments as for `Exchange`'s own. What is sent next is that answer.
+   *
+   * @param sent an endpoint may have seen the request
+   */
+  failing?(reason: ReasonCode, status: number, shown: string, sent: boolean): void;
   /** The Date field. */
   date(): FieldSection;
   /** Calls `fire` after `ms`; for the pause before a status is asked for again. */

@@ -5,6 +5,7 @@
  */
 
 import type { FieldSection } from "../http/field_section.ts";
+import type { LogFields } from "./ended_exchange.ts";
 import type { ReasonCode } from "./reason.ts";
 
 export interface ExchangeRecord {
@@ -66,6 +67,8 @@ export interface ExchangeRecord {
   referer: string;
   /** Where host, userAgent and referer come from; null when they were changed since, or come from nowhere. */
   section: FieldSection | null;
+  /** What a script wants to be told; null = nothing. */
+  logFields: LogFields | null;
 }
 
 /** A record of nothing yet. */
@@ -106,5 +109,6 @@ export function newExchangeRecord(): ExchangeRecord {
     userAgent: "",
     referer: "",
     section: null,
+    logFields: null,
   };
 }

@@ -23,6 +23,15 @@ export interface RetryPolicy {
   readonly unanswered: boolean;
 }
 
+/** One attempt that is sent, whatever becomes of it. */
+export const NEVER_AGAIN: RetryPolicy = {
+  on: [],
+  methods: [],
+  tries: 1,
+  unansweredTries: 1,
+  unanswered: false,
+};
+
 export interface AttemptFacts {
   readonly failure: AttemptFailure;
   /** The kernel took bytes of the request, so the endpoint may have seen them. */

@@ -6,6 +6,7 @@
 import type {
   AcceptEvents,
   Address,
+  Clock,
   Listener,
   ListenOptions,
   Runtime,
@@ -13,10 +14,8 @@ import type {
   SocketEvents,
 } from "../../runtime/contract/contract.ts";
 import { Exchange } from "../exchange/exchange.ts";
-import { ExchangeAccount } from "../exchange/exchange_account.ts";
-import type { ExchangeContext } from "../exchange/exchange_context.ts";
 import { faultReason } from "../exchange/failure_reason.ts";
-import { failureMessage, sendFailure, sendText } from "../exchange/local_reply.ts";
+import { sendFailure, sendText } from "../exchange/local_reply.ts";
 import { type ReasonCode, REASONS } from "../exchange/reason.ts";
 import type { Tunnel } from "../exchange/tunnel.ts";
 import type { DownstreamPeer, DownstreamStream, RequestHandler } from "../http/downstream_stream.ts";
@@ -26,16 +25,20 @@ import { type FieldSection, NO_FIELDS } from "../http/field_section.ts";
 import type { Head } from "../http/head.ts";
 import { maxForwards } from "../http/max_forwards.ts";
 import { fieldSection } from "../http/own_fields.ts";
-import { parseAuthority } from "../http/target.ts";
+import type { LocalAnswer, ScriptHost } from "../script/script_host.ts";
+import { ScriptedStream } from "../script/scripted_stream.ts";
 import { ConnectionSet } from "../server/connection_set.ts";
 import type { Endpoint } from "../upstream/endpoint.ts";
-import { Pins } from "../upstream/pins.ts";
 import type { Counted } from "../upstream/counters.ts";
 import { AskedFor } from "./asked_for.ts";
 import { type Failure, ForwardHandler, type ForwardHost } from "./forward/forward_handler.ts";
-import { EndpointDrains, type Traffic } from "./endpoint_drains.ts";
+import { EndpointDrains } from "./endpoint_drains.ts";
+import { EndpointTraffic } from "./endpoint_traffic.ts";
 import { GracefulClose } from "./graceful_close.ts";
-import { hostKey } from "./router.ts";
+import type { RespondTarget, Route } from "./route.ts";
+import { plainAnswer } from "./plain_answer.ts";
+import { routedHost } from "./routed_host.ts";
+import { type ScriptedGateway, ScriptedRequests } from "./scripted_requests.ts";
 import type { GatewayObserver, Snapshot } from "./snapshot.ts";
 
 const ALLOWED = fieldSection(["Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"]);
@@ -53,17 +56,18 @@ interface ListenerRole {
   forward: boolean;
 }
 
-export class Gateway implements ForwardHost, Traffic {
+export class Gateway implements ForwardHost, ScriptedGateway {
   readonly #runtime: Runtime;
   readonly #observer: GatewayObserver;
   snapshot: Snapshot;
   readonly #listeners = new Map<Listener, ListenerRole>();
   readonly #forwardHandler = new ForwardHandler(this);
   readonly #connections: ConnectionSet;
-  readonly #tunnels = new Set<Tunnel>();
+  readonly #traffic: EndpointTraffic;
   #gracefulClose: GracefulClose | null = null;
   readonly #drains: EndpointDrains;
   readonly #asked = new AskedFor();
+  readonly #scripts = new ScriptedRequests(this);
   /** Requests that `abortAll` has cut off. */
   dropped = 0;
 
@@ -72,7 +76,8 @@ export class Gateway implements ForwardHost, Traffic {
     this.snapshot = snapshot;
     this.#observer = observer;
     this.#connections = new ConnectionSet(runtime.clock);
-    this.#drains = new EndpointDrains(runtime.clock, this);
+    this.#traffic = new EndpointTraffic(this.#connections);
+    this.#drains = new EndpointDrains(runtime.clock, this.#traffic);
   }
 
   /**
@@ -82,6 +87,15 @@ export class Gateway implements ForwardHost, Traffic {
   use(snapshot: Snapshot): void {
     this.snapshot = snapshot;
     for (const client of this.#connections) client.trusted = snapshot.trusted.has(client.remoteAddress);
+  }
+
+  /** What scripts of this process send requests through. */
+  get scriptHost(): ScriptHost {
+    return this.#scripts;
+  }
+
+  get clock(): Clock {
+    return this.#runtime.clock;
   }
 
   /** Open client connections, tunnels included. */
@@ -96,7 +110,7 @@ export class Gateway implements ForwardHost, Traffic {
 
   /** Connections of clients that were upgraded. */
   get tunnels(): number {
-    return this.#tunnels.size;
+    return this.#traffic.tunnels.size;
   }
 
   /**
@@ -163,7 +177,7 @@ export class Gateway implements ForwardHost, Traffic {
 
   request(client: DownstreamStream, head: Head): void {
     const { snapshot } = this;
-    const { router, exchange } = snapshot;
+    const { exchange, scripts } = snapshot;
     const asked = this.#asked;
     const refusal = asked.read(head, exchange.forward.via, snapshot.rejectUnderscored);
     if (refusal !== null) {
@@ -175,32 +189,56 @@ export class Gateway implements ForwardHost, Traffic {
       this.answer(client, head, null, 204, "No Content", NO_FIELDS, "");
       return;
     }
-    const route = router.route(router.usesHost ? hostOf(host) : "", target);
+    const script = scripts === null ? null : scripts.global;
+    if (script !== null) {
+      this.#scripts.beforeRoutes(script, client, head, target, host);
+      return;
+    }
+    const route = this.routeOf(client, head, target, host);
+    if (route === null) return;
+    const leads = route.target;
+    if (route.script !== null) this.#scripts.atRoute(route.script, client, head, target, host, route);
+    else if (leads.kind === "upstream") {
+      if (!this.isTooLarge(client, head, route)) {
+        new Exchange(exchange, leads.settings, leads.retry, client, head, target, host, route).begin();
+      }
+    } else if (leads.kind === "respond") this.respond(client, head, route, leads);
+    else this.#scripts.handle(leads.script, client, head, target, host, route);
+  }
+
+  /** @returns null when there is none, which has been answered then */
+  routeOf(client: DownstreamStream, head: Head, target: string, host: string): Route | null {
+    const { router } = this.snapshot;
+    const route = router.route(router.usesHost ? routedHost(host) : "", target);
     if (route === "ambiguous") {
       this.#fail(client, head, null, "http_request_error", "the path can be read in two ways", 400);
-      return;
+      return null;
     }
-    if (route === null) {
-      this.#fail(client, head, null, "no_route", "", REASONS.no_route.status);
-      return;
-    }
-    const { target: leads } = route;
-    switch (leads.kind) {
-      case "respond":
-        this.answer(client, head, route, leads.status, leads.phrase, leads.fields, leads.body);
-        return;
-      case "upstream": {
-        const { maxBodyBytes } = exchange;
-        if (maxBodyBytes > 0 && client.requestBody > maxBodyBytes) {
-          this.#fail(client, head, route, "request_too_large", "", REASONS.request_too_large.status);
-          return;
-        }
-        new Exchange(exchange, leads.settings, leads.retry, client, head, target, host, route).begin();
-        return;
-      }
-      default:
-        leads satisfies never;
-    }
+    if (route === null) this.#fail(client, head, null, "no_route", "", REASONS.no_route.status);
+    return route;
+  }
+
+  /** @returns whether its body is announced to be, which has been answered then */
+  isTooLarge(client: DownstreamStream, head: Head, route: Counted | null): boolean {
+    const { maxBodyBytes } = this.snapshot.exchange;
+    if (maxBodyBytes <= 0 || client.requestBody <= maxBodyBytes) return false;
+    this.#fail(client, head, route, "request_too_large", "", REASONS.request_too_large.status);
+    return true;
+  }
+
+  respond(client: DownstreamStream, head: Head, route: Route, leads: RespondTarget): void {
+    this.answer(client, head, route, leads.status, leads.phrase, leads.fields, leads.body);
+  }
+
+  /** Tells of a request that was answered here. */
+  answered(answer: LocalAnswer): void {
+    const { client } = answer;
+    if (client instanceof ScriptedStream) client.answeredLocally(answer);
+    else this.#observer.answeredLocally(answer);
+  }
+
+  takeNumber(): number {
+    return this.#observer.takeNumber?.() ?? 0;
   }
 
   refused(client: DownstreamStream, fault: Fault, head: Head | null): void {
@@ -235,6 +273,7 @@ export class Gateway implements ForwardHost, Traffic {
     const { exchange } = this.snapshot;
     const { reason, status, detail, phrase, fields = NO_FIELDS, via = exchange.forward.via } = failure;
     const offeredBefore = client.offeredBytes;
+    if (client instanceof ScriptedStream) client.failing(reason, status, detail, false);
     sendFailure(client, {
       reason,
       status,
@@ -246,19 +285,19 @@ export class Gateway implements ForwardHost, Traffic {
       fields,
       close: !client.requestDone || status === 400 || head === null || head.method === "CONNECT",
     });
-    this.#observer.answeredLocally({ client, head, route, status, reason, detail, offeredBefore });
+    this.answered({ client, head, route, status, reason, detail, offeredBefore });
   }
 
   /** A route takes the request, which is in origin form. */
   takes(head: Head): boolean {
     const { router } = this.snapshot;
-    const route = router.route(router.usesHost ? hostOf(head.host) : "", head.target);
+    const route = router.route(router.usesHost ? routedHost(head.host) : "", head.target);
     return route !== null;
   }
 
   lost(client: DownstreamStream, head: Head, route: Counted | null, reason: ReasonCode): void {
     const { offeredBytes: offeredBefore } = client;
-    this.#observer.answeredLocally({ client, head, route, status: 0, reason, detail: "", offeredBefore });
+    this.answered({ client, head, route, status: 0, reason, detail: "", offeredBefore });
   }
 
   answer(
@@ -273,25 +312,23 @@ export class Gateway implements ForwardHost, Traffic {
     const offeredBefore = client.offeredBytes;
     const date = this.snapshot.exchange.date();
     sendText(client, status, phrase, date, body, head.method === "HEAD", false, fields);
-    this.#observer.answeredLocally({ client, head, route, status, reason: "", detail: "", offeredBefore });
+    this.answered({ client, head, route, status, reason: "", detail: "", offeredBefore });
   }
 
   // Tunnels, and what goes through endpoints that are taken out of use
 
   tunnelOpened(tunnel: Tunnel): void {
-    this.#tunnels.add(tunnel);
+    this.#traffic.tunnels.add(tunnel);
     if (this.#connections.ending || tunnel.endpoint?.enabled === false) tunnel.sendClose();
   }
 
   tunnelClosed(tunnel: Tunnel): void {
-    this.#tunnels.delete(tunnel);
+    this.#traffic.tunnels.delete(tunnel);
   }
 
   /** Open tunnels through such endpoints. CONNECT tunnels have none. */
   tunnelsOf(which: (endpoint: Endpoint) => boolean): number {
-    let count = 0;
-    for (const { endpoint } of this.#tunnels) if (endpoint !== null && which(endpoint)) count++;
-    return count;
+    return this.#traffic.tunnelsOf(which);
   }
 
   /**
@@ -301,8 +338,7 @@ export class Gateway implements ForwardHost, Traffic {
   drainEndpoints(endpoints: readonly Endpoint[], windowMs: number): void {
     const { turn } = this.snapshot.exchange;
     turn.begin();
-    const set = new Set(endpoints);
-    for (const client of this.#connections) Pins.of(client)?.drain(set);
+    this.#traffic.drainPins(new Set(endpoints));
     turn.end();
     this.#drains.begin(turn, endpoints, windowMs);
   }
@@ -312,20 +348,9 @@ export class Gateway implements ForwardHost, Traffic {
     this.#drains.callOff(endpoint);
   }
 
-  tunnelsThrough(endpoints: ReadonlySet<Endpoint>): Tunnel[] {
-    return [...this.#tunnels].filter(({ endpoint }) => endpoint !== null && endpoints.has(endpoint));
-  }
-
+  /** Ends tunnels through these endpoints, and requests that cannot go elsewhere; others go there. */
   cut(endpoints: ReadonlySet<Endpoint>): void {
-    for (const tunnel of this.tunnelsThrough(endpoints)) tunnel.abort();
-    for (const client of this.#connections) {
-      client.forEachStream(({ events }) => {
-        if (!(events instanceof ExchangeAccount)) return;
-        const used = events.endpointInUse;
-        if (used !== null && endpoints.has(used)) events.endpointWithdrawn();
-      });
-      Pins.of(client)?.cut(endpoints);
-    }
+    this.#traffic.cut(endpoints);
   }
 
   // Ending
@@ -344,7 +369,7 @@ export class Gateway implements ForwardHost, Traffic {
     turn.begin();
     this.#connections.drain(turn.now, DRAIN_IDLE_MS);
     turn.end();
-    this.#gracefulClose = new GracefulClose(this.#runtime.clock, turn, [...this.#tunnels], timeoutMs);
+    this.#gracefulClose = new GracefulClose(this.#runtime.clock, turn, [...this.#traffic.tunnels], timeoutMs);
     await this.#connections.untilEmpty(timeoutMs);
     await this.#refuseHeld();
     await this.abortAll();
@@ -355,12 +380,7 @@ export class Gateway implements ForwardHost, Traffic {
   async #refuseHeld(): Promise<void> {
     const { turn } = this.snapshot.exchange;
     turn.begin();
-    let refused = 0;
-    for (const client of this.#connections) {
-      client.forEachStream(({ events }) => {
-        if (events instanceof ExchangeAccount && events.refuseHeld()) refused++;
-      });
-    }
+    const refused = this.#traffic.refuseHeld();
     turn.end();
     if (refused === 0) return;
     this.dropped += refused;
@@ -371,28 +391,8 @@ export class Gateway implements ForwardHost, Traffic {
   async abortAll(): Promise<void> {
     this.#gracefulClose?.cancel();
     this.#drains.cancel();
-    for (const tunnel of this.#tunnels) tunnel.abort();
+    for (const tunnel of this.#traffic.tunnels) tunnel.abort();
     this.dropped += this.#connections.abort("all");
     await this.#connections.untilEmpty(CLOSED_MS);
   }
-}
-
-/** For a client that speaks HTTP to a port of TLS. */
-function plainAnswer({ forward, date }: ExchangeContext): Uint8Array {
-  return failureMessage({
-    reason: "http_request_error",
-    status: 400,
-    via: forward.via,
-    detail: "This port speaks TLS: the address has to begin with https://.",
-    date: date(),
-    bodiless: false,
-    fields: NO_FIELDS,
-    close: true,
-  });
-}
-
-/** The host without its port, as routes file it; "" when it cannot be read. */
-function hostOf(text: string): string {
-  if (text === "") return "";
-  return hostKey(parseAuthority(text)?.host ?? "");
 }

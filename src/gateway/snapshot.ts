@@ -2,13 +2,13 @@
 
 import type { Address, SocketError } from "../../runtime/contract/contract.ts";
 import type { ExchangeContext } from "../exchange/exchange_context.ts";
-import type { ReasonCode } from "../exchange/reason.ts";
-import type { DownstreamStream, OpenDownstream } from "../http/downstream_stream.ts";
-import type { Head } from "../http/head.ts";
+import type { OpenDownstream } from "../http/downstream_stream.ts";
 import type { ConnectionLimits } from "../server/connection_set.ts";
 import type { ForwardSnapshot } from "./forward/forward_snapshot.ts";
 import type { Route } from "./route.ts";
-import type { Counted } from "../upstream/counters.ts";
+import type { Script } from "../script/script.ts";
+import type { ScriptFaults } from "../script/script_faults.ts";
+import type { LocalAnswer, NamedUpstream } from "../script/script_host.ts";
 import type { Router } from "./router.ts";
 import type { TrustedPeers } from "./trusted_peers.ts";
 
@@ -21,18 +21,18 @@ export interface Snapshot extends ConnectionLimits {
   readonly rejectUnderscored: boolean;
   /** Null = no listener is one of a forward proxy. */
   readonly forward: ForwardSnapshot | null;
+  /** Null = there are none. */
+  readonly scripts: SnapshotScripts | null;
 }
 
-/** A request that was answered here. `head` is null when it could not be parsed. */
-export interface LocalAnswer {
-  readonly client: DownstreamStream;
-  readonly head: Head | null;
-  /** Null when it matched none, or was not looked for. */
-  readonly route: Counted | null;
-  readonly status: number;
-  readonly reason: ReasonCode | "";
-  readonly detail: string;
-  readonly offeredBefore: number;
+/** Scripts, and what they may name. */
+export interface SnapshotScripts {
+  /** Asked before the routes; null = none is. */
+  readonly global: Script | null;
+  readonly faults: ScriptFaults;
+  readonly upstreams: ReadonlyMap<string, NamedUpstream>;
+  /** Bytes of a request's body that scripts get at most unless they say otherwise. */
+  readonly bodyLimit: number;
 }
 
 /** Told what happens; must not call back. */
@@ -40,5 +40,7 @@ export interface GatewayObserver {
   /** Will ask connections for their clients' ports, also when they have ended. */
   readonly wantsPorts?: boolean;
   answeredLocally(answer: LocalAnswer): void;
+  /** The number of a request that will be told of: absent = there are none. */
+  takeNumber?(): number;
   acceptFailed(address: Address, error: SocketError): void;
 }

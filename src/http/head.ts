@@ -62,6 +62,13 @@ export class Head {
     this.reason = reason;
   }
 
+  /** A request head like this one, but for its fields, its method and its target (origin form, or the one it has). */
+  changed(section: FieldSection, method: string, target: string): Head {
+    const same = method === this.method && target === this.target;
+    const startLine = same ? this.startLine : method + " " + target + " HTTP/1.1\r\n";
+    return new Head(section, startLine, this.bytes, this.version, method, target, 0, "");
+  }
+
   /** Latin-1 of the field lines as received, without the final empty line. */
   get text(): string {
     return this.section.text;

@@ -18,6 +18,11 @@ export class PathPrefix {
     this.#node = prefix.split("/").slice(1).reduce((node, segment) => node.child(segment), this.#root);
   }
 
+  /** Segments that it has. */
+  get depth(): number {
+    return this.#prefix === "" ? 0 : this.#prefix.split("/").length - 1;
+  }
+
   /**
    * @param target origin form, query included, or "*"
    * @returns "ambiguous" when readers of its path could differ in that

@@ -17,7 +17,7 @@ import { type ExchangeRecord, newExchangeRecord } from "../exchange/exchange_rec
 import { reason } from "../exchange/reason.ts";
 import type { Tunnel } from "../exchange/tunnel.ts";
 import type { Gateway } from "../gateway/gateway.ts";
-import type { LocalAnswer } from "../gateway/snapshot.ts";
+import type { LocalAnswer } from "../script/script_host.ts";
 import { Field } from "../http/field.ts";
 import { type Head, versionText } from "../http/head.ts";
 import type { Endpoint } from "../upstream/endpoint.ts";
@@ -163,10 +163,14 @@ export class Telemetry {
 
   // Exchanges
 
+  takeNumber(): number {
+    return ++this.#exchanges;
+  }
+
   exchangeDone(exchange: EndedExchange): void {
     const record = this.#record;
     const upstream = exchange.source;
-    record.id = ++this.#exchanges;
+    record.id = exchange.id || ++this.#exchanges;
     record.status = exchange.status;
     record.reason = exchange.reason;
     record.upstream = upstream.name;
@@ -184,6 +188,7 @@ export class Telemetry {
     if (this.#countsOnly && exchange.reason === "") return;
     record.endpoint = exchange.endpointName;
     record.user = exchange.user;
+    record.logFields = exchange.logFields ?? null;
     record.route = exchange.route.name;
     record.detail = exchange.detail;
     record.reusedConnection = exchange.reusedConnection;
@@ -196,7 +201,7 @@ export class Telemetry {
   answeredLocally(answer: LocalAnswer): void {
     const { client, head } = answer;
     const record = this.#record;
-    record.id = ++this.#exchanges;
+    record.id = answer.id || ++this.#exchanges;
     record.status = answer.status;
     record.reason = answer.reason;
     record.upstream = "";
@@ -211,6 +216,7 @@ export class Telemetry {
     if (this.#countsOnly && answer.reason === "") return;
     record.endpoint = "";
     record.user = "";
+    record.logFields = answer.logFields ?? null;
     record.route = answer.route?.name ?? "";
     record.detail = answer.detail;
     record.reusedConnection = false;

@@ -9,6 +9,14 @@ export interface ScriptSettings {
   readonly timeoutMs: number;
   /** A response that `onResponse` fails on goes to the client as it is, instead of 502. */
   readonly passesOnError: boolean;
+  /** Runs calls into the script; null = they are just made. */
+  readonly guard: ScriptGuard | null;
+}
+
+/** Runs a call so that it cannot go on for ever. */
+export interface ScriptGuard {
+  /** @throws what `call` throws, or that its time is up */
+  call<T>(call: () => T): T;
 }
 
 /** Hooks by the names that scripts export. */
@@ -64,6 +72,21 @@ export class Script {
         `${name}: exports none of ${HOOKS.join(", ")}, and no default handler, so it would never be called`,
       );
     }
+  }
+
+  /** It has something to say after a request was decided. */
+  get watches(): boolean {
+    return this.onResponse !== null || this.onError !== null || this.onLog !== null;
+  }
+
+  /** Calls a hook of its own. @throws what the hook throws */
+  call<First, Second, Result>(
+    hook: (first: First, second: Second) => Result,
+    first: First,
+    second: Second,
+  ): Result {
+    const { guard } = this.settings;
+    return guard === null ? hook(first, second) : guard.call(() => hook(first, second));
   }
 
   /** Runs `onStart` to its end. @throws what it throws */

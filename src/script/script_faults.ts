@@ -24,3 +24,6 @@ export interface ScriptFaults {
   /** One call kept everything else waiting for so long. */
   slow(script: string, phase: ScriptPhase, ms: number, subject: ScriptSubject): void;
 }
+
+/** Nobody is told. */
+export const NO_FAULTS: ScriptFaults = { failed() {}, timedOut() {}, slow() {} };

@@ -9,7 +9,11 @@ import { loadConfig } from "../../src/config/load.ts";
 import { formatProblem } from "../../src/config/values/problem.ts";
 import type { EndedExchange } from "../../src/exchange/ended_exchange.ts";
 import { Gateway } from "../../src/gateway/gateway.ts";
-import type { GatewayObserver, LocalAnswer } from "../../src/gateway/snapshot.ts";
+import type { GatewayObserver } from "../../src/gateway/snapshot.ts";
+import type { Script } from "../../src/script/script.ts";
+import { NO_FAULTS, type ScriptFaults } from "../../src/script/script_faults.ts";
+import type { LocalAnswer } from "../../src/script/script_host.ts";
+import type { ScriptSet } from "../../src/script/script_set.ts";
 import { allDestinations } from "../../src/gateway/forward/forward_snapshot.ts";
 import type { Tunnel } from "../../src/exchange/tunnel.ts";
 import { namedRuntime } from "../../src/resolve/named_runtime.ts";
@@ -49,6 +53,9 @@ export interface TestProxyOptions {
   readonly listen?: Address;
   /** Clients may ask for any destination there; the configuration has `forward`. */
   readonly forward?: boolean;
+  /** Asked before the routes. */
+  readonly script?: Script;
+  readonly faults?: ScriptFaults;
 }
 
 /** Handler errors of all proxies of this process: any is a bug, `TestProxy.stop` throws them. */
@@ -76,7 +83,22 @@ export class TestProxy implements SnapshotObserver, GatewayObserver {
       (await adapterFactory())({ onHandlerError: (error) => handlerErrors.push(error) });
     const runtime = namedRuntime(platform, system);
     const proxy = new TestProxy(runtime);
-    const built = await buildSnapshot(runtime, system, loaded.config, proxy);
+    const { script, faults = NO_FAULTS } = options;
+    const scripts: ScriptSet | null = script === undefined
+      ? null
+      : { global: script, faults, of: () => script };
+    const built = await buildSnapshot(
+      runtime,
+      system,
+      loaded.config,
+      proxy,
+      undefined,
+      undefined,
+      null,
+      [],
+      undefined,
+      scripts,
+    );
     proxy.upstreams = built.upstreams;
     proxy.gateway = new Gateway(runtime, built.snapshot, proxy);
     const { address } = await proxy.gateway.bind({

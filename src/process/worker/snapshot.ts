@@ -17,7 +17,9 @@ import { statusPhrase } from "../../http/status_phrase.ts";
 import { LastForwarded } from "../../exchange/forward_request.ts";
 import type { Tunnel } from "../../exchange/tunnel.ts";
 import type { Route } from "../../gateway/route.ts";
-import type { Snapshot } from "../../gateway/snapshot.ts";
+import type { Snapshot, SnapshotScripts } from "../../gateway/snapshot.ts";
+import type { NamedUpstream } from "../../script/script_host.ts";
+import type { ScriptSet } from "../../script/script_set.ts";
 import { Router } from "../../gateway/router.ts";
 import { TrustedPeers } from "../../gateway/trusted_peers.ts";
 import { DEFAULT_LIMITS } from "../../http/limits.ts";
@@ -44,6 +46,9 @@ export interface Sharing {
   readonly slots: ((upstream: string, endpoint: string) => number) | null;
   readonly upstream: Pick<UpstreamSettings, "slotSource" | "retryLeast">;
 }
+
+/** Bytes of a request's body that scripts get, however small `request_buffer` is. */
+const LEAST_BODY_LIMIT = 64 * 1024;
 
 export const NOT_SHARED: Sharing = { slots: null, upstream: {} };
 
@@ -100,6 +105,7 @@ interface WantedSettings {
  * @param before what serves now: upstreams of the same name, or of the same addresses, go on
  * @param retired what no route leads to any more: upstreams that are not there otherwise, and of the same addresses, go on
  * @param own what is listened on; default: what the configuration tells
+ * @param scripts of this configuration, loaded and started; null = it has none
  * @throws SystemError when a file of `upstream_tls` or of who may use the forward proxy cannot be read or used
  */
 export async function buildSnapshot(
@@ -112,6 +118,7 @@ export async function buildSnapshot(
   before: BuiltSnapshot | null = null,
   retired: readonly Upstream[] = [],
   own: OwnListeners = configuredOwn(system, config),
+  scripts: ScriptSet | null = null,
 ): Promise<BuiltSnapshot> {
   const { server } = config;
   const connector = new SocketConnector(runtime, turn);
@@ -174,6 +181,7 @@ export async function buildSnapshot(
     trusted: new TrustedPeers(server.trustedProxies),
     rejectUnderscored: server.underscoreFields === "reject",
     forward: forward?.snapshot ?? null,
+    scripts: scripts === null ? null : snapshotScripts(scripts, config, settings),
     maxConnections: Math.min(
       server.maxConnections,
       clientsWithin(
@@ -184,6 +192,22 @@ export async function buildSnapshot(
     maxRefused: refusedWithin(system.descriptorLimit),
   };
   return new BuiltSnapshot(snapshot, upstreams, forward, changed);
+}
+
+function snapshotScripts(
+  { global, faults }: ScriptSet,
+  { upstreams }: Config,
+  settings: ReadonlyMap<string, ExchangeSettings>,
+): SnapshotScripts {
+  const named = new Map<string, NamedUpstream>();
+  for (const { name, retry } of upstreams) {
+    const use = settings.get(name);
+    if (use !== undefined) {
+      named.set(name, { settings: use, retry, counted: { name: "script", counters: null } });
+    }
+  }
+  const limits = upstreams.map(({ requestBufferBytes }) => requestBufferBytes);
+  return { global, faults, upstreams: named, bodyLimit: Math.max(LEAST_BODY_LIMIT, ...limits) };
 }
 
 function configuredOwn(system: System, config: Config): OwnListeners {
@@ -281,6 +305,7 @@ function builtRoute(
       path,
       name,
       counters: null,
+      script: null,
       target: {
         kind: "respond",
         status,
@@ -300,6 +325,7 @@ function builtRoute(
     path,
     name,
     counters: null,
+    script: null,
     target: { kind: "upstream", settings: use, retry: target.retry ?? upstream.retry },
   };
 }

@@ -5,7 +5,8 @@ import type { RetryPolicy } from "../../../src/exchange/retry.ts";
 import type { Tunnel } from "../../../src/exchange/tunnel.ts";
 import { Gateway } from "../../../src/gateway/gateway.ts";
 import { Router } from "../../../src/gateway/router.ts";
-import type { GatewayObserver, LocalAnswer, Snapshot } from "../../../src/gateway/snapshot.ts";
+import type { GatewayObserver, Snapshot } from "../../../src/gateway/snapshot.ts";
+import type { LocalAnswer } from "../../../src/script/script_host.ts";
 import type { Route } from "../../../src/gateway/route.ts";
 import { TrustedPeers } from "../../../src/gateway/trusted_peers.ts";
 import { fieldSection } from "../../../src/http/own_fields.ts";
@@ -69,6 +70,7 @@ export class ToyGateway implements GatewayObserver {
       name: "fixed",
       path: "/fixed",
       counters: null,
+      script: null,
       target: {
         kind: "respond",
         status: 200,
@@ -78,7 +80,14 @@ export class ToyGateway implements GatewayObserver {
       },
     };
     const routes: Route[] = [
-      { name: "all", host: "a.test", path: "/", counters: null, target: upstreamTarget(lab, lab.retry) },
+      {
+        name: "all",
+        host: "a.test",
+        path: "/",
+        counters: null,
+        script: null,
+        target: upstreamTarget(lab, lab.retry),
+      },
       { ...fixed, host: "a.test" },
       { ...fixed, host: null },
     ];
@@ -97,6 +106,7 @@ export class ToyGateway implements GatewayObserver {
       trusted: new TrustedPeers(options.trusted ?? []),
       rejectUnderscored: true,
       forward: null,
+      scripts: null,
       maxConnections: options.maxConnections ?? 100,
       maxRefused: options.maxRefused ?? 10,
     };

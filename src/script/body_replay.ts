@@ -1,0 +1,88 @@
+/**
+ * The body of a request that goes on after a script has had it: what was read of it comes first, then the rest; or another
+ * body in its place.
+ */
+
+import type { BodyLength } from "../http/body_length.ts";
+import type { DownstreamStream } from "../http/downstream_stream.ts";
+import type { Head } from "../http/head.ts";
+import type { BodyReader } from "./body_reader.ts";
+
+const NO_BYTES = new Uint8Array(0);
+
+/** Who gets it. */
+export interface BodyReceiver {
+  body(bytes: Uint8Array, from: number, to: number): void;
+  end(trailers: Head | null): void;
+}
+
+export class BodyReplay {
+  readonly #client: DownstreamStream;
+  readonly #replaced: Uint8Array | null;
+  #bytes: Uint8Array = NO_BYTES;
+  #from = 0;
+  #to = 0;
+  #ends: boolean;
+  readonly #trailers: Head | null;
+  #delivered = false;
+  /** Whoever receives it has asked for a pause. */
+  #paused = false;
+
+  /**
+   * @param reader of what has been read so far; null = nothing
+   * @param replaced sent instead of what the client sends, which is read off
+   */
+  constructor(client: DownstreamStream, reader: BodyReader | null, replaced: Uint8Array | null) {
+    this.#client = client;
+    this.#replaced = replaced;
+    if (replaced !== null) {
+      this.#bytes = replaced;
+      this.#to = replaced.length;
+    } else if (reader !== null) {
+      ({ bytes: this.#bytes, from: this.#from, to: this.#to } = reader.kept);
+    }
+    this.#ends = replaced !== null || (reader === null ? client.requestDone : reader.ended);
+    this.#trailers = replaced === null && reader !== null ? reader.trailers : null;
+  }
+
+  get requestBody(): BodyLength {
+    return this.#replaced === null ? this.#client.requestBody : this.#replaced.length;
+  }
+
+  /** Its receiver has had all of it. */
+  get requestDone(): boolean {
+    if (!this.#delivered) return this.#ends && this.#from === this.#to && this.#trailers === null;
+    return this.#ends || this.#client.requestDone;
+  }
+
+  /** What the client sends is no part of it. */
+  get ignoresClient(): boolean {
+    return this.#replaced !== null;
+  }
+
+  pause(): void {
+    this.#paused = true;
+    if (this.#delivered && !this.ignoresClient) this.#client.pauseBody();
+  }
+
+  /** May deliver inside the call. */
+  resume(receiver: BodyReceiver): void {
+    this.#paused = false;
+    this.deliver(receiver);
+  }
+
+  /** Gives its receiver what is here, unless that is paused; the rest comes from the client. */
+  deliver(receiver: BodyReceiver): void {
+    if (!this.#delivered) {
+      if (this.#paused) return;
+      const wasDone = this.requestDone;
+      this.#delivered = true;
+      const bytes = this.#bytes;
+      this.#bytes = NO_BYTES;
+      if (this.#to > this.#from) receiver.body(bytes, this.#from, this.#to);
+      // Its receiver may be gone now, and told so.
+      if (this.#ends && !wasDone) receiver.end(this.#trailers);
+    }
+    if (!this.#paused || this.ignoresClient) this.#client.resumeBody();
+  }
+}

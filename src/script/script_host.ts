@@ -1,0 +1,90 @@
+/** What a request in a script's hands needs of the gateway around it. */
+
+import type { Clock } from "../../runtime/contract/contract.ts";
+import type { ExchangeContext } from "../exchange/exchange_context.ts";
+import type { ExchangeSettings } from "../exchange/exchange_settings.ts";
+import type { LogFields } from "../exchange/ended_exchange.ts";
+import type { ReasonCode } from "../exchange/reason.ts";
+import type { RetryPolicy } from "../exchange/retry.ts";
+import type { DownstreamStream } from "../http/downstream_stream.ts";
+import type { FieldSection } from "../http/field_section.ts";
+import type { Head } from "../http/head.ts";
+import type { Counted } from "../upstream/counters.ts";
+
+/** A request that was answered here. `head` is null when it could not be parsed. */
+export interface LocalAnswer {
+  readonly client: DownstreamStream;
+  readonly head: Head | null;
+  /** Null when it matched none, or was not looked for. */
+  readonly route: Counted | null;
+  readonly status: number;
+  readonly reason: ReasonCode | "";
+  readonly detail: string;
+  readonly offeredBefore: number;
+  /** Its number, where somebody has asked for it already; absent or 0 = nobody has. */
+  readonly id?: number;
+  /** What a script wants to be told of it in the access log; absent or null = nothing. */
+  readonly logFields?: LogFields | null;
+}
+
+/** A failure that is answered here. */
+export interface Refusal {
+  readonly reason: ReasonCode;
+  /** For the log, and for Proxy-Status and the body. */
+  readonly detail: string;
+  readonly status: number;
+  readonly phrase?: string;
+  readonly fields?: FieldSection;
+}
+
+/** An upstream that scripts may name. */
+export interface NamedUpstream {
+  readonly settings: ExchangeSettings;
+  readonly retry: RetryPolicy;
+  /** For logs and counters of requests that a script sends there. */
+  readonly counted: Counted;
+}
+
+/** A request as it goes on. */
+export interface Onward {
+  /** The client's, or that of whoever stands between it and the exchange. */
+  readonly stream: DownstreamStream;
+  readonly context: ExchangeContext;
+  /** As received. */
+  readonly head: Head;
+  /** What is sent instead, where a script has changed it. */
+  readonly sent: Head;
+  /** Path and query. */
+  readonly target: string;
+  /** Host and port that are asked for, "" for none. */
+  readonly authority: string;
+  /** The host that routes look at. */
+  readonly routedHost: string;
+  readonly key: number | null;
+  readonly retries: boolean;
+  readonly logFields: LogFields | null;
+  /** Its number, if somebody has asked for it, else 0. */
+  readonly number: number;
+  /** Host that is sent whatever the upstream's settings say; null = as they say. */
+  hostOf(settings: ExchangeSettings): ExchangeSettings;
+}
+
+/** Of one configuration. */
+export interface ScriptHost {
+  readonly clock: Clock;
+  readonly context: ExchangeContext;
+  /** Bytes of a request's body that scripts get at most unless they say otherwise. */
+  readonly bodyLimit: number;
+  /** @returns null when there is none of that name */
+  upstream(name: string): NamedUpstream | null;
+  /** To an upstream. */
+  send(request: Onward, upstream: NamedUpstream, route: Counted | null): void;
+  /** Sends a copy to an upstream, whose answer is dropped. @param body null = there is none */
+  mirror(request: Onward, upstream: NamedUpstream, body: Uint8Array | null): void;
+  /** Answers with a failure, and tells of it. */
+  refuse(client: DownstreamStream, head: Head, route: Counted | null, refusal: Refusal): void;
+  /** Tells of a request that was answered here. */
+  answered(answer: LocalAnswer): void;
+  /** Number of the request that is told of by it. */
+  takeNumber(): number;
+}

@@ -1,0 +1,192 @@
+/** What comes back for a request that a script watches: kept until the script has said what is to become of it. */
+
+import type { ReasonCode } from "../exchange/reason.ts";
+import type { BodyLength } from "../http/body_length.ts";
+import type { ByteStream } from "../http/byte_stream.ts";
+import type { DownstreamStream } from "../http/downstream_stream.ts";
+import type { ForwardedFields } from "../http/forwarded_fields.ts";
+import { HIGH_WATER_BYTES } from "../http/water_marks.ts";
+import { PassDecision, type RejectDecision, type ToDecision } from "./decision.ts";
+import { ForwardedView } from "./field_views.ts";
+import { HeldAnswer } from "./held_answer.ts";
+import type { OwnAnswer } from "./own_answer.ts";
+import type { Script } from "./script.ts";
+import { ScriptError } from "./script_error.ts";
+import type { Failure, HttpRequest } from "./script_types.ts";
+import { decisionOf, isPromise } from "./verdict.ts";
+
+/** The request that it is for. */
+export interface ResponseOwner {
+  readonly client: DownstreamStream;
+  readonly script: Script;
+  readonly isHead: boolean;
+  /** The endpoint that answers, "" when none does. */
+  readonly endpointName: string;
+  readonly request: HttpRequest;
+  /** Calls a hook; its value, or the value of its promise, comes to `decide`. Failures come to `hookFailed`. */
+  consult<First>(
+    hook: (first: First, request: HttpRequest) => unknown,
+    first: First,
+    phase: "onResponse" | "onError",
+  ): void;
+  /** What the hook gave back cannot be carried out. */
+  hookFailed(error: ScriptError, phase: "onResponse" | "onError"): void;
+  /** Another answer instead of the one that came. */
+  answerInstead(answer: OwnAnswer): void;
+  refuseInstead(decision: RejectDecision): void;
+  /** @throws ScriptError when it cannot be sent (again) */
+  sendElsewhere(decision: ToDecision): void;
+  /** Whoever sends the answer may go on. */
+  writable(): void;
+  /** The answer has been sent to its end. */
+  answered(): void;
+}
+
+export class ScriptedResponse {
+  readonly #owner: ResponseOwner;
+  #held: HeldAnswer | null = null;
+  #failing: Failure | null = null;
+  #errorAsked = false;
+  /** What comes is not sent any more: the script's own answer is. */
+  #replaced = false;
+  /** Inside a call of whoever sends the answer. */
+  #calling = false;
+
+  constructor(owner: ResponseOwner) {
+    this.#owner = owner;
+  }
+
+  /** The script is being asked about it. */
+  get isHeld(): boolean {
+    return this.#held !== null;
+  }
+
+  get heldBytes(): number {
+    return this.#held === null ? 0 : this.#held.length;
+  }
+
+  /** The next head is that of a failure. */
+  failing(reason: ReasonCode, status: number, detail: string, sent: boolean): void {
+    this.#failing = { reason, status, detail, sent };
+  }
+
+  // From whoever sends the answer
+
+  sendHead(status: number, phrase: string, fields: ForwardedFields, body: BodyLength, close: boolean): void {
+    if (this.#replaced) return;
+    const owner = this.#owner;
+    const { onError, onResponse } = owner.script;
+    const failing = this.#failing;
+    const asks = failing === null ? onResponse !== null : onError !== null && !this.#errorAsked;
+    if (!asks) {
+      owner.client.sendHead(status, phrase, fields, body, close);
+      return;
+    }
+    this.#held = new HeldAnswer(status, phrase, fields, body, close);
+    this.#calling = true;
+    if (failing !== null && onError !== null) {
+      this.#errorAsked = true;
+      owner.consult(onError, failing, "onError");
+    } else if (onResponse !== null) {
+      const { endpointName: endpoint } = owner;
+      owner.consult(onResponse, { status, headers: new ForwardedView(fields), endpoint }, "onResponse");
+    }
+    this.#calling = false;
+  }
+
+  sendBody(bytes: Uint8Array, from: number, to: number, room: number): void {
+    if (this.#replaced) return;
+    if (this.#held !== null) this.#held.append(bytes, from, to);
+    else this.#owner.client.sendBody(bytes, from, to, room);
+  }
+
+  sendEnd(trailers: ForwardedFields | null): void {
+    if (this.#replaced) return;
+    if (this.#held !== null) this.#held.end(trailers);
+    else this.#owner.client.sendEnd(trailers);
+  }
+
+  /**
+   * The protocol is switched. There is no time to wait for the script, and no other answer: what it says must be there at
+   * once, and be `pass` or nothing.
+   *
+   * @throws ScriptError, or what the script throws
+   */
+  switchProtocols(reason: string, fields: ForwardedFields, protocol: string): ByteStream {
+    const { client, script, request, endpointName: endpoint } = this.#owner;
+    const { onResponse } = script;
+    if (onResponse === null) return client.switchProtocols(reason, fields, protocol);
+    const value = script.call(
+      onResponse,
+      { status: 101, headers: new ForwardedView(fields), endpoint },
+      request,
+    );
+    const decision = isPromise(value) ? undefined : decisionOf(value);
+    if (decision === undefined || (decision !== null && !(decision instanceof PassDecision))) {
+      throw new ScriptError("a switch of protocols can only be passed on, and not later");
+    }
+    const edits = decision === null ? null : decision.edits;
+    return client.switchProtocols(reason, edits === null ? fields : edits.applyToForwarded(fields), protocol);
+  }
+
+  // From the script
+
+  decide(value: unknown, phase: "onResponse" | "onError"): void {
+    const held = this.#held;
+    if (held === null) return;
+    const owner = this.#owner;
+    try {
+      const decision = decisionOf(value);
+      if (decision === null) {
+        this.release();
+        return;
+      }
+      switch (decision.kind) {
+        case "pass":
+          held.change(decision, owner.isHead);
+          this.release();
+          return;
+        case "respond":
+          this.replace();
+          owner.answerInstead(decision.answer);
+          return;
+        case "reject":
+          this.replace();
+          owner.refuseInstead(decision);
+          return;
+        case "to":
+          if (phase !== "onError") throw new ScriptError("to: the request has been answered already");
+          owner.sendElsewhere(decision);
+          return;
+        default:
+          throw new ScriptError(`${decision.kind}: there is an answer already; pass, respond or reject`);
+      }
+    } catch (error) {
+      if (!(error instanceof ScriptError)) throw error;
+      owner.hookFailed(error, phase);
+    }
+  }
+
+  /** The answer goes to the client, as it is by now. */
+  release(): void {
+    const held = this.#held;
+    if (held === null) return;
+    this.#held = null;
+    const owner = this.#owner;
+    held.sendTo(owner.client);
+    if (held.ended) owner.answered();
+    else if (!this.#calling && owner.client.backlogBytes <= HIGH_WATER_BYTES) owner.writable();
+  }
+
+  /** Nothing of the answer is sent. */
+  replace(): void {
+    this.#held = null;
+    this.#replaced = true;
+  }
+
+  /** The request is sent anew: what comes next is another answer. */
+  again(): void {
+    this.#held = null;
+    this.#failing = null;
+  }
+}

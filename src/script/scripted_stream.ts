@@ -1,0 +1,800 @@
+/**
+ * A request in the hands of a script: the client's stream on one side, on the other whoever goes on with the request.
+ *
+ * Phases: `asking` the script what is to become of it → `onward` to an exchange, or to an answer of the gateway, which takes
+ * this for the client's stream; or `answering` itself → `over`. On the way back an answer is kept (`HeldAnswer`) while the
+ * script is asked about it. Scripts nest: the client's stream may be that of another one.
+ *
+ * More than 400 lines, because every transition between the phases stands here, so that they can be read together.
+ */
+
+import type { CloseReason } from "../../runtime/contract/contract.ts";
+import type { EndedExchange, LogFields } from "../exchange/ended_exchange.ts";
+import { ExchangeAccount } from "../exchange/exchange_account.ts";
+import { Exchange } from "../exchange/exchange.ts";
+import type { ExchangeContext } from "../exchange/exchange_context.ts";
+import type { ExchangeSettings } from "../exchange/exchange_settings.ts";
+import { faultReason } from "../exchange/failure_reason.ts";
+import type { ReasonCode } from "../exchange/reason.ts";
+import type { BodyLength } from "../http/body_length.ts";
+import type { ByteStream } from "../http/byte_stream.ts";
+import type { DownstreamStream, DownstreamStreamEvents } from "../http/downstream_stream.ts";
+import { expectsContinue } from "../http/expect.ts";
+import type { Fault } from "../http/fault.ts";
+import { type ForwardedFields, ownFields } from "../http/forwarded_fields.ts";
+import type { Head } from "../http/head.ts";
+import { fieldSection } from "../http/own_fields.ts";
+import { RequestBody } from "../exchange/request_body.ts";
+import type { Counted } from "../upstream/counters.ts";
+import { type AnswerOwner, AnswerWriter, sendWhole } from "./answer_writer.ts";
+import { BodyLost, BodyReader } from "./body_reader.ts";
+import { type BodyReceiver, BodyReplay } from "./body_replay.ts";
+import type { MadeDecision, NextDecision, RejectDecision, ToDecision } from "./decision.ts";
+import { DelegatingStream } from "./delegating_stream.ts";
+import { linesOf } from "./field_values.ts";
+import type { ForwardPlan } from "./forward_plan.ts";
+import { logRecord } from "./log_record.ts";
+import type { OwnAnswer } from "./own_answer.ts";
+import {
+  AmbiguousPath,
+  type RequestBodySource,
+  type RequestMemory,
+  type RequestOwner,
+  RequestView,
+} from "./request_view.ts";
+import type { Script } from "./script.ts";
+import { ScriptError } from "./script_error.ts";
+import type { ScriptFaults, ScriptPhase } from "./script_faults.ts";
+import { type ResponseOwner, ScriptedResponse } from "./scripted_response.ts";
+import type { LocalAnswer, NamedUpstream, Onward, Refusal, ScriptHost } from "./script_host.ts";
+import type { FieldInit, HttpRequest } from "./script_types.ts";
+import { decisionOf, isPromise } from "./verdict.ts";
+
+/** Of a body that nobody wants so much is read off before an answer, so that the connection can go on. */
+const READ_OFF_BYTES = 64 * 1024;
+const UPGRADE_NEEDED = fieldSection(["Connection", "Upgrade"], ["Upgrade", "websocket"]);
+
+type Phase = "asking" | "onward" | "answering" | "over";
+
+/** Where in the way of a request a script stands. */
+export interface ScriptStage {
+  readonly script: Script;
+  readonly host: ScriptHost;
+  readonly faults: ScriptFaults;
+  /** The script had nothing to say against it: on with whoever comes next. */
+  next(request: Onward, route: Counted | null): void;
+}
+
+/** A request as it comes to a stage. */
+export interface Incoming {
+  readonly client: DownstreamStream;
+  readonly context: ExchangeContext;
+  /** As received. */
+  readonly head: Head;
+  /** As an earlier script has left it. */
+  readonly sent: Head;
+  readonly target: string;
+  readonly authority: string;
+  readonly route: Counted | null;
+}
+
+export class ScriptedStream extends DelegatingStream
+  implements DownstreamStreamEvents, AnswerOwner, RequestBodySource, RequestOwner, ResponseOwner, Onward {
+  readonly #stage: ScriptStage;
+  readonly #script: Script;
+  readonly head: Head;
+  readonly #route: Counted | null;
+  readonly #offeredBefore: number;
+  readonly #view: RequestView;
+  sent: Head;
+  target: string;
+  readonly authority: string;
+  #phase: Phase = "asking";
+  #plan: ForwardPlan | null = null;
+  /** It stands between client and exchange: events of both pass here. */
+  #between = false;
+  #reader: BodyReader | null = null;
+  #replay: BodyReplay | null = null;
+  #gone: AbortController | null = null;
+  /** Which promise of the script is waited for: others come too late. */
+  #asked = 0;
+  #askedPhase: ScriptPhase = "onRequest";
+  readonly #response: ScriptedResponse | null;
+  /** Of the body, what has gone on: for sending it elsewhere. */
+  #copy: RequestBody | null = null;
+  #copyTrailers: Head | null = null;
+  #writer: AnswerWriter | null = null;
+  /** An answer that is given when the rest of the body has been read off. */
+  #awaitsBody: OwnAnswer | null = null;
+  /** Its body has been read for a copy, as far as that could be. */
+  #copied = false;
+  // What is told at the end; one of the two.
+  #exchange: EndedExchange | null = null;
+  #local: LocalAnswer | null = null;
+
+  constructor(stage: ScriptStage, incoming: Incoming, memory: RequestMemory | null) {
+    const { client, context, head, sent, target, authority } = incoming;
+    super(client, context);
+    this.#stage = stage;
+    this.#script = stage.script;
+    this.head = head;
+    this.sent = sent;
+    this.target = target;
+    this.authority = authority;
+    this.#route = incoming.route;
+    this.#offeredBefore = client.offeredBytes;
+    this.#view = new RequestView(this, client, sent, target, authority, memory);
+    this.#response = stage.script.watches ? new ScriptedResponse(this) : null;
+  }
+
+  get memory(): RequestMemory {
+    return this.#view.memory;
+  }
+
+  /** The exchange that has it now, if one has. */
+  get account(): ExchangeAccount | null {
+    const { events } = this;
+    if (events instanceof ScriptedStream) return events.account;
+    return events instanceof ExchangeAccount ? events : null;
+  }
+
+  // Asking
+
+  /** Asks the script, if it has something to say. May answer or forward inside the call. */
+  begin(hook: ((request: HttpRequest) => unknown) | null, phase: "onRequest" | "handler"): void {
+    if (hook === null) {
+      this.#goOn(null);
+      return;
+    }
+    let verdict: unknown;
+    try {
+      verdict = this.#script.call(hook, this.#view as HttpRequest, undefined);
+    } catch (error) {
+      this.#failed(error, phase);
+      return;
+    }
+    if (isPromise(verdict)) this.#await(verdict, phase, (value) => this.#decide(value, phase));
+    else this.#decide(verdict, phase);
+  }
+
+  /** The client is not read from meanwhile, and may leave. */
+  #take(): void {
+    if (this.#between) return;
+    this.#between = true;
+    this.client.events = this;
+    this.client.pauseBody();
+  }
+
+  #await(
+    promise: PromiseLike<unknown>,
+    phase: ScriptPhase,
+    act: (value: unknown) => void,
+    timeoutMs = this.#script.settings.timeoutMs,
+  ): void {
+    this.#take();
+    const asked = ++this.#asked;
+    this.#askedPhase = phase;
+    const { turn } = this;
+    turn.deadlines.set(this, turn.now + timeoutMs);
+    const settled = (then: () => void) => {
+      if (asked !== this.#asked || this.#phase === "over") return;
+      this.#asked++;
+      turn.begin();
+      turn.deadlines.remove(this);
+      then();
+      turn.end();
+    };
+    promise.then(
+      (value) => settled(() => act(value)),
+      (error: unknown) => settled(() => this.#failed(error, phase)),
+    );
+  }
+
+  /** Timed: the script has not settled its promise in time. */
+  override expired(): void {
+    if (this.#phase === "over") return;
+    this.#asked++;
+    const { settings: { timeoutMs }, name } = this.#script;
+    const { turn } = this;
+    turn.begin();
+    this.#stage.faults.timedOut(name, this.#askedPhase, timeoutMs, this.#view);
+    this.#gone?.abort();
+    const response = this.#response;
+    if (response?.isHeld !== true) this.#refuse({ reason: "script_timeout", status: 504, detail: "" });
+    else if (this.#askedPhase === "onError") response.release();
+    else this.#failInstead("script_timeout", 504);
+    turn.end();
+  }
+
+  #decide(value: unknown, phase: ScriptPhase): void {
+    try {
+      this.#carryOut(decisionOf(value), phase);
+    } catch (error) {
+      if (!(error instanceof ScriptError)) throw error;
+      this.#failed(error, phase);
+    }
+  }
+
+  /** @throws ScriptError before anything has been done */
+  #carryOut(decision: MadeDecision | null, phase: ScriptPhase): void {
+    if (decision === null || decision.kind === "next") {
+      if (phase === "handler") throw new ScriptError("a handler gives an answer, or names an upstream");
+      this.#goOn(decision);
+      return;
+    }
+    switch (decision.kind) {
+      case "to":
+      case "tunnel":
+        if (decision.kind === "tunnel" && this.#view.upgrade === null) {
+          const detail = "this is for requests that switch protocols";
+          this.#refuse({ reason: "http_request_denied", status: 426, detail, fields: UPGRADE_NEEDED });
+        } else {
+          this.#goOn(decision);
+        }
+        return;
+      case "respond":
+        this.#answer(decision.answer);
+        return;
+      case "reject":
+        this.#refuse({
+          reason: "http_request_denied",
+          status: decision.status,
+          detail: decision.words,
+          fields: decision.fields,
+        });
+        return;
+      case "pass":
+        throw new ScriptError("pass is an answer of onResponse: there is no response yet");
+      default:
+        decision satisfies never;
+    }
+  }
+
+  /** What the script did cannot be carried out. */
+  #failed(error: unknown, phase: ScriptPhase): void {
+    if (this.#phase === "over") return;
+    const response = this.#response;
+    const held = response?.isHeld === true;
+    if (error instanceof AmbiguousPath && !held) {
+      this.#refuse({ reason: "http_request_error", status: 400, detail: error.message });
+      return;
+    }
+    // That the client broke off is not the script's doing.
+    if (!(error instanceof BodyLost)) this.#stage.faults.failed(this.#script.name, phase, error, this.#view);
+    if (!held) this.#refuse({ reason: "script_error", status: 500, detail: "" });
+    else if (phase === "onError" || this.#script.settings.passesOnError) response?.release();
+    else this.#failInstead("script_error", 502);
+  }
+
+  // On with it
+
+  /** @param decision null = as the routes say. @throws ScriptError before anything has been done */
+  #goOn(decision: ToDecision | NextDecision | null): void {
+    const { host } = this.#stage;
+    const plan = decision === null ? null : decision.plan;
+    const upstream = decision === null || decision.kind === "next" ? null : decision.upstream;
+    const named = upstream === null ? null : host.upstream(upstream);
+    if (upstream !== null && named === null) throw new ScriptError(`there is no upstream ${upstream}`);
+    if (this.#reader?.givenAway === true) {
+      throw new ScriptError("the body has been read piece by piece, so the request cannot go on");
+    }
+    if (plan !== null) {
+      this.sent = plan.headOf(this.sent);
+      this.target = plan.uri ?? this.target;
+      this.#plan = plan;
+    }
+    const body = plan === null ? null : plan.body;
+    const mirror = plan === null || plan.mirror === null ? null : host.upstream(plan.mirror);
+    if (plan !== null && plan.mirror !== null && mirror === null) {
+      throw new ScriptError(`there is no upstream ${plan.mirror}`);
+    }
+    if (mirror !== null && body === null && !this.client.requestDone && !this.#copied) {
+      // A copy needs the whole body; of one that is too long there is none.
+      this.#copied = true;
+      const read = this.#reading().bytes().then(() => {}, () => {});
+      this.#await(read, "onRequest", () => this.#decide(decision, "onRequest"), Infinity);
+      return;
+    }
+    if (this.#script.watches || body !== null) this.#take();
+    this.#phase = "onward";
+    if (mirror !== null) this.#mirror(mirror, body);
+    const reader = this.#reader;
+    this.#reader = null;
+    reader?.lose("the request has gone on");
+    if (this.#between) this.#replay = new BodyReplay(this.client, reader, body);
+    if (this.#script.onError !== null && body === null) this.#copy = new RequestBody(host.bodyLimit, -1);
+    if (named === null) this.#stage.next(this, this.#route);
+    else host.send(this, named, this.#route);
+    // Last: what has arrived meanwhile is for who has the request now.
+    if (this.#between) this.#replay?.deliver(this.#receiver);
+  }
+
+  /** Of the body, on its way to the exchange. */
+  readonly #receiver: BodyReceiver = {
+    body: (bytes, from, to) => this.#pass(bytes, from, to, 0),
+    end: (trailers) => {
+      this.#copyTrailers = trailers;
+      this.events?.downstreamEnd(trailers);
+    },
+  };
+
+  /** Onward. */
+  get stream(): DownstreamStream {
+    return this.#between ? this : this.client;
+  }
+
+  get context(): ExchangeContext {
+    return this.#between ? this : this.base;
+  }
+
+  get routedHost(): string {
+    return this.#plan?.host ?? this.authority;
+  }
+
+  get key(): number | null {
+    return this.#plan === null ? null : this.#plan.key;
+  }
+
+  get retries(): boolean {
+    return this.#plan === null || this.#plan.retries;
+  }
+
+  get logFields(): LogFields | null {
+    return this.#plan === null ? null : this.#plan.log;
+  }
+
+  get number(): number {
+    return this.#view.knownId;
+  }
+
+  hostOf(settings: ExchangeSettings): ExchangeSettings {
+    return this.#plan === null ? settings : this.#plan.settingsOf(settings);
+  }
+
+  #mirror(upstream: NamedUpstream, replaced: Uint8Array | null): void {
+    const reader = this.#reader;
+    if (replaced !== null || (reader === null && this.client.requestDone)) {
+      this.#stage.host.mirror(this, upstream, replaced);
+    } else if (reader !== null && reader.ended) {
+      const { bytes, from, to } = reader.kept;
+      this.#stage.host.mirror(this, upstream, bytes.slice(from, to));
+    }
+  }
+
+  // The request's body in the script's hands
+
+  /** RequestOwner. */
+  bodyOf(): RequestBodySource {
+    return this;
+  }
+
+  /** RequestOwner. */
+  numberOf(): number {
+    return this.#stage.host.takeNumber();
+  }
+
+  #reading(): BodyReader {
+    if (this.#reader !== null) return this.#reader;
+    if (this.#phase !== "asking" && this.#phase !== "answering") {
+      throw new ScriptError("the body can be read before the request goes on, not later");
+    }
+    this.#take();
+    return this.#reader = new BodyReader(this.client, this.#stage.host.bodyLimit);
+  }
+
+  get signal(): AbortSignal {
+    if (this.#gone === null) {
+      this.#gone = new AbortController();
+      if (this.#phase === "over") this.#gone.abort();
+      else this.#take();
+    }
+    return this.#gone.signal;
+  }
+
+  get trailers(): Head | null {
+    return this.#reader === null ? null : this.#reader.trailers;
+  }
+
+  async bytes(limit: number | undefined): Promise<Uint8Array> {
+    return await this.#reading().bytes(limit);
+  }
+
+  pieces(): AsyncIterable<Uint8Array> {
+    return this.#reading().pieces();
+  }
+
+  earlyHints(init: FieldInit): void {
+    const fields = fieldSection(...linesOf(init, "answer"));
+    if (this.#phase === "over" || this.responseBegun) return;
+    const { turn } = this;
+    turn.begin();
+    this.client.sendInterim(103, "Early Hints", ownFields(fields));
+    turn.end();
+  }
+
+  // What the client does
+
+  get leastRate(): number {
+    return this.events === null ? 0 : this.events.leastRate;
+  }
+
+  downstreamBody(bytes: Uint8Array, from: number, to: number, room: number): void {
+    if (this.#awaitsBody !== null || this.#replay?.ignoresClient === true) return;
+    if (this.#reader !== null) this.#reader.came(bytes, from, to);
+    else this.#pass(bytes, from, to, room);
+  }
+
+  #pass(bytes: Uint8Array, from: number, to: number, room: number): void {
+    this.#copy?.retain(bytes, from, to);
+    this.events?.downstreamBody(bytes, from, to, room);
+  }
+
+  downstreamEnd(trailers: Head | null): void {
+    const awaits = this.#awaitsBody;
+    if (awaits !== null) {
+      this.#awaitsBody = null;
+      this.#answerNow(awaits);
+    } else if (this.#reader !== null) {
+      this.#reader.end(trailers);
+    } else if (this.#replay?.ignoresClient !== true) {
+      this.#copyTrailers = trailers;
+      this.events?.downstreamEnd(trailers);
+    }
+  }
+
+  downstreamFault(fault: Fault): void {
+    if (this.events !== null) {
+      this.events.downstreamFault(fault);
+      return;
+    }
+    const { code, detail, status } = fault;
+    this.#reader?.lose(detail);
+    if (code === "incomplete_message") this.#leave("client_gone", detail);
+    else if (this.#phase === "asking") this.#refuse({ reason: faultReason(fault), status, detail });
+    else this.#leave(faultReason(fault), detail);
+  }
+
+  downstreamWritable(): void {
+    if (this.#writer !== null) this.#writer.writable();
+    else if (this.#response?.isHeld !== true) this.events?.downstreamWritable();
+  }
+
+  downstreamEnded(): void {
+    if (this.events !== null) this.events.downstreamEnded();
+    else if (this.client.hasLeft) {
+      this.#leave("client_gone", "it closed its sending side (client_half_close: abort)");
+    }
+  }
+
+  downstreamGone(reason: CloseReason): void {
+    const { events } = this;
+    this.events = null;
+    if (events !== null) events.downstreamGone(reason);
+    else if (reason.code === "aborted") this.#endLost("shutting_down", "");
+    else this.#endLost("client_gone", reason.detail);
+  }
+
+  downstreamTimedOut(what: "read" | "write", slow: boolean): void {
+    if (this.events !== null) this.events.downstreamTimedOut(what, slow);
+    else if (what === "read" && this.#phase === "asking") {
+      this.#reader?.lose("the body did not arrive in time");
+      this.#refuse({ reason: "client_timeout", status: 408, detail: "" });
+    } else {
+      this.#leave(what === "read" ? "client_timeout" : "client_write_timeout", "");
+    }
+  }
+
+  /** The client is given up. */
+  #leave(reason: ReasonCode, detail: string): void {
+    if (this.#phase === "over") return;
+    this.client.events = null;
+    this.#endLost(reason, detail);
+    this.client.abort();
+  }
+
+  /** Nobody waits for an answer any more. */
+  #endLost(reason: ReasonCode, detail: string): void {
+    if (this.#phase === "over") return;
+    this.#local = this.#localAnswer(this.#local?.status ?? 0, reason, detail);
+    this.#finish();
+  }
+
+  // Answers of the script's own
+
+  #answer(answer: OwnAnswer): void {
+    const { client } = this;
+    this.#phase = "answering";
+    const { requestBody } = client;
+    if (
+      answer.bytes !== null && !client.requestDone && requestBody >= 0 && requestBody <= READ_OFF_BYTES &&
+      !expectsContinue(this.head)
+    ) {
+      this.#reader = null;
+      this.#awaitsBody = answer;
+      this.#take();
+      client.expectBody();
+      client.resumeBody();
+      return;
+    }
+    this.#answerNow(answer);
+  }
+
+  #answerNow(answer: OwnAnswer): void {
+    const isHead = this.head.method === "HEAD";
+    const date = this.base.date();
+    this.#local = this.#localAnswer(answer.status, "", "");
+    if (answer.bytes === null) {
+      this.#take();
+      this.#writer = new AnswerWriter(this, answer);
+      this.#writer.begin(date, isHead, false);
+      return;
+    }
+    this.client.events = null;
+    sendWhole(this.client, answer, date, isHead, false);
+    this.#finish();
+  }
+
+  /** AnswerOwner. */
+  answerSent(): void {
+    this.#finish();
+  }
+
+  /** AnswerOwner. */
+  answerFailed(error: unknown): void {
+    if (!(error instanceof BodyLost)) this.#stage.faults.failed(this.#script.name, "body", error, this.#view);
+    this.#writer = null;
+    const { client } = this;
+    client.events = null;
+    const { status } = this.#local ?? { status: 0 };
+    this.#local = this.#localAnswer(status, "script_error", "the body ended with an error");
+    client.abortResponse();
+    this.#finish();
+  }
+
+  #refuse(refusal: Refusal): void {
+    const { client } = this;
+    this.#phase = "answering";
+    client.events = null;
+    this.#stage.host.refuse(client, this.head, this.#route, refusal);
+    this.#finish();
+  }
+
+  #localAnswer(status: number, reason: ReasonCode | "", detail: string): LocalAnswer {
+    return {
+      client: this.client,
+      head: this.head,
+      route: this.#route,
+      status,
+      reason,
+      detail,
+      offeredBefore: this.#offeredBefore,
+      id: this.number,
+      logFields: this.logFields,
+    };
+  }
+
+  // What the exchange does with the client's stream
+
+  override get requestBody(): BodyLength {
+    return this.#replay === null ? this.client.requestBody : this.#replay.requestBody;
+  }
+
+  override get requestDone(): boolean {
+    return this.#replay === null ? this.client.requestDone : this.#replay.requestDone;
+  }
+
+  override get responseBegun(): boolean {
+    return this.#response?.isHeld === true || this.client.responseBegun;
+  }
+
+  override get backlogBytes(): number {
+    return this.client.backlogBytes + (this.#response === null ? 0 : this.#response.heldBytes);
+  }
+
+  pauseBody(): void {
+    this.#replay?.pause();
+  }
+
+  resumeBody(): void {
+    this.#replay?.resume(this.#receiver);
+  }
+
+  sendHead(status: number, reason: string, fields: ForwardedFields, body: BodyLength, close: boolean): void {
+    if (this.#response === null) this.client.sendHead(status, reason, fields, body, close);
+    else this.#response.sendHead(status, reason, fields, body, close);
+  }
+
+  sendBody(bytes: Uint8Array, from: number, to: number, room = 0): void {
+    if (this.#response === null) this.client.sendBody(bytes, from, to, room);
+    else this.#response.sendBody(bytes, from, to, room);
+  }
+
+  sendEnd(trailers: ForwardedFields | null): void {
+    this.events = null;
+    if (this.#response === null) this.client.sendEnd(trailers);
+    else this.#response.sendEnd(trailers);
+  }
+
+  switchProtocols(reason: string, fields: ForwardedFields, protocol: string): ByteStream {
+    this.events = null;
+    if (this.#response === null) return this.client.switchProtocols(reason, fields, protocol);
+    try {
+      return this.#response.switchProtocols(reason, fields, protocol);
+    } catch (error) {
+      this.#stage.faults.failed(this.#script.name, "onResponse", error, this.#view);
+      const stream = this.client.switchProtocols(reason, fields, protocol);
+      // The endpoint has switched; a client that was told so by nobody is not told anything else.
+      if (!this.#script.settings.passesOnError) this.client.abort();
+      return stream;
+    }
+  }
+
+  abortResponse(): void {
+    this.events = null;
+    this.#response?.replace();
+    this.client.events = null;
+    this.client.abortResponse();
+  }
+
+  endUnanswered(): void {
+    this.events = null;
+    this.client.events = null;
+    this.client.endUnanswered();
+  }
+
+  abort(): void {
+    this.events = null;
+    this.client.events = null;
+    this.client.abort();
+  }
+
+  // ExchangeContext, and what answers of the gateway tell
+
+  failing(reason: ReasonCode, status: number, shown: string, sent: boolean): void {
+    this.#response?.failing(reason, status, shown, sent);
+  }
+
+  exchangeDone(exchange: EndedExchange): void {
+    this.#exchange = exchange;
+    this.#finishUnlessAsked();
+  }
+
+  /** The gateway has answered it: told here in the place of its observer. */
+  answeredLocally(answer: LocalAnswer): void {
+    this.#local = { ...answer, id: this.number, logFields: this.logFields };
+    this.#finishUnlessAsked();
+  }
+
+  #finishUnlessAsked(): void {
+    if (this.#phase === "onward" && this.#response?.isHeld !== true) this.#finish();
+  }
+
+  // ResponseOwner
+
+  get script(): Script {
+    return this.#script;
+  }
+
+  get isHead(): boolean {
+    return this.head.method === "HEAD";
+  }
+
+  get request(): HttpRequest {
+    return this.#view;
+  }
+
+  get endpointName(): string {
+    return this.account?.endpointName ?? "";
+  }
+
+  consult<First>(
+    hook: (first: First, request: HttpRequest) => unknown,
+    first: First,
+    phase: "onResponse" | "onError",
+  ): void {
+    let value: unknown;
+    try {
+      value = this.#script.call(hook, first, this.#view as HttpRequest);
+    } catch (error) {
+      this.#failed(error, phase);
+      return;
+    }
+    if (isPromise(value)) this.#await(value, phase, (settled) => this.#response?.decide(settled, phase));
+    else this.#response?.decide(value, phase);
+  }
+
+  hookFailed(error: ScriptError, phase: "onResponse" | "onError"): void {
+    this.#failed(error, phase);
+  }
+
+  answerInstead(answer: OwnAnswer): void {
+    this.#letExchangeGo(answer.status);
+    this.#answerNow(answer);
+  }
+
+  refuseInstead({ status, words, fields }: RejectDecision): void {
+    this.#letExchangeGo(status);
+    this.#refuse({ reason: "http_request_denied", status, detail: words, fields });
+  }
+
+  /** An answer that the script has failed on is not shown. */
+  #failInstead(reason: ReasonCode, status: number): void {
+    this.#response?.replace();
+    this.#letExchangeGo(status);
+    this.#refuse({ reason, status, detail: "" });
+  }
+
+  /** @param status that the client gets instead of what the exchange gave */
+  #letExchangeGo(status: number): void {
+    this.#phase = "answering";
+    const { account } = this;
+    this.events = null;
+    if (account instanceof Exchange) account.answeredElsewhere();
+    const exchange = this.#exchange;
+    if (exchange instanceof ExchangeAccount) exchange.status = status;
+  }
+
+  sendElsewhere(decision: ToDecision): void {
+    const copy = this.#copy;
+    const { client } = this;
+    const whole = copy === null || copy.replayable;
+    if (!whole) throw new ScriptError("to: of the request's body not all is kept");
+    this.#response?.again();
+    this.#exchange = null;
+    this.#local = null;
+    this.#phase = "asking";
+    client.events = this;
+    const reader = new BodyReader(client, this.#stage.host.bodyLimit);
+    if (copy !== null) reader.kept.append(copy.bytes, 0, copy.length);
+    reader.trailers = this.#copyTrailers;
+    this.#reader = reader;
+    this.#goOn(decision);
+  }
+
+  writable(): void {
+    this.events?.downstreamWritable();
+  }
+
+  answered(): void {
+    this.#finishUnlessAsked();
+  }
+
+  // The end
+
+  /** Everything is over: it is told to whoever keeps the books, and to the script. */
+  #finish(): void {
+    if (this.#phase === "over") return;
+    this.#phase = "over";
+    this.#asked++;
+    this.turn.deadlines.remove(this);
+    this.#writer?.stop();
+    this.#reader?.lose("the client has gone");
+    const exchange = this.#exchange;
+    const local = this.#local;
+    if (exchange !== null) this.base.exchangeDone(exchange);
+    else if (local !== null) this.#stage.host.answered(local);
+    if ((exchange ?? local)?.reason !== "") this.#gone?.abort();
+    this.#tellScript();
+  }
+
+  #tellScript(): void {
+    const { onLog, name } = this.#script;
+    if (onLog === null) return;
+    try {
+      this.#script.call(
+        onLog,
+        logRecord(this.#exchange, this.#local, this.turn.now),
+        this.#view as HttpRequest,
+      );
+    } catch (error) {
+      this.#stage.faults.failed(name, "onLog", error, this.#view);
+    }
+  }
+
+  /** Sluice stops: it waits for nothing any more. @returns whether it waited */
+  refuseHeld(): boolean {
+    if (this.#phase !== "asking") return this.account?.refuseHeld() === true;
+    this.#refuse({ reason: "shutting_down", status: 503, detail: "" });
+    return true;
+  }
+}

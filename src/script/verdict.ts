@@ -1,0 +1,35 @@
+/** What scripts give back, made a decision of. */
+
+import { isDecision, type MadeDecision, RespondDecision } from "./decision.ts";
+import { shown } from "./field_values.ts";
+import { OwnAnswer } from "./own_answer.ts";
+import { ScriptError } from "./script_error.ts";
+import type { HttpResponse, ResponseLike } from "./script_types.ts";
+
+/** Whether it has to be waited for. */
+export function isPromise(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null &&
+    typeof (value as PromiseLike<unknown>).then === "function";
+}
+
+/**
+ * @returns null when nothing was decided
+ * @throws ScriptError when it is no decision and no answer
+ */
+export function decisionOf(value: unknown): MadeDecision | null {
+  if (value === undefined || value === null) return null;
+  if (isDecision(value)) return value;
+  if (typeof value === "object" && !Array.isArray(value)) {
+    if (isResponse(value)) return new RespondDecision(OwnAnswer.ofResponse(value));
+    // The cast: what is in it is checked one by one.
+    if (!("kind" in value)) return new RespondDecision(OwnAnswer.of(value as HttpResponse));
+  }
+  const hint = typeof value === "string"
+    ? `: an upstream is named by to(${shown(value)}), a text is sent by respond`
+    : "";
+  throw new ScriptError(`${shown(value)} is no decision and no answer${hint}`);
+}
+
+function isResponse(value: object): value is ResponseLike {
+  return "arrayBuffer" in value && "headers" in value && "status" in value;
+}
