@@ -15,7 +15,7 @@ import type {
 } from "../../runtime/contract/contract.ts";
 import { Exchange } from "../exchange/exchange.ts";
 import { faultReason } from "../exchange/failure_reason.ts";
-import { sendFailure, sendText } from "../exchange/local_reply.ts";
+import { sendText } from "../exchange/local_reply.ts";
 import { type ReasonCode, REASONS } from "../exchange/reason.ts";
 import type { Tunnel } from "../exchange/tunnel.ts";
 import type { DownstreamPeer, DownstreamStream, RequestHandler } from "../http/downstream_stream.ts";
@@ -38,6 +38,7 @@ import { GracefulClose } from "./graceful_close.ts";
 import type { RespondTarget, Route } from "./route.ts";
 import { plainAnswer } from "./plain_answer.ts";
 import { routedHost } from "./routed_host.ts";
+import { sendRefusal } from "./send_refusal.ts";
 import { type ScriptedGateway, ScriptedRequests } from "./scripted_requests.ts";
 import type { GatewayObserver, Snapshot } from "./snapshot.ts";
 
@@ -265,27 +266,17 @@ export class Gateway implements ForwardHost, ScriptedGateway {
     });
   }
 
-  /**
-   * A refusal ends the connection unless the request was understood and read to its end. After CONNECT it
-   * always does: what follows may be meant for the tunnel, and must not be taken for a request.
-   */
+  /** Answers with a failure, and tells of it. */
   refuse(client: DownstreamStream, head: Head | null, route: Counted | null, failure: Failure): void {
-    const { exchange } = this.snapshot;
-    const { reason, status, detail, phrase, fields = NO_FIELDS, via = exchange.forward.via } = failure;
+    const { reason, status, detail } = failure;
     const offeredBefore = client.offeredBytes;
-    if (client instanceof ScriptedStream) client.failing(reason, status, detail, false);
-    sendFailure(client, {
-      reason,
-      status,
-      ...(phrase === undefined ? {} : { phrase, brief: head?.method === "CONNECT" }),
-      via,
-      detail,
-      date: exchange.date(),
-      bodiless: head?.method === "HEAD",
-      fields,
-      close: !client.requestDone || status === 400 || head === null || head.method === "CONNECT",
-    });
+    this.sendRefusal(client, head, failure);
     this.answered({ client, head, route, status, reason, detail, offeredBefore });
+  }
+
+  /** The same, told of by whoever has asked for it. */
+  sendRefusal(client: DownstreamStream, head: Head | null, failure: Failure): void {
+    sendRefusal(client, head, this.snapshot.exchange, failure);
   }
 
   /** A route takes the request, which is in origin form. */

@@ -26,7 +26,7 @@ export interface ScriptedGateway {
   isTooLarge(client: DownstreamStream, head: Head, route: Counted | null): boolean;
   /** Gives the answer of a route. */
   respond(client: DownstreamStream, head: Head, route: Route, answer: RespondTarget): void;
-  refuse(client: DownstreamStream, head: Head | null, route: Counted | null, refusal: Refusal): void;
+  sendRefusal(client: DownstreamStream, head: Head | null, refusal: Refusal): void;
   answered(answer: LocalAnswer): void;
   takeNumber(): number;
 }
@@ -144,8 +144,8 @@ export class ScriptedRequests implements ScriptHost {
     sendInner(this, upstream, request, body);
   }
 
-  refuse(client: DownstreamStream, head: Head, route: Counted | null, refusal: Refusal): void {
-    this.#gateway.refuse(client, head, route, refusal);
+  refuse(client: DownstreamStream, head: Head, refusal: Refusal): void {
+    this.#gateway.sendRefusal(client, head, refusal);
   }
 
   answered(answer: LocalAnswer): void {

@@ -81,8 +81,8 @@ export interface ScriptHost {
   send(request: Onward, upstream: NamedUpstream, route: Counted | null): void;
   /** Sends a copy to an upstream, whose answer is dropped. @param body null = there is none */
   mirror(request: Onward, upstream: NamedUpstream, body: Uint8Array | null): void;
-  /** Answers with a failure, and tells of it. */
-  refuse(client: DownstreamStream, head: Head, route: Counted | null, refusal: Refusal): void;
+  /** Answers with a failure, which the caller tells of. */
+  refuse(client: DownstreamStream, head: Head, refusal: Refusal): void;
   /** Tells of a request that was answered here. */
   answered(answer: LocalAnswer): void;
   /** Number of the request that is told of by it. */

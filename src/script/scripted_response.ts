@@ -65,6 +65,11 @@ export class ScriptedResponse {
     return this.#held === null ? 0 : this.#held.length;
   }
 
+  /** An endpoint may have seen the request that failed. */
+  get wasSent(): boolean {
+    return this.#failing?.sent === true;
+  }
+
   /** The next head is that of a failure. */
   failing(reason: ReasonCode, status: number, detail: string, sent: boolean): void {
     this.#failing = { reason, status, detail, sent };
@@ -83,15 +88,22 @@ export class ScriptedResponse {
       return;
     }
     this.#held = new HeldAnswer(status, phrase, fields, body, close);
+    // About a failure it is asked when whoever failed is done.
+    if (failing !== null || onResponse === null) return;
     this.#calling = true;
-    if (failing !== null && onError !== null) {
-      this.#errorAsked = true;
-      owner.consult(onError, failing, "onError");
-    } else if (onResponse !== null) {
-      const { endpointName: endpoint } = owner;
-      owner.consult(onResponse, { status, headers: new ForwardedView(fields), endpoint }, "onResponse");
-    }
+    const { endpointName: endpoint } = owner;
+    owner.consult(onResponse, { status, headers: new ForwardedView(fields), endpoint }, "onResponse");
     this.#calling = false;
+  }
+
+  /** Whoever sent the answer is done with it. @returns whether the script is asked about a failure now */
+  askAboutFailure(): boolean {
+    const { onError } = this.#owner.script;
+    const failing = this.#failing;
+    if (failing === null || onError === null || this.#errorAsked || this.#held === null) return false;
+    this.#errorAsked = true;
+    this.#owner.consult(onError, failing, "onError");
+    return true;
   }
 
   sendBody(bytes: Uint8Array, from: number, to: number, room: number): void {

@@ -555,7 +555,15 @@ export class ScriptedStream extends DelegatingStream
     const { client } = this;
     this.#phase = "answering";
     client.events = null;
-    this.#stage.host.refuse(client, this.head, this.#route, refusal);
+    const { status, reason, detail } = refusal;
+    this.#stage.host.refuse(client, this.head, refusal);
+    const exchange = this.#exchange;
+    if (exchange === null) {
+      this.#local = this.#localAnswer(status, reason, detail);
+    } else if (exchange instanceof ExchangeAccount && exchange.reason === "") {
+      exchange.reason = reason;
+      exchange.detail = detail;
+    }
     this.#finish();
   }
 
@@ -656,13 +664,13 @@ export class ScriptedStream extends DelegatingStream
 
   exchangeDone(exchange: EndedExchange): void {
     this.#exchange = exchange;
-    this.#finishUnlessAsked();
+    if (this.#response?.askAboutFailure() !== true) this.#finishUnlessAsked();
   }
 
   /** The gateway has answered it: told here in the place of its observer. */
   answeredLocally(answer: LocalAnswer): void {
     this.#local = { ...answer, id: this.number, logFields: this.logFields };
-    this.#finishUnlessAsked();
+    if (this.#response?.askAboutFailure() !== true) this.#finishUnlessAsked();
   }
 
   #finishUnlessAsked(): void {
@@ -737,8 +745,8 @@ export class ScriptedStream extends DelegatingStream
   sendElsewhere(decision: ToDecision): void {
     const copy = this.#copy;
     const { client } = this;
-    const whole = copy === null || copy.replayable;
-    if (!whole) throw new ScriptError("to: of the request's body not all is kept");
+    if (this.#response?.wasSent === true) throw new ScriptError("to: an endpoint may have seen the request");
+    if (copy?.replayable === false) throw new ScriptError("to: of the request's body not all is kept");
     this.#response?.again();
     this.#exchange = null;
     this.#local = null;

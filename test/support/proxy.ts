@@ -69,6 +69,7 @@ export class TestProxy implements SnapshotObserver, GatewayObserver {
   readonly ended: Ended[] = [];
   readonly events: string[] = [];
   #waiting: (() => void)[] = [];
+  #numbers = 0;
 
   constructor(runtime: Runtime) {
     this.runtime = runtime;
@@ -150,6 +151,10 @@ export class TestProxy implements SnapshotObserver, GatewayObserver {
   }
 
   // Observers
+
+  takeNumber(): number {
+    return ++this.#numbers;
+  }
 
   #tell(): void {
     for (const resolve of this.#waiting.splice(0)) resolve();
