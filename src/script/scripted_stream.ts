@@ -19,14 +19,12 @@ import type { ReasonCode } from "../exchange/reason.ts";
 import type { BodyLength } from "../http/body_length.ts";
 import type { ByteStream } from "../http/byte_stream.ts";
 import type { DownstreamStream, DownstreamStreamEvents } from "../http/downstream_stream.ts";
-import { expectsContinue } from "../http/expect.ts";
 import type { Fault } from "../http/fault.ts";
 import { type ForwardedFields, ownFields } from "../http/forwarded_fields.ts";
 import type { Head } from "../http/head.ts";
 import { fieldSection } from "../http/own_fields.ts";
 import { RequestBody } from "../exchange/request_body.ts";
 import type { Counted } from "../upstream/counters.ts";
-import { type AnswerOwner, AnswerWriter, sendWhole } from "./answer_writer.ts";
 import { BodyLost, BodyReader } from "./body_reader.ts";
 import { type BodyReceiver, BodyReplay } from "./body_replay.ts";
 import type { MadeDecision, NextDecision, RejectDecision, ToDecision } from "./decision.ts";
@@ -35,6 +33,7 @@ import { linesOf } from "./field_values.ts";
 import type { ForwardPlan } from "./forward_plan.ts";
 import { logRecord } from "./log_record.ts";
 import type { OwnAnswer } from "./own_answer.ts";
+import { type AnsweredRequest, OwnAnswering } from "./own_answering.ts";
 import {
   AmbiguousPath,
   type RequestBodySource,
@@ -50,8 +49,7 @@ import type { LocalAnswer, NamedUpstream, Onward, Refusal, ScriptHost } from "./
 import type { FieldInit, HttpRequest } from "./script_types.ts";
 import { decisionOf, isPromise } from "./verdict.ts";
 
-/** Of a body that nobody wants so much is read off before an answer, so that the connection can go on. */
-const READ_OFF_BYTES = 64 * 1024;
+const NOTHING_FAILED = { reason: "", detail: "" } as const;
 const UPGRADE_NEEDED = fieldSection(["Connection", "Upgrade"], ["Upgrade", "websocket"]);
 
 type Phase = "asking" | "onward" | "answering" | "over";
@@ -79,7 +77,7 @@ export interface Incoming {
 }
 
 export class ScriptedStream extends DelegatingStream
-  implements DownstreamStreamEvents, AnswerOwner, RequestBodySource, RequestOwner, ResponseOwner, Onward {
+  implements DownstreamStreamEvents, AnsweredRequest, RequestBodySource, RequestOwner, ResponseOwner, Onward {
   readonly #stage: ScriptStage;
   readonly #script: Script;
   readonly head: Head;
@@ -103,9 +101,8 @@ export class ScriptedStream extends DelegatingStream
   /** Of the body, what has gone on: for sending it elsewhere. */
   #copy: RequestBody | null = null;
   #copyTrailers: Head | null = null;
-  #writer: AnswerWriter | null = null;
-  /** An answer that is given when the rest of the body has been read off. */
-  #awaitsBody: OwnAnswer | null = null;
+  /** An answer of the script's own, under way. */
+  #own: OwnAnswering | null = null;
   /** Its body has been read for a copy, as far as that could be. */
   #copied = false;
   // What is told at the end; one of the two.
@@ -419,7 +416,7 @@ export class ScriptedStream extends DelegatingStream
   }
 
   downstreamBody(bytes: Uint8Array, from: number, to: number, room: number): void {
-    if (this.#awaitsBody !== null || this.#replay?.ignoresClient === true) return;
+    if (this.#own?.awaitsBody === true || this.#replay?.ignoresClient === true) return;
     if (this.#reader !== null) this.#reader.came(bytes, from, to);
     else this.#pass(bytes, from, to, room);
   }
@@ -430,10 +427,8 @@ export class ScriptedStream extends DelegatingStream
   }
 
   downstreamEnd(trailers: Head | null): void {
-    const awaits = this.#awaitsBody;
-    if (awaits !== null) {
-      this.#awaitsBody = null;
-      this.#answerNow(awaits);
+    if (this.#own?.awaitsBody === true) {
+      this.#own.bodyEnded();
     } else if (this.#reader !== null) {
       this.#reader.end(trailers);
     } else if (this.#replay?.ignoresClient !== true) {
@@ -455,7 +450,7 @@ export class ScriptedStream extends DelegatingStream
   }
 
   downstreamWritable(): void {
-    if (this.#writer !== null) this.#writer.writable();
+    if (this.#own !== null) this.#own.writable();
     else if (this.#response?.isHeld !== true) this.events?.downstreamWritable();
   }
 
@@ -495,60 +490,50 @@ export class ScriptedStream extends DelegatingStream
   /** Nobody waits for an answer any more. */
   #endLost(reason: ReasonCode, detail: string): void {
     if (this.#phase === "over") return;
-    this.#local = this.#localAnswer(this.#local?.status ?? 0, reason, detail);
+    this.#note(reason, detail);
     this.#finish();
   }
 
   // Answers of the script's own
 
   #answer(answer: OwnAnswer): void {
-    const { client } = this;
     this.#phase = "answering";
-    const { requestBody } = client;
-    if (
-      answer.bytes !== null && !client.requestDone && requestBody >= 0 && requestBody <= READ_OFF_BYTES &&
-      !expectsContinue(this.head)
-    ) {
-      this.#reader = null;
-      this.#awaitsBody = answer;
-      this.#take();
-      client.expectBody();
-      client.resumeBody();
-      return;
+    if (this.#exchange === null) {
+      const { reason, detail } = this.#local ?? NOTHING_FAILED;
+      this.#local = this.#localAnswer(answer.status, reason, detail);
     }
-    this.#answerNow(answer);
+    this.#own = new OwnAnswering(this, answer);
+    this.#own.begin();
   }
 
-  #answerNow(answer: OwnAnswer): void {
-    const isHead = this.head.method === "HEAD";
-    const date = this.base.date();
-    this.#local = this.#localAnswer(answer.status, "", "");
-    if (answer.bytes === null) {
-      this.#take();
-      this.#writer = new AnswerWriter(this, answer);
-      this.#writer.begin(date, isHead, false);
-      return;
-    }
-    this.client.events = null;
-    sendWhole(this.client, answer, date, isHead, false);
-    this.#finish();
+  /** AnsweredRequest. */
+  takeEvents(): void {
+    this.#take();
   }
 
-  /** AnswerOwner. */
+  /** AnsweredRequest. */
   answerSent(): void {
     this.#finish();
   }
 
-  /** AnswerOwner. */
-  answerFailed(error: unknown): void {
-    if (!(error instanceof BodyLost)) this.#stage.faults.failed(this.#script.name, "body", error, this.#view);
-    this.#writer = null;
-    const { client } = this;
-    client.events = null;
-    const { status } = this.#local ?? { status: 0 };
-    this.#local = this.#localAnswer(status, "script_error", "the body ended with an error");
-    client.abortResponse();
+  /** AnsweredRequest. */
+  answerCut(error: unknown): void {
+    if (!(error instanceof BodyLost)) {
+      this.#stage.faults.failed(this.#script.name, "body", error, this.#view);
+    }
+    this.#note("script_error", "the body ended with an error");
     this.#finish();
+  }
+
+  /** What is told of its end. */
+  #note(reason: ReasonCode, detail: string): void {
+    const exchange = this.#exchange;
+    if (exchange === null) {
+      this.#local = this.#localAnswer(this.#local?.status ?? 0, reason, detail);
+    } else if (exchange instanceof ExchangeAccount && exchange.reason === "") {
+      exchange.reason = reason;
+      exchange.detail = detail;
+    }
   }
 
   #refuse(refusal: Refusal): void {
@@ -557,13 +542,8 @@ export class ScriptedStream extends DelegatingStream
     client.events = null;
     const { status, reason, detail } = refusal;
     this.#stage.host.refuse(client, this.head, refusal);
-    const exchange = this.#exchange;
-    if (exchange === null) {
-      this.#local = this.#localAnswer(status, reason, detail);
-    } else if (exchange instanceof ExchangeAccount && exchange.reason === "") {
-      exchange.reason = reason;
-      exchange.detail = detail;
-    }
+    if (this.#exchange === null) this.#local = this.#localAnswer(status, reason, detail);
+    else this.#note(reason, detail);
     this.#finish();
   }
 
@@ -717,7 +697,7 @@ export class ScriptedStream extends DelegatingStream
 
   answerInstead(answer: OwnAnswer): void {
     this.#letExchangeGo(answer.status);
-    this.#answerNow(answer);
+    this.#answer(answer);
   }
 
   refuseInstead({ status, words, fields }: RejectDecision): void {
@@ -734,8 +714,8 @@ export class ScriptedStream extends DelegatingStream
 
   /** @param status that the client gets instead of what the exchange gave */
   #letExchangeGo(status: number): void {
-    this.#phase = "answering";
     const { account } = this;
+    this.#phase = "answering";
     this.events = null;
     if (account instanceof Exchange) account.answeredElsewhere();
     const exchange = this.#exchange;
@@ -775,7 +755,7 @@ export class ScriptedStream extends DelegatingStream
     this.#phase = "over";
     this.#asked++;
     this.turn.deadlines.remove(this);
-    this.#writer?.stop();
+    this.#own?.stop();
     this.#reader?.lose("the client has gone");
     const exchange = this.#exchange;
     const local = this.#local;
