@@ -19,7 +19,7 @@ import { EVENT_NAMES } from "../src/control/event.ts";
 import type { RefusalCode } from "../src/control/plane.ts";
 import { FORMER_WORDS, FORMER_WORDS_END } from "../src/observe/former_words.ts";
 import { reason, REASON_CODES } from "../src/exchange/reason.ts";
-import { JSON_KEYS } from "../src/observe/access_log_format.ts";
+import { JSON_KEYS, OCCASIONAL_JSON_KEYS } from "../src/observe/access_log_format.ts";
 
 export const referenceFile = new URL("../docs/reference.md", import.meta.url);
 
@@ -188,6 +188,8 @@ export function renderReference(): string {
     "## Access log\n",
     "With `access_log: json` every line is one JSON object with all of these keys, in this order.\n",
     table(["key", "meaning"], JSON_KEYS.map(([key, meaning]) => [`\`${key}\``, meaning])),
+    "Only where there is something to tell:",
+    table(["key", "meaning"], OCCASIONAL_JSON_KEYS.map(([key, meaning]) => [`\`${key}\``, meaning])),
   ].join("\n");
 }
 

@@ -3,6 +3,7 @@
  * several times as much. Every value that a peer had a hand in goes through `escape.ts`.
  */
 
+import type { LogFields } from "../exchange/ended_exchange.ts";
 import type { ExchangeRecord } from "../exchange/exchange_record.ts";
 import type { FieldSection } from "../http/field_section.ts";
 import { cut, escapeJson, escapeQuoted, withoutUserinfo } from "./escape.ts";
@@ -17,6 +18,7 @@ const MAX_TARGET = 2048;
 const MAX_HOST = 256;
 const MAX_DETAIL = 512;
 const MAX_AGENT = 512;
+const MAX_SCRIPT_VALUE = 128;
 
 /** The keys of a JSON line, in their order, for the reference. Every line has all of them. */
 export const JSON_KEYS: readonly (readonly [key: string, meaning: string])[] = [
@@ -52,6 +54,12 @@ export const JSON_KEYS: readonly (readonly [key: string, meaning: string])[] = [
   ["total_ms", "from the first byte of the request to the last of the response"],
   ["user_agent", "the client's User-Agent"],
   ["referer", "its Referer"],
+];
+
+/** Keys of lines that have something to tell under them. */
+export const OCCASIONAL_JSON_KEYS: readonly (readonly [key: string, meaning: string])[] = [
+  ["user", "after `scheme`: the user of the forward proxy"],
+  ["script", "before `user_agent`: what a script has said of the request, `log` of its decision"],
 ];
 
 /**
@@ -119,7 +127,19 @@ export function formatJson(record: ExchangeRecord): string {
     `,"response_body":${record.responseBodyBytes}` +
     `,"bytes_in":${record.bytesIn},"bytes_out":${record.bytesOut}` +
     durations(record) +
-    `,"first_byte_ms":${ms(record.firstByteMs)},"total_ms":${ms(record.totalMs)}` + end;
+    `,"first_byte_ms":${ms(record.firstByteMs)},"total_ms":${ms(record.totalMs)}` +
+    (record.logFields === null ? end : scriptText(record.logFields) + end);
+}
+
+/** What a script has said of the request; names are checked when it says so. */
+function scriptText(fields: LogFields): string {
+  const texts = Object.entries(fields).map(([name, value]) =>
+    `"${name}":` +
+    (typeof value === "number" && Number.isFinite(value)
+      ? String(value)
+      : `"${escapeJson(cut(String(value), MAX_SCRIPT_VALUE))}"`)
+  );
+  return `,"script":{${texts.join(",")}}`;
 }
 
 function outcome({ reason, detail }: ExchangeRecord): string {

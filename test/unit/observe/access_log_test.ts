@@ -255,3 +255,13 @@ test("a line that others could break in two is made to fit", () => {
     if (format === "json") JSON.parse(lines[0] ?? "");
   }
 });
+
+test("what a script says of a request", () => {
+  const logFields = { arm: "b", tries: 2, odd: HOSTILE, wrong: NaN };
+  const line = formatJson(record({ logFields }));
+  const parsed = JSON.parse(line);
+  assert.deepEqual(parsed.script, { ...logFields, odd: parsed.script.odd, wrong: "NaN" });
+  assert.ok(/^[\x20-\x7e]*\n$/.test(line));
+  assert.equal("script" in JSON.parse(formatJson(record())), false);
+  assert.equal(formatCommon(record({ logFields })), formatCommon(record()));
+});
