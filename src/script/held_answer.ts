@@ -13,7 +13,7 @@ const LENGTH_MASK = maskOf(Field.contentLength);
 
 export class HeldAnswer {
   status: number;
-  #phrase: string;
+  phrase: string;
   fields: ForwardedFields;
   #body: BodyLength;
   readonly #close: boolean;
@@ -24,7 +24,7 @@ export class HeldAnswer {
 
   constructor(status: number, phrase: string, fields: ForwardedFields, body: BodyLength, close: boolean) {
     this.status = status;
-    this.#phrase = phrase;
+    this.phrase = phrase;
     this.fields = fields;
     this.#body = body;
     this.#close = close;
@@ -53,12 +53,12 @@ export class HeldAnswer {
       this.fields = { ...this.fields, dropMask: this.fields.dropMask | LENGTH_MASK };
     }
     this.status = status;
-    this.#phrase = statusPhrase(status);
+    this.phrase = statusPhrase(status);
   }
 
   /** Sends what is here of it. */
   sendTo(client: DownstreamStream): void {
-    client.sendHead(this.status, this.#phrase, this.fields, this.#body, this.#close);
+    client.sendHead(this.status, this.phrase, this.fields, this.#body, this.#close);
     const { bytes, from, to } = this.#bytes;
     if (to > from) client.sendBody(bytes, from, to);
     this.#bytes.clear();

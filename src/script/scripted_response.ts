@@ -1,19 +1,21 @@
 /** What comes back for a request that a script watches: kept until the script has said what is to become of it. */
 
+import type { CloseReason } from "../../runtime/contract/contract.ts";
 import type { ReasonCode } from "../exchange/reason.ts";
-import type { BodyLength } from "../http/body_length.ts";
+import { type BodyLength, NO_BODY } from "../http/body_length.ts";
 import type { ByteStream } from "../http/byte_stream.ts";
 import type { DownstreamStream } from "../http/downstream_stream.ts";
 import type { ForwardedFields } from "../http/forwarded_fields.ts";
 import { HIGH_WATER_BYTES } from "../http/water_marks.ts";
-import { PassDecision, type RejectDecision, type ToDecision } from "./decision.ts";
+import type { RejectDecision, ToDecision } from "./decision.ts";
 import { ForwardedView } from "./field_views.ts";
 import { HeldAnswer } from "./held_answer.ts";
 import type { OwnAnswer } from "./own_answer.ts";
 import type { Script } from "./script.ts";
 import { ScriptError } from "./script_error.ts";
+import { SwitchedLater } from "./switched_later.ts";
 import type { Failure, HttpRequest } from "./script_types.ts";
-import { decisionOf, isPromise } from "./verdict.ts";
+import { decisionOf } from "./verdict.ts";
 
 /** The request that it is for. */
 export interface ResponseOwner {
@@ -36,6 +38,10 @@ export interface ResponseOwner {
   refuseInstead(decision: RejectDecision): void;
   /** @throws ScriptError when it cannot be sent (again) */
   sendElsewhere(decision: ToDecision): void;
+  /** Calls `act` in a turn of its own, after `ms`. */
+  later(ms: number, act: () => void): void;
+  /** The client gets nothing, or no more. */
+  giveUp(): void;
   /** Whoever sends the answer may go on. */
   writable(): void;
   /** The answer has been sent to its end. */
@@ -45,6 +51,8 @@ export interface ResponseOwner {
 export class ScriptedResponse {
   readonly #owner: ResponseOwner;
   #held: HeldAnswer | null = null;
+  /** The held answer is a switch of protocols. */
+  #switching: { readonly switched: SwitchedLater; readonly protocol: string } | null = null;
   #failing: Failure | null = null;
   #errorAsked = false;
   /** What comes is not sent any more: the script's own answer is. */
@@ -118,27 +126,32 @@ export class ScriptedResponse {
     else this.#owner.client.sendEnd(trailers);
   }
 
-  /**
-   * The protocol is switched. There is no time to wait for the script, and no other answer: what it says must be there at
-   * once, and be `pass` or nothing.
-   *
-   * @throws ScriptError, or what the script throws
-   */
+  /** The protocol is switched: what is sent then waits while the script is asked. */
   switchProtocols(reason: string, fields: ForwardedFields, protocol: string): ByteStream {
-    const { client, script, request, endpointName: endpoint } = this.#owner;
-    const { onResponse } = script;
-    if (onResponse === null) return client.switchProtocols(reason, fields, protocol);
-    const value = script.call(
-      onResponse,
-      { status: 101, headers: new ForwardedView(fields), endpoint },
-      request,
-    );
-    const decision = isPromise(value) ? undefined : decisionOf(value);
-    if (decision === undefined || (decision !== null && !(decision instanceof PassDecision))) {
-      throw new ScriptError("a switch of protocols can only be passed on, and not later");
-    }
-    const edits = decision === null ? null : decision.edits;
-    return client.switchProtocols(reason, edits === null ? fields : edits.applyToForwarded(fields), protocol);
+    const owner = this.#owner;
+    const { onResponse } = owner.script;
+    if (onResponse === null) return owner.client.switchProtocols(reason, fields, protocol);
+    const switched = new SwitchedLater(() => owner.giveUp());
+    const switching = { switched, protocol };
+    this.#switching = switching;
+    this.#held = new HeldAnswer(101, reason, fields, NO_BODY, false);
+    const { endpointName: endpoint } = owner;
+    const view = { status: 101, headers: new ForwardedView(fields), endpoint };
+    // The tunnel has to be there first: its other side is told of another answer.
+    owner.later(0, () => {
+      if (this.#switching === switching) owner.consult(onResponse, view, "onResponse");
+    });
+    return switched;
+  }
+
+  /** The client has left while the script was asked about a switch. @returns whether it was */
+  switchLost(reason: CloseReason): boolean {
+    const switching = this.#switching;
+    if (switching === null) return false;
+    this.#switching = null;
+    this.#held = null;
+    switching.switched.end(reason);
+    return true;
   }
 
   // From the script
@@ -155,6 +168,9 @@ export class ScriptedResponse {
       }
       switch (decision.kind) {
         case "pass":
+          if (this.#switching !== null && decision.status !== null) {
+            throw new ScriptError("status: a switch of protocols is a 101");
+          }
           held.change(decision, owner.isHead);
           this.release();
           return;
@@ -185,6 +201,12 @@ export class ScriptedResponse {
     if (held === null) return;
     this.#held = null;
     const owner = this.#owner;
+    const switching = this.#switching;
+    if (switching !== null) {
+      this.#switching = null;
+      switching.switched.become(owner.client.switchProtocols(held.phrase, held.fields, switching.protocol));
+      return;
+    }
     held.sendTo(owner.client);
     if (held.ended) owner.answered();
     else if (!this.#calling && owner.client.backlogBytes <= HIGH_WATER_BYTES) owner.writable();
@@ -192,8 +214,11 @@ export class ScriptedResponse {
 
   /** Nothing of the answer is sent. */
   replace(): void {
+    const switching = this.#switching;
     this.#held = null;
+    this.#switching = null;
     this.#replaced = true;
+    switching?.switched.end({ code: "aborted", detail: "a script has given another answer" });
   }
 
   /** The request is sent anew: what comes next is another answer. */

@@ -465,6 +465,7 @@ export class ScriptedStream extends DelegatingStream
     const { events } = this;
     this.events = null;
     if (events !== null) events.downstreamGone(reason);
+    else if (this.#response?.switchLost(reason) === true) return;
     else if (reason.code === "aborted") this.#endLost("shutting_down", "");
     else this.#endLost("client_gone", reason.detail);
   }
@@ -483,7 +484,7 @@ export class ScriptedStream extends DelegatingStream
   #leave(reason: ReasonCode, detail: string): void {
     if (this.#phase === "over") return;
     this.client.events = null;
-    this.#endLost(reason, detail);
+    if (this.#response?.switchLost({ code: "aborted", detail }) !== true) this.#endLost(reason, detail);
     this.client.abort();
   }
 
@@ -606,15 +607,12 @@ export class ScriptedStream extends DelegatingStream
   switchProtocols(reason: string, fields: ForwardedFields, protocol: string): ByteStream {
     this.events = null;
     if (this.#response === null) return this.client.switchProtocols(reason, fields, protocol);
-    try {
-      return this.#response.switchProtocols(reason, fields, protocol);
-    } catch (error) {
-      this.#stage.faults.failed(this.#script.name, "onResponse", error, this.#view);
-      const stream = this.client.switchProtocols(reason, fields, protocol);
-      // The endpoint has switched; a client that was told so by nobody is not told anything else.
-      if (!this.#script.settings.passesOnError) this.client.abort();
-      return stream;
-    }
+    return this.#response.switchProtocols(reason, fields, protocol);
+  }
+
+  giveUp(): void {
+    this.client.events = null;
+    this.client.abort();
   }
 
   abortResponse(): void {
@@ -649,7 +647,7 @@ export class ScriptedStream extends DelegatingStream
 
   /** The gateway has answered it: told here in the place of its observer. */
   answeredLocally(answer: LocalAnswer): void {
-    this.#local = { ...answer, id: this.number, logFields: this.logFields };
+    this.#local = { ...answer, client: this.client, id: this.number, logFields: this.logFields };
     if (this.#response?.askAboutFailure() !== true) this.#finishUnlessAsked();
   }
 

@@ -19,6 +19,7 @@
  * - As a forward proxy: who may not ask, or not go there, reaches nothing; nobody's credentials for the proxy and nothing that was
  *   meant for a tunnel goes to an origin as a request; the bytes of a tunnel are in order both ways; and what was made for
  *   a destination is gone when nobody has asked for it for a while.
+ * - With a script, which decides at random, at once or later, and fails now and then: all of this holds all the same.
  * - Progress: where clients and origins behave, every request is answered 2xx, whatever the
  *   interleaving, even if the endpoints go away and return within the hold time.
  *
@@ -37,6 +38,7 @@ import { FuzzOrigin } from "./support/fuzz_origin.ts";
 import { FuzzedSluice } from "./support/sluice.ts";
 import { mixedSeed, Random } from "./support/random.ts";
 import { contentOf } from "./support/content.ts";
+import { randomScript } from "./support/fuzz_script.ts";
 import { FuzzDestination } from "./support/fuzz_destination.ts";
 import {
   type ForwardWishes,
@@ -225,7 +227,9 @@ async function runSeeded(options: CaseOptions, random: Random, counts: Counts): 
   const config = randomConfig(random, calm, endpoints, role);
   const [{ retry, requestBufferBytes }] = config.upstreams as [Config["upstreams"][0]];
   const requests = new Map<string, PlannedRequest>();
-  const sluice = await FuzzedSluice.start(network, config, trace, { "/tokens": `${TOKEN} fuzz\n` });
+  const script = random.once(3) ? randomScript(random, clock, calm) : null;
+  const files = { "/tokens": `${TOKEN} fuzz\n` };
+  const sluice = await FuzzedSluice.start(network, config, trace, files, script);
   const tunnelBytes = random.size(most);
   const forward: ForwardWishes | null = role === "routes" ? null : {
     origins: Array.from({ length: endpoints }, (_, at) => FIRST_PORT + at),
@@ -328,7 +332,9 @@ async function runSeeded(options: CaseOptions, random: Random, counts: Counts): 
   const peers = [...origins, ...destinations];
   trace(
     "case",
-    `${mood}, ${flavour}, ${role}${restless ? ", restless" : ""}, ${JSON.stringify(config.upstreams[0])}`,
+    `${mood}, ${flavour}, ${role}${script === null ? "" : ", script"}${restless ? ", restless" : ""}, ${
+      JSON.stringify(config.upstreams[0])
+    }`,
   );
   trace("case", `${JSON.stringify(config.server)}, buffers of ${bufferBytes}, ${network.chunking}`);
   if (!calm && random.once(8)) {

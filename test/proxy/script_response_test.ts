@@ -176,15 +176,19 @@ test("an endpoint that breaks off while the script thinks: the client sees it", 
   });
 });
 
-test("a switch of protocols is changed, or refused with nothing but pass", async () => {
+test("a switch of protocols is changed, at once and later, and what is said meanwhile is in order", async () => {
+  const edited = pass({ headers: { "X-Switched": "1" } });
   const hooks: [OnResponse, boolean][] = [
-    [() => pass({ headers: { "X-Switched": "1" } }), true],
+    [() => edited, true],
     [() => {}, true],
-    [() => respond(200), false],
-    [() => Promise.resolve(), false],
+    [() => later(edited), true],
+    [() => later(undefined), true],
+    [() => respond(403, "no"), false],
+    [() => later(respond(403, "no")), false],
+    [() => Promise.reject(new Error("oh")), false],
   ];
   for (const [onResponse, goes] of hooks) {
-    await ScriptLab.with({ onResponse }, async ({ origin, port, told }) => {
+    await ScriptLab.with({ onResponse }, async ({ origin, port, proxy }) => {
       const client = await RawClient.connect(port);
       await client.send(get("/", "Connection: Upgrade\r\nUpgrade: chat\r\n"));
       const peer = await origin.accept();
@@ -194,11 +198,38 @@ test("a switch of protocols is changed, or refused with nothing but pass", async
         await client.readUntil("hi");
         await client.send("up");
         await peer.readUntil("up");
-        client.destroy();
+        await peer.send("down");
+        await client.readUntil("down");
+        await peer.halfClose();
+        await client.halfClose();
       } else {
-        await client.readToClose();
-        assert.equal(told.length, 1);
+        assert.ok((await client.readResponse()).status >= 403);
+        await peer.readToClose();
+        client.destroy();
       }
+      await proxy.until("its end", () => proxy.ended.length === 1 && proxy.upstream().inFlight === 0);
+    }, { yaml: "upgrades: chat\n" });
+  }
+});
+
+test("a client that leaves while a script thinks about a switch", async () => {
+  for (const leaves of ["halfClose", "destroy"] as const) {
+    let asked = false;
+    const onResponse = () => {
+      asked = true;
+      return new Promise<undefined>(() => {});
+    };
+    await ScriptLab.with({ onResponse }, async ({ origin, port, proxy }) => {
+      const client = await RawClient.connect(port);
+      await client.send(get("/", "Connection: Upgrade\r\nUpgrade: chat\r\n"));
+      const peer = await origin.accept();
+      await peer.readUntil("\r\n\r\n");
+      await peer.send("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: chat\r\n\r\nhi");
+      await proxy.until("the question", () => asked);
+      await client[leaves]();
+      await peer.readToClose();
+      await proxy.until("its end", () => proxy.ended.length === 1 && proxy.upstream().inFlight === 0);
+      client.destroy();
     }, { yaml: "upgrades: chat\n" });
   }
 });

@@ -16,6 +16,9 @@ import type { EndedExchange } from "../../../src/exchange/ended_exchange.ts";
 import type { Tunnel } from "../../../src/exchange/tunnel.ts";
 import { Gateway } from "../../../src/gateway/gateway.ts";
 import type { GatewayObserver } from "../../../src/gateway/snapshot.ts";
+import type { Script } from "../../../src/script/script.ts";
+import { NO_FAULTS } from "../../../src/script/script_faults.ts";
+import type { ScriptSet } from "../../../src/script/script_set.ts";
 import type { LocalAnswer } from "../../../src/script/script_host.ts";
 import type { Endpoint } from "../../../src/upstream/endpoint.ts";
 import type { Destinations } from "../../../src/upstream/destinations.ts";
@@ -53,10 +56,25 @@ export class FuzzedSluice implements SnapshotObserver, GatewayObserver {
     config: Config,
     trace: (who: string, what: string) => void,
     files: Readonly<Record<string, string>>,
+    script: Script | null,
   ): Promise<FuzzedSluice> {
     const sluice = new FuzzedSluice(trace);
     const runtime = sluice.#watched(createMemoryRuntime({ network }));
-    const { snapshot, upstreams } = await buildSnapshot(runtime, new MemorySystem({ files }), config, sluice);
+    const scripts: ScriptSet | null = script === null
+      ? null
+      : { global: script, faults: NO_FAULTS, of: () => script };
+    const { snapshot, upstreams } = await buildSnapshot(
+      runtime,
+      new MemorySystem({ files }),
+      config,
+      sluice,
+      undefined,
+      undefined,
+      null,
+      [],
+      undefined,
+      scripts,
+    );
     for (const upstream of upstreams) sluice.upstreams.add(upstream);
     if (snapshot.forward !== null) sluice.#watchDestinations(snapshot.forward.destinations);
     sluice.turn = snapshot.exchange.turn;
