@@ -33,6 +33,7 @@ export interface ScriptedGateway {
 
 export class ScriptedRequests implements ScriptHost {
   readonly #gateway: ScriptedGateway;
+  #stage: Stage | null = null;
 
   constructor(gateway: ScriptedGateway) {
     this.#gateway = gateway;
@@ -76,12 +77,18 @@ export class ScriptedRequests implements ScriptHost {
   }
 
   #ask(script: Script, request: Incoming, before: Onward | null = null): void {
-    const stage = new Stage(this, script);
+    const stage = this.#stageOf(script);
     new ScriptedStream(stage, request, memoryOf(before)).begin(script.onRequest, "onRequest");
   }
 
+  /** Of requests one after the other most come to the same script. */
+  #stageOf(script: Script): Stage {
+    if (this.#stage?.script !== script) this.#stage = new Stage(this, script);
+    return this.#stage;
+  }
+
   #handle(script: Script, request: Incoming, before: Onward | null = null): void {
-    const stage = new Stage(this, script);
+    const stage = this.#stageOf(script);
     new ScriptedStream(stage, request, memoryOf(before)).begin(script.handler, "handler");
   }
 

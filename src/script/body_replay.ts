@@ -12,8 +12,8 @@ const NO_BYTES = new Uint8Array(0);
 
 /** Who gets it. */
 export interface BodyReceiver {
-  body(bytes: Uint8Array, from: number, to: number): void;
-  end(trailers: Head | null): void;
+  passBody(bytes: Uint8Array, from: number, to: number, room: number): void;
+  passEnd(trailers: Head | null): void;
 }
 
 export class BodyReplay {
@@ -79,9 +79,9 @@ export class BodyReplay {
       this.#delivered = true;
       const bytes = this.#bytes;
       this.#bytes = NO_BYTES;
-      if (this.#to > this.#from) receiver.body(bytes, this.#from, this.#to);
+      if (this.#to > this.#from) receiver.passBody(bytes, this.#from, this.#to, 0);
       // Its receiver may be gone now, and told so.
-      if (this.#ends && !wasDone) receiver.end(this.#trailers);
+      if (this.#ends && !wasDone) receiver.passEnd(this.#trailers);
     }
     if (!this.#paused || this.ignoresClient) this.#client.resumeBody();
   }

@@ -77,7 +77,14 @@ export interface Incoming {
 }
 
 export class ScriptedStream extends DelegatingStream
-  implements DownstreamStreamEvents, AnsweredRequest, RequestBodySource, RequestOwner, ResponseOwner, Onward {
+  implements
+    DownstreamStreamEvents,
+    AnsweredRequest,
+    RequestBodySource,
+    RequestOwner,
+    ResponseOwner,
+    BodyReceiver,
+    Onward {
   readonly #stage: ScriptStage;
   readonly #script: Script;
   readonly head: Head;
@@ -303,17 +310,8 @@ export class ScriptedStream extends DelegatingStream
     if (named === null) this.#stage.next(this, this.#route);
     else host.send(this, named, this.#route);
     // Last: what has arrived meanwhile is for who has the request now.
-    if (this.#between) this.#replay?.deliver(this.#receiver);
+    if (this.#between) this.#replay?.deliver(this);
   }
-
-  /** Of the body, on its way to the exchange. */
-  readonly #receiver: BodyReceiver = {
-    body: (bytes, from, to) => this.#pass(bytes, from, to, 0),
-    end: (trailers) => {
-      this.#copyTrailers = trailers;
-      this.events?.downstreamEnd(trailers);
-    },
-  };
 
   /** Onward. */
   get stream(): DownstreamStream {
@@ -418,10 +416,11 @@ export class ScriptedStream extends DelegatingStream
   downstreamBody(bytes: Uint8Array, from: number, to: number, room: number): void {
     if (this.#own?.awaitsBody === true || this.#replay?.ignoresClient === true) return;
     if (this.#reader !== null) this.#reader.came(bytes, from, to);
-    else this.#pass(bytes, from, to, room);
+    else this.passBody(bytes, from, to, room);
   }
 
-  #pass(bytes: Uint8Array, from: number, to: number, room: number): void {
+  /** BodyReceiver: on its way to the exchange. */
+  passBody(bytes: Uint8Array, from: number, to: number, room: number): void {
     this.#copy?.retain(bytes, from, to);
     this.events?.downstreamBody(bytes, from, to, room);
   }
@@ -432,9 +431,14 @@ export class ScriptedStream extends DelegatingStream
     } else if (this.#reader !== null) {
       this.#reader.end(trailers);
     } else if (this.#replay?.ignoresClient !== true) {
-      this.#copyTrailers = trailers;
-      this.events?.downstreamEnd(trailers);
+      this.passEnd(trailers);
     }
+  }
+
+  /** BodyReceiver. */
+  passEnd(trailers: Head | null): void {
+    this.#copyTrailers = trailers;
+    this.events?.downstreamEnd(trailers);
   }
 
   downstreamFault(fault: Fault): void {
@@ -585,7 +589,7 @@ export class ScriptedStream extends DelegatingStream
   }
 
   resumeBody(): void {
-    this.#replay?.resume(this.#receiver);
+    this.#replay?.resume(this);
   }
 
   sendHead(status: number, reason: string, fields: ForwardedFields, body: BodyLength, close: boolean): void {
