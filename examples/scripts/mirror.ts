@@ -1,0 +1,7 @@
+// A copy of one GET in twenty goes to another upstream; what that answers is dropped.
+import { next, type OnRequest } from "sluice";
+
+const copied = next({ mirror: "shadow" });
+
+export const onRequest: OnRequest = ({ method }) =>
+  method === "GET" && Math.random() < Number(process.env["MIRROR"] ?? 0.05) ? copied : undefined;
