@@ -103,7 +103,7 @@ export class ScriptedRequests implements ScriptHost {
   }
 
   get bodyLimit(): number {
-    return this.#gateway.snapshot.scripts?.bodyLimit ?? 0;
+    return this.#gateway.snapshot.scriptBodyBytes;
   }
 
   get faults(): ScriptFaults {
@@ -111,7 +111,7 @@ export class ScriptedRequests implements ScriptHost {
   }
 
   upstream(name: string): NamedUpstream | null {
-    return this.#gateway.snapshot.scripts?.upstreams.get(name) ?? null;
+    return this.#gateway.snapshot.upstreams.get(name) ?? null;
   }
 
   send(request: Onward, { settings, retry, counted }: NamedUpstream, route: Counted | null): void {

@@ -23,16 +23,17 @@ export interface Snapshot extends ConnectionLimits {
   readonly forward: ForwardSnapshot | null;
   /** Null = there are none. */
   readonly scripts: SnapshotScripts | null;
+  /** By name, for scripts: those of an earlier configuration, too, which may have requests under way. */
+  readonly upstreams: ReadonlyMap<string, NamedUpstream>;
+  /** Bytes of a request's body that scripts get at most unless they say otherwise. */
+  readonly scriptBodyBytes: number;
 }
 
-/** Scripts, and what they may name. */
+/** Scripts of a configuration. */
 export interface SnapshotScripts {
   /** Asked before the routes; null = none is. */
   readonly global: Script | null;
   readonly faults: ScriptFaults;
-  readonly upstreams: ReadonlyMap<string, NamedUpstream>;
-  /** Bytes of a request's body that scripts get at most unless they say otherwise. */
-  readonly bodyLimit: number;
 }
 
 /** Told what happens; must not call back. */

@@ -381,7 +381,8 @@ export class ScriptedStream extends DelegatingStream
     if (this.#gone === null) {
       this.#gone = new AbortController();
       if (this.#phase === "over") this.#gone.abort();
-      else this.#take();
+      // One that has gone on does not come back to be told of its client.
+      else if (this.#phase !== "onward") this.#take();
     }
     return this.#gone.signal;
   }
@@ -783,6 +784,8 @@ export class ScriptedStream extends DelegatingStream
 
   /** Sluice stops: it waits for nothing any more. @returns whether it waited */
   refuseHeld(): boolean {
+    const { events } = this;
+    if (events instanceof ScriptedStream) return events.refuseHeld();
     if (this.#phase !== "asking") return this.account?.refuseHeld() === true;
     this.#refuse({ reason: "shutting_down", status: 503, detail: "" });
     return true;

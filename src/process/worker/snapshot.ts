@@ -17,7 +17,7 @@ import { statusPhrase } from "../../http/status_phrase.ts";
 import { LastForwarded } from "../../exchange/forward_request.ts";
 import type { Tunnel } from "../../exchange/tunnel.ts";
 import type { Route } from "../../gateway/route.ts";
-import type { Snapshot, SnapshotScripts } from "../../gateway/snapshot.ts";
+import type { Snapshot } from "../../gateway/snapshot.ts";
 import type { NamedUpstream } from "../../script/script_host.ts";
 import type { ScriptSet } from "../../script/script_set.ts";
 import { Router } from "../../gateway/router.ts";
@@ -181,7 +181,12 @@ export async function buildSnapshot(
     trusted: new TrustedPeers(server.trustedProxies),
     rejectUnderscored: server.underscoreFields === "reject",
     forward: forward?.snapshot ?? null,
-    scripts: scripts === null ? null : snapshotScripts(scripts, config, settings),
+    scripts,
+    upstreams: namedUpstreams(config, settings),
+    scriptBodyBytes: Math.max(
+      LEAST_BODY_LIMIT,
+      ...config.upstreams.map(({ requestBufferBytes }) => requestBufferBytes),
+    ),
     maxConnections: Math.min(
       server.maxConnections,
       clientsWithin(
@@ -194,11 +199,10 @@ export async function buildSnapshot(
   return new BuiltSnapshot(snapshot, upstreams, forward, changed);
 }
 
-function snapshotScripts(
-  { global, faults }: ScriptSet,
+function namedUpstreams(
   { upstreams }: Config,
   settings: ReadonlyMap<string, ExchangeSettings>,
-): SnapshotScripts {
+): ReadonlyMap<string, NamedUpstream> {
   const named = new Map<string, NamedUpstream>();
   for (const { name, retry } of upstreams) {
     const use = settings.get(name);
@@ -206,8 +210,7 @@ function snapshotScripts(
       named.set(name, { settings: use, retry, counted: { name: "script", counters: null } });
     }
   }
-  const limits = upstreams.map(({ requestBufferBytes }) => requestBufferBytes);
-  return { global, faults, upstreams: named, bodyLimit: Math.max(LEAST_BODY_LIMIT, ...limits) };
+  return named;
 }
 
 function configuredOwn(system: System, config: Config): OwnListeners {

@@ -107,6 +107,8 @@ export class ToyGateway implements GatewayObserver {
       rejectUnderscored: true,
       forward: null,
       scripts: null,
+      upstreams: new Map(),
+      scriptBodyBytes: 0,
       maxConnections: options.maxConnections ?? 100,
       maxRefused: options.maxRefused ?? 10,
     };
