@@ -1,9 +1,10 @@
 /** Entry file for Bun, and of the executable. */
 import { cli } from "../src/cli/main.ts";
 import { createBunRuntime } from "./bun/adapter.ts";
+import { bunScripts } from "./bun/script_loader.ts";
 import { installLastResort } from "./shared/last_resort.ts";
 import { createSystem } from "./shared/system.ts";
 
 const lastResort = installLastResort();
 const runtime = lastResort.watch(createBunRuntime({ onHandlerError: lastResort.report }));
-cli(runtime, createSystem()).catch(lastResort.fatal);
+cli(runtime, createSystem(bunScripts)).catch(lastResort.fatal);

@@ -2,8 +2,9 @@
 import { cli } from "../src/cli/main.ts";
 import { createNodeRuntime } from "./node/adapter.ts";
 import { installLastResort } from "./shared/last_resort.ts";
+import { hookedScripts } from "./shared/script_hooks.ts";
 import { createSystem } from "./shared/system.ts";
 
 const lastResort = installLastResort();
 const runtime = lastResort.watch(createNodeRuntime({ onHandlerError: lastResort.report }));
-cli(runtime, createSystem()).catch(lastResort.fatal);
+cli(runtime, createSystem(hookedScripts())).catch(lastResort.fatal);

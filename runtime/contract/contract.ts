@@ -19,6 +19,7 @@ export type * from "./files.ts";
 export * from "./listen.ts";
 export * from "./process.ts";
 export type * from "./runtime.ts";
+export * from "./scripts.ts";
 export type * from "./secure.ts";
 export type * from "./sinks.ts";
 export type * from "./socket.ts";

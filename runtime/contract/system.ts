@@ -16,6 +16,7 @@ import type {
   WorkerProcess,
   WorkerProcessEvents,
 } from "./process.ts";
+import type { ScriptLoader } from "./scripts.ts";
 import type { TextSink } from "./sinks.ts";
 import type { Terminal, TerminalEvents } from "./terminal.ts";
 
@@ -33,6 +34,7 @@ export interface NameFiles {
 export interface System extends FileSystem {
   readonly certificates: CertificateReader;
   readonly digests: Digests;
+  readonly scripts: ScriptLoader;
   /** Arguments after the program's name. */
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;

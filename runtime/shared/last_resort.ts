@@ -1,10 +1,12 @@
 /**
  * What happens to uncaught exceptions. They are bugs of ours, and a bug in the handling of one
  * connection must not end the others: once the process listens it reports them and goes on. Before that
- * it exits, since a half-started proxy is of no use.
+ * it exits, since a half-started proxy is of no use. What a script of the user's throws is no bug of ours, and is told to it.
  */
 import process from "node:process";
 import type { Runtime } from "../contract/contract.ts";
+import { exitNow } from "./process_end.ts";
+import { tellOwner } from "./script_generation.ts";
 import { openTextSink } from "./text_sink.ts";
 
 /** Reports written per minute; an error that repeats must not fill a disk. */
@@ -52,12 +54,17 @@ export function installLastResort(): LastResort {
   function fatal(error: unknown): never {
     log.write(`sluice: internal error: ${describe(error)}\n`);
     log.flushNow();
-    process.exit(1);
+    exitNow(1);
   }
 
-  const uncaught = (error: unknown): void => started ? report(error) : fatal(error);
-  process.on("uncaughtException", uncaught);
-  process.on("unhandledRejection", uncaught);
+  const uncaught = (phase: "promise" | "event") => (error: unknown): void => {
+    // A script's fault is told as one, and ends nothing.
+    if (tellOwner(phase, error)) return;
+    if (started) report(error);
+    else fatal(error);
+  };
+  process.on("uncaughtException", uncaught("event"));
+  process.on("unhandledRejection", uncaught("promise"));
 
   return {
     get count() {

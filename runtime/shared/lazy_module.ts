@@ -34,6 +34,14 @@ export function streamModule(): typeof import("node:stream") {
   return process.getBuiltinModule("node:stream");
 }
 
+export function vmModule(): typeof import("node:vm") {
+  return process.getBuiltinModule("node:vm");
+}
+
+export function moduleModule(): typeof import("node:module") {
+  return process.getBuiltinModule("node:module");
+}
+
 export function tlsModule(): typeof import("node:tls") {
   return process.getBuiltinModule("node:tls");
 }

@@ -6,13 +6,29 @@ import process from "node:process";
 import { openLibc } from "./libc.ts";
 import { isStuck } from "./text_sink.ts";
 
+/** The platform's, whatever scripts find under its name. */
+const platformExit = process.exit.bind(process);
+let refusing = false;
+
+/** From now on `process.exit`, and `Deno.exit`, throw: a script must not end the process that serves. Ours is `exitNow`. */
+export function refuseScriptExit(): void {
+  if (refusing) return;
+  refusing = true;
+  const refuse = (): never => {
+    throw new Error("a script cannot end Sluice: use sluice stop");
+  };
+  process.exit = refuse;
+  const { Deno } = globalThis as { Deno?: { exit: () => never } };
+  if (Deno !== undefined) Deno.exit = refuse;
+}
+
 export function exitNow(code: number): never {
   // Bun does not wait for its threads.
   if (isStuck() && !("Bun" in globalThis)) {
     exitAtOnce(code);
     process.kill(process.pid, "SIGKILL");
   }
-  return process.exit(code);
+  return platformExit(code);
 }
 
 /** _exit(2), which waits for no thread. Comes back where it cannot be called: on Node. */

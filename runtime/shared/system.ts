@@ -10,6 +10,7 @@ import { clearImmediate, clearTimeout, setImmediate, setTimeout } from "node:tim
 import {
   type Clock,
   type NameFiles,
+  type ScriptLoader,
   type SignalName,
   SocketFailure,
   type System,
@@ -24,6 +25,7 @@ import { fileSystem } from "./file_system.ts";
 import { keepInspectorClosed } from "./inspector.ts";
 import { reapOrphans } from "./orphans.ts";
 import { exitNow } from "./process_end.ts";
+import { noScripts } from "./script_problems.ts";
 import { errorDetail } from "./socket_error.ts";
 import { listenerAt } from "./socket_owner.ts";
 import { monotonicMicroseconds, notifyServiceManager } from "./sd_notify.ts";
@@ -45,11 +47,12 @@ const NAME_FILES: NameFiles | null = ["darwin", "win32", "android"].includes(pro
   : { hosts: "/etc/hosts", servers: "/etc/resolv.conf", order: "/etc/nsswitch.conf" };
 
 /** The process we are. Reads nothing and opens nothing until it is asked to. */
-export function createSystem(): System {
+export function createSystem(scripts: ScriptLoader = noScripts("This program was made without.")): System {
   return {
     ...fileSystem,
     certificates: certificateReader,
     digests,
+    scripts,
     args: process.argv.slice(2),
     env: process.env,
     pid: process.pid,

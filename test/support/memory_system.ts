@@ -19,6 +19,7 @@ import {
 } from "../../runtime/contract/contract.ts";
 import { certificateReader } from "../../runtime/shared/certificates.ts";
 import { digests } from "../../runtime/shared/digests.ts";
+import { MemoryScripts } from "./memory_scripts.ts";
 import { MemoryCommand } from "./memory_command.ts";
 
 /** Thrown by `MemorySystem.exit`. */
@@ -144,6 +145,7 @@ export class MemorySink implements TextSink {
 export class MemorySystem implements System {
   readonly certificates = certificateReader;
   readonly digests = digests;
+  readonly scripts = new MemoryScripts();
   /** Answer of `listenerAt`, whatever the address. */
   owner: SocketOwner | null = null;
   args: readonly string[];
