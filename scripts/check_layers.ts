@@ -81,6 +81,10 @@ const longFiles: ReadonlyMap<string, LongFile> = new Map(Object.entries({
     maxLines: 450,
     reason: "all states of a message move one position through the same bytes, on the path of every request",
   },
+  "src/process/supervisor/supervisor.ts": {
+    maxLines: 450,
+    reason: "all that a worker says is heard in one place, and each part is handed there what it may know",
+  },
   "src/process/supervisor/slot_ledger.ts": {
     maxLines: 500,
     reason: "no slot may count twice, whichever rules of granting, limits and names come together",

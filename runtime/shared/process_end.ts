@@ -8,6 +8,8 @@ import { isStuck } from "./text_sink.ts";
 
 /** The platform's, whatever scripts find under its name. */
 const platformExit = process.exit.bind(process);
+const deno = (globalThis as { Deno?: { exit(code?: number): never } }).Deno;
+const denoExit = deno?.exit;
 let refusing = false;
 
 /** From now on `process.exit`, and `Deno.exit`, throw: a script must not end the process that serves. Ours is `exitNow`. */
@@ -18,8 +20,7 @@ export function refuseScriptExit(): void {
     throw new Error("a script cannot end Sluice: use sluice stop");
   };
   process.exit = refuse;
-  const { Deno } = globalThis as { Deno?: { exit: () => never } };
-  if (Deno !== undefined) Deno.exit = refuse;
+  if (deno !== undefined) deno.exit = refuse;
 }
 
 export function exitNow(code: number): never {
@@ -28,6 +29,8 @@ export function exitNow(code: number): never {
     exitAtOnce(code);
     process.kill(process.pid, "SIGKILL");
   }
+  // Deno's `process.exit` comes down to it.
+  if (deno !== undefined && denoExit !== undefined) deno.exit = denoExit;
   return platformExit(code);
 }
 

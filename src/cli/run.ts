@@ -86,13 +86,14 @@ async function configured(runtime: Runtime, system: System, args: Arguments, ser
     return EXIT.usage;
   }
   if (args.command === "config") return showConfig(system, result, args.own.has("json"));
-  const { problems, warnings, secrets } = await allFindings(runtime.clock, system, result);
+  const found = await allFindings(runtime.clock, system, result);
+  const { problems, warnings } = found;
   printWarnings(system, warnings);
   if (problems.length > 0) {
     printProblems(system, problems.map(formatProblem));
     return EXIT.usage;
   }
-  const source = rereadable(runtime.clock, system, args.flags, result, secrets);
+  const source = rereadable(runtime.clock, system, args.flags, result, found);
   const { through } = result.config.process;
   if (through !== null) return await runThrough(runtime, system, result.config, through, source, serve);
   return await serve(runtime, system, result.config, { source });

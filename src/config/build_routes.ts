@@ -1,5 +1,6 @@
 /** The routes of the configuration, and the upstreams that only a route names, by their addresses. */
 
+import { pathWithin } from "./build_scripts.ts";
 import { buildRetry, buildUpstream } from "./build.ts";
 import type { EndpointConfig, RetryConfig, RouteConfig, UpstreamConfig } from "./values/config.ts";
 import { type Resolved, resolveUpstream } from "./options/layer.ts";
@@ -23,6 +24,8 @@ export interface RouteContext {
   /** The option values of the named ones. */
   readonly valuesOf: ReadonlyMap<string, UpstreamOptionValues>;
   readonly top: Resolved;
+  /** What paths of files begin at: see `folderOf`. */
+  readonly folder: string;
 }
 
 /** The routes of the file, then those that follow from `to` or from there being one upstream only. */
@@ -30,7 +33,8 @@ export function buildRoutes(context: RouteContext, problems: Problem[]): readonl
   const { routes, drafts, top } = context;
   const built = routes.drafts.flatMap((draft) => {
     const target = targetOf(draft, context);
-    return draft.matches.map((match): RouteConfig => ({ ...match, target, name: routeName(match) }));
+    const script = draft.script === null ? null : pathWithin(context.folder, draft.script);
+    return draft.matches.map((match): RouteConfig => ({ ...match, target, script, name: routeName(match) }));
   });
   if (top.values.to !== null) {
     const other = routes.drafts.find((draft) => draft.matches.some(isAny));
@@ -44,6 +48,8 @@ export function buildRoutes(context: RouteContext, problems: Problem[]): readonl
   const [only, another] = drafts.values();
   if (only === undefined) return built;
   if (another !== undefined) {
+    // A script names upstreams itself.
+    if (top.values["script.file"] !== null) return built;
     const message =
       `is missing with several upstreams: say which gets what, like routes: [{to: ${only.name}}]`;
     problems.push(problemAt({ ...only.origin, line: null }, "routes", message));
@@ -56,12 +62,13 @@ function isAny(match: Match): boolean {
 }
 
 function routeToAll(upstream: string): RouteConfig {
-  return { ...ANY, target: { kind: "upstream", upstream, retry: null }, name: routeName(ANY) };
+  return { ...ANY, target: { kind: "upstream", upstream, retry: null }, script: null, name: routeName(ANY) };
 }
 
 function targetOf(draft: RouteDraft, context: RouteContext): RouteConfig["target"] {
   const { target } = draft;
   if (target.kind === "respond") return target;
+  if (target.kind === "handle") return { kind: "handle", file: pathWithin(context.folder, target.file) };
   if (target.kind === "name") {
     const values = context.valuesOf.get(target.name) ?? context.top.values;
     return { kind: "upstream", upstream: target.name, retry: retryOf(draft, values) };

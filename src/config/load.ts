@@ -4,6 +4,7 @@
  */
 
 import { buildForward, buildThrough, PARENTS, sharedParents } from "./build_forward.ts";
+import { buildScript, folderOf, type ScriptUse, scriptUses } from "./build_scripts.ts";
 import { buildAdmin, buildLog, buildProcess, buildServer, buildTls, buildUpstream } from "./build.ts";
 import { checkCommands } from "./check_commands.ts";
 import { checkForward } from "./check_forward.ts";
@@ -11,10 +12,11 @@ import { checkNames } from "./check_names.ts";
 import { joinListeners } from "./listeners.ts";
 import { checkTop, checkUpstream, type Findings } from "./checks.ts";
 import { buildRoutes, DEFAULT_UPSTREAM } from "./build_routes.ts";
-import type { Config, ListenConfig, RouteConfig, UpstreamConfig } from "./values/config.ts";
+import type { Config, ListenConfig, RouteConfig, ScriptConfig, UpstreamConfig } from "./values/config.ts";
 import { readFileOptions } from "./file/file_options.ts";
 import {
   type Flags,
+  isUsual,
   type Layer,
   readEnv,
   readFlags,
@@ -59,6 +61,8 @@ export interface Loaded {
    * an upstream sets itself.
    */
   readonly origins: ReadonlyMap<string, Origin>;
+  /** Every place that names a script. */
+  readonly scripts: readonly ScriptUse[];
 }
 
 export interface Rejected {
@@ -88,7 +92,8 @@ export function loadConfig(sources: Sources): Loaded | Rejected {
   const routes = file === null
     ? NO_ROUTES
     : readRoutes(file, [...drafts.keys()].filter(isUpstreamName), problems);
-  const empty = drafts.size === 0 && !routes.given && given.values.to === null;
+  const empty = drafts.size === 0 && !routes.given && given.values.to === null &&
+    given.values["script.file"] === null;
   const forwards = given.values["forward.listen"];
   const through = empty && forwards !== null && given.values.command !== null;
   const top = empty && forwards !== null ? forProxyOnly(given, through) : given;
@@ -119,7 +124,9 @@ export function loadConfig(sources: Sources): Loaded | Rejected {
     }
   }
   checkOwnAddresses(top, listeners.all, drafts, routes, file, problems);
-  const builtRoutes = buildRoutes({ routes, drafts, upstreams, valuesOf, top }, problems);
+  const folder = file === null ? "" : folderOf(file.path);
+  const builtRoutes = buildRoutes({ routes, drafts, upstreams, valuesOf, top, folder }, problems);
+  const script = buildScript(top, builtRoutes, folder);
   checkCommands([...upstreams.values()], top, drafts, through, findings);
   checkNames([...upstreams.values()], top, drafts, findings);
   if (empty && forwards === null && problems.length === 0) {
@@ -129,7 +136,9 @@ export function loadConfig(sources: Sources): Loaded | Rejected {
     const message = "nothing says where requests should go that come here: add to or routes, or leave it out";
     problems.push(problemAt(top.originOf("listen"), "listen", message));
   }
-  warnOfUnused(drafts, builtRoutes, routes.mentioned, findings.warnings);
+  // Which upstreams a script names cannot be seen here.
+  if (script === null) warnOfUnused(drafts, builtRoutes, routes.mentioned, findings.warnings);
+  checkScripts(top, script, findings);
   if (problems.length > 0) return { ok: false, problems: inOrder(problems), nothingToServe: false };
 
   const forward = buildForward(top.values);
@@ -143,6 +152,7 @@ export function loadConfig(sources: Sources): Loaded | Rejected {
     log: buildLog(top.values),
     process: buildProcess(top.values, buildThrough(top.values, through)),
     forward,
+    script,
     admin: buildAdmin(top.values),
   };
   return {
@@ -152,7 +162,16 @@ export function loadConfig(sources: Sources): Loaded | Rejected {
     values: top.values,
     upstreamValues: valuesOf,
     origins,
+    scripts: scriptUses(top, routes, file),
   };
+}
+
+function checkScripts(top: Resolved, script: ScriptConfig | null, { warnings }: Findings): void {
+  if (script !== null) return;
+  for (const path of ["script.timeout", "script.stall", "script.on_error", "script.guard"] as const) {
+    if (isUsual(path, top.values[path])) continue;
+    warnings.push(problemAt(top.originOf(path), path, "has no effect without a script"));
+  }
 }
 
 /** What is not given, where there is nothing but the forward proxy. */

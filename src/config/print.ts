@@ -8,6 +8,7 @@ import type { Loaded } from "./load.ts";
 import { OPTION_PATHS, optionAt, type OptionPath, UPSTREAM_OPTION_PATHS } from "./options/options.ts";
 import { formatOrigin } from "./values/problem.ts";
 import { quoted } from "./values/shown.ts";
+import { folderOf } from "./build_scripts.ts";
 import { sharedParents } from "./build_forward.ts";
 import { isUpstreamName } from "./file/upstreams.ts";
 
@@ -36,7 +37,8 @@ export function printYaml(loaded: Loaded): string {
     printOptions(own, (path) => ownValues[path], (path) => comment(prefix + path), "    ", lines);
   }
   if (config.routes.length > 0) lines.push("routes:");
-  for (const route of config.routes) lines.push(...printRoute(route, config));
+  const folder = folderOf([...origins.values()].find(({ source }) => source === "file")?.name ?? "");
+  for (const route of config.routes) lines.push(...printRoute(route, config, folder));
   return lines.map((line) => line + "\n").join("");
 }
 
@@ -63,19 +65,24 @@ function printOptions(
   }
 }
 
-function printRoute(route: RouteConfig, config: Config): string[] {
+/** @param folder that paths are relative to */
+function printRoute(route: RouteConfig, config: Config, folder: string): string[] {
   const match = [
     ...(route.host === null ? [] : [`host: ${scalar(route.host)}`]),
     ...(route.path === "/" ? [] : [`path: ${scalar(route.path)}`]),
   ];
   const lines = match.length === 0 ? [] : [`match: {${match.join(", ")}}`];
-  const { target } = route;
+  const { script, target } = route;
+  const written = (path: string) => scalar(path.startsWith(folder) ? path.slice(folder.length) : path);
+  if (script !== null) lines.push(`script: ${written(script)}`);
   if (target.kind === "respond") {
     const { status, body, headers } = target.respond;
     const byName = new Map<string, string[]>();
     for (const [name, value] of headers) byName.set(name, [...byName.get(name) ?? [], value]);
     const fields = [...byName].map(([name, list]) => `${scalar(name)}: ${printValue(list)}`).join(", ");
     lines.push(`respond: {status: ${status}, body: ${scalar(body)}, headers: {${fields}}}`);
+  } else if (target.kind === "handle") {
+    lines.push(`handle: ${written(target.file)}`);
   } else {
     lines.push(`to: ${printTarget(target.upstream, config)}`);
     if (target.retry !== null) lines.push(`retry: ${printRetry(target.retry)}`);

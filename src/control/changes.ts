@@ -8,6 +8,7 @@ import { checkOwnAddress } from "../config/own_address.ts";
 import { DEFAULT_ORIGIN, formatProblem, type Problem } from "../config/values/problem.ts";
 import { endpoints as endpointsType } from "../config/values/special_types.ts";
 import { sleep } from "./conditions.ts";
+import { scriptFiles } from "../config/build_scripts.ts";
 import { configChanges, sameValue } from "../config/config_changes.ts";
 import type { Changed } from "../process/supervisor/config_rollout.ts";
 import type { Supervisor } from "../process/supervisor/supervisor.ts";
@@ -153,7 +154,7 @@ export class Changes {
       { config, loaded: read },
     );
     const serving = supervisor.config;
-    const done = await this.#apply(config, config.server.drainTimeoutMs);
+    const done = await this.#apply(config, config.server.drainTimeoutMs, true);
     if (!done.ok) return done;
     this.#loaded = read;
     const knewOthers = this.#secrets !== "" && secrets !== "" && secrets !== this.#secrets;
@@ -171,6 +172,7 @@ export class Changes {
       ...changes,
       ...(done.certificate ? ["tls: another certificate"] : []),
       ...(knewOthers ? ["forward: other users or tokens"] : []),
+      ...scriptFiles(config).map((file) => `script ${file}: loaded anew`),
       ...reread.map((name) => `upstream ${name}: the files of upstream_tls`),
     ];
     if (all.length > 0) this.generation++;
@@ -318,15 +320,20 @@ export class Changes {
   async #apply(
     config: Config,
     drainMs: number,
+    scriptsAnew = false,
   ): Promise<Outcome<Pick<Extract<Changed, { ok: true }>, "certificate" | "upstreams">>> {
     const { supervisor, pauses, drains, events, clock, changed } = this.#parts;
     const before = supervisor.config;
     const done = await supervisor.change(config, drainMs, () => ({
       paused: pauses.follow(before, config),
       drained: drains.follow(before, config),
-    }));
+    }), scriptsAnew);
     if (!done.ok) {
-      return refuse("failed", "The configuration cannot be used; nothing has changed.", [done.message]);
+      return refuse(
+        "failed",
+        "The configuration cannot be used; nothing has changed.",
+        done.message.split("\n"),
+      );
     }
     events.keepOnly(config.upstreams.map(({ name }) => name));
     this.loadedAt = clock.wall();

@@ -7,6 +7,7 @@ import type { ConnectionSet } from "../server/connection_set.ts";
 import type { Endpoint } from "../upstream/endpoint.ts";
 import { Pins } from "../upstream/pins.ts";
 import type { Traffic } from "./endpoint_drains.ts";
+import { underWay } from "./under_way.ts";
 
 export class EndpointTraffic implements Traffic {
   readonly #connections: ConnectionSet;
@@ -43,6 +44,11 @@ export class EndpointTraffic implements Traffic {
       });
       Pins.of(client)?.cut(endpoints);
     }
+  }
+
+  /** Of what is under way now, tunnels included. @returns tells, whenever it is asked, whether some of it still is */
+  underWay(): () => boolean {
+    return underWay(this.#connections, this.tunnels);
   }
 
   /** Requests that still wait are answered that nobody will serve them any more. @returns how many */

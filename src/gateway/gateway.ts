@@ -64,7 +64,7 @@ export class Gateway implements ForwardHost, ScriptedGateway {
   readonly #listeners = new Map<Listener, ListenerRole>();
   readonly #forwardHandler = new ForwardHandler(this);
   readonly #connections: ConnectionSet;
-  readonly #traffic: EndpointTraffic;
+  readonly traffic: EndpointTraffic;
   #gracefulClose: GracefulClose | null = null;
   readonly #drains: EndpointDrains;
   readonly #asked = new AskedFor();
@@ -77,8 +77,8 @@ export class Gateway implements ForwardHost, ScriptedGateway {
     this.snapshot = snapshot;
     this.#observer = observer;
     this.#connections = new ConnectionSet(runtime.clock);
-    this.#traffic = new EndpointTraffic(this.#connections);
-    this.#drains = new EndpointDrains(runtime.clock, this.#traffic);
+    this.traffic = new EndpointTraffic(this.#connections);
+    this.#drains = new EndpointDrains(runtime.clock, this.traffic);
   }
 
   /**
@@ -111,7 +111,7 @@ export class Gateway implements ForwardHost, ScriptedGateway {
 
   /** Connections of clients that were upgraded. */
   get tunnels(): number {
-    return this.#traffic.tunnels.size;
+    return this.traffic.tunnels.size;
   }
 
   /**
@@ -309,17 +309,17 @@ export class Gateway implements ForwardHost, ScriptedGateway {
   // Tunnels, and what goes through endpoints that are taken out of use
 
   tunnelOpened(tunnel: Tunnel): void {
-    this.#traffic.tunnels.add(tunnel);
+    this.traffic.tunnels.add(tunnel);
     if (this.#connections.ending || tunnel.endpoint?.enabled === false) tunnel.sendClose();
   }
 
   tunnelClosed(tunnel: Tunnel): void {
-    this.#traffic.tunnels.delete(tunnel);
+    this.traffic.tunnels.delete(tunnel);
   }
 
   /** Open tunnels through such endpoints. CONNECT tunnels have none. */
   tunnelsOf(which: (endpoint: Endpoint) => boolean): number {
-    return this.#traffic.tunnelsOf(which);
+    return this.traffic.tunnelsOf(which);
   }
 
   /**
@@ -329,7 +329,7 @@ export class Gateway implements ForwardHost, ScriptedGateway {
   drainEndpoints(endpoints: readonly Endpoint[], windowMs: number): void {
     const { turn } = this.snapshot.exchange;
     turn.begin();
-    this.#traffic.drainPins(new Set(endpoints));
+    this.traffic.drainPins(new Set(endpoints));
     turn.end();
     this.#drains.begin(turn, endpoints, windowMs);
   }
@@ -341,7 +341,7 @@ export class Gateway implements ForwardHost, ScriptedGateway {
 
   /** Ends tunnels through these endpoints, and requests that cannot go elsewhere; others go there. */
   cut(endpoints: ReadonlySet<Endpoint>): void {
-    this.#traffic.cut(endpoints);
+    this.traffic.cut(endpoints);
   }
 
   // Ending
@@ -360,7 +360,7 @@ export class Gateway implements ForwardHost, ScriptedGateway {
     turn.begin();
     this.#connections.drain(turn.now, DRAIN_IDLE_MS);
     turn.end();
-    this.#gracefulClose = new GracefulClose(this.#runtime.clock, turn, [...this.#traffic.tunnels], timeoutMs);
+    this.#gracefulClose = new GracefulClose(this.#runtime.clock, turn, [...this.traffic.tunnels], timeoutMs);
     await this.#connections.untilEmpty(timeoutMs);
     await this.#refuseHeld();
     await this.abortAll();
@@ -371,7 +371,7 @@ export class Gateway implements ForwardHost, ScriptedGateway {
   async #refuseHeld(): Promise<void> {
     const { turn } = this.snapshot.exchange;
     turn.begin();
-    const refused = this.#traffic.refuseHeld();
+    const refused = this.traffic.refuseHeld();
     turn.end();
     if (refused === 0) return;
     this.dropped += refused;
@@ -382,7 +382,7 @@ export class Gateway implements ForwardHost, ScriptedGateway {
   async abortAll(): Promise<void> {
     this.#gracefulClose?.cancel();
     this.#drains.cancel();
-    for (const tunnel of this.#traffic.tunnels) tunnel.abort();
+    for (const tunnel of this.traffic.tunnels) tunnel.abort();
     this.dropped += this.#connections.abort("all");
     await this.#connections.untilEmpty(CLOSED_MS);
   }

@@ -134,6 +134,11 @@ export class Telemetry {
     this.#gateway = gateway;
   }
 
+  /** Lines on standard error. */
+  get logger(): Logger {
+    return this.#logger;
+  }
+
   log(level: Level, message: string): void {
     this.#logger.log(level, "sluice", message);
   }

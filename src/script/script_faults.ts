@@ -10,7 +10,11 @@ export type ScriptPhase =
   | "onStop"
   | "handler"
   | "body"
-  | "timer";
+  | "timer"
+  /** A rejection that nobody handles. */
+  | "promise"
+  /** Anything else that it does by itself. */
+  | "event";
 
 /** The request that it happened to; null for none. */
 export type ScriptSubject = { readonly method: string; readonly uri: string } | null;

@@ -3,7 +3,10 @@
 import type { Clock, System } from "../../runtime/contract/contract.ts";
 import type { Flags } from "../config/options/layer.ts";
 import type { Loaded, Rejected } from "../config/load.ts";
+import { isOwn } from "../process/shared/script_files.ts";
 import { checkFiles, configPath, type FileFindings, filesOf, readConfig } from "./read_config.ts";
+
+const NO_FINDINGS = { secrets: "", scriptFiles: [] };
 
 export interface RereadableConfig {
   readonly loaded: Loaded;
@@ -16,7 +19,7 @@ export interface RereadableConfig {
 }
 
 /**
- * @param secrets of the files that `loaded` names: see `FileFindings.secrets`
+ * @param findings in the files that `loaded` names
  * @returns why it cannot be read anew, where that is so
  */
 export function rereadable(
@@ -24,15 +27,21 @@ export function rereadable(
   system: System,
   flags: Flags,
   loaded: Loaded,
-  secrets = "",
+  { secrets, scriptFiles }: Pick<FileFindings, "secrets" | "scriptFiles"> = NO_FINDINGS,
 ): RereadableConfig | string {
   const path = configPath(system, flags);
   if (path === "-") return "The configuration came from standard input, which can be read but once.";
+  // Those of scripts that have faults as well: when they are mended it may be tried again.
+  let ofScripts = scriptFiles;
   return {
     loaded,
     secrets,
     read: () => readConfig(system, flags),
-    check: (read) => checkFiles(system, read, clock.wall()),
-    files: (read) => [...(path === "" ? [] : [path]), ...filesOf(read.config)],
+    check: async (read) => {
+      const found = await checkFiles(system, read, clock.wall());
+      ofScripts = found.scriptFiles;
+      return found;
+    },
+    files: (read) => [...(path === "" ? [] : [path]), ...filesOf(read.config), ...ofScripts.filter(isOwn)],
   };
 }

@@ -9,9 +9,9 @@ export class FileWatch {
   readonly #system: System;
   readonly #paths: () => readonly string[];
   readonly #changed: () => void;
-  /** What was there last, and what it was told of. */
-  #seen: string | null = null;
-  #told: string | null = null;
+  /** By path: what was there last, and what it was told of. */
+  #seen = new Map<string, string>();
+  #told = new Map<string, string>();
   #timer: Timer | null = null;
   #ended = false;
 
@@ -36,24 +36,30 @@ export class FileWatch {
   }
 
   async #look(): Promise<void> {
-    const texts = await Promise.all(this.#paths().map((path) => this.#read(path)));
+    const paths = [...new Set(this.#paths())];
+    const texts = await Promise.all(paths.map((path) => this.#read(path)));
     if (this.#ended) return;
-    const now = texts.join("\n\0\n");
-    this.#told ??= now;
-    if (now === this.#seen && now !== this.#told) {
+    const now = new Map(paths.map((path, at) => [path, texts[at] ?? ""]));
+    // A path that is looked at for the first time has not changed.
+    const told = new Map([...now].map(([path, text]) => [path, this.#told.get(path) ?? text]));
+    if (sameTexts(now, this.#seen) && !sameTexts(now, told)) {
       this.#told = now;
       this.#changed();
-    }
+    } else this.#told = told;
     this.#seen = now;
     this.#timer = this.#clock.setTimer(LOOK_MS, () => void this.#look(), true);
   }
 
   async #read(path: string): Promise<string> {
     try {
-      return `${path}\n${await this.#system.readText(path)}`;
+      return await this.#system.readText(path);
     } catch (error) {
       if (!(error instanceof SystemError)) throw error;
-      return `${path}: ${error.code}`;
+      return `\0${error.code}`;
     }
   }
+}
+
+function sameTexts(a: ReadonlyMap<string, string>, b: ReadonlyMap<string, string>): boolean {
+  return a.size === b.size && [...a].every(([path, text]) => b.get(path) === text);
 }

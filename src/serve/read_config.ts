@@ -1,11 +1,12 @@
 /** Reads the configuration for a command: finds the file, reads it, puts all sources together. */
 
-import type { System } from "../../runtime/contract/contract.ts";
+import type { ScriptProblem, System } from "../../runtime/contract/contract.ts";
 import type { Config } from "../config/values/config.ts";
 import type { Flags } from "../config/options/layer.ts";
 import { loadConfig, type Loaded, type Rejected } from "../config/load.ts";
 import { envName, flagName } from "../config/options/option.ts";
 import { type Origin, type Problem, problemAt } from "../config/values/problem.ts";
+import { checkScripts } from "../process/shared/script_files.ts";
 import { type ForwardFinding, readForwardFiles } from "../process/shared/forward_files.ts";
 import {
   readTlsFiles,
@@ -52,6 +53,8 @@ export interface FileFindings {
   readonly warnings: readonly Problem[];
   /** See `ForwardFiles.fingerprint`. */
   readonly secrets: string;
+  /** All files of scripts, as far as they are known without running them. */
+  readonly scriptFiles: readonly string[];
 }
 
 /**
@@ -76,8 +79,12 @@ export async function checkFiles(system: System, loaded: Loaded, now: number): P
     if (refusal !== null) findings.problems.push(at(refusal));
     findings.warnings.push(...tlsWarnings(files, now).map(at));
   }
+  const scripts = await checkScripts(system, loaded.config);
+  findings.problems.push(...scripts.problems.map((problem) => scriptProblem(loaded, problem)));
+  findings.warnings.push(...scripts.warnings.map((problem) => scriptProblem(loaded, problem)));
+  const scriptFiles = scripts.files;
   const { forward } = loaded.config;
-  if (forward === null) return { ...findings, secrets: "" };
+  if (forward === null) return { ...findings, secrets: "", scriptFiles };
   const { faults, warnings, fingerprint } = await readForwardFiles(system, forward);
   const at = ({ option, words }: ForwardFinding) => {
     const path = `forward.${option}`;
@@ -85,7 +92,15 @@ export async function checkFiles(system: System, loaded: Loaded, now: number): P
   };
   findings.problems.push(...faults.map(at));
   findings.warnings.push(...warnings.map(at));
-  return { ...findings, secrets: fingerprint };
+  return { ...findings, secrets: fingerprint, scriptFiles };
+}
+
+/** In the script's file; where it has no place there, at the place that names the script. */
+function scriptProblem(loaded: Loaded, { file, line, column, message }: ScriptProblem): Problem {
+  const use = line === 0 ? loaded.scripts.find((each) => each.file === file) : undefined;
+  if (use !== undefined) return problemAt(use.origin, use.path, `${file}: ${message}`);
+  const place = { line: line === 0 ? null : line, column: line === 0 ? null : column };
+  return { source: "file", name: file, path: "", ...place, message, suggestion: null };
 }
 
 /** Beginnings of option paths, and the files that these options name. */

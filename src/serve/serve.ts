@@ -27,8 +27,8 @@ import { socketsWords } from "../process/shared/chosen_sockets.ts";
 import { EXIT, type ExitCode } from "../process/shared/exit_code.ts";
 import { HURRIED, PATIENT } from "../process/shared/patience.ts";
 import { unixAccess } from "../process/shared/unix_access.ts";
+import { isOwn } from "../process/shared/script_files.ts";
 import { Supervisor } from "../process/supervisor/supervisor.ts";
-import { named } from "../process/worker/files.ts";
 import { limitedEndpoints } from "../process/worker/limits.ts";
 import type { StartFailure } from "../process/worker/messages.ts";
 import { releaseStartMemory } from "../process/worker/start_memory.ts";
@@ -40,13 +40,14 @@ import { explain } from "./explain/explain.ts";
 import { ListeningSockets } from "./listening_sockets.ts";
 import { LoggingObserver } from "./logging_observer.ts";
 import { openAdmin } from "./open_admin.ts";
-import { printError } from "./output.ts";
+import { printError, printProblems } from "./output.ts";
 import { OwnFiles } from "./own_files.ts";
 import { endpointProbe } from "./probe.ts";
+import { announce } from "./ready_fd.ts";
 import { RequestedReload } from "./requested_reload.ts";
 import { ServiceManager } from "./service_manager.ts";
 import { StopSignals } from "./stop_signals.ts";
-import { leaveTo, Takeover } from "./upgrade/changing_hands.ts";
+import { lastReport, leaveTo, Takeover } from "./upgrade/changing_hands.ts";
 import type { Predecessor } from "./upgrade/predecessor.ts";
 import type { Successor } from "./upgrade/successor.ts";
 import { Upgrade } from "./upgrade/upgrade.ts";
@@ -85,8 +86,6 @@ const ASKING_MS = 300;
 const VERB_PATIENCE_MS = 500;
 /** What they get when another Sluice has taken our place: waits go on for as long as we drain. */
 const REPLACED_PATIENCE_MS = 24 * 3_600_000;
-/** For the last figures that the Sluice in our place gets of us. */
-const LAST_REPORT_MS = 500;
 
 export async function serve(
   runtime: Runtime,
@@ -313,7 +312,7 @@ export async function serve(
       watch = new FileWatch(
         runtime.clock,
         system,
-        () => source.files(plane.loaded ?? source.loaded),
+        () => [...source.files(plane.loaded ?? source.loaded), ...supervisor.scriptFiles.filter(isOwn)],
         () => reload.ask(),
       );
     }
@@ -362,19 +361,13 @@ export async function serve(
   }
   const patience = () => stopping.hurry === null ? PATIENT : HURRIED;
   await commands.flush(patience());
-  if (successor !== null) await lastReport(runtime, supervisor, successor);
+  if (successor !== null) await lastReport(runtime.clock, supervisor, successor);
   if (failure === null) logger.info("sluice", "stopped");
   await logger.flush(patience());
   if (failure !== null) return failed(system, failure);
   // The end of the drain time was to be expected. An end that was asked for at once is not: its cost is an error.
   if (lost > 0 && hurry !== null && !config.process.exitWithChild) return EXIT.failed;
   return supervisor.logged || children.exitCode !== EXIT.done ? children.exitCode : EXIT.failed;
-}
-
-/** The Sluice in our place learns what we have counted to the end. */
-async function lastReport({ clock }: Runtime, supervisor: Supervisor, successor: Successor): Promise<void> {
-  const told = supervisor.lineage.lastReport().then(() => successor.flush());
-  await Promise.race([told, sleep(clock, LAST_REPORT_MS)]);
 }
 
 function stackOf(error: unknown): string {
@@ -387,12 +380,9 @@ function fail(system: System, code: ExitCode, message: string): ExitCode {
 }
 
 function failed(system: System, { kind, message }: StartFailure): ExitCode {
-  return fail(system, kind === "bind" ? EXIT.bind : EXIT.failed, message);
-}
-
-/** Tells the program that waits at `--ready-fd` that requests can be sent. */
-async function announce(system: System, readyFd: number | null): Promise<void> {
-  if (readyFd !== null) {
-    await named(`--ready-fd ${readyFd}`, () => system.writeDescriptor(readyFd, "READY=1\n"));
+  if (kind === "script") {
+    printProblems(system, message.split("\n"));
+    return EXIT.usage;
   }
+  return fail(system, kind === "bind" ? EXIT.bind : EXIT.failed, message);
 }

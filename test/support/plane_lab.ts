@@ -125,9 +125,9 @@ export class PlaneLab {
     for (const [name, addresses] of Object.entries(names)) lab.runtime.network.setName(name, addresses);
     const loaded = await readConfig(lab.system, FLAGS);
     assert.ok(loaded.ok, loaded.ok ? "" : loaded.problems.map(formatProblem).join("\n"));
-    const { secrets } = await checkFiles(lab.system, loaded, lab.clock.wall());
+    const found = await checkFiles(lab.system, loaded, lab.clock.wall());
     lab.ended = serve(lab.runtime, lab.system, loaded.config, {
-      source: rereadable(lab.runtime.clock, lab.system, FLAGS, loaded, secrets),
+      source: rereadable(lab.runtime.clock, lab.system, FLAGS, loaded, found),
       onPlane: (plane) => (lab.plane = plane),
       onReady: (listeners) => {
         lab.ports = listeners.map((address) => address.kind === "tcp" ? address.port : 0);

@@ -45,7 +45,12 @@ export class FakeWorker {
   }
 
   listens(): this {
-    return this.say({ type: "listening", addresses: [ADDRESS], sockets: { kind: "epoll", reason: "" } });
+    return this.say({
+      type: "listening",
+      addresses: [ADDRESS],
+      sockets: { kind: "epoll", reason: "" },
+      scriptFiles: [],
+    });
   }
 
   exit(code: number | null = 0, signal = ""): void {

@@ -12,14 +12,16 @@ import { quoteIfOdd, shown } from "../values/shown.ts";
 import { endpoints } from "../values/special_types.ts";
 import { suggest } from "../values/suggest.ts";
 import { isUpstreamName } from "./upstreams.ts";
-import type { Parsed } from "../values/value_type.ts";
+import { type Parsed, path } from "../values/value_type.ts";
 import { originIn, type YamlFile } from "./yaml_file.ts";
 
 export type RouteTarget =
   | { readonly kind: "name"; readonly name: string }
   /** Addresses instead of a name: an upstream of their own. */
   | { readonly kind: "endpoints"; readonly endpoints: readonly EndpointConfig[] }
-  | { readonly kind: "respond"; readonly respond: RespondConfig };
+  | { readonly kind: "respond"; readonly respond: RespondConfig }
+  /** As it is written. */
+  | { readonly kind: "handle"; readonly file: string };
 
 /** A route as the file has it; one of its matches gives one route of the configuration. */
 export interface RouteDraft {
@@ -27,6 +29,8 @@ export interface RouteDraft {
   readonly target: RouteTarget;
   /** Only `retry.*`; empty = as the upstream has it. */
   readonly retry: Layer;
+  /** As it is written; null = none. */
+  readonly script: string | null;
   readonly place: string;
   readonly origin: Origin;
 }
@@ -39,8 +43,11 @@ export interface RoutesResult {
   readonly given: boolean;
 }
 
-const KEYS = ["match", "to", "respond", "retry"];
+/** What a route can lead to; one of them. */
+const TARGETS = ["to", "respond", "handle"] as const;
+const KEYS = ["match", ...TARGETS, "script", "retry"];
 const ENDPOINTS = endpoints();
+const FILE = path();
 
 /**
  * @param names upstreams that exist
@@ -61,7 +68,7 @@ export function readRoutes(file: YamlFile, names: readonly string[], problems: P
     const place = `routes[${index}]`;
     const map = asMap(value);
     if (map === null) {
-      const message = `must be a mapping with match and to (or respond), got ${shown(value)}`;
+      const message = `must be a mapping with match and to (or respond, or handle), got ${shown(value)}`;
       problems.push(problemAt(originIn(file, place), place, message));
       continue;
     }
@@ -93,12 +100,12 @@ function readRoute(
     : [{ host: null, path: "/" }];
   const target = readTarget(file, map, place, names, mentioned, problems);
   const retry = readRetry(file, map, place, problems);
-  if (target?.kind === "respond" && map.has("retry")) {
-    problems.push(
-      problemAt(originIn(file, `${place}.retry`), `${place}.retry`, "has no effect with respond: remove it"),
-    );
+  if ((target?.kind === "respond" || target?.kind === "handle") && map.has("retry")) {
+    const message = `has no effect with ${target.kind}: remove it`;
+    problems.push(problemAt(originIn(file, `${place}.retry`), `${place}.retry`, message));
   }
-  return matches === null || target === null ? null : { matches, target, retry, place, origin };
+  const script = map.has("script") ? readPath(file, `${place}.script`, map.get("script"), problems) : null;
+  return matches === null || target === null ? null : { matches, target, retry, script, place, origin };
 }
 
 function readTarget(
@@ -109,11 +116,16 @@ function readTarget(
   mentioned: Set<string>,
   problems: Problem[],
 ): RouteTarget | null {
-  if (map.has("to") === map.has("respond")) {
-    const message = map.has("to")
-      ? "has both to and respond: remove one"
-      : "has neither to nor respond: add one";
+  const given = TARGETS.filter((key) => map.has(key));
+  if (given.length !== 1) {
+    const message = given.length > 1
+      ? `has ${given.length === 2 ? "both " : ""}${given.join(" and ")}: keep one`
+      : "has none of to, respond and handle: add one";
     problems.push(problemAt(originIn(file, place), place, message));
+  }
+  if (map.has("handle")) {
+    const handler = readPath(file, `${place}.handle`, map.get("handle"), problems);
+    return handler === null || given.length > 1 ? null : { kind: "handle", file: handler };
   }
   if (map.has("respond")) {
     const respond = accept(file, `${place}.respond`, parseRespond(map.get("respond")), problems);
@@ -132,6 +144,10 @@ function readTarget(
     : `no upstream is named ${to}: there is ${names.slice(0, 8).join(", ")}`;
   problems.push(problemAt(originIn(file, `${place}.to`), `${place}.to`, message, suggest(to, names)));
   return null;
+}
+
+function readPath(file: YamlFile, place: string, raw: unknown, problems: Problem[]): string | null {
+  return accept(file, place, FILE.parse(raw), problems);
 }
 
 function readRetry(file: YamlFile, map: Mapping, place: string, problems: Problem[]): Layer {

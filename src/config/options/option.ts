@@ -10,6 +10,7 @@ export const GROUPS = [
   "Connections to endpoints",
   "Connections from clients",
   "Forward proxy",
+  "Scripts",
   "Limits",
   "Command",
   "Logs",

@@ -7,6 +7,7 @@ import { envName, flagName, type Group, GROUPS, type Option, type ValueOf } from
 import { ADMIN_OPTIONS } from "./admin.ts";
 import { CHILD_OPTIONS, CHILD_PROCESS_OPTIONS } from "./backend.ts";
 import { FORWARD_OPTIONS } from "./forward.ts";
+import { SCRIPT_OPTIONS } from "./script.ts";
 import { SERVER_OPTIONS } from "./server.ts";
 import { UNIX_OPTIONS } from "./unix.ts";
 import { UPSTREAM_OPTIONS as PLAIN_UPSTREAM_OPTIONS } from "./upstream.ts";
@@ -20,6 +21,7 @@ export const OPTIONS = {
   ...CHILD_PROCESS_OPTIONS,
   ...SERVER_OPTIONS,
   ...FORWARD_OPTIONS,
+  ...SCRIPT_OPTIONS,
   ...UNIX_OPTIONS,
   ...ADMIN_OPTIONS,
 };

@@ -203,7 +203,11 @@ export interface RouteConfig {
   readonly path: string;
   readonly target:
     | { readonly kind: "upstream"; readonly upstream: string; readonly retry: RetryConfig | null }
-    | { readonly kind: "respond"; readonly respond: RespondConfig };
+    | { readonly kind: "respond"; readonly respond: RespondConfig }
+    /** Answered by the handler that this file exports. */
+    | { readonly kind: "handle"; readonly file: string };
+  /** The file whose functions decide about requests of this route; null = none of its own. */
+  readonly script: string | null;
   /** For logs: `example.com/api/` or `/`. */
   readonly name: string;
 }
@@ -289,6 +293,20 @@ export interface ThroughConfig {
   readonly folder: string | null;
 }
 
+/** What concerns all scripts. Paths of files are relative to the working directory. */
+export interface ScriptConfig {
+  /** Asked about every request, before the routes; null = only routes have some. */
+  readonly file: string | null;
+  /** Longest time for a promise of a hook. */
+  readonly timeoutMs: number;
+  /** How long a worker may be silent before it is ended. */
+  readonly stallMs: number;
+  /** A response whose `onResponse` fails goes on as it came. */
+  readonly passesOnError: boolean;
+  /** Whether calls are ended that take too long; `auto`: in a worker that replaces one that had to be ended. */
+  readonly guard: "auto" | "always" | "never";
+}
+
 /** The listener for those who run Sluice: status page, metrics, health. */
 export interface AdminConfig {
   readonly address: Address;
@@ -308,6 +326,8 @@ export interface Config {
   readonly process: ProcessConfig;
   /** Null = no listener is one of a forward proxy. */
   readonly forward: ForwardConfig | null;
+  /** Null = there are no scripts, nor routes with one. */
+  readonly script: ScriptConfig | null;
   /** Null = none. */
   readonly admin: AdminConfig | null;
 }

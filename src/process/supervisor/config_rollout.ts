@@ -5,7 +5,7 @@ import { listenKeys } from "../../config/values/address.ts";
 import type { Config } from "../../config/values/config.ts";
 import { sameValue } from "../../config/config_changes.ts";
 import type { ElderCommand, Followed } from "./lineage_messages.ts";
-import type { CommandResult, DesiredState } from "../worker/messages.ts";
+import type { Change, CommandResult, DesiredState } from "../worker/messages.ts";
 import type { Participants } from "./participants.ts";
 
 /** What became of a change of configuration. */
@@ -44,6 +44,8 @@ export class ConfigRollout {
   #config: Config;
   /** What is bound, in the order of the configuration; null before. */
   addresses: readonly Address[] | null = null;
+  /** Of scripts: those that serve, and those that could not be loaded last. */
+  scriptFiles: readonly string[] = [];
   #changing = false;
   /** Settles with the last change at the word of the process that has taken our place. */
   #following: Promise<unknown> = Promise.resolve();
@@ -63,11 +65,22 @@ export class ConfigRollout {
   }
 
   /** See `Supervisor.change`. */
-  async change(config: Config, drainMs: number, desired: () => DesiredOfConfig): Promise<Changed> {
+  async change(
+    config: Config,
+    drainMs: number,
+    desired: () => DesiredOfConfig,
+    scriptsAnew: boolean,
+  ): Promise<Changed> {
     const { phase } = this.#host;
     if (this.#changing) return { ok: false, message: "the configuration is being changed already" };
     if (phase !== "serving") return { ok: false, message: `Sluice is ${phase}` };
-    const changed = await this.#change(config, drainMs, desired, () => this.#host.phase === phase);
+    const changed = await this.#change(
+      config,
+      drainMs,
+      desired,
+      () => this.#host.phase === phase,
+      scriptsAnew,
+    );
     if (changed.ok) await this.#host.participants.lead(this.#host.differing(), drainMs);
     return changed;
   }
@@ -94,7 +107,7 @@ export class ConfigRollout {
     const changed: Changed = this.#changing || sameValue(config, this.#config)
       ? { ok: true, certificate: false, upstreams: [] }
       // It may be told so while it begins to stop: what waits goes there all the same.
-      : await this.#change(config, drainMs, () => this.#host.desired, () => true);
+      : await this.#change(config, drainMs, () => this.#host.desired, () => true, false);
     await told;
     return changed.ok ? { ok: true } : { ok: false, failure: { kind: "system", message: changed.message } };
   }
@@ -105,6 +118,7 @@ export class ConfigRollout {
     drainMs: number,
     desired: () => DesiredOfConfig,
     wanted: () => boolean,
+    scriptsAnew: boolean,
   ): Promise<Changed> {
     const host = this.#host;
     const { participants } = host;
@@ -113,7 +127,8 @@ export class ConfigRollout {
     const bound = new Map(listenKeys(this.#config.listen).map((key, at) => [key, this.addresses?.[at]]));
     const listen = listenKeys(config.listen).map((key) => bound.get(key) ?? null);
     try {
-      const prepared = await this.#prepare(config, listen);
+      const prepared = await this.#prepare({ config, listen, scriptsAnew });
+      this.scriptFiles = scriptFilesOf(prepared, this.scriptFiles);
       const failed = prepared.find((result) => !result.ok);
       if (failed !== undefined || !wanted()) {
         await participants.issue({ command: "rollback" }, handles);
@@ -137,17 +152,17 @@ export class ConfigRollout {
   }
 
   /** The first worker finds out where to listen, where that is open; the others follow. */
-  async #prepare(config: Config, listen: readonly (Address | null)[]): Promise<readonly CommandResult[]> {
+  async #prepare(change: Change): Promise<readonly CommandResult[]> {
     const { participants } = this.#host;
     const { handles } = participants;
     const able = handles.filter(({ state }) => state === "started" || state === "listening");
     const first = able.find(({ state }) => state === "listening");
     if (first === undefined) return [{ ok: false, failure: { kind: "system", message: "no worker serves" } }];
-    const results = await participants.issue({ command: "prepare", config, listen }, [first]);
+    const results = await participants.issue({ command: "prepare", ...change }, [first]);
     const addresses = addressesOf(results);
-    if (addresses === null) return results.length > 0 ? results : this.#prepare(config, listen);
+    if (addresses === null) return results.length > 0 ? results : this.#prepare(change);
     const others = able.filter((handle) => handle !== first);
-    const more = await participants.issue({ command: "prepare", config, listen: addresses }, others);
+    const more = await participants.issue({ command: "prepare", ...change, listen: addresses }, others);
     return [...results, ...more];
   }
 }
@@ -155,4 +170,14 @@ export class ConfigRollout {
 function addressesOf(results: readonly CommandResult[]): readonly Address[] | null {
   for (const result of results) if (result.ok && result.addresses !== undefined) return result.addresses;
   return null;
+}
+
+/** A script that could not be loaded may consist of other files than the one that serves: both are of interest. */
+function scriptFilesOf(results: readonly CommandResult[], before: readonly string[]): readonly string[] {
+  for (const result of results) {
+    if (!result.ok && result.failure.scriptFiles !== undefined) {
+      return [...new Set([...before, ...result.failure.scriptFiles])];
+    }
+  }
+  return results.find((result) => result.ok)?.scriptFiles ?? [];
 }

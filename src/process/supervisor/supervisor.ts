@@ -198,6 +198,11 @@ export class Supervisor {
     return this.#rollout.config;
   }
 
+  /** Files of the scripts that serve, and of those that could not be loaded last. Absolute. */
+  get scriptFiles(): readonly string[] {
+    return this.#rollout.scriptFiles;
+  }
+
   /** What is bound, in the order of the configuration; empty before. */
   get addresses(): readonly Address[] {
     return this.#rollout.addresses ?? [];
@@ -266,13 +271,15 @@ export class Supervisor {
    *
    * @param drainMs for what endpoints and upstreams that are not used any more still have
    * @param desired called when nothing can fail any more: what is paused and drained from now on
+   * @param scriptsAnew scripts are loaded anew, also where the same ones are named
    */
   change(
     config: Config,
     drainMs: number,
     desired: () => Pick<DesiredState, "paused" | "drained"> = () => this.#desired,
+    scriptsAnew = false,
   ): Promise<Changed> {
-    return this.#rollout.change(config, drainMs, desired);
+    return this.#rollout.change(config, drainMs, desired, scriptsAnew);
   }
 
   /** Lets all workers end gracefully. Resolves at once with what they were doing. */
@@ -300,7 +307,10 @@ export class Supervisor {
         handle.state = "ready";
         this.#begin();
         return;
+      case "beat":
+        return;
       case "listening":
+        this.#rollout.scriptFiles = message.scriptFiles;
         workerListens(handle, this.#clock.now(), message.sockets);
         this.#listening(handle, link, message.addresses);
         return;
@@ -363,6 +373,7 @@ export class Supervisor {
         listen: this.#rollout.addresses,
         slots: this.#ledger.join(index),
         desired: this.#desired,
+        suspected: handle.suspected,
       });
       if (first) return;
     }

@@ -39,6 +39,8 @@ export interface WorkerHandle {
   /** What it told last. */
   report: Report;
   timer: Timer | null;
+  /** The last one had to be ended, because a script in it did not come to an end. */
+  suspected: boolean;
   /** Times it was filled anew. */
   restarts: number;
 }
@@ -57,6 +59,7 @@ export function newWorkerHandle(index: number): WorkerHandle {
     why: "",
     report: emptyReport(),
     timer: null,
+    suspected: false,
     restarts: 0,
   };
 }

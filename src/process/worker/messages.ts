@@ -15,7 +15,7 @@ import type { ChosenSockets } from "../shared/chosen_sockets.ts";
 import type { Report } from "./report.ts";
 
 /** Both sides are the same program, unless its file was replaced meanwhile: then this tells. */
-export const PROTOCOL = 5;
+export const PROTOCOL = 6;
 
 /** Which of the workers one is. */
 export interface WorkerPlace {
@@ -60,6 +60,8 @@ export interface Change {
   readonly config: Config;
   /** Where to listen, in the order of the configuration; null = not known yet. */
   readonly listen: readonly (Address | null)[];
+  /** Scripts are loaded anew, also where the configuration names the same ones. */
+  readonly scriptsAnew: boolean;
 }
 
 /**
@@ -95,6 +97,8 @@ export type CommandResult =
     readonly certificate?: boolean;
     /** After `prepare`: upstreams that are there already and are to be others. */
     readonly upstreams?: readonly string[];
+    /** After `prepare`: all files of scripts. */
+    readonly scriptFiles?: readonly string[];
   }
   | { readonly ok: false; readonly failure: StartFailure };
 
@@ -124,6 +128,8 @@ export type ToWorker =
     /** Slots held from the start. Endpoints with `max_in_flight` that are not named here: none. */
     readonly slots: readonly Slots[];
     readonly desired: DesiredState;
+    /** The one in whose place it is had to be ended: a script did not come to an end. */
+    readonly suspected: boolean;
   }
   | { readonly type: "command"; readonly id: number; readonly command: WorkerCommand }
   | { readonly type: "grant" } & Slots
@@ -135,7 +141,15 @@ export type ToWorker =
 
 export type ToSupervisor =
   | { readonly type: "hello"; readonly protocol: number; readonly pid: number }
-  | { readonly type: "listening"; readonly addresses: readonly Address[]; readonly sockets: ChosenSockets }
+  | {
+    readonly type: "listening";
+    readonly addresses: readonly Address[];
+    readonly sockets: ChosenSockets;
+    /** All files of scripts. */
+    readonly scriptFiles: readonly string[];
+  }
+  /** It is alive. Once a second, where there are scripts. */
+  | { readonly type: "beat" }
   /** It cannot serve, and waits to be ended. */
   | { readonly type: "failed"; readonly failure: StartFailure }
   | { readonly type: "done"; readonly id: number; readonly result: CommandResult }
@@ -157,8 +171,14 @@ export type ToSupervisor =
     readonly logged: boolean;
   };
 
-/** Why a worker cannot serve or do what it was commanded: `bind` is about an address, `system` about a file. */
+/**
+ * Why a worker cannot serve or do what it was commanded: `bind` is about an address, `system` about a file, `script` about a
+ * script, which is a part of the configuration.
+ */
 export interface StartFailure {
-  readonly kind: "bind" | "system";
+  readonly kind: "bind" | "system" | "script";
+  /** Several lines where a script has several faults. */
   readonly message: string;
+  /** Files of scripts: when one of them changes it may work. */
+  readonly scriptFiles?: readonly string[];
 }

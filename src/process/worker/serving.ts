@@ -11,24 +11,26 @@ import {
   type ServerTls,
   SocketFailure,
   type System,
-  SystemError,
 } from "../../../runtime/contract/contract.ts";
 import { listenKeys } from "../../config/values/address.ts";
 import type { Config } from "../../config/values/config.ts";
 import { IoTurn } from "../../conn/io_turn.ts";
-import type { Change, CommandResult, DesiredState, EndpointName } from "./messages.ts";
+import type { Change, CommandResult, DesiredState } from "./messages.ts";
 import { Gateway } from "../../gateway/gateway.ts";
 import type { Telemetry } from "../../observe/telemetry.ts";
 import { allDestinations } from "../../gateway/forward/forward_snapshot.ts";
 import { OwnListeners } from "../../forward/own_listeners.ts";
 import type { Destinations } from "../../upstream/destinations.ts";
-import type { Endpoint } from "../../upstream/endpoint.ts";
 import type { Upstream } from "../../upstream/upstream.ts";
 import { bindAll, type OpenListener } from "./bind_listeners.ts";
 import { filesAside, roomWarning } from "./descriptor_room.ts";
 import { interfaceAddresses } from "./interface_addresses.ts";
+import { OperatedUpstreams } from "./operated_upstreams.ts";
 import { RetiredDestinations } from "./retired_destinations.ts";
 import { RetiredUpstreams } from "./retired_upstreams.ts";
+import type { LoadedScripts } from "./loaded_scripts.ts";
+import { Scripting, type ScriptPlace } from "./scripting.ts";
+import { startFailure } from "./start_failure.ts";
 import { readServerTls } from "../shared/tls_files.ts";
 import { buildSnapshot, type BuiltSnapshot, type Sharing } from "./snapshot.ts";
 
@@ -40,16 +42,14 @@ interface Prepared {
   readonly listeners: readonly OpenListener[];
   /** The listeners that were bound for this. */
   readonly bound: readonly OpenListener[];
-}
-
-export interface FoundEndpoint {
-  readonly upstream: Upstream;
-  readonly endpoint: Endpoint;
+  readonly scripts: LoadedScripts | null;
 }
 
 export class Serving {
   readonly gateway: Gateway;
   readonly telemetry: Telemetry;
+  /** Upstreams and endpoints in the hands of an operator. */
+  readonly operated: OperatedUpstreams;
   readonly #runtime: Runtime;
   readonly #system: System;
   readonly #turn: IoTurn;
@@ -65,6 +65,7 @@ export class Serving {
   readonly #retired: RetiredUpstreams;
   readonly #retiredDestinations: RetiredDestinations;
   readonly #own: OwnListeners;
+  readonly #scripting: Scripting;
 
   private constructor(
     runtime: Runtime,
@@ -76,8 +77,10 @@ export class Serving {
     sharing: Sharing,
     shared: boolean,
     own: OwnListeners,
+    scripting: Scripting,
   ) {
     this.#runtime = runtime;
+    this.#scripting = scripting;
     this.#own = own;
     this.#retiredDestinations = new RetiredDestinations(turn);
     this.#system = system;
@@ -94,6 +97,8 @@ export class Serving {
       this.gateway,
       (upstream) => this.#prepared?.built.upstreams.includes(upstream) === true,
     );
+    const upstreams = () => this.upstreams;
+    this.operated = new OperatedUpstreams(this.gateway, this.#retired, upstreams);
     telemetry.watch(this.gateway);
   }
 
@@ -103,6 +108,7 @@ export class Serving {
    * @param sharing what other workers leave to this one
    * @param shared other processes listen on the same ports
    * @throws SystemError when a file that the configuration names cannot be used
+   * @throws ScriptLoadFault
    */
   static async open(
     runtime: Runtime,
@@ -111,11 +117,37 @@ export class Serving {
     config: Config,
     sharing: Sharing,
     shared: boolean,
+    place: ScriptPlace,
   ): Promise<Serving> {
     const turn = new IoTurn(runtime);
     const own = new OwnListeners([], interfaceAddresses(runtime.clock, system));
-    const built = await buildSnapshot(runtime, system, config, telemetry, sharing, turn, null, [], own);
-    const serving = new Serving(runtime, system, telemetry, turn, config, built, sharing, shared, own);
+    const scripting = new Scripting(runtime.clock, system, telemetry, place);
+    const scripts = await scripting.prepare(config, true);
+    const built = await buildSnapshot(
+      runtime,
+      system,
+      config,
+      telemetry,
+      sharing,
+      turn,
+      null,
+      [],
+      own,
+      scripts,
+    );
+    const serving = new Serving(
+      runtime,
+      system,
+      telemetry,
+      turn,
+      config,
+      built,
+      sharing,
+      shared,
+      own,
+      scripting,
+    );
+    scripting.use(scripts, config, () => false, 0);
     serving.#tls = await readServerTls(system, config);
     serving.#tellRoom(config);
     return serving;
@@ -127,6 +159,16 @@ export class Serving {
     const aside = filesAside(descriptorLimit, config, this.#sharing.slots === null);
     const warning = roomWarning(config.server.maxConnections, descriptorLimit, aside);
     if (warning !== "") this.telemetry.log("warn", warning);
+  }
+
+  /** What goes wrong in scripts, counted. */
+  get scriptCounts(): Scripting["log"]["counts"] {
+    return this.#scripting.log.counts;
+  }
+
+  /** All files of the scripts that serve. */
+  get scriptFiles(): readonly string[] {
+    return this.#scripting.current?.files ?? [];
   }
 
   get config(): Config {
@@ -158,25 +200,6 @@ export class Serving {
     return this.#listeners.map(({ listener }) => listener.address);
   }
 
-  /** Also of upstreams that no route leads to any more. */
-  find(name: EndpointName): FoundEndpoint | null {
-    return this.#findBy(name, (upstream) => upstream.endpoint(name.endpoint));
-  }
-
-  /** The one whose slots are meant: also one that was replaced, for which requests may still wait. */
-  findSharing(name: EndpointName): FoundEndpoint | null {
-    return this.#findBy(name, (upstream) => upstream.sharedEndpoint(name.endpoint));
-  }
-
-  #findBy(name: EndpointName, find: (upstream: Upstream) => Endpoint | undefined): FoundEndpoint | null {
-    for (const upstream of [...this.upstreams, ...this.retired]) {
-      if (upstream.name !== name.upstream) continue;
-      const endpoint = find(upstream);
-      if (endpoint !== undefined) return { upstream, endpoint };
-    }
-    return null;
-  }
-
   /** Binds all listeners or none. @param addresses null = where the configuration says */
   async listen(addresses: readonly Address[] | null): Promise<CommandResult> {
     const keys = listenKeys(this.#config.listen);
@@ -195,84 +218,61 @@ export class Serving {
     this.#own.replace(addresses.filter((address) => address.kind === "tcp"));
   }
 
-  // Desired state
-
-  setDesired({ paused, drained }: DesiredState): void {
-    this.pause(paused);
-    for (const name of drained) this.drain(name, 0);
-  }
-
-  pause(names: readonly string[]): void {
-    for (const upstream of this.upstreams) if (names.includes(upstream.name)) upstream.pause();
-    this.#retired.pauseWith(this.upstreams);
-  }
-
-  resume(names: readonly string[]): void {
-    for (const upstream of this.upstreams) if (names.includes(upstream.name)) upstream.resume();
-    this.#retired.pauseWith(this.upstreams);
-  }
-
-  drain(name: EndpointName, windowMs: number): void {
-    const found = this.find(name);
-    if (found === null) return;
-    const { upstream, endpoint } = found;
-    upstream.withdraw(endpoint);
-    // The newer window counts.
-    this.gateway.keepEndpoint(endpoint);
-    this.gateway.drainEndpoints([endpoint], windowMs);
-  }
-
-  undrain(name: EndpointName): void {
-    const found = this.find(name);
-    if (found === null) return;
-    this.gateway.keepEndpoint(found.endpoint);
-    found.upstream.restore(found.endpoint);
-  }
-
   // Another configuration
 
   /** Makes everything ready for `config`: files are read, new listeners bound. They accept nothing yet. */
-  async prepare({ config, listen }: Change): Promise<CommandResult> {
+  async prepare(change: Change): Promise<CommandResult> {
     await this.rollback();
+    const { config, scriptsAnew } = change;
+    let scripts: LoadedScripts | null = null;
     try {
-      const built = await buildSnapshot(
-        this.#runtime,
-        this.#system,
-        config,
-        this.telemetry,
-        { ...this.#sharing, slots: this.#sharing.slots === null ? null : () => 0 },
-        this.#turn,
-        this.#built,
-        this.retired,
-        this.#own,
-      );
-      const tls = await readServerTls(this.#system, config);
-      const kept = new Map(this.#listeners.map((open) => [open.key, open]));
-      const wanted = listenKeys(config.listen).map((key, at) => ({ key, at, address: listen[at] ?? null }));
-      const missing = wanted.filter(({ key }) => !kept.has(key));
-      const bound = await bindAll(config, this.gateway, tls, missing, this.#shared);
-      if (!Array.isArray(bound)) return { ok: false, failure: bound };
-      const all = new Map([...kept, ...bound.map((open) => [open.key, open] as const)]);
-      const listeners = wanted.map(({ key }) => all.get(key) as OpenListener);
-      this.#prepared = { config, built, tls, listeners, bound };
-      const fault = await this.#certify(tls);
-      if (fault !== null) {
-        await this.rollback();
-        return { ok: false, failure: { kind: "bind", message: fault } };
-      }
-      if (config.server.maxConnections !== this.#config.server.maxConnections) this.#tellRoom(config);
-      return {
-        ok: true,
-        addresses: listeners.map(({ listener }) => listener.address),
-        upstreams: built.changed,
-        certificate: tls !== null && this.#tls !== null && !sameTls(tls, this.#tls),
-      };
+      scripts = await this.#scripting.prepare(config, scriptsAnew);
+      const result = await this.#prepare(change, scripts);
+      if (!result.ok) await this.#scripting.drop(scripts);
+      return result;
     } catch (error) {
-      if (error instanceof SystemError) {
-        return { ok: false, failure: { kind: "system", message: error.message } };
-      }
-      throw error;
+      await this.#scripting.drop(scripts);
+      const failure = startFailure(error);
+      if (failure === null) throw error;
+      return { ok: false, failure };
     }
+  }
+
+  async #prepare({ config, listen }: Change, scripts: LoadedScripts | null): Promise<CommandResult> {
+    const built = await buildSnapshot(
+      this.#runtime,
+      this.#system,
+      config,
+      this.telemetry,
+      { ...this.#sharing, slots: this.#sharing.slots === null ? null : () => 0 },
+      this.#turn,
+      this.#built,
+      this.retired,
+      this.#own,
+      scripts,
+    );
+    const tls = await readServerTls(this.#system, config);
+    const kept = new Map(this.#listeners.map((open) => [open.key, open]));
+    const wanted = listenKeys(config.listen).map((key, at) => ({ key, at, address: listen[at] ?? null }));
+    const missing = wanted.filter(({ key }) => !kept.has(key));
+    const bound = await bindAll(config, this.gateway, tls, missing, this.#shared);
+    if (!Array.isArray(bound)) return { ok: false, failure: bound };
+    const all = new Map([...kept, ...bound.map((open) => [open.key, open] as const)]);
+    const listeners = wanted.map(({ key }) => all.get(key) as OpenListener);
+    this.#prepared = { config, built, tls, listeners, bound, scripts };
+    const fault = await this.#certify(tls);
+    if (fault !== null) {
+      await this.rollback();
+      return { ok: false, failure: { kind: "bind", message: fault } };
+    }
+    if (config.server.maxConnections !== this.#config.server.maxConnections) this.#tellRoom(config);
+    return {
+      ok: true,
+      addresses: listeners.map(({ listener }) => listener.address),
+      upstreams: built.changed,
+      certificate: tls !== null && this.#tls !== null && !sameTls(tls, this.#tls),
+      ...(scripts === null ? {} : { scriptFiles: scripts.files }),
+    };
   }
 
   /**
@@ -298,6 +298,7 @@ export class Serving {
     this.#prepared = null;
     if (prepared === null) return;
     for (const { listener } of prepared.bound) await this.gateway.unbind(listener);
+    await this.#scripting.drop(prepared.scripts);
     const own = this.#tls;
     if (own === null || sameTls(prepared.tls, own)) return;
     for (const { tls, listener } of this.#listeners) if (tls) await listener.certify(own).catch(() => {});
@@ -315,7 +316,7 @@ export class Serving {
     const prepared = this.#prepared;
     if (prepared === null) return;
     this.#prepared = null;
-    const { config, built, tls, listeners } = prepared;
+    const { config, built, tls, listeners, scripts } = prepared;
     const before = this.#built;
     const open = this.#listeners;
     this.#config = config;
@@ -323,6 +324,7 @@ export class Serving {
     this.#tls = tls;
     this.#listeners = listeners;
     this.#tellOwn();
+    this.#scripting.use(scripts, config, this.gateway.traffic.underWay(), drainMs);
     this.gateway.use(built.snapshot);
     for (const [at, { listener }] of listeners.entries()) {
       this.gateway.setForward(listener, config.listen[at]?.forward === true);
@@ -335,7 +337,7 @@ export class Serving {
     }
     const gone = before.upstreams.filter((upstream) => !built.upstreams.includes(upstream));
     this.#retired.takeBack(built.upstreams);
-    this.#apply(desired);
+    this.operated.apply(desired);
     this.#retired.retire(gone, drainMs);
     this.#retired.pauseWith(this.upstreams);
     this.#retiredDestinations.replace(
@@ -345,20 +347,6 @@ export class Serving {
     this.telemetry.counters.keepOnly(config.upstreams, config.routes);
     const unused = open.filter((each) => !listeners.includes(each));
     await Promise.all(unused.map(({ listener }) => this.gateway.unbind(listener)));
-  }
-
-  #apply({ paused, drained }: Pick<DesiredState, "paused" | "drained">): void {
-    for (const upstream of this.upstreams) {
-      if (paused.includes(upstream.name)) upstream.pause();
-      else upstream.resume();
-      for (const endpoint of upstream.endpoints) {
-        const out = drained.some((name) =>
-          name.upstream === upstream.name && name.endpoint === endpoint.name
-        );
-        if (!out) upstream.restore(endpoint);
-        else if (endpoint.enabled) upstream.withdraw(endpoint);
-      }
-    }
   }
 
   // The end
@@ -383,6 +371,7 @@ export class Serving {
     this.#retired.stop();
     for (const destinations of allDestinations(this.#built.snapshot.forward)) destinations.stop();
     this.#retiredDestinations.stop();
+    await this.#scripting.end();
     return await this.telemetry.close(patience);
   }
 }

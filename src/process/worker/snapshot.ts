@@ -19,6 +19,7 @@ import type { Tunnel } from "../../exchange/tunnel.ts";
 import type { Route } from "../../gateway/route.ts";
 import type { Snapshot } from "../../gateway/snapshot.ts";
 import type { NamedUpstream } from "../../script/script_host.ts";
+import type { Script } from "../../script/script.ts";
 import type { ScriptSet } from "../../script/script_set.ts";
 import { Router } from "../../gateway/router.ts";
 import { TrustedPeers } from "../../gateway/trusted_peers.ts";
@@ -169,7 +170,7 @@ export async function buildSnapshot(
     upstreams.find(({ name }) => name === sharedParents(config.forward)?.name) ?? null,
   );
   const snapshot: Snapshot = {
-    router: new Router(config.routes.map((route) => builtRoute(route, settings, config.upstreams))),
+    router: new Router(config.routes.map((route) => builtRoute(route, settings, config.upstreams, scripts))),
     exchange,
     open: downstreamOpener(turn, {
       headTimeoutMs: server.headTimeoutMs,
@@ -297,8 +298,14 @@ function builtRoute(
   route: RouteConfig,
   settings: ReadonlyMap<string, ExchangeSettings>,
   upstreams: readonly UpstreamConfig[],
+  scripts: ScriptSet | null,
 ): Route {
   const { host, path, name, target } = route;
+  const script = route.script === null ? null : scriptOf(route.script, scripts);
+  if (target.kind === "handle") {
+    const handler = scriptOf(target.file, scripts);
+    return { host, path, name, counters: null, script, target: { kind: "handle", script: handler } };
+  }
   if (target.kind === "respond") {
     const { status, body, headers } = target.respond;
     const typed = headers.some(([field]) => field.toLowerCase() === "content-type");
@@ -308,7 +315,7 @@ function builtRoute(
       path,
       name,
       counters: null,
-      script: null,
+      script,
       target: {
         kind: "respond",
         status,
@@ -328,9 +335,15 @@ function builtRoute(
     path,
     name,
     counters: null,
-    script: null,
+    script,
     target: { kind: "upstream", settings: use, retry: target.retry ?? upstream.retry },
   };
+}
+
+/** What is built without any, for a look at the routes, has none to load. */
+function scriptOf(file: string, scripts: ScriptSet | null): Script {
+  if (scripts === null) throw new Error(`the script ${file} has not been loaded`);
+  return scripts.of(file);
 }
 
 /** The UTF-8 bytes of a text, one character each. */

@@ -3,12 +3,7 @@
  * knows of the other workers is which part of the limits is its own.
  */
 
-import {
-  type Runtime,
-  type SocketError,
-  type System,
-  SystemError,
-} from "../../../runtime/contract/contract.ts";
+import { type Runtime, type SocketError, type System } from "../../../runtime/contract/contract.ts";
 import { type ChosenSockets, socketsWords } from "../shared/chosen_sockets.ts";
 import { retryLeast, shareConfig } from "./limits.ts";
 import {
@@ -35,6 +30,7 @@ import { HURRIED, PATIENT } from "../shared/patience.ts";
 import { Serving } from "./serving.ts";
 import { releaseStartMemory } from "./start_memory.ts";
 import { workerReport } from "./worker_report.ts";
+import { startFailure } from "./start_failure.ts";
 import type { Sharing } from "./snapshot.ts";
 
 /** Exchanges of a worker are numbered from a multiple of this, so that no two of one run share a number. */
@@ -158,7 +154,12 @@ export class Worker {
     }
     if (bound.ok) {
       this.#phase = "serving";
-      this.#send({ type: "listening", addresses: bound.addresses ?? [], sockets: this.#sockets });
+      this.#send({
+        type: "listening",
+        addresses: bound.addresses ?? [],
+        sockets: this.#sockets,
+        scriptFiles: this.#serving?.scriptFiles ?? [],
+      });
       releaseStartMemory(this.#runtime, () => this.#serving?.lastEventAt ?? -Infinity);
     } else {
       this.#phase = "failed";
@@ -183,16 +184,16 @@ export class Worker {
         void serving.rollback().then(() => done({ ok: true }));
         return;
       case "pause":
-        serving.pause(command.upstreams);
+        serving.operated.pause(command.upstreams);
         break;
       case "resume":
-        serving.resume(command.upstreams);
+        serving.operated.resume(command.upstreams);
         break;
       case "drain":
-        serving.drain(command, command.windowMs);
+        serving.operated.drain(command, command.windowMs);
         break;
       case "undrain":
-        serving.undrain(command);
+        serving.operated.undrain(command);
         break;
       case "watch":
         this.#events?.watch(command.watched, serving.upstreams);
@@ -209,7 +210,7 @@ export class Worker {
     done({ ok: true });
   }
 
-  async #serve({ place, config, listen, slots, desired }: StartMessage): Promise<CommandResult> {
+  async #serve({ place, config, listen, slots, desired, suspected }: StartMessage): Promise<CommandResult> {
     const shared = place.count > 1;
     const ours = shareConfig(config, place);
     this.#place = place;
@@ -235,14 +236,20 @@ export class Worker {
       );
       if (this.#logger === null) telemetry.log("debug", `sockets: ${socketsWords(chosen)}`);
       const sharing = this.#sharing(place, slots);
-      const serving = await Serving.open(this.#runtime, this.#system, telemetry, ours, sharing, shared);
+      const { index, count } = place;
+      const serving = await Serving.open(this.#runtime, this.#system, telemetry, ours, sharing, shared, {
+        index,
+        count,
+        suspected,
+      });
       this.#serving = serving;
-      serving.setDesired(desired);
+      serving.operated.begin(desired);
       events.watch(desired.watched, serving.upstreams);
       return await serving.listen(listen);
     } catch (error) {
-      if (!(error instanceof SystemError)) throw error;
-      return { ok: false, failure: { kind: "system", message: error.message } };
+      const failure = startFailure(error);
+      if (failure === null) throw error;
+      return { ok: false, failure };
     }
   }
 
@@ -267,19 +274,19 @@ export class Worker {
   }
 
   #granted({ upstream, endpoint, count }: Slots): void {
-    const found = this.#serving?.findSharing({ upstream, endpoint }) ?? null;
+    const found = this.#serving?.operated.findSharing({ upstream, endpoint }) ?? null;
     if (found !== null) found.upstream.slotsGranted(found.endpoint, count);
     // They were asked for before a reload took the endpoint away.
     else this.#send({ type: "give", upstream, endpoint, count });
   }
 
   #recalled(wanted: Wanted): void {
-    const found = this.#serving?.findSharing(wanted) ?? null;
+    const found = this.#serving?.operated.findSharing(wanted) ?? null;
     found?.upstream.slotsRecalled(found.endpoint, wanted.count, wanted.waitedMs);
   }
 
   #reportedByPeer(down: DownHint): void {
-    const found = this.#serving?.find(down) ?? null;
+    const found = this.#serving?.operated.find(down) ?? null;
     found?.upstream.reportedByPeer(found.endpoint, errorOf(down));
   }
 

@@ -5,11 +5,15 @@ import { type HandoverState, NOTHING_HANDED, stateUnder } from "../../control/ha
 import type { SluicePlane } from "../../control/control_plane.ts";
 import { LineageNames, type NamedUpstream } from "../../process/supervisor/lineage_names.ts";
 import type { Supervisor } from "../../process/supervisor/supervisor.ts";
+import { sleep } from "../../control/conditions.ts";
 import type { Gate } from "../../control/gated_plane.ts";
 import { HeldLimits, tellQuiet } from "./handed_limits.ts";
 import type { Predecessor } from "./predecessor.ts";
 import type { Yours } from "./succession.ts";
 import type { Successor } from "./successor.ts";
+
+/** For the last figures that the Sluice in our place gets of us. */
+const LAST_REPORT_MS = 500;
 
 /** For the new one: goes on with what the old one leaves. */
 export class Takeover {
@@ -108,4 +112,10 @@ export function leaveTo(
     lineage.heirGone();
     plane.pauses.takeBack();
   });
+}
+
+/** The Sluice in our place learns what we have counted to the end. */
+export async function lastReport(clock: Clock, supervisor: Supervisor, successor: Successor): Promise<void> {
+  const told = supervisor.lineage.lastReport().then(() => successor.flush());
+  await Promise.race([told, sleep(clock, LAST_REPORT_MS)]);
 }

@@ -1,0 +1,190 @@
+/**
+ * The scripts of one configuration in a worker: loaded and started with it, ended when the last of its requests has ended. Each
+ * file is loaded once, however many routes name it.
+ */
+
+import {
+  type Clock,
+  type LoadedModule,
+  type ScriptApis,
+  type ScriptGuard,
+  type ScriptLoader,
+  ScriptLoadFault,
+  type ScriptProblem,
+} from "../../../runtime/contract/contract.ts";
+import { scriptFiles } from "../../config/build_scripts.ts";
+import { sameValue } from "../../config/config_changes.ts";
+import type { Config, ScriptConfig } from "../../config/values/config.ts";
+import { Script } from "../../script/script.ts";
+import { ScriptError } from "../../script/script_error.ts";
+import type { ScriptFaults } from "../../script/script_faults.ts";
+import type { ScriptSet } from "../../script/script_set.ts";
+
+/** For the top level of a script, and again for `onStart` and `onStop`. */
+const PATIENCE_MS = 30_000;
+
+/** What loading needs of the worker. */
+export interface ScriptParts {
+  readonly clock: Clock;
+  readonly loader: ScriptLoader;
+  readonly faults: ScriptFaults;
+  /** A script has written to its console. */
+  readonly print: (script: string, level: "info" | "error", words: string) => void;
+  /** What names a script may import, and what they give. */
+  readonly apis: (script: string) => ScriptApis;
+  /** Runs its calls; null = they are just made. */
+  readonly guard: ScriptGuard | null;
+}
+
+interface Loaded {
+  readonly script: Script;
+  readonly module: LoadedModule;
+}
+
+export class LoadedScripts implements ScriptSet {
+  readonly global: Script | null;
+  /** All files, for whoever watches them. Absolute. */
+  readonly files: readonly string[];
+  readonly warnings: readonly ScriptProblem[];
+  readonly faults: ScriptFaults;
+  readonly #config: ScriptConfig;
+  readonly #byFile: ReadonlyMap<string, Loaded>;
+  readonly #parts: ScriptParts;
+  #ended = false;
+
+  private constructor(parts: ScriptParts, config: ScriptConfig, byFile: ReadonlyMap<string, Loaded>) {
+    this.#parts = parts;
+    this.faults = parts.faults;
+    this.#config = config;
+    this.#byFile = byFile;
+    this.global = config.file === null ? null : this.of(config.file);
+    const modules = [...byFile.values()].map(({ module }) => module);
+    this.files = [...new Set(modules.flatMap(({ files }) => files))];
+    this.warnings = modules.flatMap(({ warnings }) => warnings);
+  }
+
+  /**
+   * Loads all, then runs the `onStart` of each.
+   *
+   * @returns null where the configuration has none
+   * @throws ScriptLoadFault when one cannot be loaded or started: then nothing is left of any
+   */
+  static async load(parts: ScriptParts, config: Config): Promise<LoadedScripts | null> {
+    const { script } = config;
+    if (script === null) return null;
+    const byFile = new Map<string, Loaded>();
+    const files: string[] = [];
+    try {
+      for (const file of scriptFiles(config)) {
+        const loaded = await loadOne(parts, file, script);
+        byFile.set(file, loaded);
+        files.push(...loaded.module.files);
+      }
+      const handled = config.routes.flatMap(({ target }) => target.kind === "handle" ? [target.file] : []);
+      for (const file of handled) {
+        if (byFile.get(file)?.script.handler !== null) continue;
+        throw faultAt(file, "a route is handled by it, but it exports no handler: export default", files);
+      }
+    } catch (error) {
+      retire(byFile.values());
+      throw error;
+    }
+    const all = new LoadedScripts(parts, script, byFile);
+    const started: string[] = [];
+    for (const [file, { script: each }] of byFile) {
+      try {
+        await inTime(parts.clock, "onStart", () => each.start());
+        started.push(file);
+      } catch (error) {
+        const { words, places } = parts.loader.describe(error);
+        await all.#stop(started);
+        retire(byFile.values());
+        const [place] = places;
+        throw faultAt(file, `onStart: ${words}${place === undefined ? "" : ` (${place})`}`, files);
+      }
+    }
+    return all;
+  }
+
+  /** They are what the configuration wants, as far as it tells. */
+  serves(config: Config): boolean {
+    return sameValue(config.script, this.#config) && sameValue(scriptFiles(config), [...this.#byFile.keys()]);
+  }
+
+  of(file: string): Script {
+    const found = this.#byFile.get(file);
+    if (found === undefined) throw new Error(`the script ${file} has not been loaded`);
+    return found.script;
+  }
+
+  /** Runs the `onStop` of each, then ends what they have left running. A fault is told. No request comes to them any more. */
+  async end(): Promise<void> {
+    if (this.#ended) return;
+    this.#ended = true;
+    await this.#stop([...this.#byFile.keys()]);
+    retire(this.#byFile.values());
+  }
+
+  async #stop(files: readonly string[]): Promise<void> {
+    const { clock, faults } = this.#parts;
+    await Promise.all(files.map(async (file) => {
+      const script = this.of(file);
+      try {
+        await inTime(clock, "onStop", () => script.stop());
+      } catch (error) {
+        faults.failed(script.name, "onStop", error, null);
+      }
+    }));
+  }
+}
+
+async function loadOne(parts: ScriptParts, file: string, config: ScriptConfig): Promise<Loaded> {
+  const { loader, faults, print, clock, guard } = parts;
+  const loading = loader.load(file, parts.apis(file), {
+    failed: (phase, error) => faults.failed(file, phase, error, null),
+    printed: (level, words) => print(file, level, words),
+  });
+  let module: LoadedModule;
+  try {
+    module = await inTime(clock, "its top level", () => loading);
+  } catch (error) {
+    // One that comes after all is of no use.
+    void loading.then((late) => late.retire(), () => {});
+    throw error instanceof ScriptLoadFault ? error : faultAt(file, messageOf(error), []);
+  }
+  try {
+    const { timeoutMs, passesOnError } = config;
+    return { module, script: new Script(file, module.exports, { timeoutMs, passesOnError, guard }) };
+  } catch (error) {
+    module.retire();
+    if (!(error instanceof ScriptError)) throw error;
+    throw faultAt(file, error.message, module.files);
+  }
+}
+
+function faultAt(file: string, message: string, files: readonly string[]): ScriptLoadFault {
+  return new ScriptLoadFault([{ file, line: 0, column: 0, message }], files);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function retire(all: Iterable<Loaded>): void {
+  for (const { module } of all) module.retire();
+}
+
+/** @throws what `work` throws, or that it took too long */
+async function inTime<T>(clock: Clock, what: string, work: () => T | Promise<T>): Promise<T> {
+  const over = Promise.withResolvers<never>();
+  const timer = clock.setTimer(
+    PATIENCE_MS,
+    () => over.reject(new ScriptError(`${what} did not come to an end within ${PATIENCE_MS / 1000} s`)),
+    true,
+  );
+  try {
+    return await Promise.race([work(), over.promise]);
+  } finally {
+    timer.cancel();
+  }
+}
