@@ -40,6 +40,8 @@ export interface ScriptEvents {
   failed(phase: "timer" | "promise" | "event", error: unknown): void;
   /** It has called a function of `console`. The words have no line's end, but may have several lines. */
   printed(level: "info" | "error", words: string): void;
+  /** Runs the functions of its timers; null = they are just called. */
+  readonly guard: ScriptGuard | null;
 }
 
 /** Runs a script's functions, and may end one that does not come to an end by itself. */

@@ -99,6 +99,8 @@ export interface System extends FileSystem {
   readonly descriptorLimit: number;
   /** IP literals of the network interfaces as they are now, without zones; empty where they are not told. */
   interfaceAddresses(): readonly string[];
+  /** Whether a process does not run because somebody has stopped it (SIGSTOP, a debugger); false where that is not known. */
+  isStopped(pid: number): boolean;
   /** Processors that this process may use, >= 1. */
   readonly parallelism: number;
   /** The channel to the process that started us by `startWorker`; null when none did. To be called once. */

@@ -135,7 +135,8 @@ export class ScriptGeneration {
 
   #run(run: Callback, args: readonly unknown[]): void {
     try {
-      const result = run(...args);
+      const { guard } = this.#events;
+      const result = guard === null ? run(...args) : guard.call(() => run(...args));
       // An async function is one whose promise nobody looks at.
       if (result instanceof Promise) result.catch((error: unknown) => this.failed("timer", error));
     } catch (error) {
@@ -209,7 +210,7 @@ let over: ScriptGeneration | null = null;
 /** Stands for all generations that are over: begins no timer, and its `console` is told to nobody. */
 export function overGeneration(): ScriptGeneration {
   if (over === null) {
-    over = new ScriptGeneration({}, { failed: () => {}, printed: () => {} });
+    over = new ScriptGeneration({}, { failed: () => {}, printed: () => {}, guard: null });
     over.retire();
   }
   return over;

@@ -77,6 +77,7 @@ export function createSystem(scripts: ScriptLoader = noScripts("This program was
       return descriptorLimit();
     },
     interfaceAddresses,
+    isStopped,
     get parallelism() {
       return Math.max(1, osModule().availableParallelism());
     },
@@ -87,6 +88,15 @@ export function createSystem(scripts: ScriptLoader = noScripts("This program was
     connectPredecessor,
     exit: exitNow,
   };
+}
+
+/** See proc_pid_stat(5): the state stands behind the name, which may hold anything. */
+function isStopped(pid: number): boolean {
+  try {
+    return /^[^]*\) [Tt] /.test(fs.readFileSync(`/proc/${pid}/stat`, "latin1"));
+  } catch {
+    return false;
+  }
 }
 
 /** Denied, Deno throws; so does a kernel without netlink sockets. */

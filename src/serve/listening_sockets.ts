@@ -26,12 +26,14 @@ export class ListeningSockets {
   readonly sockets: Sockets;
   readonly startWorker: StartWorker;
   readonly #workers: number;
+  readonly #apart: boolean;
   /** For workers in other processes, by listener. */
   readonly #kept: (readonly GivenSocket[])[];
 
   private constructor(
     sockets: Sockets,
     workers: number,
+    apart: boolean,
     kept: readonly (readonly GivenSocket[])[],
     system: System,
     logger: Logger,
@@ -40,15 +42,17 @@ export class ListeningSockets {
     this.sockets = sockets;
     this.#workers = workers;
     this.#kept = [...kept];
-    this.startWorker = workers > 1
+    this.#apart = apart;
+    this.startWorker = apart
       ? workerProcesses(system, this.#kept)
       : localWorker(sockets.runtime, system, logger, exchanges);
   }
 
   /**
-   * Several workers are given sockets that are open already; one alone binds its own when it starts.
+   * Workers in processes of their own are given sockets that are open already; one in this process binds its own when it starts.
    *
    * @param config with its ports filled in
+   * @param apart workers are processes of their own
    * @param exchanges told of those of a worker that is alone
    */
   static async open(
@@ -56,6 +60,7 @@ export class ListeningSockets {
     system: System,
     config: Config,
     workers: number,
+    apart: boolean,
     predecessor: Predecessor | undefined,
     logger: Logger,
     exchanges?: ExchangeSink,
@@ -75,24 +80,29 @@ export class ListeningSockets {
       return fail(EXIT.failed, error.message);
     }
     let kept: readonly (readonly GivenSocket[])[] = [];
-    if (workers > 1) {
+    if (apart) {
       const inUse = await findPortInUse(sockets, config);
       if (inUse !== null) return fail(EXIT.bind, inUse);
       const keeping = await keepSockets(sockets, config, workers);
       if (!keeping.ok) return fail(EXIT.bind, keeping.message);
       kept = keeping.kept;
     }
-    return { ok: true, listening: new ListeningSockets(sockets, workers, kept, system, logger, exchanges) };
+    return {
+      ok: true,
+      listening: new ListeningSockets(sockets, workers, apart, kept, system, logger, exchanges),
+    };
   }
 
   /** @returns what keeps us from listening where only the new configuration says, or null */
   async newPortInUse(before: Config, after: Config): Promise<string | null> {
     const unix = after.listen.find(({ address }) => address.kind === "unix");
-    if (this.#workers > 1 && unix !== undefined) {
-      return `${printListen(unix)}: several workers cannot share a Unix socket`;
+    if (this.#apart && unix !== undefined) {
+      return this.#workers > 1
+        ? `${printListen(unix)}: several workers cannot share a Unix socket`
+        : `${printListen(unix)}: a Unix socket needs a restart while scripts have a process of their own`;
     }
-    // A worker that is alone finds out by itself.
-    if (this.#workers === 1) return null;
+    // A worker in this process finds out by itself.
+    if (!this.#apart) return null;
     const old = listenKeys(before.listen);
     const keys = listenKeys(after.listen);
     const added = after.listen.filter((_, at) => !old.includes(keys[at] ?? ""));

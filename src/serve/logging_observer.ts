@@ -24,6 +24,17 @@ export class LoggingObserver implements SupervisorObserver {
     });
   }
 
+  workerStalled(index: number, pid: number, silentMs: number): void {
+    const seconds = Math.round(silentMs / 1000);
+    this.#logger.error(
+      "script_stalled",
+      `worker ${
+        index + 1
+      } has not been heard of for ${seconds} s: a script does not come to an end; the worker is ended`,
+      { worker: index + 1, pid },
+    );
+  }
+
   workerBack(index: number, pid: number): void {
     this.#events.note({ event: "worker_back", worker: index + 1, detail: `process ${pid}` });
     this.#logger.info("worker_back", `worker ${index + 1} serves again`, { worker: index + 1, pid });

@@ -52,7 +52,7 @@ import type { Predecessor } from "./upgrade/predecessor.ts";
 import type { Successor } from "./upgrade/successor.ts";
 import { Upgrade } from "./upgrade/upgrade.ts";
 import { versionInfo } from "./version.ts";
-import { workerCount } from "./worker_count.ts";
+import { warnOfStalls, workerCount, workersApart } from "./worker_count.ts";
 
 /** For answers of the admin listener that are under way when all else has ended. */
 const ADMIN_PATIENCE_MS = 500;
@@ -95,13 +95,14 @@ export async function serve(
 ): Promise<number> {
   const count = workerCount(runtime, system, given);
   if (typeof count === "string") return fail(system, EXIT.usage, count);
+  const apart = workersApart(runtime, given, count, hooks.exchanges !== undefined);
   const chosen = chooseSockets(runtime, system, given);
   if (typeof chosen === "string") return fail(system, EXIT.usage, chosen);
   const events = new EventHub(runtime.clock);
   let logger: Logger;
   let commands: BackendCommands | string;
   try {
-    const shared = count > 1 || given.upstreams.some(({ child }) => child !== null);
+    const shared = apart || given.upstreams.some(({ child }) => child !== null);
     logger = await openLogger(runtime, system, given.log, shared);
     const publish = (event: EventBody) => events.note(event);
     commands = await BackendCommands.open(runtime, system, given, logger, publish);
@@ -130,6 +131,7 @@ export async function serve(
     system,
     config,
     count,
+    apart,
     predecessor,
     logger,
     hooks.exchanges,
@@ -144,7 +146,16 @@ export async function serve(
   const written = withSwapped(config, handover.swapped);
   await addresses.learn(written, NAMES_PATIENCE_MS);
   const serving = addresses.expand(written);
-  const supervisor = new Supervisor(runtime.clock, serving, count, listening.startWorker, observer);
+  const isStopped = (pid: number) => system.isStopped(pid);
+  const supervisor = new Supervisor(
+    runtime.clock,
+    serving,
+    count,
+    listening.startWorker,
+    observer,
+    isStopped,
+  );
+  warnOfStalls(runtime, logger, config, apart);
   const onSignal: System["onSignal"] = hooks.onSignal ?? ((name, handler) => system.onSignal(name, handler));
   const stopping = new StopSignals(onSignal);
   void hooks.until?.then(() => stopping.ask(false));
@@ -170,6 +181,7 @@ export async function serve(
     addresses,
     changed: (config) => {
       children.reconfigure(config);
+      warnOfStalls(runtime, logger, config, apart);
       return listening.dropUnused(config.listen);
     },
     stop: (now) => stopping.ask(now),
@@ -320,7 +332,7 @@ export async function serve(
     plane.followNames();
     reload.resume();
     // The worker that is in this process does it itself.
-    if (count > 1) releaseStartMemory(runtime, () => -Infinity);
+    if (apart) releaseStartMemory(runtime, () => -Infinity);
     hooks.onReady?.(started.addresses);
   }
 

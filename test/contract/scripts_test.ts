@@ -40,6 +40,7 @@ interface Heard extends ScriptEvents {
 function heard(): Heard {
   let waiting = Promise.withResolvers<void>();
   return {
+    guard: null,
     failures: [],
     lines: [],
     failed(phase, error) {

@@ -166,6 +166,8 @@ export class MemorySystem implements System {
   parallelism = 1;
   descriptorLimit = Infinity;
   interfaces: readonly string[] = [];
+  /** Of processes that do not run. */
+  readonly stopped = new Set<number>();
   /** Commands started, in order. */
   readonly commands: MemoryCommand[] = [];
   onSpawn: (command: MemoryCommand) => void = () => {};
@@ -338,6 +340,10 @@ export class MemorySystem implements System {
 
   activatedSockets(): readonly ActivatedSocket[] {
     return this.activated.splice(0);
+  }
+
+  isStopped(pid: number): boolean {
+    return this.stopped.has(pid);
   }
 
   interfaceAddresses(): readonly string[] {

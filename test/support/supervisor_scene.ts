@@ -92,19 +92,28 @@ export class SupervisorScene implements SupervisorObserver {
   readonly workers: FakeWorker[] = [];
   readonly events: string[] = [];
   readonly supervisor: Supervisor;
+  /** Process ids. */
+  readonly stopped = new Set<number>();
 
   constructor(count: number, yaml = "to: 3000") {
-    this.supervisor = new Supervisor(this.clock, configOf(yaml), count, ({ index }, events) => {
-      const worker = new FakeWorker(index, events);
-      this.workers.push(worker);
-      return {
-        pid: 100 + this.workers.length,
-        send: (message) => void worker.heard.push(message),
-        kill: () => {
-          worker.killed = true;
-        },
-      };
-    }, this);
+    this.supervisor = new Supervisor(
+      this.clock,
+      configOf(yaml),
+      count,
+      ({ index }, events) => {
+        const worker = new FakeWorker(index, events);
+        this.workers.push(worker);
+        return {
+          pid: 100 + this.workers.length,
+          send: (message) => void worker.heard.push(message),
+          kill: () => {
+            worker.killed = true;
+          },
+        };
+      },
+      this,
+      (pid) => this.stopped.has(pid),
+    );
   }
 
   worker(at: number): FakeWorker {
@@ -124,6 +133,10 @@ export class SupervisorScene implements SupervisorObserver {
   workerEnded(index: number, _pid: number, why: string, pauseMs: number): void {
     assert.ok(pauseMs >= 50 && pauseMs <= 10_000, `${pauseMs}`);
     this.events.push(`${index} ended: ${why}`);
+  }
+
+  workerStalled(index: number, _pid: number, silentMs: number): void {
+    this.events.push(`${index} stalled: ${Math.round(silentMs / 1000)} s`);
   }
 
   workerBack(index: number): void {

@@ -25,12 +25,20 @@ type FollowCommand = Extract<ElderCommand, { readonly command: "follow" }>;
 /** What belongs to upstreams and endpoints, and so to a configuration. */
 type DesiredOfConfig = Pick<DesiredState, "paused" | "drained">;
 
+/** The worker that was to prepare it has had to be ended. */
+const STALLED: CommandResult = {
+  ok: false,
+  failure: { kind: "script", message: "a script does not come to the end of its top level" },
+};
+
 /** What it needs of the supervisor. */
 export interface RolloutHost {
   readonly participants: Participants;
   readonly phase: "starting" | "serving" | "stopping";
   readonly desired: DesiredState;
   setDesired(desired: Partial<DesiredState>): void;
+  /** Monotonic milliseconds. */
+  now(): number;
   /** `config` is what serves, in the place of `before`; the workers have been told. */
   committed(before: Config): void;
   /** Upstreams for which the process that drains has other endpoints. */
@@ -152,7 +160,7 @@ export class ConfigRollout {
   }
 
   /** The first worker finds out where to listen, where that is open; the others follow. */
-  async #prepare(change: Change): Promise<readonly CommandResult[]> {
+  async #prepare(change: Change, beganAt = this.#host.now()): Promise<readonly CommandResult[]> {
     const { participants } = this.#host;
     const { handles } = participants;
     const able = handles.filter(({ state }) => state === "started" || state === "listening");
@@ -160,7 +168,12 @@ export class ConfigRollout {
     if (first === undefined) return [{ ok: false, failure: { kind: "system", message: "no worker serves" } }];
     const results = await participants.issue({ command: "prepare", ...change }, [first]);
     const addresses = addressesOf(results);
-    if (addresses === null) return results.length > 0 ? results : this.#prepare(change);
+    if (addresses === null && results.length === 0) {
+      // The next one would be lost to the same script.
+      if (first.link === null && first.stalledAt >= beganAt) return [STALLED];
+      return this.#prepare(change, beganAt);
+    }
+    if (addresses === null) return results;
     const others = able.filter((handle) => handle !== first);
     const more = await participants.issue({ command: "prepare", ...change, listen: addresses }, others);
     return [...results, ...more];

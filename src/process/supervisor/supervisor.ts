@@ -33,12 +33,15 @@ import {
   workerListens,
 } from "./worker_handle.ts";
 import { Shutdown } from "./shutdown.ts";
+import { type StallHost, StallWatch } from "./stall_watch.ts";
 import { SlotLedger } from "./slot_ledger.ts";
 import { type StarterHost, WorkerStarter } from "./worker_starter.ts";
 import type { StartWorker, WorkerExit, WorkerLink } from "../worker/worker_link.ts";
 
 /** What a worker gets on top of the drain time to end by itself. */
 const STOP_GRACE_MS = 5_000;
+/** For how long a worker is suspected after the one before it in its place had to be ended. */
+const SUSPECTED_MS = 10 * 60_000;
 
 /** What became of the start: all workers listen on the same addresses, or why they do not. */
 export type Started =
@@ -58,16 +61,19 @@ export class Supervisor {
   #serving = false;
   #desired: DesiredState = { paused: [], drained: [], watched: false };
   readonly #shutdown: Shutdown;
+  readonly #stalls: StallWatch;
   /** An upgrade is being tried: what is commanded meanwhile is done when the other process knows of it as well. */
   #trial: Promise<unknown> | null = null;
   readonly #started = Promise.withResolvers<Started>();
 
+  /** @param isStopped whether a process does not run because somebody has stopped it */
   constructor(
     clock: Clock,
     config: Config,
     workers: number,
     startWorker: StartWorker,
     observer: SupervisorObserver,
+    isStopped: (pid: number) => boolean = () => false,
   ) {
     this.#clock = clock;
     this.#observer = observer;
@@ -86,6 +92,7 @@ export class Supervisor {
       },
     });
     this.lineage = new Lineage(this.#lineageHost());
+    this.#stalls = new StallWatch(clock, this.#handles, this.#stallHost(isStopped));
     this.#starter = new WorkerStarter(clock, startWorker, workers, this.#starterHost());
   }
 
@@ -99,6 +106,17 @@ export class Supervisor {
       exited: (handle, link, exit) => this.#exited(handle, link, exit),
       paused: (index, pid, why, pauseMs) => this.#observer.workerEnded(index, pid, why, pauseMs),
       giveUp: (failure) => this.#giveUp(failure),
+    };
+  }
+
+  #stallHost(isStopped: (pid: number) => boolean): StallHost {
+    const stallMs = () => this.config.script?.stallMs ?? null;
+    return {
+      get stallMs() {
+        return stallMs();
+      },
+      isStopped,
+      stalled: (handle, silentMs) => this.#stalled(handle, silentMs),
     };
   }
 
@@ -140,6 +158,7 @@ export class Supervisor {
         return desired();
       },
       setDesired: (desired) => this.setDesired(desired),
+      now: () => this.#clock.now(),
       committed: (before) => {
         this.#participants.keepOnly(this.config);
         const was = this.lineage.reconfigure(before.upstreams, this.config.upstreams);
@@ -308,6 +327,7 @@ export class Supervisor {
         this.#begin();
         return;
       case "beat":
+        this.#stalls.beat(handle);
         return;
       case "listening":
         this.#rollout.scriptFiles = message.scriptFiles;
@@ -373,7 +393,7 @@ export class Supervisor {
         listen: this.#rollout.addresses,
         slots: this.#ledger.join(index),
         desired: this.#desired,
-        suspected: handle.suspected,
+        suspected: this.#clock.now() - handle.stalledAt < SUSPECTED_MS,
       });
       if (first) return;
     }
@@ -393,6 +413,7 @@ export class Supervisor {
   #exited(handle: WorkerHandle, { pid }: WorkerLink, exit: WorkerExit): void {
     if (handle.state !== "stopped") this.#shutdown.cutOff(unanswered(handle.report));
     const why = workerEnds(handle, exit, this.#clock.now());
+    this.#stalls.gone(handle);
     this.#ledger.leave(handle.index);
     this.#participants.left(handle);
     this.#shutdown.check();
@@ -400,6 +421,20 @@ export class Supervisor {
     this.#starter.replace(handle, pid, why);
     // Another one may find out what to listen on.
     this.#begin();
+  }
+
+  #stalled(handle: WorkerHandle, silentMs: number): void {
+    const { index, link, state } = handle;
+    if (link === null) return;
+    this.#observer.workerStalled(index, link.pid, silentMs);
+    handle.stalledAt = this.#clock.now();
+    handle.why = "a script did not come to an end";
+    link.kill();
+    // It would be the same with the next one.
+    const starting = this.phase === "starting" && state === "started";
+    if (starting) {
+      this.#giveUp({ kind: "script", message: "a script does not come to the end of its top level" });
+    }
   }
 
   #giveUp(failure: StartFailure): void {

@@ -6,6 +6,8 @@ import type { WorkerEvent } from "../worker/messages.ts";
 export interface SupervisorObserver {
   /** A worker ended without having been told to; it is replaced after `pauseMs`. */
   workerEnded(index: number, pid: number, why: string, pauseMs: number): void;
+  /** A worker has not been heard of for so long that it is ended: a script does not come to an end. */
+  workerStalled(index: number, pid: number, silentMs: number): void;
   /** A worker that replaces another serves. */
   workerBack(index: number, pid: number): void;
   /** A worker did what only a bug can do. */

@@ -39,8 +39,8 @@ export interface WorkerHandle {
   /** What it told last. */
   report: Report;
   timer: Timer | null;
-  /** The last one had to be ended, because a script in it did not come to an end. */
-  suspected: boolean;
+  /** When one had to be ended, because a script in it did not come to an end; -Infinity = never. Monotonic milliseconds. */
+  stalledAt: number;
   /** Times it was filled anew. */
   restarts: number;
 }
@@ -59,7 +59,7 @@ export function newWorkerHandle(index: number): WorkerHandle {
     why: "",
     report: emptyReport(),
     timer: null,
-    suspected: false,
+    stalledAt: -Infinity,
     restarts: 0,
   };
 }

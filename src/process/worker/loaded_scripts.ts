@@ -143,6 +143,7 @@ async function loadOne(parts: ScriptParts, file: string, config: ScriptConfig): 
   const loading = loader.load(file, parts.apis(file), {
     failed: (phase, error) => faults.failed(file, phase, error, null),
     printed: (level, words) => print(file, level, words),
+    guard,
   });
   let module: LoadedModule;
   try {

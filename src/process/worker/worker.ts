@@ -3,7 +3,7 @@
  * knows of the other workers is which part of the limits is its own.
  */
 
-import { type Runtime, type SocketError, type System } from "../../../runtime/contract/contract.ts";
+import type { Runtime, SocketError, System, Timer } from "../../../runtime/contract/contract.ts";
 import { type ChosenSockets, socketsWords } from "../shared/chosen_sockets.ts";
 import { retryLeast, shareConfig } from "./limits.ts";
 import {
@@ -18,6 +18,7 @@ import {
   type WorkerPlace,
 } from "./messages.ts";
 import { emptyReport, type Report } from "./report.ts";
+import type { Config } from "../../config/values/config.ts";
 import type { Logger } from "../../observe/logger.ts";
 import { type ExchangeSink, Telemetry } from "../../observe/telemetry.ts";
 import type { Endpoint } from "../../upstream/endpoint.ts";
@@ -33,6 +34,8 @@ import { workerReport } from "./worker_report.ts";
 import { startFailure } from "./start_failure.ts";
 import type { Sharing } from "./snapshot.ts";
 
+/** How often the supervisor hears of a worker with scripts. */
+export const BEAT_MS = 1000;
 /** Exchanges of a worker are numbered from a multiple of this, so that no two of one run share a number. */
 const IDS_PER_WORKER = 100_000_000_000;
 
@@ -55,6 +58,7 @@ export class Worker {
   #early: ToWorker[] = [];
   #events: EventStream | null = null;
   #sockets: ChosenSockets = { kind: "native", reason: "" };
+  #beats: Timer | null = null;
 
   /**
    * @param logger of the supervisor, in whose process we are; null = in a process of our own
@@ -200,6 +204,7 @@ export class Worker {
         break;
       case "commit":
         void serving.commit(command.drainMs, command).then(() => done({ ok: true }));
+        this.#beat(serving.config);
         return;
       case "reopen":
         void this.reopen().then(done);
@@ -211,9 +216,11 @@ export class Worker {
   }
 
   async #serve({ place, config, listen, slots, desired, suspected }: StartMessage): Promise<CommandResult> {
-    const shared = place.count > 1;
+    // The supervisor, in another process, logs as well.
+    const shared = place.count > 1 || this.#logger === null;
     const ours = shareConfig(config, place);
     this.#place = place;
+    this.#beat(config);
     const chosen = chooseSockets(this.#runtime, this.#system, config);
     if (typeof chosen === "string") return { ok: false, failure: { kind: "system", message: chosen } };
     this.#sockets = chosen;
@@ -251,6 +258,16 @@ export class Worker {
       if (failure === null) throw error;
       return { ok: false, failure };
     }
+  }
+
+  /** Tells once a second that it is alive, while there are scripts; within the supervisor's process nobody could miss it. */
+  #beat({ script }: Pick<Config, "script">): void {
+    this.#beats?.cancel();
+    this.#beats = null;
+    if (script === null || this.#logger !== null) return;
+    this.#send({ type: "beat" });
+    const next = () => this.#beat(this.#serving?.config ?? { script });
+    this.#beats = this.#runtime.clock.setTimer(BEAT_MS, next, true);
   }
 
   #sharing(place: WorkerPlace, slots: StartMessage["slots"]): Sharing {
