@@ -63,6 +63,17 @@ export async function bindAll(
   return bound;
 }
 
+/** Open listeners get another certificate. @returns why it cannot be used */
+export async function certifyAll(listeners: readonly OpenListener[], tls: ServerTls): Promise<string | null> {
+  try {
+    for (const open of listeners) if (open.tls) await open.listener.certify(tls);
+    return null;
+  } catch (error) {
+    if (!(error instanceof SocketFailure)) throw error;
+    return `the certificate of tls.cert and tls.key cannot be used: ${error.message}`;
+  }
+}
+
 /**
  * Keeps sockets for workers in other processes, by listener. Nothing where processes cannot be given sockets:
  * then each worker binds its own.

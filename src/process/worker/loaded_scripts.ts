@@ -6,7 +6,6 @@
 import {
   type Clock,
   type LoadedModule,
-  type ScriptApis,
   type ScriptGuard,
   type ScriptLoader,
   ScriptLoadFault,
@@ -15,10 +14,13 @@ import {
 import { scriptFiles } from "../../config/build_scripts.ts";
 import { sameValue } from "../../config/config_changes.ts";
 import type { Config, ScriptConfig } from "../../config/values/config.ts";
+import { scriptApi } from "../../script/script_api.ts";
 import { Script } from "../../script/script.ts";
 import { ScriptError } from "../../script/script_error.ts";
 import type { ScriptFaults } from "../../script/script_faults.ts";
 import type { ScriptSet } from "../../script/script_set.ts";
+import { ScriptContext, type ScriptSurroundings } from "./script_context.ts";
+import { ScriptUpstreams } from "./script_upstreams.ts";
 
 /** For the top level of a script, and again for `onStart` and `onStop`. */
 const PATIENCE_MS = 30_000;
@@ -30,8 +32,11 @@ export interface ScriptParts {
   readonly faults: ScriptFaults;
   /** A script has written to its console. */
   readonly print: (script: string, level: "info" | "error", words: string) => void;
-  /** What names a script may import, and what they give. */
-  readonly apis: (script: string) => ScriptApis;
+  readonly around: Omit<ScriptSurroundings, "setUpstream">;
+  /** A script that serves has set an upstream. Resolves when it is used. */
+  readonly upstreamSet: (scripts: LoadedScripts) => Promise<void>;
+  /** What the configuration says, without what scripts have set. */
+  readonly config: () => Config;
   /** Runs its calls; null = they are just made. */
   readonly guard: ScriptGuard | null;
 }
@@ -39,6 +44,7 @@ export interface ScriptParts {
 interface Loaded {
   readonly script: Script;
   readonly module: LoadedModule;
+  readonly context: ScriptContext;
 }
 
 export class LoadedScripts implements ScriptSet {
@@ -50,10 +56,18 @@ export class LoadedScripts implements ScriptSet {
   readonly #config: ScriptConfig;
   readonly #byFile: ReadonlyMap<string, Loaded>;
   readonly #parts: ScriptParts;
+  /** What they have set. */
+  readonly upstreams: ScriptUpstreams;
   #ended = false;
 
-  private constructor(parts: ScriptParts, config: ScriptConfig, byFile: ReadonlyMap<string, Loaded>) {
+  private constructor(
+    parts: ScriptParts,
+    config: ScriptConfig,
+    byFile: ReadonlyMap<string, Loaded>,
+    upstreams: ScriptUpstreams,
+  ) {
     this.#parts = parts;
+    this.upstreams = upstreams;
     this.faults = parts.faults;
     this.#config = config;
     this.#byFile = byFile;
@@ -74,9 +88,21 @@ export class LoadedScripts implements ScriptSet {
     if (script === null) return null;
     const byFile = new Map<string, Loaded>();
     const files: string[] = [];
+    const upstreams = new ScriptUpstreams();
+    let made: LoadedScripts | null = null;
+    const around: ScriptSurroundings = {
+      ...parts.around,
+      get requests() {
+        return parts.around.requests;
+      },
+      setUpstream: async (name, how) => {
+        upstreams.set(name, how, parts.config());
+        if (made !== null) await parts.upstreamSet(made);
+      },
+    };
     try {
       for (const file of scriptFiles(config)) {
-        const loaded = await loadOne(parts, file, script);
+        const loaded = await loadOne(parts, file, script, around);
         byFile.set(file, loaded);
         files.push(...loaded.module.files);
       }
@@ -89,7 +115,7 @@ export class LoadedScripts implements ScriptSet {
       retire(byFile.values());
       throw error;
     }
-    const all = new LoadedScripts(parts, script, byFile);
+    const all = new LoadedScripts(parts, script, byFile, upstreams);
     const started: string[] = [];
     for (const [file, { script: each }] of byFile) {
       try {
@@ -103,6 +129,7 @@ export class LoadedScripts implements ScriptSet {
         throw faultAt(file, `onStart: ${words}${place === undefined ? "" : ` (${place})`}`, files);
       }
     }
+    made = all;
     return all;
   }
 
@@ -138,9 +165,17 @@ export class LoadedScripts implements ScriptSet {
   }
 }
 
-async function loadOne(parts: ScriptParts, file: string, config: ScriptConfig): Promise<Loaded> {
+async function loadOne(
+  parts: ScriptParts,
+  file: string,
+  config: ScriptConfig,
+  around: ScriptSurroundings,
+): Promise<Loaded> {
   const { loader, faults, print, clock, guard } = parts;
-  const loading = loader.load(file, parts.apis(file), {
+  const context = new ScriptContext(file, around);
+  // The cast: an object of functions and values by name.
+  const api = scriptApi(context) as unknown as Readonly<Record<string, unknown>>;
+  const loading = loader.load(file, { sluice: api }, {
     failed: (phase, error) => faults.failed(file, phase, error, null),
     printed: (level, words) => print(file, level, words),
     guard,
@@ -149,15 +184,18 @@ async function loadOne(parts: ScriptParts, file: string, config: ScriptConfig): 
   try {
     module = await inTime(clock, "its top level", () => loading);
   } catch (error) {
+    context.end();
     // One that comes after all is of no use.
     void loading.then((late) => late.retire(), () => {});
     throw error instanceof ScriptLoadFault ? error : faultAt(file, messageOf(error), []);
   }
   try {
     const { timeoutMs, passesOnError } = config;
-    return { module, script: new Script(file, module.exports, { timeoutMs, passesOnError, guard }) };
+    const script = new Script(file, module.exports, { timeoutMs, passesOnError, guard });
+    return { module, script, context };
   } catch (error) {
     module.retire();
+    context.end();
     if (!(error instanceof ScriptError)) throw error;
     throw faultAt(file, error.message, module.files);
   }
@@ -172,7 +210,10 @@ function messageOf(error: unknown): string {
 }
 
 function retire(all: Iterable<Loaded>): void {
-  for (const { module } of all) module.retire();
+  for (const { module, context } of all) {
+    module.retire();
+    context.end();
+  }
 }
 
 /** @throws what `work` throws, or that it took too long */

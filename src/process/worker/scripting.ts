@@ -9,7 +9,7 @@ import type { Config } from "../../config/values/config.ts";
 import { ScriptLog } from "../../observe/script_log.ts";
 import type { Telemetry } from "../../observe/telemetry.ts";
 import { LoadedScripts, type ScriptParts } from "./loaded_scripts.ts";
-import { scriptApis } from "./script_apis.ts";
+import type { ScriptHost } from "../../script/script_host.ts";
 
 /** Between two looks whether requests of scripts that are over have ended. */
 const LOOK_MS = 250;
@@ -28,6 +28,10 @@ export interface ScriptPlace {
 
 export class Scripting {
   readonly log: ScriptLog;
+  /** What scripts send requests through; null before anything is served. */
+  requests: ScriptHost | null = null;
+  /** A script that serves has set an upstream. Resolves when it is used. */
+  onUpstreamSet: () => Promise<void> = () => Promise.resolve();
   readonly #clock: Clock;
   readonly #system: System;
   readonly #place: ScriptPlace;
@@ -92,15 +96,30 @@ export class Scripting {
     await Promise.all([current?.end(), ...[...this.#over].map((over) => over.end())]);
   }
 
-  #parts({ script }: Config): ScriptParts {
+  #parts(config: Config): ScriptParts {
     const { log } = this;
+    const requests = () => this.requests;
+    const { index, count } = this.#place;
     return {
       clock: this.#clock,
       loader: this.#system.scripts,
       faults: log,
       print: (name, level, words) => log.print(name, level, words),
-      apis: (name) => scriptApis(name, log, this.#place),
-      guard: this.#guard(script?.guard ?? "never"),
+      around: {
+        clock: this.#clock,
+        system: this.#system,
+        log,
+        worker: { index, count },
+        get requests() {
+          return requests();
+        },
+      },
+      config: () => config,
+      upstreamSet: async (scripts) => {
+        // What is being prepared is not used yet, and gets it when it is.
+        if (scripts === this.#current) await this.onUpstreamSet();
+      },
+      guard: this.#guard(config.script?.guard ?? "never"),
     };
   }
 

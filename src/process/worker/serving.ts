@@ -4,13 +4,12 @@
  * `commit` nothing that can.
  */
 
-import {
-  type Address,
-  type FlushPatience,
-  type Runtime,
-  type ServerTls,
-  SocketFailure,
-  type System,
+import type {
+  Address,
+  FlushPatience,
+  Runtime,
+  ServerTls,
+  System,
 } from "../../../runtime/contract/contract.ts";
 import { listenKeys } from "../../config/values/address.ts";
 import type { Config } from "../../config/values/config.ts";
@@ -22,12 +21,14 @@ import { allDestinations } from "../../gateway/forward/forward_snapshot.ts";
 import { OwnListeners } from "../../forward/own_listeners.ts";
 import type { Destinations } from "../../upstream/destinations.ts";
 import type { Upstream } from "../../upstream/upstream.ts";
-import { bindAll, type OpenListener } from "./bind_listeners.ts";
+import { bindAll, certifyAll, type OpenListener } from "./bind_listeners.ts";
 import { filesAside, roomWarning } from "./descriptor_room.ts";
 import { interfaceAddresses } from "./interface_addresses.ts";
 import { OperatedUpstreams } from "./operated_upstreams.ts";
 import { RetiredDestinations } from "./retired_destinations.ts";
 import { RetiredUpstreams } from "./retired_upstreams.ts";
+import { ScriptError } from "../../script/script_error.ts";
+import { ConfigurationTurn } from "./configuration_turn.ts";
 import type { LoadedScripts } from "./loaded_scripts.ts";
 import { Scripting, type ScriptPlace } from "./scripting.ts";
 import { startFailure } from "./start_failure.ts";
@@ -60,12 +61,15 @@ export class Serving {
   #tls: ServerTls | null = null;
   #listeners: readonly OpenListener[] = [];
   #prepared: Prepared | null = null;
+  readonly #turns = new ConfigurationTurn();
+  /** What is prepared is a change of our own, which no rollback of the supervisor's means. */
+  #ownChange = false;
   /** Listeners are closed, or are about to be. */
   #ending = false;
   readonly #retired: RetiredUpstreams;
   readonly #retiredDestinations: RetiredDestinations;
   readonly #own: OwnListeners;
-  readonly #scripting: Scripting;
+  readonly scripting: Scripting;
 
   private constructor(
     runtime: Runtime,
@@ -80,7 +84,7 @@ export class Serving {
     scripting: Scripting,
   ) {
     this.#runtime = runtime;
-    this.#scripting = scripting;
+    this.scripting = scripting;
     this.#own = own;
     this.#retiredDestinations = new RetiredDestinations(turn);
     this.#system = system;
@@ -100,6 +104,8 @@ export class Serving {
     const upstreams = () => this.upstreams;
     this.operated = new OperatedUpstreams(this.gateway, this.#retired, upstreams);
     telemetry.watch(this.gateway);
+    scripting.requests = this.gateway.scriptHost;
+    scripting.onUpstreamSet = () => this.#useScriptUpstreams();
   }
 
   /**
@@ -123,10 +129,11 @@ export class Serving {
     const own = new OwnListeners([], interfaceAddresses(runtime.clock, system));
     const scripting = new Scripting(runtime.clock, system, telemetry, place);
     const scripts = await scripting.prepare(config, true);
+    const effective = scripts?.upstreams.over(config) ?? config;
     const built = await buildSnapshot(
       runtime,
       system,
-      config,
+      effective,
       telemetry,
       sharing,
       turn,
@@ -159,16 +166,6 @@ export class Serving {
     const aside = filesAside(descriptorLimit, config, this.#sharing.slots === null);
     const warning = roomWarning(config.server.maxConnections, descriptorLimit, aside);
     if (warning !== "") this.telemetry.log("warn", warning);
-  }
-
-  /** What goes wrong in scripts, counted. */
-  get scriptCounts(): Scripting["log"]["counts"] {
-    return this.#scripting.log.counts;
-  }
-
-  /** All files of the scripts that serve. */
-  get scriptFiles(): readonly string[] {
-    return this.#scripting.current?.files ?? [];
   }
 
   get config(): Config {
@@ -223,15 +220,19 @@ export class Serving {
   /** Makes everything ready for `config`: files are read, new listeners bound. They accept nothing yet. */
   async prepare(change: Change): Promise<CommandResult> {
     await this.rollback();
+    await this.#turns.begin();
     const { config, scriptsAnew } = change;
     let scripts: LoadedScripts | null = null;
     try {
-      scripts = await this.#scripting.prepare(config, scriptsAnew);
+      scripts = await this.scripting.prepare(config, scriptsAnew);
       const result = await this.#prepare(change, scripts);
-      if (!result.ok) await this.#scripting.drop(scripts);
+      if (result.ok) return result;
+      await this.scripting.drop(scripts);
+      this.#turns.end();
       return result;
     } catch (error) {
-      await this.#scripting.drop(scripts);
+      await this.scripting.drop(scripts);
+      this.#turns.end();
       const failure = startFailure(error);
       if (failure === null) throw error;
       return { ok: false, failure };
@@ -239,10 +240,11 @@ export class Serving {
   }
 
   async #prepare({ config, listen }: Change, scripts: LoadedScripts | null): Promise<CommandResult> {
+    const effective = scripts?.upstreams.over(config) ?? config;
     const built = await buildSnapshot(
       this.#runtime,
       this.#system,
-      config,
+      effective,
       this.telemetry,
       { ...this.#sharing, slots: this.#sharing.slots === null ? null : () => 0 },
       this.#turn,
@@ -260,9 +262,11 @@ export class Serving {
     const all = new Map([...kept, ...bound.map((open) => [open.key, open] as const)]);
     const listeners = wanted.map(({ key }) => all.get(key) as OpenListener);
     this.#prepared = { config, built, tls, listeners, bound, scripts };
-    const fault = await this.#certify(tls);
+    // Whether a certificate can be used turns out only by its use, so this comes before the commit.
+    const other = tls !== null && !this.#ending && !sameTls(tls, this.#tls);
+    const fault = other ? await certifyAll(this.#listeners, tls) : null;
     if (fault !== null) {
-      await this.rollback();
+      await this.#rollback();
       return { ok: false, failure: { kind: "bind", message: fault } };
     }
     if (config.server.maxConnections !== this.#config.server.maxConnections) this.#tellRoom(config);
@@ -275,30 +279,19 @@ export class Serving {
     };
   }
 
-  /**
-   * Open listeners get the certificate if it is another one. Whether it can be used turns out only by its use, so
-   * this comes before the commit; `rollback` takes it back.
-   *
-   * @returns why it cannot be used
-   */
-  async #certify(tls: ServerTls | null): Promise<string | null> {
-    if (tls === null || this.#ending || sameTls(tls, this.#tls)) return null;
-    try {
-      for (const open of this.#listeners) if (open.tls) await open.listener.certify(tls);
-      return null;
-    } catch (error) {
-      if (!(error instanceof SocketFailure)) throw error;
-      return `the certificate of tls.cert and tls.key cannot be used: ${error.message}`;
-    }
-  }
-
   /** Forgets what was prepared. */
   async rollback(): Promise<void> {
+    if (this.#prepared === null || this.#ownChange) return;
+    this.#turns.end();
+    await this.#rollback();
+  }
+
+  async #rollback(): Promise<void> {
     const prepared = this.#prepared;
     this.#prepared = null;
     if (prepared === null) return;
     for (const { listener } of prepared.bound) await this.gateway.unbind(listener);
-    await this.#scripting.drop(prepared.scripts);
+    await this.scripting.drop(prepared.scripts);
     const own = this.#tls;
     if (own === null || sameTls(prepared.tls, own)) return;
     for (const { tls, listener } of this.#listeners) if (tls) await listener.certify(own).catch(() => {});
@@ -313,6 +306,30 @@ export class Serving {
    * @returns resolves when nothing is accepted where the new configuration does not listen. All else is done inside the call
    */
   async commit(drainMs: number, desired: Pick<DesiredState, "paused" | "drained">): Promise<void> {
+    this.#turns.end();
+    await this.#commit(drainMs, desired);
+  }
+
+  /** An upstream that a script has set is used from now on. What operators have asked for stays. */
+  async #useScriptUpstreams(): Promise<void> {
+    await this.#turns.begin();
+    this.#ownChange = true;
+    try {
+      const change = { config: this.#config, listen: this.addresses, scriptsAnew: false };
+      const result = await this.#prepare(change, this.scripting.current);
+      if (!result.ok) throw new ScriptError(result.failure.message);
+      await this.#commit(this.#config.server.drainTimeoutMs, null);
+    } finally {
+      this.#ownChange = false;
+      this.#turns.end();
+    }
+  }
+
+  /** @param desired null = as it is */
+  async #commit(
+    drainMs: number,
+    desired: Pick<DesiredState, "paused" | "drained"> | null,
+  ): Promise<void> {
     const prepared = this.#prepared;
     if (prepared === null) return;
     this.#prepared = null;
@@ -324,7 +341,7 @@ export class Serving {
     this.#tls = tls;
     this.#listeners = listeners;
     this.#tellOwn();
-    this.#scripting.use(scripts, config, this.gateway.traffic.underWay(), drainMs);
+    this.scripting.use(scripts, config, this.gateway.traffic.underWay(), drainMs);
     this.gateway.use(built.snapshot);
     for (const [at, { listener }] of listeners.entries()) {
       this.gateway.setForward(listener, config.listen[at]?.forward === true);
@@ -337,14 +354,14 @@ export class Serving {
     }
     const gone = before.upstreams.filter((upstream) => !built.upstreams.includes(upstream));
     this.#retired.takeBack(built.upstreams);
-    this.operated.apply(desired);
+    if (desired !== null) this.operated.apply(desired);
     this.#retired.retire(gone, drainMs);
     this.#retired.pauseWith(this.upstreams);
     this.#retiredDestinations.replace(
       allDestinations(before.snapshot.forward),
       allDestinations(built.snapshot.forward),
     );
-    this.telemetry.counters.keepOnly(config.upstreams, config.routes);
+    this.telemetry.counters.keepOnly(built.upstreams, config.routes);
     const unused = open.filter((each) => !listeners.includes(each));
     await Promise.all(unused.map(({ listener }) => this.gateway.unbind(listener)));
   }
@@ -371,7 +388,7 @@ export class Serving {
     this.#retired.stop();
     for (const destinations of allDestinations(this.#built.snapshot.forward)) destinations.stop();
     this.#retiredDestinations.stop();
-    await this.#scripting.end();
+    await this.scripting.end();
     return await this.telemetry.close(patience);
   }
 }

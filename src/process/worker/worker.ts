@@ -162,7 +162,7 @@ export class Worker {
         type: "listening",
         addresses: bound.addresses ?? [],
         sockets: this.#sockets,
-        scriptFiles: this.#serving?.scriptFiles ?? [],
+        scriptFiles: this.#serving?.scripting.current?.files ?? [],
       });
       releaseStartMemory(this.#runtime, () => this.#serving?.lastEventAt ?? -Infinity);
     } else {

@@ -1,0 +1,64 @@
+/** Upstreams that scripts have set, over those of the configuration. Of one generation of scripts; each worker has its own. */
+
+import { loadConfig } from "../../config/load.ts";
+import type { Config, UpstreamConfig } from "../../config/values/config.ts";
+import { formatProblem } from "../../config/values/problem.ts";
+import type { UpstreamInit } from "../../script/script_api.ts";
+import { ScriptError } from "../../script/script_error.ts";
+
+/** How problems name what a script has given. */
+const PLACE = "setUpstream";
+
+export class ScriptUpstreams {
+  readonly #set = new Map<string, UpstreamConfig>();
+
+  /**
+   * @param config without what scripts have set
+   * @throws ScriptError when it is no upstream, or one that all workers have to agree about
+   */
+  set(name: unknown, how: unknown, { upstreams }: Config): void {
+    const made = upstreamOf(name, how);
+    const before = upstreams.find((each) => each.name === made.name);
+    const endpointsOnly = Object.keys(how as UpstreamInit).every((key) => key === "endpoints");
+    const upstream = before !== undefined && endpointsOnly ? { ...before, endpoints: made.endpoints } : made;
+    if (before?.child != null || upstream.child !== null) {
+      throw new ScriptError(
+        `${PLACE} ${made.name}: it has a command, and Sluice runs what the configuration says`,
+      );
+    }
+    if ((before?.maxInFlight ?? 0) > 0 || upstream.maxInFlight > 0) {
+      throw new ScriptError(
+        `${PLACE} ${made.name}: with max_in_flight the endpoints are those of the configuration, for all workers`,
+      );
+    }
+    this.#set.set(made.name, upstream);
+  }
+
+  /** The configuration with what has been set. */
+  over(config: Config): Config {
+    if (this.#set.size === 0) return config;
+    const named = new Map(config.upstreams.map((upstream) => [upstream.name, upstream]));
+    for (const [name, upstream] of this.#set) named.set(name, upstream);
+    return { ...config, upstreams: [...named.values()] };
+  }
+}
+
+/** By the same rules as one of the file; JSON is YAML. */
+function upstreamOf(name: unknown, how: unknown): UpstreamConfig {
+  if (typeof name !== "string" || typeof how !== "object" || how === null) {
+    throw new ScriptError(`${PLACE}: needs a name and { endpoints: [...] }`);
+  }
+  let text: string;
+  try {
+    text = JSON.stringify({ upstreams: { [name]: how } });
+  } catch (error) {
+    throw new ScriptError(`${PLACE} ${name}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  const loaded = loadConfig({ flags: {}, env: {}, file: { path: PLACE, text } });
+  if (!loaded.ok) throw new ScriptError(loaded.problems.map(formatProblem).join("; "));
+  const made = loaded.config.upstreams.find((upstream) => upstream.name === name);
+  if (made === undefined) {
+    throw new ScriptError(`${PLACE}: ${JSON.stringify(name)} is no name of an upstream`);
+  }
+  return made;
+}
