@@ -5,6 +5,7 @@
 
 import type { EndpointStatus, RouteStatus, UpstreamStatus } from "../process/worker/status.ts";
 import { FORWARD_METRICS } from "./forward_metrics.ts";
+import { SCRIPT_METRICS } from "./script_metrics.ts";
 import { byCode, each, type Metric, one, type Sample, totalsRows } from "./metric.ts";
 
 const ofWorker = each(
@@ -261,4 +262,5 @@ export const METRICS: readonly Metric[] = [
     ({ child }) => child === null ? null : child.restarts,
   ),
   ...FORWARD_METRICS,
+  ...SCRIPT_METRICS,
 ];

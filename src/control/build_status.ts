@@ -1,5 +1,6 @@
 /** From what the supervisor knows to what `sluice status` says. */
 
+import { scriptFiles } from "../config/build_scripts.ts";
 import type { Address } from "../../runtime/contract/contract.ts";
 import { printBound } from "../config/values/address.ts";
 import type { Config, ForwardConfig, UpstreamConfig } from "../config/values/config.ts";
@@ -105,6 +106,9 @@ export function buildStatus(known: Known): Status {
       totals: routes.get(name)?.totals ?? totalsOf(null),
     })),
     ...(config.forward === null ? {} : { forward: forwardStatus(known, config.forward, sum) }),
+    ...(config.script === null
+      ? {}
+      : { scripts: (sum.scripts ?? []).filter(({ name }) => scriptFiles(config).includes(name)) }),
     recent_failures: sum.failures.map((failure) => ({ ...failure, at: iso(failure.at) })),
   };
 }

@@ -8,7 +8,7 @@
  * More than 400 lines, because every transition between the phases stands here, so that they can be read together.
  */
 
-import type { CloseReason } from "../../runtime/contract/contract.ts";
+import { type CloseReason, ScriptOverrun } from "../../runtime/contract/contract.ts";
 import type { EndedExchange, LogFields } from "../exchange/ended_exchange.ts";
 import { ExchangeAccount } from "../exchange/exchange_account.ts";
 import { Exchange } from "../exchange/exchange.ts";
@@ -265,9 +265,10 @@ export class ScriptedStream extends DelegatingStream
     }
     // That the client broke off is not the script's doing.
     if (!(error instanceof BodyLost)) this.#stage.faults.failed(this.#script.name, phase, error, this.#view);
-    if (!held) this.#refuse({ reason: "script_error", status: 500, detail: "" });
+    const reason = error instanceof ScriptOverrun ? "script_stalled" : "script_error";
+    if (!held) this.#refuse({ reason, status: 500, detail: "" });
     else if (phase === "onError" || this.#script.settings.passesOnError) response?.release();
-    else this.#failInstead("script_error", 502);
+    else this.#failInstead(reason, 502);
   }
 
   // On with it

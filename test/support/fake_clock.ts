@@ -116,6 +116,12 @@ export class FakeClock implements Clock {
     this.#nowMs = Math.max(this.#nowMs, until);
   }
 
+  /** Nothing has run for so long: then all timers that are due fire at once. */
+  sleep(ms: number): void {
+    this.#nowMs += ms;
+    this.advance(0);
+  }
+
   /** Only for the timers of this clock. */
   forget(timer: FakeTimer): void {
     const i = this.#timers.indexOf(timer);

@@ -11,6 +11,7 @@ import type { ControlEvent } from "../../src/control/event.ts";
 import { FakeClock } from "./fake_clock.ts";
 import { Peer } from "./memory_lab.ts";
 import { createMemoryRuntime, type MemoryListener, type MemoryRuntime } from "./memory_runtime.ts";
+import type { MemoryExports } from "./memory_scripts.ts";
 import { MemorySystem } from "./memory_system.ts";
 import { turn } from "./watchdog.ts";
 
@@ -115,13 +116,16 @@ export class PlaneLab {
    * @param yaml configuration; listens on port 0 unless it says otherwise
    * @param names with their addresses
    * @param files that the configuration names, by path
+   * @param scripts likewise, and what loading them gives
    */
   static async start(
     yaml: string,
     names: Readonly<Record<string, readonly string[]>> = {},
     files: Readonly<Record<string, string>> = {},
+    scripts: Readonly<Record<string, MemoryExports>> = {},
   ): Promise<PlaneLab> {
     const lab = new PlaneLab(yaml.includes("listen:") ? yaml : `listen: "127.0.0.1:0"\n${yaml}`, files);
+    for (const [path, exports] of Object.entries(scripts)) lab.system.scripts.modules.set(path, exports);
     for (const [name, addresses] of Object.entries(names)) lab.runtime.network.setName(name, addresses);
     const loaded = await readConfig(lab.system, FLAGS);
     assert.ok(loaded.ok, loaded.ok ? "" : loaded.problems.map(formatProblem).join("\n"));

@@ -132,6 +132,7 @@ export function sampleStatus(more: Partial<Status> = {}): Status {
     predecessor: null,
     upstreams: [upstreamStatus("app")],
     routes: [{ name: "/", upstream: "app", totals: totals(1234) }],
+    scripts: [{ name: "route.ts", error: 2, timeout: 0, stalled: 1, slow: 0 }],
     recent_failures: [],
     ...more,
   };

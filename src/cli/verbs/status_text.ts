@@ -1,5 +1,6 @@
 /** `sluice status` for people: one screen. */
 
+import type { ScriptReport } from "../../process/worker/script_report.ts";
 import { socketsSummary } from "../../process/shared/chosen_sockets.ts";
 import type {
   BackendStatus,
@@ -40,6 +41,7 @@ export function statusText(status: Status): string {
     ...(status.predecessor == null ? [] : [predecessorLine(status.predecessor)]),
     ...(status.workers.length > 1 ? ["", ...workerLines(status.workers)] : []),
     ...(status.forward === undefined ? [] : ["", ...forwardLines(status.forward)]),
+    ...(status.scripts === undefined ? [] : ["", ...status.scripts.map(scriptLine)]),
     ...status.upstreams.flatMap((upstream) => ["", ...upstreamLines(upstream, now)]),
     ...failureLines(status, now),
   ];
@@ -91,6 +93,15 @@ function forwardLines(forward: ForwardStatus): string[] {
       ? []
       : [`  wrong credentials: ${count(forward.authentication_failures, "request")}`]),
   ];
+}
+
+function scriptLine({ name, error, timeout, stalled, slow }: ScriptReport): string {
+  const told = [[error, "error"], [timeout, "timeout"], [stalled, "stalled call"], [
+    slow,
+    "slow call",
+  ]] as const;
+  const faults = told.filter(([number]) => number > 0).map(([number, noun]) => count(number, noun));
+  return `script ${name}: ${faults.length === 0 ? "no faults" : faults.join(", ")}`;
 }
 
 function upstreamLines(upstream: UpstreamStatus, now: number): string[] {

@@ -27,7 +27,7 @@ export class StallWatch {
   readonly #handles: readonly WorkerHandle[];
   readonly #host: StallHost;
   /** By worker; those that do not beat are not here. */
-  readonly #silentMs = new Map<WorkerHandle, number>();
+  readonly #silences = new Map<WorkerHandle, Silence>();
   #timer: Timer | null = null;
   #lookedAt = 0;
 
@@ -39,15 +39,16 @@ export class StallWatch {
 
   /** It is alive; from the first beat on it is expected to go on. */
   beat(handle: WorkerHandle): void {
-    this.#silentMs.set(handle, 0);
+    const now = this.#clock.now();
+    this.#silences.set(handle, { since: now, countedMs: 0 });
     if (this.#timer !== null) return;
-    this.#lookedAt = this.#clock.now();
+    this.#lookedAt = now;
     this.#later();
   }
 
   /** Its process is gone. */
   gone(handle: WorkerHandle): void {
-    this.#silentMs.delete(handle);
+    this.#silences.delete(handle);
   }
 
   #later(): void {
@@ -56,23 +57,32 @@ export class StallWatch {
 
   #look(): void {
     const now = this.#clock.now();
-    const passedMs = Math.min(now - this.#lookedAt, MOST_COUNTED_MS);
+    const before = this.#lookedAt;
     this.#lookedAt = now;
     this.#timer = null;
     const { stallMs } = this.#host;
     // The last scripts have gone with a reload, and with them the beats.
-    if (stallMs === null) this.#silentMs.clear();
+    if (stallMs === null) this.#silences.clear();
     for (const handle of this.#handles) {
-      const before = this.#silentMs.get(handle);
-      if (before === undefined || handle.link === null || stallMs === null) continue;
-      const silentMs = before + passedMs;
-      if (silentMs < stallMs) this.#silentMs.set(handle, silentMs);
-      else if (this.#host.isStopped(handle.link.pid)) this.#silentMs.set(handle, 0);
-      else {
-        this.#silentMs.delete(handle);
+      const silence = this.#silences.get(handle);
+      if (silence === undefined || handle.link === null || stallMs === null) continue;
+      const { since, countedMs } = silence;
+      const silentMs = countedMs + Math.min(now - Math.max(before, since), MOST_COUNTED_MS);
+      if (silentMs < stallMs) this.#silences.set(handle, { since, countedMs: silentMs });
+      else if (this.#host.isStopped(handle.link.pid)) {
+        this.#silences.set(handle, { since: now, countedMs: 0 });
+      } else {
+        this.#silences.delete(handle);
         this.#host.stalled(handle, silentMs);
       }
     }
-    if (this.#silentMs.size > 0) this.#later();
+    if (this.#silences.size > 0) this.#later();
   }
+}
+
+interface Silence {
+  /** Of the last beat. */
+  readonly since: number;
+  /** Time that has passed since, as far as it counts. */
+  readonly countedMs: number;
 }

@@ -197,7 +197,8 @@ async function loadOne(
     module.retire();
     context.end();
     if (!(error instanceof ScriptError)) throw error;
-    throw faultAt(file, error.message, module.files);
+    // It begins with the file's name.
+    throw faultAt(file, error.message.replace(`${file}: `, ""), module.files);
   }
 }
 

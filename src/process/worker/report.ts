@@ -6,6 +6,7 @@
 import type { ReasonCode } from "../../exchange/reason.ts";
 import type { FailureNote } from "../../observe/failure_ring.ts";
 import { Counters, EndpointCounters } from "../../upstream/counters.ts";
+import { addScripts, type ScriptReport } from "./script_report.ts";
 import type { EndpointStatus, Histogram, Totals } from "./status.ts";
 
 /** Failed requests and waiting ones that are told one by one, at most. */
@@ -61,6 +62,8 @@ export interface Report {
   readonly routes: readonly RouteReport[];
   /** Missing without a forward proxy, and in reports of earlier versions. */
   readonly forward?: ForwardReport;
+  /** Missing without scripts. */
+  readonly scripts?: readonly ScriptReport[];
   /** Newest first, at most `MOST_TOLD`. */
   readonly failures: readonly FailureNote[];
 }
@@ -148,6 +151,7 @@ export function addReports(a: Report, b: Report): Report {
       totals: addTotals(one.totals, other.totals),
     })),
     ...forwardOf(addForwards(a.forward, b.forward)),
+    ...scriptsOf(addScripts(a.scripts, b.scripts)),
     failures: [...a.failures, ...b.failures].sort((one, other) => other.at - one.at).slice(0, MOST_TOLD),
   };
 }
@@ -264,6 +268,10 @@ function joined<T extends { readonly name: string }>(list: readonly T[], add: (a
     sums.set(each.name, before === undefined ? each : add(before, each));
   }
   return [...sums.values()];
+}
+
+function scriptsOf(scripts: Report["scripts"]): Pick<Report, "scripts"> {
+  return scripts === undefined ? {} : { scripts };
 }
 
 function forwardOf(forward: ForwardReport | undefined): Pick<Report, "forward"> {

@@ -6,6 +6,7 @@
  * within a major version. Times of day are ISO 8601 in UTC, durations are milliseconds.
  */
 
+import type { ScriptReport } from "./script_report.ts";
 import type { ReasonCode } from "../../exchange/reason.ts";
 import type { ChosenSockets } from "../shared/chosen_sockets.ts";
 import type { PauseOwner } from "./pause_owner.ts";
@@ -216,5 +217,7 @@ export interface Status {
   readonly routes: readonly RouteStatus[];
   /** Missing when no listener is one of a forward proxy. */
   readonly forward?: ForwardStatus;
+  /** Faults of each script, of all workers since their start. Missing when there are none. */
+  readonly scripts?: readonly ScriptReport[];
   readonly recent_failures: readonly RecentFailure[];
 }

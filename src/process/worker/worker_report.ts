@@ -10,6 +10,9 @@ import {
   totalsOf,
   type UpstreamReport,
 } from "./report.ts";
+import { scriptFiles } from "../../config/build_scripts.ts";
+import { scriptReports } from "./script_report.ts";
+import type { Scripting } from "./scripting.ts";
 import type { Gateway } from "../../gateway/gateway.ts";
 import type { Telemetry } from "../../observe/telemetry.ts";
 import type { Config } from "../../config/values/config.ts";
@@ -29,6 +32,7 @@ export function workerReport(
     readonly retired: readonly Upstream[];
     /** Of the forward proxy, those of earlier configurations included. */
     readonly destinations: readonly Destinations[];
+    readonly scripting: Pick<Scripting, "log">;
   },
 ): Report {
   const { config, telemetry, gateway, upstreams, retired, destinations } = serving;
@@ -77,6 +81,9 @@ export function workerReport(
     ),
     routes: config.routes.map(({ name }) => ({ name, totals: totalsOf(counters.route(name)) })),
     ...forwardReport(gateway, upstreams, retired, destinations),
+    ...(config.script === null
+      ? {}
+      : { scripts: scriptReports(scriptFiles(config), serving.scripting.log.counts) }),
     failures: telemetry.failures.list(),
   };
 }
