@@ -7,9 +7,11 @@
  * - what `define` puts in is resolved where it stands, so a module's own `setTimeout`, or one that it imports, stays its own;
  * - an inline source map gives the frames of stacks the names that stand in `sources`;
  * - what it has read of a folder it uses again for some milliseconds, so a file that has just been made is looked for here;
+ * - `require.cache` has every module that was imported, also those of `blob:`; without its entry there one can be collected;
  * - all faults of a build are told, with file, line and column.
  */
 import { Buffer } from "node:buffer";
+import { createRequire } from "node:module";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -127,6 +129,8 @@ async function load(path: string, apis: ScriptApis, events: ScriptEvents): Promi
     throw new ScriptLoadFault([thrownProblem(path, error)], files);
   } finally {
     URL.revokeObjectURL(url);
+    // Nobody can import it again: otherwise all that a generation ever had would stay for good.
+    delete createRequire(import.meta.url).cache[url];
   }
 }
 
@@ -237,8 +241,13 @@ const INLINE_MAP = /(\/\/# sourceMappingURL=data:application\/json;base64,)([A-Z
 /** Whole paths in the source map, so that stacks name files beyond doubt. */
 function withWholeNames(code: string, root: string): string {
   return code.replace(INLINE_MAP, (_all, before: string, encoded: string, after: string) => {
-    const map = JSON.parse(Buffer.from(encoded, "base64").toString("utf8")) as { sources: string[] };
+    const map = JSON.parse(Buffer.from(encoded, "base64").toString("utf8")) as {
+      sources: string[];
+      sourcesContent?: unknown;
+    };
     map.sources = map.sources.map((name) => resolve(root, name));
+    // Bun keeps it, and reads no map without.
+    map.sourcesContent = map.sources.map(() => "");
     return before + Buffer.from(JSON.stringify(map)).toString("base64") + after;
   });
 }

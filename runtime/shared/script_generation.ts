@@ -20,6 +20,8 @@ const PROMISIFY = Symbol.for("nodejs.util.promisify.custom");
 type Handle = ReturnType<typeof setTimeout> | ReturnType<typeof setImmediate>;
 type Callback = (...args: unknown[]) => unknown;
 
+const NOBODY: ScriptEvents = { failed: () => {}, printed: () => {}, guard: null };
+
 const live = new Map<number, ScriptGeneration>();
 /** Every file that ever belonged to a script. */
 const known = new Set<string>();
@@ -38,9 +40,10 @@ export const REPLACED = [
 
 export class ScriptGeneration {
   readonly id: number;
-  readonly apis: ScriptApis;
+  /** Empty once it is over. */
+  apis: ScriptApis;
   readonly #files = new Set<string>();
-  readonly #events: ScriptEvents;
+  #events: ScriptEvents;
   readonly #timers = new Set<Handle>();
   #retired = false;
   readonly setTimeout: (run: Callback, ms?: number, ...args: unknown[]) => Handle;
@@ -87,7 +90,7 @@ export class ScriptGeneration {
       this.#timers.delete(handle);
       original.clearImmediate(handle as ReturnType<typeof setImmediate>);
     };
-    this.console = ownConsole((level, words) => events.printed(level, words));
+    this.console = ownConsole((level, words) => this.#events.printed(level, words));
     live.set(this.id, this);
     Reflect.set(platform, REGISTRY, live);
     refuseScriptExit();
@@ -118,6 +121,9 @@ export class ScriptGeneration {
       original.clearImmediate(handle as ReturnType<typeof setImmediate>);
     }
     this.#timers.clear();
+    // Node and Deno keep the modules, and so this: nothing of ours is to be reached from it.
+    this.apis = {};
+    this.#events = NOBODY;
   }
 
   failed(phase: "timer" | "promise" | "event", error: unknown): void {
@@ -210,7 +216,7 @@ let over: ScriptGeneration | null = null;
 /** Stands for all generations that are over: begins no timer, and its `console` is told to nobody. */
 export function overGeneration(): ScriptGeneration {
   if (over === null) {
-    over = new ScriptGeneration({}, { failed: () => {}, printed: () => {}, guard: null });
+    over = new ScriptGeneration({}, NOBODY);
     over.retire();
   }
   return over;
