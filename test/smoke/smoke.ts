@@ -16,6 +16,7 @@ import { childrenOf, until, untilGone } from "../support/processes.ts";
 import { askOnce, RawClient } from "../support/raw_client.ts";
 import { ScriptedOrigin } from "../support/scripted_origin.ts";
 import { turn, within } from "../support/watchdog.ts";
+import { decides, faultsBeforeAPort, neverEnds } from "./script_checks.ts";
 import { type Command, runToEnd, ScratchFolder, Serving } from "./program.ts";
 
 interface Check {
@@ -133,6 +134,13 @@ const checks: Check[] = [
       assert.equal(code, 2);
       for (const word of [/lisen/, /hold/]) assert.match(stdout + stderr, word);
     },
+  },
+  { name: "a script decides, and a reload sees its files", brief: true, run: decides },
+  { name: "a fault of a script has its place, and ends with code 2", brief: false, run: faultsBeforeAPort },
+  {
+    name: "a script that never ends is ended, and others are served",
+    brief: false,
+    run: (command, folder) => neverEnds(command, folder, isExecutable(command) || command[0].endsWith("bun")),
   },
   {
     name: "the folder it is started in changes nothing",

@@ -5,7 +5,7 @@
 
 import type { Clock, ScriptGuard, System, Timer } from "../../../runtime/contract/contract.ts";
 import { scriptFiles } from "../../config/build_scripts.ts";
-import type { Config } from "../../config/values/config.ts";
+import type { Config, ScriptConfig } from "../../config/values/config.ts";
 import { ScriptLog } from "../../observe/script_log.ts";
 import type { Telemetry } from "../../observe/telemetry.ts";
 import { LoadedScripts, type ScriptParts } from "./loaded_scripts.ts";
@@ -13,7 +13,7 @@ import type { ScriptHost } from "../../script/script_host.ts";
 
 /** Between two looks whether requests of scripts that are over have ended. */
 const LOOK_MS = 250;
-/** What a guarded call gets. */
+/** What a guarded call gets, at most. */
 const GUARD_MS = 1000;
 /** For how long `guard: auto` guards a worker that replaces one that had to be ended. */
 export const GUARDED_MS = 10 * 60_000;
@@ -119,15 +119,17 @@ export class Scripting {
         // What is being prepared is not used yet, and gets it when it is.
         if (scripts === this.#current) await this.onUpstreamSet();
       },
-      guard: this.#guard(config.script?.guard ?? "never"),
+      guard: config.script === null ? null : this.#guard(config.script),
     };
   }
 
-  #guard(when: "auto" | "always" | "never"): ScriptGuard | null {
+  #guard({ guard: when, stallMs }: ScriptConfig): ScriptGuard | null {
     const { scripts } = this.#system;
-    if (when === "always") return scripts.guard(GUARD_MS);
+    // Before the supervisor loses its patience.
+    const limitMs = Math.min(GUARD_MS, stallMs / 2);
+    if (when === "always") return scripts.guard(limitMs);
     if (when === "never" || this.#clock.now() >= this.#guardedUntil) return null;
-    const guard = scripts.guard(GUARD_MS);
+    const guard = scripts.guard(limitMs);
     return guard === null ? null : new PassingGuard(this.#clock, guard, this.#guardedUntil);
   }
 }
