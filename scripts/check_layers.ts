@@ -52,6 +52,8 @@ export const layers: readonly string[] = [
   "src/backend",
   "src/admin",
   "src/serve",
+  // What a program sees that loads Sluice, and what somebody sees who starts it.
+  "src/api",
   "src/cli",
 ];
 

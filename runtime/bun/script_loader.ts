@@ -13,6 +13,7 @@
 import { Buffer } from "node:buffer";
 import { createRequire } from "node:module";
 import { existsSync, readFileSync, statSync } from "node:fs";
+import process from "node:process";
 import { dirname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import {
@@ -22,13 +23,12 @@ import {
   type ScriptEvents,
   type ScriptGuard,
   type ScriptLoader,
-  ScriptLoadFault,
   ScriptOverrun,
   type ScriptProblem,
 } from "../contract/contract.ts";
 import { vmModule } from "../shared/lazy_module.ts";
 import { REGISTRY_EXPRESSION, REPLACED, ScriptGeneration } from "../shared/script_generation.ts";
-import { describeError, thrownProblem } from "../shared/script_problems.ts";
+import { describeError, loadFault, shownProblem, thrownProblem } from "../shared/script_problems.ts";
 
 /** Where `import … from "sluice"` leads to. */
 const NAMESPACE = "sluice-api";
@@ -105,7 +105,7 @@ export const bunScripts: ScriptLoader = {
   load,
   async check(path, apis): Promise<CheckedScript> {
     const { problems, warnings, files } = await bundle(path, 0, (name) => apis[name] ?? null);
-    return { problems, warnings, files };
+    return { problems: problems.map(shownProblem), warnings: warnings.map(shownProblem), files };
   },
   describe: describeError,
   guard: vmGuard,
@@ -118,7 +118,7 @@ async function load(path: string, apis: ScriptApis, events: ScriptEvents): Promi
   for (const file of files) generation.addFile(file);
   if (problems.length > 0) {
     generation.retire();
-    throw new ScriptLoadFault(problems, files);
+    throw loadFault(problems, files);
   }
   const url = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
   try {
@@ -126,7 +126,7 @@ async function load(path: string, apis: ScriptApis, events: ScriptEvents): Promi
     return { exports, files, warnings, retire: () => generation.retire() };
   } catch (error) {
     generation.retire();
-    throw new ScriptLoadFault([thrownProblem(path, error)], files);
+    throw loadFault([thrownProblem(path, error)], files);
   } finally {
     URL.revokeObjectURL(url);
     // Nobody can import it again: otherwise all that a generation ever had would stay for good.
@@ -166,7 +166,10 @@ async function bundle(
     return only(describeError(error).words);
   }
   const at = (log: BuildLog): ScriptProblem => ({
-    file: log.position === null || log.position.file === "" ? path : resolve(root, log.position.file),
+    file: log.position === null || log.position.file === ""
+      ? path
+      : [...workingFolder(), root].map((base) => resolve(base, log.position?.file ?? "")).find(existsSync) ??
+        path,
     line: log.position?.line ?? 0,
     column: log.position?.column ?? 0,
     message: log.message,
@@ -187,7 +190,9 @@ async function bundle(
   if (problems.length === 0 && (!built.success || main === undefined)) {
     problems.push({ file: path, line: 0, column: 0, message: "cannot be read as a script" });
   }
-  const code = problems.length > 0 || main === undefined ? "" : withWholeNames(await main.text(), root);
+  const code = problems.length > 0 || main === undefined
+    ? ""
+    : withWholeNames(await main.text(), root, files);
   return { problems, warnings, files: [...files], code };
 }
 
@@ -239,17 +244,30 @@ function withMeta(path: string, source: string): string {
 const INLINE_MAP = /(\/\/# sourceMappingURL=data:application\/json;base64,)([A-Za-z0-9+/=]+)(\s*)$/;
 
 /** Whole paths in the source map, so that stacks name files beyond doubt. */
-function withWholeNames(code: string, root: string): string {
+function withWholeNames(code: string, root: string, files: ReadonlySet<string>): string {
+  const bases = [...workingFolder(), root];
   return code.replace(INLINE_MAP, (_all, before: string, encoded: string, after: string) => {
     const map = JSON.parse(Buffer.from(encoded, "base64").toString("utf8")) as {
       sources: string[];
       sourcesContent?: unknown;
     };
-    map.sources = map.sources.map((name) => resolve(root, name));
+    map.sources = map.sources.map((name) => {
+      const paths = bases.map((base) => resolve(base, name));
+      return paths.find((path) => files.has(path)) ?? name;
+    });
     // Bun keeps it, and reads no map without.
     map.sourcesContent = map.sources.map(() => "");
     return before + Buffer.from(JSON.stringify(map)).toString("base64") + after;
   });
+}
+
+/** Bun names files relative to it; none when it is gone. */
+function workingFolder(): string[] {
+  try {
+    return [process.cwd()];
+  } catch {
+    return [];
+  }
 }
 
 /** Property of the global object through which `vm` code finds what to call. */

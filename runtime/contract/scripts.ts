@@ -2,7 +2,7 @@
 
 /** One thing that is wrong with a script, or looks wrong. */
 export interface ScriptProblem {
-  /** The file, absolute; "" = none is known. */
+  /** The file, relative to the working directory where it lies below, else absolute; "" = none is known. */
   readonly file: string;
   /** Counted from 1; 0 = unknown. */
   readonly line: number;
@@ -73,7 +73,7 @@ export interface LoadedModule {
 export interface DescribedError {
   /** One line: `TypeError: x is not a function`. */
   readonly words: string;
-  /** Where in scripts, innermost first: `/etc/sluice/route.ts:3:14`. Empty = not known. */
+  /** Where in scripts, innermost first: `lib/route.ts:3:14`, as in problems. Empty = not known. */
   readonly places: readonly string[];
 }
 
@@ -86,7 +86,7 @@ export interface ScriptLoader {
   /**
    * Loads a script and all that it imports, anew whatever was loaded before, and runs it to the end of its top level.
    *
-   * @param path absolute
+   * @param path absolute, or relative to the working directory
    * @param apis what it gets for names that are not files: `{ sluice: {...} }`
    * @throws ScriptLoadFault when it cannot be, or throws itself
    */

@@ -26,7 +26,7 @@ import { moduleModule } from "./lazy_module.ts";
 import { REGISTRY_EXPRESSION, ScriptGeneration } from "./script_generation.ts";
 import { replaceGlobals } from "./script_globals.ts";
 import { GENERATION_MARK } from "./script_places.ts";
-import { describeError, noScripts, thrownProblem } from "./script_problems.ts";
+import { describeError, loadFault, noScripts, shownProblem, thrownProblem } from "./script_problems.ts";
 import { placeOfSpecifier, syntaxProblem } from "./script_syntax.ts";
 
 /** `sluice-api:GENERATION/NAME` */
@@ -58,7 +58,7 @@ export function hookedScripts(): ScriptLoader {
       Promise.resolve(
         existsSync(path)
           ? { problems: [], warnings: [], files: [path] }
-          : { problems: [missing(path)], warnings: [], files: [path] },
+          : { problems: [shownProblem(missing(path))], warnings: [], files: [path] },
       ),
     describe: describeError,
     guard: () => null,
@@ -92,14 +92,14 @@ async function load(path: string, apis: ScriptApis, events: ScriptEvents): Promi
   generation.addFile(path);
   const files = () => [...generation.files];
   try {
-    if (!existsSync(path)) throw new ScriptLoadFault([missing(path)], [path]);
+    if (!existsSync(path)) throw loadFault([missing(path)], [path]);
     const exports: Record<string, unknown> = await import(urlOf(path, generation.id));
     return { exports, files: files(), warnings: [], retire: () => generation.retire() };
   } catch (error) {
     generation.retire();
     if (error instanceof ScriptLoadFault) throw error;
     const problem = found.get(generation.id) ?? syntaxProblem(error, files()) ?? thrownProblem(path, error);
-    throw new ScriptLoadFault([problem], files());
+    throw loadFault([problem], files());
   } finally {
     found.delete(generation.id);
   }

@@ -1,4 +1,5 @@
 /** What the loaders of scripts have in common: errors in words, and the loader of platforms that have none. */
+import process from "node:process";
 import {
   type DescribedError,
   type ScriptLoader,
@@ -20,11 +21,35 @@ export function describeError(error: unknown): DescribedError {
     const places = scriptPlaces(error).filter(({ file }) => isScriptFile(file));
     return {
       words: oneLine(error.message === "" ? error.name : `${error.name}: ${error.message}`),
-      places: places.slice(0, MAX_PLACES).map(({ file, line, column }) => `${file}:${line}:${column}`),
+      places: places.slice(0, MAX_PLACES).map(({ file, line, column }) =>
+        `${shownFile(file)}:${line}:${column}`
+      ),
     };
   } catch {
     return { words: "an error that cannot be shown", places: [] };
   }
+}
+
+/** A file below the working directory as it is named from there, as people write it; others by their whole path. */
+export function shownFile(file: string): string {
+  let folder: string;
+  try {
+    folder = process.cwd();
+  } catch {
+    // It is gone.
+    return file;
+  }
+  const inside = folder.endsWith("/") ? folder : `${folder}/`;
+  return file.startsWith(inside) ? file.slice(inside.length) : file;
+}
+
+/** A fault of loading, with files named as people write them. */
+export function loadFault(problems: readonly ScriptProblem[], files: readonly string[]): ScriptLoadFault {
+  return new ScriptLoadFault(problems.map(shownProblem), files);
+}
+
+export function shownProblem(problem: ScriptProblem): ScriptProblem {
+  return { ...problem, file: shownFile(problem.file) };
 }
 
 function shown(value: unknown): string {
@@ -32,7 +57,7 @@ function shown(value: unknown): string {
 }
 
 function oneLine(text: string): string {
-  const line = text.replace(/\s*[\r\n]+\s*/g, " | ");
+  const line = text.trim().replace(/\s*[\r\n]+\s*/g, " | ");
   return line.length > MAX_WORDS ? `${line.slice(0, MAX_WORDS)}…` : line;
 }
 
@@ -48,7 +73,7 @@ export function thrownProblem(path: string, error: unknown): ScriptProblem {
 /** @param why there can be none, a sentence */
 export function noScripts(why: string): ScriptLoader {
   const fault = (path: string) =>
-    new ScriptLoadFault([{ file: path, line: 0, column: 0, message: `scripts cannot be used: ${why}` }], []);
+    loadFault([{ file: path, line: 0, column: 0, message: `scripts cannot be used: ${why}` }], []);
   return {
     impossible: why,
     transpiles: false,

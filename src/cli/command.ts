@@ -26,6 +26,8 @@ export type CommandName =
   | "explain"
   | "version"
   | "demo"
+  | "types"
+  | "test"
   | "completions"
   | "man"
   | "help"

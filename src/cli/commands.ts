@@ -24,7 +24,8 @@ export const COMMANDS: readonly Command[] = [
     summary: "say what is wrong with a configuration",
     doc:
       "Reads the configuration as serving would and prints every problem, one a line, on standard error. Also " +
-      "reads the certificate files and tries whether they belong together, and the files of who may use the forward proxy. " +
+      "reads the certificate files and tries whether they belong together, and the files of who may use the forward proxy, and " +
+      "loads the scripts: all that can be seen without running them is told, then their top level is run, and nothing else of them. " +
       "Exits with 0 or 2.",
     configured: true,
     flags: [JSON_FLAG],
@@ -40,6 +41,30 @@ export const COMMANDS: readonly Command[] = [
     flags: [JSON_FLAG],
   },
   ...VERB_COMMANDS,
+  {
+    name: "types",
+    usage: "types [FOLDER]",
+    summary: "write the types of scripts, for editors and compilers",
+    doc:
+      "Writes `sluice.d.ts` into the folder (default: the working directory), which says what scripts can import from `sluice`, and a " +
+      "`tsconfig.json` where there is none. To be done anew after an upgrade.",
+    configured: false,
+    flags: [],
+    operands: { names: "[FOLDER]", least: 0, most: 1, kind: "files" },
+  },
+  {
+    name: "test",
+    usage: "test FILE [--tap]",
+    summary: "run the tests of a script",
+    doc:
+      'Runs every function that the file exports as `test_…` or as its default. `import { dry } from "sluice/test"` gives ' +
+      'a Sluice of which nothing leaves: `await (await dry("./route.ts", { upstreams: ["app"] })).request("GET", "/")` tells what was ' +
+      "decided, what an endpoint would have got, and what the client gets. Exits with 0, with 1 when a test has failed, with 2 when " +
+      "the file cannot be loaded.",
+    configured: false,
+    flags: [{ name: "tap", value: null, help: "in the form of TAP, the Test Anything Protocol" }],
+    operands: { names: "FILE", least: 1, most: 1, kind: "files" },
+  },
   {
     name: "completions",
     usage: "completions bash|zsh|fish",

@@ -16,6 +16,8 @@ import { readConfig } from "../serve/read_config.ts";
 import type { Serve } from "./serve.ts";
 import { runThrough } from "./through/through.ts";
 import { allFindings, check, showConfig } from "./show_config.ts";
+import { testScript } from "./scripts/test_script.ts";
+import { writeTypes } from "./scripts/write_types.ts";
 import { isVerb, runVerb } from "./verbs/verbs.ts";
 import { formatVersion, versionInfo } from "../serve/version.ts";
 
@@ -65,6 +67,10 @@ async function runCommand(runtime: Runtime, system: System, serve: Serve): Promi
       print(system, (args.own.has("json") ? JSON.stringify(info) : formatVersion(info)) + "\n");
       return EXIT.done;
     }
+    case "types":
+      return await writeTypes(system, args.operands[0]);
+    case "test":
+      return await testScript(runtime, system, args);
     case "demo":
       return await demo(runtime, system, args.flags, args.own.get("away"), serve);
     case "check":
@@ -76,7 +82,7 @@ async function runCommand(runtime: Runtime, system: System, serve: Serve): Promi
 
 async function configured(runtime: Runtime, system: System, args: Arguments, serve: Serve): Promise<number> {
   const result = await readConfig(system, args.flags);
-  if (args.command === "check") return await check(runtime.clock, system, result, args.own.has("json"));
+  if (args.command === "check") return await check(runtime, system, result, args.own.has("json"));
   if (!result.ok) {
     if (result.nothingToServe && args.command === "serve" && args.flags["config"] === undefined) {
       printError(system, INTRODUCTION);

@@ -1,10 +1,12 @@
 /** `sluice config` and `sluice check`. */
 
-import type { Clock, System } from "../../runtime/contract/contract.ts";
+import type { Clock, Runtime, System } from "../../runtime/contract/contract.ts";
 import type { Loaded, Rejected } from "../config/load.ts";
+import { scriptFiles } from "../config/build_scripts.ts";
 import { printYaml } from "../config/print.ts";
 import { formatOrigin, formatProblem, type Origin, type Problem } from "../config/values/problem.ts";
 import { EXIT, type ExitCode } from "../process/shared/exit_code.ts";
+import { tryScripts } from "./scripts/try_scripts.ts";
 import { print, printProblems, printWarnings } from "../serve/output.ts";
 import { checkFiles, type FileFindings } from "../serve/read_config.ts";
 
@@ -17,14 +19,19 @@ export function showConfig(system: System, loaded: Loaded, json: boolean): ExitC
 
 /** Reports every problem; with `json` as one document on standard output. */
 export async function check(
-  clock: Clock,
+  runtime: Runtime,
   system: System,
   result: Loaded | Rejected,
   json: boolean,
 ): Promise<ExitCode> {
-  const { problems, warnings } = result.ok
-    ? await allFindings(clock, system, result)
+  const found = result.ok
+    ? await allFindings(runtime.clock, system, result)
     : { problems: result.problems, warnings: [] };
+  const { warnings } = found;
+  // What cannot even be bundled is not run.
+  const problems = result.ok && found.problems.length === 0
+    ? await tryScripts(runtime, system, result.config)
+    : found.problems;
   if (json) {
     print(system, document({ ok: problems.length === 0, problems, warnings }));
   } else {
@@ -48,6 +55,7 @@ function summary({ config }: Loaded): string {
     plural(config.routes.length, "route"),
     plural(config.upstreams.length, "upstream"),
     plural(endpoints, "endpoint"),
+    ...(config.script === null ? [] : [plural(scriptFiles(config).length, "script")]),
   ];
   return `ok: ${parts.join(", ")}\n`;
 }

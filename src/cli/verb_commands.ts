@@ -254,7 +254,9 @@ export const VERB_COMMANDS: readonly Command[] = [
       "Asks the running Sluice: route, endpoints, whether it may wait and be sent again, what happens to its body, " +
       "timeouts, header fields. Where there is a forward proxy, CONNECT and a whole URL are explained as it would take them: " +
       "which rule decides, which credentials are asked for, and, with --resolve, which addresses the name has and which of them " +
-      "may be dialled; nothing is dialled, and without --resolve nothing is looked up. A path is for the routes. With --to or --config it asks nobody and says what that configuration would do.",
+      "may be dialled; nothing is dialled, and without --resolve nothing is looked up. A path is for the routes. With --to, --script or --config it asks nobody and says what that " +
+      "configuration would do; a running Sluice does not try scripts for it. Scripts are run, and what they ask upstreams for gets " +
+      "what --stub says.",
     configured: true,
     flags: [
       flag("method", "METHOD", "its method  (default GET)"),
@@ -264,6 +266,7 @@ export const VERB_COMMANDS: readonly Command[] = [
       flag("user", "NAME", "through the forward proxy: as a user who has logged in"),
       flag("resolve", null, "through the forward proxy: look the name up, and judge its addresses"),
       flag("chunked", null, "its body has no known length"),
+      flag("stub", "UPSTREAM=STATUS", "what scripts get that ask this upstream; repeatable", { many: true }),
       flag("timeout", "DURATION", ANSWER),
       JSON_FLAG,
     ],

@@ -1,6 +1,7 @@
 /** What scripts may import by name, for whoever looks a script through without running it. */
 
 const SLUICE: readonly string[] = [
+  "ScriptError",
   "ask",
   "hash",
   "log",

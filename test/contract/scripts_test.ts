@@ -17,12 +17,17 @@ import { ownScripts } from "../support/own_scripts.ts";
 
 const scripts = await ownScripts();
 const folder = realpathSync(mkdtempSync(join(tmpdir(), "sluice-scripts-")));
+// Of another depth than any working directory is likely to be.
+const deep = join(folder, "a/b/c");
 after(() => rmSync(folder, { recursive: true, force: true }));
 
 let folders = 0;
 
 /** A folder of its own with these files. */
-function write(files: Readonly<Record<string, string>>, root = join(folder, String(++folders))): string {
+function write(
+  files: Readonly<Record<string, string>>,
+  root = join(++folders % 2 === 0 ? deep : folder, String(folders)),
+): string {
   for (const [name, text] of Object.entries(files)) {
     mkdirSync(dirname(join(root, name)), { recursive: true });
     writeFileSync(join(root, name), text);

@@ -14,9 +14,11 @@ import type {
   ExplainedForwarding,
   ExplainedProxying,
   ExplainedRetry,
+  ExplainedScripts,
   Explanation,
 } from "../../serve/explain/explanation.ts";
 import { print, printProblems, printWarnings } from "../../serve/output.ts";
+import type { Stub } from "../../serve/dry/dry_scripts.ts";
 import { readConfig } from "../../serve/read_config.ts";
 import {
   ANSWER_MS,
@@ -48,7 +50,7 @@ export async function explainOffline(runtime: Runtime, system: System, args: Arg
       return EXIT.usage;
     }
     printWarnings(system, loaded.warnings);
-    const outcome = await explain(runtime, system, loaded.config, request, null);
+    const outcome = await explain(runtime, system, loaded.config, request, null, stubsOf(args));
     if (!outcome.ok) throw new VerbFailure(REFUSALS[outcome.code].exit, outcome.code, outcome.message);
     const { explanation } = outcome;
     print(system, args.own.has("json") ? JSON.stringify(explanation) + "\n" : explanationText(explanation));
@@ -95,6 +97,15 @@ function requestOf(args: Arguments): ExplainRequest {
   };
 }
 
+/** `auth=401`: what sub-requests of scripts get from an upstream. */
+function stubsOf(args: Arguments): ReadonlyMap<string, Stub> {
+  return new Map((args.lists.get("stub") ?? []).map((text) => {
+    const match = /^([^=]+)=([2-5]\d\d)$/.exec(text);
+    if (match === null) throw usage("--stub: must be an upstream and a status, like auth=401");
+    return [match[1] ?? "", { status: Number(match[2]), headers: [], body: "" }] as const;
+  }));
+}
+
 /** Width of the column with the names of things. */
 const COLUMN = 12;
 
@@ -104,6 +115,7 @@ export function explanationText(explanation: Explanation): string {
     ["request", [`${method} ${target}`, ...fields]],
   ];
   if (proxied !== undefined) rows.push(...proxyingRows(proxied));
+  if (explanation.scripts !== undefined) rows.push(["script", scriptLines(explanation.scripts)]);
   if (answer !== null && outcome === "tunnelled") {
     rows.push(["tunnel", [
       "once a connection to the destination is there, after this answer:",
@@ -130,6 +142,16 @@ export function explanationText(explanation: Explanation): string {
   return rows.flatMap(([name, lines]) =>
     lines.map((line, index) => `${(index === 0 ? name : "").padEnd(COLUMN)}${printable(line)}\n`)
   ).join("");
+}
+
+function scriptLines({ decisions, asked, faults, said }: ExplainedScripts): string[] {
+  return [
+    ...decisions,
+    ...asked.map(({ upstream, method, uri }) => `asks ${upstream}: ${method} ${uri}`),
+    ...faults.map((words) => `fault: ${words}`),
+    ...said.map((words) => `says: ${words}`),
+    ...(decisions.length + asked.length + faults.length + said.length === 0 ? ["is not asked"] : []),
+  ];
 }
 
 function proxyingRows(proxied: ExplainedProxying): (readonly [string, readonly string[]])[] {

@@ -6,6 +6,7 @@
 import {
   type Clock,
   type LoadedModule,
+  type ScriptApis,
   type ScriptGuard,
   type ScriptLoader,
   ScriptLoadFault,
@@ -14,7 +15,7 @@ import {
 import { scriptFiles } from "../../config/build_scripts.ts";
 import { sameValue } from "../../config/config_changes.ts";
 import type { Config, ScriptConfig } from "../../config/values/config.ts";
-import { scriptApi } from "../../script/script_api.ts";
+import { type ScriptApi, scriptApi } from "../../script/script_api.ts";
 import { Script } from "../../script/script.ts";
 import { ScriptError } from "../../script/script_error.ts";
 import type { ScriptFaults } from "../../script/script_faults.ts";
@@ -39,6 +40,8 @@ export interface ScriptParts {
   readonly config: () => Config;
   /** Runs its calls; null = they are just made. */
   readonly guard: ScriptGuard | null;
+  /** What names a script may import, made of what "sluice" is in a worker. Default: that name, and that. */
+  readonly apis?: (api: ScriptApi) => ScriptApis;
 }
 
 interface Loaded {
@@ -80,10 +83,11 @@ export class LoadedScripts implements ScriptSet {
   /**
    * Loads all, then runs the `onStart` of each.
    *
+   * @param starts `onStart` is run
    * @returns null where the configuration has none
    * @throws ScriptLoadFault when one cannot be loaded or started: then nothing is left of any
    */
-  static async load(parts: ScriptParts, config: Config): Promise<LoadedScripts | null> {
+  static async load(parts: ScriptParts, config: Config, starts = true): Promise<LoadedScripts | null> {
     const { script } = config;
     if (script === null) return null;
     const byFile = new Map<string, Loaded>();
@@ -117,7 +121,7 @@ export class LoadedScripts implements ScriptSet {
     }
     const all = new LoadedScripts(parts, script, byFile, upstreams);
     const started: string[] = [];
-    for (const [file, { script: each }] of byFile) {
+    for (const [file, { script: each }] of starts ? byFile : []) {
       try {
         await inTime(parts.clock, "onStart", () => each.start());
         started.push(file);
@@ -142,6 +146,12 @@ export class LoadedScripts implements ScriptSet {
     const found = this.#byFile.get(file);
     if (found === undefined) throw new Error(`the script ${file} has not been loaded`);
     return found.script;
+  }
+
+  /** Ends what they have left running, without a word to them: they have not been started. */
+  retire(): void {
+    this.#ended = true;
+    retire(this.#byFile.values());
   }
 
   /** Runs the `onStop` of each, then ends what they have left running. A fault is told. No request comes to them any more. */
@@ -173,9 +183,10 @@ async function loadOne(
 ): Promise<Loaded> {
   const { loader, faults, print, clock, guard } = parts;
   const context = new ScriptContext(file, around);
+  const api = scriptApi(context);
   // The cast: an object of functions and values by name.
-  const api = scriptApi(context) as unknown as Readonly<Record<string, unknown>>;
-  const loading = loader.load(file, { sluice: api }, {
+  const apis = parts.apis?.(api) ?? { sluice: api as unknown as Readonly<Record<string, unknown>> };
+  const loading = loader.load(file, apis, {
     failed: (phase, error) => faults.failed(file, phase, error, null),
     printed: (level, words) => print(file, level, words),
     guard,
@@ -220,10 +231,10 @@ function retire(all: Iterable<Loaded>): void {
 /** @throws what `work` throws, or that it took too long */
 async function inTime<T>(clock: Clock, what: string, work: () => T | Promise<T>): Promise<T> {
   const over = Promise.withResolvers<never>();
+  // Where nothing is served yet, nothing else may keep the process from ending.
   const timer = clock.setTimer(
     PATIENCE_MS,
     () => over.reject(new ScriptError(`${what} did not come to an end within ${PATIENCE_MS / 1000} s`)),
-    true,
   );
   try {
     return await Promise.race([work(), over.promise]);

@@ -15,7 +15,7 @@ const MOST_FIELDS = 20;
 export interface ScriptSurroundings {
   readonly clock: Clock;
   readonly system: System;
-  readonly log: ScriptLog;
+  readonly log: Pick<ScriptLog, "print" | "failed">;
   readonly worker: ScriptApiHost["worker"];
   /** Null before anything is served. */
   readonly requests: ScriptHost | null;

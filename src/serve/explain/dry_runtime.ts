@@ -42,6 +42,8 @@ export class DrySocket implements Socket {
   written = "";
   paused = false;
   ended = false;
+  /** It was ended from our side, in haste. */
+  gone = false;
 
   constructor(remoteAddress: string, tls: TlsSession | null) {
     this.remoteAddress = remoteAddress;
@@ -78,7 +80,9 @@ export class DrySocket implements Socket {
   }
   finish(): void {}
   close(): void {}
-  abort(): void {}
+  abort(): void {
+    this.gone = true;
+  }
 }
 
 const MAX_KEPT = 4 * 1024 * 1024;

@@ -5,7 +5,9 @@
 
 import { printAddress } from "../../config/values/address.ts";
 import {
+  type Clock,
   type Runtime,
+  ScriptLoadFault,
   type System,
   SystemError,
   type TlsSession,
@@ -21,6 +23,8 @@ import type { LocalAnswer } from "../../script/script_host.ts";
 import { explainProxying, isForProxy } from "./explain_forward.ts";
 import { DryRuntime, DrySocket } from "./dry_runtime.ts";
 import type { ExplainedAnswer, ExplainedForwarding, ExplainedRetry, Explanation } from "./explanation.ts";
+import type { LoadedScripts } from "../../process/worker/loaded_scripts.ts";
+import { DryScripts, type Stub } from "../dry/dry_scripts.ts";
 import { buildSnapshot } from "../../process/worker/snapshot.ts";
 
 /** Where the request is taken to come from. */
@@ -40,15 +44,47 @@ export async function explain(
   config: Config,
   request: ExplainRequest,
   status: Status | null,
+  stubs: ReadonlyMap<string, Stub> = new Map(),
+): Promise<Outcome<{ readonly explanation: Explanation }>> {
+  if (config.script !== null && status !== null) {
+    // One that does not come to an end would end this process.
+    const message =
+      "Scripts are not tried in the process that serves: sluice explain --config FILE tries them in its own.";
+    return { ok: false, code: "not_possible", message };
+  }
+  const scripts = new DryScripts(runtime.clock, system);
+  for (const [name, stub] of stubs) scripts.stubs.set(name, stub);
+  let loaded: LoadedScripts | null = null;
+  try {
+    loaded = await scripts.load(config, true);
+    const effective = loaded?.upstreams.over(config) ?? config;
+    return await explainWith(runtime, system, effective, request, status, scripts, loaded);
+  } catch (error) {
+    if (!(error instanceof ScriptLoadFault)) throw error;
+    return { ok: false, code: "invalid", message: error.message };
+  } finally {
+    await loaded?.end();
+  }
+}
+
+async function explainWith(
+  runtime: Runtime,
+  system: System,
+  config: Config,
+  request: ExplainRequest,
+  status: Status | null,
+  scripts: DryScripts,
+  loaded: LoadedScripts | null,
 ): Promise<Outcome<{ readonly explanation: Explanation }>> {
   const forProxy = config.forward !== null && isForProxy(request);
   const parts = requestParts(request, forProxy);
   if (typeof parts === "string") return { ok: false, code: "invalid", message: parts };
   const dry = new DryRuntime(runtime);
   const seen = new Seen();
-  const snapshot = await snapshotFor(dry, system, config, request, seen);
+  const snapshot = await snapshotFor(dry, system, config, request, seen, loaded);
   if (typeof snapshot === "string") return { ok: false, code: "not_possible", message: snapshot };
   const gateway = new Gateway(dry, snapshot, seen);
+  scripts.requests = gateway.scriptHost;
   const { forward } = snapshot;
   const proxied = forProxy && forward !== null
     ? await explainProxying(request, forward, CLIENT, request.resolve === true ? runtime : null)
@@ -64,6 +100,13 @@ export async function explain(
   const client = dry.connect(CLIENT, parts.tls);
   client.feed(`${parts.requestLine}\r\n${parts.fields.map((line) => `${line}\r\n`).join("")}\r\n`);
   feedBody(dry, client, request.body_bytes);
+  if (config.script !== null) {
+    await decided(
+      runtime.clock,
+      config.script.timeoutMs,
+      () => dry.dials.length > 0 || client.written !== "",
+    );
+  }
   const endpoint = openFirst(dry);
   const sent = endpoint?.socket.written ?? "";
   endpoint?.socket.feed(SAMPLE_ANSWER);
@@ -77,6 +120,7 @@ export async function explain(
     route: seen.route,
     upstream: seen.upstream,
     ...(proxied === null ? {} : { proxied }),
+    ...(loaded === null ? {} : { scripts: scripts.notes }),
   };
   if (endpoint !== null && seen.retry === null && proxied !== null) {
     const answer = answerOf(client.written, null);
@@ -101,6 +145,15 @@ export async function explain(
   return { ok: true, explanation: { ...said, outcome: "forwarded", answer: null, forwarded } };
 }
 
+/** Resolves when it is known what becomes of the request, or when a script has had all its time. */
+async function decided(clock: Clock, mostMs: number, known: () => boolean): Promise<void> {
+  const end = clock.now() + mostMs;
+  while (!known() && clock.now() < end) {
+    // Nothing else keeps the process from ending.
+    await new Promise<void>((resolve) => void clock.setTimer(1, resolve));
+  }
+}
+
 /** @returns why the configuration cannot be used, if it cannot */
 async function snapshotFor(
   dry: DryRuntime,
@@ -108,9 +161,21 @@ async function snapshotFor(
   config: Config,
   { user }: ExplainRequest,
   seen: Seen,
+  scripts: LoadedScripts | null,
 ): Promise<Snapshot | string> {
   try {
-    const { snapshot } = await buildSnapshot(dry, system, withoutFiles(config), seen);
+    const { snapshot } = await buildSnapshot(
+      dry,
+      system,
+      withoutFiles(config),
+      seen,
+      undefined,
+      undefined,
+      null,
+      [],
+      undefined,
+      scripts,
+    );
     const { forward } = snapshot;
     if (user === undefined || forward === null) return snapshot;
     return { ...snapshot, forward: { ...forward, auth: null, clients: null } };

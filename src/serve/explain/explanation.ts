@@ -21,6 +21,20 @@ export interface Explanation {
   readonly forwarded: ExplainedForwarding | null;
   /** Missing when it is not for a forward proxy, or names no destination. */
   readonly proxied?: ExplainedProxying;
+  /** Missing without scripts. */
+  readonly scripts?: ExplainedScripts;
+}
+
+/** What scripts have done with the request. */
+export interface ExplainedScripts {
+  /** What their functions gave back, in order: `to app`, `nothing`. */
+  readonly decisions: readonly string[];
+  /** Sub-requests, which got what stands in for their upstreams. */
+  readonly asked: readonly { readonly upstream: string; readonly method: string; readonly uri: string }[];
+  /** What went wrong in them, with the place. */
+  readonly faults: readonly string[];
+  /** What they have logged. */
+  readonly said: readonly string[];
 }
 
 /** What decides where a client of the forward proxy may go. */
