@@ -4,7 +4,9 @@ import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { pathToFileURL } from "node:url";
+import { spawn } from "node:child_process";
+import process from "node:process";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { after, test } from "node:test";
 import {
   type LoadedModule,
@@ -28,6 +30,7 @@ function write(
   files: Readonly<Record<string, string>>,
   root = join(++folders % 2 === 0 ? deep : folder, String(folders)),
 ): string {
+  mkdirSync(root, { recursive: true });
   for (const [name, text] of Object.entries(files)) {
     mkdirSync(dirname(join(root, name)), { recursive: true });
     writeFileSync(join(root, name), text);
@@ -322,6 +325,29 @@ test("an error is described by its words and its places in the script", async ()
   ) {
     assert.equal(typeof scripts.describe(odd).words, "string");
   }
+});
+
+test("what a script throws by itself is told to it, and ends nothing; nor can it end the process", async () => {
+  const child = fileURLToPath(new URL("script_child.ts", import.meta.url));
+  const first = "Deno" in globalThis ? ["run", "-A", "--no-check"] : [];
+  const { code, output } = await new Promise<{ code: number | null; output: string }>((resolve, reject) => {
+    const running = spawn(process.execPath, [...first, child, write({})], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    let output = "";
+    running.stdout.on("data", (bytes) => output += String(bytes));
+    running.on("error", reject);
+    running.on("close", (code) => resolve({ code, output }));
+  });
+  const lines = output.trim().split("\n");
+  assert.deepEqual(lines.map((line) => line.replace(/:\d+$/, "")), [
+    "exit: Error: a script cannot end Sluice: use sluice stop",
+    "promise Error: rejected :1",
+    'promise "a text" was thrown, which is no Error ',
+    "event Error: in a tick :5",
+    "ours so far: 0",
+  ]);
+  assert.equal(code, 3);
 });
 
 test("a guard ends what does not end, and lets everything else through", () => {

@@ -302,7 +302,8 @@ export const SERVER_OPTIONS = {
     default: "false",
     help: "read the configuration anew when its file changes",
     doc:
-      "Looks at the file of `config`, and at the files of certificates, users and tokens that it names, once a second. What changes " +
+      "Looks at the file of `config`, at the files of certificates, users and tokens that it names, and at all files of scripts but " +
+      "those of packages, once a second. What changes " +
       "is what `sluice reload` and SIGHUP do: a file with problems changes nothing.",
     example: "true",
   },
