@@ -3,7 +3,10 @@ import { cli } from "../src/cli/main.ts";
 import { createBunRuntime } from "./bun/adapter.ts";
 import { installLastResort } from "./shared/last_resort.ts";
 import { createSystem } from "./shared/system.ts";
+import { serveTokens } from "./shared/token_process.ts";
 
-const lastResort = installLastResort();
-const runtime = lastResort.watch(createBunRuntime({ onHandlerError: lastResort.report }));
-cli(runtime, createSystem()).catch(lastResort.fatal);
+if (!serveTokens()) {
+  const lastResort = installLastResort();
+  const runtime = lastResort.watch(createBunRuntime({ onHandlerError: lastResort.report }));
+  cli(runtime, createSystem()).catch(lastResort.fatal);
+}

@@ -18,6 +18,7 @@ import type {
 } from "./process.ts";
 import type { TextSink } from "./sinks.ts";
 import type { Terminal, TerminalEvents } from "./terminal.ts";
+import type { TokenSource } from "./tokens.ts";
 
 /** Paths of the files in which Unix says how names are looked up. Each may be missing. */
 export interface NameFiles {
@@ -33,6 +34,8 @@ export interface NameFiles {
 export interface System extends FileSystem {
   readonly certificates: CertificateReader;
   readonly digests: Digests;
+  /** Null where no library makes them (Bun has it called, where MIT Kerberos is installed). Looked for at the first use. */
+  readonly tokens: TokenSource | null;
   /** Arguments after the program's name. */
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
