@@ -6,6 +6,7 @@ import type { Flags } from "../config/options/layer.ts";
 import { loadConfig, type Loaded, type Rejected } from "../config/load.ts";
 import { envName, flagName } from "../config/options/option.ts";
 import { type Origin, type Problem, problemAt } from "../config/values/problem.ts";
+import { readCredentialFiles } from "../process/shared/credential_files.ts";
 import { type ForwardFinding, readForwardFiles } from "../process/shared/forward_files.ts";
 import {
   readTlsFiles,
@@ -76,8 +77,13 @@ export async function checkFiles(system: System, loaded: Loaded, now: number): P
     if (refusal !== null) findings.problems.push(at(refusal));
     findings.warnings.push(...tlsWarnings(files, now).map(at));
   }
-  const { forward } = loaded.config;
-  if (forward === null) return { ...findings, secrets: "" };
+  const { forward, credentials } = loaded.config;
+  const own = await readCredentialFiles(system, credentials);
+  for (const { credential, option, words } of own.faults) {
+    const path = `credentials.${credential}`;
+    findings.problems.push(problemAt(originOf(loaded, path), `${path}.${option}`, words));
+  }
+  if (forward === null) return { ...findings, secrets: own.fingerprint };
   const { faults, warnings, fingerprint } = await readForwardFiles(system, forward);
   const at = ({ option, words }: ForwardFinding) => {
     const path = `forward.${option}`;
@@ -85,7 +91,7 @@ export async function checkFiles(system: System, loaded: Loaded, now: number): P
   };
   findings.problems.push(...faults.map(at));
   findings.warnings.push(...warnings.map(at));
-  return { ...findings, secrets: fingerprint };
+  return { ...findings, secrets: `${fingerprint}${own.fingerprint}` };
 }
 
 /** Beginnings of option paths, and the files that these options name. */
@@ -102,7 +108,10 @@ function tlsPathsOf(config: Config): readonly (readonly [prefix: string, paths: 
 /** Files that the configuration names; each once. */
 export function filesOf(config: Config): readonly string[] {
   const named = tlsPathsOf(config).flatMap(([, { ca, cert, key }]) => [cert, key, ca]);
-  const secrets = [config.forward?.usersFile ?? null, config.forward?.tokensFile ?? null];
+  const passwords = config.credentials.map(({ secret }) =>
+    secret.kind === "file" && secret.what === "password" ? secret.path : null
+  );
+  const secrets = [config.forward?.usersFile ?? null, config.forward?.tokensFile ?? null, ...passwords];
   return [...new Set([...named, ...secrets].filter((file) => file !== null))];
 }
 

@@ -115,13 +115,16 @@ export class PlaneLab {
    * @param yaml configuration; listens on port 0 unless it says otherwise
    * @param names with their addresses
    * @param files that the configuration names, by path
+   * @param prepare makes the system what it is to be
    */
   static async start(
     yaml: string,
     names: Readonly<Record<string, readonly string[]>> = {},
     files: Readonly<Record<string, string>> = {},
+    prepare: (system: MemorySystem) => void = () => {},
   ): Promise<PlaneLab> {
     const lab = new PlaneLab(yaml.includes("listen:") ? yaml : `listen: "127.0.0.1:0"\n${yaml}`, files);
+    prepare(lab.system);
     for (const [name, addresses] of Object.entries(names)) lab.runtime.network.setName(name, addresses);
     const loaded = await readConfig(lab.system, FLAGS);
     assert.ok(loaded.ok, loaded.ok ? "" : loaded.problems.map(formatProblem).join("\n"));

@@ -3,6 +3,7 @@
 import { socketsSummary } from "../../process/shared/chosen_sockets.ts";
 import type {
   BackendStatus,
+  CredentialStatus,
   EndpointStatus,
   ForwardStatus,
   RecentFailure,
@@ -40,6 +41,7 @@ export function statusText(status: Status): string {
     ...(status.predecessor == null ? [] : [predecessorLine(status.predecessor)]),
     ...(status.workers.length > 1 ? ["", ...workerLines(status.workers)] : []),
     ...(status.forward === undefined ? [] : ["", ...forwardLines(status.forward)]),
+    ...(status.credentials === undefined ? [] : ["", ...credentialLines(status.credentials)]),
     ...status.upstreams.flatMap((upstream) => ["", ...upstreamLines(upstream, now)]),
     ...failureLines(status, now),
   ];
@@ -91,6 +93,15 @@ function forwardLines(forward: ForwardStatus): string[] {
       ? []
       : [`  wrong credentials: ${count(forward.authentication_failures, "request")}`]),
   ];
+}
+
+function credentialLines(credentials: readonly CredentialStatus[]): string[] {
+  return alignedRows([
+    ["credential", "used", "challenged", "rejected"],
+    ...credentials.map((
+      { name, used, challenged, rejected },
+    ) => [name, String(used), String(challenged), String(rejected)]),
+  ], new Set([1, 2, 3]));
 }
 
 function upstreamLines(upstream: UpstreamStatus, now: number): string[] {

@@ -6,7 +6,7 @@
 import type { ReasonCode } from "../../exchange/reason.ts";
 import type { FailureNote } from "../../observe/failure_ring.ts";
 import { Counters, EndpointCounters } from "../../upstream/counters.ts";
-import type { EndpointStatus, Histogram, Totals } from "./status.ts";
+import type { CredentialStatus, EndpointStatus, Histogram, Totals } from "./status.ts";
 
 /** Failed requests and waiting ones that are told one by one, at most. */
 export const MOST_TOLD = 50;
@@ -61,6 +61,8 @@ export interface Report {
   readonly routes: readonly RouteReport[];
   /** Missing without a forward proxy, and in reports of earlier versions. */
   readonly forward?: ForwardReport;
+  /** Missing without credentials, and in reports of earlier versions. */
+  readonly credentials?: readonly CredentialStatus[];
   /** Newest first, at most `MOST_TOLD`. */
   readonly failures: readonly FailureNote[];
 }
@@ -148,6 +150,7 @@ export function addReports(a: Report, b: Report): Report {
       totals: addTotals(one.totals, other.totals),
     })),
     ...forwardOf(addForwards(a.forward, b.forward)),
+    ...credentialsOf(merge(a.credentials ?? [], b.credentials ?? [], addCredentials)),
     failures: [...a.failures, ...b.failures].sort((one, other) => other.at - one.at).slice(0, MOST_TOLD),
   };
 }
@@ -264,6 +267,19 @@ function joined<T extends { readonly name: string }>(list: readonly T[], add: (a
     sums.set(each.name, before === undefined ? each : add(before, each));
   }
   return [...sums.values()];
+}
+
+function credentialsOf(credentials: readonly CredentialStatus[]): Pick<Report, "credentials"> {
+  return credentials.length === 0 ? {} : { credentials };
+}
+
+function addCredentials(a: CredentialStatus, b: CredentialStatus): CredentialStatus {
+  return {
+    name: a.name,
+    used: a.used + b.used,
+    challenged: a.challenged + b.challenged,
+    rejected: a.rejected + b.rejected,
+  };
 }
 
 function forwardOf(forward: ForwardReport | undefined): Pick<Report, "forward"> {

@@ -21,6 +21,7 @@ import { Gateway } from "../../gateway/gateway.ts";
 import type { Telemetry } from "../../observe/telemetry.ts";
 import { allDestinations } from "../../gateway/forward/forward_snapshot.ts";
 import { OwnListeners } from "../../forward/own_listeners.ts";
+import type { Credential } from "../../credentials/credential.ts";
 import type { Destinations } from "../../upstream/destinations.ts";
 import type { Endpoint } from "../../upstream/endpoint.ts";
 import type { Upstream } from "../../upstream/upstream.ts";
@@ -148,6 +149,10 @@ export class Serving {
   }
 
   /** Of the forward proxy, those of earlier configurations that still have requests included. */
+  get credentials(): readonly Credential[] {
+    return this.#built.credentials.list;
+  }
+
   get destinations(): readonly Destinations[] {
     const { forward } = this.#built.snapshot;
     return [...(forward === null ? [] : [forward.destinations]), ...this.#retiredDestinations.all];

@@ -10,6 +10,7 @@ import {
   totalsOf,
   type UpstreamReport,
 } from "./report.ts";
+import type { Credential } from "../../credentials/credential.ts";
 import type { Gateway } from "../../gateway/gateway.ts";
 import type { Telemetry } from "../../observe/telemetry.ts";
 import type { Config } from "../../config/values/config.ts";
@@ -29,9 +30,10 @@ export function workerReport(
     readonly retired: readonly Upstream[];
     /** Of the forward proxy, those of earlier configurations included. */
     readonly destinations: readonly Destinations[];
+    readonly credentials: readonly Credential[];
   },
 ): Report {
-  const { config, telemetry, gateway, upstreams, retired, destinations } = serving;
+  const { config, telemetry, gateway, upstreams, retired, destinations, credentials } = serving;
   const { counters } = telemetry;
   const now = clock.now();
   /** What was `at` on the monotonic clock, by the one on the wall. */
@@ -77,6 +79,9 @@ export function workerReport(
     ),
     routes: config.routes.map(({ name }) => ({ name, totals: totalsOf(counters.route(name)) })),
     ...forwardReport(gateway, upstreams, retired, destinations),
+    ...(credentials.length === 0
+      ? {}
+      : { credentials: credentials.map(({ name, counters }) => ({ name, ...counters })) }),
     failures: telemetry.failures.list(),
   };
 }

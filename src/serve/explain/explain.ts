@@ -27,6 +27,8 @@ import { buildSnapshot } from "../../process/worker/snapshot.ts";
 const CLIENT = "127.0.0.1";
 /** The answer that the endpoint is taken to give. */
 const SAMPLE_ANSWER = "HTTP/1.1 204 No Content\r\n\r\n";
+/** Nothing is read, and nothing run. */
+const SAMPLE_SECRET = { kind: "sample" } as const;
 /** Pieces in which a body is fed. */
 const PIECE = "x".repeat(16 * 1024);
 const FAILURES: readonly AttemptFailure[] = ["reset", "timeout", 502, 503, 504];
@@ -93,7 +95,7 @@ export async function explain(
     };
     return { ok: true, explanation };
   }
-  const to = forwarding(upstream, request, seen.retry, seen.pinned, sent, endpoint.name, status);
+  const to = forwarding(upstream, request, seen.retry, seen, sent, endpoint.name, status);
   const forwarded = direct === null ? to : {
     ...to,
     endpoints: [{ name: endpoint.name, weight: 1, state: null, first: true }],
@@ -126,6 +128,7 @@ class Seen {
   upstream: string | null = null;
   retry: RetryPolicy | null = null;
   pinned = false;
+  credential = "";
   local: Pick<LocalAnswer, "reason" | "detail"> | null = null;
 
   exchangeDone(exchange: EndedExchange): void {
@@ -133,6 +136,7 @@ class Seen {
     this.upstream = exchange.source.name;
     this.retry = exchange.retry;
     this.pinned = exchange.pinned;
+    this.credential = exchange.offeredCredential;
     if (exchange.reason !== "") this.local ??= { reason: exchange.reason, detail: exchange.detail };
   }
   answeredLocally(answer: LocalAnswer): void {
@@ -231,12 +235,13 @@ function forwarding(
   upstream: UpstreamConfig,
   request: ExplainRequest,
   policy: RetryPolicy,
-  pinned: boolean,
+  { pinned, credential }: Pick<Seen, "pinned" | "credential">,
   sent: string,
   first: string,
   status: Status | null,
 ): ExplainedForwarding {
-  const [requestLine = "", ...fields] = (sent.split("\r\n\r\n")[0] ?? "").split("\r\n");
+  const [requestLine = "", ...lines] = (sent.split("\r\n\r\n")[0] ?? "").split("\r\n");
+  const fields = lines.map((line) => withoutSecret(line, request, credential));
   const { body_bytes: bytes } = request;
   const live = status?.upstreams.find(({ name }) => name === upstream.name);
   const buffered = bytes !== null && bytes > 0 && bytes <= upstream.requestBufferBytes;
@@ -251,6 +256,7 @@ function forwarding(
     })),
     policy: upstream.policy,
     pinned,
+    credential,
     request_line: requestLine,
     fields,
     hold: {
@@ -316,10 +322,18 @@ function retryCases(
   );
 }
 
-/** Certificates of the endpoints have no say in what becomes of a request. */
+/** A field line as it is sent, but for credentials that are not the client's. */
+function withoutSecret(line: string, { headers }: ExplainRequest, credential: string): string {
+  const [, name = ""] = /^((?:proxy-)?authorization):/i.exec(line) ?? [];
+  if (name === "" || headers.includes(line)) return line;
+  return credential === "" ? `${name}: ***` : `${name}: *** (credential ${credential})`;
+}
+
+/** Certificates of the endpoints have no say in what becomes of a request, and neither have secrets. */
 function withoutFiles(config: Config): Config {
   return {
     ...config,
+    credentials: config.credentials.map((credential) => ({ ...credential, secret: SAMPLE_SECRET })),
     upstreams: config.upstreams.map((upstream) => ({
       ...upstream,
       tls: { ...upstream.tls, caFile: null, certFile: null, keyFile: null },
