@@ -221,3 +221,25 @@ test("a parent that asks for nothing that the credential can answer", async () =
     assert.match((await connect("a.example:443")).answer, /502 .*asks for nothing/);
   });
 });
+
+test("explain shows neither the password of a parent's URL nor that of a credential", async () => {
+  for (const parent of ["http://u:secret@127.0.0.1:3000", "http://127.0.0.1:3000 credential=corp"]) {
+    const yaml = PARENT.replace("http://127.0.0.1:3000 credential=corp", parent).replace(
+      "[digest, basic]",
+      "basic",
+    );
+    await withParent(["basic"], yaml, async ({ lab }) => {
+      const url = "http://a.example/";
+      const told = await lab.done(lab.plane.explain({ method: "GET", url, headers: [], body_bytes: 0 }));
+      assert.ok(told.ok);
+      const text = JSON.stringify(told.explanation);
+      assert.ok(!/secret|sample|dTpz|c3Zj/.test(text), text);
+      assert.match(
+        text,
+        parent.includes("corp")
+          ? /Proxy-Authorization: \*\*\* \(credential corp\)/
+          : /Proxy-Authorization: \*\*\*"/,
+      );
+    });
+  }
+});
