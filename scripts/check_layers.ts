@@ -34,6 +34,8 @@ export const layers: readonly string[] = [
   "src/upstream",
   // Where a forward proxy may go, and who may use it.
   "src/forward",
+  // Who we are towards origins and parents.
+  "src/credentials",
   "src/exchange",
   // Requests in the hands of a script or a handler.
   "src/script",

@@ -33,9 +33,10 @@ export function buildForward(values: OptionValues): ForwardConfig | null {
       Math.max(1, Math.floor(values.max_connections * TUNNEL_SHARE)),
     parents: values["forward.parents"],
     noParent: values["forward.no_parent"],
+    credentials: values["forward.credentials"],
     byParent: buildParents(values),
     // A destination that is misspelt must not keep its client waiting, and no command of ours is one.
-    direct: buildUpstream(DIRECT, [], { ...values, hold: 0, command: null }),
+    direct: buildUpstream(DIRECT, [], { ...values, hold: 0, command: null, credential: null }),
   };
 }
 
@@ -44,7 +45,13 @@ function buildParents(values: OptionValues): UpstreamConfig {
   const endpoints = parents.filter((parent) => parent.kind === "http").map(parentEndpoint);
   return {
     // A tunnel may stay for hours: limits of requests at a time are not for those.
-    ...buildUpstream(PARENTS, endpoints, { ...values, command: null, max_in_flight: 0, each_address: false }),
+    ...buildUpstream(PARENTS, endpoints, {
+      ...values,
+      command: null,
+      credential: null,
+      max_in_flight: 0,
+      each_address: false,
+    }),
     policy: "first_up",
     hostHeader: { kind: "pass" },
     tls: {
@@ -57,9 +64,10 @@ function buildParents(values: OptionValues): UpstreamConfig {
   };
 }
 
-function parentEndpoint({ name, address, scheme, user, password }: HttpParentConfig): EndpointConfig {
+function parentEndpoint(parent: HttpParentConfig): EndpointConfig {
+  const { name, address, scheme, user, password, credential } = parent;
   const authorization = user === null ? "" : `Basic ${base64(`${user}:${password ?? ""}`)}`;
-  return { name, address, scheme, weight: 1, proxy: { authorization } };
+  return { name, address, scheme, weight: 1, proxy: { authorization, credential } };
 }
 
 /** Of its UTF-8 (RFC 7617 §2.1). */

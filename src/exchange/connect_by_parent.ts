@@ -1,12 +1,10 @@
 /**
- * One CONNECT that another proxy is asked for: its parent (RFC 9110 §9.3.6), or that goes by a connection which leads to the
- * destination already, by way of SOCKS or directly.
+ * One CONNECT that another proxy is asked for (RFC 9110 §9.3.6), or whose connection leads to the destination already (SOCKS, direct).
  *
  * Phases: `waiting` for a connection to a parent → `sending` the CONNECT → `tunnel`, or `collecting` a refusal → `done`. The
- * client is told nothing before the parent has answered, and has sent nothing that could be lost: until then the request
- * may be held and asked for again, at the same parent or at the next. A parent's answer other than 2xx is passed on, unless
- * it says that the destination could not be reached (502, 503, 504) and there is another parent. A failure is always
- * answered, and the client's connection ends with the answer.
+ * client is told nothing before the parent has answered, and has sent nothing that could be lost: until then the request may be
+ * held and asked for again, at any parent. A parent's answer other than 2xx is passed on, unless it says that the destination could
+ * not be reached (502, 503, 504) and there is another one. A failure is always answered, and ends the client's connection.
  */
 
 import type { CloseReason } from "../../runtime/contract/contract.ts";
@@ -21,7 +19,8 @@ import type { UpstreamStream } from "../http/upstream_stream.ts";
 import type { Counted } from "../upstream/counters.ts";
 import type { Endpoint } from "../upstream/endpoint.ts";
 import type { WaitFailure } from "../upstream/wait_failure.ts";
-import { Attempt, type AttemptOwner } from "./attempt.ts";
+import type { Attempt } from "./attempt.ts";
+import type { LoginOwner } from "./authenticating_attempt.ts";
 import { failAnswer } from "./client_answer.ts";
 import { ExchangeAccount } from "./exchange_account.ts";
 import type { ExchangeContext } from "./exchange_context.ts";
@@ -54,9 +53,8 @@ const PASSED_ON = ["Content-Type", "Retry-After", "Proxy-Status"] as const;
 type Phase = "waiting" | "sending" | "collecting" | "tunnel" | "done";
 
 export class ConnectByParent extends ExchangeAccount
-  implements DownstreamStreamEvents, AttemptOwner, StreamWaitOwner, TunnelOwner {
+  implements DownstreamStreamEvents, LoginOwner, StreamWaitOwner, TunnelOwner {
   #phase: Phase = "waiting";
-  attempts = 0;
   protected override wait: StreamWait;
   /** Told once that it has ended, if it was begun. */
   #ended: () => void = () => {};
@@ -92,8 +90,17 @@ export class ConnectByParent extends ExchangeAccount
 
   // Waiting for a connection
 
+  waiter(): StreamWait {
+    return this.wait;
+  }
+
   #ask(): void {
     this.#phase = "waiting";
+    if (this.login === null || this.mayAsk(this.login, () => this.#acquire())) this.#acquire();
+  }
+
+  #acquire(): void {
+    if (this.#phase !== "waiting") return;
     const { wait, settings: { upstream } } = this;
     const stream = upstream.acquire(wait);
     if (stream !== null) this.streamReady(stream, stream.peer.owner as Endpoint);
@@ -101,13 +108,14 @@ export class ConnectByParent extends ExchangeAccount
   }
 
   streamReady(stream: UpstreamStream, endpoint: Endpoint): void {
+    if (endpoint.settings.key.credentials !== "" && this.declines(stream, endpoint)) return this.#ask();
     const { wait } = this;
     wait.over(this.context.turn.now);
     wait.admitted = true;
-    const attempt = new Attempt(this, stream, endpoint, wait.isRetry);
-    this.attempt = this.lastAttempt = attempt;
+    const attempt = this.attemptOn(stream, endpoint, this, wait.isRetry);
     this.#phase = "sending";
-    this.attempts++;
+    const fault = this.faultOn(stream, endpoint);
+    if (fault !== "") return this.fail("proxy_configuration_error", fault, fault, 502);
     if (endpoint.proxyFields === null) {
       this.#begin(attempt.reached(), ownFields(fieldSection(["Via", `1.1 ${this.context.forward.via}`])));
     } else attempt.send(this.#request.to(endpoint, this.settings.hostHeader, this.context.forward));
@@ -122,9 +130,8 @@ export class ConnectByParent extends ExchangeAccount
 
   // The parent
 
-  attemptInterim(): void {
-    // The client has asked for no 100, and hears of the tunnel when it is there.
-  }
+  /** The client has asked for no 100, and hears of the tunnel when it is there. */
+  attemptInterim(): void {}
 
   attemptSwitched(head: Head, asAsked: boolean): void {
     if (!asAsked) {
@@ -173,6 +180,12 @@ export class ConnectByParent extends ExchangeAccount
     this.#refused(this.#refusal as StoredReply);
   }
 
+  attemptUnauthenticated(): void {
+    this.#letGo();
+    this.wait.isRetry = false;
+    this.#ask();
+  }
+
   #refused(refusal: StoredReply): void {
     const { status } = refusal.head;
     if (status >= 502 && status <= 504 && this.#mayGoOn(status as 502 | 503 | 504)) {
@@ -184,7 +197,7 @@ export class ConnectByParent extends ExchangeAccount
     const { proxyFields } = (this.attempt as Attempt).endpoint;
     this.#letGo();
     if (status === 407) {
-      const { code, words } = credentialsRefusal(proxyFields);
+      const { code, words } = credentialsRefusal(proxyFields, this.login);
       this.fail(code, words, words, 502);
     } else this.#passOn(refusal);
   }
@@ -231,7 +244,6 @@ export class ConnectByParent extends ExchangeAccount
   }
 
   attemptWritable(): void {}
-
   endpointWithdrawn(): void {
     if (this.attempt !== null && this.#phase !== "tunnel") {
       this.attemptLost({ code: "aborted", detail: "the endpoint was drained" });
@@ -245,15 +257,15 @@ export class ConnectByParent extends ExchangeAccount
   }
 
   #mayGoOn(failure: AttemptFailure): boolean {
-    const { attempt, attempts, context: { turn } } = this;
-    return this.#retries.decide(failure, attempt as Attempt, null, null, attempts, turn.now).kind === "again";
+    const { attempt, tries, context: { turn } } = this;
+    return this.#retries.decide(failure, attempt as Attempt, null, null, tries, turn.now).kind === "again";
   }
 
   /** The attempt ended without an answer. */
   #failed(failure: "reset" | "timeout", code: ReasonCode, detail: string, shown: string): void {
     const attempt = this.attempt as Attempt;
     const { stream, endpoint } = attempt;
-    const { attempts, context } = this;
+    const { tries: attempts, context } = this;
     const decision = this.#retries.decide(failure, attempt, null, null, attempts, context.turn.now);
     if (failure === "reset") attempt.blame(detail);
     const sent = stream.requestSeen;
@@ -278,9 +290,7 @@ export class ConnectByParent extends ExchangeAccount
   // The client
 
   downstreamBody(): void {}
-
   downstreamEnd(): void {}
-
   downstreamWritable(): void {}
 
   downstreamFault({ detail }: Fault): void {
@@ -371,6 +381,7 @@ export class ConnectByParent extends ExchangeAccount
 
   #tellEnd(): void {
     this.endedAt = this.context.turn.now;
+    this.login?.end();
     this.context.exchangeDone(this);
     this.#ended();
   }

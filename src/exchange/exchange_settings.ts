@@ -2,6 +2,7 @@
 
 import type { StreamSource } from "../upstream/stream_source.ts";
 import type { HostHeader } from "./forward_request.ts";
+import type { UpstreamCredentials } from "./login.ts";
 
 /** How requests to one upstream are treated; times in milliseconds, sizes in bytes. */
 export interface ExchangeSettings {
@@ -20,4 +21,6 @@ export interface ExchangeSettings {
    * with a failure goes on to the next, never to the same again. Absent = false.
    */
   readonly failsOver?: boolean;
+  /** Absent = none. */
+  readonly credentials?: UpstreamCredentials;
 }

@@ -4,6 +4,7 @@ import type { ScriptReport } from "../../process/worker/script_report.ts";
 import { socketsSummary } from "../../process/shared/chosen_sockets.ts";
 import type {
   BackendStatus,
+  CredentialStatus,
   EndpointStatus,
   ForwardStatus,
   RecentFailure,
@@ -42,6 +43,7 @@ export function statusText(status: Status): string {
     ...(status.workers.length > 1 ? ["", ...workerLines(status.workers)] : []),
     ...(status.forward === undefined ? [] : ["", ...forwardLines(status.forward)]),
     ...(status.scripts === undefined ? [] : ["", ...status.scripts.map(scriptLine)]),
+    ...(status.credentials === undefined ? [] : ["", ...credentialLines(status.credentials)]),
     ...status.upstreams.flatMap((upstream) => ["", ...upstreamLines(upstream, now)]),
     ...failureLines(status, now),
   ];
@@ -102,6 +104,15 @@ function scriptLine({ name, error, timeout, stalled, slow }: ScriptReport): stri
   ]] as const;
   const faults = told.filter(([number]) => number > 0).map(([number, noun]) => count(number, noun));
   return `script ${name}: ${faults.length === 0 ? "no faults" : faults.join(", ")}`;
+}
+
+function credentialLines(credentials: readonly CredentialStatus[]): string[] {
+  return alignedRows([
+    ["credential", "used", "challenged", "rejected"],
+    ...credentials.map((
+      { name, used, challenged, rejected },
+    ) => [name, String(used), String(challenged), String(rejected)]),
+  ], new Set([1, 2, 3]));
 }
 
 function upstreamLines(upstream: UpstreamStatus, now: number): string[] {

@@ -2,6 +2,7 @@
 
 import type { OptionTable } from "./option.ts";
 import { noProxy, parents } from "../values/parent_types.ts";
+import { originCredentials } from "../values/credential_types.ts";
 import { destinations, forwardListeners, portRanges } from "../values/forward_types.ts";
 import { cidrs } from "../values/special_types.ts";
 import { boolean, countOrAuto, path } from "../values/value_type.ts";
@@ -119,7 +120,8 @@ export const FORWARD_OPTIONS = {
       "URLs of HTTP proxies (`http://proxy:3128`, or `https://` where the way to the proxy itself is to be TLS), of SOCKS5 proxies " +
       "(`socks5h://`, which get names, and `socks5://`, which get addresses that are looked up here), and `direct` for the " +
       "destination itself. The first one that can be reached is asked, the others stand by. A user and a password may stand in " +
-      "the URL (odd characters as `%XX`); they go to that proxy only. While none can be reached, requests and " +
+      "the URL (odd characters as `%XX`); they go to that proxy only. `{url: http://proxy:3128, credential: corp}`, or " +
+      "`http://proxy:3128 credential=corp`, names an entry of `credentials` instead. While none can be reached, requests and " +
       "CONNECT are held for `hold`, unless `direct` is in the list. What a parent answers does not count against it: a CONNECT " +
       "that it answers with 502, 503 or 504 is asked of the next one, any other answer is the client's. Timeouts, pool, " +
       "`retry` and `upstream_tls` of the top level count for parents. Destinations that a parent is asked for are not looked up " +
@@ -137,6 +139,19 @@ export const FORWARD_OPTIONS = {
       "In the syntax of the environment variable `no_proxy`: a name is itself and all below it, `.example.com` only what is " +
       "below, an IP address or a CIDR block is itself, each with or without `:port`; `*` is everything. Names are not looked up.",
     example: "localhost,127.0.0.0/8,.internal.example",
+  },
+  "forward.credentials": {
+    group: "Forward proxy",
+    scope: "server",
+    type: originCredentials(),
+    default: "",
+    help: "credentials for http:// origins, like http://wiki=corp",
+    doc:
+      "Origins (`http://host`, `http://.suffix` for all names below one, each with or without a port) with the name of an entry of " +
+      "`credentials`. A request for such an origin whose client sends no Authorization of its own is sent with it, as " +
+      "`credential` of an upstream says. Entries for other machines need `cleartext: true`, since `http://` is what others can " +
+      "read; what goes through a tunnel is between the client and its origin.",
+    example: '["http://wiki.internal.example=corp"]',
   },
   "forward.max_tunnels": {
     group: "Forward proxy",

@@ -4,6 +4,7 @@
  */
 
 import type { Address } from "../../../runtime/contract/contract.ts";
+import type { CredentialScheme } from "../../credentials/credential.ts";
 
 /** Where to accept clients. */
 export interface ListenConfig {
@@ -32,6 +33,8 @@ export interface ForwardConfig {
   readonly parents: readonly ParentConfig[];
   /** Destinations that are reached without a parent, as `no_proxy` has them. */
   readonly noParent: string;
+  /** Credentials for origins of `http://` requests; the first that fits counts. */
+  readonly credentials: readonly OriginCredentialConfig[];
   /** Of parents: timeouts, holding, pool, retries, TLS as the top level says. Endpoints are those that are HTTP proxies. */
   readonly byParent: UpstreamConfig;
   /** Of direct destinations: timeouts, pool, retries as the top level says. */
@@ -53,6 +56,43 @@ export type ParentConfig =
     readonly password: string | null;
   };
 
+/** Who Sluice is towards an origin or a parent proxy. The secret is somewhere else. */
+export interface CredentialConfig {
+  readonly name: string;
+  readonly schemes: readonly CredentialScheme[];
+  /** "" where no scheme needs one. */
+  readonly user: string;
+  readonly domain: string;
+  /** `HTTP@host` for tickets; "" = the host that is asked. */
+  readonly service: string;
+  /** Makes the tokens of Negotiate; null = the platform does. */
+  readonly helper: readonly [string, ...string[]] | null;
+  readonly cleartext: boolean;
+  readonly secret: SecretConfig;
+}
+
+export type SecretConfig =
+  | { readonly kind: "none" }
+  /** Takes the place of whatever it is where nothing is sent. */
+  | { readonly kind: "sample" }
+  | { readonly kind: "file"; readonly what: "password" | "token"; readonly path: string }
+  | { readonly kind: "env"; readonly what: "password"; readonly variable: string }
+  | {
+    readonly kind: "command";
+    readonly what: "token";
+    readonly command: readonly [string, ...string[]];
+    /** How long a token that does not say when it ends is used. */
+    readonly cacheMs: number;
+  };
+
+/** An origin, and the name of its credential. */
+export interface OriginCredentialConfig {
+  /** Canonical: a name, an IP literal without brackets, or `.suffix` for all names below one. */
+  readonly host: string;
+  readonly port: number;
+  readonly credential: string;
+}
+
 export interface HttpParentConfig {
   readonly kind: "http";
   /** As an endpoint is called. */
@@ -62,6 +102,8 @@ export interface HttpParentConfig {
   /** Null = it wants none. */
   readonly user: string | null;
   readonly password: string | null;
+  /** Name of an entry of `credentials`; null = none. */
+  readonly credential: string | null;
 }
 
 /** Certificate files of the TLS listeners; PEM. */
@@ -109,7 +151,11 @@ export interface EndpointConfig {
   /** As the configuration has it, where `address` is one of those that its name has (`eachAddress`). */
   readonly written?: EndpointConfig;
   /** It is a proxy that passes requests on; with the value of Proxy-Authorization, "" = none. */
-  readonly proxy?: { readonly authorization: string };
+  readonly proxy?: {
+    readonly authorization: string;
+    /** Name of a credential of ours; null = none. */
+    readonly credential: string | null;
+  };
 }
 
 /** The command that an upstream's endpoints are. */
@@ -179,6 +225,8 @@ export interface UpstreamConfig {
     readonly value: string;
   };
   readonly tls: UpstreamTlsConfig;
+  /** Name of an entry of `credentials` that requests without an Authorization are sent with; null = none. */
+  readonly credential: string | null;
   /** What Sluice runs to have these endpoints; null = they are there. */
   readonly child: BackendConfig | null;
 }
@@ -324,6 +372,8 @@ export interface Config {
   readonly routes: readonly RouteConfig[];
   readonly log: LogConfig;
   readonly process: ProcessConfig;
+  /** In the order of the file. */
+  readonly credentials: readonly CredentialConfig[];
   /** Null = no listener is one of a forward proxy. */
   readonly forward: ForwardConfig | null;
   /** Null = there are no scripts, nor routes with one. */

@@ -3,11 +3,16 @@
 import { NoProxy } from "../../forward/no_proxy.ts";
 import { endpointAddress } from "./address.ts";
 import type { ParentConfig } from "./config.ts";
+import { credentialName } from "./credential_types.ts";
+import { asMap } from "./mapping.ts";
 import { quoteIfOdd, shown } from "./shown.ts";
+import { suggest } from "./suggest.ts";
 import { fault, listItems, mustBe, type Parsed, success, unique, type ValueType } from "./value_type.ts";
 
 const ACCEPTS =
   "URLs like http://proxy:3128, https://user:password@proxy:3129 or socks5h://127.0.0.1:1080, or direct";
+const KEYS = ["url", "credential"];
+const CREDENTIAL = credentialName();
 const SOCKS_PORT = 1080;
 /** Of a user's name and of a password each, in bytes (RFC 1929 §2). */
 const MAX_SOCKS_BYTES = 255;
@@ -32,10 +37,38 @@ export function parents(): ValueType<readonly ParentConfig[]> {
 function printParent(parent: ParentConfig): string {
   if (parent.kind === "direct") return parent.name;
   const url = parent.name.includes("://") ? parent.name : `http://${parent.name}`;
-  return parent.user === null ? url : url.replace("://", "://***@");
+  const shownUrl = parent.user === null ? url : url.replace("://", "://***@");
+  return parent.kind !== "http" || parent.credential === null
+    ? shownUrl
+    : `${shownUrl} credential=${parent.credential}`;
 }
 
+/** A URL, a URL with `credential=NAME` behind it, or a mapping of the same. */
 function parent(raw: unknown): Parsed<ParentConfig> {
+  const map = asMap(raw) ?? wordsOf(raw);
+  if (map === null) return parentUrl(raw);
+  for (const key of map.keys()) {
+    if (KEYS.includes(key)) continue;
+    return fault(`unknown key: a parent has ${KEYS.join(", ")}`, suggest(key, KEYS), `.${quoteIfOdd(key)}`);
+  }
+  const url = parentUrl(map.get("url"));
+  if (!url.ok || !map.has("credential")) return url;
+  const name = CREDENTIAL.parse(map.get("credential"));
+  if (!name.ok) return { ok: false, faults: name.faults.map((found) => ({ ...found, at: ".credential" })) };
+  const { value } = url;
+  if (value.kind !== "http") {
+    return fault("has a credential, which only http:// and https:// proxies can be sent");
+  }
+  if (value.user !== null) return fault("has a credential beside the user in its URL: keep one of the two");
+  return success({ ...value, credential: name.value });
+}
+
+function wordsOf(raw: unknown): ReadonlyMap<string, unknown> | null {
+  const [, url, name] = typeof raw === "string" ? /^(\S+)[ \t]+credential=(\S*)$/.exec(raw.trim()) ?? [] : [];
+  return url === undefined || name === undefined ? null : new Map([["url", url], ["credential", name]]);
+}
+
+function parentUrl(raw: unknown): Parsed<ParentConfig> {
   if (raw === "direct") return success({ kind: "direct", name: "direct" });
   if (typeof raw !== "string" || raw === "") return mustBe(ACCEPTS, raw);
   const match = /^(?:([a-z][a-z0-9+.-]*):\/\/)?(?:([^/?#]*)@)?([^/?#@]*)\/?$/i.exec(raw);
@@ -59,7 +92,7 @@ function parent(raw: unknown): Parsed<ParentConfig> {
   if (!parsed.ok) return parsed;
   const { user } = credentials;
   if (user?.includes(":") === true) return fault(`must not have a colon in the user's name (RFC 7617 §2)`);
-  return success({ kind: "http", ...parsed.value, ...credentials });
+  return success({ kind: "http", ...parsed.value, ...credentials, credential: null });
 }
 
 function socksParent(

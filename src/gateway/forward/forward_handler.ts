@@ -4,6 +4,7 @@
  */
 
 import type { Address } from "../../../runtime/contract/contract.ts";
+import type { OriginCredentials } from "../../credentials/origin_credentials.ts";
 import { ConnectByParent } from "../../exchange/connect_by_parent.ts";
 import { ConnectExchange } from "../../exchange/connect_exchange.ts";
 import { Exchange } from "../../exchange/exchange.ts";
@@ -303,7 +304,7 @@ export class ForwardHandler implements RequestHandler {
       address: addressOf(target),
       tls: null,
       proxyChain: [],
-      credentials: "",
+      credentials: forward.credentials?.of(target.host, target.port)?.connectionKey ?? "",
     };
     const source = destinations.of(key, `${target.host}:${target.port}`, target.authority);
     if (source === null) {
@@ -317,14 +318,14 @@ export class ForwardHandler implements RequestHandler {
     client: DownstreamStream,
     head: Head,
     target: ForwardTarget,
-    { exchange, rule }: ForwardSnapshot,
+    { exchange, rule, credentials }: ForwardSnapshot,
     settings: ExchangeSettings,
     retry: RetryPolicy,
     user: string,
   ): void {
     const request = new Exchange(
       exchange,
-      settings,
+      credentials === null ? settings : withOrigin(settings, target, credentials),
       retry,
       client,
       head,
@@ -363,6 +364,17 @@ function refusedTarget({ method, target }: Head): TargetRefusal | null {
   if (!("kind" in parseTarget(method, target))) return null;
   const asked = readForwardTarget(method, target, false);
   return asked.kind === "refusal" ? asked : null;
+}
+
+/** With the credential that is for the origin, if there is one. */
+function withOrigin(
+  settings: ExchangeSettings,
+  { host, port, authority }: ForwardTarget,
+  credentials: OriginCredentials,
+): ExchangeSettings {
+  const origin = credentials.of(host, port);
+  if (origin === null) return settings;
+  return { ...settings, credentials: { origin, authority, parents: settings.credentials?.parents ?? null } };
 }
 
 function addressOf({ host, port }: ForwardTarget): Address {

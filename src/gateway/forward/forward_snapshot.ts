@@ -1,5 +1,6 @@
 /** What requests on forward listeners are decided by. */
 
+import type { OriginCredentials } from "../../credentials/origin_credentials.ts";
 import type { ConnectSettings } from "../../exchange/connect_exchange.ts";
 import type { ExchangeContext } from "../../exchange/exchange_context.ts";
 import type { ExchangeSettings } from "../../exchange/exchange_settings.ts";
@@ -38,6 +39,8 @@ export interface ForwardSnapshot {
   readonly connect: ConnectSettings;
   /** Who is asked instead of the destination; null = nobody. */
   readonly parents: ForwardParents | null;
+  /** For origins of requests that are no tunnels; null = none. */
+  readonly credentials: OriginCredentials | null;
   readonly maxTunnels: number;
   /** What requests count for. */
   readonly rule: ForwardRule;

@@ -3,18 +3,21 @@
 import type { ClientTls, System } from "../../../runtime/contract/contract.ts";
 import type { EndpointConfig, UpstreamConfig } from "../../config/values/config.ts";
 import type { EndpointSettings } from "../../upstream/endpoint_settings.ts";
+import type { BuiltCredentials } from "./build_credentials.ts";
 import { upstreamTlsPaths, usableTlsFiles } from "../shared/tls_files.ts";
 
 /**
  * The endpoints of an upstream.
  *
  * @param slots held at first; null = all
+ * @param credentials that the configuration has; null = connections are for nothing that needs any
  * @throws SystemError when a file of `upstream_tls` cannot be read or used
  */
 export async function endpointSettings(
   system: System,
   upstream: UpstreamConfig,
   slots: ((upstream: string, endpoint: string) => number) | null,
+  credentials: BuiltCredentials | null = null,
 ): Promise<EndpointSettings[]> {
   const { tls } = upstream;
   const paths = upstreamTlsPaths(upstream);
@@ -34,10 +37,10 @@ export async function endpointSettings(
         address: endpoint.address,
         tls: clientTls,
         proxyChain: [],
-        credentials: "",
+        credentials: credentials === null ? "" : credentials.connectionKey(upstream, endpoint),
       },
       hostField: hostField(endpoint),
-      ...(endpoint.proxy === undefined ? {} : { proxy: endpoint.proxy }),
+      ...(endpoint.proxy === undefined ? {} : { proxy: { authorization: endpoint.proxy.authorization } }),
       weight: endpoint.weight,
       maxInFlight: upstream.maxInFlight,
       ...(slots === null ? {} : { slots: slots(upstream.name, endpoint.name) }),

@@ -32,6 +32,8 @@ export interface ParentsParts {
   /** Dials of requests and of tunnels that go to destinations directly. */
   readonly direct: { readonly requests: Runtime; readonly tunnels: Runtime };
   readonly settings: (upstream: Upstream, config: UpstreamConfig) => ExchangeSettings;
+  /** Of the reuse key of connections that lead to an origin; "" = anybody's requests may go on them. */
+  readonly originKey: (host: string, port: number) => string;
 }
 
 /** All requests share one upstream. */
@@ -60,7 +62,7 @@ export function byDestination(
       const { host, port } = target;
       const upstream = (isTunnel ? tunnels : requests).byWayOf(
         `${host}:${port}`,
-        () => parents.map((parent) => endpointTo(target, parent, proxies)),
+        () => parents.map((parent) => endpointTo(target, parent, proxies, parts.originKey(host, port))),
       );
       return upstream === null ? null : { ...parts.settings(upstream, byParent), failsOver: true };
     },
@@ -108,9 +110,10 @@ function endpointTo(
   { host, port, authority }: ForwardTarget,
   parent: ParentConfig,
   proxies: readonly EndpointSettings[],
+  credentials: string,
 ): DestinationEndpoint {
   const { name } = parent;
-  const plain = { scheme: "http" as const, tls: null, credentials: "" };
+  const plain = { scheme: "http" as const, tls: null, credentials };
   if (parent.kind === "direct") {
     const key = { ...plain, address: { kind: "tcp" as const, host, port }, proxyChain: [] };
     return { name, key, hostField: authority };

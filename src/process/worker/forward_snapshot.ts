@@ -28,6 +28,7 @@ import type { EndpointSettings } from "../../upstream/endpoint_settings.ts";
 import type { Upstream } from "../../upstream/upstream.ts";
 import type { UpstreamObserver } from "../../upstream/upstream_observer.ts";
 import { byDestination, sharedByAll } from "./forward_parents.ts";
+import type { BuiltCredentials } from "./build_credentials.ts";
 import { endpointSettings } from "./endpoint_settings.ts";
 import { usableForwardFiles } from "../shared/forward_files.ts";
 
@@ -79,6 +80,7 @@ export async function buildForward(
   own: OwnListeners,
   before: BuiltForward | null,
   shared: Upstream | null,
+  credentials: BuiltCredentials,
 ): Promise<BuiltForward | null> {
   const { forward } = config;
   if (forward === null) return null;
@@ -90,9 +92,22 @@ export async function buildForward(
     : same
     ? before.snapshot.auth
     : new ProxyAuth({ users, tokens, digests: system.digests, clock: runtime.clock });
-  const proxies = await endpointSettings(system, forward.byParent, null);
+  const proxies = await endpointSettings(system, forward.byParent, null, credentials);
   const parents = { shared, proxies };
-  return built(runtime, turn, config, forward, exchange, limits, own, authKey, auth, before, parents);
+  return built(
+    runtime,
+    turn,
+    config,
+    forward,
+    exchange,
+    limits,
+    own,
+    authKey,
+    auth,
+    before,
+    parents,
+    credentials,
+  );
 }
 
 /** Not a part of `buildForward`, whose variables its closures would keep: `before` among them, and all that were before that. */
@@ -108,11 +123,21 @@ function built(
   auth: ProxyAuth | null,
   before: BuiltForward | null,
   parents: Parents,
+  credentials: BuiltCredentials,
 ): BuiltForward {
   const { direct } = forward;
   const onLoopback = !isReachable(config);
   const { allow, deny, ports } = forward;
-  const destinationsKey = JSON.stringify([allow, deny, ports, onLoopback, limits, direct]);
+  const destinationsKey = JSON.stringify([
+    allow,
+    deny,
+    ports,
+    onLoopback,
+    limits,
+    direct,
+    forward.credentials,
+    credentials.key,
+  ]);
   const same = destinationsKey === before?.destinationsKey ? before.snapshot : null;
   const policy = same?.policy ?? destinationPolicy(forward, onLoopback, own);
   const rule = before?.snapshot.rule ?? new ForwardRule(direct.name);
@@ -135,7 +160,8 @@ function built(
     },
     retry: direct.retry,
     connect: connectSettings(judged(runtime, policy, true), turn, forward, via),
-    parents: sameParents ?? buildParents(runtime, turn, policy, forward, limits, parents, rule),
+    parents: sameParents ?? buildParents(runtime, turn, policy, forward, limits, parents, rule, credentials),
+    credentials: credentials.ofOrigins(forward.credentials),
     maxTunnels: forward.maxTunnels,
     rule,
     settings: (upstream) => exchangeSettings(upstream, direct),
@@ -151,8 +177,15 @@ function buildParents(
   limits: Http1Limits,
   { shared, proxies }: Parents,
   rule: ForwardRule,
+  credentials: BuiltCredentials,
 ): ForwardParents | null {
-  if (shared !== null) return sharedByAll(forward, exchangeSettings(shared, forward.byParent));
+  const own = credentials.ofUpstream(forward.byParent);
+  const origins = credentials.ofOrigins(forward.credentials);
+  const settings = (upstream: Upstream, config: UpstreamConfig): ExchangeSettings => ({
+    ...exchangeSettings(upstream, config),
+    ...(own === null ? {} : { credentials: own }),
+  });
+  if (shared !== null) return sharedByAll(forward, settings(shared, forward.byParent));
   if (forward.parents.length === 0) return null;
   return byDestination(forward, proxies, {
     runtime,
@@ -160,7 +193,8 @@ function buildParents(
     limits,
     counted: { upstream: rule.destinations.counters, endpoint: rule.answers },
     direct: { requests: judged(runtime, policy, false), tunnels: judged(runtime, policy, true) },
-    settings: exchangeSettings,
+    settings,
+    originKey: (host, port) => origins?.of(host, port)?.connectionKey ?? "",
   });
 }
 
