@@ -27,7 +27,7 @@ import { REGISTRY_EXPRESSION, ScriptGeneration } from "./script_generation.ts";
 import { replaceGlobals } from "./script_globals.ts";
 import { GENERATION_MARK } from "./script_places.ts";
 import { describeError, loadFault, noScripts, shownProblem, thrownProblem } from "./script_problems.ts";
-import { placeOfSpecifier, syntaxProblem } from "./script_syntax.ts";
+import { placeOfSpecifier, stripTypes, syntaxProblem } from "./script_syntax.ts";
 
 /** `sluice-api:GENERATION/NAME` */
 const API = "sluice-api:";
@@ -216,7 +216,7 @@ function loadHook(
 
 function sourceOnDeno(path: string, id: number, apis: ScriptApis): Loaded & { shortCircuit: boolean } {
   const source = readFileSync(path, "utf8");
-  const stripped = TYPESCRIPT.test(path) ? moduleModule().stripTypeScriptTypes(source) : source;
+  const stripped = TYPESCRIPT.test(path) ? stripTypes(source, path) : source;
   const names = Object.keys(apis).map((name) => name.replaceAll("/", "\\/")).join("|");
   const bare = new RegExp(`(\\bfrom\\s*|\\bimport\\s*\\(?\\s*)(["'])(${names})\\2`, "g");
   const led = stripped.replace(

@@ -1,5 +1,6 @@
 /** Where in a file a fault of its syntax or of an import is, out of what Node and Deno say in words. */
 import { readFileSync } from "node:fs";
+import process from "node:process";
 import { fileURLToPath } from "node:url";
 import type { ScriptProblem } from "../contract/contract.ts";
 import { moduleModule } from "./lazy_module.ts";
@@ -75,7 +76,7 @@ function searched(error: Error, files: readonly string[]): ScriptProblem | null 
   for (const file of files) {
     if (!/\.[mc]?[jt]s$/.test(file)) continue;
     try {
-      moduleModule().stripTypeScriptTypes(readFileSync(file, "utf8"), { sourceUrl: file });
+      stripTypes(readFileSync(file, "utf8"), file);
     } catch (other) {
       const problem = other instanceof Error ? placed(other, file) : null;
       return problem === null
@@ -84,6 +85,17 @@ function searched(error: Error, files: readonly string[]): ScriptProblem | null 
     }
   }
   return null;
+}
+
+/** The platform's converter of types, without its word that it may change. @throws SyntaxError with a place */
+export function stripTypes(source: string, file: string): string {
+  const { emitWarning } = process;
+  process.emitWarning = () => {};
+  try {
+    return moduleModule().stripTypeScriptTypes(source, { sourceUrl: file });
+  } finally {
+    process.emitWarning = emitWarning;
+  }
 }
 
 function pathOf(name: string): string {

@@ -2,6 +2,7 @@
 
 import type { Clock, ScriptLoader } from "../../runtime/contract/contract.ts";
 import { ScriptOverrun } from "../../runtime/contract/contract.ts";
+import { targetToTell } from "./escape.ts";
 import type { ScriptFaults, ScriptPhase, ScriptSubject } from "../script/script_faults.ts";
 import type { Fields, Level, Logger } from "./logger.ts";
 
@@ -109,7 +110,7 @@ export class ScriptLog implements ScriptFaults {
     const [event, level] = EVENTS[kind];
     const request: Fields = subject === null
       ? {}
-      : { request: `${subject.method} ${subject.uri.slice(0, MOST_TARGET)}` };
+      : { request: `${subject.method} ${targetToTell(subject.uri).slice(0, MOST_TARGET)}` };
     this.#logger.log(level, event, words, { script, in: phase, ...fields, ...request });
   }
 
