@@ -83,6 +83,10 @@ export async function checkFiles(system: System, loaded: Loaded, now: number): P
   const scripts = await checkScripts(system, loaded.config);
   findings.problems.push(...scripts.problems.map((problem) => scriptProblem(loaded, problem)));
   findings.warnings.push(...scripts.warnings.map((problem) => scriptProblem(loaded, problem)));
+  if (loaded.config.script?.guard === "always" && system.scripts.guard(1000) === null) {
+    const words = "always: calls cannot be ended here, only in the executable and on Bun: use auto or never";
+    findings.problems.push(problemAt(originOf(loaded, "script.guard"), "script.guard", words));
+  }
   const scriptFiles = scripts.files;
   const { forward, credentials } = loaded.config;
   const own = await readCredentialFiles(system, credentials);

@@ -33,6 +33,15 @@ function writeScript(folder: ScratchFolder): void {
   });
 }
 
+/** Programs that cannot import files say so, whatever is asked of them. */
+async function refuses(command: Command, folder: ScratchFolder): Promise<boolean> {
+  const { code, stderr } = await runToEnd(command, ["check", "--script", "route.ts"], folder.path);
+  if (!stderr.includes("scripts cannot be used: ")) return false;
+  assert.equal(code, 2);
+  assert.match(stderr, /cannot import files from outside of it; use the executable for Bun/);
+  return true;
+}
+
 async function ask(port: number, path: string): Promise<readonly [status: number, body: string]> {
   const { status, body } = await askOnce(port, `GET ${path} HTTP/1.1\r\nHost: smoke.test\r\n\r\n`);
   return [status, new TextDecoder().decode(body)];
@@ -55,6 +64,7 @@ async function serving(
 
 export async function decides(command: Command, folder: ScratchFolder): Promise<void> {
   writeScript(folder);
+  if (await refuses(command, folder)) return;
   await serving(command, folder, ["--script", "route.ts"], async (sluice) => {
     assert.deepEqual(await ask(sluice.port, "/word"), [200, "hoho"]);
     assert.equal((await ask(sluice.port, "/other"))[0], 404);
@@ -79,6 +89,7 @@ export async function decides(command: Command, folder: ScratchFolder): Promise<
 
 export async function faultsBeforeAPort(command: Command, folder: ScratchFolder): Promise<void> {
   writeScript(folder);
+  if (await refuses(command, folder)) return;
   write(folder, { "lib/word.ts": '\nexport { word } from "./gone.ts";\n' });
   const portFile = folder.file("never");
   const args = ["--script", "route.ts", "--listen", "127.0.0.1:0", "--port-file", portFile];
@@ -91,6 +102,7 @@ export async function faultsBeforeAPort(command: Command, folder: ScratchFolder)
 /** @param guarded the second hit is answered, and named */
 export async function neverEnds(command: Command, folder: ScratchFolder, guarded: boolean): Promise<void> {
   writeScript(folder);
+  if (await refuses(command, folder)) return;
   for (const workers of ["1", "2"]) {
     const args = ["--script", "route.ts", "--script-stall", "1s", "--workers", workers];
     await serving(command, folder, args, async (sluice) => {

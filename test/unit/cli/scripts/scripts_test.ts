@@ -101,6 +101,9 @@ test("check loads scripts: what cannot be bundled is all told, what throws is to
     `${at("broken.ts")}:1`,
     ...(BUN ? [`${at("broken.ts")}:2`] : []),
   ]);
+  const guarded = await sluice("check", "--config", at("s.yaml"), "--script-guard", "always");
+  assert.equal(guarded.code, BUN ? 0 : 2);
+  if (!BUN) assert.match(guarded.error, /^--script-guard: always: calls cannot be ended here/);
   const gone = await sluice("check", "--script", at("nowhere.ts"));
   assert.equal(gone.code, 2);
   assert.match(gone.error, /^--script: .*nowhere\.ts: there is no such file\n$/);
