@@ -35,7 +35,7 @@ export function isProxyAnswer(error: SocketError | null): error is ProxyAnswer {
 
 /** Waiting does not mend these. */
 export function isLasting(error: SocketError | null): boolean {
-  return isTlsFailure(error) || isProxyAnswer(error);
+  return isTlsFailure(error) || isProxyAnswer(error) || error?.code === "destination_ip_prohibited";
 }
 
 /** The session with the destination could not be begun. */

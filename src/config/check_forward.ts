@@ -2,7 +2,7 @@
 
 import { isLoopback } from "../bytes/ip_address.ts";
 import { printAddress } from "./values/address.ts";
-import type { ListenConfig } from "./values/config.ts";
+import type { ListenConfig, ParentConfig } from "./values/config.ts";
 import type { Findings } from "./checks.ts";
 import { isUsual, type Resolved } from "./options/layer.ts";
 import { FORWARD_OPTIONS } from "./options/forward.ts";
@@ -33,6 +33,7 @@ export function checkForward(
     return;
   }
   checkParents(top, findings);
+  checkRules(top, findings);
   const asks = values["forward.users"] !== null || values["forward.tokens"] !== null;
   const limited = asks || values["forward.clients"].length > 0;
   const reachable = forward.find(({ address }) => address.kind === "tcp" && !isLoopback(address.host));
@@ -57,11 +58,11 @@ function checkParents(top: Resolved, { problems, warnings }: Findings): void {
   if (noParent !== "" && parents.length === 0) {
     warnings.push(at("forward.no_parent", "has no effect without forward.parents"));
   }
-  const secret = parents.some((parent) => parent.kind !== "direct" && parent.user !== null);
-  if (secret && top.originOf("forward.parents").source === "flag") {
-    const message = "holds a password that everybody on this machine can read (ps): " +
-      "write it in a file (--config) or in the environment (SLUICE_FORWARD_PARENTS)";
-    warnings.push(at("forward.parents", message));
+  if (top.values["forward.balance"] !== "order" && parents.length < 2) {
+    warnings.push(at("forward.balance", "has no effect without several forward.parents"));
+  }
+  if (parents.some(hasPassword) && top.originOf("forward.parents").source === "flag") {
+    warnings.push(at("forward.parents", `${PASSWORD_SEEN} (SLUICE_FORWARD_PARENTS)`));
   }
   const direct = parents.findIndex(({ kind }) => kind === "direct");
   if (direct === 0 && parents.length > 1) {
@@ -72,6 +73,43 @@ function checkParents(top: Resolved, { problems, warnings }: Findings): void {
     problems.push(at("forward.parents", "names no proxy: leave it out, and every destination is direct"));
   }
 }
+
+function checkRules({ values, originOf }: Resolved, { problems, warnings }: Findings): void {
+  const path = "forward.rules";
+  const at = (index: number, message: string) =>
+    problemAt(originOf(path), values[path].length === 1 ? path : `${path}[${index}]`, message);
+  const known = values["forward.users"] !== null || values["forward.tokens"] !== null;
+  let end = Infinity;
+  for (const [index, { name, conditions, action }] of values[path].entries()) {
+    const { hosts, cidrs, ports, users, clients } = conditions;
+    const unlimited = ports === null && users.length === 0 && clients.length === 0;
+    const any = hosts.includes("*") || (hosts.length === 0 && cidrs.length === 0);
+    if (index > end) warnings.push(at(index, `${name} is never reached: a rule before it is for everything`));
+    if (unlimited && any) end = Math.min(end, index);
+    if (users.length > 0 && !known) {
+      warnings.push(
+        at(
+          index,
+          `${name} is for nobody: clients do not say who they are without forward.users or forward.tokens`,
+        ),
+      );
+    }
+    if (action.kind === "parents" && action.parents.every(({ kind }) => kind === "direct")) {
+      problems.push(at(index, `${name} names no proxy: write direct: true`));
+    }
+    const secret = action.kind === "parents" && action.parents.some(hasPassword);
+    if (secret && originOf(path).source === "flag") {
+      warnings.push(at(index, `${name} ${PASSWORD_SEEN} (SLUICE_FORWARD_RULES)`));
+    }
+  }
+}
+
+function hasPassword(parent: ParentConfig): boolean {
+  return parent.kind !== "direct" && parent.user !== null;
+}
+
+const PASSWORD_SEEN = "holds a password that everybody on this machine can read (ps): " +
+  "write it in a file (--config) or in the environment";
 
 function openProxy({ address }: ListenConfig): string {
   const port = address.kind === "tcp" ? address.port : 0;

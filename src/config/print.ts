@@ -23,7 +23,7 @@ export function printYaml(loaded: Loaded): string {
   const top = OPTION_PATHS.filter((path) => path !== "to" && optionAt(path).outsideFile !== true);
   printOptions(top, (path) => values[path], comment, "", lines);
   const named = config.upstreams.filter((upstream) =>
-    isUpstreamName(upstream.name) && upstream !== sharedParents(config.forward)
+    isUpstreamName(upstream.name) && !sharedParents(config.forward).includes(upstream)
   );
   if (named.length > 0) lines.push("upstreams:");
   for (const upstream of named) {

@@ -66,7 +66,10 @@ export class ConnectByParent extends ExchangeAccount
   #refusal: StoredReply | null = null;
   readonly leastRate = 0;
 
-  /** @param authority host and port that are asked for */
+  /**
+   * @param authority host and port that are asked for
+   * @param balanceKey see `Policy.pick`
+   */
   constructor(
     context: ExchangeContext,
     settings: ExchangeSettings,
@@ -74,10 +77,12 @@ export class ConnectByParent extends ExchangeAccount
     head: Head,
     authority: string,
     route: Counted,
+    balanceKey: number | null = null,
   ) {
     super(context, settings, CONNECT_RETRY, client, head, route);
     this.#request = new OutgoingRequest(client, head, head.target, authority, []);
     this.wait = new StreamWait(this, settings.upstream, true, context.turn.now, false);
+    this.wait.balanceKey = balanceKey;
     // What is about to be closed is not worth the round trip.
     this.wait.wantsFresh = true;
     this.#retries = new Retries(head, CONNECT_RETRY, settings, this.wait);

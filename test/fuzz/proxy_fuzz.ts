@@ -161,9 +161,11 @@ function withForward(random: Random, calm: boolean, config: Config, role: Role):
       usersFile: null,
       tokensFile: role === "open forward" ? null : "/tokens",
       maxTunnels: calm ? 1000 : random.pick([1, 2, 1000]),
-      parents: [],
+      rules: [],
+      byRule: [],
+      byDefault: null,
       noParent: "",
-      byParent: { ...direct, name: "parents", endpoints: [] },
+      holdDirect: [],
       direct: { ...direct, name: "forward" },
     },
   };

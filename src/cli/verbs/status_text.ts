@@ -5,6 +5,7 @@ import { socketsSummary } from "../../process/shared/chosen_sockets.ts";
 import type {
   BackendStatus,
   EndpointStatus,
+  ForwardRuleStatus,
   ForwardStatus,
   RecentFailure,
   Status,
@@ -92,6 +93,7 @@ function forwardLines(forward: ForwardStatus): string[] {
     ...(forward.authentication_failures === 0
       ? []
       : [`  wrong credentials: ${count(forward.authentication_failures, "request")}`]),
+    ...forward.rules.map(ruleLine),
   ];
 }
 
@@ -102,6 +104,11 @@ function scriptLine({ name, error, timeout, stalled, slow }: ScriptReport): stri
   ]] as const;
   const faults = told.filter(([number]) => number > 0).map(([number, noun]) => count(number, noun));
   return `script ${name}: ${faults.length === 0 ? "no faults" : faults.join(", ")}`;
+}
+
+function ruleLine({ name, action, totals }: ForwardRuleStatus): string {
+  const failed = action === "deny" || totals.failed === 0 ? "" : `, ${totals.failed} failed`;
+  return `  rule ${name} (${action}): ${count(totals.requests, "request")}${failed}`;
 }
 
 function upstreamLines(upstream: UpstreamStatus, now: number): string[] {

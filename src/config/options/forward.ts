@@ -2,6 +2,7 @@
 
 import type { OptionTable } from "./option.ts";
 import { noProxy, parents } from "../values/parent_types.ts";
+import { forwardRules, holdDirect, parentBalance } from "../values/rule_types.ts";
 import { destinations, forwardListeners, portRanges } from "../values/forward_types.ts";
 import { cidrs } from "../values/special_types.ts";
 import { boolean, countOrAuto, path } from "../values/value_type.ts";
@@ -124,8 +125,53 @@ export const FORWARD_OPTIONS = {
       "that it answers with 502, 503 or 504 is asked of the next one, any other answer is the client's. Timeouts, pool, " +
       "`retry` and `upstream_tls` of the top level count for parents. Destinations that a parent is asked for are not looked up " +
       "here, so `forward.allow` and `forward.deny` go by the name, and what only an address could allow is refused. " +
-      "HTTP proxies share their connections among all destinations, unless other kinds are in the list.",
+      "HTTP proxies share their connections among all destinations, unless other kinds are in the list. A parent may have a weight " +
+      "(`http://proxy:3128 weight=2`, or `{url: http://proxy:3128, weight: 2}`), see `forward.balance`.",
     example: "[http://proxy:3128, direct]",
+  },
+  "forward.balance": {
+    group: "Forward proxy",
+    scope: "server",
+    type: parentBalance(),
+    default: "order",
+    help: "how requests are given to one of several parents",
+    doc:
+      "`order`: the first one that can be reached. `round_robin`: in turn, `least_conn`: where the fewest are under way, `random`: by " +
+      "chance, all by weight. `source_hash`: all that comes from one client address goes to one parent, `user_hash`: all of one " +
+      "user, `host_hash`: all for one destination host (so that a cache there is asked for what it has). While that parent cannot be reached, its " +
+      "share is spread over the others, and comes back to it (rendezvous hashing).",
+    example: "host_hash",
+  },
+  "forward.rules": {
+    group: "Forward proxy",
+    scope: "server",
+    type: forwardRules(),
+    default: "",
+    help: "which destinations go by which parents, or not at all",
+    doc:
+      "A list of mappings. The first rule that a request fits decides; what none fits goes as `forward.no_parent` and `forward.parents` say. " +
+      "Conditions are `host` (a name, `.suffix` or `*`), `cidr` (a destination that is an address; with `resolve: true` names are " +
+      "looked up, and any of their addresses counts), `port` (`443`, `8000-8999`), `user` (who has authenticated), " +
+      "`client` (CIDR of who connects). Each may be a list; `host` and `cidr` are alternatives, all others must fit as well. What is done is one of " +
+      '`parents: [...]` (as `forward.parents`, with a `balance` as `forward.balance`), `deny: "reason"` (403 with that reason) and ' +
+      "`direct: true`. `hold` overrules how long requests are held while there is no way: `hold` of the top level for parents, " +
+      "`forward.hold_direct` for direct destinations. `name` is for logs and metrics; `rule_1`, `rule_2` and so on unless given. " +
+      "`forward.allow`, `forward.deny` and `forward.ports` are asked before, and addresses when they are dialled: to keep " +
+      "clients from an address, deny it there. In a flag or a variable rules are written in JSON.",
+    example: "[{host: .corp.example, parents: [http://proxy:3128]}, {host: ads.example, deny: no ads}]",
+  },
+  "forward.hold_direct": {
+    group: "Forward proxy",
+    scope: "server",
+    type: holdDirect(),
+    default: "",
+    alias: "hold_direct",
+    help: "direct destinations to wait for, like localhost=30s",
+    doc:
+      "While such a destination refuses connections, requests and CONNECT are held for up to this time instead of being answered " +
+      "with 502: a program on this machine that is restarted costs time, not requests. Entries are those of `forward.allow`, with a time; in YAML " +
+      "also a mapping. The first that fits counts. All others are not held: nobody wants to wait for a name that is misspelt.",
+    example: "[localhost=30s, .test:8080=5s]",
   },
   "forward.no_parent": {
     group: "Forward proxy",

@@ -28,32 +28,100 @@ export interface ForwardConfig {
   /** File with lines `token name`; null = none. */
   readonly tokensFile: string | null;
   readonly maxTunnels: number;
-  /** Who is asked instead of the destinations, in this order; empty = nobody. */
-  readonly parents: readonly ParentConfig[];
+  /** The first that is for a request decides; `noParent` and `byDefault` are for what none is for. */
+  readonly rules: readonly ForwardRuleConfig[];
+  /** Who is asked instead of the destination, by those of `rules` that say so, in their order. */
+  readonly byRule: readonly ParentsConfig[];
+  /** Who is asked by default; null = nobody. */
+  readonly byDefault: ParentsConfig | null;
   /** Destinations that are reached without a parent, as `no_proxy` has them. */
   readonly noParent: string;
-  /** Of parents: timeouts, holding, pool, retries, TLS as the top level says. Endpoints are those that are HTTP proxies. */
-  readonly byParent: UpstreamConfig;
+  /** How long requests for direct destinations are held; the first that fits counts, 0 for all others. */
+  readonly holdDirect: readonly HoldDirectConfig[];
   /** Of direct destinations: timeouts, pool, retries as the top level says. */
   readonly direct: UpstreamConfig;
+}
+
+/** How a request is given to one of several parents. `order`: the first that can be reached. */
+export type ParentBalance =
+  | "order"
+  | "round_robin"
+  | "least_conn"
+  | "random"
+  | "source_hash"
+  | "user_hash"
+  | "host_hash";
+
+/** What a rule asks for; an empty list, or null, is nothing. See `RuleConditions`. */
+export interface RuleConditionsConfig {
+  /** Names: exact, `.suffix`, `*.suffix`, or `*`. */
+  readonly hosts: readonly string[];
+  /** Canonical. */
+  readonly cidrs: readonly string[];
+  /** Names are looked up for `cidrs`. */
+  readonly resolve: boolean;
+  readonly ports: readonly (readonly [first: number, last: number])[] | null;
+  readonly users: readonly string[];
+  /** Canonical CIDR blocks. */
+  readonly clients: readonly string[];
+}
+
+/** Proxies that are asked instead of a destination. */
+export interface ParentsConfig {
+  /** Where `balance` is `order`, in this order. */
+  readonly parents: readonly ParentConfig[];
+  readonly balance: ParentBalance;
+  /** Timeouts, holding, pool, retries, TLS as the top level says. Endpoints are those parents that are HTTP proxies. */
+  readonly upstream: UpstreamConfig;
+}
+
+/** How requests that fit are answered, or reach their destination. */
+export interface ForwardRuleConfig {
+  /** For metrics and logs. */
+  readonly name: string;
+  readonly conditions: RuleConditionsConfig;
+  readonly action:
+    | { readonly kind: "deny"; readonly reason: string }
+    | { readonly kind: "direct" }
+    | {
+      readonly kind: "parents";
+      readonly parents: readonly ParentConfig[];
+      readonly balance: ParentBalance;
+    };
+  /** How long a request may wait while there is no way; null = as for all parents, or all direct destinations. */
+  readonly holdMs: number | null;
+}
+
+export interface HoldDirectConfig {
+  /** As of `forward.allow`. */
+  readonly destination: string;
+  readonly holdMs: number;
 }
 
 /** A proxy that is asked instead of the destination, or (`direct`) the destination itself. */
 export type ParentConfig =
   | { readonly kind: "direct"; readonly name: "direct" }
   | HttpParentConfig
-  | {
-    readonly kind: "socks";
-    /** `socks5://host:port` or `socks5h://host:port`. */
-    readonly name: string;
-    readonly address: Address;
-    /** Names are looked up here, not by the proxy. */
-    readonly resolves: boolean;
-    readonly user: string | null;
-    readonly password: string | null;
-  };
+  | SocksParentConfig;
 
-export interface HttpParentConfig {
+export interface SocksParentConfig extends ParentOptions {
+  readonly kind: "socks";
+  /** `socks5://host:port` or `socks5h://host:port`. */
+  readonly name: string;
+  readonly address: Address;
+  /** Names are looked up here, not by the proxy. */
+  readonly resolves: boolean;
+  readonly user: string | null;
+  readonly password: string | null;
+}
+
+/** What is said of a parent beside its URL. */
+export interface ParentOptions {
+  /** Share of requests relative to the others, where they are shared by weight. */
+  readonly weight: number;
+}
+
+export interface HttpParentConfig extends ParentOptions {
   readonly kind: "http";
   /** As an endpoint is called. */
   readonly name: string;
@@ -132,13 +200,15 @@ export interface BackendConfig {
 /** Which endpoint is asked first. */
 export type PolicyName = "round_robin" | "least_conn" | "random";
 
+/** The same, and what users do not choose by name: `first_up`, the first one that can be reached, and `hash`. */
+export type AnyPolicyName = PolicyName | "first_up" | "hash";
+
 export interface UpstreamConfig {
   readonly name: string;
   readonly endpoints: readonly EndpointConfig[];
   /** Each address of an endpoint's name is an endpoint of its own. */
   readonly eachAddress: boolean;
-  /** `first_up`: the first one that can be reached; for parents. */
-  readonly policy: PolicyName | "first_up";
+  readonly policy: AnyPolicyName;
   /** How long a request may wait while no endpoint can be reached. 0 = not at all. */
   readonly holdMs: number;
   /** Pause between dials to an endpoint that is down; null = 4 % of the time it has been down so far. */

@@ -2,16 +2,33 @@
 
 import { NoProxy } from "../../forward/no_proxy.ts";
 import { endpointAddress } from "./address.ts";
-import type { ParentConfig } from "./config.ts";
+import type { ParentConfig, ParentOptions } from "./config.ts";
 import { quoteIfOdd, shown } from "./shown.ts";
-import { fault, listItems, mustBe, type Parsed, success, unique, type ValueType } from "./value_type.ts";
+import {
+  count,
+  type Fault,
+  fault,
+  listItems,
+  mustBe,
+  type Parsed,
+  success,
+  unique,
+  type ValueType,
+} from "./value_type.ts";
+import { asMap } from "./mapping.ts";
+import { suggest } from "./suggest.ts";
 
 const ACCEPTS =
   "URLs like http://proxy:3128, https://user:password@proxy:3129 or socks5h://127.0.0.1:1080, or direct";
+const WEIGHT = count(1, 1000);
+const KEYS = ["url", "weight"] as const;
 const SOCKS_PORT = 1080;
 /** Of a user's name and of a password each, in bytes (RFC 1929 §2). */
 const MAX_SOCKS_BYTES = 255;
 const ADDRESS = endpointAddress();
+/** Stands where credentials were when a configuration is printed. */
+const LEFT_OUT = "***";
+const PLAIN: ParentOptions = { weight: 1 };
 
 /** Parent proxies, in the order in which they are asked. None twice. */
 export function parents(): ValueType<readonly ParentConfig[]> {
@@ -32,10 +49,44 @@ export function parents(): ValueType<readonly ParentConfig[]> {
 function printParent(parent: ParentConfig): string {
   if (parent.kind === "direct") return parent.name;
   const url = parent.name.includes("://") ? parent.name : `http://${parent.name}`;
-  return parent.user === null ? url : url.replace("://", "://***@");
+  const options = parent.weight === 1 ? "" : ` weight=${parent.weight}`;
+  return (parent.user === null ? url : url.replace("://", `://${LEFT_OUT}@`)) + options;
 }
 
+/** A URL, a URL with words like `weight=2` behind it, or a mapping of the same. */
 function parent(raw: unknown): Parsed<ParentConfig> {
+  const map = asMap(raw) ?? (typeof raw === "string" ? wordsOf(raw) : null);
+  if (map === null) return mustBe(ACCEPTS, raw);
+  const faults: Fault[] = [];
+  for (const key of map.keys()) {
+    if (KEYS.some((known) => known === key)) continue;
+    const message = `unknown key: a parent has ${KEYS.join(", ")}`;
+    faults.push({ at: `.${quoteIfOdd(key)}`, message, suggestion: suggest(key, KEYS) });
+  }
+  const url = parentUrl(map.get("url"));
+  if (!url.ok) faults.push(...url.faults);
+  const weight = map.has("weight") ? WEIGHT.parse(map.get("weight")) : success(1);
+  if (!weight.ok) faults.push(...weight.faults.map((found) => ({ ...found, at: `.weight${found.at}` })));
+  if (!url.ok || !weight.ok || faults.length > 0) return { ok: false, faults };
+  if (url.value.kind === "direct") {
+    return map.size === 1 ? url : fault("must be direct and nothing else");
+  }
+  return success({ ...url.value, weight: weight.value });
+}
+
+/** `URL key=value …`; null when a word is none of those. */
+function wordsOf(text: string): ReadonlyMap<string, unknown> | null {
+  const [url = "", ...options] = text.trim().split(/[ \t]+/);
+  const words = new Map<string, unknown>([["url", url]]);
+  for (const option of options) {
+    const equals = option.indexOf("=");
+    if (equals <= 0 || words.has(option.slice(0, equals))) return null;
+    words.set(option.slice(0, equals), option.slice(equals + 1));
+  }
+  return words;
+}
+
+function parentUrl(raw: unknown): Parsed<ParentConfig> {
   if (raw === "direct") return success({ kind: "direct", name: "direct" });
   if (typeof raw !== "string" || raw === "") return mustBe(ACCEPTS, raw);
   const match = /^(?:([a-z][a-z0-9+.-]*):\/\/)?(?:([^/?#]*)@)?([^/?#@]*)\/?$/i.exec(raw);
@@ -46,6 +97,9 @@ function parent(raw: unknown): Parsed<ParentConfig> {
   if (!isSocks && lower !== "http" && lower !== "https") {
     const meant = lower === "socks" ? `socks5h://${place}` : null;
     return fault(`has an unknown scheme: must be http, https, socks5 or socks5h, got ${shown(raw)}`, meant);
+  }
+  if (userinfo === LEFT_OUT) {
+    return fault("was printed without its user and password: fill them in");
   }
   const credentials = readUserinfo(userinfo);
   if (credentials === null) {
@@ -59,7 +113,7 @@ function parent(raw: unknown): Parsed<ParentConfig> {
   if (!parsed.ok) return parsed;
   const { user } = credentials;
   if (user?.includes(":") === true) return fault(`must not have a colon in the user's name (RFC 7617 §2)`);
-  return success({ kind: "http", ...parsed.value, ...credentials });
+  return success({ kind: "http", ...parsed.value, ...credentials, ...PLAIN });
 }
 
 function socksParent(
@@ -81,7 +135,7 @@ function socksParent(
     );
   }
   const scheme = resolves ? "socks5" : "socks5h";
-  return success({ kind: "socks", address, name: `${scheme}://${name}`, resolves, ...credentials });
+  return success({ kind: "socks", address, name: `${scheme}://${name}`, resolves, ...credentials, ...PLAIN });
 }
 
 interface Credentials {

@@ -3,6 +3,7 @@
 import type { Runtime, System } from "../../../runtime/contract/contract.ts";
 import { ByteConnector } from "../../client/byte_connector.ts";
 import { SocketConnector } from "../../client/connector.ts";
+import { allParents, areShared } from "../../config/build_forward.ts";
 import type { Config, ForwardConfig, UpstreamConfig } from "../../config/values/config.ts";
 import type { IoTurn } from "../../conn/io_turn.ts";
 import type { ConnectSettings } from "../../exchange/connect_exchange.ts";
@@ -16,7 +17,7 @@ import { type DestinationRule, parseDestinationRule } from "../../forward/destin
 import type { ListeningAddress, OwnListeners } from "../../forward/own_listeners.ts";
 import { DESTINATION_FAILURES, proxyPhrase } from "../../forward/proxy_phrases.ts";
 import { ForwardRule } from "../../gateway/forward/forward_rule.ts";
-import type { ForwardParents, ForwardSnapshot } from "../../gateway/forward/forward_snapshot.ts";
+import type { ForwardSnapshot, ForwardWay } from "../../gateway/forward/forward_snapshot.ts";
 import { TrustedPeers } from "../../gateway/trusted_peers.ts";
 import { isLoopback } from "../../bytes/ip_address.ts";
 import { fieldSection } from "../../http/own_fields.ts";
@@ -24,10 +25,9 @@ import type { Http1Limits } from "../../http/limits.ts";
 import { derivedRuntime } from "../../resolve/derived_runtime.ts";
 import { ALL_POLICIES } from "../../upstream/balance/policies.ts";
 import { Destinations } from "../../upstream/destinations.ts";
-import type { EndpointSettings } from "../../upstream/endpoint_settings.ts";
 import type { Upstream } from "../../upstream/upstream.ts";
 import type { UpstreamObserver } from "../../upstream/upstream_observer.ts";
-import { byDestination, sharedByAll } from "./forward_parents.ts";
+import { forwardPaths, type Parents } from "./forward_paths.ts";
 import { endpointSettings } from "./endpoint_settings.ts";
 import { usableForwardFiles } from "../shared/forward_files.ts";
 
@@ -44,20 +44,15 @@ const INSTANCE = Array.from(
 )
   .join("");
 
-interface Parents {
-  /** Null when there are none, or each destination has connections of its own. */
-  readonly shared: Upstream | null;
-  /** Those that are HTTP proxies. */
-  readonly proxies: readonly EndpointSettings[];
-}
-
 /** What a reload compares, and keeps where it is equal. */
 export interface BuiltForward {
   readonly snapshot: ForwardSnapshot;
   /** Equal for equal rules and equal settings of destinations. */
   readonly destinationsKey: string;
-  /** The same for destinations that are reached by way of parents. */
-  readonly parentsKey: string;
+  /** Ways to destinations that have connections of their own, by all that they were made from. */
+  readonly ways: ReadonlyMap<string, ForwardWay>;
+  /** What requests count for, by names of rules; those that are not there any more included. */
+  readonly figures: Map<string, ForwardRule>;
   /** Equal for files that hold the same. */
   readonly authKey: string;
 }
@@ -66,7 +61,7 @@ export interface BuiltForward {
  * @param exchange of requests that come in
  * @param own filled by the binding side with the addresses that are bound
  * @param before what serves now: its destinations go on if they may be reached as before, and so does what is known of passwords
- * @param shared the parents, where all requests share them
+ * @param sharedBy the upstream that shared parents are
  * @throws SystemError when a file of its users cannot be read or used
  */
 export async function buildForward(
@@ -78,7 +73,7 @@ export async function buildForward(
   limits: Http1Limits,
   own: OwnListeners,
   before: BuiltForward | null,
-  shared: Upstream | null,
+  sharedBy: (name: string) => Upstream | null,
 ): Promise<BuiltForward | null> {
   const { forward } = config;
   if (forward === null) return null;
@@ -90,8 +85,16 @@ export async function buildForward(
     : same
     ? before.snapshot.auth
     : new ProxyAuth({ users, tokens, digests: system.digests, clock: runtime.clock });
-  const proxies = await endpointSettings(system, forward.byParent, null);
-  const parents = { shared, proxies };
+  const parents = new Map<string, Parents>();
+  for (const config of allParents(forward)) {
+    const { upstream } = config;
+    const proxies = await endpointSettings(system, upstream, null);
+    parents.set(upstream.name, {
+      config,
+      shared: areShared(config) ? sharedBy(upstream.name) : null,
+      proxies,
+    });
+  }
   return built(runtime, turn, config, forward, exchange, limits, own, authKey, auth, before, parents);
 }
 
@@ -107,7 +110,7 @@ function built(
   authKey: string,
   auth: ProxyAuth | null,
   before: BuiltForward | null,
-  parents: Parents,
+  parents: ReadonlyMap<string, Parents>,
 ): BuiltForward {
   const { direct } = forward;
   const onLoopback = !isReachable(config);
@@ -116,11 +119,21 @@ function built(
   const same = destinationsKey === before?.destinationsKey ? before.snapshot : null;
   const policy = same?.policy ?? destinationPolicy(forward, onLoopback, own);
   const rule = before?.snapshot.rule ?? new ForwardRule(direct.name);
-  const { parents: order, byParent, noParent } = forward;
-  const parentsKey = JSON.stringify([destinationsKey, order, byParent, noParent, parents.proxies]);
-  const sameParents = parents.shared === null && parentsKey === before?.parentsKey
-    ? before.snapshot.parents
-    : null;
+  const figures = before?.figures ?? new Map<string, ForwardRule>();
+  const { ways, ...paths } = forwardPaths(forward, parents, {
+    parts: {
+      runtime,
+      turn,
+      limits,
+      counted: { upstream: rule.destinations.counters, endpoint: rule.answers },
+      direct: { requests: judged(runtime, policy, false), tunnels: judged(runtime, policy, true) },
+      settings: exchangeSettings,
+    },
+    key: destinationsKey,
+    before: before?.ways ?? new Map(),
+    rule,
+    figures,
+  });
   const via = `${exchange.forward.via}-${INSTANCE}`;
   const snapshot: ForwardSnapshot = {
     policy,
@@ -135,33 +148,14 @@ function built(
     },
     retry: direct.retry,
     connect: connectSettings(judged(runtime, policy, true), turn, forward, via),
-    parents: sameParents ?? buildParents(runtime, turn, policy, forward, limits, parents, rule),
+    ...paths,
+    ways: [...ways.values()],
     maxTunnels: forward.maxTunnels,
     rule,
+    figures,
     settings: (upstream) => exchangeSettings(upstream, direct),
   };
-  return { snapshot, destinationsKey, parentsKey, authKey };
-}
-
-function buildParents(
-  runtime: Runtime,
-  turn: IoTurn,
-  policy: DestinationPolicy,
-  forward: ForwardConfig,
-  limits: Http1Limits,
-  { shared, proxies }: Parents,
-  rule: ForwardRule,
-): ForwardParents | null {
-  if (shared !== null) return sharedByAll(forward, exchangeSettings(shared, forward.byParent));
-  if (forward.parents.length === 0) return null;
-  return byDestination(forward, proxies, {
-    runtime,
-    turn,
-    limits,
-    counted: { upstream: rule.destinations.counters, endpoint: rule.answers },
-    direct: { requests: judged(runtime, policy, false), tunnels: judged(runtime, policy, true) },
-    settings: exchangeSettings,
-  });
+  return { snapshot, destinationsKey, ways, figures, authKey };
 }
 
 function exchangeSettings(upstream: Upstream, config: UpstreamConfig): ExchangeSettings {

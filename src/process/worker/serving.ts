@@ -188,8 +188,7 @@ export class Serving {
 
   /** Of the forward proxy, those of earlier configurations that still have requests included. */
   get destinations(): readonly Destinations[] {
-    const { forward } = this.#built.snapshot;
-    return [...(forward === null ? [] : [forward.destinations]), ...this.#retiredDestinations.all];
+    return [...allDestinations(this.#built.snapshot.forward), ...this.#retiredDestinations.all];
   }
 
   /** Where each listener of the configuration is bound. */

@@ -1,7 +1,7 @@
 /** Turns a configuration into the objects that serve it. */
 
 import type { Runtime, System } from "../../../runtime/contract/contract.ts";
-import { ALL_POLICIES } from "../../upstream/balance/policies.ts";
+import { ALL_POLICIES, FAILOVER_POLICIES } from "../../upstream/balance/policies.ts";
 import type { Config, RouteConfig, ServerConfig, UpstreamConfig } from "../../config/values/config.ts";
 import { sharedParents } from "../../config/build_forward.ts";
 import { type Addressed, renamed } from "../../config/renamed.ts";
@@ -134,12 +134,13 @@ export async function buildSnapshot(
   const settings = new Map<string, ExchangeSettings>();
   const upstreams: Upstream[] = [];
   const changed: WantedSettings[] = [];
+  const parents = new Set(sharedParents(config.forward));
   const same = sameUpstreams(before?.upstreams ?? [], retired, config.upstreams);
   for (const upstream of config.upstreams) {
     const wanted: UpstreamSettings = {
       name: upstream.name,
       endpoints: await endpointSettings(system, upstream, sharing.slots),
-      policy: ALL_POLICIES[upstream.policy],
+      policy: (parents.has(upstream) ? FAILOVER_POLICIES : ALL_POLICIES)[upstream.policy],
       holdMs: upstream.holdMs,
       holdIntervalMs: upstream.holdIntervalMs,
       queueSize: upstream.queue.size,
@@ -167,7 +168,7 @@ export async function buildSnapshot(
     upstreamLimits,
     own,
     before?.forward ?? null,
-    upstreams.find(({ name }) => name === sharedParents(config.forward)?.name) ?? null,
+    (name) => upstreams.find((upstream) => upstream.name === name) ?? null,
   );
   const snapshot: Snapshot = {
     router: new Router(config.routes.map((route) => builtRoute(route, settings, config.upstreams, scripts))),

@@ -3,6 +3,7 @@
  * leaves: whatever is reported is what its own code did, down to the last field line.
  */
 
+import { allParents } from "../../config/build_forward.ts";
 import { printAddress } from "../../config/values/address.ts";
 import {
   type Clock,
@@ -126,8 +127,7 @@ async function explainWith(
     const answer = answerOf(client.written, null);
     return { ok: true, explanation: { ...said, outcome: "tunnelled", answer, forwarded: null } };
   }
-  const direct = proxied === null ? null : config.forward?.direct ?? null;
-  const upstream = direct ?? config.upstreams.find(({ name }) => name === seen.upstream);
+  const upstream = usedUpstream(config, seen.upstream, proxied !== null);
   if (endpoint === null || upstream === undefined || seen.retry === null) {
     const explanation: Explanation = {
       ...said,
@@ -138,7 +138,7 @@ async function explainWith(
     return { ok: true, explanation };
   }
   const to = forwarding(upstream, request, seen.retry, seen.pinned, sent, endpoint.name, status);
-  const forwarded = direct === null ? to : {
+  const forwarded = to.endpoints.some(({ first }) => first) ? to : {
     ...to,
     endpoints: [{ name: endpoint.name, weight: 1, state: null, first: true }],
   };
@@ -152,6 +152,13 @@ async function decided(clock: Clock, mostMs: number, known: () => boolean): Prom
     // Nothing else keeps the process from ending.
     await new Promise<void>((resolve) => void clock.setTimer(1, resolve));
   }
+}
+
+/** What an exchange has gone by. @param name null when there was none. @param proxied by the forward proxy */
+function usedUpstream(config: Config, name: string | null, proxied: boolean): UpstreamConfig | undefined {
+  const { forward } = config;
+  if (!proxied || forward === null) return config.upstreams.find((upstream) => upstream.name === name);
+  return allParents(forward).find(({ upstream }) => upstream.name === name)?.upstream ?? forward.direct;
 }
 
 /** @returns why the configuration cannot be used, if it cannot */

@@ -3,6 +3,7 @@
 import { type Runtime, SocketFailure } from "../../../runtime/contract/contract.ts";
 import { addressClass } from "../../forward/address_class.ts";
 import type { Destination } from "../../forward/destination_policy.ts";
+import { type AskedDestination, firstMatch } from "../../forward/rule_conditions.ts";
 import { readForwardTarget } from "../../forward/forward_target.ts";
 import type { ForwardSnapshot } from "../../gateway/forward/forward_snapshot.ts";
 import type { ExplainRequest } from "../../control/plane.ts";
@@ -19,10 +20,11 @@ export function isForProxy({ method, url }: Pick<ExplainRequest, "method" | "url
  */
 export async function explainProxying(
   { method, url, user }: ExplainRequest,
-  { policy, auth, clients }: ForwardSnapshot,
+  forward: ForwardSnapshot,
   client: string,
   resolver: Pick<Runtime, "resolve"> | null,
 ): Promise<ExplainedProxying | null> {
+  const { policy, auth, clients } = forward;
   const target = readForwardTarget(method, url, false);
   if (target.kind === "refusal") return null;
   const { host, port } = target;
@@ -39,11 +41,29 @@ export async function explainProxying(
     rule: verdict.rule,
     allowed: verdict.allowed,
     decided: !verdict.allowed || verdict.decided,
+    ...(verdict.allowed
+      ? { way: wayOf(forward, { host, port, user: user ?? "", client }, found.addresses) }
+      : {}),
     lookup_error: found.lookup,
     addresses: found.addresses?.map((address) => {
       const judged = target.hostIsLiteral ? verdict : policy.judgeAddress(address, destination);
       return { address, class: addressClass(address) ?? "", allowed: judged.allowed, rule: judged.rule };
     }) ?? null,
+  };
+}
+
+function wayOf(
+  { rules, byDefault }: ForwardSnapshot,
+  asked: AskedDestination,
+  addresses: readonly string[] | null,
+): ExplainedProxying["way"] & object {
+  const found = firstMatch(rules, asked, addresses);
+  if (found === "look_up") return { rule: null, action: "look_up", reason: "" };
+  const { action } = found ?? byDefault(asked.host, asked.port);
+  return {
+    rule: found?.name ?? null,
+    action: action.kind,
+    reason: action.kind === "deny" ? action.reason : "",
   };
 }
 

@@ -23,7 +23,7 @@ test("the kinds of parents, their usual ports and their names", () => {
     "socks5://[::1]:9050",
     "SOCKS5H://d:1,direct",
   );
-  assert.deepEqual(config.forward?.parents.map(({ kind, name }) => `${kind} ${name}`), [
+  assert.deepEqual(config.forward?.byDefault?.parents.map(({ kind, name }) => `${kind} ${name}`), [
     "http proxy:3128",
     "http a:80",
     "http https://b:443",

@@ -1,16 +1,15 @@
-/** What the parents of a configuration come to: where requests for a destination go. */
+/** What parents, and holding for direct destinations, come to: where requests for a destination go. */
 
 import type { Runtime } from "../../../runtime/contract/contract.ts";
 import { ChainedConnector } from "../../client/chained_connector.ts";
 import { SocketConnector } from "../../client/connector.ts";
-import type { ForwardConfig, ParentConfig, UpstreamConfig } from "../../config/values/config.ts";
+import type { ParentConfig, ParentsConfig, UpstreamConfig } from "../../config/values/config.ts";
 import type { IoTurn } from "../../conn/io_turn.ts";
 import type { ExchangeSettings } from "../../exchange/exchange_settings.ts";
 import type { ForwardTarget } from "../../forward/forward_target.ts";
-import { NoProxy } from "../../forward/no_proxy.ts";
-import type { ForwardParents } from "../../gateway/forward/forward_snapshot.ts";
+import type { ForwardWay } from "../../gateway/forward/forward_snapshot.ts";
 import type { Http1Limits } from "../../http/limits.ts";
-import { ALL_POLICIES } from "../../upstream/balance/policies.ts";
+import { FAILOVER_POLICIES } from "../../upstream/balance/policies.ts";
 import {
   type DestinationEndpoint,
   Destinations,
@@ -23,7 +22,7 @@ import type { UpstreamObserver } from "../../upstream/upstream_observer.ts";
 /** Destinations come and go with what clients ask for. */
 const SILENT: UpstreamObserver = { endpointDown() {}, endpointUp() {} };
 
-export interface ParentsParts {
+export interface WayParts {
   /** Its dials go to parents. */
   readonly runtime: Runtime;
   readonly turn: IoTurn;
@@ -35,9 +34,9 @@ export interface ParentsParts {
 }
 
 /** All requests share one upstream. */
-export function sharedByAll(forward: ForwardConfig, settings: ExchangeSettings): ForwardParents {
+export function sharedByAll({ upstream, balance }: ParentsConfig, settings: ExchangeSettings): ForwardWay {
   const failsOver = { ...settings, failsOver: true };
-  return { ...common(forward), destinations: [], settings: () => failsOver };
+  return { retry: upstream.retry, balance, destinations: [], settings: () => failsOver };
 }
 
 /**
@@ -46,15 +45,15 @@ export function sharedByAll(forward: ForwardConfig, settings: ExchangeSettings):
  * @param proxies the HTTP proxies among them
  */
 export function byDestination(
-  forward: ForwardConfig,
+  { parents, balance, upstream: config }: ParentsConfig,
   proxies: readonly EndpointSettings[],
-  parts: ParentsParts,
-): ForwardParents {
-  const { byParent, parents } = forward;
-  const requests = destinations(parts, byParent, parts.direct.requests, holdMs(forward));
-  const tunnels = destinations(parts, byParent, parts.direct.tunnels, holdMs(forward));
+  parts: WayParts,
+): ForwardWay {
+  const requests = destinations(parts, config, parts.direct.requests);
+  const tunnels = destinations(parts, config, parts.direct.tunnels);
   return {
-    ...common(forward),
+    retry: config.retry,
+    balance,
     destinations: [requests, tunnels],
     settings: (target, isTunnel) => {
       const { host, port } = target;
@@ -62,26 +61,25 @@ export function byDestination(
         `${host}:${port}`,
         () => parents.map((parent) => endpointTo(target, parent, proxies)),
       );
-      return upstream === null ? null : { ...parts.settings(upstream, byParent), failsOver: true };
+      return upstream === null ? null : { ...parts.settings(upstream, config), failsOver: true };
     },
   };
 }
 
-/** Nobody wants to wait for a name that is misspelt; who has put the destination itself in the list, asks it last. */
-function holdMs({ byParent, parents }: ForwardConfig): number {
-  return parents.some(({ kind }) => kind === "direct") ? 0 : byParent.holdMs;
-}
-
-function common({ byParent, noParent }: ForwardConfig): Pick<ForwardParents, "retry" | "skips"> {
-  const direct = new NoProxy(noParent);
-  return { retry: byParent.retry, skips: (host, port) => direct.has(host, port) };
+/** Direct destinations that requests are held for. @param direct how they are reached */
+export function heldDirect(direct: UpstreamConfig, holdMs: number, parts: WayParts): ForwardWay {
+  const upstream: UpstreamConfig = { ...direct, holdMs, policy: "first_up" };
+  return byDestination(
+    { parents: [{ kind: "direct", name: "direct" }], balance: "order", upstream },
+    [],
+    parts,
+  );
 }
 
 function destinations(
-  { runtime, turn, limits, counted }: ParentsParts,
+  { runtime, turn, limits, counted }: WayParts,
   config: UpstreamConfig,
   direct: Runtime,
-  holdMs: number,
 ): Destinations {
   const connector = new ChainedConnector(
     new SocketConnector(direct, turn),
@@ -91,8 +89,8 @@ function destinations(
     name: config.name,
     counted,
     upstream: {
-      policy: ALL_POLICIES[config.policy],
-      holdMs,
+      policy: FAILOVER_POLICIES[config.policy],
+      holdMs: config.holdMs,
       holdIntervalMs: config.holdIntervalMs,
       queueSize: config.queue.size,
       queueBytes: config.queue.bytes,
@@ -113,13 +111,14 @@ function endpointTo(
   const plain = { scheme: "http" as const, tls: null, credentials: "" };
   if (parent.kind === "direct") {
     const key = { ...plain, address: { kind: "tcp" as const, host, port }, proxyChain: [] };
-    return { name, key, hostField: authority };
+    return { name, key, hostField: authority, weight: 1 };
   }
+  const { weight } = parent;
   if (parent.kind === "socks") {
     const { address, resolves, user, password } = parent;
     const login = user === null ? null : { user, password: password ?? "" };
     const key = { ...plain, address, proxyChain: [name], socks: { host, port, resolves, login } };
-    return { name, key, hostField: authority };
+    return { name, key, hostField: authority, weight };
   }
   // The cast: there is one for each of this kind.
   const { key, proxy } = proxies.find((proxy) => proxy.name === name) as EndpointSettings;
@@ -127,6 +126,7 @@ function endpointTo(
     name,
     key: { ...key, proxyChain: [name] },
     hostField: authority,
+    weight,
     ...(proxy === undefined ? {} : { proxy }),
   };
 }
