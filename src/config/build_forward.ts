@@ -13,6 +13,7 @@ import type {
   ThroughConfig,
   UpstreamConfig,
 } from "./values/config.ts";
+import { ANY_USER } from "./values/parent_types.ts";
 import type { OptionValues } from "./options/options.ts";
 
 /** `forward.max_tunnels: auto`, of `max_connections`: tunnels often stay for hours, and requests need some room. */
@@ -104,9 +105,29 @@ const POLICIES = {
   host_hash: "hash",
 } as const satisfies Record<ParentBalance, AnyPolicyName>;
 
-function parentEndpoint({ name, address, scheme, user, password, weight }: HttpParentConfig): EndpointConfig {
+function parentEndpoint(parent: HttpParentConfig): EndpointConfig {
+  const { name, address, scheme, weight } = parent;
+  return { name, address, scheme, weight, proxy: proxyLogin(parent) };
+}
+
+/** How a parent learns who asks. */
+function proxyLogin({ user, password, passesLogin }: HttpParentConfig): EndpointConfig["proxy"] & object {
+  if (user === ANY_USER) return { authorization: "", userPassword: password ?? "" };
   const authorization = user === null ? "" : `Basic ${base64(`${user}:${password ?? ""}`)}`;
-  return { name, address, scheme, weight, proxy: { authorization } };
+  return passesLogin ? { authorization, passesLogin } : { authorization };
+}
+
+/** The same parents, each with the password that `passwordOf` finds; null = the one that it has. */
+export function withPasswords(
+  config: ParentsConfig,
+  passwordOf: (parent: ParentConfig) => string | null,
+): ParentsConfig {
+  const parents = config.parents.map((parent) => {
+    const password = passwordOf(parent);
+    return parent.kind === "direct" || password === null ? parent : { ...parent, password };
+  });
+  const endpoints = parents.filter((parent) => parent.kind === "http").map(parentEndpoint);
+  return { ...config, parents, upstream: { ...config.upstream, endpoints } };
 }
 
 /** Of its UTF-8 (RFC 7617 §2.1). */

@@ -4,6 +4,7 @@ import { isLoopback } from "../bytes/ip_address.ts";
 import { printAddress } from "./values/address.ts";
 import type { ListenConfig, ParentConfig } from "./values/config.ts";
 import type { Findings } from "./checks.ts";
+import { ANY_USER } from "./values/parent_types.ts";
 import { isUsual, type Resolved } from "./options/layer.ts";
 import { FORWARD_OPTIONS } from "./options/forward.ts";
 import type { OptionPath } from "./options/options.ts";
@@ -64,6 +65,9 @@ function checkParents(top: Resolved, { problems, warnings }: Findings): void {
   if (parents.some(hasPassword) && top.originOf("forward.parents").source === "flag") {
     warnings.push(at("forward.parents", `${PASSWORD_SEEN} (SLUICE_FORWARD_PARENTS)`));
   }
+  const known = top.values["forward.users"] !== null || top.values["forward.tokens"] !== null;
+  const login = wrongLogin(parents, known);
+  if (login !== null) problems.push(at("forward.parents", login));
   const direct = parents.findIndex(({ kind }) => kind === "direct");
   if (direct === 0 && parents.length > 1) {
     const message = "begins with direct: the others are asked for destinations that could not be reached";
@@ -97,6 +101,8 @@ function checkRules({ values, originOf }: Resolved, { problems, warnings }: Find
     if (action.kind === "parents" && action.parents.every(({ kind }) => kind === "direct")) {
       problems.push(at(index, `${name} names no proxy: write direct: true`));
     }
+    const login = action.kind === "parents" ? wrongLogin(action.parents, known) : null;
+    if (login !== null) problems.push(at(index, `${name} ${login}`));
     const secret = action.kind === "parents" && action.parents.some(hasPassword);
     if (secret && originOf(path).source === "flag") {
       warnings.push(at(index, `${name} ${PASSWORD_SEEN} (SLUICE_FORWARD_RULES)`));
@@ -105,7 +111,19 @@ function checkRules({ values, originOf }: Resolved, { problems, warnings }: Find
 }
 
 function hasPassword(parent: ParentConfig): boolean {
-  return parent.kind !== "direct" && parent.user !== null;
+  return parent.kind !== "direct" && parent.user !== null && parent.passwordFile === null;
+}
+
+/** What is wrong with how a list of parents is told who asks; null when all is well. @param known clients say who they are */
+function wrongLogin(parents: readonly ParentConfig[], known: boolean): string | null {
+  const proxies = parents.filter((parent) => parent.kind !== "direct");
+  if (proxies.some(({ passesLogin }) => passesLogin) && !proxies.every(({ passesLogin }) => passesLogin)) {
+    return "must have login=pass for all of the proxies or for none: a client answers one of them";
+  }
+  if (!known && proxies.some(({ user }) => user === ANY_USER)) {
+    return "has * for the client's user: clients do not say who they are without forward.users or forward.tokens";
+  }
+  return null;
 }
 
 const PASSWORD_SEEN = "holds a password that everybody on this machine can read (ps): " +

@@ -11,15 +11,18 @@
 
 import type { CloseReason } from "../../runtime/contract/contract.ts";
 import { type BodyLength } from "../http/body_length.ts";
+import { connectionChallenge } from "../http/connection_auth.ts";
 import type { ByteStream } from "../http/byte_stream.ts";
 import type { DownstreamStream, DownstreamStreamEvents } from "../http/downstream_stream.ts";
 import type { Fault } from "../http/fault.ts";
 import { type ForwardedFields, ownFields } from "../http/forwarded_fields.ts";
 import type { Head } from "../http/head.ts";
-import { fieldSection, joinedSections } from "../http/own_fields.ts";
+import { NO_FIELDS } from "../http/field_section.ts";
+import { fieldSection } from "../http/own_fields.ts";
 import type { UpstreamStream } from "../http/upstream_stream.ts";
 import type { Counted } from "../upstream/counters.ts";
 import type { Endpoint } from "../upstream/endpoint.ts";
+import type { PinUser } from "../upstream/pins.ts";
 import type { WaitFailure } from "../upstream/wait_failure.ts";
 import { Attempt, type AttemptOwner } from "./attempt.ts";
 import { failAnswer } from "./client_answer.ts";
@@ -31,6 +34,9 @@ import { viaField } from "./forward_response.ts";
 import { openTunnel, type TunnelOwner } from "./open_tunnel.ts";
 import { OutgoingRequest } from "./outgoing_request.ts";
 import { credentialsRefusal } from "./credentials_refusal.ts";
+import { sendRefusal } from "./parent_refusal.ts";
+import { PinUse } from "./pin_use.ts";
+import { passesLogin } from "./proxy_login.ts";
 import { MOST_KEPT_BYTES } from "./provisional_response.ts";
 import { type ReasonCode, REASONS } from "./reason.ts";
 import { Retries, retryPauseMs } from "./retries.ts";
@@ -48,13 +54,10 @@ const CONNECT_RETRY: RetryPolicy = {
   unanswered: true,
 };
 
-/** What is passed on of a refusal, beside its status, its phrase and its body. */
-const PASSED_ON = ["Content-Type", "Retry-After", "Proxy-Status"] as const;
-
 type Phase = "waiting" | "sending" | "collecting" | "tunnel" | "done";
 
 export class ConnectByParent extends ExchangeAccount
-  implements DownstreamStreamEvents, AttemptOwner, StreamWaitOwner, TunnelOwner {
+  implements DownstreamStreamEvents, AttemptOwner, StreamWaitOwner, PinUser, TunnelOwner {
   #phase: Phase = "waiting";
   attempts = 0;
   protected override wait: StreamWait;
@@ -99,10 +102,27 @@ export class ConnectByParent extends ExchangeAccount
 
   #ask(): void {
     this.#phase = "waiting";
-    const { wait, settings: { upstream } } = this;
+    const { wait, settings: { upstream, passesLogin: byProxy = false } } = this;
+    if (byProxy) {
+      const pin = PinUse.of(this.client, upstream, this.context.turn, this.head, byProxy);
+      if (pin === "lost") {
+        this.pinLost();
+        return;
+      }
+      this.pin = wait.pin = pin;
+    }
     const stream = upstream.acquire(wait);
     if (stream !== null) this.streamReady(stream, stream.peer.owner as Endpoint);
     else wait.begun(this.context.turn.now);
+    if (wait.inRoom) this.pin?.waits(this);
+  }
+
+  /** PinUser: the parent's connection on which the client authenticates has ended; nothing was sent. */
+  pinLost(): void {
+    if (this.#phase === "done") return;
+    this.client.events = null;
+    this.#done("connection_terminated", "the connection that the client was authenticated on has ended");
+    this.client.endUnanswered();
   }
 
   streamReady(stream: UpstreamStream, endpoint: Endpoint): void {
@@ -113,9 +133,11 @@ export class ConnectByParent extends ExchangeAccount
     this.attempt = this.lastAttempt = attempt;
     this.#phase = "sending";
     this.attempts++;
+    this.pin?.sends(stream.peer);
+    const { forward } = this.context;
     if (endpoint.proxyFields === null) {
-      this.#begin(attempt.reached(), ownFields(fieldSection(["Via", `1.1 ${this.context.forward.via}`])));
-    } else attempt.send(this.#request.to(endpoint, this.settings.hostHeader, this.context.forward));
+      this.#begin(attempt.reached(), ownFields(fieldSection(["Via", `1.1 ${forward.via}`])));
+    } else attempt.send(this.#request.to(endpoint, this.settings.hostHeader, forward, this.user));
   }
 
   waitFailed(failure: WaitFailure, detail: string): void {
@@ -139,6 +161,7 @@ export class ConnectByParent extends ExchangeAccount
     }
     // The cast: it is the one that tells.
     const { stream } = this.attempt as Attempt;
+    this.pin?.forget(stream.peer);
     this.#begin(stream.switchProtocols(), ownFields(viaField(head, this.context.forward)));
   }
 
@@ -175,11 +198,15 @@ export class ConnectByParent extends ExchangeAccount
   }
 
   attemptCompleted(): void {
-    this.#refused(this.#refusal as StoredReply);
+    this.#refused(this.#refusal as StoredReply, true);
   }
 
-  #refused(refusal: StoredReply): void {
+  #refused(refusal: StoredReply, complete = false): void {
     const { status } = refusal.head;
+    if (status === 407 && passesLogin(this.attempt?.endpoint)) {
+      this.#challenged(refusal, complete);
+      return;
+    }
     if (status >= 502 && status <= 504 && this.#mayGoOn(status as 502 | 503 | 504)) {
       this.#letGo();
       this.#retries.prepareAfterAnswer();
@@ -258,10 +285,11 @@ export class ConnectByParent extends ExchangeAccount
   #failed(failure: "reset" | "timeout", code: ReasonCode, detail: string, shown: string): void {
     const attempt = this.attempt as Attempt;
     const { stream, endpoint } = attempt;
-    const { attempts, context } = this;
-    const decision = this.#retries.decide(failure, attempt, null, null, attempts, context.turn.now);
+    const { attempts, context, pin } = this;
+    const decision = this.#retries.decide(failure, attempt, null, pin, attempts, context.turn.now);
     if (failure === "reset") attempt.blame(detail);
     const sent = stream.requestSeen;
+    if (decision.kind === "again") this.pin?.forget(stream.peer);
     this.#letGo();
     if (decision.kind === "no") {
       if (this.#refusal !== null) this.#passOn(this.#refusal);
@@ -314,27 +342,35 @@ export class ConnectByParent extends ExchangeAccount
 
   /** A parent's refusal is the answer. */
   #passOn(refusal: StoredReply): void {
-    const { client, context } = this;
-    const { head, length, bytes } = refusal;
     this.#letGo();
+    sendRefusal(this.client, this.context, refusal, false, true);
+    this.#answered(refusal);
+  }
+
+  /**
+   * The parent asks the client who it is. Where that holds for a connection (NTLM, Negotiate), the client may go on with it on
+   * this one, and does so on the same one of the parent's; else it comes back on another.
+   */
+  #challenged(refusal: StoredReply, complete: boolean): void {
+    const { client, context, settings } = this;
+    const { head } = refusal;
+    // The cast: it has just answered.
+    const { stream } = this.attempt as Attempt;
+    const pin = this.pin ??= PinUse.ofAnswer(client, settings.upstream, context.turn);
+    const ends = !complete || connectionChallenge(head) === "none" ||
+      !client.staysOpenAfter(refusal.length);
+    const { close } = pin.answers(stream, head, ownFields(NO_FIELDS), refusal.length, ends);
+    sendRefusal(client, context, refusal, true, close);
+    this.#letGo(!close);
+    this.#answered(refusal);
+  }
+
+  #answered({ head, length }: StoredReply): void {
     this.status = head.status;
     this.responseBodyBytes = length;
     this.#phase = "done";
-    client.events = null;
-    const passedOn = PASSED_ON.flatMap((name) => {
-      const value = head.find(name.toLowerCase());
-      return value === null ? [] : [[name, value] as const];
-    });
-    const fields = joinedSections(context.date(), fieldSection(...passedOn));
-    client.sendHead(
-      head.status,
-      head.reason,
-      ownFields(fields, viaField(head, context.forward)),
-      length,
-      true,
-    );
-    client.sendBody(bytes, 0, length);
-    client.sendEnd(null);
+    this.client.events = null;
+    this.client.sendEnd(null);
     this.#tellEnd();
   }
 
@@ -383,12 +419,14 @@ export class ConnectByParent extends ExchangeAccount
   /**
    * Gives back the place in the waiting room and the attempt. Its connection ends: after a CONNECT that it has refused, a proxy
    * may take nothing more on it, whatever it says.
+   *
+   * @param goesOn but in the middle of a handshake that its client goes on with
    */
-  #letGo(): void {
+  #letGo(goesOn = false): void {
     this.wait.over(this.context.turn.now);
     this.wait.leave();
     const { attempt } = this;
     this.attempt = null;
-    attempt?.end(false, null);
+    attempt?.end(goesOn, this.pin);
   }
 }

@@ -16,7 +16,7 @@ import type { BodyLength } from "../http/body_length.ts";
 import type { DownstreamStream, DownstreamStreamEvents } from "../http/downstream_stream.ts";
 import { expectsContinue } from "../http/expect.ts";
 import type { Fault } from "../http/fault.ts";
-import { Field } from "../http/field.ts";
+import { Field, maskOf } from "../http/field.ts";
 import type { Head } from "../http/head.ts";
 import { forwardedTrailers } from "../http/trailers.ts";
 import type { UpstreamStream } from "../http/upstream_stream.ts";
@@ -39,6 +39,7 @@ import { openTunnel, type TunnelOwner } from "./open_tunnel.ts";
 import { OutgoingRequest } from "./outgoing_request.ts";
 import { credentialsRefusal } from "./credentials_refusal.ts";
 import { PinUse } from "./pin_use.ts";
+import { passesLogin } from "./proxy_login.ts";
 import { MOST_KEPT_BYTES, ProvisionalResponse } from "./provisional_response.ts";
 import { type ReasonCode, REASONS } from "./reason.ts";
 import { Retries, retryPauseMs } from "./retries.ts";
@@ -50,6 +51,7 @@ import { isReadFirst, Upload } from "./upload.ts";
 
 export type Phase = "reading" | "waiting" | "sending" | "collecting" | "relaying" | "tunnel" | "done";
 
+const CREDENTIALS = maskOf(Field.authorization, Field.proxyAuthorization);
 const SESSION_OVER = "the connection that the client was authenticated on has ended";
 export class Exchange extends ExchangeAccount
   implements DownstreamStreamEvents, AttemptOwner, StreamWaitOwner, StreamRequest, PinUser, TunnelOwner {
@@ -115,7 +117,7 @@ export class Exchange extends ExchangeAccount
     this.phase = "waiting";
     // From here the request is held; a slow upload before takes nothing off its time, and jumps no queue.
     if (this.#askedAt === 0) this.#askedAt = turn.now;
-    if (client.peer.companion !== null || head.has(Field.authorization)) this.#findPin();
+    if (client.peer.companion !== null || (head.known & CREDENTIALS) !== 0) this.#findPin();
     // The cast: the compiler takes the phase to be what it was.
     if ((this.phase as Phase) === "done") return;
     const stream = this.wait === null ? upstream.acquireFirst(this) : upstream.acquire(this.wait);
@@ -125,7 +127,8 @@ export class Exchange extends ExchangeAccount
 
   /** Settles whether it has to go on a connection that its client has authenticated on. */
   #findPin(): void {
-    const pin = PinUse.of(this.client, this.settings.upstream, this.context.turn, this.#request.head);
+    const { upstream, passesLogin: byProxy } = this.settings;
+    const pin = PinUse.of(this.client, upstream, this.context.turn, this.#request.head, byProxy);
     if (pin === "lost") {
       this.pinLost();
       return;
@@ -193,7 +196,7 @@ export class Exchange extends ExchangeAccount
     this.phase = "sending";
     this.attempts++;
     this.pin?.sends(stream.peer);
-    attempt.send(this.#request.to(endpoint, this.settings.hostHeader, this.context.forward));
+    attempt.send(this.#request.to(endpoint, this.settings.hostHeader, this.context.forward, this.user));
     upload?.sendKept(stream);
   }
 
@@ -290,7 +293,7 @@ export class Exchange extends ExchangeAccount
   /** @returns whether it was dealt with, or is collected, so that another endpoint may answer better */
   #isNotRelayed(head: Head, body: BodyLength): boolean {
     const { status } = head;
-    if (status === 407 && this.context.forward.outbound) {
+    if (status === 407 && this.context.forward.outbound && !passesLogin(this.attempt?.endpoint)) {
       // Only we may ask for credentials of this hop: the client would send those to us, or to a host they are not meant for.
       const { code, words } = credentialsRefusal(this.attempt?.endpoint.proxyFields ?? null);
       this.#letGo(false);
@@ -481,7 +484,8 @@ export class Exchange extends ExchangeAccount
     }
     this.status = head.status;
     const stream = attempt === null ? null : attempt.stream;
-    beginAnswer(client, this.head, this.context, head, body, this.pin, stream);
+    const passes = passesLogin(attempt?.endpoint);
+    beginAnswer(client, this.head, this.context, head, body, this.pin, stream, passes);
   }
 
   #relayBody(bytes: Uint8Array, from: number, to: number, room: number): void {

@@ -7,6 +7,7 @@ import { loadConfig, type Loaded, type Rejected } from "../config/load.ts";
 import { envName, flagName } from "../config/options/option.ts";
 import { type Origin, type Problem, problemAt } from "../config/values/problem.ts";
 import { checkScripts } from "../process/shared/script_files.ts";
+import { parentPasswordFaults, passwordFiles } from "../process/shared/parent_passwords.ts";
 import { type ForwardFinding, readForwardFiles } from "../process/shared/forward_files.ts";
 import {
   readTlsFiles,
@@ -91,6 +92,11 @@ export async function checkFiles(system: System, loaded: Loaded, now: number): P
     return problemAt(originOf(loaded, path), path, words);
   };
   findings.problems.push(...faults.map(at));
+  for (const words of await parentPasswordFaults(system, forward)) {
+    findings.problems.push(
+      problemAt(originOf(loaded, "forward.parents"), "forward", `password_file ${words}`),
+    );
+  }
   findings.warnings.push(...warnings.map(at));
   return { ...findings, secrets: fingerprint, scriptFiles };
 }
@@ -118,7 +124,9 @@ function tlsPathsOf(config: Config): readonly (readonly [prefix: string, paths: 
 export function filesOf(config: Config): readonly string[] {
   const named = tlsPathsOf(config).flatMap(([, { ca, cert, key }]) => [cert, key, ca]);
   const secrets = [config.forward?.usersFile ?? null, config.forward?.tokensFile ?? null];
-  return [...new Set([...named, ...secrets].filter((file) => file !== null))];
+  return [
+    ...new Set([...named, ...secrets, ...passwordFiles(config.forward)].filter((file) => file !== null)),
+  ];
 }
 
 function originOf(loaded: Loaded, path: string): Origin {

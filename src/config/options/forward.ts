@@ -125,8 +125,11 @@ export const FORWARD_OPTIONS = {
       "that it answers with 502, 503 or 504 is asked of the next one, any other answer is the client's. Timeouts, pool, " +
       "`retry` and `upstream_tls` of the top level count for parents. Destinations that a parent is asked for are not looked up " +
       "here, so `forward.allow` and `forward.deny` go by the name, and what only an address could allow is refused. " +
-      "HTTP proxies share their connections among all destinations, unless other kinds are in the list. A parent may have a weight " +
-      "(`http://proxy:3128 weight=2`, or `{url: http://proxy:3128, weight: 2}`), see `forward.balance`.",
+      "HTTP proxies share their connections among all destinations, unless other kinds are in the list. Words may stand behind a URL " +
+      "(`http://proxy:3128 weight=2`, or `{url: http://proxy:3128, weight: 2}`): `weight` (see `forward.balance`), `password_file` (its first line is " +
+      "the password of the URL's user, and a reload reads it anew), and `login=pass` (HTTP proxies: clients' own Proxy-Authorization is passed on, and the " +
+      "parent's challenges come back to them; one who logs in by NTLM or Negotiate has the parent's connection for itself). `http://*:password@proxy` " +
+      "sends the name of the client's user (see `forward.users`) with this password.",
     example: "[http://proxy:3128, direct]",
   },
   "forward.balance": {

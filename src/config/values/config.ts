@@ -119,6 +119,10 @@ export interface SocksParentConfig extends ParentOptions {
 export interface ParentOptions {
   /** Share of requests relative to the others, where they are shared by weight. */
   readonly weight: number;
+  /** It asks the clients themselves who they are: their Proxy-Authorization goes on to it, and its 407 comes back. */
+  readonly passesLogin: boolean;
+  /** Holds the password, in its first line; null = `password` is it. */
+  readonly passwordFile: string | null;
 }
 
 export interface HttpParentConfig extends ParentOptions {
@@ -127,7 +131,7 @@ export interface HttpParentConfig extends ParentOptions {
   readonly name: string;
   readonly address: Address;
   readonly scheme: "http" | "https";
-  /** Null = it wants none. */
+  /** Null = it wants none; `*` = the name of the client's user. */
   readonly user: string | null;
   readonly password: string | null;
 }
@@ -176,8 +180,13 @@ export interface EndpointConfig {
   readonly name: string;
   /** As the configuration has it, where `address` is one of those that its name has (`eachAddress`). */
   readonly written?: EndpointConfig;
-  /** It is a proxy that passes requests on; with the value of Proxy-Authorization, "" = none. */
-  readonly proxy?: { readonly authorization: string };
+  /** It is a proxy that passes requests on. See `ProxySettings`. */
+  readonly proxy?: {
+    /** Value of Proxy-Authorization; "" = none. */
+    readonly authorization: string;
+    readonly passesLogin?: boolean;
+    readonly userPassword?: string | null;
+  };
 }
 
 /** The command that an upstream's endpoints are. */

@@ -10,7 +10,9 @@ import {
   fault,
   listItems,
   mustBe,
+  oneOf,
   type Parsed,
+  path,
   success,
   unique,
   type ValueType,
@@ -21,14 +23,19 @@ import { suggest } from "./suggest.ts";
 const ACCEPTS =
   "URLs like http://proxy:3128, https://user:password@proxy:3129 or socks5h://127.0.0.1:1080, or direct";
 const WEIGHT = count(1, 1000);
-const KEYS = ["url", "weight"] as const;
+const LOGIN = oneOf("pass");
+const PASSWORD_FILE = path();
+const KEYS = ["url", "weight", "login", "password_file"] as const;
 const SOCKS_PORT = 1080;
 /** Of a user's name and of a password each, in bytes (RFC 1929 §2). */
 const MAX_SOCKS_BYTES = 255;
+const NO_SOCKS_PASSWORD = `must have a user and a password of 1 to ${MAX_SOCKS_BYTES} bytes each`;
 const ADDRESS = endpointAddress();
 /** Stands where credentials were when a configuration is printed. */
 const LEFT_OUT = "***";
-const PLAIN: ParentOptions = { weight: 1 };
+const PLAIN: ParentOptions = { weight: 1, passesLogin: false, passwordFile: null };
+/** Who has the user's name of the client. */
+export const ANY_USER = "*";
 
 /** Parent proxies, in the order in which they are asked. None twice. */
 export function parents(): ValueType<readonly ParentConfig[]> {
@@ -49,8 +56,13 @@ export function parents(): ValueType<readonly ParentConfig[]> {
 function printParent(parent: ParentConfig): string {
   if (parent.kind === "direct") return parent.name;
   const url = parent.name.includes("://") ? parent.name : `http://${parent.name}`;
-  const options = parent.weight === 1 ? "" : ` weight=${parent.weight}`;
-  return (parent.user === null ? url : url.replace("://", `://${LEFT_OUT}@`)) + options;
+  const { user, weight, passesLogin, passwordFile } = parent;
+  // A user alone is no secret, where the password is in a file.
+  const known = user !== null && passwordFile !== null ? encodeURIComponent(user) : LEFT_OUT;
+  return (user === null ? url : url.replace("://", `://${known}@`)) +
+    (weight === 1 ? "" : ` weight=${weight}`) +
+    (passesLogin ? " login=pass" : "") +
+    (passwordFile === null ? "" : ` password_file=${passwordFile}`);
 }
 
 /** A URL, a URL with words like `weight=2` behind it, or a mapping of the same. */
@@ -65,13 +77,38 @@ function parent(raw: unknown): Parsed<ParentConfig> {
   }
   const url = parentUrl(map.get("url"));
   if (!url.ok) faults.push(...url.faults);
-  const weight = map.has("weight") ? WEIGHT.parse(map.get("weight")) : success(1);
-  if (!weight.ok) faults.push(...weight.faults.map((found) => ({ ...found, at: `.weight${found.at}` })));
-  if (!url.ok || !weight.ok || faults.length > 0) return { ok: false, faults };
+  const read = <T>(key: typeof KEYS[number], type: ValueType<T>, usual: T): T => {
+    const parsed = map.has(key) ? type.parse(map.get(key)) : success(usual);
+    if (parsed.ok) return parsed.value;
+    faults.push(...parsed.faults.map((found) => ({ ...found, at: `.${key}${found.at}` })));
+    return usual;
+  };
+  const weight = read<number>("weight", WEIGHT, 1);
+  const passesLogin = read<string>("login", LOGIN, "") !== "";
+  const passwordFile = read<string | null>("password_file", PASSWORD_FILE, null);
+  if (!url.ok || faults.length > 0) return { ok: false, faults };
   if (url.value.kind === "direct") {
     return map.size === 1 ? url : fault("must be direct and nothing else");
   }
-  return success({ ...url.value, weight: weight.value });
+  const wrong = wrongOptions(url.value, passesLogin, passwordFile);
+  return wrong === null ? success({ ...url.value, weight, passesLogin, passwordFile }) : fault(wrong);
+}
+
+/** What does not go together; null when all does. */
+function wrongOptions(
+  { kind, user, password }: Exclude<ParentConfig, { kind: "direct" }>,
+  passesLogin: boolean,
+  passwordFile: string | null,
+): string | null {
+  if (passesLogin && kind === "socks") return "must be an HTTP proxy for login=pass";
+  if (passesLogin && user !== null) {
+    return "must have no user beside login=pass: the clients' own are passed on";
+  }
+  if (passwordFile === null) {
+    return kind === "socks" && user !== null && password === "" ? NO_SOCKS_PASSWORD : null;
+  }
+  if (user === null) return "must have a user in its URL beside password_file, like http://user@proxy:3128";
+  return password === "" ? null : "must have its password in the URL or in password_file, not in both";
 }
 
 /** `URL key=value …`; null when a word is none of those. */
@@ -107,7 +144,7 @@ function parentUrl(raw: unknown): Parsed<ParentConfig> {
       `must have a user and a password without control characters, odd ones as %XX, got ${shown(raw)}`,
     );
   }
-  if (isSocks) return socksParent(lower === "socks5", place, credentials, raw);
+  if (isSocks) return socksParent(lower === "socks5", place, credentials);
   if (place === "auto") return mustBe(ACCEPTS, raw);
   const parsed = ADDRESS.parse(`${lower}://${place}`);
   if (!parsed.ok) return parsed;
@@ -120,19 +157,17 @@ function socksParent(
   resolves: boolean,
   place: string,
   credentials: Credentials,
-  raw: unknown,
 ): Parsed<ParentConfig> {
   const hasPort = /:\d*$/.test(place.replace(/^\[.*\]/, ""));
   const parsed = ADDRESS.parse(hasPort ? place : `${place}:${SOCKS_PORT}`);
   if (!parsed.ok) return parsed;
   const { address, name } = parsed.value;
   const tooLong = [credentials.user, credentials.password].some((text) =>
-    text !== null && (text === "" || new TextEncoder().encode(text).length > MAX_SOCKS_BYTES)
+    text !== null && new TextEncoder().encode(text).length > MAX_SOCKS_BYTES
   );
-  if (tooLong) {
-    return fault(
-      `must have a user and a password of 1 to ${MAX_SOCKS_BYTES} bytes each, got ${quoteIfOdd(String(raw))}`,
-    );
+  if (tooLong) return fault(NO_SOCKS_PASSWORD);
+  if (credentials.user === ANY_USER) {
+    return fault("must be an HTTP proxy for the name of the client's user (*)");
   }
   const scheme = resolves ? "socks5" : "socks5h";
   return success({ kind: "socks", address, name: `${scheme}://${name}`, resolves, ...credentials, ...PLAIN });

@@ -34,8 +34,9 @@ export interface WayParts {
 }
 
 /** All requests share one upstream. */
-export function sharedByAll({ upstream, balance }: ParentsConfig, settings: ExchangeSettings): ForwardWay {
-  const failsOver = { ...settings, failsOver: true };
+export function sharedByAll(config: ParentsConfig, settings: ExchangeSettings): ForwardWay {
+  const { upstream, balance } = config;
+  const failsOver = { ...settings, failsOver: true, passesLogin: passesLogin(config) };
   return { retry: upstream.retry, balance, destinations: [], settings: () => failsOver };
 }
 
@@ -45,10 +46,12 @@ export function sharedByAll({ upstream, balance }: ParentsConfig, settings: Exch
  * @param proxies the HTTP proxies among them
  */
 export function byDestination(
-  { parents, balance, upstream: config }: ParentsConfig,
+  whole: ParentsConfig,
   proxies: readonly EndpointSettings[],
   parts: WayParts,
 ): ForwardWay {
+  const { parents, balance, upstream: config } = whole;
+  const passes = passesLogin(whole);
   const requests = destinations(parts, config, parts.direct.requests);
   const tunnels = destinations(parts, config, parts.direct.tunnels);
   return {
@@ -61,9 +64,15 @@ export function byDestination(
         `${host}:${port}`,
         () => parents.map((parent) => endpointTo(target, parent, proxies)),
       );
-      return upstream === null ? null : { ...parts.settings(upstream, config), failsOver: true };
+      return upstream === null
+        ? null
+        : { ...parts.settings(upstream, config), failsOver: true, passesLogin: passes };
     },
   };
+}
+
+function passesLogin({ parents }: ParentsConfig): boolean {
+  return parents.some((parent) => parent.kind !== "direct" && parent.passesLogin);
 }
 
 /** Direct destinations that requests are held for. @param direct how they are reached */

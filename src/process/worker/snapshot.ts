@@ -3,6 +3,7 @@
 import type { Runtime, System } from "../../../runtime/contract/contract.ts";
 import { ALL_POLICIES, FAILOVER_POLICIES } from "../../upstream/balance/policies.ts";
 import type { Config, RouteConfig, ServerConfig, UpstreamConfig } from "../../config/values/config.ts";
+import { withParentPasswords } from "../shared/parent_passwords.ts";
 import { sharedParents } from "../../config/build_forward.ts";
 import { type Addressed, renamed } from "../../config/renamed.ts";
 import { SocketConnector } from "../../client/connector.ts";
@@ -112,15 +113,16 @@ interface WantedSettings {
 export async function buildSnapshot(
   runtime: Runtime,
   system: System,
-  config: Config,
+  given: Config,
   observer: SnapshotObserver,
   sharing: Sharing = NOT_SHARED,
   turn: IoTurn = new IoTurn(runtime),
   before: BuiltSnapshot | null = null,
   retired: readonly Upstream[] = [],
-  own: OwnListeners = configuredOwn(system, config),
+  own: OwnListeners = configuredOwn(system, given),
   scripts: ScriptSet | null = null,
 ): Promise<BuiltSnapshot> {
+  const config = await withParentPasswords(system, given);
   const { server } = config;
   const connector = new SocketConnector(runtime, turn);
   const limits = turn.codec.sharedLimits({

@@ -308,7 +308,9 @@ function forwarding(
   first: string,
   status: Status | null,
 ): ExplainedForwarding {
-  const [requestLine = "", ...fields] = (sent.split("\r\n\r\n")[0] ?? "").split("\r\n");
+  const [requestLine = "", ...written] = (sent.split("\r\n\r\n")[0] ?? "").split("\r\n");
+  // What a parent is told of us, or of a user, is for that parent.
+  const fields = written.map((line) => line.replace(/^(Proxy-Authorization: \S+).*$/i, "$1 ***"));
   const { body_bytes: bytes } = request;
   const live = status?.upstreams.find(({ name }) => name === upstream.name);
   const buffered = bytes !== null && bytes > 0 && bytes <= upstream.requestBufferBytes;

@@ -110,6 +110,50 @@ test("what is no parent", () => {
   for (const url of odd.slice(1)) assert.ok(!load({ "forward-parents": [url] }).ok, url);
 });
 
+test("login=pass, * and password_file: what they come to, print back as, and do not go with", () => {
+  const parents = ["http://a login=pass", "http://b login=pass weight=2"];
+  const { config } = loaded(...parents);
+  assert.deepEqual(config.upstreams[0]?.endpoints.map(({ proxy, weight }) => [proxy, weight]), [
+    [{ authorization: "", passesLogin: true }, 1],
+    [{ authorization: "", passesLogin: true }, 2],
+  ]);
+  assert.match(
+    printYaml(loaded(...parents)),
+    /"http:\/\/a:80 login=pass", "http:\/\/b:80 weight=2 login=pass"/,
+  );
+  const file = loaded("http://us%40er@a password_file=/pw", "socks5h://us@b password_file=/pw");
+  assert.deepEqual(file.warnings, []);
+  const text = printYaml(file);
+  assert.match(
+    text,
+    /"http:\/\/us%40er@a:80 password_file=\/pw", "socks5h:\/\/us@b:1080 password_file=\/pw"/,
+  );
+  const again = loadConfig({ flags: {}, env: {}, file: { path: "s.yaml", text } });
+  assert.ok(again.ok);
+  assert.deepEqual(again.config, file.config);
+  const named = load({ "forward-parents": ["http://*:pw@a"], "forward-users": ["/users"] });
+  assert.ok(named.ok);
+  assert.deepEqual(named.config.upstreams[0]?.endpoints[0]?.proxy, { authorization: "", userPassword: "pw" });
+  const odd = [
+    ["http://a login=none", /must be pass/],
+    ["http://u:p@a login=pass", /no user beside login=pass/],
+    ["socks5h://a login=pass", /must be an HTTP proxy for login=pass/],
+    ["http://a password_file=/pw", /must have a user/],
+    ["http://u:p@a password_file=/pw", /not in both/],
+    ["socks5h://*:p@a", /must be an HTTP proxy for the name/],
+    ["http://a login=pass,http://b", /for all of the proxies or for none/],
+    ["http://*:p@a", /clients do not say who they are/],
+    ["http://***@a", /printed without its user and password/],
+    ["direct weight=2", /must be direct and nothing else/],
+    ["http://a weight=1 weight=2", /must be URLs/],
+  ] as const;
+  for (const [parents, message] of odd) {
+    const result = load({ "forward-parents": [parents] });
+    assert.ok(!result.ok, parents);
+    assert.match(result.problems.map((problem) => problem.message).join("\n"), message, parents);
+  }
+});
+
 test("no_parent: the syntax of no_proxy, and only beside parents", () => {
   const flags = { "forward-parents": ["a:1"], "forward-no-parent": ["localhost, .b.test", "10.0.0.0/8"] };
   const result = load(flags);
