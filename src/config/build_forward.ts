@@ -36,6 +36,7 @@ export function buildForward(values: OptionValues): ForwardConfig | null {
     tokensFile: values["forward.tokens"],
     maxTunnels: values["forward.max_tunnels"] ??
       Math.max(1, Math.floor(values.max_connections * TUNNEL_SHARE)),
+    pacHost: values["forward.pac_host"],
     rules: values["forward.rules"],
     byRule: values["forward.rules"].flatMap((rule) => ruleParents(values, rule)),
     noParent: values["forward.no_parent"],

@@ -161,6 +161,7 @@ function withForward(random: Random, calm: boolean, config: Config, role: Role):
       usersFile: null,
       tokensFile: role === "open forward" ? null : "/tokens",
       maxTunnels: calm ? 1000 : random.pick([1, 2, 1000]),
+      pacHost: null,
       rules: [],
       byRule: [],
       byDefault: null,

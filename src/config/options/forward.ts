@@ -3,7 +3,7 @@
 import type { OptionTable } from "./option.ts";
 import { noProxy, parents } from "../values/parent_types.ts";
 import { forwardRules, holdDirect, parentBalance } from "../values/rule_types.ts";
-import { destinations, forwardListeners, portRanges } from "../values/forward_types.ts";
+import { destinations, forwardListeners, hostAndPort, portRanges } from "../values/forward_types.ts";
 import { cidrs } from "../values/special_types.ts";
 import { boolean, countOrAuto, path } from "../values/value_type.ts";
 
@@ -186,6 +186,19 @@ export const FORWARD_OPTIONS = {
       "In the syntax of the environment variable `no_proxy`: a name is itself and all below it, `.example.com` only what is " +
       "below, an IP address or a CIDR block is itself, each with or without `:port`; `*` is everything. Names are not looked up.",
     example: "localhost,127.0.0.0/8,.internal.example",
+  },
+  "forward.pac_host": {
+    group: "Forward proxy",
+    scope: "server",
+    type: hostAndPort(),
+    default: null,
+    help: "what /proxy.pac calls this proxy",
+    doc:
+      "Browsers get a proxy auto-configuration file by `GET /proxy.pac` from a listener of the forward proxy, unless a route takes that path. It is made of " +
+      "`forward.rules`, `forward.no_parent`, `forward.allow` and `forward.deny`: what goes directly whoever asks, browsers ask for themselves, everything else " +
+      "by way of us. The file names the host and port of its URL if that is an address of ours (or localhost), and this where it is a " +
+      "name. With `forward.users` or `forward.tokens` everybody who can connect gets it.",
+    example: "proxy.example:3128",
   },
   "forward.max_tunnels": {
     group: "Forward proxy",

@@ -28,6 +28,8 @@ export interface ForwardConfig {
   /** File with lines `token name`; null = none. */
   readonly tokensFile: string | null;
   readonly maxTunnels: number;
+  /** What `/proxy.pac` calls us, `host:port`; null = by the address in Host. */
+  readonly pacHost: string | null;
   /** The first that is for a request decides; `noParent` and `byDefault` are for what none is for. */
   readonly rules: readonly ForwardRuleConfig[];
   /** Who is asked instead of the destination, by those of `rules` that say so, in their order. */

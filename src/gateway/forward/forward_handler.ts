@@ -22,6 +22,7 @@ import type { Snapshot } from "../snapshot.ts";
 import type { ForwardRule } from "./forward_rule.ts";
 import { type AllowedRequest, ForwardDepartures } from "./forward_departures.ts";
 import type { DecidedRule, ForwardSnapshot } from "./forward_snapshot.ts";
+import { asksForPac, pacAnswer } from "./pac_answer.ts";
 import { PendingRequest } from "./pending_request.ts";
 import { traceText } from "./trace_text.ts";
 
@@ -57,6 +58,11 @@ export interface Failure {
 
 const SLASH = 0x2f;
 const ALLOW = fieldSection(["Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE, CONNECT"]);
+/** A reload may change it. */
+const PAC_FIELDS = fieldSection(
+  ["Content-Type", "application/x-ns-proxy-autoconfig"],
+  ["Cache-Control", "no-cache"],
+);
 const TRACE_TYPE = fieldSection(["Content-Type", "message/http"]);
 
 export class ForwardHandler implements RequestHandler {
@@ -95,6 +101,8 @@ export class ForwardHandler implements RequestHandler {
     if (head.target.charCodeAt(0) === SLASH) {
       if (host.takes(head)) {
         host.request(client, head);
+      } else if (forward !== null && asksForPac(head)) {
+        this.#answerPac(client, head, forward);
       } else {
         const detail = "this is a forward proxy: ask for http://host/path";
         this.#fail(client, head, "http_request_error", detail);
@@ -141,6 +149,21 @@ export class ForwardHandler implements RequestHandler {
       });
       turn.end();
     });
+  }
+
+  /** For all who may use the proxy, or might if they said who they are: browsers ask for it before they do. */
+  #answerPac(client: DownstreamStream, head: Head, { pac, clients, auth, rule }: ForwardSnapshot): void {
+    const { remoteAddress, secure } = client.peer;
+    if (auth === null && clients !== null && !clients.has(remoteAddress)) {
+      this.#fail(client, head, "http_request_denied", "this client may not use the proxy");
+      return;
+    }
+    const file = pacAnswer(pac, head, secure);
+    if (file !== null) this.#host.answer(client, head, rule, 200, "OK", PAC_FIELDS, file);
+    else {
+      const words = "Host is no address of this proxy: see forward.pac_host";
+      this.#fail(client, head, "http_request_error", words, 421, words);
+    }
   }
 
   #outOfService(client: DownstreamStream, head: Head): void {

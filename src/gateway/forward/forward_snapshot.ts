@@ -5,6 +5,7 @@ import type { ExchangeContext } from "../../exchange/exchange_context.ts";
 import type { ExchangeSettings } from "../../exchange/exchange_settings.ts";
 import type { RetryPolicy } from "../../exchange/retry.ts";
 import type { DestinationPolicy } from "../../forward/destination_policy.ts";
+import type { OwnListeners } from "../../forward/own_listeners.ts";
 import type { RuleMatcher } from "../../forward/rule_conditions.ts";
 import type { ForwardTarget } from "../../forward/forward_target.ts";
 import type { ProxyAuth } from "../../forward/auth/proxy_auth.ts";
@@ -56,6 +57,15 @@ export interface SnapshotRule {
   readonly rule: ForwardRule;
 }
 
+/** What the proxy auto-configuration file is made of. */
+export interface PacSettings {
+  /** See `pacDecisions`. */
+  readonly decisions: string;
+  /** What clients reach us by, `host:port`; null = by the address in Host, if it is one of ours. */
+  readonly host: string | null;
+  readonly own: OwnListeners;
+}
+
 /** What a request goes by. */
 export type DecidedRule = Pick<SnapshotRule, "name" | "action" | "rule">;
 
@@ -80,6 +90,7 @@ export interface ForwardSnapshot {
   /** All that requests go by, each once. */
   readonly ways: readonly ForwardWay[];
   readonly maxTunnels: number;
+  readonly pac: PacSettings;
   /** What requests count for that no rule is for, or that are refused before. */
   readonly rule: ForwardRule;
   /** The same for those of rules, by name; rules of earlier configurations included, so that sums only grow. */

@@ -14,6 +14,8 @@ import { LastForwarded } from "../../exchange/forward_request.ts";
 import { ProxyAuth } from "../../forward/auth/proxy_auth.ts";
 import { DestinationPolicy } from "../../forward/destination_policy.ts";
 import { type DestinationRule, parseDestinationRule } from "../../forward/destination_rule.ts";
+import { NoProxy } from "../../forward/no_proxy.ts";
+import { pacDecisions, type PacSource } from "../../forward/pac_file.ts";
 import type { ListeningAddress, OwnListeners } from "../../forward/own_listeners.ts";
 import { DESTINATION_FAILURES, proxyPhrase } from "../../forward/proxy_phrases.ts";
 import { ForwardRule } from "../../gateway/forward/forward_rule.ts";
@@ -151,11 +153,25 @@ function built(
     ...paths,
     ways: [...ways.values()],
     maxTunnels: forward.maxTunnels,
+    pac: { decisions: pacDecisions(pacSource(forward)), host: forward.pacHost, own },
     rule,
     figures,
     settings: (upstream) => exchangeSettings(upstream, direct),
   };
   return { snapshot, destinationsKey, ways, figures, authKey };
+}
+
+/** What browsers may do themselves. Who is held for comes to us. */
+function pacSource({ rules, byDefault, noParent, allow, deny, holdDirect }: ForwardConfig): PacSource {
+  return {
+    rules: rules.map(({ conditions, action, holdMs }) => ({
+      conditions,
+      direct: action.kind === "direct" && (holdMs ?? 0) === 0,
+    })),
+    direct: byDefault === null ? [] : new NoProxy(noParent).entries,
+    allow,
+    ours: [...deny, ...holdDirect.map(({ destination }) => destination)],
+  };
 }
 
 function exchangeSettings(upstream: Upstream, config: UpstreamConfig): ExchangeSettings {
