@@ -33,6 +33,7 @@ export function buildForward(values: OptionValues): ForwardConfig | null {
     ports: values["forward.ports"],
     clients: values["forward.clients"],
     usersFile: values["forward.users"],
+    digestFile: values["forward.digest_file"],
     tokensFile: values["forward.tokens"],
     maxTunnels: values["forward.max_tunnels"] ??
       Math.max(1, Math.floor(values.max_connections * TUNNEL_SHARE)),

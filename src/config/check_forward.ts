@@ -7,7 +7,7 @@ import type { Findings } from "./checks.ts";
 import { ANY_USER } from "./values/parent_types.ts";
 import { isUsual, type Resolved } from "./options/layer.ts";
 import { FORWARD_OPTIONS } from "./options/forward.ts";
-import type { OptionPath } from "./options/options.ts";
+import type { OptionPath, OptionValues } from "./options/options.ts";
 import { problemAt } from "./values/problem.ts";
 
 const PATHS = Object.keys(FORWARD_OPTIONS) as (keyof typeof FORWARD_OPTIONS)[];
@@ -35,7 +35,7 @@ export function checkForward(
   }
   checkParents(top, findings);
   checkRules(top, findings);
-  const asks = values["forward.users"] !== null || values["forward.tokens"] !== null;
+  const asks = asksWho(values);
   const limited = asks || values["forward.clients"].length > 0;
   const reachable = forward.find(({ address }) => address.kind === "tcp" && !isLoopback(address.host));
   if (reachable !== undefined && !limited && !values["forward.open"]) {
@@ -43,7 +43,7 @@ export function checkForward(
   }
   if (values["forward.open"] && limited) {
     const message =
-      "has no effect: forward.clients, forward.users or forward.tokens say who may use the proxy";
+      "has no effect: forward.clients, forward.users, forward.digest_file or forward.tokens say who may use the proxy";
     warnings.push(at("forward.open", message));
   } else if (values["forward.open"] && reachable === undefined) {
     warnings.push(
@@ -65,7 +65,7 @@ function checkParents(top: Resolved, { problems, warnings }: Findings): void {
   if (parents.some(hasPassword) && top.originOf("forward.parents").source === "flag") {
     warnings.push(at("forward.parents", `${PASSWORD_SEEN} (SLUICE_FORWARD_PARENTS)`));
   }
-  const known = top.values["forward.users"] !== null || top.values["forward.tokens"] !== null;
+  const known = asksWho(top.values);
   const login = wrongLogin(parents, known);
   if (login !== null) problems.push(at("forward.parents", login));
   const direct = parents.findIndex(({ kind }) => kind === "direct");
@@ -78,11 +78,18 @@ function checkParents(top: Resolved, { problems, warnings }: Findings): void {
   }
 }
 
+/** With one of them clients say who they are. */
+const ASKING = ["forward.users", "forward.digest_file", "forward.tokens"] as const;
+
+function asksWho(values: OptionValues): boolean {
+  return ASKING.some((path) => values[path] !== null);
+}
+
 function checkRules({ values, originOf }: Resolved, { problems, warnings }: Findings): void {
   const path = "forward.rules";
   const at = (index: number, message: string) =>
     problemAt(originOf(path), values[path].length === 1 ? path : `${path}[${index}]`, message);
-  const known = values["forward.users"] !== null || values["forward.tokens"] !== null;
+  const known = asksWho(values);
   let end = Infinity;
   for (const [index, { name, conditions, action }] of values[path].entries()) {
     const { hosts, cidrs, ports, users, clients } = conditions;
@@ -94,7 +101,7 @@ function checkRules({ values, originOf }: Resolved, { problems, warnings }: Find
       warnings.push(
         at(
           index,
-          `${name} is for nobody: clients do not say who they are without forward.users or forward.tokens`,
+          `${name} is for nobody: clients do not say who they are without forward.users, forward.digest_file or forward.tokens`,
         ),
       );
     }
@@ -121,7 +128,7 @@ function wrongLogin(parents: readonly ParentConfig[], known: boolean): string | 
     return "must have login=pass for all of the proxies or for none: a client answers one of them";
   }
   if (!known && proxies.some(({ user }) => user === ANY_USER)) {
-    return "has * for the client's user: clients do not say who they are without forward.users or forward.tokens";
+    return "has * for the client's user: clients do not say who they are without forward.users, forward.digest_file or forward.tokens";
   }
   return null;
 }
@@ -154,7 +161,7 @@ function checkThrough(
     problems.push(at("workers", "must be 1 while a command is run through the forward proxy"));
   }
   if (asks && values["forward.clients"].length === 0) {
-    const path = values["forward.users"] === null ? "forward.tokens" : "forward.users";
+    const path = ASKING.find((each) => values[each] !== null) ?? "forward.users";
     const message = "the command is given no password: it has to know one, or add forward.clients: 127.0.0.1";
     warnings.push(at(path, message));
   }

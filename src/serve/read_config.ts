@@ -123,7 +123,8 @@ function tlsPathsOf(config: Config): readonly (readonly [prefix: string, paths: 
 /** Files that the configuration names; each once. */
 export function filesOf(config: Config): readonly string[] {
   const named = tlsPathsOf(config).flatMap(([, { ca, cert, key }]) => [cert, key, ca]);
-  const secrets = [config.forward?.usersFile ?? null, config.forward?.tokensFile ?? null];
+  const { usersFile = null, digestFile = null, tokensFile = null } = config.forward ?? {};
+  const secrets = [usersFile, digestFile, tokensFile];
   return [
     ...new Set([...named, ...secrets, ...passwordFiles(config.forward)].filter((file) => file !== null)),
   ];

@@ -159,6 +159,7 @@ function withForward(random: Random, calm: boolean, config: Config, role: Role):
       ports: null,
       clients: [],
       usersFile: null,
+      digestFile: null,
       tokensFile: role === "open forward" ? null : "/tokens",
       maxTunnels: calm ? 1000 : random.pick([1, 2, 1000]),
       pacHost: null,

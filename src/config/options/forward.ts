@@ -88,6 +88,18 @@ export const FORWARD_OPTIONS = {
       "starting (exit code 2) and a reload from counting.",
     example: "/etc/sluice/users",
   },
+  "forward.digest_file": {
+    group: "Forward proxy",
+    scope: "server",
+    type: path(),
+    default: null,
+    help: "htdigest file of those who may use the proxy",
+    doc:
+      "Lines `user:realm:hash` as `htdigest` writes them (MD5), or with the SHA-256 of `user:realm:password`; all of one realm, and each user with " +
+      "the same kinds of hashes. Clients are asked for Digest credentials (RFC 7616, `qop=auth`) beside those of `forward.users` and `forward.tokens`: no password is " +
+      "sent then, and Java takes it for tunnels. Read like `forward.users`; who reads the file can pretend to be anybody in it.",
+    example: "/etc/sluice/digests",
+  },
   "forward.tokens": {
     group: "Forward proxy",
     scope: "server",

@@ -25,6 +25,8 @@ export interface ForwardConfig {
   readonly clients: readonly string[];
   /** htpasswd file; null = none. */
   readonly usersFile: string | null;
+  /** htdigest file; null = none. */
+  readonly digestFile: string | null;
   /** File with lines `token name`; null = none. */
   readonly tokensFile: string | null;
   readonly maxTunnels: number;

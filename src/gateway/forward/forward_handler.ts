@@ -134,7 +134,7 @@ export class ForwardHandler implements RequestHandler {
       return;
     }
     const { turn } = forward.exchange;
-    const answer = auth.check(head, client.peer.remoteAddress, turn.now);
+    const answer = auth.check(head, client.peer.remoteAddress, turn.now, target.target);
     if (answer.kind !== "pending") {
       this.#known(client, head, target, forward, answer);
       return;

@@ -79,14 +79,14 @@ export async function buildForward(
 ): Promise<BuiltForward | null> {
   const { forward } = config;
   if (forward === null) return null;
-  const { users, tokens, fingerprint } = await usableForwardFiles(system, forward);
-  const authKey = JSON.stringify([users !== null, tokens !== null, fingerprint]);
+  const { users, digestUsers, tokens, fingerprint } = await usableForwardFiles(system, forward);
+  const authKey = JSON.stringify([users !== null, digestUsers !== null, tokens !== null, fingerprint]);
   const same = authKey === before?.authKey;
-  const auth = users === null && tokens === null
+  const auth = users === null && digestUsers === null && tokens === null
     ? null
     : same
     ? before.snapshot.auth
-    : new ProxyAuth({ users, tokens, digests: system.digests, clock: runtime.clock });
+    : new ProxyAuth({ users, digestUsers, tokens, digests: system.digests, clock: runtime.clock });
   const parents = new Map<string, Parents>();
   for (const config of allParents(forward)) {
     const { upstream } = config;
