@@ -10,6 +10,7 @@ import type {
   ParentBalance,
   ParentConfig,
   ParentsConfig,
+  ProxyParentConfig,
   ThroughConfig,
   UpstreamConfig,
 } from "./values/config.ts";
@@ -113,21 +114,32 @@ function parentEndpoint(parent: HttpParentConfig): EndpointConfig {
 }
 
 /** How a parent learns who asks. */
-function proxyLogin({ user, password, passesLogin }: HttpParentConfig): EndpointConfig["proxy"] & object {
-  if (user === ANY_USER) return { authorization: "", userPassword: password ?? "" };
-  const authorization = user === null ? "" : `Basic ${base64(`${user}:${password ?? ""}`)}`;
-  return passesLogin ? { authorization, passesLogin } : { authorization };
+function proxyLogin(parent: HttpParentConfig): EndpointConfig["proxy"] & object {
+  const { user, password, passesLogin, via } = parent;
+  const way = via === null ? {} : { via };
+  if (user === ANY_USER) return { authorization: "", userPassword: password ?? "", ...way };
+  return { authorization: basicLogin(parent), ...(passesLogin ? { passesLogin } : {}), ...way };
+}
+
+/** The value of Proxy-Authorization for a proxy with a user of its own; "" where it has none. */
+export function basicLogin({ user, password }: Pick<HttpParentConfig, "user" | "password">): string {
+  return user === null ? "" : `Basic ${base64(`${user}:${password ?? ""}`)}`;
 }
 
 /** The same parents, each with the password that `passwordOf` finds; null = the one that it has. */
 export function withPasswords(
   config: ParentsConfig,
-  passwordOf: (parent: ParentConfig) => string | null,
+  passwordOf: (parent: ProxyParentConfig) => string | null,
 ): ParentsConfig {
-  const parents = config.parents.map((parent) => {
-    const password = passwordOf(parent);
-    return parent.kind === "direct" || password === null ? parent : { ...parent, password };
-  });
+  const known = <P extends ProxyParentConfig>(parent: P): P => {
+    const { via } = parent;
+    return {
+      ...parent,
+      password: passwordOf(parent) ?? parent.password,
+      via: via === null ? null : known(via),
+    };
+  };
+  const parents = config.parents.map((parent) => parent.kind === "direct" ? parent : known(parent));
   const endpoints = parents.filter((parent) => parent.kind === "http").map(parentEndpoint);
   return { ...config, parents, upstream: { ...config.upstream, endpoints } };
 }

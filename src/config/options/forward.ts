@@ -141,7 +141,8 @@ export const FORWARD_OPTIONS = {
       "(`http://proxy:3128 weight=2`, or `{url: http://proxy:3128, weight: 2}`): `weight` (see `forward.balance`), `password_file` (its first line is " +
       "the password of the URL's user, and a reload reads it anew), and `login=pass` (HTTP proxies: clients' own Proxy-Authorization is passed on, and the " +
       "parent's challenges come back to them; one who logs in by NTLM or Negotiate has the parent's connection for itself). `http://*:password@proxy` " +
-      "sends the name of the client's user (see `forward.users`) with this password.",
+      "sends the name of the client's user (see `forward.users`) with this password. `via=URL` is another proxy, of any kind, by way of which the parent is reached " +
+      "(`via_password_file` for its user).",
     example: "[http://proxy:3128, direct]",
   },
   "forward.balance": {

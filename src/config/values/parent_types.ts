@@ -2,7 +2,7 @@
 
 import { NoProxy } from "../../forward/no_proxy.ts";
 import { endpointAddress } from "./address.ts";
-import type { ParentConfig, ParentOptions } from "./config.ts";
+import type { ParentConfig, ParentOptions, ProxyParentConfig } from "./config.ts";
 import { quoteIfOdd, shown } from "./shown.ts";
 import {
   count,
@@ -25,7 +25,7 @@ const ACCEPTS =
 const WEIGHT = count(1, 1000);
 const LOGIN = oneOf("pass");
 const PASSWORD_FILE = path();
-const KEYS = ["url", "weight", "login", "password_file"] as const;
+const KEYS = ["url", "weight", "login", "password_file", "via", "via_password_file"] as const;
 const SOCKS_PORT = 1080;
 /** Of a user's name and of a password each, in bytes (RFC 1929 §2). */
 const MAX_SOCKS_BYTES = 255;
@@ -33,7 +33,7 @@ const NO_SOCKS_PASSWORD = `must have a user and a password of 1 to ${MAX_SOCKS_B
 const ADDRESS = endpointAddress();
 /** Stands where credentials were when a configuration is printed. */
 const LEFT_OUT = "***";
-const PLAIN: ParentOptions = { weight: 1, passesLogin: false, passwordFile: null };
+const PLAIN: ParentOptions = { weight: 1, passesLogin: false, passwordFile: null, via: null };
 /** Who has the user's name of the client. */
 export const ANY_USER = "*";
 
@@ -55,14 +55,21 @@ export function parents(): ValueType<readonly ParentConfig[]> {
 /** As it was written, without the credentials. */
 function printParent(parent: ParentConfig): string {
   if (parent.kind === "direct") return parent.name;
-  const url = parent.name.includes("://") ? parent.name : `http://${parent.name}`;
-  const { user, weight, passesLogin, passwordFile } = parent;
-  // A user alone is no secret, where the password is in a file.
-  const known = user !== null && passwordFile !== null ? encodeURIComponent(user) : LEFT_OUT;
-  return (user === null ? url : url.replace("://", `://${known}@`)) +
+  const { weight, passesLogin, passwordFile, via } = parent;
+  return printUrl(parent) +
     (weight === 1 ? "" : ` weight=${weight}`) +
     (passesLogin ? " login=pass" : "") +
-    (passwordFile === null ? "" : ` password_file=${passwordFile}`);
+    (passwordFile === null ? "" : ` password_file=${passwordFile}`) +
+    (via === null ? "" : ` via=${printUrl(via)}`) +
+    (via === null || via.passwordFile === null ? "" : ` via_password_file=${via.passwordFile}`);
+}
+
+function printUrl({ name, via, user, passwordFile }: ProxyParentConfig): string {
+  const own = via === null ? name : name.slice(0, -` via ${via.name}`.length);
+  const url = own.includes("://") ? own : `http://${own}`;
+  if (user === null) return url;
+  // A user alone is no secret, where the password is in a file.
+  return url.replace("://", `://${passwordFile === null ? LEFT_OUT : encodeURIComponent(user)}@`);
 }
 
 /** A URL, a URL with words like `weight=2` behind it, or a mapping of the same. */
@@ -86,12 +93,29 @@ function parent(raw: unknown): Parsed<ParentConfig> {
   const weight = read<number>("weight", WEIGHT, 1);
   const passesLogin = read<string>("login", LOGIN, "") !== "";
   const passwordFile = read<string | null>("password_file", PASSWORD_FILE, null);
-  if (!url.ok || faults.length > 0) return { ok: false, faults };
+  const viaFile = read<string | null>("via_password_file", PASSWORD_FILE, null);
+  const via = map.has("via") ? parentUrl(map.get("via")) : success(null);
+  if (!via.ok) faults.push(...via.faults.map((found) => ({ ...found, at: `.via${found.at}` })));
+  if (!url.ok || !via.ok || faults.length > 0) return { ok: false, faults };
   if (url.value.kind === "direct") {
     return map.size === 1 ? url : fault("must be direct and nothing else");
   }
-  const wrong = wrongOptions(url.value, passesLogin, passwordFile);
-  return wrong === null ? success({ ...url.value, weight, passesLogin, passwordFile }) : fault(wrong);
+  const first = via.value;
+  if (first?.kind === "direct" || first?.user === ANY_USER || (first === null && viaFile !== null)) {
+    return fault("must be the URL of a proxy, whose user is none of the clients'", null, ".via");
+  }
+  const wrong = wrongOptions(url.value, passesLogin, passwordFile) ??
+    (first === null ? null : wrongOptions(first, false, viaFile));
+  if (wrong !== null) return fault(wrong);
+  return success({
+    ...url.value,
+    // Another way to the same proxy is another parent.
+    name: first === null ? url.value.name : `${url.value.name} via ${first.name}`,
+    weight,
+    passesLogin,
+    passwordFile,
+    via: first === null ? null : { ...first, passwordFile: viaFile },
+  });
 }
 
 /** What does not go together; null when all does. */

@@ -2,7 +2,7 @@
 
 import { type System, SystemError } from "../../../runtime/contract/contract.ts";
 import { allParents, areShared, withPasswords } from "../../config/build_forward.ts";
-import type { Config, ForwardConfig, ParentConfig } from "../../config/values/config.ts";
+import type { Config, ForwardConfig, ProxyParentConfig } from "../../config/values/config.ts";
 
 const MOST_CHARACTERS = 1024;
 
@@ -10,8 +10,8 @@ const MOST_CHARACTERS = 1024;
 export function passwordFiles(forward: ForwardConfig | null): readonly string[] {
   if (forward === null) return [];
   return allParents(forward).flatMap(({ parents }) => parents).flatMap((parent) =>
-    parent.kind === "direct" || parent.passwordFile === null ? [] : [parent.passwordFile]
-  );
+    parent.kind === "direct" ? [] : [parent.passwordFile, parent.via?.passwordFile ?? null]
+  ).filter((path) => path !== null);
 }
 
 /** What is wrong with the files, in words that go on after `password_file`. Empty = all can be used. Never throws. */
@@ -34,8 +34,7 @@ export async function withParentPasswords(system: System, config: Config): Promi
   const { passwords, faults: [fault] } = await readPasswords(system, forward);
   if (fault !== undefined) throw new SystemError("", `forward: password_file ${fault}`);
   if (passwords.size === 0) return config;
-  const of = (parent: ParentConfig) =>
-    parent.kind === "direct" ? null : passwords.get(parent.passwordFile ?? "") ?? null;
+  const of = ({ passwordFile }: ProxyParentConfig) => passwords.get(passwordFile ?? "") ?? null;
   const { byDefault } = forward;
   const known: ForwardConfig = {
     ...forward,

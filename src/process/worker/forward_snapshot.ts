@@ -29,6 +29,7 @@ import { ALL_POLICIES } from "../../upstream/balance/policies.ts";
 import { Destinations } from "../../upstream/destinations.ts";
 import type { Upstream } from "../../upstream/upstream.ts";
 import type { UpstreamObserver } from "../../upstream/upstream_observer.ts";
+import { proxyEndpoints } from "./forward_ways.ts";
 import { forwardPaths, type Parents } from "./forward_paths.ts";
 import { endpointSettings } from "./endpoint_settings.ts";
 import { usableForwardFiles } from "../shared/forward_files.ts";
@@ -90,7 +91,7 @@ export async function buildForward(
   const parents = new Map<string, Parents>();
   for (const config of allParents(forward)) {
     const { upstream } = config;
-    const proxies = await endpointSettings(system, upstream, null);
+    const proxies = await endpointSettings(system, proxyEndpoints(config), null);
     parents.set(upstream.name, {
       config,
       shared: areShared(config) ? sharedBy(upstream.name) : null,

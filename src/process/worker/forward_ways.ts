@@ -1,9 +1,15 @@
 /** What parents, and holding for direct destinations, come to: where requests for a destination go. */
 
-import type { Runtime } from "../../../runtime/contract/contract.ts";
+import type { ClientTls, Runtime } from "../../../runtime/contract/contract.ts";
 import { ChainedConnector } from "../../client/chained_connector.ts";
 import { SocketConnector } from "../../client/connector.ts";
-import type { ParentConfig, ParentsConfig, UpstreamConfig } from "../../config/values/config.ts";
+import type {
+  EndpointConfig,
+  ParentConfig,
+  ParentsConfig,
+  ProxyParentConfig,
+  UpstreamConfig,
+} from "../../config/values/config.ts";
 import type { IoTurn } from "../../conn/io_turn.ts";
 import type { ExchangeSettings } from "../../exchange/exchange_settings.ts";
 import type { ForwardTarget } from "../../forward/forward_target.ts";
@@ -18,6 +24,7 @@ import {
 import type { EndpointSettings } from "../../upstream/endpoint_settings.ts";
 import type { Upstream } from "../../upstream/upstream.ts";
 import type { UpstreamObserver } from "../../upstream/upstream_observer.ts";
+import { keyBy } from "./endpoint_settings.ts";
 
 /** Destinations come and go with what clients ask for. */
 const SILENT: UpstreamObserver = { endpointDown() {}, endpointUp() {} };
@@ -111,6 +118,26 @@ function destinations(
   }, SILENT);
 }
 
+/** How TLS is spoken with a proxy that leads to a SOCKS one. */
+function tlsOf(proxies: readonly EndpointSettings[], via: ProxyParentConfig): ClientTls | null {
+  return proxies.find(({ name }) => name === viaEndpoint(via))?.key.tls ?? null;
+}
+
+/** The endpoints of parents that are HTTP proxies, and of HTTP proxies that lead to SOCKS ones. */
+export function proxyEndpoints({ parents, upstream }: ParentsConfig): UpstreamConfig {
+  const ways = parents.flatMap((parent): EndpointConfig[] => {
+    if (parent.kind !== "socks" || parent.via?.kind !== "http") return [];
+    const { address, scheme } = parent.via;
+    return [{ name: viaEndpoint(parent.via), address, scheme, weight: 1 }];
+  });
+  return ways.length === 0 ? upstream : { ...upstream, endpoints: [...upstream.endpoints, ...ways] };
+}
+
+/** No parent is named so. */
+function viaEndpoint({ name }: ProxyParentConfig): string {
+  return `via ${name}`;
+}
+
 function endpointTo(
   { host, port, authority }: ForwardTarget,
   parent: ParentConfig,
@@ -126,7 +153,14 @@ function endpointTo(
   if (parent.kind === "socks") {
     const { address, resolves, user, password } = parent;
     const login = user === null ? null : { user, password: password ?? "" };
-    const key = { ...plain, address, proxyChain: [name], socks: { host, port, resolves, login } };
+    const { via } = parent;
+    const key = {
+      ...plain,
+      address,
+      socks: { host, port, resolves, login },
+      ...(via === null ? {} : keyBy(via, address, tlsOf(proxies, via), null)),
+      proxyChain: [name],
+    };
     return { name, key, hostField: authority, weight };
   }
   // The cast: there is one for each of this kind.

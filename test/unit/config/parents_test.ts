@@ -154,6 +154,43 @@ test("login=pass, * and password_file: what they come to, print back as, and do 
   }
 });
 
+test("via: another proxy in front, once, with a login of its own", () => {
+  const one = loaded(
+    "http://b via=https://u@a via_password_file=/pw",
+    "http://b",
+    "socks5h://c via=http://a weight=2",
+    "https://us@b password_file=/pw via=socks5://d",
+  );
+  assert.deepEqual(one.config.forward?.byDefault?.parents.map(({ name }) => name), [
+    "b:80 via https://a:443",
+    "b:80",
+    "socks5h://c:1080 via a:80",
+    "https://b:443 via socks5://d:1080",
+  ]);
+  const again = loadConfig({ flags: {}, env: {}, file: { path: "s.yaml", text: printYaml(one) } });
+  assert.ok(again.ok, again.ok ? "" : again.problems.map(({ message }) => message).join("\n"));
+  assert.deepEqual(again.config, one.config);
+  const secret = printYaml(loaded("http://b via=http://u:s3cret@a"));
+  assert.match(secret, /via=http:\/\/\*\*\*@a:80/);
+  const mapping = "forward: {listen: 3128, parents: [{url: http://b, via: http://a}]}\n";
+  const file = loadConfig({ flags: {}, env: {}, file: { path: "s.yaml", text: mapping } });
+  assert.ok(file.ok);
+  assert.equal(file.config.upstreams[0]?.endpoints[0]?.proxy?.via?.name, "a:80");
+  for (
+    const odd of [
+      "http://b via=direct",
+      "http://b via=ftp://a",
+      "http://b via=http://*:p@a",
+      "http://b via_password_file=/pw",
+      "http://b via=http://a via_password_file=/pw",
+      "http://b via=http://u:p@a via_password_file=/pw",
+      "http://b via=socks5://u@a",
+      "http://b via=http://a,http://b via=http://a",
+      "direct via=http://a",
+    ]
+  ) assert.ok(!load({ "forward-parents": [odd] }).ok, odd);
+});
+
 test("no_parent: the syntax of no_proxy, and only beside parents", () => {
   const flags = { "forward-parents": ["a:1"], "forward-no-parent": ["localhost, .b.test", "10.0.0.0/8"] };
   const result = load(flags);
