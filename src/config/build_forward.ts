@@ -38,6 +38,7 @@ export function buildForward(values: OptionValues): ForwardConfig | null {
     tokensFile: values["forward.tokens"],
     maxTunnels: values["forward.max_tunnels"] ??
       Math.max(1, Math.floor(values.max_connections * TUNNEL_SHARE)),
+    https: values["forward.https"],
     pacHost: values["forward.pac_host"],
     rules: values["forward.rules"],
     byRule: values["forward.rules"].flatMap((rule) => ruleParents(values, rule)),

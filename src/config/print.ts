@@ -7,6 +7,7 @@ import type { Config, EndpointConfig, RetryConfig, RouteConfig } from "./values/
 import type { Loaded } from "./load.ts";
 import { OPTION_PATHS, optionAt, type OptionPath, UPSTREAM_OPTION_PATHS } from "./options/options.ts";
 import { formatOrigin } from "./values/problem.ts";
+import { LEFT_OUT } from "./values/parent_types.ts";
 import { quoted } from "./values/shown.ts";
 import { folderOf } from "./build_scripts.ts";
 import { sharedParents } from "./build_forward.ts";
@@ -61,7 +62,9 @@ function printOptions(
     if (head !== "" && head !== group) lines.push(`${indent}${head}:`);
     group = head;
     const inner = head === "" ? indent : indent + "  ";
-    lines.push(`${inner}${path.slice(dot + 1)}: ${printValue(option.type.print(value))}${comment(path)}`);
+    const text = printValue(option.type.print(value));
+    const secret = text.includes(`://${LEFT_OUT}@`) ? `; fill in ${LEFT_OUT}, which is secret` : "";
+    lines.push(`${inner}${path.slice(dot + 1)}: ${text}${comment(path)}${secret}`);
   }
 }
 

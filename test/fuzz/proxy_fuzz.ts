@@ -162,6 +162,7 @@ function withForward(random: Random, calm: boolean, config: Config, role: Role):
       digestFile: null,
       tokensFile: role === "open forward" ? null : "/tokens",
       maxTunnels: calm ? 1000 : random.pick([1, 2, 1000]),
+      https: false,
       pacHost: null,
       rules: [],
       byRule: [],

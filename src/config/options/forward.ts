@@ -200,6 +200,19 @@ export const FORWARD_OPTIONS = {
       "below, an IP address or a CIDR block is itself, each with or without `:port`; `*` is everything. Names are not looked up.",
     example: "localhost,127.0.0.0/8,.internal.example",
   },
+  "forward.https": {
+    group: "Forward proxy",
+    scope: "server",
+    type: boolean(),
+    default: "false",
+    help: "fetch https:// URLs for clients that do not use CONNECT",
+    doc:
+      "A request for a URL that begins with `https://` is answered with 501 unless this is given: clients use CONNECT, and then " +
+      "nobody but the origin reads it. With it Sluice speaks TLS with the origin in the client's stead, whose name has to " +
+      "be in its certificate (`upstream_tls.verify` and `upstream_tls.ca` of the top level count). Between client and Sluice it is as " +
+      "safe as the listener is. Not by way of parents: they are asked by CONNECT only.",
+    example: "true",
+  },
   "forward.pac_host": {
     group: "Forward proxy",
     scope: "server",

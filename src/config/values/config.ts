@@ -38,6 +38,8 @@ export interface ForwardConfig {
   /** File with lines `token name`; null = none. */
   readonly tokensFile: string | null;
   readonly maxTunnels: number;
+  /** URLs that begin with https:// are fetched for clients, in TLS with the origin. */
+  readonly https: boolean;
   /** What `/proxy.pac` calls us, `host:port`; null = by the address in Host. */
   readonly pacHost: string | null;
   /** The first that is for a request decides; `noParent` and `byDefault` are for what none is for. */

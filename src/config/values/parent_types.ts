@@ -32,7 +32,7 @@ const MAX_SOCKS_BYTES = 255;
 const NO_SOCKS_PASSWORD = `must have a user and a password of 1 to ${MAX_SOCKS_BYTES} bytes each`;
 const ADDRESS = endpointAddress();
 /** Stands where credentials were when a configuration is printed. */
-const LEFT_OUT = "***";
+export const LEFT_OUT = "***";
 const PLAIN: ParentOptions = { weight: 1, passesLogin: false, passwordFile: null, via: null };
 /** Who has the user's name of the client. */
 export const ANY_USER = "*";

@@ -8,7 +8,7 @@ import { Exchange } from "../../exchange/exchange.ts";
 import type { ExchangeSettings } from "../../exchange/exchange_settings.ts";
 import type { ReasonCode } from "../../exchange/reason.ts";
 import type { RetryPolicy } from "../../exchange/retry.ts";
-import type { ForwardTarget } from "../../forward/forward_target.ts";
+import { destinationName, type ForwardTarget, TARGET_REFUSALS } from "../../forward/forward_target.ts";
 import type { DownstreamStream } from "../../http/downstream_stream.ts";
 import type { Head } from "../../http/head.ts";
 import type { ForwardRule } from "./forward_rule.ts";
@@ -32,6 +32,7 @@ export interface AllowedRequest {
  * @param rule what it counts for
  * @param detail for the log
  * @param words for the reason phrase; default: the detail
+ * @param status default: that of the reason
  */
 type Refuse = (
   request: AllowedRequest,
@@ -39,6 +40,7 @@ type Refuse = (
   reason: ReasonCode,
   detail: string,
   words?: string,
+  status?: number,
 ) => void;
 
 export class ForwardDepartures {
@@ -72,7 +74,10 @@ export class ForwardDepartures {
       }
       case "parents": {
         const words = "only its address could allow this host, and a parent proxy looks it up";
-        if (request.decided) this.#goBy(request, action.way, rule);
+        if (request.target.scheme === "https") {
+          const { words: shown, detail, status } = TARGET_REFUSALS.https;
+          this.#refuse(request, rule, "http_request_error", detail, shown, status);
+        } else if (request.decided) this.#goBy(request, action.way, rule);
         else this.#refuse(request, rule, "http_request_denied", `${host}:${port}: ${words}`, words);
         return;
       }
@@ -128,19 +133,19 @@ export class ForwardDepartures {
   }
 
   #send(request: AllowedRequest, rule: ForwardRule): void {
-    const { target, forward: { destinations, settings, retry } } = request;
+    const { target, forward: { destinations, settings, retry, originTls } } = request;
     if (isTooLarge(request)) {
       this.#refuse(request, rule, "request_too_large", "");
       return;
     }
     const key = {
-      scheme: "http" as const,
+      scheme: target.scheme ?? "http",
       address: addressOf(target),
-      tls: null,
+      tls: target.scheme === "https" ? originTls?.(target.host) ?? null : null,
       proxyChain: [],
       credentials: "",
     };
-    const source = destinations.of(key, `${target.host}:${target.port}`, target.authority);
+    const source = destinations.of(key, destinationName(target), target.authority);
     if (source === null) this.#refuse(request, rule, "resource_exhausted", "too many destinations at a time");
     else exchange(request, settings(source), retry, rule, null);
   }

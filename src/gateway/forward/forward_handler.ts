@@ -71,8 +71,8 @@ export class ForwardHandler implements RequestHandler {
 
   constructor(host: ForwardHost) {
     this.#host = host;
-    this.#departures = new ForwardDepartures(({ client, head }, rule, reason, detail, words) =>
-      this.#fail(client, head, reason, detail, REASONS[reason].status, words, NO_FIELDS, rule)
+    this.#departures = new ForwardDepartures(({ client, head }, rule, reason, detail, words, status) =>
+      this.#fail(client, head, reason, detail, status ?? REASONS[reason].status, words, NO_FIELDS, rule)
     );
   }
 
@@ -118,7 +118,7 @@ export class ForwardHandler implements RequestHandler {
       host.answer(client, head, null, 200, "OK", ALLOW, "");
       return;
     }
-    const target = readForwardTarget(head.method, head.target, false);
+    const target = readForwardTarget(head.method, head.target, forward.originTls !== null);
     if (target.kind === "refusal") {
       this.#fail(client, head, "http_request_error", target.detail, target.status, target.words);
       return;

@@ -1,5 +1,6 @@
 /** What requests on forward listeners are decided by. */
 
+import type { ClientTls } from "../../../runtime/contract/contract.ts";
 import type { ConnectSettings } from "../../exchange/connect_exchange.ts";
 import type { ExchangeContext } from "../../exchange/exchange_context.ts";
 import type { ExchangeSettings } from "../../exchange/exchange_settings.ts";
@@ -57,6 +58,9 @@ export interface SnapshotRule {
   readonly rule: ForwardRule;
 }
 
+/** @param host a key, see `DestinationHost` */
+export type OriginTls = (host: string) => ClientTls;
+
 /** What the proxy auto-configuration file is made of. */
 export interface PacSettings {
   /** See `pacDecisions`. */
@@ -91,6 +95,8 @@ export interface ForwardSnapshot {
   readonly ways: readonly ForwardWay[];
   readonly maxTunnels: number;
   readonly pac: PacSettings;
+  /** How TLS is spoken with an origin whose https:// URL a client asks for; null = it is not. */
+  readonly originTls: OriginTls | null;
   /** What requests count for that no rule is for, or that are refused before. */
   readonly rule: ForwardRule;
   /** The same for those of rules, by name; rules of earlier configurations included, so that sums only grow. */

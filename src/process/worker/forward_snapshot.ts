@@ -19,7 +19,7 @@ import { pacDecisions, type PacSource } from "../../forward/pac_file.ts";
 import type { ListeningAddress, OwnListeners } from "../../forward/own_listeners.ts";
 import { DESTINATION_FAILURES, proxyPhrase } from "../../forward/proxy_phrases.ts";
 import { ForwardRule } from "../../gateway/forward/forward_rule.ts";
-import type { ForwardSnapshot, ForwardWay } from "../../gateway/forward/forward_snapshot.ts";
+import type { ForwardSnapshot, ForwardWay, OriginTls } from "../../gateway/forward/forward_snapshot.ts";
 import { TrustedPeers } from "../../gateway/trusted_peers.ts";
 import { isLoopback } from "../../bytes/ip_address.ts";
 import { fieldSection } from "../../http/own_fields.ts";
@@ -32,6 +32,7 @@ import type { UpstreamObserver } from "../../upstream/upstream_observer.ts";
 import { proxyEndpoints } from "./forward_ways.ts";
 import { forwardPaths, type Parents } from "./forward_paths.ts";
 import { endpointSettings } from "./endpoint_settings.ts";
+import { usableTlsFiles } from "../shared/tls_files.ts";
 import { usableForwardFiles } from "../shared/forward_files.ts";
 
 /** Destinations come and go with what clients ask for: that one is down is told in their answers. */
@@ -98,7 +99,35 @@ export async function buildForward(
       proxies,
     });
   }
-  return built(runtime, turn, config, forward, exchange, limits, own, authKey, auth, before, parents);
+  const authorities = forward.https ? await originAuthorities(system, forward) : null;
+  return built(
+    runtime,
+    turn,
+    config,
+    forward,
+    exchange,
+    limits,
+    own,
+    authKey,
+    auth,
+    before,
+    parents,
+    authorities,
+  );
+}
+
+/** Whom certificates of origins are to be by; null = the platform's. @throws SystemError when the file cannot be used */
+async function originAuthorities(system: System, { direct }: ForwardConfig): Promise<string | null> {
+  const paths = { ca: direct.tls.caFile, cert: null, key: null };
+  const { ca } = await usableTlsFiles(system, paths, (option) => `upstream_tls.${option}`);
+  return ca;
+}
+
+function originTls(
+  { https, direct: { tls: { verify } } }: ForwardConfig,
+  ca: string | null,
+): OriginTls | null {
+  return https ? (serverName) => ({ serverName, verify, ca }) : null;
 }
 
 /** Not a part of `buildForward`, whose variables its closures would keep: `before` among them, and all that were before that. */
@@ -114,11 +143,21 @@ function built(
   auth: ProxyAuth | null,
   before: BuiltForward | null,
   parents: ReadonlyMap<string, Parents>,
+  authorities: string | null,
 ): BuiltForward {
   const { direct } = forward;
   const onLoopback = !isReachable(config);
-  const { allow, deny, ports } = forward;
-  const destinationsKey = JSON.stringify([allow, deny, ports, onLoopback, limits, direct]);
+  const { allow, deny, ports, https } = forward;
+  const destinationsKey = JSON.stringify([
+    allow,
+    deny,
+    ports,
+    onLoopback,
+    limits,
+    direct,
+    https,
+    authorities,
+  ]);
   const same = destinationsKey === before?.destinationsKey ? before.snapshot : null;
   const policy = same?.policy ?? destinationPolicy(forward, onLoopback, own);
   const rule = before?.snapshot.rule ?? new ForwardRule(direct.name);
@@ -130,6 +169,7 @@ function built(
       limits,
       counted: { upstream: rule.destinations.counters, endpoint: rule.answers },
       direct: { requests: judged(runtime, policy, false), tunnels: judged(runtime, policy, true) },
+      originTls: originTls(forward, authorities),
       settings: exchangeSettings,
     },
     key: destinationsKey,
@@ -154,6 +194,7 @@ function built(
     ...paths,
     ways: [...ways.values()],
     maxTunnels: forward.maxTunnels,
+    originTls: originTls(forward, authorities),
     pac: { decisions: pacDecisions(pacSource(forward)), host: forward.pacHost, own },
     rule,
     figures,

@@ -12,8 +12,8 @@ import type {
 } from "../../config/values/config.ts";
 import type { IoTurn } from "../../conn/io_turn.ts";
 import type { ExchangeSettings } from "../../exchange/exchange_settings.ts";
-import type { ForwardTarget } from "../../forward/forward_target.ts";
-import type { ForwardWay } from "../../gateway/forward/forward_snapshot.ts";
+import { destinationName, type ForwardTarget } from "../../forward/forward_target.ts";
+import type { ForwardWay, OriginTls } from "../../gateway/forward/forward_snapshot.ts";
 import type { Http1Limits } from "../../http/limits.ts";
 import { FAILOVER_POLICIES } from "../../upstream/balance/policies.ts";
 import {
@@ -37,6 +37,7 @@ export interface WayParts {
   readonly counted: DestinationSettings["counted"];
   /** Dials of requests and of tunnels that go to destinations directly. */
   readonly direct: { readonly requests: Runtime; readonly tunnels: Runtime };
+  readonly originTls: OriginTls | null;
   readonly settings: (upstream: Upstream, config: UpstreamConfig) => ExchangeSettings;
 }
 
@@ -66,10 +67,9 @@ export function byDestination(
     balance,
     destinations: [requests, tunnels],
     settings: (target, isTunnel) => {
-      const { host, port } = target;
       const upstream = (isTunnel ? tunnels : requests).byWayOf(
-        `${host}:${port}`,
-        () => parents.map((parent) => endpointTo(target, parent, proxies)),
+        destinationName(target),
+        () => parents.map((parent) => endpointTo(target, parent, proxies, parts.originTls)),
       );
       return upstream === null
         ? null
@@ -139,14 +139,16 @@ function viaEndpoint({ name }: ProxyParentConfig): string {
 }
 
 function endpointTo(
-  { host, port, authority }: ForwardTarget,
+  { scheme, host, port, authority }: ForwardTarget,
   parent: ParentConfig,
   proxies: readonly EndpointSettings[],
+  originTls: OriginTls | null,
 ): DestinationEndpoint {
   const { name } = parent;
   const plain = { scheme: "http" as const, tls: null, credentials: "" };
   if (parent.kind === "direct") {
-    const key = { ...plain, address: { kind: "tcp" as const, host, port }, proxyChain: [] };
+    const secure = scheme === "https" ? { scheme, tls: originTls?.(host) ?? null } : {};
+    const key = { ...plain, ...secure, address: { kind: "tcp" as const, host, port }, proxyChain: [] };
     return { name, key, hostField: authority, weight: 1 };
   }
   const { weight } = parent;

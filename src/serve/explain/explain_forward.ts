@@ -25,7 +25,7 @@ export async function explainProxying(
   resolver: Pick<Runtime, "resolve"> | null,
 ): Promise<ExplainedProxying | null> {
   const { policy, auth, clients } = forward;
-  const target = readForwardTarget(method, url, false);
+  const target = readForwardTarget(method, url, forward.originTls !== null);
   if (target.kind === "refusal") return null;
   const { host, port } = target;
   const destination: Destination = { host, port, isTunnel: method === "CONNECT", user: user ?? null };

@@ -152,6 +152,7 @@ test("passwords of parents in rules are not printed, and what is printed says so
   const first = loaded("forward: {listen: 3128, rules: [{parents: ['http://u:s3cret@a:1']}]}\n");
   const text = printYaml(first);
   assert.doesNotMatch(text, /s3cret/);
+  assert.match(text, /^ {2}rules: .* # s\.yaml:\d+; fill in \*\*\*, which is secret$/m);
   const again = load(text);
   assert.ok(!again.ok);
   assert.match(again.problems.map(formatProblem).join("\n"), /was printed without its user and password/);
