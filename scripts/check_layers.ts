@@ -72,7 +72,7 @@ interface LongFile {
 /** Files that may be longer. One that has become short enough must be taken out. */
 const longFiles: ReadonlyMap<string, LongFile> = new Map(Object.entries({
   "src/exchange/exchange.ts": {
-    maxLines: 605,
+    maxLines: 620,
     reason: "a state machine: all transitions of a request and its answer",
   },
   "src/script/scripted_stream.ts": {

@@ -337,7 +337,13 @@ export class Exchange extends ExchangeAccount
   }
 
   attemptFaulted(fault: Fault): void {
-    this.#failOrCut(responseReason(fault), fault.detail);
+    const { code, detail } = fault;
+    const isHalfHead = code === "incomplete_message" && this.attempt?.stream.responseBegun === false;
+    if (isHalfHead && this.settings.failsOver === true) {
+      // A parent was killed while it wrote: it is asked again, or the next one is.
+      this.#noteLoss();
+      this.#attemptFailed("reset", responseReason(fault), detail, detail);
+    } else this.#failOrCut(responseReason(fault), detail);
   }
 
   attemptLost(reason: CloseReason): void {
