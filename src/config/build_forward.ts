@@ -66,6 +66,11 @@ export function ruleUpstream(rule: string): string {
   return `${PARENTS}/${rule}`;
 }
 
+/** Whether an upstream of that name is made of the parents of a rule, or of `forward.parents`. */
+export function isOfParents(name: string): boolean {
+  return name === PARENTS || name.startsWith(`${PARENTS}/`);
+}
+
 function buildParents(
   values: OptionValues,
   name: string,

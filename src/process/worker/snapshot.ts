@@ -4,7 +4,7 @@ import type { Runtime, System } from "../../../runtime/contract/contract.ts";
 import { ALL_POLICIES, FAILOVER_POLICIES } from "../../upstream/balance/policies.ts";
 import type { Config, RouteConfig, ServerConfig, UpstreamConfig } from "../../config/values/config.ts";
 import { withParentPasswords } from "../shared/parent_passwords.ts";
-import { sharedParents } from "../../config/build_forward.ts";
+import { isOfParents, sharedParents } from "../../config/build_forward.ts";
 import { type Addressed, renamed } from "../../config/renamed.ts";
 import { SocketConnector } from "../../client/connector.ts";
 import { IoTurn } from "../../conn/io_turn.ts";
@@ -264,7 +264,8 @@ function sameUpstreams(
   for (const [name, { upstream }] of renamed(serving.map(addressed), after)) same.set(name, upstream);
   const others = after.filter(({ name }) => !same.has(name));
   // A name that was taken away and put back is found by its addresses as well.
-  const left = retired.map((upstream, at) => ({ ...addressed(upstream), name: `\n${at}` }));
+  const left = retired.filter(({ name }) => !isOfParents(name))
+    .map((upstream, at) => ({ ...addressed(upstream), name: `\n${at}` }));
   for (const [name, { upstream }] of renamed(left, others)) same.set(name, upstream);
   return same;
 }

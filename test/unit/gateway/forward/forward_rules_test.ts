@@ -173,6 +173,22 @@ test("a reload keeps ways that are the same, and figures of rules", () =>
     assert.equal(forward?.rules.find(({ name }) => name === "firm")?.totals.requests, 1);
   }));
 
+test("what waits for the parents of a rule is not sent to those of another one, which has some of them", () =>
+  use("rules: [{name: one, host: .one.test, parents: [127.0.0.1:4001]}]", async (lab, parents) => {
+    parents[0]?.down();
+    const held = lab.dial();
+    held.say("GET http://a.one.test/ HTTP/1.1\r\nHost: x\r\n\r\n");
+    await lab.pass(50);
+    lab.yaml = yamlOf("rules: [{name: two, host: two.test, parents: [127.0.0.1:4001, 127.0.0.1:4002]}]", "");
+    assert.ok((await lab.done(lab.plane.reload())).ok);
+    assert.equal(await ask(lab, "http://two.test/"), "200 4002 http://two.test/");
+    await lab.pass(1000);
+    assert.deepEqual(parents[1]?.asked, ["http://two.test/"]);
+    await parents[0]?.up();
+    await lab.pass(1000);
+    assert.equal(answerOf(held), "200 4001 http://a.one.test/");
+  }));
+
 for (
   const [balance, spread] of [
     ["order", 1],
