@@ -68,6 +68,7 @@ function checkParents(top: Resolved, { problems, warnings }: Findings): void {
   const known = asksWho(top.values);
   const login = wrongLogin(parents, known);
   if (login !== null) problems.push(at("forward.parents", login));
+  if (known && parents.some(asksItself)) warnings.push(at("forward.parents", LOGIN_PASSED));
   const direct = parents.findIndex(({ kind }) => kind === "direct");
   if (direct === 0 && parents.length > 1) {
     const message = "begins with direct: the others are asked for destinations that could not be reached";
@@ -110,6 +111,9 @@ function checkRules({ values, originOf }: Resolved, { problems, warnings }: Find
     }
     const login = action.kind === "parents" ? wrongLogin(action.parents, known) : null;
     if (login !== null) problems.push(at(index, `${name} ${login}`));
+    if (known && action.kind === "parents" && action.parents.some(asksItself)) {
+      warnings.push(at(index, `${name} ${LOGIN_PASSED}`));
+    }
     const secret = action.kind === "parents" && action.parents.some(hasPassword);
     if (secret && originOf(path).source === "flag") {
       warnings.push(at(index, `${name} ${PASSWORD_SEEN} (SLUICE_FORWARD_RULES)`));
@@ -120,6 +124,13 @@ function checkRules({ values, originOf }: Resolved, { problems, warnings }: Find
 function hasPassword(parent: ParentConfig): boolean {
   return parent.kind !== "direct" && parent.user !== null && parent.passwordFile === null;
 }
+
+function asksItself(parent: ParentConfig): boolean {
+  return parent.kind !== "direct" && parent.passesLogin;
+}
+
+const LOGIN_PASSED =
+  "has login=pass: the credentials by which clients log in here go on to that proxy as well";
 
 /** What is wrong with how a list of parents is told who asks; null when all is well. @param known clients say who they are */
 function wrongLogin(parents: readonly ParentConfig[], known: boolean): string | null {

@@ -208,6 +208,7 @@ export async function serve(
   });
   if (!adminOpened.ok) return fail(system, adminOpened.code, adminOpened.message);
   const { admin } = adminOpened;
+  supervisor.besides = admin === null ? [] : [admin.address];
   if (admin !== null) logger.info("admin", `status page and metrics on ${printAddress(admin.address)}`);
 
   const files = new OwnFiles(runtime.clock, system);

@@ -71,6 +71,9 @@ export class Serving {
   readonly #own: OwnListeners;
   readonly scripting: Scripting;
 
+  /** Where this Sluice listens besides. To be set before `listen`. */
+  besides: readonly Address[] = [];
+
   private constructor(
     runtime: Runtime,
     system: System,
@@ -209,9 +212,7 @@ export class Serving {
 
   /** What is bound is no destination of the forward proxy. Other workers are bound to the same. */
   #tellOwn(): void {
-    const { admin } = this.#config;
-    const addresses = [...this.addresses, ...(admin === null ? [] : [admin.address])];
-    this.#own.replace(addresses.filter((address) => address.kind === "tcp"));
+    this.#own.replace([...this.addresses, ...this.besides].filter((address) => address.kind === "tcp"));
   }
 
   // Another configuration

@@ -134,6 +134,9 @@ test("login=pass, * and password_file: what they come to, print back as, and do 
   const named = load({ "forward-parents": ["http://*:pw@a"], "forward-users": ["/users"] });
   assert.ok(named.ok);
   assert.deepEqual(named.config.upstreams[0]?.endpoints[0]?.proxy, { authorization: "", userPassword: "pw" });
+  const both = load({ "forward-parents": ["http://a login=pass"], "forward-users": ["/users"] });
+  assert.ok(both.ok);
+  assert.match(both.warnings.map(({ message }) => message).join("\n"), /go on to that proxy as well/);
   const odd = [
     ["http://a login=none", /must be pass/],
     ["http://u:p@a login=pass", /no user beside login=pass/],
