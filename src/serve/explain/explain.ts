@@ -3,7 +3,6 @@
  * leaves: whatever is reported is what its own code did, down to the last field line.
  */
 
-import { allParents } from "../../config/build_forward.ts";
 import { printAddress } from "../../config/values/address.ts";
 import {
   type Clock,
@@ -21,7 +20,7 @@ import { type AttemptFailure, decideRetry, type RetryPolicy } from "../../exchan
 import { Gateway } from "../../gateway/gateway.ts";
 import type { Snapshot } from "../../gateway/snapshot.ts";
 import type { LocalAnswer } from "../../script/script_host.ts";
-import { explainProxying, isForProxy } from "./explain_forward.ts";
+import { explainProxying, isForProxy, usedUpstream } from "./explain_forward.ts";
 import { DryRuntime, DrySocket } from "./dry_runtime.ts";
 import type { ExplainedAnswer, ExplainedForwarding, ExplainedRetry, Explanation } from "./explanation.ts";
 import type { LoadedScripts } from "../../process/worker/loaded_scripts.ts";
@@ -152,13 +151,6 @@ async function decided(clock: Clock, mostMs: number, known: () => boolean): Prom
     // Nothing else keeps the process from ending.
     await new Promise<void>((resolve) => void clock.setTimer(1, resolve));
   }
-}
-
-/** What an exchange has gone by. @param name null when there was none. @param proxied by the forward proxy */
-function usedUpstream(config: Config, name: string | null, proxied: boolean): UpstreamConfig | undefined {
-  const { forward } = config;
-  if (!proxied || forward === null) return config.upstreams.find((upstream) => upstream.name === name);
-  return allParents(forward).find(({ upstream }) => upstream.name === name)?.upstream ?? forward.direct;
 }
 
 /** @returns why the configuration cannot be used, if it cannot */

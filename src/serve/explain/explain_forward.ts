@@ -1,6 +1,8 @@
 /** What the rules of the forward proxy say of a request, beside what the dry run does with it. */
 
 import { type Runtime, SocketFailure } from "../../../runtime/contract/contract.ts";
+import { allParents } from "../../config/build_forward.ts";
+import type { Config, UpstreamConfig } from "../../config/values/config.ts";
 import { addressClass } from "../../forward/address_class.ts";
 import type { Destination } from "../../forward/destination_policy.ts";
 import { type AskedDestination, firstMatch } from "../../forward/rule_conditions.ts";
@@ -50,6 +52,17 @@ export async function explainProxying(
       return { address, class: addressClass(address) ?? "", allowed: judged.allowed, rule: judged.rule };
     }) ?? null,
   };
+}
+
+/** What an exchange has gone by. @param name null when there was none. @param proxied by the forward proxy */
+export function usedUpstream(
+  config: Config,
+  name: string | null,
+  proxied: boolean,
+): UpstreamConfig | undefined {
+  const { forward } = config;
+  if (!proxied || forward === null) return config.upstreams.find((upstream) => upstream.name === name);
+  return allParents(forward).find(({ upstream }) => upstream.name === name)?.upstream ?? forward.direct;
 }
 
 function wayOf(
