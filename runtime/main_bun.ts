@@ -4,7 +4,10 @@ import { createBunRuntime } from "./bun/adapter.ts";
 import { bunScripts } from "./bun/script_loader.ts";
 import { installLastResort } from "./shared/last_resort.ts";
 import { createSystem } from "./shared/system.ts";
+import { serveTokens } from "./shared/token_process.ts";
 
-const lastResort = installLastResort();
-const runtime = lastResort.watch(createBunRuntime({ onHandlerError: lastResort.report }));
-cli(runtime, createSystem(bunScripts)).catch(lastResort.fatal);
+if (!serveTokens()) {
+  const lastResort = installLastResort();
+  const runtime = lastResort.watch(createBunRuntime({ onHandlerError: lastResort.report }));
+  cli(runtime, createSystem(bunScripts)).catch(lastResort.fatal);
+}

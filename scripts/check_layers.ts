@@ -34,6 +34,8 @@ export const layers: readonly string[] = [
   "src/upstream",
   // Where a forward proxy may go, and who may use it.
   "src/forward",
+  // Who we are towards origins and parents.
+  "src/credentials",
   "src/exchange",
   // Requests in the hands of a script or a handler.
   "src/script",
@@ -72,7 +74,7 @@ interface LongFile {
 /** Files that may be longer. One that has become short enough must be taken out. */
 const longFiles: ReadonlyMap<string, LongFile> = new Map(Object.entries({
   "src/exchange/exchange.ts": {
-    maxLines: 620,
+    maxLines: 630,
     reason: "a state machine: all transitions of a request and its answer",
   },
   "src/script/scripted_stream.ts": {

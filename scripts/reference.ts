@@ -7,6 +7,7 @@
  */
 
 import { readFileSync, writeFileSync } from "node:fs";
+import { CREDENTIAL_KEYS } from "../src/config/file/credentials.ts";
 import { CONTROL_REFERENCE, REFUSAL_MEANINGS } from "../src/admin/control_reference.ts";
 import { REFUSALS } from "../src/admin/refusal_table.ts";
 import { METRICS } from "../src/admin/metric_table.ts";
@@ -92,6 +93,51 @@ resolving \`..\`, merging \`//\`, dropping \`;parameters\`, decoding \`%2F\`, \`
 unreserved characters are decoded: whether \`/Admin\` is \`/admin\` too, the routes have to say.
 `;
 
+const CREDENTIALS = `## Credentials
+
+Only in the file: who Sluice itself is towards origins and parent proxies. \`credential: NAME\` at an upstream, at a parent, or
+in \`forward.credentials\` says where one is sent; it is sent nowhere else.
+
+\`\`\`yaml
+credentials:
+  corp:
+    scheme: [ntlm, digest]
+    user: svc
+    domain: CORP
+    password_file: /etc/sluice/corp.password
+  api:
+    scheme: bearer
+    token_command: [gcloud, auth, print-access-token]
+upstreams:
+  wiki:
+    endpoints: https://wiki.corp.example
+    credential: corp
+  api:
+    endpoints: https://api.example
+    credential: api
+routes:
+  - {match: {host: wiki.example}, to: wiki}
+  - {to: api}
+forward:
+  listen: 3128
+  parents:
+    - {url: "https://proxy.corp.example:3129", credential: corp}
+\`\`\`
+`;
+
+const CREDENTIAL_RULES =
+  `A request that has an Authorization of its own is sent with that and nothing else. Basic and Bearer are sent at once where they
+are the only scheme; otherwise the challenge (401, of a parent 407) is answered by sending the request again, with a body
+of up to \`request_buffer\`: a larger one is gone by then, and the challenge is the client's. Digest knows SHA-256, MD5 and
+their \`-sess\` forms with \`qop=auth\`. NTLM is version 2. A connection that NTLM or Negotiate has authenticated serves only
+requests that are sent with the same credential.
+
+A credential that an origin does not accept is answered by its 401. One that a parent does not accept is answered by 502
+(\`proxy_configuration_error\`), and that parent gets no request with it for 30 s, or until the password file has changed: others in
+\`forward.parents\` stand in for it meanwhile. Password and token files are read again when a credential was rejected, token files
+also once a second while they are used. Secrets are never logged, printed or shown.
+`;
+
 const CONTROL = `## Control socket
 
 HTTP/1.1 and JSON over the Unix socket of \`--control\`: what the verbs ask, any program can.
@@ -115,6 +161,12 @@ export function renderReference(): string {
   return [
     INTRODUCTION,
     STRUCTURE,
+    CREDENTIALS,
+    table(
+      ["key", "value"],
+      CREDENTIAL_KEYS.map(([key, meaning]) => [`\`credentials.NAME.${key}\``, meaning]),
+    ),
+    CREDENTIAL_RULES,
     "## Options\n",
     ...GROUPS.map((group) =>
       [
@@ -186,7 +238,8 @@ export function renderReference(): string {
       ]),
     ),
     "## Access log\n",
-    "With `access_log: json` every line is one JSON object with all of these keys, in this order.\n",
+    "With `access_log: json` every line is one JSON object with all of these keys, in this order. Where there is something to say " +
+    "it also has `user` (of the forward proxy, behind `scheme`) and `credential` (of ours, that it was sent with, before `attempts`).\n",
     table(["key", "meaning"], JSON_KEYS.map(([key, meaning]) => [`\`${key}\``, meaning])),
     "Only where there is something to tell:",
     table(["key", "meaning"], OCCASIONAL_JSON_KEYS.map(([key, meaning]) => [`\`${key}\``, meaning])),

@@ -4,4 +4,4 @@ import { next, type OnRequest } from "sluice";
 const copied = next({ mirror: "shadow" });
 
 export const onRequest: OnRequest = ({ method }) =>
-  method === "GET" && Math.random() < Number(process.env["MIRROR"] ?? 0.05) ? copied : undefined;
+  method === "GET" && Math.random() < 0.05 ? copied : undefined;

@@ -1,7 +1,7 @@
 // Fifty requests a second for each client, shared out among the workers.
 import { type OnRequest, reject, worker } from "sluice";
 
-const most = Number(process.env["MOST"] ?? 50) / worker.count;
+const most = 50 / worker.count;
 const counts = new Map<string, number>();
 const slow = reject(429, "too many requests", { "Retry-After": "1" });
 setInterval(() => counts.clear(), 1000);

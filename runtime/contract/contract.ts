@@ -28,3 +28,4 @@ export type * from "./system.ts";
 export * from "./system_error.ts";
 export type * from "./terminal.ts";
 export type * from "./tls.ts";
+export type * from "./tokens.ts";

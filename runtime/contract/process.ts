@@ -71,7 +71,8 @@ export interface SpawnOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Working directory; null = ours. */
   readonly folder: string | null;
-  readonly stdin: "inherit" | "ignore";
+  /** `pipe`: what `CommandProcess.write` is given. */
+  readonly stdin: "inherit" | "ignore" | "pipe";
   readonly stdout: CommandOutput;
   readonly stderr: CommandOutput;
   /**
@@ -119,6 +120,8 @@ export interface CommandProcess {
   signal(name: SignalName | "SIGKILL", leaderOnly?: boolean): boolean;
   /** The process or another of its own group is there. */
   alive(): boolean;
+  /** Writes to its standard input (`stdin: "pipe"`), without waiting. Nothing when it does not read any more. */
+  write(text: string): void;
   /** Lets its output wait (in pipes; when they are full, it waits too) until `resumeOutput`. */
   pauseOutput(): void;
   resumeOutput(): void;

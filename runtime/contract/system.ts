@@ -19,6 +19,7 @@ import type {
 import type { ScriptLoader } from "./scripts.ts";
 import type { TextSink } from "./sinks.ts";
 import type { Terminal, TerminalEvents } from "./terminal.ts";
+import type { TokenSource } from "./tokens.ts";
 
 /** Paths of the files in which Unix says how names are looked up. Each may be missing. */
 export interface NameFiles {
@@ -35,6 +36,8 @@ export interface System extends FileSystem {
   readonly certificates: CertificateReader;
   readonly digests: Digests;
   readonly scripts: ScriptLoader;
+  /** Null where no library makes them (Bun has it called, where MIT Kerberos is installed). Looked for at the first use. */
+  readonly tokens: TokenSource | null;
   /** Arguments after the program's name. */
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;

@@ -5,7 +5,7 @@
 import type { ChildProcess, SpawnOptions as NodeOptions } from "node:child_process";
 import { statSync } from "node:fs";
 import process from "node:process";
-import type { Readable } from "node:stream";
+import type { Readable, Writable } from "node:stream";
 import { setImmediate } from "node:timers";
 import {
   type CommandEvents,
@@ -62,6 +62,7 @@ class NodeCommand implements CommandProcess {
   readonly #ownGroup: boolean;
   /** Outputs that we read. */
   readonly #outputs: Readable[] = [];
+  #input: Writable | null = null;
   #group: ProcessGroup | null = null;
   #guard: ChildProcess | null = null;
   #exited = false;
@@ -80,6 +81,11 @@ class NodeCommand implements CommandProcess {
       if (this.pid === 0) this.#failed(options, error);
     });
     if (this.pid === 0) return;
+    if (options.stdin === "pipe") {
+      this.#input = child.stdin;
+      // Its end is told by `exited`.
+      child.stdin?.on("error", () => {});
+    }
     if (options.ownGroup) this.#group = new ProcessGroup(this.pid);
     if (options.stdout === "events") this.#read(1, child.stdout);
     if (options.stderr === "events") this.#read(2, child.stderr);
@@ -103,6 +109,10 @@ class NodeCommand implements CommandProcess {
     // Its number may be given to others now.
     if (!alive) this.#dismissGuard();
     return alive;
+  }
+
+  write(text: string): void {
+    this.#input?.write(text);
   }
 
   pauseOutput(): void {

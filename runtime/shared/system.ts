@@ -19,6 +19,7 @@ import {
 import { activatedSockets } from "./activated_sockets.ts";
 import { certificateReader } from "./certificates.ts";
 import { digests } from "./digests.ts";
+import { tokenSource } from "./token_process.ts";
 import { spawnCommand } from "./command_process.ts";
 import { closeInherited, writeInherited } from "./inherited_descriptor.ts";
 import { fileSystem } from "./file_system.ts";
@@ -84,6 +85,9 @@ export function createSystem(scripts: ScriptLoader = noScripts("This program was
     connectParent,
     startWorker,
     spawn: spawnCommand,
+    get tokens() {
+      return tokenSource();
+    },
     startSuccessor,
     connectPredecessor,
     exit: exitNow,

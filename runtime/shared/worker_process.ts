@@ -22,6 +22,7 @@ import { isOurs } from "./orphans.ts";
  */
 const WORKER_MARK = "_SLUICE_WORKER";
 const SUCCESSOR_MARK = "_SLUICE_SUCCESSOR";
+const TOKENS_MARK = "_SLUICE_TOKENS";
 /** Variables that speak of our own process to children that inherit them: see sd_notify(3), sd_listen_fds(3). */
 const OURS_ONLY = [
   "NOTIFY_SOCKET",
@@ -92,6 +93,19 @@ export function startWorker(
   const env: NodeJS.ProcessEnv = { ...process.env, [WORKER_MARK]: "1" };
   for (const name of OURS_ONLY) delete env[name];
   return start(program, [...first, ...args], env, descriptors, events);
+}
+
+/** Starts ourselves to make tokens: see token_process.ts. @throws SystemError */
+export function startTokenProcess(events: WorkerProcessEvents): WorkerProcess {
+  const { program, first } = ourselves();
+  const env: NodeJS.ProcessEnv = { ...process.env, [TOKENS_MARK]: "1" };
+  for (const name of OURS_ONLY) delete env[name];
+  return start(program, [...first, "tokens"], env, [], events);
+}
+
+/** That is what we were started for. */
+export function isTokenProcess(): boolean {
+  return process.env[TOKENS_MARK] !== undefined && process.send !== undefined;
 }
 
 /** @throws SystemError */

@@ -4,6 +4,7 @@
  */
 
 import type { EndpointStatus, RouteStatus, UpstreamStatus } from "../process/worker/status.ts";
+import { CREDENTIAL_METRICS } from "./credential_metrics.ts";
 import { FORWARD_METRICS } from "./forward_metrics.ts";
 import { SCRIPT_METRICS } from "./script_metrics.ts";
 import { byCode, each, type Metric, one, type Sample, totalsRows } from "./metric.ts";
@@ -261,6 +262,7 @@ export const METRICS: readonly Metric[] = [
     "Times the command was started again after it had ended by itself.",
     ({ child }) => child === null ? null : child.restarts,
   ),
+  ...CREDENTIAL_METRICS,
   ...FORWARD_METRICS,
   ...SCRIPT_METRICS,
 ];

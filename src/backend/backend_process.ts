@@ -118,6 +118,7 @@ function letGoAtEnd(command: CommandProcess, output: BackendOutput): CommandProc
       return command.signal(name, leaderOnly);
     },
     alive: () => command.alive(),
+    write: (text) => command.write(text),
     pauseOutput: () => command.pauseOutput(),
     resumeOutput: () => command.resumeOutput(),
   };

@@ -67,6 +67,7 @@ export function buildUpstream(
       certFile: values["upstream_tls.cert"],
       keyFile: values["upstream_tls.key"],
     },
+    credential: values.credential,
     child: buildChild(values),
   };
 }

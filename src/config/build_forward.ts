@@ -45,8 +45,9 @@ export function buildForward(values: OptionValues): ForwardConfig | null {
     noParent: values["forward.no_parent"],
     byDefault: defaultParents(values),
     holdDirect: values["forward.hold_direct"],
+    credentials: values["forward.credentials"],
     // A destination that is misspelt must not keep its client waiting, and no command of ours is one.
-    direct: buildUpstream(DIRECT, [], { ...values, hold: 0, command: null }),
+    direct: buildUpstream(DIRECT, [], { ...values, hold: 0, command: null, credential: null }),
   };
 }
 
@@ -86,6 +87,7 @@ function buildParents(
     hold: holdMs ?? usualMs,
     command: null,
     // A tunnel may stay for hours: limits of requests at a time are not for those.
+    credential: null,
     max_in_flight: 0,
     each_address: false,
   });
@@ -121,8 +123,8 @@ function parentEndpoint(parent: HttpParentConfig): EndpointConfig {
 
 /** How a parent learns who asks. */
 function proxyLogin(parent: HttpParentConfig): EndpointConfig["proxy"] & object {
-  const { user, password, passesLogin, via } = parent;
-  const way = via === null ? {} : { via };
+  const { user, password, passesLogin, via, credential } = parent;
+  const way = via === null ? { credential } : { credential, via };
   if (user === ANY_USER) return { authorization: "", userPassword: password ?? "", ...way };
   return { authorization: basicLogin(parent), ...(passesLogin ? { passesLogin } : {}), ...way };
 }

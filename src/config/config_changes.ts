@@ -39,6 +39,7 @@ export function configChanges(
     if (optionAt(path).scope === "process") ignored.push(`${line} needs a restart`);
     else changes.push(line);
   }
+  if (!sameValue(before.config.credentials, after.config.credentials)) changes.push("credentials: changed");
   changes.push(...upstreamChanges(before, after), ...routeChanges(before.config.routes, after.config.routes));
   return { changes, ignored };
 }

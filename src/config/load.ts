@@ -7,12 +7,14 @@ import { buildForward, buildThrough, PARENTS, sharedParents } from "./build_forw
 import { buildScript, folderOf, type ScriptUse, scriptUses } from "./build_scripts.ts";
 import { buildAdmin, buildLog, buildProcess, buildServer, buildTls, buildUpstream } from "./build.ts";
 import { checkCommands } from "./check_commands.ts";
+import { checkCredentials } from "./check_credentials.ts";
 import { checkForward } from "./check_forward.ts";
 import { checkNames } from "./check_names.ts";
 import { joinListeners } from "./listeners.ts";
 import { checkTop, checkUpstream, type Findings } from "./checks.ts";
 import { buildRoutes, DEFAULT_UPSTREAM } from "./build_routes.ts";
 import type { Config, ListenConfig, RouteConfig, ScriptConfig, UpstreamConfig } from "./values/config.ts";
+import { type CredentialDraft, readCredentials } from "./file/credentials.ts";
 import { readFileOptions } from "./file/file_options.ts";
 import {
   type Flags,
@@ -72,6 +74,7 @@ export interface Rejected {
   readonly nothingToServe: boolean;
 }
 
+const NO_CREDENTIALS: ReadonlyMap<string, CredentialDraft> = new Map();
 const NO_ROUTES: RoutesResult = { drafts: [], mentioned: new Set(), given: false };
 
 /** Never throws, whatever the sources hold. Touches no file: paths in the configuration are not looked at. */
@@ -83,11 +86,12 @@ export function loadConfig(sources: Sources): Loaded | Rejected {
   const envLayer = readEnv(sources.env, problems);
   const fileLayer: Layer = file === null ? new Map() : readFileOptions(file, file.root, "", {
     options: OPTION_PATHS,
-    keys: ["upstreams", "routes"],
+    keys: ["upstreams", "routes", "credentials"],
     noun: "the file",
   }, problems);
   const given = resolve([flagLayer, envLayer, fileLayer]);
   const drafts = new Map(file === null ? [] : readUpstreams(file, problems));
+  const credentials = file === null ? NO_CREDENTIALS : readCredentials(file, problems);
   addDefaultUpstream(given, drafts, problems);
   const routes = file === null
     ? NO_ROUTES
@@ -105,6 +109,7 @@ export function loadConfig(sources: Sources): Loaded | Rejected {
   const upstreams = new Map<string, UpstreamConfig>();
   const valuesOf = new Map<string, UpstreamOptionValues>();
   const origins = new Map<string, Origin>(OPTION_PATHS.map((path) => [path, top.originOf(path)]));
+  for (const [name, { origin }] of credentials) origins.set(`credentials.${name}`, origin);
   checkTop(top, listeners.all, findings);
   checkForward(top, listeners.all, through, findings);
   for (const draft of drafts.values()) {
@@ -129,6 +134,7 @@ export function loadConfig(sources: Sources): Loaded | Rejected {
   const script = buildScript(top, builtRoutes, folder);
   checkCommands([...upstreams.values()], top, drafts, through, findings);
   checkNames([...upstreams.values()], top, drafts, findings);
+  checkCredentials(credentials, [...upstreams.values()], top, drafts, findings);
   if (empty && forwards === null && problems.length === 0) {
     return { ok: false, problems: [nothingToServe(file)], nothingToServe: true };
   }
@@ -150,6 +156,7 @@ export function loadConfig(sources: Sources): Loaded | Rejected {
     routes: builtRoutes,
     log: buildLog(top.values),
     process: buildProcess(top.values, buildThrough(top.values, through)),
+    credentials: [...credentials.values()].flatMap((draft) => draft.config ?? []),
     forward,
     script,
     admin: buildAdmin(top.values),

@@ -3,11 +3,12 @@
  * a comment that says where it came from.
  */
 
-import type { Config, EndpointConfig, RetryConfig, RouteConfig } from "./values/config.ts";
+import type { Config, CredentialConfig, EndpointConfig, RetryConfig, RouteConfig } from "./values/config.ts";
 import type { Loaded } from "./load.ts";
 import { OPTION_PATHS, optionAt, type OptionPath, UPSTREAM_OPTION_PATHS } from "./options/options.ts";
 import { formatOrigin } from "./values/problem.ts";
 import { LEFT_OUT } from "./values/parent_types.ts";
+import { printDuration } from "./values/quantity.ts";
 import { quoted } from "./values/shown.ts";
 import { folderOf } from "./build_scripts.ts";
 import { sharedParents } from "./build_forward.ts";
@@ -37,6 +38,7 @@ export function printYaml(loaded: Loaded): string {
       loaded.upstreamValues.get(upstream.name) ?? {};
     printOptions(own, (path) => ownValues[path], (path) => comment(prefix + path), "    ", lines);
   }
+  lines.push(...printCredentials(config.credentials));
   if (config.routes.length > 0) lines.push("routes:");
   const folder = folderOf([...origins.values()].find(({ source }) => source === "file")?.name ?? "");
   for (const route of config.routes) lines.push(...printRoute(route, config, folder));
@@ -91,6 +93,34 @@ function printRoute(route: RouteConfig, config: Config, folder: string): string[
     if (target.retry !== null) lines.push(`retry: ${printRetry(target.retry)}`);
   }
   return lines.map((line, index) => (index === 0 ? "  - " : "    ") + line);
+}
+
+/** Where secrets are, never what they are. */
+function printCredentials(credentials: readonly CredentialConfig[]): string[] {
+  if (credentials.length === 0) return [];
+  return [
+    "credentials:",
+    ...credentials.flatMap(({ name, ...entry }) => [`  ${name}:`, ...printCredential(entry)]),
+  ];
+}
+
+function printCredential(entry: Omit<CredentialConfig, "name">): string[] {
+  const { schemes, user, domain, service, helper, cleartext, secret } = entry;
+  const lines = [`scheme: ${printValue(schemes)}`];
+  for (const [key, value] of [["user", user], ["domain", domain], ["service", service]] as const) {
+    if (value !== "") lines.push(`${key}: ${scalar(value)}`);
+  }
+  if (secret.kind === "file") lines.push(`${secret.what}_file: ${scalar(secret.path)}`);
+  if (secret.kind === "env") lines.push(`password_env: ${scalar(secret.variable)}`);
+  if (secret.kind === "command") {
+    lines.push(
+      `token_command: ${printValue(secret.command)}`,
+      `token_cache: ${printDuration(secret.cacheMs)}`,
+    );
+  }
+  if (helper !== null) lines.push(`helper: ${printValue(helper)}`);
+  if (cleartext) lines.push("cleartext: true");
+  return lines.map((line) => `    ${line}`);
 }
 
 function printTarget(name: string, config: Config): string {

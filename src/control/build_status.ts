@@ -19,6 +19,7 @@ import {
 import type { KnownWorker } from "../process/supervisor/worker_handle.ts";
 import type {
   BackendStatus,
+  CredentialStatus,
   EndpointStatus,
   ForwardStatus,
   PauseStatus,
@@ -105,12 +106,20 @@ export function buildStatus(known: Known): Status {
       upstream: target.kind === "upstream" ? target.upstream : "",
       totals: routes.get(name)?.totals ?? totalsOf(null),
     })),
+    ...(config.credentials.length === 0 ? {} : { credentials: credentialsOf(config, sum) }),
     ...(config.forward === null ? {} : { forward: forwardStatus(known, config.forward, sum) }),
     ...(config.script === null
       ? {}
       : { scripts: (sum.scripts ?? []).filter(({ name }) => scriptFiles(config).includes(name)) }),
     recent_failures: sum.failures.map((failure) => ({ ...failure, at: iso(failure.at) })),
   };
+}
+
+/** Those of the configuration, in its order. */
+function credentialsOf({ credentials }: Config, report: Report): CredentialStatus[] {
+  return credentials.map(({ name }) =>
+    report.credentials?.find((each) => each.name === name) ?? { name, used: 0, challenged: 0, rejected: 0 }
+  );
 }
 
 /** What the rules answer by. */

@@ -38,18 +38,18 @@ export interface AttemptOwner {
 }
 
 export class Attempt implements UpstreamStreamEvents {
-  readonly stream: UpstreamStream;
+  stream: UpstreamStream;
   readonly endpoint: Endpoint;
   readonly #owner: AttemptOwner;
   /** It takes part of the retry budget. */
   #retryCounted: boolean;
   /** Not over: what a stream may still tell of an attempt that is changes nothing, least of all the next attempt. */
-  #open = true;
+  protected open = true;
   /**
    * The connection had carried a request before: an answer on it proves that the endpoint keeps connections. Whether its
    * end may have been under way when this request was sent is `stream.reused`.
    */
-  readonly servedBefore: boolean;
+  servedBefore: boolean;
   /** A response has begun, be it an interim one. */
   responseSeen = false;
   /** From the request being sent to that; milliseconds. */
@@ -95,56 +95,56 @@ export class Attempt implements UpstreamStreamEvents {
     this.#owner.settings.upstream.retryAnswered();
   }
 
-  #answered(): void {
+  protected answered(): void {
     this.#sawResponse();
     this.#owner.settings.upstream.answered(this.endpoint, this.servedBefore || this.stream.keepAlivePromised);
   }
 
   upstreamInterim(head: Head): void {
-    if (!this.#open) return;
+    if (!this.open) return;
     this.#sawResponse();
     this.#owner.attemptInterim(head);
   }
 
   upstreamHead(head: Head, body: BodyLength): void {
-    if (!this.#open) return;
-    this.#answered();
+    if (!this.open) return;
+    this.answered();
     this.#owner.attemptAnswered(head, body);
   }
 
   upstreamBody(bytes: Uint8Array, from: number, to: number, room: number): void {
-    if (!this.#open) return;
+    if (!this.open) return;
     this.#owner.attemptBody(bytes, from, to, room);
   }
 
   upstreamEnd(trailers: Head | null): void {
-    if (!this.#open) return;
+    if (!this.open) return;
     this.#owner.attemptCompleted(trailers);
   }
 
   upstreamSwitched(head: Head, asAsked: boolean): void {
-    if (!this.#open) return;
-    this.#answered();
+    if (!this.open) return;
+    this.answered();
     this.#owner.attemptSwitched(head, asAsked);
   }
 
   upstreamFault(fault: Fault): void {
-    if (!this.#open) return;
+    if (!this.open) return;
     this.#owner.attemptFaulted(fault);
   }
 
   upstreamGone(reason: CloseReason): void {
-    if (!this.#open) return;
+    if (!this.open) return;
     this.#owner.attemptLost(reason);
   }
 
   upstreamWritable(): void {
-    if (!this.#open) return;
+    if (!this.open) return;
     this.#owner.attemptWritable();
   }
 
   upstreamTimedOut(what: "head" | "read" | "write"): void {
-    if (!this.#open) return;
+    if (!this.open) return;
     this.#owner.attemptTimedOut(what);
   }
 
@@ -178,8 +178,8 @@ export class Attempt implements UpstreamStreamEvents {
    * @param complete the response was received to its end, so the connection may serve again
    */
   end(complete: boolean, pin: PinUse | null): void {
-    if (!this.#open) return;
-    this.#open = false;
+    if (!this.open) return;
+    this.open = false;
     const { stream } = this;
     const fate = afterReply(stream, complete);
     if (fate !== "pool") this.#leave(fate, complete, pin);

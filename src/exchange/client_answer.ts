@@ -1,7 +1,7 @@
 /** What the client of an exchange is answered: the endpoint's response, or a failure of ours. */
 
 import { type BodyLength, UNKNOWN_LENGTH } from "../http/body_length.ts";
-import { connectionChallenge } from "../http/connection_auth.ts";
+import { connectionChallenge, withoutConnectionChallenges } from "../http/connection_auth.ts";
 import type { DownstreamStream } from "../http/downstream_stream.ts";
 import { NO_FIELDS } from "../http/field_section.ts";
 import type { ForwardedFields } from "../http/forwarded_fields.ts";
@@ -32,6 +32,7 @@ const PROXY_SUPPORT = fieldSection(
  * @param pin null when it has nothing to do with connections that the client has authenticated on
  * @param stream that the response came on; null when it was kept
  * @param loginPassed it comes from a proxy that asks the client itself who it is
+ * @param ours the request was sent with a credential of ours: a token that is asked with is none of the client's business
  */
 export function beginAnswer(
   client: DownstreamStream,
@@ -42,18 +43,25 @@ export function beginAnswer(
   pin: PinUse | null,
   stream: UpstreamStream | null,
   loginPassed = false,
+  ours = false,
 ): void {
   const trailers = body === UNKNOWN_LENGTH && client.carriesTrailers && acceptsTrailers(request);
   const { forward } = context;
   const usual = responseFields(head, body, context.date, trailers, forward);
   const fields = loginPassed ? withChallenges(usual) : usual;
   const challenges = head.status === 401 && forward.outbound && connectionChallenge(head) !== "none";
-  if (pin === null && !challenges) {
+  if (ours && isAsking(head) && connectionChallenge(head) === "token") {
+    client.sendHead(head.status, head.reason, withoutConnectionChallenges(fields), body, false);
+  } else if (pin === null && !challenges) {
     client.sendHead(head.status, head.reason, fields, body, false);
   } else {
     const told = challenges ? { ...fields, added: joinedSections(fields.added, PROXY_SUPPORT) } : fields;
     beginPinned(client, head, told, body, pin, stream);
   }
+}
+
+function isAsking({ status }: Head): boolean {
+  return status === 401 || status === 407;
 }
 
 /** The same, with what a pin changes of it. @param passed fields that would be passed on else */

@@ -1,12 +1,10 @@
 /**
- * One CONNECT that another proxy is asked for: its parent (RFC 9110 §9.3.6), or that goes by a connection which leads to the
- * destination already, by way of SOCKS or directly.
+ * One CONNECT that another proxy is asked for (RFC 9110 §9.3.6), or whose connection leads to the destination already (SOCKS, direct).
  *
  * Phases: `waiting` for a connection to a parent → `sending` the CONNECT → `tunnel`, or `collecting` a refusal → `done`. The
- * client is told nothing before the parent has answered, and has sent nothing that could be lost: until then the request
- * may be held and asked for again, at the same parent or at the next. A parent's answer other than 2xx is passed on, unless
- * it says that the destination could not be reached (502, 503, 504) and there is another parent. A failure is always
- * answered, and the client's connection ends with the answer.
+ * client is told nothing before the parent has answered, and has sent nothing that could be lost: until then the request may be
+ * held and asked for again, at any parent. A parent's answer other than 2xx is passed on, unless it says that the destination could
+ * not be reached (502, 503, 504) and there is another one. A failure is always answered, and ends the client's connection.
  */
 
 import type { CloseReason } from "../../runtime/contract/contract.ts";
@@ -24,7 +22,8 @@ import type { Counted } from "../upstream/counters.ts";
 import type { Endpoint } from "../upstream/endpoint.ts";
 import type { PinUser } from "../upstream/pins.ts";
 import type { WaitFailure } from "../upstream/wait_failure.ts";
-import { Attempt, type AttemptOwner } from "./attempt.ts";
+import type { Attempt } from "./attempt.ts";
+import type { LoginOwner } from "./authenticating_attempt.ts";
 import { failAnswer } from "./client_answer.ts";
 import { ExchangeAccount } from "./exchange_account.ts";
 import type { ExchangeContext } from "./exchange_context.ts";
@@ -35,7 +34,7 @@ import { openTunnel, type TunnelOwner } from "./open_tunnel.ts";
 import { OutgoingRequest } from "./outgoing_request.ts";
 import { credentialsRefusal } from "./credentials_refusal.ts";
 import { sendRefusal } from "./parent_refusal.ts";
-import { PinUse } from "./pin_use.ts";
+import { PinUse, SESSION_OVER } from "./pin_use.ts";
 import { passesLogin } from "./proxy_login.ts";
 import { MOST_KEPT_BYTES } from "./provisional_response.ts";
 import { type ReasonCode, REASONS } from "./reason.ts";
@@ -57,9 +56,8 @@ const CONNECT_RETRY: RetryPolicy = {
 type Phase = "waiting" | "sending" | "collecting" | "tunnel" | "done";
 
 export class ConnectByParent extends ExchangeAccount
-  implements DownstreamStreamEvents, AttemptOwner, StreamWaitOwner, PinUser, TunnelOwner {
+  implements DownstreamStreamEvents, LoginOwner, StreamWaitOwner, PinUser, TunnelOwner {
   #phase: Phase = "waiting";
-  attempts = 0;
   protected override wait: StreamWait;
   /** Told once that it has ended, if it was begun. */
   #ended: () => void = () => {};
@@ -100,15 +98,22 @@ export class ConnectByParent extends ExchangeAccount
 
   // Waiting for a connection
 
+  waiter(): StreamWait {
+    return this.wait;
+  }
+
   #ask(): void {
     this.#phase = "waiting";
-    const { wait, settings: { upstream, passesLogin: byProxy = false } } = this;
+    if (this.login === null || this.mayAsk(this.login, () => this.#acquire())) this.#acquire();
+  }
+
+  #acquire(): void {
+    if (this.#phase !== "waiting") return;
+    const { wait, settings: { upstream } } = this;
+    const { passesLogin: byProxy = false } = this.settings;
     if (byProxy) {
       const pin = PinUse.of(this.client, upstream, this.context.turn, this.head, byProxy);
-      if (pin === "lost") {
-        this.pinLost();
-        return;
-      }
+      if (pin === "lost") return this.pinLost();
       this.pin = wait.pin = pin;
     }
     const stream = upstream.acquire(wait);
@@ -121,18 +126,19 @@ export class ConnectByParent extends ExchangeAccount
   pinLost(): void {
     if (this.#phase === "done") return;
     this.client.events = null;
-    this.#done("connection_terminated", "the connection that the client was authenticated on has ended");
+    this.#done("connection_terminated", SESSION_OVER);
     this.client.endUnanswered();
   }
 
   streamReady(stream: UpstreamStream, endpoint: Endpoint): void {
+    if (endpoint.settings.key.credentials !== "" && this.declines(stream, endpoint)) return this.#ask();
     const { wait } = this;
     wait.over(this.context.turn.now);
     wait.admitted = true;
-    const attempt = new Attempt(this, stream, endpoint, wait.isRetry);
-    this.attempt = this.lastAttempt = attempt;
+    const attempt = this.attemptOn(stream, endpoint, this, wait.isRetry);
     this.#phase = "sending";
-    this.attempts++;
+    const fault = this.faultOn(stream, endpoint);
+    if (fault !== "") return this.fail("proxy_configuration_error", fault, fault, 502);
     this.pin?.sends(stream.peer);
     const { forward } = this.context;
     if (endpoint.proxyFields === null) {
@@ -149,9 +155,8 @@ export class ConnectByParent extends ExchangeAccount
 
   // The parent
 
-  attemptInterim(): void {
-    // The client has asked for no 100, and hears of the tunnel when it is there.
-  }
+  /** The client has asked for no 100, and hears of the tunnel when it is there. */
+  attemptInterim(): void {}
 
   attemptSwitched(head: Head, asAsked: boolean): void {
     if (!asAsked) {
@@ -201,6 +206,12 @@ export class ConnectByParent extends ExchangeAccount
     this.#refused(this.#refusal as StoredReply, true);
   }
 
+  attemptUnauthenticated(): void {
+    this.#letGo();
+    this.wait.isRetry = false;
+    this.#ask();
+  }
+
   #refused(refusal: StoredReply, complete = false): void {
     const { status } = refusal.head;
     if (status === 407 && passesLogin(this.attempt?.endpoint)) {
@@ -216,7 +227,7 @@ export class ConnectByParent extends ExchangeAccount
     const { proxyFields } = (this.attempt as Attempt).endpoint;
     this.#letGo();
     if (status === 407) {
-      const { code, words } = credentialsRefusal(proxyFields);
+      const { code, words } = credentialsRefusal(proxyFields, this.login);
       this.fail(code, words, words, 502);
     } else this.#passOn(refusal);
   }
@@ -263,7 +274,6 @@ export class ConnectByParent extends ExchangeAccount
   }
 
   attemptWritable(): void {}
-
   endpointWithdrawn(): void {
     if (this.attempt !== null && this.#phase !== "tunnel") {
       this.attemptLost({ code: "aborted", detail: "the endpoint was drained" });
@@ -277,15 +287,15 @@ export class ConnectByParent extends ExchangeAccount
   }
 
   #mayGoOn(failure: AttemptFailure): boolean {
-    const { attempt, attempts, context: { turn } } = this;
-    return this.#retries.decide(failure, attempt as Attempt, null, null, attempts, turn.now).kind === "again";
+    const { attempt, tries, context: { turn } } = this;
+    return this.#retries.decide(failure, attempt as Attempt, null, null, tries, turn.now).kind === "again";
   }
 
   /** The attempt ended without an answer. */
   #failed(failure: "reset" | "timeout", code: ReasonCode, detail: string, shown: string): void {
     const attempt = this.attempt as Attempt;
     const { stream, endpoint } = attempt;
-    const { attempts, context, pin } = this;
+    const { tries: attempts, context, pin } = this;
     const decision = this.#retries.decide(failure, attempt, null, pin, attempts, context.turn.now);
     if (failure === "reset") attempt.blame(detail);
     const sent = stream.requestSeen;
@@ -311,9 +321,7 @@ export class ConnectByParent extends ExchangeAccount
   // The client
 
   downstreamBody(): void {}
-
   downstreamEnd(): void {}
-
   downstreamWritable(): void {}
 
   downstreamFault({ detail }: Fault): void {
@@ -412,6 +420,7 @@ export class ConnectByParent extends ExchangeAccount
 
   #tellEnd(): void {
     this.endedAt = this.context.turn.now;
+    this.login?.end();
     this.context.exchangeDone(this);
     this.#ended();
   }

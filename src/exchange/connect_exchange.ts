@@ -53,6 +53,9 @@ export class ConnectExchange implements DownstreamStreamEvents, BytesEnd, EndedE
   /** Host and port, and the address that was dialled. */
   endpointName: string;
   attempts = 0;
+  readonly resubmissions = 0;
+  readonly credential = "";
+  readonly offeredCredential = "";
   readonly offeredBefore: number;
   readonly beganAt: number;
   readonly headMs: number;

@@ -33,6 +33,12 @@ export interface EndedExchange {
   readonly detail: string;
   /** Endpoints tried, 0 when the request never left. */
   readonly attempts: number;
+  /** Those of them that answered a challenge with a credential of ours. */
+  readonly resubmissions: number;
+  /** Credentials of ours that it was sent with, by name, separated by commas; "" = none. */
+  readonly credential: string;
+  /** Those that it is sent with if it is asked for them. */
+  readonly offeredCredential: string;
   /** The last endpoint tried, "" when there was none. */
   readonly endpointName: string;
   readonly reusedConnection: boolean;

@@ -26,7 +26,8 @@ import type { Endpoint } from "../upstream/endpoint.ts";
 import type { PinUser } from "../upstream/pins.ts";
 import type { WaitFailure } from "../upstream/wait_failure.ts";
 import type { StreamRequest } from "../upstream/waiting_room.ts";
-import { Attempt, type AttemptOwner } from "./attempt.ts";
+import type { Attempt } from "./attempt.ts";
+import type { LoginOwner } from "./authenticating_attempt.ts";
 import { beginAnswer, endAnswer, failAnswer } from "./client_answer.ts";
 import { goneBecause } from "./client_end.ts";
 import { ExchangeAccount } from "./exchange_account.ts";
@@ -38,7 +39,7 @@ import { interimFields } from "./forward_response.ts";
 import { openTunnel, type TunnelOwner } from "./open_tunnel.ts";
 import { OutgoingRequest } from "./outgoing_request.ts";
 import { credentialsRefusal } from "./credentials_refusal.ts";
-import { PinUse } from "./pin_use.ts";
+import { PinUse, SESSION_OVER } from "./pin_use.ts";
 import { passesLogin } from "./proxy_login.ts";
 import { MOST_KEPT_BYTES, ProvisionalResponse } from "./provisional_response.ts";
 import { type ReasonCode, REASONS } from "./reason.ts";
@@ -52,14 +53,12 @@ import { isReadFirst, Upload } from "./upload.ts";
 export type Phase = "reading" | "waiting" | "sending" | "collecting" | "relaying" | "tunnel" | "done";
 
 const CREDENTIALS = maskOf(Field.authorization, Field.proxyAuthorization);
-const SESSION_OVER = "the connection that the client was authenticated on has ended";
 export class Exchange extends ExchangeAccount
-  implements DownstreamStreamEvents, AttemptOwner, StreamWaitOwner, StreamRequest, PinUser, TunnelOwner {
+  implements DownstreamStreamEvents, LoginOwner, StreamWaitOwner, StreamRequest, PinUser, TunnelOwner {
   phase: Phase = "reading";
   readonly #request: OutgoingRequest;
   /** Null while no attempt has failed. */
   #retries: Retries | null = null;
-  attempts = 0;
   /** When it asked for a stream first: from then on the request is held. */
   #askedAt = 0;
   /** StreamRequest. To be set before it begins. */
@@ -83,7 +82,7 @@ export class Exchange extends ExchangeAccount
     route: Counted,
     sent = head,
   ) {
-    super(context, settings, retry, client, head, route);
+    super(context, settings, retry, client, head, route, sent);
     this.#request = new OutgoingRequest(client, sent, target, clientHost, context.upgrades);
     client.events = this;
   }
@@ -112,23 +111,27 @@ export class Exchange extends ExchangeAccount
   // Waiting for a stream
 
   #ask(): void {
-    const { client, context: { turn }, settings: { upstream } } = this;
-    const { head } = this.#request;
     this.phase = "waiting";
     // From here the request is held; a slow upload before takes nothing off its time, and jumps no queue.
-    if (this.#askedAt === 0) this.#askedAt = turn.now;
-    if (client.peer.companion !== null || (head.known & CREDENTIALS) !== 0) this.#findPin();
+    if (this.#askedAt === 0) this.#askedAt = this.context.turn.now;
+    if (this.login === null || this.mayAsk(this.login, () => this.#acquire())) this.#acquire();
+  }
+
+  #acquire(): void {
+    if (this.phase !== "waiting") return;
+    const { client, settings: { upstream } } = this;
+    if (client.peer.companion !== null || (this.sent.known & CREDENTIALS) !== 0) this.#findPin();
     // The cast: the compiler takes the phase to be what it was.
     if ((this.phase as Phase) === "done") return;
     const stream = this.wait === null ? upstream.acquireFirst(this) : upstream.acquire(this.wait);
-    if (stream !== null) this.#send(stream, stream.peer.owner as Endpoint);
+    if (stream !== null) this.streamReady(stream, stream.peer.owner as Endpoint);
     else this.#waits();
   }
 
   /** Settles whether it has to go on a connection that its client has authenticated on. */
   #findPin(): void {
     const { upstream, passesLogin: byProxy } = this.settings;
-    const pin = PinUse.of(this.client, upstream, this.context.turn, this.#request.head, byProxy);
+    const pin = PinUse.of(this.client, upstream, this.context.turn, this.sent, byProxy);
     if (pin === "lost") {
       this.pinLost();
       return;
@@ -150,13 +153,6 @@ export class Exchange extends ExchangeAccount
     return this.wait = made;
   }
 
-  /** StreamRequest: it may be sent again if a connection closes without an answer. */
-  get repeatable(): boolean {
-    const { retry } = this;
-    const { head } = this.#request;
-    return retry.unanswered || retry.methods.includes(head.method) || head.has(Field.idempotencyKey);
-  }
-
   /** There is no stream yet, unless its waiting is over already. */
   #waits(): void {
     const { wait } = this;
@@ -173,10 +169,6 @@ export class Exchange extends ExchangeAccount
     this.#leaveUnanswered("connection_terminated", SESSION_OVER);
   }
 
-  streamReady(stream: UpstreamStream, endpoint: Endpoint): void {
-    this.#send(stream, endpoint);
-  }
-
   waitFailed(failure: WaitFailure, detail: string): void {
     if (this.phase === "done") return;
     this.wait?.over(this.context.turn.now);
@@ -185,16 +177,17 @@ export class Exchange extends ExchangeAccount
 
   // Sending
 
-  #send(stream: UpstreamStream, endpoint: Endpoint): void {
+  streamReady(stream: UpstreamStream, endpoint: Endpoint): void {
+    if (endpoint.settings.key.credentials !== "" && this.declines(stream, endpoint)) return this.#ask();
     const { wait, upload } = this;
     if (wait !== null) {
       wait.over(this.context.turn.now);
       wait.admitted = true;
     }
-    const attempt = new Attempt(this, stream, endpoint, wait !== null && wait.isRetry);
-    this.attempt = this.lastAttempt = attempt;
+    const attempt = this.attemptOn(stream, endpoint, this, wait !== null && wait.isRetry);
     this.phase = "sending";
-    this.attempts++;
+    const fault = this.faultOn(stream, endpoint);
+    if (fault !== "") return this.#fail("proxy_configuration_error", fault, fault, 502);
     this.pin?.sends(stream.peer);
     attempt.send(this.#request.to(endpoint, this.settings.hostHeader, this.context.forward, this.user));
     upload?.sendKept(stream);
@@ -290,12 +283,18 @@ export class Exchange extends ExchangeAccount
     this.#relayHead(head, body);
   }
 
+  attemptUnauthenticated(): void {
+    this.#letGo(false);
+    if (this.wait !== null) this.wait.isRetry = false;
+    this.#ask();
+  }
+
   /** @returns whether it was dealt with, or is collected, so that another endpoint may answer better */
   #isNotRelayed(head: Head, body: BodyLength): boolean {
     const { status } = head;
     if (status === 407 && this.context.forward.outbound && !passesLogin(this.attempt?.endpoint)) {
       // Only we may ask for credentials of this hop: the client would send those to us, or to a host they are not meant for.
-      const { code, words } = credentialsRefusal(this.attempt?.endpoint.proxyFields ?? null);
+      const { code, words } = credentialsRefusal(this.attempt?.endpoint.proxyFields ?? null, this.login);
       this.#letGo(false);
       this.#fail(code, words, words, 502);
       return true;
@@ -419,8 +418,8 @@ export class Exchange extends ExchangeAccount
   }
 
   #decide(failure: AttemptFailure): RetryDecision {
-    const { attempt, upload, pin, attempts, context: { turn } } = this;
-    return this.#failures().decide(failure, attempt as Attempt, upload, pin, attempts, turn.now);
+    const { attempt, upload, pin, tries, context: { turn } } = this;
+    return this.#failures().decide(failure, attempt as Attempt, upload, pin, tries, turn.now);
   }
 
   #noteLoss(): void {
@@ -485,13 +484,23 @@ export class Exchange extends ExchangeAccount
     this.phase = "relaying";
     // It is not sent again, and the answer may last for hours.
     this.upload?.forget();
-    if (head.status === 401 || head.status === 407) {
+    if ((head.status === 401 || head.status === 407) && this.credential === "") {
       this.pin ??= PinUse.ofAnswer(client, this.settings.upstream, this.context.turn);
     }
     this.status = head.status;
     const stream = attempt === null ? null : attempt.stream;
     const passes = passesLogin(attempt?.endpoint);
-    beginAnswer(client, this.head, this.context, head, body, this.pin, stream, passes);
+    beginAnswer(
+      client,
+      this.head,
+      this.context,
+      head,
+      body,
+      this.pin,
+      stream,
+      passes,
+      this.credential !== "",
+    );
   }
 
   #relayBody(bytes: Uint8Array, from: number, to: number, room: number): void {
@@ -593,6 +602,7 @@ export class Exchange extends ExchangeAccount
 
   #tellEnd(): void {
     this.endedAt = this.context.turn.now;
+    this.login?.end();
     this.context.exchangeDone(this);
   }
 

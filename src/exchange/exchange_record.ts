@@ -42,6 +42,10 @@ export interface ExchangeRecord {
   bytesOut: number;
   /** Endpoints tried, 0 when the request never left. */
   attempts: number;
+  /** Those of them that answered a challenge with a credential of ours. */
+  resubmissions: number;
+  /** Credentials of ours that it was sent with; "" = none. */
+  credential: string;
   /** The last attempt used a pooled connection. */
   reusedConnection: boolean;
   /** The exchange became a tunnel. */
@@ -95,6 +99,8 @@ export function newExchangeRecord(): ExchangeRecord {
     bytesIn: 0,
     bytesOut: 0,
     attempts: 0,
+    resubmissions: 0,
+    credential: "",
     reusedConnection: false,
     upgraded: false,
     reason: "",

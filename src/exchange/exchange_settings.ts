@@ -2,6 +2,7 @@
 
 import type { StreamSource } from "../upstream/stream_source.ts";
 import type { HostHeader } from "./forward_request.ts";
+import type { UpstreamCredentials } from "./login.ts";
 
 /** How requests to one upstream are treated; times in milliseconds, sizes in bytes. */
 export interface ExchangeSettings {
@@ -22,4 +23,6 @@ export interface ExchangeSettings {
   readonly failsOver?: boolean;
   /** Its endpoints are proxies that ask clients themselves who they are. Absent = false. */
   readonly passesLogin?: boolean;
+  /** Absent = none. */
+  readonly credentials?: UpstreamCredentials;
 }

@@ -28,7 +28,8 @@ import {
 export class OutgoingRequest implements ForwardedRequest, ForwardedFields {
   readonly #client: DownstreamStream;
   readonly #clientHost: string;
-  readonly #ownTarget: string;
+  /** Path and query. */
+  readonly ownTarget: string;
   readonly head: Head;
   target: string;
   readonly upgrade: string;
@@ -52,7 +53,7 @@ export class OutgoingRequest implements ForwardedRequest, ForwardedFields {
     this.#client = client;
     this.#clientHost = clientHost;
     this.head = head;
-    this.#ownTarget = this.target = target;
+    this.ownTarget = this.target = target;
     this.upgrade = client.askedUpgrade(head, upgrades);
   }
 
@@ -77,13 +78,13 @@ export class OutgoingRequest implements ForwardedRequest, ForwardedFields {
   }
 
   /** As it goes to `endpoint`. Lent until the next call. @param user of the proxy that we are; "" = not known */
-  to(endpoint: Endpoint, hostHeader: HostHeader, settings: ForwardSettings, user = ""): ForwardedRequest {
+  to(endpoint: Endpoint, hostHeader: HostHeader, settings: ForwardSettings, user = ""): this {
     const { proxyFields } = endpoint;
     const { head } = this;
     const { peer } = this.#client;
     const clientHost = this.#clientHost;
     // The last proxy makes what an origin gets of it; the field in front of it is for that origin in any case.
-    this.target = proxyFields === null ? this.#ownTarget : head.target;
+    this.target = proxyFields === null ? this.ownTarget : head.target;
     const host = proxyFields === null
       ? hostToSend(hostHeader, head, this.target, clientHost, endpoint.hostField)
       : clientHost;

@@ -19,6 +19,9 @@ import type { UpstreamPeer, UpstreamStream } from "../http/upstream_stream.ts";
 import { Pins, type PinUser } from "../upstream/pins.ts";
 import type { StreamSource } from "../upstream/stream_source.ts";
 
+/** Why a request is left unanswered whose session is gone. */
+export const SESSION_OVER = "the connection that the client was authenticated on has ended";
+
 /** What is changed of an answer. */
 export interface PinnedAnswer {
   readonly fields: ForwardedFields;

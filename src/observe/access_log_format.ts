@@ -37,7 +37,7 @@ export const JSON_KEYS: readonly (readonly [key: string, meaning: string])[] = [
   ["route", "name of the route: host and path"],
   ["upstream", "name of the upstream"],
   ["endpoint", "the endpoint that answered, or was tried last"],
-  ["attempts", "endpoints tried"],
+  ["attempts", "times that it was sent to an endpoint, answers to challenges included"],
   ["reused", "the connection of the last attempt had carried a request before"],
   ["upgraded", "the connection became a tunnel"],
   ["request_head", "bytes of the request's head"],
@@ -120,6 +120,7 @@ export function formatJson(record: ExchangeRecord): string {
       ? '","protocol":"HTTP/1.1","status":'
       : `","protocol":"HTTP/${record.protocol}","status":`) +
     record.status + outcome(record) + place(record) +
+    (record.credential === "" ? "" : `,"credential":"${record.credential}"`) +
     `,"attempts":${record.attempts}` +
     (record.reusedConnection ? ',"reused":true' : ',"reused":false') +
     (record.upgraded ? ',"upgraded":true' : ',"upgraded":false') +

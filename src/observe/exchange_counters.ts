@@ -118,7 +118,8 @@ function add(
     counters.waited[waited] = (counters.waited[waited] as number) + 1;
     counters.waitedMs += record.waitMs;
   }
-  if (record.attempts > 1) counters.retries += record.attempts - 1;
+  const tries = record.attempts - record.resubmissions;
+  if (tries > 1) counters.retries += tries - 1;
   if (record.heldMs > 0) counters.held++;
   if (record.reason === "") return;
   counters.failed++;

@@ -180,6 +180,7 @@ export class Telemetry {
     record.reason = exchange.reason;
     record.upstream = upstream.name;
     record.attempts = exchange.attempts;
+    record.resubmissions = exchange.resubmissions;
     record.requestBodyBytes = exchange.requestBodyBytes;
     record.responseBodyBytes = exchange.responseBodyBytes;
     record.heldMs = exchange.heldMs;
@@ -194,6 +195,7 @@ export class Telemetry {
     record.endpoint = exchange.endpointName;
     record.user = exchange.user;
     record.logFields = exchange.logFields ?? null;
+    record.credential = exchange.credential;
     record.route = exchange.route.name;
     record.detail = exchange.detail;
     record.reusedConnection = exchange.reusedConnection;
@@ -211,6 +213,7 @@ export class Telemetry {
     record.reason = answer.reason;
     record.upstream = "";
     record.attempts = 0;
+    record.resubmissions = 0;
     record.requestBodyBytes = 0;
     record.responseBodyBytes = 0;
     record.heldMs = 0;
@@ -222,6 +225,7 @@ export class Telemetry {
     record.endpoint = "";
     record.user = "";
     record.logFields = answer.logFields ?? null;
+    record.credential = "";
     record.route = answer.route?.name ?? "";
     record.detail = answer.detail;
     record.reusedConnection = false;

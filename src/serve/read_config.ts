@@ -8,6 +8,7 @@ import { envName, flagName } from "../config/options/option.ts";
 import { type Origin, type Problem, problemAt } from "../config/values/problem.ts";
 import { checkScripts } from "../process/shared/script_files.ts";
 import { parentPasswordFaults, passwordFiles } from "../process/shared/parent_passwords.ts";
+import { readCredentialFiles } from "../process/shared/credential_files.ts";
 import { type ForwardFinding, readForwardFiles } from "../process/shared/forward_files.ts";
 import {
   readTlsFiles,
@@ -84,8 +85,13 @@ export async function checkFiles(system: System, loaded: Loaded, now: number): P
   findings.problems.push(...scripts.problems.map((problem) => scriptProblem(loaded, problem)));
   findings.warnings.push(...scripts.warnings.map((problem) => scriptProblem(loaded, problem)));
   const scriptFiles = scripts.files;
-  const { forward } = loaded.config;
-  if (forward === null) return { ...findings, secrets: "", scriptFiles };
+  const { forward, credentials } = loaded.config;
+  const own = await readCredentialFiles(system, credentials);
+  for (const { credential, option, words } of own.faults) {
+    const path = `credentials.${credential}`;
+    findings.problems.push(problemAt(originOf(loaded, path), `${path}.${option}`, words));
+  }
+  if (forward === null) return { ...findings, secrets: own.fingerprint, scriptFiles };
   const { faults, warnings, fingerprint } = await readForwardFiles(system, forward);
   const at = ({ option, words }: ForwardFinding) => {
     const path = `forward.${option}`;
@@ -98,7 +104,7 @@ export async function checkFiles(system: System, loaded: Loaded, now: number): P
     );
   }
   findings.warnings.push(...warnings.map(at));
-  return { ...findings, secrets: fingerprint, scriptFiles };
+  return { ...findings, secrets: `${fingerprint}${own.fingerprint}`, scriptFiles };
 }
 
 /** In the script's file; where it has no place there, at the place that names the script. */
@@ -123,11 +129,12 @@ function tlsPathsOf(config: Config): readonly (readonly [prefix: string, paths: 
 /** Files that the configuration names; each once. */
 export function filesOf(config: Config): readonly string[] {
   const named = tlsPathsOf(config).flatMap(([, { ca, cert, key }]) => [cert, key, ca]);
+  const passwords = config.credentials.map(({ secret }) =>
+    secret.kind === "file" && secret.what === "password" ? secret.path : null
+  );
   const { usersFile = null, digestFile = null, tokensFile = null } = config.forward ?? {};
-  const secrets = [usersFile, digestFile, tokensFile];
-  return [
-    ...new Set([...named, ...secrets, ...passwordFiles(config.forward)].filter((file) => file !== null)),
-  ];
+  const secrets = [usersFile, digestFile, tokensFile, ...passwords, ...passwordFiles(config.forward)];
+  return [...new Set([...named, ...secrets].filter((file) => file !== null))];
 }
 
 function originOf(loaded: Loaded, path: string): Origin {

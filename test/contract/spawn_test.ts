@@ -87,6 +87,21 @@ test("standard input that is ignored is at its end", async () => {
   assert.equal(started.text[1], "end\n");
 });
 
+test("what is written reaches standard input, in order and not after its end", async () => {
+  const started = new Started({
+    command: ["sh", "-c", 'while read -r line; do echo "got $line"; done'],
+    stdin: "pipe",
+  });
+  started.process.write("one\ntw");
+  started.process.write("o\n");
+  await started.says("got two\n");
+  assert.equal(started.text[1], "got one\ngot two\n");
+  started.process.signal("SIGKILL");
+  await started.end();
+  started.process.write("three\n");
+  assert.equal(started.text[1], "got one\ngot two\n");
+});
+
 test("a command that cannot be started says why", async () => {
   const missing = new Started({ command: ["sluice-no-such-program", "x"] });
   assert.deepEqual(await missing.end(), {

@@ -140,7 +140,32 @@ function randomConfig(random: Random, calm: boolean, endpoints: number, role: Ro
       hostHeader: random.once(4) ? { kind: "endpoint" } : { kind: "pass" },
     }],
   };
-  return withForward(random, calm, config, role);
+  return withForward(
+    random,
+    calm,
+    role === "routes" && !calm ? withCredential(random, config) : config,
+    role,
+  );
+}
+
+/** Requests to the endpoints are mostly sent with a credential of ours. */
+function withCredential(random: Random, config: Config): Config {
+  const scheme = random.pick(["", "basic", "digest", "digest", "ntlm", "ntlm"] as const);
+  if (scheme === "") return config;
+  return {
+    ...config,
+    credentials: [{
+      name: "fuzz",
+      schemes: [scheme],
+      user: "fuzz",
+      domain: "",
+      service: "",
+      helper: null,
+      cleartext: false,
+      secret: { kind: "sample" },
+    }],
+    upstreams: config.upstreams.map((upstream) => ({ ...upstream, credential: "fuzz" })),
+  };
 }
 
 /** What the proxy is: for routes only, or also a forward proxy, which may ask clients who they are. */
@@ -160,6 +185,7 @@ function withForward(random: Random, calm: boolean, config: Config, role: Role):
       clients: [],
       usersFile: null,
       digestFile: null,
+      credentials: [],
       tokensFile: role === "open forward" ? null : "/tokens",
       maxTunnels: calm ? 1000 : random.pick([1, 2, 1000]),
       https: false,
@@ -172,6 +198,11 @@ function withForward(random: Random, calm: boolean, config: Config, role: Role):
       direct: { ...direct, name: "forward" },
     },
   };
+}
+
+function schemeOf({ credentials: [credential] }: Config): Scene["challenges"] {
+  const scheme = credential?.schemes[0];
+  return scheme === "basic" || scheme === "digest" || scheme === "ntlm" ? scheme : "";
 }
 
 /** Runs one case. @throws Finding, or what was thrown */
@@ -304,6 +335,7 @@ async function runSeeded(options: CaseOptions, random: Random, counts: Counts): 
     runtime: createMemoryRuntime({ network }),
     requests,
     repeatableMethods: retry.methods,
+    challenges: schemeOf(config),
     unanswered: retry.unanswered,
     tries: retry.tries,
     whole,

@@ -6,6 +6,7 @@ import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 import { localhostCertificate } from "../support/certificates.ts";
 import { TestProxy } from "../support/proxy.ts";
+import { serveForward } from "./forward_lab.ts";
 import { askOnce, RawClient } from "../support/raw_client.ts";
 import { ScriptedParent } from "../support/scripted_parent.ts";
 import { ScriptedSocks } from "../support/scripted_socks.ts";
@@ -113,6 +114,28 @@ for (const first of KINDS) {
     });
   }
 }
+
+test("a credential of ours for the parent of a rule that is behind another proxy: the first one does not see it", async () => {
+  const one = await ScriptedParent.listen("one");
+  const two = await ScriptedParent.listen("two");
+  const rule = `{host: .a.test, parents: ["${two.url} via=${one.url} credential=corp"]}`;
+  const yaml = `forward: {listen: "127.0.0.1:0", ports: all, rules: [${rule}]}\n` +
+    "credentials: {corp: {scheme: basic, user: me, password_file: /pw}}\n";
+  try {
+    await serveForward(yaml, { "/pw": "s3cret" }, async ({ port, plane }) => {
+      const url = "http://x.a.test/";
+      const { text } = await askOnce(port, `GET ${url} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+      assert.equal(text, `two was asked for ${url}`);
+      const login = `Proxy-Authorization: Basic ${btoa("me:s3cret")}`;
+      assert.ok(two.heads.every((head) => head.includes(`\r\n${login}\r\n`)));
+      assert.ok(!one.heads.join("").includes("Proxy-Authorization"));
+      assert.ok(!JSON.stringify(await plane.status()).includes("s3cret"));
+    });
+  } finally {
+    await one.kill();
+    await two.kill();
+  }
+});
 
 test("the first proxy does not lead there: at once when it has decided, held while the next one is away", async () => {
   await scene(["http", "http"], async ([one, two], proxy, origin) => {

@@ -9,6 +9,10 @@ import type {
 
 export class MemoryCommand implements CommandProcess {
   readonly pid: number;
+  /** What was written to its standard input. */
+  input = "";
+  /** Called after each writing. */
+  onInput: () => void = () => {};
   readonly options: SpawnOptions;
   /** Signals it was sent, in order; those to the leader alone have a `!` behind them. */
   readonly signals: string[] = [];
@@ -41,6 +45,11 @@ export class MemoryCommand implements CommandProcess {
   /** It writes to its standard output (1) or error (2). */
   print(text: string, fd: 1 | 2 = 1): void {
     this.#events.output(fd, new TextEncoder().encode(text));
+  }
+
+  write(text: string): void {
+    this.input += text;
+    queueMicrotask(() => this.onInput());
   }
 
   signal(name: SignalName | "SIGKILL", leaderOnly = false): boolean {

@@ -16,6 +16,7 @@ import {
   type Terminal,
   type TerminalEvents,
   type TextSink,
+  type TokenSource,
 } from "../../runtime/contract/contract.ts";
 import { certificateReader } from "../../runtime/shared/certificates.ts";
 import { digests } from "../../runtime/shared/digests.ts";
@@ -146,6 +147,7 @@ export class MemorySystem implements System {
   readonly certificates = certificateReader;
   readonly digests = digests;
   readonly scripts = new MemoryScripts();
+  tokens: TokenSource | null = null;
   /** Answer of `listenerAt`, whatever the address. */
   owner: SocketOwner | null = null;
   args: readonly string[];

@@ -117,15 +117,18 @@ export class PlaneLab {
    * @param names with their addresses
    * @param files that the configuration names, by path
    * @param scripts likewise, and what loading them gives
+   * @param prepare makes the system what it is to be
    */
   static async start(
     yaml: string,
     names: Readonly<Record<string, readonly string[]>> = {},
     files: Readonly<Record<string, string>> = {},
     scripts: Readonly<Record<string, MemoryExports>> = {},
+    prepare: (system: MemorySystem) => void = () => {},
   ): Promise<PlaneLab> {
     const lab = new PlaneLab(yaml.includes("listen:") ? yaml : `listen: "127.0.0.1:0"\n${yaml}`, files);
     for (const [path, exports] of Object.entries(scripts)) lab.system.scripts.modules.set(path, exports);
+    prepare(lab.system);
     for (const [name, addresses] of Object.entries(names)) lab.runtime.network.setName(name, addresses);
     const loaded = await readConfig(lab.system, FLAGS);
     assert.ok(loaded.ok, loaded.ok ? "" : loaded.problems.map(formatProblem).join("\n"));

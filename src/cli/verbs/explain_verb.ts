@@ -223,6 +223,7 @@ function forwardingRows(to: ExplainedForwarding): (readonly [string, readonly st
         ] as const,
       ]
       : []),
+    ...(to.credential === "" ? [] : [["credential", [to.credential]] as const]),
     ["body", [bodyText(to)]],
     ["sent again", retryLines(to.retry.cases)],
     ["timeouts", [

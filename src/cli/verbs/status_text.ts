@@ -4,6 +4,7 @@ import type { ScriptReport } from "../../process/worker/script_report.ts";
 import { socketsSummary } from "../../process/shared/chosen_sockets.ts";
 import type {
   BackendStatus,
+  CredentialStatus,
   EndpointStatus,
   ForwardRuleStatus,
   ForwardStatus,
@@ -43,6 +44,7 @@ export function statusText(status: Status): string {
     ...(status.workers.length > 1 ? ["", ...workerLines(status.workers)] : []),
     ...(status.forward === undefined ? [] : ["", ...forwardLines(status.forward)]),
     ...(status.scripts === undefined ? [] : ["", ...status.scripts.map(scriptLine)]),
+    ...(status.credentials === undefined ? [] : ["", ...credentialLines(status.credentials)]),
     ...status.upstreams.flatMap((upstream) => ["", ...upstreamLines(upstream, now)]),
     ...failureLines(status, now),
   ];
@@ -109,6 +111,15 @@ function scriptLine({ name, error, timeout, stalled, slow }: ScriptReport): stri
 function ruleLine({ name, action, totals }: ForwardRuleStatus): string {
   const failed = action === "deny" || totals.failed === 0 ? "" : `, ${totals.failed} failed`;
   return `  rule ${name} (${action}): ${count(totals.requests, "request")}${failed}`;
+}
+
+function credentialLines(credentials: readonly CredentialStatus[]): string[] {
+  return alignedRows([
+    ["credential", "used", "challenged", "rejected"],
+    ...credentials.map((
+      { name, used, challenged, rejected },
+    ) => [name, String(used), String(challenged), String(rejected)]),
+  ], new Set([1, 2, 3]));
 }
 
 function upstreamLines(upstream: UpstreamStatus, now: number): string[] {

@@ -2,6 +2,7 @@
 
 import type { OptionTable } from "./option.ts";
 import { noProxy, parents } from "../values/parent_types.ts";
+import { originCredentials } from "../values/credential_types.ts";
 import { forwardRules, holdDirect, parentBalance } from "../values/rule_types.ts";
 import { destinations, forwardListeners, hostAndPort, portRanges } from "../values/forward_types.ts";
 import { cidrs } from "../values/special_types.ts";
@@ -132,7 +133,8 @@ export const FORWARD_OPTIONS = {
       "URLs of HTTP proxies (`http://proxy:3128`, or `https://` where the way to the proxy itself is to be TLS), of SOCKS5 proxies " +
       "(`socks5h://`, which get names, and `socks5://`, which get addresses that are looked up here), and `direct` for the " +
       "destination itself. The first one that can be reached is asked, the others stand by. A user and a password may stand in " +
-      "the URL (odd characters as `%XX`); they go to that proxy only. While none can be reached, requests and " +
+      "the URL (odd characters as `%XX`); they go to that proxy only. `{url: http://proxy:3128, credential: corp}`, or " +
+      "`http://proxy:3128 credential=corp`, names an entry of `credentials` instead. While none can be reached, requests and " +
       "CONNECT are held for `hold`, unless `direct` is in the list. What a parent answers does not count against it: a CONNECT " +
       "that it answers with 502, 503 or 504 is asked of the next one, any other answer is the client's. Timeouts, pool, " +
       "`retry` and `upstream_tls` of the top level count for parents. Destinations that a parent is asked for are not looked up " +
@@ -225,6 +227,19 @@ export const FORWARD_OPTIONS = {
       "by way of us. The file names the host and port of its URL if that is an address of ours (or localhost), and this where it is a " +
       "name. With `forward.users` or `forward.tokens` everybody who can connect gets it.",
     example: "proxy.example:3128",
+  },
+  "forward.credentials": {
+    group: "Forward proxy",
+    scope: "server",
+    type: originCredentials(),
+    default: "",
+    help: "credentials for http:// origins, like http://wiki=corp",
+    doc:
+      "Origins (`http://host`, `http://.suffix` for all names below one, each with or without a port) with the name of an entry of " +
+      "`credentials`. A request for such an origin whose client sends no Authorization of its own is sent with it, as " +
+      "`credential` of an upstream says. Entries for other machines need `cleartext: true`, since `http://` is what others can " +
+      "read; what goes through a tunnel is between the client and its origin.",
+    example: '["http://wiki.internal.example=corp"]',
   },
   "forward.max_tunnels": {
     group: "Forward proxy",

@@ -1,5 +1,6 @@
 /** Options about endpoints: how requests are held, chosen for, retried and sent. */
 
+import { credentialName } from "../values/credential_types.ts";
 import type { OptionTable } from "./option.ts";
 import { duration, durationOrAuto, size, sizeOrAuto } from "../values/quantity.ts";
 import { hostHeader, methods, retryConditions, serverName } from "../values/special_types.ts";
@@ -254,6 +255,18 @@ export const UPSTREAM_OPTIONS = {
     doc:
       "`pass` sends what the client sent, `endpoint` the endpoint's own address, anything else is sent as it is.",
     example: "app.internal",
+  },
+  "credential": {
+    group: "Connections to endpoints",
+    scope: "upstream",
+    type: credentialName(),
+    default: null,
+    help: "credential to send to endpoints (see credentials)",
+    doc:
+      "Name of an entry of `credentials`. Requests whose clients send no Authorization of their own are sent with it: Basic and " +
+      "Bearer at once, the other schemes when the endpoint asks (401), which the client does not see. It goes to `https://` " +
+      "endpoints and to this machine; anywhere else only if its entry says `cleartext: true`.",
+    example: "corp",
   },
   "upstream_tls.verify": {
     group: "Connections to endpoints",

@@ -4,6 +4,7 @@
  */
 
 import type { Address } from "../../../runtime/contract/contract.ts";
+import type { CredentialConfig, OriginCredentialConfig } from "./credential_config.ts";
 import type {
   ParentBalance,
   ParentConfig,
@@ -11,6 +12,7 @@ import type {
   RuleConditionsConfig,
 } from "./parent_config.ts";
 
+export type * from "./credential_config.ts";
 export type * from "./parent_config.ts";
 
 /** Where to accept clients. */
@@ -52,6 +54,8 @@ export interface ForwardConfig {
   readonly noParent: string;
   /** How long requests for direct destinations are held; the first that fits counts, 0 for all others. */
   readonly holdDirect: readonly HoldDirectConfig[];
+  /** Credentials for origins of `http://` requests; the first that fits counts. */
+  readonly credentials: readonly OriginCredentialConfig[];
   /** Of direct destinations: timeouts, pool, retries as the top level says. */
   readonly direct: UpstreamConfig;
 }
@@ -140,6 +144,8 @@ export interface EndpointConfig {
     readonly userPassword?: string | null;
     /** The proxy by way of which it is reached. */
     readonly via?: ProxyParentConfig;
+    /** Name of a credential of ours; null = none. */
+    readonly credential: string | null;
   };
 }
 
@@ -212,6 +218,8 @@ export interface UpstreamConfig {
     readonly value: string;
   };
   readonly tls: UpstreamTlsConfig;
+  /** Name of an entry of `credentials` that requests without an Authorization are sent with; null = none. */
+  readonly credential: string | null;
   /** What Sluice runs to have these endpoints; null = they are there. */
   readonly child: BackendConfig | null;
 }
@@ -357,6 +365,8 @@ export interface Config {
   readonly routes: readonly RouteConfig[];
   readonly log: LogConfig;
   readonly process: ProcessConfig;
+  /** In the order of the file. */
+  readonly credentials: readonly CredentialConfig[];
   /** Null = no listener is one of a forward proxy. */
   readonly forward: ForwardConfig | null;
   /** Null = there are no scripts, nor routes with one. */

@@ -65,4 +65,6 @@ export interface HttpParentConfig extends ParentOptions {
   /** Null = it wants none; `*` = the name of the client's user. */
   readonly user: string | null;
   readonly password: string | null;
+  /** Name of an entry of `credentials`; null = none. */
+  readonly credential: string | null;
 }

@@ -3,6 +3,7 @@
 import { NoProxy } from "../../forward/no_proxy.ts";
 import { endpointAddress } from "./address.ts";
 import type { ParentConfig, ParentOptions, ProxyParentConfig } from "./config.ts";
+import { credentialName } from "./credential_types.ts";
 import { quoteIfOdd, shown } from "./shown.ts";
 import {
   count,
@@ -25,7 +26,8 @@ const ACCEPTS =
 const WEIGHT = count(1, 1000);
 const LOGIN = oneOf("pass");
 const PASSWORD_FILE = path();
-const KEYS = ["url", "weight", "login", "password_file", "via", "via_password_file"] as const;
+const KEYS = ["url", "credential", "weight", "login", "password_file", "via", "via_password_file"] as const;
+const CREDENTIAL = credentialName();
 const SOCKS_PORT = 1080;
 /** Of a user's name and of a password each, in bytes (RFC 1929 §2). */
 const MAX_SOCKS_BYTES = 255;
@@ -59,6 +61,7 @@ function printParent(parent: ParentConfig): string {
   return printUrl(parent) +
     (weight === 1 ? "" : ` weight=${weight}`) +
     (passesLogin ? " login=pass" : "") +
+    (parent.kind !== "http" || parent.credential === null ? "" : ` credential=${parent.credential}`) +
     (passwordFile === null ? "" : ` password_file=${passwordFile}`) +
     (via === null ? "" : ` via=${printUrl(via)}`) +
     (via === null || via.passwordFile === null ? "" : ` via_password_file=${via.passwordFile}`);
@@ -93,6 +96,7 @@ function parent(raw: unknown): Parsed<ParentConfig> {
   const weight = read<number>("weight", WEIGHT, 1);
   const passesLogin = read<string>("login", LOGIN, "") !== "";
   const passwordFile = read<string | null>("password_file", PASSWORD_FILE, null);
+  const credential = read<string | null>("credential", CREDENTIAL, null);
   const viaFile = read<string | null>("via_password_file", PASSWORD_FILE, null);
   const via = map.has("via") ? parentUrl(map.get("via")) : success(null);
   if (!via.ok) faults.push(...via.faults.map((found) => ({ ...found, at: `.via${found.at}` })));
@@ -104,11 +108,19 @@ function parent(raw: unknown): Parsed<ParentConfig> {
   if (first?.kind === "direct" || first?.user === ANY_USER || (first === null && viaFile !== null)) {
     return fault("must be the URL of a proxy, whose user is none of the clients'", null, ".via");
   }
+  if (credential !== null && url.value.kind === "socks") {
+    return fault("has a credential, which only http:// and https:// proxies can be sent");
+  }
+  if (credential !== null && (url.value.user !== null || passesLogin)) {
+    const other = passesLogin ? "login=pass" : "the user in its URL";
+    return fault(`has a credential beside ${other}: keep one of the two`);
+  }
   const wrong = wrongOptions(url.value, passesLogin, passwordFile) ??
     (first === null ? null : wrongOptions(first, false, viaFile));
   if (wrong !== null) return fault(wrong);
+  const proxy = url.value.kind === "http" ? { ...url.value, credential } : url.value;
   return success({
-    ...url.value,
+    ...proxy,
     // Another way to the same proxy is another parent.
     name: first === null ? url.value.name : `${url.value.name} via ${first.name}`,
     weight,
@@ -174,7 +186,7 @@ function parentUrl(raw: unknown): Parsed<ParentConfig> {
   if (!parsed.ok) return parsed;
   const { user } = credentials;
   if (user?.includes(":") === true) return fault(`must not have a colon in the user's name (RFC 7617 §2)`);
-  return success({ kind: "http", ...parsed.value, ...credentials, ...PLAIN });
+  return success({ kind: "http", ...parsed.value, ...credentials, ...PLAIN, credential: null });
 }
 
 function socksParent(

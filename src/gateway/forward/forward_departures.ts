@@ -2,6 +2,7 @@
 
 import type { Address } from "../../../runtime/contract/contract.ts";
 import { hashText } from "../../bytes/hash.ts";
+import type { OriginCredentials } from "../../credentials/origin_credentials.ts";
 import { ConnectByParent } from "../../exchange/connect_by_parent.ts";
 import { ConnectExchange } from "../../exchange/connect_exchange.ts";
 import { Exchange } from "../../exchange/exchange.ts";
@@ -133,7 +134,7 @@ export class ForwardDepartures {
   }
 
   #send(request: AllowedRequest, rule: ForwardRule): void {
-    const { target, forward: { destinations, settings, retry, originTls } } = request;
+    const { target, forward: { destinations, settings, retry, originTls, credentials } } = request;
     if (isTooLarge(request)) {
       this.#refuse(request, rule, "request_too_large", "");
       return;
@@ -143,7 +144,7 @@ export class ForwardDepartures {
       address: addressOf(target),
       tls: target.scheme === "https" ? originTls?.(target.host) ?? null : null,
       proxyChain: [],
-      credentials: "",
+      credentials: credentials?.of(target.host, target.port)?.connectionKey ?? "",
     };
     const source = destinations.of(key, destinationName(target), target.authority);
     if (source === null) this.#refuse(request, rule, "resource_exhausted", "too many destinations at a time");
@@ -158,9 +159,10 @@ function exchange(
   rule: ForwardRule,
   balanceKey: number | null,
 ): void {
+  const { credentials } = forward;
   const request = new Exchange(
     forward.exchange,
-    settings,
+    credentials === null ? settings : withOrigin(settings, target, credentials),
     retry,
     client,
     head,
@@ -171,6 +173,17 @@ function exchange(
   request.user = user;
   request.balanceKey = balanceKey;
   request.begin();
+}
+
+/** With the credential that is for the origin, if there is one. */
+function withOrigin(
+  settings: ExchangeSettings,
+  { host, port, authority }: ForwardTarget,
+  credentials: OriginCredentials,
+): ExchangeSettings {
+  const origin = credentials.of(host, port);
+  if (origin === null) return settings;
+  return { ...settings, credentials: { origin, authority, parents: settings.credentials?.parents ?? null } };
 }
 
 function isTooLarge({ client, forward: { exchange: { maxBodyBytes } } }: AllowedRequest): boolean {

@@ -1,6 +1,7 @@
 /** What requests on forward listeners are decided by. */
 
 import type { ClientTls } from "../../../runtime/contract/contract.ts";
+import type { OriginCredentials } from "../../credentials/origin_credentials.ts";
 import type { ConnectSettings } from "../../exchange/connect_exchange.ts";
 import type { ExchangeContext } from "../../exchange/exchange_context.ts";
 import type { ExchangeSettings } from "../../exchange/exchange_settings.ts";
@@ -93,6 +94,8 @@ export interface ForwardSnapshot {
   lookUp(host: string): Promise<readonly string[]>;
   /** All that requests go by, each once. */
   readonly ways: readonly ForwardWay[];
+  /** For origins of requests that are no tunnels; null = none. */
+  readonly credentials: OriginCredentials | null;
   readonly maxTunnels: number;
   readonly pac: PacSettings;
   /** How TLS is spoken with an origin whose https:// URL a client asks for; null = it is not. */

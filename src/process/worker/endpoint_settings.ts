@@ -5,19 +5,22 @@ import type { ReuseKey } from "../../client/reuse_key.ts";
 import { basicLogin } from "../../config/build_forward.ts";
 import { printAddress } from "../../config/values/address.ts";
 import type { EndpointConfig, ProxyParentConfig, UpstreamConfig } from "../../config/values/config.ts";
-import type { EndpointSettings } from "../../upstream/endpoint_settings.ts";
+import type { EndpointSettings, ProxySettings } from "../../upstream/endpoint_settings.ts";
+import type { BuiltCredentials } from "./build_credentials.ts";
 import { upstreamTlsPaths, usableTlsFiles } from "../shared/tls_files.ts";
 
 /**
  * The endpoints of an upstream.
  *
  * @param slots held at first; null = all
+ * @param credentials that the configuration has; null = connections are for nothing that needs any
  * @throws SystemError when a file of `upstream_tls` cannot be read or used
  */
 export async function endpointSettings(
   system: System,
   upstream: UpstreamConfig,
   slots: ((upstream: string, endpoint: string) => number) | null,
+  credentials: BuiltCredentials | null = null,
 ): Promise<EndpointSettings[]> {
   const { tls } = upstream;
   const paths = upstreamTlsPaths(upstream);
@@ -41,11 +44,11 @@ export async function endpointSettings(
         address: endpoint.address,
         tls: clientTls,
         proxyChain: [],
-        credentials: "",
+        credentials: credentials === null ? "" : credentials.connectionKey(upstream, endpoint),
         ...(via === undefined ? {} : keyBy(via, endpoint.address, viaTls, clientTls)),
       },
       hostField: hostField(endpoint),
-      ...(endpoint.proxy === undefined ? {} : { proxy: endpoint.proxy }),
+      ...(endpoint.proxy === undefined ? {} : { proxy: proxySettings(endpoint.proxy) }),
       weight: endpoint.weight,
       maxInFlight: upstream.maxInFlight,
       ...(slots === null ? {} : { slots: slots(upstream.name, endpoint.name) }),
@@ -56,6 +59,16 @@ export async function endpointSettings(
       },
     };
   });
+}
+
+function proxySettings(
+  { authorization, passesLogin, userPassword }: EndpointConfig["proxy"] & object,
+): ProxySettings {
+  return {
+    authorization,
+    ...(passesLogin === undefined ? {} : { passesLogin }),
+    ...(userPassword === undefined ? {} : { userPassword }),
+  };
 }
 
 /** The name, also where one of its addresses is dialled. */

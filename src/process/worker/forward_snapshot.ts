@@ -8,6 +8,7 @@ import type { Config, ForwardConfig, UpstreamConfig } from "../../config/values/
 import type { IoTurn } from "../../conn/io_turn.ts";
 import type { ConnectSettings } from "../../exchange/connect_exchange.ts";
 import type { ExchangeContext } from "../../exchange/exchange_context.ts";
+import type { UpstreamCredentials } from "../../exchange/login.ts";
 import type { ExchangeSettings } from "../../exchange/exchange_settings.ts";
 import type { ReasonCode } from "../../exchange/reason.ts";
 import { LastForwarded } from "../../exchange/forward_request.ts";
@@ -29,8 +30,9 @@ import { ALL_POLICIES } from "../../upstream/balance/policies.ts";
 import { Destinations } from "../../upstream/destinations.ts";
 import type { Upstream } from "../../upstream/upstream.ts";
 import type { UpstreamObserver } from "../../upstream/upstream_observer.ts";
-import { proxyEndpoints } from "./forward_ways.ts";
+import { proxyEndpoints, type WayParts } from "./forward_ways.ts";
 import { forwardPaths, type Parents } from "./forward_paths.ts";
+import type { BuiltCredentials } from "./build_credentials.ts";
 import { endpointSettings } from "./endpoint_settings.ts";
 import { usableTlsFiles } from "../shared/tls_files.ts";
 import { usableForwardFiles } from "../shared/forward_files.ts";
@@ -78,6 +80,7 @@ export async function buildForward(
   own: OwnListeners,
   before: BuiltForward | null,
   sharedBy: (name: string) => Upstream | null,
+  credentials: BuiltCredentials,
 ): Promise<BuiltForward | null> {
   const { forward } = config;
   if (forward === null) return null;
@@ -92,7 +95,7 @@ export async function buildForward(
   const parents = new Map<string, Parents>();
   for (const config of allParents(forward)) {
     const { upstream } = config;
-    const proxies = await endpointSettings(system, proxyEndpoints(config), null);
+    const proxies = await endpointSettings(system, proxyEndpoints(config), null, credentials);
     parents.set(upstream.name, {
       config,
       shared: areShared(config) ? sharedBy(upstream.name) : null,
@@ -113,6 +116,7 @@ export async function buildForward(
     before,
     parents,
     authorities,
+    credentials,
   );
 }
 
@@ -144,6 +148,7 @@ function built(
   before: BuiltForward | null,
   parents: ReadonlyMap<string, Parents>,
   authorities: string | null,
+  credentials: BuiltCredentials,
 ): BuiltForward {
   const { direct } = forward;
   const onLoopback = !isReachable(config);
@@ -157,6 +162,8 @@ function built(
     direct,
     https,
     authorities,
+    forward.credentials,
+    credentials.key,
   ]);
   const same = destinationsKey === before?.destinationsKey ? before.snapshot : null;
   const policy = same?.policy ?? destinationPolicy(forward, onLoopback, own);
@@ -170,7 +177,8 @@ function built(
       counted: { upstream: rule.destinations.counters, endpoint: rule.answers },
       direct: { requests: judged(runtime, policy, false), tunnels: judged(runtime, policy, true) },
       originTls: originTls(forward, authorities),
-      settings: exchangeSettings,
+      settings: settingsWith(credentials),
+      originKey: originKeys(credentials, forward),
     },
     key: destinationsKey,
     before: before?.ways ?? new Map(),
@@ -193,6 +201,7 @@ function built(
     connect: connectSettings(judged(runtime, policy, true), turn, forward, via),
     ...paths,
     ways: [...ways.values()],
+    credentials: credentials.ofOrigins(forward.credentials),
     maxTunnels: forward.maxTunnels,
     originTls: originTls(forward, authorities),
     pac: { decisions: pacDecisions(pacSource(forward)), host: forward.pacHost, own },
@@ -214,6 +223,21 @@ function pacSource({ rules, byDefault, noParent, allow, deny, holdDirect }: Forw
     allow,
     ours: [...deny, ...holdDirect.map(({ destination }) => destination)],
   };
+}
+
+/** Settings with what credentials of ours the parents of a configuration are sent. */
+function settingsWith(credentials: BuiltCredentials): WayParts["settings"] {
+  const known = new Map<UpstreamConfig, UpstreamCredentials | null>();
+  return (upstream, config) => {
+    let own = known.get(config);
+    if (own === undefined) known.set(config, own = credentials.ofUpstream(config));
+    return { ...exchangeSettings(upstream, config), ...(own === null ? {} : { credentials: own }) };
+  };
+}
+
+function originKeys(credentials: BuiltCredentials, forward: ForwardConfig): WayParts["originKey"] {
+  const origins = credentials.ofOrigins(forward.credentials);
+  return (host, port) => origins?.of(host, port)?.connectionKey ?? "";
 }
 
 function exchangeSettings(upstream: Upstream, config: UpstreamConfig): ExchangeSettings {

@@ -38,6 +38,8 @@ export interface WayParts {
   /** Dials of requests and of tunnels that go to destinations directly. */
   readonly direct: { readonly requests: Runtime; readonly tunnels: Runtime };
   readonly originTls: OriginTls | null;
+  /** Of the reuse key of connections that lead to an origin; "" = anybody's requests may go on them. */
+  readonly originKey: (host: string, port: number) => string;
   readonly settings: (upstream: Upstream, config: UpstreamConfig) => ExchangeSettings;
 }
 
@@ -69,7 +71,7 @@ export function byDestination(
     settings: (target, isTunnel) => {
       const upstream = (isTunnel ? tunnels : requests).byWayOf(
         destinationName(target),
-        () => parents.map((parent) => endpointTo(target, parent, proxies, parts.originTls)),
+        () => parents.map((parent) => endpointTo(target, parent, proxies, parts)),
       );
       return upstream === null
         ? null
@@ -142,10 +144,10 @@ function endpointTo(
   { scheme, host, port, authority }: ForwardTarget,
   parent: ParentConfig,
   proxies: readonly EndpointSettings[],
-  originTls: OriginTls | null,
+  { originTls, originKey }: Pick<WayParts, "originTls" | "originKey">,
 ): DestinationEndpoint {
   const { name } = parent;
-  const plain = { scheme: "http" as const, tls: null, credentials: "" };
+  const plain = { scheme: "http" as const, tls: null, credentials: originKey(host, port) };
   if (parent.kind === "direct") {
     const secure = scheme === "https" ? { scheme, tls: originTls?.(host) ?? null } : {};
     const key = { ...plain, ...secure, address: { kind: "tcp" as const, host, port }, proxyChain: [] };

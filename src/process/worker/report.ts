@@ -6,8 +6,9 @@
 import type { FailureNote } from "../../observe/failure_ring.ts";
 import { Counters, EndpointCounters } from "../../upstream/counters.ts";
 import { addCounts, addHistograms, addReasons, addTotals, type ReasonCounts } from "./add_totals.ts";
+import { addCredentials, credentialsOf } from "./credential_report.ts";
 import { addScripts, type ScriptReport } from "./script_report.ts";
-import type { EndpointStatus, Histogram, Totals } from "./status.ts";
+import type { CredentialStatus, EndpointStatus, Histogram, Totals } from "./status.ts";
 
 /** Failed requests and waiting ones that are told one by one, at most. */
 export const MOST_TOLD = 50;
@@ -62,6 +63,8 @@ export interface Report {
   readonly forward?: ForwardReport;
   /** Missing without scripts. */
   readonly scripts?: readonly ScriptReport[];
+  /** Missing without credentials, and in reports of earlier versions. */
+  readonly credentials?: readonly CredentialStatus[];
   /** Newest first, at most `MOST_TOLD`. */
   readonly failures: readonly FailureNote[];
 }
@@ -176,6 +179,7 @@ export function addReports(a: Report, b: Report): Report {
     })),
     ...forwardOf(addForwards(a.forward, b.forward)),
     ...scriptsOf(addScripts(a.scripts, b.scripts)),
+    ...credentialsOf(merge(a.credentials ?? [], b.credentials ?? [], addCredentials)),
     failures: [...a.failures, ...b.failures].sort((one, other) => other.at - one.at).slice(0, MOST_TOLD),
   };
 }

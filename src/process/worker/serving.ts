@@ -18,6 +18,7 @@ import type { Change, CommandResult, DesiredState } from "./messages.ts";
 import { Gateway } from "../../gateway/gateway.ts";
 import type { Telemetry } from "../../observe/telemetry.ts";
 import { allDestinations } from "../../gateway/forward/forward_snapshot.ts";
+import type { Credential } from "../../credentials/credential.ts";
 import { OwnListeners } from "../../forward/own_listeners.ts";
 import type { Destinations } from "../../upstream/destinations.ts";
 import type { Upstream } from "../../upstream/upstream.ts";
@@ -25,6 +26,7 @@ import { bindAll, certifyAll, type OpenListener } from "./bind_listeners.ts";
 import { filesAside, roomWarning } from "./descriptor_room.ts";
 import { interfaceAddresses } from "./interface_addresses.ts";
 import { OperatedUpstreams } from "./operated_upstreams.ts";
+import type { Prepared } from "./prepared.ts";
 import { RetiredDestinations } from "./retired_destinations.ts";
 import { RetiredUpstreams } from "./retired_upstreams.ts";
 import { ScriptError } from "../../script/script_error.ts";
@@ -34,17 +36,6 @@ import { Scripting, type ScriptPlace } from "./scripting.ts";
 import { startFailure } from "./start_failure.ts";
 import { readServerTls } from "../shared/tls_files.ts";
 import { buildSnapshot, type BuiltSnapshot, type Sharing } from "./snapshot.ts";
-
-/** What has been made ready for a change of configuration. */
-interface Prepared {
-  readonly config: Config;
-  readonly built: BuiltSnapshot;
-  readonly tls: ServerTls | null;
-  readonly listeners: readonly OpenListener[];
-  /** The listeners that were bound for this. */
-  readonly bound: readonly OpenListener[];
-  readonly scripts: LoadedScripts | null;
-}
 
 export class Serving {
   readonly gateway: Gateway;
@@ -187,6 +178,10 @@ export class Serving {
   /** Upstreams that are not in the configuration any more and still have requests. */
   get retired(): readonly Upstream[] {
     return this.#retired.all;
+  }
+
+  get credentials(): readonly Credential[] {
+    return this.#built.credentials.list;
   }
 
   /** Of the forward proxy, those of earlier configurations that still have requests included. */

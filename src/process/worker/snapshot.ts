@@ -32,6 +32,7 @@ import type { UpstreamObserver } from "../../upstream/upstream_observer.ts";
 import type { UpstreamSettings } from "../../upstream/upstream_settings.ts";
 import { OwnListeners } from "../../forward/own_listeners.ts";
 import { clientsWithin, filesAside, refusedWithin } from "./descriptor_room.ts";
+import { buildCredentials, type BuiltCredentials, NO_CREDENTIALS } from "./build_credentials.ts";
 import { endpointSettings } from "./endpoint_settings.ts";
 import { buildForward, type BuiltForward, configuredListeners } from "./forward_snapshot.ts";
 
@@ -65,6 +66,7 @@ export class BuiltSnapshot {
   readonly upstreams: readonly Upstream[];
   /** Null = no listener is one of a forward proxy. */
   readonly forward: BuiltForward | null;
+  readonly credentials: BuiltCredentials;
   /** Names of upstreams that were there before and get other settings. */
   readonly changed: readonly string[];
   #wanted: readonly WantedSettings[];
@@ -73,10 +75,12 @@ export class BuiltSnapshot {
     snapshot: Snapshot,
     upstreams: readonly Upstream[],
     forward: BuiltForward | null,
+    credentials: BuiltCredentials,
     wanted: readonly WantedSettings[],
   ) {
     this.snapshot = snapshot;
     this.forward = forward;
+    this.credentials = credentials;
     this.upstreams = upstreams;
     this.changed = wanted.map(({ upstream }) => upstream.name);
     this.#wanted = wanted;
@@ -108,7 +112,7 @@ interface WantedSettings {
  * @param retired what no route leads to any more: upstreams that are not there otherwise, and of the same addresses, go on
  * @param own what is listened on; default: what the configuration tells
  * @param scripts of this configuration, loaded and started; null = it has none
- * @throws SystemError when a file of `upstream_tls` or of who may use the forward proxy cannot be read or used
+ * @throws SystemError when a secret, or a file of `upstream_tls` or of who may use the forward proxy, cannot be read or used
  */
 export async function buildSnapshot(
   runtime: Runtime,
@@ -124,6 +128,12 @@ export async function buildSnapshot(
 ): Promise<BuiltSnapshot> {
   const config = await withParentPasswords(system, given);
   const { server } = config;
+  const credentials = await buildCredentials(
+    runtime,
+    system,
+    config.credentials,
+    before?.credentials ?? NO_CREDENTIALS,
+  );
   const connector = new SocketConnector(runtime, turn);
   const limits = turn.codec.sharedLimits({
     ...DEFAULT_LIMITS,
@@ -141,7 +151,7 @@ export async function buildSnapshot(
   for (const upstream of config.upstreams) {
     const wanted: UpstreamSettings = {
       name: upstream.name,
-      endpoints: await endpointSettings(system, upstream, sharing.slots),
+      endpoints: await endpointSettings(system, upstream, sharing.slots, credentials),
       policy: (parents.has(upstream) ? FAILOVER_POLICIES : ALL_POLICIES)[upstream.policy],
       holdMs: upstream.holdMs,
       holdIntervalMs: upstream.holdIntervalMs,
@@ -158,7 +168,7 @@ export async function buildSnapshot(
       changed.push({ upstream: known, settings: wanted });
     }
     upstreams.push(built);
-    settings.set(upstream.name, exchangeSettings(built, upstream));
+    settings.set(upstream.name, exchangeSettings(built, upstream, credentials));
   }
   const exchange = exchangeContext(runtime, turn, server, observer);
   const forward = await buildForward(
@@ -171,6 +181,7 @@ export async function buildSnapshot(
     own,
     before?.forward ?? null,
     (name) => upstreams.find((upstream) => upstream.name === name) ?? null,
+    credentials,
   );
   const snapshot: Snapshot = {
     router: new Router(config.routes.map((route) => builtRoute(route, settings, config.upstreams, scripts))),
@@ -200,7 +211,7 @@ export async function buildSnapshot(
     ),
     maxRefused: refusedWithin(system.descriptorLimit),
   };
-  return new BuiltSnapshot(snapshot, upstreams, forward, changed);
+  return new BuiltSnapshot(snapshot, upstreams, forward, credentials, changed);
 }
 
 function namedUpstreams(
@@ -285,7 +296,12 @@ function sameSettings(a: UpstreamSettings, b: UpstreamSettings): boolean {
   return a.policy === b.policy && text(a) === text(b);
 }
 
-function exchangeSettings(upstream: Upstream, config: UpstreamConfig): ExchangeSettings {
+function exchangeSettings(
+  upstream: Upstream,
+  config: UpstreamConfig,
+  credentials: BuiltCredentials,
+): ExchangeSettings {
+  const own = credentials.ofUpstream(config);
   return {
     upstream,
     requestBufferBytes: config.requestBufferBytes,
@@ -295,6 +311,7 @@ function exchangeSettings(upstream: Upstream, config: UpstreamConfig): ExchangeS
     tunnelIdleTimeoutMs: config.tunnelIdleTimeoutMs,
     bodyRate: config.bodyRate,
     hostHeader: config.hostHeader,
+    ...(own === null ? {} : { credentials: own }),
   };
 }
 

@@ -169,6 +169,17 @@ export interface ForwardRuleStatus {
   readonly reasons: Readonly<Partial<Record<ReasonCode, number>>>;
 }
 
+/** How a credential of ours fares with those who ask for it. Sums since the start. */
+export interface CredentialStatus {
+  readonly name: string;
+  /** Requests that were sent with it, or on a connection that was authenticated with it. */
+  readonly used: number;
+  /** Challenges that were answered. */
+  readonly challenged: number;
+  /** Requests for which it was not good enough. */
+  readonly rejected: number;
+}
+
 export interface WorkerStatus {
   /** 1 to their number. */
   readonly worker: number;
@@ -233,5 +244,7 @@ export interface Status {
   readonly forward?: ForwardStatus;
   /** Faults of each script, of all workers since their start. Missing when there are none. */
   readonly scripts?: readonly ScriptReport[];
+  /** Missing when the configuration has none. */
+  readonly credentials?: readonly CredentialStatus[];
   readonly recent_failures: readonly RecentFailure[];
 }

@@ -16,6 +16,7 @@ import { scriptFiles } from "../../config/build_scripts.ts";
 import { scriptReports } from "./script_report.ts";
 import type { Scripting } from "./scripting.ts";
 import type { ForwardRule } from "../../gateway/forward/forward_rule.ts";
+import type { Credential } from "../../credentials/credential.ts";
 import type { Gateway } from "../../gateway/gateway.ts";
 import type { Telemetry } from "../../observe/telemetry.ts";
 import type { Config } from "../../config/values/config.ts";
@@ -36,9 +37,10 @@ export function workerReport(
     /** Of the forward proxy, those of earlier configurations included. */
     readonly destinations: readonly Destinations[];
     readonly scripting: Pick<Scripting, "log">;
+    readonly credentials: readonly Credential[];
   },
 ): Report {
-  const { config, telemetry, gateway, upstreams, retired, destinations } = serving;
+  const { config, telemetry, gateway, upstreams, retired, destinations, credentials } = serving;
   const { counters } = telemetry;
   const now = clock.now();
   /** What was `at` on the monotonic clock, by the one on the wall. */
@@ -87,6 +89,9 @@ export function workerReport(
     ...(config.script === null
       ? {}
       : { scripts: scriptReports(scriptFiles(config), serving.scripting.log.counts) }),
+    ...(credentials.length === 0
+      ? {}
+      : { credentials: credentials.map(({ name, counters }) => ({ name, ...counters })) }),
     failures: telemetry.failures.list(),
   };
 }

@@ -16,24 +16,26 @@ import type { Config, UpstreamConfig } from "../../config/values/config.ts";
 import type { ExplainRequest, Outcome } from "../../control/plane.ts";
 import type { Status } from "../../process/worker/status.ts";
 import type { EndedExchange } from "../../exchange/ended_exchange.ts";
-import { type AttemptFailure, decideRetry, type RetryPolicy } from "../../exchange/retry.ts";
+import type { RetryPolicy } from "../../exchange/retry.ts";
 import { Gateway } from "../../gateway/gateway.ts";
 import type { Snapshot } from "../../gateway/snapshot.ts";
 import type { LocalAnswer } from "../../script/script_host.ts";
 import { explainProxying, isForProxy, usedUpstream } from "./explain_forward.ts";
 import { DryRuntime, DrySocket } from "./dry_runtime.ts";
-import type { ExplainedAnswer, ExplainedForwarding, ExplainedRetry, Explanation } from "./explanation.ts";
+import type { ExplainedAnswer, ExplainedForwarding, Explanation } from "./explanation.ts";
 import type { LoadedScripts } from "../../process/worker/loaded_scripts.ts";
 import { DryScripts, type Stub } from "../dry/dry_scripts.ts";
 import { buildSnapshot } from "../../process/worker/snapshot.ts";
+import { retryCases } from "./retry_cases.ts";
 
 /** Where the request is taken to come from. */
 const CLIENT = "127.0.0.1";
 /** The answer that the endpoint is taken to give. */
 const SAMPLE_ANSWER = "HTTP/1.1 204 No Content\r\n\r\n";
+/** Nothing is read, and nothing run. */
+const SAMPLE_SECRET = { kind: "sample" } as const;
 /** Pieces in which a body is fed. */
 const PIECE = "x".repeat(16 * 1024);
-const FAILURES: readonly AttemptFailure[] = ["reset", "timeout", 502, 503, 504];
 
 /**
  * @param status of the Sluice that runs with this configuration; null = none does
@@ -136,7 +138,7 @@ async function explainWith(
     };
     return { ok: true, explanation };
   }
-  const to = forwarding(upstream, request, seen.retry, seen.pinned, sent, endpoint.name, status);
+  const to = forwarding(upstream, request, seen.retry, seen, sent, endpoint.name, status);
   const forwarded = to.endpoints.some(({ first }) => first) ? to : {
     ...to,
     endpoints: [{ name: endpoint.name, weight: 1, state: null, first: true }],
@@ -190,6 +192,7 @@ class Seen {
   upstream: string | null = null;
   retry: RetryPolicy | null = null;
   pinned = false;
+  credential = "";
   local: Pick<LocalAnswer, "reason" | "detail"> | null = null;
 
   exchangeDone(exchange: EndedExchange): void {
@@ -197,6 +200,7 @@ class Seen {
     this.upstream = exchange.source.name;
     this.retry = exchange.retry;
     this.pinned = exchange.pinned;
+    this.credential = exchange.offeredCredential;
     if (exchange.reason !== "") this.local ??= { reason: exchange.reason, detail: exchange.detail };
   }
   answeredLocally(answer: LocalAnswer): void {
@@ -295,14 +299,13 @@ function forwarding(
   upstream: UpstreamConfig,
   request: ExplainRequest,
   policy: RetryPolicy,
-  pinned: boolean,
+  { pinned, credential }: Pick<Seen, "pinned" | "credential">,
   sent: string,
   first: string,
   status: Status | null,
 ): ExplainedForwarding {
-  const [requestLine = "", ...written] = (sent.split("\r\n\r\n")[0] ?? "").split("\r\n");
-  // What a parent is told of us, or of a user, is for that parent.
-  const fields = written.map((line) => line.replace(/^(Proxy-Authorization: \S+).*$/i, "$1 ***"));
+  const [requestLine = "", ...lines] = (sent.split("\r\n\r\n")[0] ?? "").split("\r\n");
+  const fields = lines.map((line) => withoutSecret(line, request, credential));
   const { body_bytes: bytes } = request;
   const live = status?.upstreams.find(({ name }) => name === upstream.name);
   const buffered = bytes !== null && bytes > 0 && bytes <= upstream.requestBufferBytes;
@@ -317,6 +320,7 @@ function forwarding(
     })),
     policy: upstream.policy,
     pinned,
+    credential,
     request_line: requestLine,
     fields,
     hold: {
@@ -347,45 +351,18 @@ function forwarding(
   };
 }
 
-function retryCases(
-  request: ExplainRequest,
-  policy: RetryPolicy,
-  pinned: boolean,
-  replayable: boolean,
-  holdMs: number,
-): ExplainedRetry[] {
-  const idempotencyKey = request.headers.some((line) => /^idempotency-key:/i.test(line));
-  return FAILURES.flatMap((failure) =>
-    (failure === "reset" ? ["reused", "fresh"] as const : ["fresh"] as const).map((connection) => {
-      const decision = decideRetry({
-        failure,
-        sent: true,
-        reused: connection === "reused",
-        anyResponse: false,
-        responseBegun: false,
-        method: request.method,
-        idempotencyKey,
-        replayable,
-        attempts: 1,
-        lost: 1,
-        timeLeftMs: holdMs,
-        pinned,
-        elsewhere: false,
-      }, policy);
-      return {
-        failure,
-        connection,
-        again: decision.kind === "again",
-        because: decision.kind === "no" ? decision.because : "" as const,
-      };
-    })
-  );
+/** A field line as it is sent, but for credentials that are not the client's. */
+function withoutSecret(line: string, { headers }: ExplainRequest, credential: string): string {
+  const [, name = ""] = /^((?:proxy-)?authorization):/i.exec(line) ?? [];
+  if (name === "" || headers.includes(line)) return line;
+  return credential === "" ? `${name}: ***` : `${name}: *** (credential ${credential})`;
 }
 
-/** Certificates of the endpoints have no say in what becomes of a request. */
+/** Certificates of the endpoints have no say in what becomes of a request, and neither have secrets. */
 function withoutFiles(config: Config): Config {
   return {
     ...config,
+    credentials: config.credentials.map((credential) => ({ ...credential, secret: SAMPLE_SECRET })),
     upstreams: config.upstreams.map((upstream) => ({
       ...upstream,
       tls: { ...upstream.tls, caFile: null, certFile: null, keyFile: null },

@@ -101,6 +101,11 @@ export interface ExplainedForwarding {
    * not sent on another.
    */
   readonly pinned: boolean;
+  /**
+   * Credentials of ours that it is sent with, at once or when the endpoint asks; by name, separated by commas. "" = none.
+   * Their values are left out of `fields`.
+   */
+  readonly credential: string;
   readonly request_line: string;
   /** Field lines as the endpoint gets them. */
   readonly fields: readonly string[];

@@ -23,6 +23,12 @@ export interface OriginPlan {
   readonly longestAbsenceMs: number;
 }
 
+/** A CHALLENGE_MESSAGE of NTLM with a name of one letter in it. */
+const NTLM_CHALLENGE = btoa(
+  "NTLMSSP\0\x02\0\0\0\0\0\0\0\0\0\0\0\x01\x82\x08\0abcdefgh\0\0\0\0\0\0\0\0\x0a\0\x0a\0\x30\0\0\0" +
+    "\x02\0\x02\0X\0\0\0\0\0",
+);
+
 export class FuzzOrigin implements Actor {
   readonly plan: OriginPlan;
   readonly scene: Scene;
@@ -129,6 +135,8 @@ export class OriginConnection implements Actor, SocketEvents {
   #request: PlannedRequest | null = null;
   #requestDone = true;
   #answering = false;
+  /** Value of WWW-Authenticate of the answer to this request; "" = it is let in. */
+  #challenge = "";
   #blocked = false;
   #sleeping = false;
   #stalled = false;
@@ -293,6 +301,7 @@ export class OriginConnection implements Actor, SocketEvents {
     }
     if (fieldOf(message, "Proxy-Connection") !== undefined) throw new Finding(`${id} has Proxy-Connection`);
     const request = isId(id) ? requests.get(id) ?? null : null;
+    this.#challenge = this.#challengeTo(fieldOf(message, "Authorization") ?? "");
     if (request === null && !hasWild) throw new Finding(`a request nobody sent: ${id}`);
     this.#request = request;
     if (request !== null && request.sort !== "wild") {
@@ -310,7 +319,7 @@ export class OriginConnection implements Actor, SocketEvents {
           `${id} was ${request.method} ${request.target}, not ${message.method} ${message.target}`,
         );
       }
-      request.starts++;
+      if (this.#challenge === "") request.starts++;
       const repeatable = unanswered || request.idempotencyKey || repeatableMethods.includes(request.method);
       if (!repeatable && request.starts > 1) throw new Finding(`${request.method} ${id} was sent twice`);
       if (tries > 0 && request.starts > tries) throw new Finding(`${id} was sent ${request.starts} times`);
@@ -331,7 +340,7 @@ export class OriginConnection implements Actor, SocketEvents {
     this.#requestDone = true;
     if (request === null || request.sort === "wild") return;
     this.#trace(`has ${request.id}`);
-    request.completes++;
+    if (this.#challenge === "") request.completes++;
     if (message.seenBytes !== request.bodyBytes) {
       throw new Finding(
         `${request.id}: ${message.seenBytes} bytes of content instead of ${request.bodyBytes}`,
@@ -342,6 +351,30 @@ export class OriginConnection implements Actor, SocketEvents {
   }
 
   // Answers
+
+  /** Mostly what a server says, sometimes what no client can answer, and sometimes whatever it was given. */
+  #challengeTo(given: string): string {
+    const { random, challenges } = this.#scene;
+    const [, token] = given.split(" ");
+    if (challenges === "" || random.once(given === "" ? 4 : 2)) return "";
+    if (random.once(12)) {
+      return random.pick([
+        "Digest realm=",
+        'Basic realm="x',
+        "NTLM !!",
+        "Negotiate",
+        'Digest realm="f", nonce="n"',
+      ]);
+    }
+    if (challenges === "basic") return random.once(3) ? 'Basic realm="f"' : "";
+    if (challenges === "digest") {
+      if (given !== "" && !random.once(4)) return "";
+      const stale = random.once(2) ? ", stale=true" : "";
+      return `Digest realm="f", nonce="${random.next(4)}", qop="auth", algorithm=SHA-256${stale}`;
+    }
+    if (token?.startsWith("TlRMTVNTUAAB") === true && !random.once(6)) return `NTLM ${NTLM_CHALLENGE}`;
+    return given === "" || random.once(6) ? "NTLM" : "";
+  }
 
   #plan(message: SeenMessage, request: PlannedRequest | null, id: string): void {
     const { random, mood } = this.#scene;
@@ -361,7 +394,9 @@ export class OriginConnection implements Actor, SocketEvents {
     if (!early) this.#push({ kind: "await" });
     if (moods > 0 && random.once(moods)) this.#push({ kind: "sleep", ms: random.between(0, 40) });
     if (chaos > 0 && random.once(chaos)) this.#misbehave(message, id);
-    else if (request !== null && request.key !== "" && fieldOf(message, "Upgrade") === "websocket") {
+    else if (this.#challenge !== "") {
+      this.#answer(message, id, random.once(8) ? random.pick([1, 2] as const) : 0);
+    } else if (request !== null && request.key !== "" && fieldOf(message, "Upgrade") === "websocket") {
       if (random.once(4)) this.#answer(message, id, 0);
       else this.#switch(request);
     } else this.#answer(message, id, 0);
@@ -370,7 +405,10 @@ export class OriginConnection implements Actor, SocketEvents {
   /** A correct response; then perhaps the end. @param cut 1 = by the end, 2 = by a reset */
   #answer(message: SeenMessage, id: string, cut: 0 | 1 | 2): void {
     const { random, mood, mostContent, whole, flavour } = this.#scene;
-    const status = mood === "calm"
+    const challenge = this.#challenge;
+    const status = challenge !== ""
+      ? 401
+      : mood === "calm"
       ? random.pick([200, 200, 200, 201, 204])
       : random.pick([200, 200, 200, 200, 204, 304, 404, 500, 502, 503, 504]);
     const bodiless = status === 204 || status === 304 || message.method === "HEAD";
@@ -384,6 +422,7 @@ export class OriginConnection implements Actor, SocketEvents {
     const close = framing === "close" || (old && random.once(2)) || random.once(8);
     const lines = [`HTTP/1.${old ? 0 : 1} ${status} ${random.pick(["OK", "", "Some Phrase"])}`];
     lines.push(`X-Echo: ${id}`, `X-Len: ${length}`);
+    if (challenge !== "") lines.push(`WWW-Authenticate: ${challenge}`);
     if (status !== 204 && framing === "length") lines.push(`Content-Length: ${length}`);
     else if (status !== 204 && framing === "chunked") lines.push("Transfer-Encoding: chunked");
     // A body that only the end delimits says as much as the option.

@@ -31,6 +31,8 @@ export interface Scene {
   readonly requests: Map<string, PlannedRequest>;
   /** Methods that may be sent again whatever the request says. */
   readonly repeatableMethods: readonly string[];
+  /** Origins ask for credentials, which Sluice has; "" = they do not. A request that was challenged has not been acted on. */
+  readonly challenges: "" | "basic" | "digest" | "ntlm";
   /** Any request may be sent again while it is unanswered. */
   readonly unanswered: boolean;
   /** Attempts in all, 0 = any number. */

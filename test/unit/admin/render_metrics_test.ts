@@ -18,7 +18,12 @@ function linesOf(name: string, text: string): string[] {
 }
 
 test("metrics: every sample of the table is under its own heading", () => {
-  const text = renderMetrics(sampleStatus({ forward: forwardStatus() }));
+  const text = renderMetrics(
+    sampleStatus({
+      forward: forwardStatus(),
+      credentials: [{ name: "corp", used: 3, challenged: 2, rejected: 1 }],
+    }),
+  );
   assert.ok(text.endsWith("\n"));
   let current = "";
   for (const line of text.trimEnd().split("\n")) {

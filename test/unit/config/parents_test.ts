@@ -114,8 +114,8 @@ test("login=pass, * and password_file: what they come to, print back as, and do 
   const parents = ["http://a login=pass", "http://b login=pass weight=2"];
   const { config } = loaded(...parents);
   assert.deepEqual(config.upstreams[0]?.endpoints.map(({ proxy, weight }) => [proxy, weight]), [
-    [{ authorization: "", passesLogin: true }, 1],
-    [{ authorization: "", passesLogin: true }, 2],
+    [{ authorization: "", passesLogin: true, credential: null }, 1],
+    [{ authorization: "", passesLogin: true, credential: null }, 2],
   ]);
   assert.match(
     printYaml(loaded(...parents)),
@@ -133,7 +133,11 @@ test("login=pass, * and password_file: what they come to, print back as, and do 
   assert.deepEqual(again.config, file.config);
   const named = load({ "forward-parents": ["http://*:pw@a"], "forward-users": ["/users"] });
   assert.ok(named.ok);
-  assert.deepEqual(named.config.upstreams[0]?.endpoints[0]?.proxy, { authorization: "", userPassword: "pw" });
+  assert.deepEqual(named.config.upstreams[0]?.endpoints[0]?.proxy, {
+    authorization: "",
+    userPassword: "pw",
+    credential: null,
+  });
   const both = load({ "forward-parents": ["http://a login=pass"], "forward-users": ["/users"] });
   assert.ok(both.ok);
   assert.match(both.warnings.map(({ message }) => message).join("\n"), /go on to that proxy as well/);
@@ -147,6 +151,7 @@ test("login=pass, * and password_file: what they come to, print back as, and do 
     ["http://a login=pass,http://b", /for all of the proxies or for none/],
     ["http://*:p@a", /clients do not say who they are/],
     ["http://***@a", /printed without its user and password/],
+    ["http://a login=pass credential=x", /credential beside login=pass/],
     ["direct weight=2", /must be direct and nothing else/],
     ["http://a weight=1 weight=2", /must be URLs/],
   ] as const;
