@@ -74,12 +74,16 @@ interface LongFile {
 /** Files that may be longer. One that has become short enough must be taken out. */
 const longFiles: ReadonlyMap<string, LongFile> = new Map(Object.entries({
   "src/exchange/exchange.ts": {
-    maxLines: 605,
+    maxLines: 630,
     reason: "a state machine: all transitions of a request and its answer",
   },
   "src/script/scripted_stream.ts": {
     maxLines: 800,
     reason: "a state machine: all transitions of a request in a script's hands",
+  },
+  "src/exchange/connect_by_parent.ts": {
+    maxLines: 480,
+    reason: "a state machine: all transitions of a CONNECT that a parent is asked for",
   },
   "src/http1/message_parser.ts": {
     maxLines: 450,

@@ -1,9 +1,14 @@
 /** The metrics of the forward proxy, for all destinations together: their names are those of clients. */
 
-import type { ForwardStatus, Status } from "../process/worker/status.ts";
+import type { ForwardRuleStatus, ForwardStatus, Status } from "../process/worker/status.ts";
 import { byCode, each, type Metric, type Sample, totalsRows } from "./metric.ts";
 
 const ofForward = each<ForwardStatus>([], ({ forward }) => forward === undefined ? [] : [[[], forward]]);
+
+const rules = ({ forward }: Status): readonly (readonly [readonly string[], ForwardRuleStatus])[] =>
+  (forward?.rules ?? []).map((rule) => [[rule.name], rule]);
+
+const ofRule = each<ForwardRuleStatus>(["rule"], rules);
 
 const ROWS: readonly Metric[] = [
   ofForward(
@@ -75,6 +80,30 @@ const ROWS: readonly Metric[] = [
     "sluice_forward_authentication_failures_total",
     "Requests to the forward proxy whose credentials were wrong.",
     (forward) => forward.authentication_failures,
+  ),
+  byCode(
+    "sluice_forward_rule_requests_total",
+    "Requests that a rule of the forward proxy has decided about and that have ended, by class of the status sent.",
+    ["rule"],
+    (status) => rules(status).map(([names, { totals }]) => [names, totals.by_class] as const),
+  ),
+  ofRule(
+    "counter",
+    "sluice_forward_rule_failures_total",
+    "Those among them that failed, or were denied.",
+    ({ totals }) => totals.failed,
+  ),
+  ofRule(
+    "counter",
+    "sluice_forward_rule_held_total",
+    "Those among them that waited while there was no way.",
+    ({ totals }) => totals.held,
+  ),
+  ofRule(
+    "counter",
+    "sluice_forward_rule_tunnels_begun_total",
+    "CONNECT requests among them that were not refused.",
+    (rule) => rule.tunnels_begun,
   ),
   ...totalsRows(
     "sluice_forward",

@@ -5,15 +5,24 @@
  * socket of the one before and passes on its own, at once or later.
  */
 
-import type { Runtime, Socket, SocketError, SocketEvents } from "../../runtime/contract/contract.ts";
+import {
+  type Runtime,
+  type Socket,
+  type SocketError,
+  type SocketEvents,
+  SocketFailure,
+} from "../../runtime/contract/contract.ts";
+import { canonicalIp } from "../bytes/ip_address.ts";
 import type { IoTurn } from "../conn/io_turn.ts";
 import { UpstreamConnection } from "../conn/upstream_connection.ts";
 import type { Http1Limits } from "../http/limits.ts";
 import type { UpstreamPeer, UpstreamPeerOwner } from "../http/upstream_stream.ts";
 import type { Turn } from "../time/turn.ts";
 import { CONNECTED_TO_ITSELF, connectedToItself, unknownProtocol } from "./dial_fault.ts";
-import type { ReuseKey } from "./reuse_key.ts";
-import { type SocksRuntime, SocksStep } from "./socks_step.ts";
+import type { ReuseKey, SocksTarget } from "./reuse_key.ts";
+import { type Handshake, HandshakeStep } from "./handshake_step.ts";
+import { Socks5Handshake } from "./socks5.ts";
+import { ConnectHandshake } from "./connect_handshake.ts";
 
 export interface ConnectOptions {
   /** For all that comes before the first request. Milliseconds, > 0. */
@@ -47,10 +56,17 @@ interface Attempt {
 /**
  * One step on the way from a dialled socket to a connection.
  *
+ * @param rest bytes that have been read from `socket` already
  * @param next goes on with the socket that the later steps are to have, which is open; in a turn
  * @returns what hears the events of `socket` from now on: what `next` has returned, or the step's own while it is not done
  */
-type Step = (socket: Socket, attempt: Attempt, next: (socket: Socket) => SocketEvents) => SocketEvents;
+type Step = (socket: Socket, attempt: Attempt, rest: Uint8Array, next: Next) => SocketEvents;
+type Next = (socket: Socket, rest: Uint8Array) => SocketEvents;
+
+/** What is needed on the way through proxies. */
+type WayRuntime = Pick<Runtime, "clock" | "resolve" | "secure">;
+
+const NOTHING = new Uint8Array();
 
 /** HTTP/1.1 in ALPN (RFC 7301 §6). */
 const HTTP_1_1 = "http/1.1";
@@ -60,18 +76,20 @@ const DEAF: SocketEvents = { data() {}, drained() {}, ended() {}, closed() {} };
 
 /** Over sockets of a runtime. */
 export class SocketConnector implements Connector {
-  readonly #runtime: SocksRuntime;
+  readonly #runtime: WayRuntime;
   readonly #dial: Runtime["dial"];
   readonly #turn: IoTurn;
   readonly #steps: readonly Step[];
 
-  constructor(runtime: Pick<Runtime, "dial"> & SocksRuntime, turn: IoTurn) {
+  constructor(runtime: Pick<Runtime, "dial"> & WayRuntime, turn: IoTurn) {
     this.#runtime = runtime;
     this.#dial = (options, events) => runtime.dial(options, events);
     this.#turn = turn;
     this.#steps = [
       refuseItself,
-      (socket, attempt, next) => this.#askSocks(socket, attempt, next),
+      (socket, attempt, rest, next) => this.#passVia(socket, attempt, rest, next),
+      (socket, attempt, rest, next) => this.#secure(socket, attempt, rest, next),
+      (socket, attempt, rest, next) => this.#askSocks(socket, attempt, rest, next),
       (socket, attempt) => this.#speak(socket, attempt),
     ];
   }
@@ -87,7 +105,7 @@ export class SocketConnector implements Connector {
     this.#dial({ address, tls, timeoutMs: options.timeoutMs }, {
       opened: (socket) => {
         this.#turn.begin();
-        return this.#goOn(0, socket, attempt);
+        return this.#goOn(0, socket, attempt, NOTHING);
       },
       failed: (error) => {
         this.#turn.begin();
@@ -96,20 +114,71 @@ export class SocketConnector implements Connector {
     });
   }
 
-  #goOn(at: number, socket: Socket, attempt: Attempt): SocketEvents {
+  #goOn(at: number, socket: Socket, attempt: Attempt, rest: Uint8Array): SocketEvents {
     // The cast: the last step calls no other.
     const step = this.#steps[at] as Step;
-    return step(socket, attempt, (made) => this.#goOn(at + 1, made, attempt));
+    return step(socket, attempt, rest, (made, more) => this.#goOn(at + 1, made, attempt, more));
+  }
+
+  /** A proxy is asked to connect to the next one. */
+  #passVia(socket: Socket, attempt: Attempt, rest: Uint8Array, next: Next): SocketEvents {
+    const { via } = attempt.key;
+    if (via === undefined) return next(socket, rest);
+    const made = via.kind === "socks"
+      ? this.#socks(via.target)
+      : new ConnectHandshake(via.authority, via.authorization);
+    return this.#shakeHands(socket, attempt, "the first proxy", made, next);
+  }
+
+  /** TLS with the proxy that is reached by way of another. */
+  #secure(socket: Socket, attempt: Attempt, rest: Uint8Array, next: Next): SocketEvents {
+    const { key: { innerTls: tls }, end } = attempt;
+    if (tls === undefined) return next(socket, rest);
+    this.#runtime.secure({ socket, tls, timeoutMs: this.#leftMs(attempt), alreadyRead: rest }, {
+      secured: (inner) => {
+        this.#turn.begin();
+        return next(inner, NOTHING);
+      },
+      failed: (error) => {
+        this.#turn.begin();
+        end.failed(error);
+      },
+    });
+    // The outcome comes in a turn of its own.
+    this.#turn.end();
+    return DEAF;
   }
 
   /** A SOCKS proxy is asked to connect to the destination. */
-  #askSocks(socket: Socket, attempt: Attempt, next: (socket: Socket) => SocketEvents): SocketEvents {
-    const { key: { socks }, options: { timeoutMs }, end, beganAt } = attempt;
-    if (socks === undefined) return next(socket);
-    const leftMs = Math.max(1, timeoutMs - (this.#turn.now - beganAt));
-    const step = new SocksStep(this.#runtime, this.#turn, socket, socks, leftMs, {
-      connected: () => next(socket),
-      failed: (error) => end.failed(error),
+  #askSocks(socket: Socket, attempt: Attempt, rest: Uint8Array, next: Next): SocketEvents {
+    const { socks } = attempt.key;
+    if (socks === undefined) return next(socket, rest);
+    return this.#shakeHands(socket, attempt, "the SOCKS proxy", this.#socks(socks), next);
+  }
+
+  #socks(target: SocksTarget): Handshake | Promise<Handshake> {
+    if (!target.resolves || canonicalIp(target.host) !== null) return new Socks5Handshake(target);
+    return this.#runtime.resolve(target.host).then(([host]) => {
+      if (host !== undefined) return new Socks5Handshake({ ...target, host });
+      throw new SocketFailure("dns_error", `${target.host} has no address`);
+    });
+  }
+
+  #leftMs({ options: { timeoutMs }, beganAt }: Attempt): number {
+    return Math.max(1, timeoutMs - (this.#turn.now - beganAt));
+  }
+
+  #shakeHands(
+    socket: Socket,
+    attempt: Attempt,
+    who: string,
+    handshake: Handshake | Promise<Handshake>,
+    next: Next,
+  ): SocketEvents {
+    const { clock } = this.#runtime;
+    const step = new HandshakeStep(clock, this.#turn, socket, who, this.#leftMs(attempt), handshake, {
+      connected: (rest) => next(socket, rest),
+      failed: (error) => attempt.end.failed(error),
     });
     // The outcome comes in a turn of its own.
     this.#turn.end();
@@ -128,8 +197,8 @@ export class SocketConnector implements Connector {
   }
 }
 
-const refuseItself: Step = (socket, { end }, next) =>
-  connectedToItself(socket) ? refused(socket, end, CONNECTED_TO_ITSELF) : next(socket);
+const refuseItself: Step = (socket, { end }, rest, next) =>
+  connectedToItself(socket) ? refused(socket, end, CONNECTED_TO_ITSELF) : next(socket, rest);
 
 /** The socket does not become a connection. */
 function refused(socket: Socket, end: ConnectEnd, error: SocketError): SocketEvents {

@@ -33,9 +33,14 @@ export function isProxyAnswer(error: SocketError | null): error is ProxyAnswer {
   return error !== null && "answered" in error;
 }
 
+/** A proxy has decided that nobody may go there: no other one is to be asked, and it is as well as before. */
+export function isRefusalOfProxy(error: SocketError): boolean {
+  return isProxyAnswer(error) && error.code === "destination_ip_prohibited";
+}
+
 /** Waiting does not mend these. */
 export function isLasting(error: SocketError | null): boolean {
-  return isTlsFailure(error) || isProxyAnswer(error);
+  return isTlsFailure(error) || isProxyAnswer(error) || error?.code === "destination_ip_prohibited";
 }
 
 /** The session with the destination could not be begun. */

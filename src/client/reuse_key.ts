@@ -14,9 +14,24 @@ export interface ReuseKey {
   readonly proxyChain: readonly string[];
   /** Whose credentials the connection was authenticated with; "" = it was not. */
   readonly credentials: string;
-  /** What a SOCKS proxy at `address` is asked for. Absent = there is none. */
+  /** A proxy at `address` that leads to the one that all the rest is about. Absent = there is none. */
+  readonly via?: ViaProxy;
+  /** How TLS is set up within what `via` has opened; absent = not at all. `tls` is that with the proxy of `via` then. */
+  readonly innerTls?: ClientTls;
+  /** What a SOCKS proxy at `address`, or behind `via`, is asked for. Absent = there is none. */
   readonly socks?: SocksTarget;
 }
+
+/** How a proxy is asked for a connection to the next one. */
+export type ViaProxy =
+  | { readonly kind: "socks"; readonly target: SocksTarget }
+  | {
+    readonly kind: "http";
+    /** Host and port. */
+    readonly authority: string;
+    /** Value of Proxy-Authorization; "" = none. */
+    readonly authorization: string;
+  };
 
 /** Where a SOCKS proxy is to connect to. */
 export interface SocksTarget {
@@ -35,11 +50,16 @@ export function reuseKeyText(key: ReuseKey): string {
   return JSON.stringify([
     key.scheme,
     key.address.kind === "tcp" ? [key.address.host, key.address.port] : key.address.path,
-    tls === null
-      ? null
-      : [tls.serverName, tls.verify, tls.ca, tls.cert ?? null, tls.key ?? null, tls.alpn ?? null],
+    tlsParts(tls),
     key.proxyChain,
     key.credentials,
     key.socks ?? null,
+    key.via ?? null,
+    tlsParts(key.innerTls ?? null),
   ]);
+}
+
+function tlsParts(tls: ClientTls | null): readonly unknown[] | null {
+  if (tls === null) return null;
+  return [tls.serverName, tls.verify, tls.ca, tls.cert ?? null, tls.key ?? null, tls.alpn ?? null];
 }

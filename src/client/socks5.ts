@@ -3,6 +3,7 @@
 import type { SocketError, SocketErrorCode } from "../../runtime/contract/contract.ts";
 import { ipBytes } from "../bytes/ip_address.ts";
 import type { ProxyAnswer } from "./dial_fault.ts";
+import type { Handshake } from "./handshake_step.ts";
 
 const VERSION = 5;
 const LOGIN_VERSION = 1;
@@ -38,7 +39,7 @@ export interface SocksRequest {
 /**
  * One handshake. Send what `begin` gives; then give `feed` what arrives, and send what it gives, until `over` is true.
  */
-export class Socks5Handshake {
+export class Socks5Handshake implements Handshake {
   readonly #request: SocksRequest;
   #phase: "method" | "login" | "reply" | "connected" | "failed" = "method";
   /** Bytes that have come and are not used. */

@@ -2,13 +2,19 @@
 
 import { buildUpstream } from "./build.ts";
 import type {
+  AnyPolicyName,
   EndpointConfig,
   ForwardConfig,
+  ForwardRuleConfig,
   HttpParentConfig,
+  ParentBalance,
   ParentConfig,
+  ParentsConfig,
+  ProxyParentConfig,
   ThroughConfig,
   UpstreamConfig,
 } from "./values/config.ts";
+import { ANY_USER } from "./values/parent_types.ts";
 import type { OptionValues } from "./options/options.ts";
 
 /** `forward.max_tunnels: auto`, of `max_connections`: tunnels often stay for hours, and requests need some room. */
@@ -28,31 +34,66 @@ export function buildForward(values: OptionValues): ForwardConfig | null {
     ports: values["forward.ports"],
     clients: values["forward.clients"],
     usersFile: values["forward.users"],
+    digestFile: values["forward.digest_file"],
     tokensFile: values["forward.tokens"],
     maxTunnels: values["forward.max_tunnels"] ??
       Math.max(1, Math.floor(values.max_connections * TUNNEL_SHARE)),
-    parents: values["forward.parents"],
+    https: values["forward.https"],
+    pacHost: values["forward.pac_host"],
+    rules: values["forward.rules"],
+    byRule: values["forward.rules"].flatMap((rule) => ruleParents(values, rule)),
     noParent: values["forward.no_parent"],
+    byDefault: defaultParents(values),
+    holdDirect: values["forward.hold_direct"],
     credentials: values["forward.credentials"],
-    byParent: buildParents(values),
     // A destination that is misspelt must not keep its client waiting, and no command of ours is one.
     direct: buildUpstream(DIRECT, [], { ...values, hold: 0, command: null, credential: null }),
   };
 }
 
-function buildParents(values: OptionValues): UpstreamConfig {
+function defaultParents(values: OptionValues): ParentsConfig | null {
   const parents = values["forward.parents"];
+  if (parents.length === 0) return null;
+  return buildParents(values, PARENTS, parents, values["forward.balance"], null);
+}
+
+function ruleParents(values: OptionValues, { name, action, holdMs }: ForwardRuleConfig): ParentsConfig[] {
+  if (action.kind !== "parents") return [];
+  return [buildParents(values, ruleUpstream(name), action.parents, action.balance, holdMs)];
+}
+
+/** What the parents of a rule are called where upstreams are told of. No upstream of the user's has such a name. */
+export function ruleUpstream(rule: string): string {
+  return `${PARENTS}/${rule}`;
+}
+
+/** Whether an upstream of that name is made of the parents of a rule, or of `forward.parents`. */
+export function isOfParents(name: string): boolean {
+  return name === PARENTS || name.startsWith(`${PARENTS}/`);
+}
+
+function buildParents(
+  values: OptionValues,
+  name: string,
+  parents: readonly ParentConfig[],
+  balance: ParentBalance,
+  holdMs: number | null,
+): ParentsConfig {
   const endpoints = parents.filter((parent) => parent.kind === "http").map(parentEndpoint);
-  return {
+  // Nobody wants to wait for a name that is misspelt; who has put the destination itself in the list, asks it last.
+  const usualMs = parents.some(({ kind }) => kind === "direct") ? 0 : values.hold;
+  const built = buildUpstream(name, endpoints, {
+    ...values,
+    hold: holdMs ?? usualMs,
+    command: null,
     // A tunnel may stay for hours: limits of requests at a time are not for those.
-    ...buildUpstream(PARENTS, endpoints, {
-      ...values,
-      command: null,
-      credential: null,
-      max_in_flight: 0,
-      each_address: false,
-    }),
-    policy: "first_up",
+    credential: null,
+    max_in_flight: 0,
+    each_address: false,
+  });
+  const upstream: UpstreamConfig = {
+    ...built,
+    policy: POLICIES[balance],
     hostHeader: { kind: "pass" },
     tls: {
       verify: values["upstream_tls.verify"],
@@ -62,12 +103,53 @@ function buildParents(values: OptionValues): UpstreamConfig {
       keyFile: values["upstream_tls.key"],
     },
   };
+  return { parents, balance, upstream };
 }
 
+const POLICIES = {
+  order: "first_up",
+  round_robin: "round_robin",
+  least_conn: "least_conn",
+  random: "random",
+  source_hash: "hash",
+  user_hash: "hash",
+  host_hash: "hash",
+} as const satisfies Record<ParentBalance, AnyPolicyName>;
+
 function parentEndpoint(parent: HttpParentConfig): EndpointConfig {
-  const { name, address, scheme, user, password, credential } = parent;
-  const authorization = user === null ? "" : `Basic ${base64(`${user}:${password ?? ""}`)}`;
-  return { name, address, scheme, weight: 1, proxy: { authorization, credential } };
+  const { name, address, scheme, weight } = parent;
+  return { name, address, scheme, weight, proxy: proxyLogin(parent) };
+}
+
+/** How a parent learns who asks. */
+function proxyLogin(parent: HttpParentConfig): EndpointConfig["proxy"] & object {
+  const { user, password, passesLogin, via, credential } = parent;
+  const way = via === null ? { credential } : { credential, via };
+  if (user === ANY_USER) return { authorization: "", userPassword: password ?? "", ...way };
+  return { authorization: basicLogin(parent), ...(passesLogin ? { passesLogin } : {}), ...way };
+}
+
+/** The value of Proxy-Authorization for a proxy with a user of its own; "" where it has none. */
+export function basicLogin({ user, password }: Pick<HttpParentConfig, "user" | "password">): string {
+  return user === null ? "" : `Basic ${base64(`${user}:${password ?? ""}`)}`;
+}
+
+/** The same parents, each with the password that `passwordOf` finds; null = the one that it has. */
+export function withPasswords(
+  config: ParentsConfig,
+  passwordOf: (parent: ProxyParentConfig) => string | null,
+): ParentsConfig {
+  const known = <P extends ProxyParentConfig>(parent: P): P => {
+    const { via } = parent;
+    return {
+      ...parent,
+      password: passwordOf(parent) ?? parent.password,
+      via: via === null ? null : known(via),
+    };
+  };
+  const parents = config.parents.map((parent) => parent.kind === "direct" ? parent : known(parent));
+  const endpoints = parents.filter((parent) => parent.kind === "http").map(parentEndpoint);
+  return { ...config, parents, upstream: { ...config.upstream, endpoints } };
 }
 
 /** Of its UTF-8 (RFC 7617 §2.1). */
@@ -75,13 +157,22 @@ function base64(text: string): string {
   return btoa(Array.from(new TextEncoder().encode(text), (byte) => String.fromCharCode(byte)).join(""));
 }
 
+/** All lists of parents that there are. */
+export function allParents({ byRule, byDefault }: ForwardConfig): readonly ParentsConfig[] {
+  return byDefault === null ? byRule : [...byRule, byDefault];
+}
+
 /**
- * The parents as an upstream, which all requests share; null when there are none, or when some of them are not HTTP proxies:
- * connections are for one destination each then.
+ * Whether requests for all destinations share the connections to these parents: an upstream as others are. They do not where some
+ * of them are not HTTP proxies: connections are for one destination each then.
  */
-export function sharedParents(forward: ForwardConfig | null): UpstreamConfig | null {
-  if (forward === null || forward.parents.length === 0) return null;
-  return forward.parents.every(isHttp) ? forward.byParent : null;
+export function areShared({ parents }: ParentsConfig): boolean {
+  return parents.every(isHttp);
+}
+
+/** The upstreams that parents are. */
+export function sharedParents(forward: ForwardConfig | null): readonly UpstreamConfig[] {
+  return forward === null ? [] : allParents(forward).filter(areShared).map(({ upstream }) => upstream);
 }
 
 function isHttp({ kind }: ParentConfig): boolean {

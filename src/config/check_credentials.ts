@@ -48,15 +48,18 @@ export function checkCredentials(
       const here = host === "localhost" || isLoopback(host);
       check(credential, top.originOf("forward.credentials"), "forward.credentials", here ? null : host);
     }
-    for (const parent of values["forward.parents"]) {
-      if (parent.kind !== "http" || parent.credential === null) continue;
-      const clear = parent.scheme === "http" && !staysHere(parent.address);
-      check(
-        parent.credential,
-        top.originOf("forward.parents"),
-        "forward.parents",
-        clear ? parent.name : null,
-      );
+    const lists = [
+      ["forward.parents", values["forward.parents"]] as const,
+      ...values["forward.rules"].map(({ action }) =>
+        ["forward.rules", action.kind === "parents" ? action.parents : []] as const
+      ),
+    ];
+    for (const [path, parents] of lists) {
+      for (const parent of parents) {
+        if (parent.kind !== "http" || parent.credential === null) continue;
+        const clear = parent.scheme === "http" && !staysHere(parent.address);
+        check(parent.credential, top.originOf(path), path, clear ? parent.name : null);
+      }
     }
   }
   for (const [name, { origin }] of credentials) {

@@ -148,12 +148,11 @@ export function loadConfig(sources: Sources): Loaded | Rejected {
   if (problems.length > 0) return { ok: false, problems: inOrder(problems), nothingToServe: false };
 
   const forward = buildForward(top.values);
-  const parents = sharedParents(forward);
   const config: Config = {
     listen: listeners.all,
     tls: buildTls(top.values),
     server: buildServer(top.values),
-    upstreams: [...upstreams.values(), ...(parents === null ? [] : [parents])],
+    upstreams: [...upstreams.values(), ...sharedParents(forward)],
     routes: builtRoutes,
     log: buildLog(top.values),
     process: buildProcess(top.values, buildThrough(top.values, through)),

@@ -7,6 +7,7 @@ import type { Config, CredentialConfig, EndpointConfig, RetryConfig, RouteConfig
 import type { Loaded } from "./load.ts";
 import { OPTION_PATHS, optionAt, type OptionPath, UPSTREAM_OPTION_PATHS } from "./options/options.ts";
 import { formatOrigin } from "./values/problem.ts";
+import { LEFT_OUT } from "./values/parent_types.ts";
 import { printDuration } from "./values/quantity.ts";
 import { quoted } from "./values/shown.ts";
 import { folderOf } from "./build_scripts.ts";
@@ -24,7 +25,7 @@ export function printYaml(loaded: Loaded): string {
   const top = OPTION_PATHS.filter((path) => path !== "to" && optionAt(path).outsideFile !== true);
   printOptions(top, (path) => values[path], comment, "", lines);
   const named = config.upstreams.filter((upstream) =>
-    isUpstreamName(upstream.name) && upstream !== sharedParents(config.forward)
+    isUpstreamName(upstream.name) && !sharedParents(config.forward).includes(upstream)
   );
   if (named.length > 0) lines.push("upstreams:");
   for (const upstream of named) {
@@ -63,7 +64,9 @@ function printOptions(
     if (head !== "" && head !== group) lines.push(`${indent}${head}:`);
     group = head;
     const inner = head === "" ? indent : indent + "  ";
-    lines.push(`${inner}${path.slice(dot + 1)}: ${printValue(option.type.print(value))}${comment(path)}`);
+    const text = printValue(option.type.print(value));
+    const secret = text.includes(`://${LEFT_OUT}@`) ? `; fill in ${LEFT_OUT}, which is secret` : "";
+    lines.push(`${inner}${path.slice(dot + 1)}: ${text}${comment(path)}${secret}`);
   }
 }
 

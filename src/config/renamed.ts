@@ -1,10 +1,12 @@
 /**
  * Which upstream of another configuration is which of the one before. Names are the users', and may change; what a
  * backend has under way, what it may have, and that it is paused does not change with them. So an upstream whose name is
- * new, and that has an address of one whose name is gone, is that one.
+ * new, and that has an address of one whose name is gone, is that one. Parents of the forward proxy are told apart by rules: what
+ * waits for those of one is not for those of another, even if they have some in common.
  */
 
 import type { Address } from "../../runtime/contract/contract.ts";
+import { isOfParents } from "./build_forward.ts";
 import { printAddress } from "./values/address.ts";
 
 /** As far as it matters here. */
@@ -23,10 +25,10 @@ export function renamed<T extends Addressed>(
 ): ReadonlyMap<string, T> {
   const names = new Set(after.map(({ name }) => name));
   const known = new Set(before.map(({ name }) => name));
-  const gone = new Set(before.filter(({ name }) => !names.has(name)));
+  const gone = new Set(before.filter(({ name }) => !names.has(name) && !isOfParents(name)));
   const found = new Map<string, T>();
   for (const upstream of after) {
-    if (known.has(upstream.name)) continue;
+    if (known.has(upstream.name) || isOfParents(upstream.name)) continue;
     let best: T | null = null;
     for (const each of gone) {
       if (shared(each, upstream) > (best === null ? 0 : shared(best, upstream))) best = each;

@@ -116,15 +116,19 @@ export class DownstreamConnection extends DownstreamReading implements Downstrea
 
   askedUpgrade(head: Head, allowed: readonly string[]): string {
     const { request } = this;
-    if (request === null || !head.has(Field.upgrade)) return "";
+    if (request === null) return "";
+    // A refused CONNECT: what came behind it was for the tunnel.
+    if (head.method === "CONNECT") request.mayUpgrade = true;
+    if (!head.has(Field.upgrade)) return "";
     const asked = askedUpgrade(head, request.body, allowed);
-    request.mayUpgrade = asked !== "";
+    request.mayUpgrade ||= asked !== "";
     return asked;
   }
 
   staysOpenAfter(body: BodyLength): boolean {
     const { request } = this;
-    return request !== null && this.#staysOpen(request) && request.canFrame(body);
+    if (request === null || (request.mayUpgrade && this.unreadBytes > 0)) return false;
+    return this.#staysOpen(request) && request.canFrame(body);
   }
 
   #staysOpen({ afterwards }: RequestUnderWay): boolean {

@@ -131,7 +131,7 @@ const DENIALS: readonly ReasonCode[] = [
 
 function forwardStatus(
   { config, addresses }: Known,
-  { maxTunnels }: ForwardConfig,
+  { maxTunnels, rules }: ForwardConfig,
   { forward }: Report,
 ): ForwardStatus {
   const bound = printBound(config.listen, addresses);
@@ -149,6 +149,16 @@ function forwardStatus(
     authentication_failures: forward?.wrongCredentials ?? 0,
     totals: forward?.totals ?? totalsOf(null),
     reasons,
+    rules: rules.map(({ name, action }) => {
+      const report = forward?.rules?.find((each) => each.name === name);
+      return {
+        name,
+        action: action.kind,
+        tunnels_begun: report?.tunnelsBegun ?? 0,
+        totals: report?.totals ?? totalsOf(null),
+        reasons: report?.reasons ?? {},
+      };
+    }),
   };
 }
 

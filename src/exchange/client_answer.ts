@@ -13,6 +13,7 @@ import type { ExchangeContext } from "./exchange_context.ts";
 import { responseFields } from "./forward_response.ts";
 import { sendFailure } from "./local_reply.ts";
 import type { PinUse } from "./pin_use.ts";
+import { withChallenges } from "./proxy_login.ts";
 import type { ReasonCode } from "./reason.ts";
 
 /**
@@ -30,6 +31,7 @@ const PROXY_SUPPORT = fieldSection(
  * @param request its head
  * @param pin null when it has nothing to do with connections that the client has authenticated on
  * @param stream that the response came on; null when it was kept
+ * @param loginPassed it comes from a proxy that asks the client itself who it is
  * @param ours the request was sent with a credential of ours: a token that is asked with is none of the client's business
  */
 export function beginAnswer(
@@ -40,11 +42,13 @@ export function beginAnswer(
   body: BodyLength,
   pin: PinUse | null,
   stream: UpstreamStream | null,
+  loginPassed = false,
   ours = false,
 ): void {
   const trailers = body === UNKNOWN_LENGTH && client.carriesTrailers && acceptsTrailers(request);
   const { forward } = context;
-  const fields = responseFields(head, body, context.date, trailers, forward);
+  const usual = responseFields(head, body, context.date, trailers, forward);
+  const fields = loginPassed ? withChallenges(usual) : usual;
   const challenges = head.status === 401 && forward.outbound && connectionChallenge(head) !== "none";
   if (ours && isAsking(head) && connectionChallenge(head) === "token") {
     client.sendHead(head.status, head.reason, withoutConnectionChallenges(fields), body, false);

@@ -9,15 +9,18 @@
 
 import type { CloseReason } from "../../runtime/contract/contract.ts";
 import { type BodyLength } from "../http/body_length.ts";
+import { connectionChallenge } from "../http/connection_auth.ts";
 import type { ByteStream } from "../http/byte_stream.ts";
 import type { DownstreamStream, DownstreamStreamEvents } from "../http/downstream_stream.ts";
 import type { Fault } from "../http/fault.ts";
 import { type ForwardedFields, ownFields } from "../http/forwarded_fields.ts";
 import type { Head } from "../http/head.ts";
-import { fieldSection, joinedSections } from "../http/own_fields.ts";
+import { NO_FIELDS } from "../http/field_section.ts";
+import { fieldSection } from "../http/own_fields.ts";
 import type { UpstreamStream } from "../http/upstream_stream.ts";
 import type { Counted } from "../upstream/counters.ts";
 import type { Endpoint } from "../upstream/endpoint.ts";
+import type { PinUser } from "../upstream/pins.ts";
 import type { WaitFailure } from "../upstream/wait_failure.ts";
 import type { Attempt } from "./attempt.ts";
 import type { LoginOwner } from "./authenticating_attempt.ts";
@@ -30,6 +33,9 @@ import { viaField } from "./forward_response.ts";
 import { openTunnel, type TunnelOwner } from "./open_tunnel.ts";
 import { OutgoingRequest } from "./outgoing_request.ts";
 import { credentialsRefusal } from "./credentials_refusal.ts";
+import { sendRefusal } from "./parent_refusal.ts";
+import { PinUse, SESSION_OVER } from "./pin_use.ts";
+import { passesLogin } from "./proxy_login.ts";
 import { MOST_KEPT_BYTES } from "./provisional_response.ts";
 import { type ReasonCode, REASONS } from "./reason.ts";
 import { Retries, retryPauseMs } from "./retries.ts";
@@ -47,13 +53,10 @@ const CONNECT_RETRY: RetryPolicy = {
   unanswered: true,
 };
 
-/** What is passed on of a refusal, beside its status, its phrase and its body. */
-const PASSED_ON = ["Content-Type", "Retry-After", "Proxy-Status"] as const;
-
 type Phase = "waiting" | "sending" | "collecting" | "tunnel" | "done";
 
 export class ConnectByParent extends ExchangeAccount
-  implements DownstreamStreamEvents, LoginOwner, StreamWaitOwner, TunnelOwner {
+  implements DownstreamStreamEvents, LoginOwner, StreamWaitOwner, PinUser, TunnelOwner {
   #phase: Phase = "waiting";
   protected override wait: StreamWait;
   /** Told once that it has ended, if it was begun. */
@@ -64,7 +67,10 @@ export class ConnectByParent extends ExchangeAccount
   #refusal: StoredReply | null = null;
   readonly leastRate = 0;
 
-  /** @param authority host and port that are asked for */
+  /**
+   * @param authority host and port that are asked for
+   * @param balanceKey see `Policy.pick`
+   */
   constructor(
     context: ExchangeContext,
     settings: ExchangeSettings,
@@ -72,10 +78,12 @@ export class ConnectByParent extends ExchangeAccount
     head: Head,
     authority: string,
     route: Counted,
+    balanceKey: number | null = null,
   ) {
     super(context, settings, CONNECT_RETRY, client, head, route);
     this.#request = new OutgoingRequest(client, head, head.target, authority, []);
     this.wait = new StreamWait(this, settings.upstream, true, context.turn.now, false);
+    this.wait.balanceKey = balanceKey;
     // What is about to be closed is not worth the round trip.
     this.wait.wantsFresh = true;
     this.#retries = new Retries(head, CONNECT_RETRY, settings, this.wait);
@@ -102,9 +110,24 @@ export class ConnectByParent extends ExchangeAccount
   #acquire(): void {
     if (this.#phase !== "waiting") return;
     const { wait, settings: { upstream } } = this;
+    const { passesLogin: byProxy = false } = this.settings;
+    if (byProxy) {
+      const pin = PinUse.of(this.client, upstream, this.context.turn, this.head, byProxy);
+      if (pin === "lost") return this.pinLost();
+      this.pin = wait.pin = pin;
+    }
     const stream = upstream.acquire(wait);
     if (stream !== null) this.streamReady(stream, stream.peer.owner as Endpoint);
     else wait.begun(this.context.turn.now);
+    if (wait.inRoom) this.pin?.waits(this);
+  }
+
+  /** PinUser: the parent's connection on which the client authenticates has ended; nothing was sent. */
+  pinLost(): void {
+    if (this.#phase === "done") return;
+    this.client.events = null;
+    this.#done("connection_terminated", SESSION_OVER);
+    this.client.endUnanswered();
   }
 
   streamReady(stream: UpstreamStream, endpoint: Endpoint): void {
@@ -116,9 +139,11 @@ export class ConnectByParent extends ExchangeAccount
     this.#phase = "sending";
     const fault = this.faultOn(stream, endpoint);
     if (fault !== "") return this.fail("proxy_configuration_error", fault, fault, 502);
+    this.pin?.sends(stream.peer);
+    const { forward } = this.context;
     if (endpoint.proxyFields === null) {
-      this.#begin(attempt.reached(), ownFields(fieldSection(["Via", `1.1 ${this.context.forward.via}`])));
-    } else attempt.send(this.#request.to(endpoint, this.settings.hostHeader, this.context.forward));
+      this.#begin(attempt.reached(), ownFields(fieldSection(["Via", `1.1 ${forward.via}`])));
+    } else attempt.send(this.#request.to(endpoint, this.settings.hostHeader, forward, this.user));
   }
 
   waitFailed(failure: WaitFailure, detail: string): void {
@@ -141,6 +166,7 @@ export class ConnectByParent extends ExchangeAccount
     }
     // The cast: it is the one that tells.
     const { stream } = this.attempt as Attempt;
+    this.pin?.forget(stream.peer);
     this.#begin(stream.switchProtocols(), ownFields(viaField(head, this.context.forward)));
   }
 
@@ -177,7 +203,7 @@ export class ConnectByParent extends ExchangeAccount
   }
 
   attemptCompleted(): void {
-    this.#refused(this.#refusal as StoredReply);
+    this.#refused(this.#refusal as StoredReply, true);
   }
 
   attemptUnauthenticated(): void {
@@ -186,8 +212,12 @@ export class ConnectByParent extends ExchangeAccount
     this.#ask();
   }
 
-  #refused(refusal: StoredReply): void {
+  #refused(refusal: StoredReply, complete = false): void {
     const { status } = refusal.head;
+    if (status === 407 && passesLogin(this.attempt?.endpoint)) {
+      this.#challenged(refusal, complete);
+      return;
+    }
     if (status >= 502 && status <= 504 && this.#mayGoOn(status as 502 | 503 | 504)) {
       this.#letGo();
       this.#retries.prepareAfterAnswer();
@@ -265,10 +295,11 @@ export class ConnectByParent extends ExchangeAccount
   #failed(failure: "reset" | "timeout", code: ReasonCode, detail: string, shown: string): void {
     const attempt = this.attempt as Attempt;
     const { stream, endpoint } = attempt;
-    const { tries: attempts, context } = this;
-    const decision = this.#retries.decide(failure, attempt, null, null, attempts, context.turn.now);
+    const { tries: attempts, context, pin } = this;
+    const decision = this.#retries.decide(failure, attempt, null, pin, attempts, context.turn.now);
     if (failure === "reset") attempt.blame(detail);
     const sent = stream.requestSeen;
+    if (decision.kind === "again") this.pin?.forget(stream.peer);
     this.#letGo();
     if (decision.kind === "no") {
       if (this.#refusal !== null) this.#passOn(this.#refusal);
@@ -319,27 +350,35 @@ export class ConnectByParent extends ExchangeAccount
 
   /** A parent's refusal is the answer. */
   #passOn(refusal: StoredReply): void {
-    const { client, context } = this;
-    const { head, length, bytes } = refusal;
     this.#letGo();
+    sendRefusal(this.client, this.context, refusal, false, true);
+    this.#answered(refusal);
+  }
+
+  /**
+   * The parent asks the client who it is. Where that holds for a connection (NTLM, Negotiate), the client may go on with it on
+   * this one, and does so on the same one of the parent's; else it comes back on another.
+   */
+  #challenged(refusal: StoredReply, complete: boolean): void {
+    const { client, context, settings } = this;
+    const { head } = refusal;
+    // The cast: it has just answered.
+    const { stream } = this.attempt as Attempt;
+    const pin = this.pin ??= PinUse.ofAnswer(client, settings.upstream, context.turn);
+    const ends = !complete || connectionChallenge(head) === "none" ||
+      !client.staysOpenAfter(refusal.length);
+    const { close } = pin.answers(stream, head, ownFields(NO_FIELDS), refusal.length, ends);
+    sendRefusal(client, context, refusal, true, close);
+    this.#letGo(!close);
+    this.#answered(refusal);
+  }
+
+  #answered({ head, length }: StoredReply): void {
     this.status = head.status;
     this.responseBodyBytes = length;
     this.#phase = "done";
-    client.events = null;
-    const passedOn = PASSED_ON.flatMap((name) => {
-      const value = head.find(name.toLowerCase());
-      return value === null ? [] : [[name, value] as const];
-    });
-    const fields = joinedSections(context.date(), fieldSection(...passedOn));
-    client.sendHead(
-      head.status,
-      head.reason,
-      ownFields(fields, viaField(head, context.forward)),
-      length,
-      true,
-    );
-    client.sendBody(bytes, 0, length);
-    client.sendEnd(null);
+    this.client.events = null;
+    this.client.sendEnd(null);
     this.#tellEnd();
   }
 
@@ -389,12 +428,14 @@ export class ConnectByParent extends ExchangeAccount
   /**
    * Gives back the place in the waiting room and the attempt. Its connection ends: after a CONNECT that it has refused, a proxy
    * may take nothing more on it, whatever it says.
+   *
+   * @param goesOn but in the middle of a handshake that its client goes on with
    */
-  #letGo(): void {
+  #letGo(goesOn = false): void {
     this.wait.over(this.context.turn.now);
     this.wait.leave();
     const { attempt } = this;
     this.attempt = null;
-    attempt?.end(false, null);
+    attempt?.end(goesOn, this.pin);
   }
 }

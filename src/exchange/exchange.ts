@@ -16,7 +16,7 @@ import type { BodyLength } from "../http/body_length.ts";
 import type { DownstreamStream, DownstreamStreamEvents } from "../http/downstream_stream.ts";
 import { expectsContinue } from "../http/expect.ts";
 import type { Fault } from "../http/fault.ts";
-import { Field } from "../http/field.ts";
+import { Field, maskOf } from "../http/field.ts";
 import type { Head } from "../http/head.ts";
 import { forwardedTrailers } from "../http/trailers.ts";
 import type { UpstreamStream } from "../http/upstream_stream.ts";
@@ -40,6 +40,7 @@ import { openTunnel, type TunnelOwner } from "./open_tunnel.ts";
 import { OutgoingRequest } from "./outgoing_request.ts";
 import { credentialsRefusal } from "./credentials_refusal.ts";
 import { PinUse, SESSION_OVER } from "./pin_use.ts";
+import { passesLogin } from "./proxy_login.ts";
 import { MOST_KEPT_BYTES, ProvisionalResponse } from "./provisional_response.ts";
 import { type ReasonCode, REASONS } from "./reason.ts";
 import { Retries, retryPauseMs } from "./retries.ts";
@@ -51,6 +52,7 @@ import { isReadFirst, Upload } from "./upload.ts";
 
 export type Phase = "reading" | "waiting" | "sending" | "collecting" | "relaying" | "tunnel" | "done";
 
+const CREDENTIALS = maskOf(Field.authorization, Field.proxyAuthorization);
 export class Exchange extends ExchangeAccount
   implements DownstreamStreamEvents, LoginOwner, StreamWaitOwner, StreamRequest, PinUser, TunnelOwner {
   phase: Phase = "reading";
@@ -118,7 +120,7 @@ export class Exchange extends ExchangeAccount
   #acquire(): void {
     if (this.phase !== "waiting") return;
     const { client, settings: { upstream } } = this;
-    if (client.peer.companion !== null || this.sent.has(Field.authorization)) this.#findPin();
+    if (client.peer.companion !== null || (this.sent.known & CREDENTIALS) !== 0) this.#findPin();
     // The cast: the compiler takes the phase to be what it was.
     if ((this.phase as Phase) === "done") return;
     const stream = this.wait === null ? upstream.acquireFirst(this) : upstream.acquire(this.wait);
@@ -128,7 +130,8 @@ export class Exchange extends ExchangeAccount
 
   /** Settles whether it has to go on a connection that its client has authenticated on. */
   #findPin(): void {
-    const pin = PinUse.of(this.client, this.settings.upstream, this.context.turn, this.sent);
+    const { upstream, passesLogin: byProxy } = this.settings;
+    const pin = PinUse.of(this.client, upstream, this.context.turn, this.sent, byProxy);
     if (pin === "lost") {
       this.pinLost();
       return;
@@ -186,7 +189,7 @@ export class Exchange extends ExchangeAccount
     const fault = this.faultOn(stream, endpoint);
     if (fault !== "") return this.#fail("proxy_configuration_error", fault, fault, 502);
     this.pin?.sends(stream.peer);
-    attempt.send(this.#request.to(endpoint, this.settings.hostHeader, this.context.forward));
+    attempt.send(this.#request.to(endpoint, this.settings.hostHeader, this.context.forward, this.user));
     upload?.sendKept(stream);
   }
 
@@ -289,7 +292,7 @@ export class Exchange extends ExchangeAccount
   /** @returns whether it was dealt with, or is collected, so that another endpoint may answer better */
   #isNotRelayed(head: Head, body: BodyLength): boolean {
     const { status } = head;
-    if (status === 407 && this.context.forward.outbound) {
+    if (status === 407 && this.context.forward.outbound && !passesLogin(this.attempt?.endpoint)) {
       // Only we may ask for credentials of this hop: the client would send those to us, or to a host they are not meant for.
       const { code, words } = credentialsRefusal(this.attempt?.endpoint.proxyFields ?? null, this.login);
       this.#letGo(false);
@@ -333,7 +336,13 @@ export class Exchange extends ExchangeAccount
   }
 
   attemptFaulted(fault: Fault): void {
-    this.#failOrCut(responseReason(fault), fault.detail);
+    const { code, detail } = fault;
+    const isHalfHead = code === "incomplete_message" && this.attempt?.stream.responseBegun === false;
+    if (isHalfHead && this.settings.failsOver === true) {
+      // A parent was killed while it wrote: it is asked again, or the next one is.
+      this.#noteLoss();
+      this.#attemptFailed("reset", responseReason(fault), detail, detail);
+    } else this.#failOrCut(responseReason(fault), detail);
   }
 
   attemptLost(reason: CloseReason): void {
@@ -480,7 +489,18 @@ export class Exchange extends ExchangeAccount
     }
     this.status = head.status;
     const stream = attempt === null ? null : attempt.stream;
-    beginAnswer(client, this.head, this.context, head, body, this.pin, stream, this.credential !== "");
+    const passes = passesLogin(attempt?.endpoint);
+    beginAnswer(
+      client,
+      this.head,
+      this.context,
+      head,
+      body,
+      this.pin,
+      stream,
+      passes,
+      this.credential !== "",
+    );
   }
 
   #relayBody(bytes: Uint8Array, from: number, to: number, room: number): void {

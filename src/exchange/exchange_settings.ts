@@ -21,6 +21,8 @@ export interface ExchangeSettings {
    * with a failure goes on to the next, never to the same again. Absent = false.
    */
   readonly failsOver?: boolean;
+  /** Its endpoints are proxies that ask clients themselves who they are. Absent = false. */
+  readonly passesLogin?: boolean;
   /** Absent = none. */
   readonly credentials?: UpstreamCredentials;
 }

@@ -11,6 +11,7 @@ import type { Head } from "../http/head.ts";
 import { fieldSection, joinedSections } from "../http/own_fields.ts";
 import { acceptsTrailers } from "../http/trailers.ts";
 import type { Endpoint } from "../upstream/endpoint.ts";
+import { LOGIN_MASK, namedLogin, passesLogin } from "./proxy_login.ts";
 import {
   countsHops,
   dropMaskOf,
@@ -76,8 +77,8 @@ export class OutgoingRequest implements ForwardedRequest, ForwardedFields {
     return this;
   }
 
-  /** As it goes to `endpoint`. Lent until the next call. */
-  to(endpoint: Endpoint, hostHeader: HostHeader, settings: ForwardSettings): this {
+  /** As it goes to `endpoint`. Lent until the next call. @param user of the proxy that we are; "" = not known */
+  to(endpoint: Endpoint, hostHeader: HostHeader, settings: ForwardSettings, user = ""): this {
     const { proxyFields } = endpoint;
     const { head } = this;
     const { peer } = this.#client;
@@ -92,8 +93,13 @@ export class OutgoingRequest implements ForwardedRequest, ForwardedFields {
     this.dropMask = host === null ? mask : mask | HOST_MASK;
     this.added = forwardedFrom(head, peer, settings, clientHost);
     if (isRare(head)) this.#addRare();
-    if (proxyFields !== null) this.added = joinedSections(this.added, proxyFields);
+    if (proxyFields !== null) this.#addLogin(endpoint, proxyFields, user);
     return this;
+  }
+
+  #addLogin(endpoint: Endpoint, proxyFields: FieldSection, user: string): void {
+    if (passesLogin(endpoint)) this.dropMask &= ~LOGIN_MASK;
+    else this.added = joinedSections(this.added, namedLogin(endpoint, user) ?? proxyFields);
   }
 
   #addRare(): void {

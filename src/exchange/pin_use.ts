@@ -54,6 +54,7 @@ export class PinUse {
   /**
    * Looks where a request has to go.
    *
+   * @param byProxy its Proxy-Authorization is sent on as well
    * @returns null = anywhere; "lost" = nowhere: its client believes in a session that has ended
    */
   static of(
@@ -61,11 +62,12 @@ export class PinUse {
     upstream: StreamSource,
     turn: Turn,
     head: Head,
+    byProxy = false,
   ): PinUse | "lost" | null {
     const pins = Pins.of(client.peer);
     if (pins?.hasLost(upstream) === true) return "lost";
-    const authenticates = authenticatesConnection(head);
-    if (authenticates && pins?.challengedElsewhere(upstream) === true && answersChallenge(head)) {
+    const authenticates = authenticatesConnection(head, byProxy);
+    if (authenticates && pins?.challengedElsewhere(upstream) === true && answersChallenge(head, byProxy)) {
       return "lost";
     }
     if (!authenticates && (pins === null || pins.find(upstream) === null)) return null;

@@ -27,6 +27,7 @@ export class StreamWait extends RoomPlace implements Waiter {
   wantsFresh = false;
   isRetry = false;
   goesLast = false;
+  /** See policy.ts. */
   balanceKey: number | null = null;
   probationMs = 0;
   /** Null unless the request has to do with connections that its client has authenticated on. */

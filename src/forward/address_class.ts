@@ -103,6 +103,16 @@ export function embeddedIpv4(bytes: readonly number[]): readonly number[] | null
   return null;
 }
 
+/**
+ * Blocks of a class that are smaller than all the rest of IPv6. A part of one may be of a class that comes before, in the order of
+ * the table.
+ */
+export function blocksOfClass(name: AddressClass): readonly string[] {
+  return CLASSES.filter(([each]) => each === name).flatMap(([, texts]) => texts).filter((text) =>
+    text !== "::/0"
+  );
+}
+
 /** The class of an address as `judgedBytes` gives it. */
 export function classOfBytes(bytes: readonly number[]): AddressClass {
   for (const [name, block] of BLOCKS) if (inBlock(bytes, block)) return name;

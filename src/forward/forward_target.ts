@@ -25,6 +25,11 @@ export interface ForwardTarget {
   readonly target: string;
 }
 
+/** Equal for targets that the same connections may be used for. */
+export function destinationName({ scheme, host, port }: ForwardTarget): string {
+  return `${scheme === "https" ? "https://" : ""}${host}:${port}`;
+}
+
 /**
  * - `origin_form`, `asterisk_form`: about this server itself; a caller that has something of the kind answers it before
  * - `not_absolute`: nothing that names a host

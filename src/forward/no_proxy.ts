@@ -6,7 +6,8 @@
 import { inBlock, type IpBlock, ipBytes, parseBlock } from "../bytes/ip_address.ts";
 import { cutPort, readHost, readPort } from "./destination_host.ts";
 
-interface Entry {
+/** What is reached without a proxy. With all of it empty: everything. */
+export interface NoProxyEntry {
   /** The name itself; "" when only names below it are meant. */
   readonly name: string;
   /** What names below it end with, dot included; "" for addresses. */
@@ -15,13 +16,15 @@ interface Entry {
   readonly port: number | null;
 }
 
+const EVERYTHING: NoProxyEntry = { name: "", suffix: "", block: null, port: null };
+
 /**
  * A list separated by commas or spaces. `*` is everything; a name is itself and all below it; with `.` or `*.` in front
  * only what is below it; an IP address or a CIDR block is itself, and never looked up; each but `*` may have `:port`
  * (an IPv6 one is in brackets then). Case and a final dot do not matter.
  */
 export class NoProxy {
-  readonly #entries: readonly Entry[];
+  readonly #entries: readonly NoProxyEntry[];
   readonly #isEverything: boolean;
   /** What could not be understood, and is left out. */
   readonly ignored: readonly string[];
@@ -38,6 +41,11 @@ export class NoProxy {
     this.ignored = ignored;
   }
 
+  /** All of it. */
+  get entries(): readonly NoProxyEntry[] {
+    return this.#isEverything ? [EVERYTHING] : this.#entries;
+  }
+
   /** @param host a key, see `DestinationHost` */
   has(host: string, port: number): boolean {
     if (this.#isEverything) return true;
@@ -50,7 +58,7 @@ export class NoProxy {
   }
 }
 
-function readEntry(word: string): Entry | null {
+function readEntry(word: string): NoProxyEntry | null {
   const whole = parseBlock(word);
   if (whole !== null) return { name: "", suffix: "", block: whole, port: null };
   const cut = cutPort(word);

@@ -35,25 +35,38 @@ export type ConnectionChallenge = "none" | "offered" | "token";
  */
 const FIRST_TOKENS = ["TlRMTVNTUAAB", "Y"] as const;
 
-/** Whether a request authenticates the connection that it is sent on. Any Authorization line counts. */
-export function authenticatesConnection(head: Head): boolean {
-  return anyCredentials(head, (text, at) => hasScheme(text, at));
+/** The fields with credentials for an origin, and those for an origin and a proxy. */
+const CREDENTIALS = maskOf(Field.authorization);
+const ALL_CREDENTIALS = maskOf(Field.authorization, Field.proxyAuthorization);
+
+/**
+ * Whether a request authenticates the connection that it is sent on. Any Authorization line counts.
+ *
+ * @param byProxy it is sent to a proxy, with its Proxy-Authorization
+ */
+export function authenticatesConnection(head: Head, byProxy = false): boolean {
+  return anyCredentials(head, byProxy, (text, at) => hasScheme(text, at));
 }
 
 /** Whether a request may be the answer to a challenge: it has a token, which does not begin a handshake. */
-export function answersChallenge(head: Head): boolean {
-  return anyCredentials(head, (text, at, end) => {
+export function answersChallenge(head: Head, byProxy = false): boolean {
+  return anyCredentials(head, byProxy, (text, at, end) => {
     const token = /^\S+[ \t]+(\S.*)$/.exec(text.slice(at, end))?.[1] ?? "";
     return hasScheme(text, at) && token !== "" && !FIRST_TOKENS.some((first) => token.startsWith(first));
   });
 }
 
-/** Looks at the value of each Authorization line, which is `text` from `at` to `end`. */
-function anyCredentials(head: Head, found: (text: string, at: number, end: number) => boolean): boolean {
-  if (!head.has(Field.authorization)) return false;
+/** Looks at the value of each line of credentials, which is `text` from `at` to `end`. */
+function anyCredentials(
+  head: Head,
+  byProxy: boolean,
+  found: (text: string, at: number, end: number) => boolean,
+): boolean {
+  const mask = byProxy ? ALL_CREDENTIALS : CREDENTIALS;
+  if ((head.known & mask) === 0) return false;
   const { table, text } = head;
   for (let at = 0; at < table.length; at += TABLE_STRIDE) {
-    if (table[at + 4] !== Field.authorization) continue;
+    if (!isMasked(table[at + 4] as number, mask)) continue;
     if (found(text, table[at + 2] as number, table[at + 3] as number)) return true;
   }
   return false;
@@ -96,6 +109,14 @@ export function withoutConnectionChallenges(fields: ForwardedFields): ForwardedF
     dropMask: dropMask | CHALLENGES,
     added: joinedSections(fields.added, fieldSection(...kept)),
   };
+}
+
+/**
+ * The challenges of one field value that are not those of a connection; "" when none is left. For an answer after which
+ * the connection ends.
+ */
+export function plainChallenges(value: string): string {
+  return challengesOf(value).filter((challenge) => !hasScheme(challenge, 0)).join(", ");
 }
 
 function hasScheme(text: string, at: number): boolean {

@@ -1,11 +1,18 @@
 /** Opens the admin listener that the configuration asks for. */
 
-import { type Runtime, SocketFailure, type System, SystemError } from "../../runtime/contract/contract.ts";
+import {
+  type Address,
+  type Runtime,
+  SocketFailure,
+  type System,
+  SystemError,
+} from "../../runtime/contract/contract.ts";
 import { LEAST_TOKEN } from "../admin/admin_action.ts";
 import { AdminListener } from "../admin/admin_listener.ts";
 import { printAddress } from "../config/values/address.ts";
 import type { AdminConfig } from "../config/values/config.ts";
 import type { ControlPlane } from "../control/plane.ts";
+import type { Logger } from "../observe/logger.ts";
 import { roomAside } from "../process/worker/descriptor_room.ts";
 import { EXIT, type ExitCode } from "../process/shared/exit_code.ts";
 import { named } from "../process/worker/files.ts";
@@ -37,6 +44,16 @@ export async function openAdmin(
     if (!(error instanceof SystemError)) throw error;
     return { ok: false, code: EXIT.failed, message: error.message };
   }
+}
+
+/** Where it listens, which is told. */
+export function adminAddresses(
+  admin: AdminListener | null,
+  logger: Pick<Logger, "info">,
+): readonly Address[] {
+  if (admin === null) return [];
+  logger.info("admin", `status page and metrics on ${printAddress(admin.address)}`);
+  return [admin.address];
 }
 
 /** @throws SystemError */

@@ -7,6 +7,7 @@ import { loadConfig, type Loaded, type Rejected } from "../config/load.ts";
 import { envName, flagName } from "../config/options/option.ts";
 import { type Origin, type Problem, problemAt } from "../config/values/problem.ts";
 import { checkScripts } from "../process/shared/script_files.ts";
+import { parentPasswordFaults, passwordFiles } from "../process/shared/parent_passwords.ts";
 import { readCredentialFiles } from "../process/shared/credential_files.ts";
 import { type ForwardFinding, readForwardFiles } from "../process/shared/forward_files.ts";
 import {
@@ -101,6 +102,11 @@ export async function checkFiles(system: System, loaded: Loaded, now: number): P
     return problemAt(originOf(loaded, path), path, words);
   };
   findings.problems.push(...faults.map(at));
+  for (const words of await parentPasswordFaults(system, forward)) {
+    findings.problems.push(
+      problemAt(originOf(loaded, "forward.parents"), "forward", `password_file ${words}`),
+    );
+  }
   findings.warnings.push(...warnings.map(at));
   return { ...findings, secrets: `${fingerprint}${own.fingerprint}`, scriptFiles };
 }
@@ -130,7 +136,8 @@ export function filesOf(config: Config): readonly string[] {
   const passwords = config.credentials.map(({ secret }) =>
     secret.kind === "file" && secret.what === "password" ? secret.path : null
   );
-  const secrets = [config.forward?.usersFile ?? null, config.forward?.tokensFile ?? null, ...passwords];
+  const { usersFile = null, digestFile = null, tokensFile = null } = config.forward ?? {};
+  const secrets = [usersFile, digestFile, tokensFile, ...passwords, ...passwordFiles(config.forward)];
   return [...new Set([...named, ...secrets].filter((file) => file !== null))];
 }
 

@@ -11,7 +11,7 @@ import {
   type UnixAccess,
 } from "../../runtime/contract/contract.ts";
 import { controlRoutes, refusalReply } from "../admin/control_api.ts";
-import { printAddress, printBound } from "../config/values/address.ts";
+import { printBound } from "../config/values/address.ts";
 import type { Config } from "../config/values/config.ts";
 import { sleep } from "../control/conditions.ts";
 import { logEvent } from "../control/control_log.ts";
@@ -39,7 +39,7 @@ import { ControlSockets } from "./control_sockets.ts";
 import { explain } from "./explain/explain.ts";
 import { ListeningSockets } from "./listening_sockets.ts";
 import { LoggingObserver } from "./logging_observer.ts";
-import { openAdmin } from "./open_admin.ts";
+import { adminAddresses, openAdmin } from "./open_admin.ts";
 import { printError, printProblems } from "./output.ts";
 import { OwnFiles } from "./own_files.ts";
 import { endpointProbe } from "./probe.ts";
@@ -208,7 +208,7 @@ export async function serve(
   });
   if (!adminOpened.ok) return fail(system, adminOpened.code, adminOpened.message);
   const { admin } = adminOpened;
-  if (admin !== null) logger.info("admin", `status page and metrics on ${printAddress(admin.address)}`);
+  supervisor.besides = adminAddresses(admin, logger);
 
   const files = new OwnFiles(runtime.clock, system);
   const controls = new ControlSockets(runtime, system, logger, {

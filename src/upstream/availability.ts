@@ -9,7 +9,7 @@
  */
 
 import type { Clock, SocketError } from "../../runtime/contract/contract.ts";
-import { isLasting, isProxyAnswer } from "../client/dial_fault.ts";
+import { isLasting, isProxyAnswer, isRefusalOfProxy } from "../client/dial_fault.ts";
 import type { UpstreamPeer } from "../http/upstream_stream.ts";
 import type { Turn } from "../time/turn.ts";
 import { DialLoop } from "./dial_loop.ts";
@@ -156,6 +156,11 @@ export class Availability {
    * @returns true when every request that waits for a dial fails with it
    */
   dialFailed(endpoint: Endpoint, error: SocketError): boolean {
+    if (isRefusalOfProxy(error)) {
+      // The proxy has answered: the next connection need not wait for one.
+      endpoint.ramp.restart();
+      return !this.#paused;
+    }
     if (endpoint.enabled) this.#markDown(endpoint, error);
     // While the upstream is paused no request waits for a dial.
     if (this.#paused) return false;

@@ -31,7 +31,7 @@ export interface DestinationSettings {
 }
 
 /** A way to a destination. */
-export type DestinationEndpoint = Pick<EndpointSettings, "name" | "key" | "hostField" | "proxy">;
+export type DestinationEndpoint = Pick<EndpointSettings, "name" | "key" | "hostField" | "weight" | "proxy">;
 
 interface Destination {
   readonly upstream: Upstream;
@@ -93,7 +93,7 @@ export class Destinations {
   of(key: ReuseKey, name: string, authority: string): Upstream | null {
     const known = this.#known(name);
     if (known !== null) return known;
-    return this.#make(name, [{ name, key, hostField: authority }]);
+    return this.#make(name, [{ name, key, hostField: authority, weight: 1 }]);
   }
 
   /** The same, where several endpoints lead to the destination. @param endpoints made when it is a new one */
@@ -116,7 +116,7 @@ export class Destinations {
     const made = new Upstream(this.#runtime, this.#connector, {
       ...upstream,
       name: shared,
-      endpoints: endpoints.map((endpoint) => ({ ...endpoint, weight: 1, maxInFlight: 0, pool })),
+      endpoints: endpoints.map((endpoint) => ({ ...endpoint, maxInFlight: 0, pool })),
     }, this.#observer);
     made.counters = counted.upstream;
     for (const endpoint of made.endpoints) endpoint.counters = counted.endpoint;

@@ -75,7 +75,7 @@ export class Dispatcher implements WaitingRequests, RequestsInFlight, Connection
       this.#room,
       this,
     );
-    this.#policy = settings.policy(endpoints.all);
+    this.#policy = this.#connections.use(settings.policy(endpoints.all));
     const { name, slotSource } = settings;
     this.slots = slotSource === undefined
       ? null
@@ -271,6 +271,8 @@ export class Dispatcher implements WaitingRequests, RequestsInFlight, Connection
     if (this.availability.paused) return;
     const now = this.#turn.now;
     this.#connections.serveProved();
+    const { keyed } = this.#connections;
+    keyed?.begin();
     let waiter = this.#room.oldest;
     let fresh = 0;
     /** Waiters passed by for which no connection lies ready: free slots are theirs. */
@@ -287,19 +289,21 @@ export class Dispatcher implements WaitingRequests, RequestsInFlight, Connection
           this.#assign(waiter, stream, own.owner as Endpoint);
           waiter = this.#room.oldest;
           fresh = passed = unserved = 0;
+          keyed?.begin();
           continue;
         }
       } else if (waiter.wantsFresh && (!waiter.isRetry || this.retriesAllowed())) {
         // A slot that has become free is for the oldest, not for those behind who can do with an idle connection.
         passed++;
-        if (++fresh > this.#connections.expectedStreams) {
+        if (keyed !== null) keyed.serve(waiter);
+        else if (++fresh > this.#connections.expectedStreams) {
           const endpoint = this.#policy.pick("dial", waiter.balanceKey, waiter);
           if (endpoint !== null) this.dial(endpoint);
           else if (waiter.choosy === true) unserved++;
         }
       } else if (!waiter.wantsFresh && (!waiter.isRetry || this.retriesAllowed())) {
         const endpoint = noneIdle ? null : this.#policy.pick("idle", waiter.balanceKey, waiter);
-        if (endpoint === null) {
+        if (endpoint === null && keyed === null) {
           // Only for those with connections of their own it is worth going on.
           if (this.#room.owners === 0) break;
           noneIdle = true;
@@ -311,15 +315,18 @@ export class Dispatcher implements WaitingRequests, RequestsInFlight, Connection
           // What the request does may have changed the room: begin again from the oldest.
           waiter = this.#room.oldest;
           fresh = passed = unserved = 0;
+          keyed?.begin();
           continue;
         }
+        if (keyed !== null) keyed.serve(waiter);
       }
       waiter = next;
     }
     const { size, retries, owners } = this.#room;
     const wanted = (this.retriesAllowed() ? size : size - retries) - owners;
-    if (unserved > 0) this.#connections.checkSoon();
-    const missing = Math.min(wanted - unserved - this.#connections.expectedStreams, MOST_NEW_DIALS);
+    if (unserved > 0 || keyed?.stuck === true) this.#connections.checkSoon();
+    const others = keyed === null || keyed.count === 0 ? wanted - unserved : 0;
+    const missing = Math.min(others - this.#connections.expectedStreams, MOST_NEW_DIALS);
     for (let left = missing; left > 0;) {
       const endpoint = this.#policy.pick("dial", null);
       if (endpoint === null) {
@@ -361,7 +368,7 @@ export class Dispatcher implements WaitingRequests, RequestsInFlight, Connection
     this.availability.settings = settings;
     this.admission.settings = settings;
     this.#connections.settings = settings;
-    this.#policy = settings.policy(this.#endpoints.all);
+    this.#policy = this.#connections.use(settings.policy(this.#endpoints.all));
     this.slots?.share(this.#endpoints.sharing);
   }
 

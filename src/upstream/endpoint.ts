@@ -11,7 +11,7 @@ import { ConnectionRamp, type RampOwner } from "./connection_ramp.ts";
 import { Listed } from "./listed.ts";
 import type { FieldSection } from "../http/field_section.ts";
 import type { EndpointCounters } from "./counters.ts";
-import { type EndpointSettings, proxyFields } from "./endpoint_settings.ts";
+import { type EndpointSettings, proxyFields, type ProxySettings } from "./endpoint_settings.ts";
 import type { Repeatable } from "./repeatable.ts";
 
 /**
@@ -97,6 +97,8 @@ export class Endpoint extends Listed implements UpstreamPeerOwner, RampOwner {
   downReportedByPeer = false;
   /** Where it is a proxy: what requests to it have besides. Null = it is none. */
   proxyFields: FieldSection | null;
+  /** See `ProxySettings`; null where it is no proxy. */
+  proxy: ProxySettings | null;
   /** Belongs to the counting side (observe/). */
   counters: EndpointCounters | null = null;
 
@@ -109,6 +111,7 @@ export class Endpoint extends Listed implements UpstreamPeerOwner, RampOwner {
     this.pool = new ConnectionPool(settings.pool);
     this.#slotLimit = settings.maxInFlight === 0 ? Infinity : settings.slots ?? settings.maxInFlight;
     this.owner = owner;
+    this.proxy = settings.proxy ?? null;
     this.proxyFields = proxyFields(settings.proxy);
   }
 
@@ -254,6 +257,7 @@ export class Endpoint extends Listed implements UpstreamPeerOwner, RampOwner {
   apply(settings: EndpointSettings): void {
     const before = this.#settings.maxInFlight;
     this.#settings = settings;
+    this.proxy = settings.proxy ?? null;
     this.proxyFields = proxyFields(settings.proxy);
     this.pool.settings = settings.pool;
     if (settings.maxInFlight === 0) {

@@ -24,6 +24,10 @@ export interface EndpointSettings {
 export interface ProxySettings {
   /** Value of Proxy-Authorization; "" = none. */
   readonly authorization: string;
+  /** It asks the clients themselves: their Proxy-Authorization goes on to it, and its challenges come back. Default: false. */
+  readonly passesLogin?: boolean;
+  /** It gets the name of the client's user with this password, if that is known; null = it does not. Default: null. */
+  readonly userPassword?: string | null;
 }
 
 /** What requests to it have besides; null where it is none. */

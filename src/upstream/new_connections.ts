@@ -15,6 +15,8 @@ import type { Availability } from "./availability.ts";
 import { Dialer } from "./dialer.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { EndpointSet } from "./endpoint_set.ts";
+import { KeyedDials } from "./keyed_dials.ts";
+import { isKeyed, type Policy } from "./policy.ts";
 import { Probation } from "./probation.ts";
 import type { UpstreamSettings } from "./upstream_settings.ts";
 import type { Waiter, WaitingRoom } from "./waiting_room.ts";
@@ -38,6 +40,7 @@ export interface ConnectionUser {
 
 export class NewConnections {
   settings: UpstreamSettings;
+  #keyed: KeyedDials | null = null;
   readonly #turn: Turn;
   readonly #endpoints: EndpointSet;
   readonly #availability: Availability;
@@ -79,6 +82,17 @@ export class NewConnections {
       dropped: (endpoint, error) => this.#dialFailed(endpoint, error),
     });
     this.#check = new Alarm(runtime.clock, CHECK_MS, () => this.#lookAgain());
+  }
+
+  /** Requests are given endpoints by `policy` from now on. @returns it */
+  use(policy: Policy): Policy {
+    this.#keyed = isKeyed(policy) ? new KeyedDials(policy, (endpoint) => this.dial(endpoint)) : null;
+    return policy;
+  }
+
+  /** Null unless each request has an endpoint of its own. */
+  get keyed(): KeyedDials | null {
+    return this.#keyed;
   }
 
   /** Dials under way. */
@@ -169,7 +183,7 @@ export class NewConnections {
   /** The oldest one that may go now and is not provided for by a connection under probation. */
   #nextWaiter(endpoint: Endpoint): Waiter | null {
     if (this.#availability.paused) return null;
-    return this.#room.next(endpoint, this.#user.retriesAllowed(), this.#probation.size);
+    return this.#room.next(endpoint, this.#user.retriesAllowed(), this.#probation.size, this.#keyed);
   }
 
   #lookAgain(): void {

@@ -22,5 +22,15 @@ export interface Policy {
   pick(need: Need, key: number | null, chooser?: Chooser | null): Endpoint | null;
 }
 
+/** A policy by which each key has one endpoint, and nothing but that. */
+export interface KeyedPolicy extends Policy {
+  /** The endpoint for `key`, whether or not it can take a request now; null when none can be reached. */
+  wanted(key: number, chooser?: Chooser | null): Endpoint | null;
+}
+
+export function isKeyed(policy: Policy): policy is KeyedPolicy {
+  return "wanted" in policy;
+}
+
 /** Makes a policy for a fixed list of endpoints. */
 export type PolicyFactory = (endpoints: readonly Endpoint[]) => Policy;

@@ -54,6 +54,11 @@ export interface StreamRequest extends Repeatable, Pick<Waiter, "balanceKey"> {
   waiter(): Waiter;
 }
 
+/** Which connections are for a waiter, where each goes to one endpoint only. */
+export interface WaiterFilter {
+  suits(waiter: Waiter, endpoint: Endpoint): boolean;
+}
+
 export class WaitingRoom {
   #oldest: Waiter | null = null;
   #newest: Waiter | null = null;
@@ -116,12 +121,18 @@ export class WaitingRoom {
    *
    * @param retries also those may go that have been sent before
    * @param provided number of suspects that are provided for
+   * @param keyed where each request has an endpoint of its own
    */
-  next(endpoint: Endpoint, retries: boolean, provided: number): Waiter | null {
+  next(
+    endpoint: Endpoint,
+    retries: boolean,
+    provided: number,
+    keyed: WaiterFilter | null = null,
+  ): Waiter | null {
     let left = provided;
     for (let waiter = this.#oldest; waiter !== null; waiter = waiter.roomAfter) {
       if (waiter.ownConnection !== null || (waiter.isRetry && !retries)) continue;
-      if (waiter.avoids?.(endpoint) === true) continue;
+      if (waiter.avoids?.(endpoint) === true || keyed?.suits(waiter, endpoint) === false) continue;
       if (waiter.probationMs === 0 || left-- <= 0) return waiter;
     }
     return null;

@@ -50,6 +50,17 @@ test("beside routes, on a port of its own: both are in the port file", async () 
   });
 });
 
+test("the admin listener is no destination, on whatever port it is", async () => {
+  await scene('forward: "127.0.0.1:0"\nadmin: "127.0.0.1:0"\n', async ({ system, port }) => {
+    const admin = /status page and metrics on (127\.0\.0\.1:\d+)/.exec(system.stderr)?.[1] ?? "";
+    assert.notEqual(admin, "");
+    for (const line of [`GET http://${admin}/metrics`, `CONNECT ${admin}`]) {
+      const { status } = await askOnce(port, `${line} HTTP/1.1\r\nHost: x\r\n\r\n`);
+      assert.equal(status, 508, line);
+    }
+  });
+});
+
 test("one listener for both, which a reload makes it and takes back", async () => {
   const port = await freePort();
   const reverse = `listen: "127.0.0.1:${port}"\nto: ORIGIN\n`;

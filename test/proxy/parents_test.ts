@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { localhostCertificate } from "../support/certificates.ts";
 import { TestProxy } from "../support/proxy.ts";
 import { askOnce, RawClient } from "../support/raw_client.ts";
-import { ScriptedParent } from "../support/scripted_parent.ts";
+import { type ParentScript, ScriptedParent } from "../support/scripted_parent.ts";
 import { within } from "../support/watchdog.ts";
 
 /** An echo server, which greets. */
@@ -246,8 +246,8 @@ test("the second parent gets what the first cannot do, and the first stays up", 
   });
 });
 
-test("half a head of the only parent is as good as none: it is asked again", async () => {
-  await scene(1, async ({ parents: [parent], connect }) => {
+test("half a head of the only parent is as good as none: it is asked again, but for what must not be repeated", async () => {
+  await scene(1, async ({ parents: [parent], connect, get, proxy }) => {
     assert.ok(parent !== undefined);
     for (const cut of ["HTTP/1.1 200 O", "HTTP/1.1 200 OK\r\nX: y\r\n"]) {
       parent.script = (_, socket) => {
@@ -255,6 +255,18 @@ test("half a head of the only parent is as good as none: it is asked again", asy
         socket.end(cut);
       };
       assert.equal((await connect()).echoed, "hello", cut);
+      const before: number = parent.heads.length;
+      const dies: ParentScript = (_, socket) => {
+        parent.script = null;
+        socket.end(cut);
+      };
+      parent.script = dies;
+      assert.equal((await get("http://a.test/")).text, "a was asked for http://a.test/", cut);
+      parent.script = dies;
+      const post =
+        "POST http://a.test/ HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+      assert.equal((await askOnce(proxy.port, post)).status, 502);
+      assert.equal(parent.heads.length, before + 3);
     }
   });
 });

@@ -97,6 +97,7 @@ export function forwardStatus(more: Partial<ForwardStatus> = {}): ForwardStatus 
     authentication_failures: 2,
     totals: totals(100),
     reasons: { http_request_denied: 4, dns_error: 1 },
+    rules: [],
     ...more,
   };
 }

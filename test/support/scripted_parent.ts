@@ -19,6 +19,8 @@ export class ScriptedParent {
   connections = 0;
   /** Null = as a proxy does. */
   script: ParentScript | null = null;
+  /** Goes on reading heads behind a CONNECT, which it does not tunnel at first. */
+  challenges = false;
   #server: Server | null = null;
   readonly #sockets = new Set<Socket>();
 
@@ -77,7 +79,7 @@ export class ScriptedParent {
         const head = text.slice(0, end + 4);
         text = text.slice(end + 4);
         this.heads.push(head);
-        if (head.startsWith("CONNECT ")) socket.off("data", read);
+        if (head.startsWith("CONNECT ") && !this.challenges) socket.off("data", read);
         (this.script ?? ((said, to) => this.answer(said, to)))(head, socket);
       }
     };
@@ -105,6 +107,7 @@ export class ScriptedParent {
 
   /** Connects to `target` and answers with `head` then. */
   tunnel(target: string, socket: Socket, head: string): void {
+    if (this.challenges) socket.removeAllListeners("data");
     const port = Number(target.slice(target.lastIndexOf(":") + 1));
     const there = connect({ host: "127.0.0.1", port, allowHalfOpen: true });
     this.#own(there);

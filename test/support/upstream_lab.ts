@@ -197,6 +197,8 @@ export class Backend {
 
 export interface LabOptions extends Partial<Omit<UpstreamSettings, "endpoints">> {
   readonly endpoints?: number;
+  /** Of the endpoints, in their order; 1 where there is none. */
+  readonly weights?: readonly number[];
   readonly maxInFlight?: number;
   readonly poolSize?: number;
   readonly network?: MemoryNetworkOptions;
@@ -266,7 +268,7 @@ export class UpstreamLab implements UpstreamObserver {
         credentials: "",
       },
       hostField: "backend.test",
-      weight: 1,
+      weight: options.weights?.[i] ?? 1,
       maxInFlight: options.maxInFlight ?? 0,
       pool: { size: options.poolSize ?? 16, idleTimeoutMs: 60_000, maxAgeMs: 0 },
     };

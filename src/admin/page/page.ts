@@ -188,10 +188,16 @@ function forwardSection({ forward }: Status): Html | false {
     ["Bytes", `${sizeWords(totals.request_bytes)} out, ${sizeWords(totals.response_bytes)} back`],
     ["Wrong credentials", countWords(forward.authentication_failures)],
   ];
+  const rules = forward.rules.map(({ name, action, totals: { requests, failed } }) =>
+    markup`<li><strong>${countWords(requests)}</strong> <span class="mono">${name}</span> ${action}${
+      action !== "deny" && failed > 0 && `, ${countWords(failed)} failed`
+    }</li>\n`
+  );
   return markup`<section class="card" aria-labelledby="forward">
 <div class="head"><h2 id="forward">Forward proxy</h2></div>
 <dl class="meta">${rows.map(([term, value]) => markup`<div><dt>${term}</dt><dd>${value}</dd></div>\n`)}</dl>
 ${denied.length > 0 && markup`<ul class="reasons" aria-label="Denied by reason">${denied}</ul>`}
+${rules.length > 0 && markup`<ul class="reasons" aria-label="Requests by rule">${rules}</ul>`}
 </section>
 `;
 }

@@ -160,6 +160,7 @@ function proxyingRows(proxied: ExplainedProxying): (readonly [string, readonly s
     ? "no credentials"
     : `407 without ${proxied.asks_for.join(" or ")}`;
   const verdict = allowed ? "allowed" : "denied";
+  const { way } = proxied;
   return [
     ["proxy", [
       `to ${printAddress({ kind: "tcp", host: proxied.host, port: proxied.port })}`,
@@ -169,6 +170,7 @@ function proxyingRows(proxied: ExplainedProxying): (readonly [string, readonly s
       rule === null ? `${verdict}: no rule is against it` : `${verdict}: ${rule}`,
       ...(decided ? [] : ["only its address can tell: see --resolve"]),
     ]],
+    ...(way === undefined ? [] : [["way", [wayWords(way)]] as const]),
     ["addresses", [
       ...(proxied.lookup_error === "" ? [] : [`the look-up failed: ${proxied.lookup_error}`]),
       ...(addresses ?? []).map((each) =>
@@ -177,6 +179,16 @@ function proxyingRows(proxied: ExplainedProxying): (readonly [string, readonly s
       ...(addresses === null && proxied.lookup_error === "" ? ["not looked up"] : []),
     ]],
   ];
+}
+
+function wayWords({ rule, action, reason }: ExplainedProxying["way"] & object): string {
+  if (action === "look_up") return "its address decides which rule it goes by: see --resolve";
+  const how = action === "deny"
+    ? `denied: ${reason}`
+    : action === "direct"
+    ? "to the destination itself"
+    : "by way of a parent";
+  return `${how} (${rule === null ? "no rule is for it" : `rule ${rule}`})`;
 }
 
 function forwardingRows(to: ExplainedForwarding): (readonly [string, readonly string[]])[] {

@@ -6,6 +6,7 @@ import type {
   BackendStatus,
   CredentialStatus,
   EndpointStatus,
+  ForwardRuleStatus,
   ForwardStatus,
   RecentFailure,
   Status,
@@ -94,6 +95,7 @@ function forwardLines(forward: ForwardStatus): string[] {
     ...(forward.authentication_failures === 0
       ? []
       : [`  wrong credentials: ${count(forward.authentication_failures, "request")}`]),
+    ...forward.rules.map(ruleLine),
   ];
 }
 
@@ -104,6 +106,11 @@ function scriptLine({ name, error, timeout, stalled, slow }: ScriptReport): stri
   ]] as const;
   const faults = told.filter(([number]) => number > 0).map(([number, noun]) => count(number, noun));
   return `script ${name}: ${faults.length === 0 ? "no faults" : faults.join(", ")}`;
+}
+
+function ruleLine({ name, action, totals }: ForwardRuleStatus): string {
+  const failed = action === "deny" || totals.failed === 0 ? "" : `, ${totals.failed} failed`;
+  return `  rule ${name} (${action}): ${count(totals.requests, "request")}${failed}`;
 }
 
 function credentialLines(credentials: readonly CredentialStatus[]): string[] {

@@ -4,7 +4,16 @@
  */
 
 import type { Address } from "../../../runtime/contract/contract.ts";
-import type { CredentialScheme } from "../../credentials/credential.ts";
+import type { CredentialConfig, OriginCredentialConfig } from "./credential_config.ts";
+import type {
+  ParentBalance,
+  ParentConfig,
+  ProxyParentConfig,
+  RuleConditionsConfig,
+} from "./parent_config.ts";
+
+export type * from "./credential_config.ts";
+export type * from "./parent_config.ts";
 
 /** Where to accept clients. */
 export interface ListenConfig {
@@ -26,84 +35,61 @@ export interface ForwardConfig {
   readonly clients: readonly string[];
   /** htpasswd file; null = none. */
   readonly usersFile: string | null;
+  /** htdigest file; null = none. */
+  readonly digestFile: string | null;
   /** File with lines `token name`; null = none. */
   readonly tokensFile: string | null;
   readonly maxTunnels: number;
-  /** Who is asked instead of the destinations, in this order; empty = nobody. */
-  readonly parents: readonly ParentConfig[];
+  /** URLs that begin with https:// are fetched for clients, in TLS with the origin. */
+  readonly https: boolean;
+  /** What `/proxy.pac` calls us, `host:port`; null = by the address in Host. */
+  readonly pacHost: string | null;
+  /** The first that is for a request decides; `noParent` and `byDefault` are for what none is for. */
+  readonly rules: readonly ForwardRuleConfig[];
+  /** Who is asked instead of the destination, by those of `rules` that say so, in their order. */
+  readonly byRule: readonly ParentsConfig[];
+  /** Who is asked by default; null = nobody. */
+  readonly byDefault: ParentsConfig | null;
   /** Destinations that are reached without a parent, as `no_proxy` has them. */
   readonly noParent: string;
+  /** How long requests for direct destinations are held; the first that fits counts, 0 for all others. */
+  readonly holdDirect: readonly HoldDirectConfig[];
   /** Credentials for origins of `http://` requests; the first that fits counts. */
   readonly credentials: readonly OriginCredentialConfig[];
-  /** Of parents: timeouts, holding, pool, retries, TLS as the top level says. Endpoints are those that are HTTP proxies. */
-  readonly byParent: UpstreamConfig;
   /** Of direct destinations: timeouts, pool, retries as the top level says. */
   readonly direct: UpstreamConfig;
 }
 
-/** A proxy that is asked instead of the destination, or (`direct`) the destination itself. */
-export type ParentConfig =
-  | { readonly kind: "direct"; readonly name: "direct" }
-  | HttpParentConfig
-  | {
-    readonly kind: "socks";
-    /** `socks5://host:port` or `socks5h://host:port`. */
-    readonly name: string;
-    readonly address: Address;
-    /** Names are looked up here, not by the proxy. */
-    readonly resolves: boolean;
-    readonly user: string | null;
-    readonly password: string | null;
-  };
-
-/** Who Sluice is towards an origin or a parent proxy. The secret is somewhere else. */
-export interface CredentialConfig {
-  readonly name: string;
-  readonly schemes: readonly CredentialScheme[];
-  /** "" where no scheme needs one. */
-  readonly user: string;
-  readonly domain: string;
-  /** `HTTP@host` for tickets; "" = the host that is asked. */
-  readonly service: string;
-  /** Makes the tokens of Negotiate; null = the platform does. */
-  readonly helper: readonly [string, ...string[]] | null;
-  readonly cleartext: boolean;
-  readonly secret: SecretConfig;
+/** Proxies that are asked instead of a destination. */
+export interface ParentsConfig {
+  /** Where `balance` is `order`, in this order. */
+  readonly parents: readonly ParentConfig[];
+  readonly balance: ParentBalance;
+  /** Timeouts, holding, pool, retries, TLS as the top level says. Endpoints are those parents that are HTTP proxies. */
+  readonly upstream: UpstreamConfig;
 }
 
-export type SecretConfig =
-  | { readonly kind: "none" }
-  /** Takes the place of whatever it is where nothing is sent. */
-  | { readonly kind: "sample" }
-  | { readonly kind: "file"; readonly what: "password" | "token"; readonly path: string }
-  | { readonly kind: "env"; readonly what: "password"; readonly variable: string }
-  | {
-    readonly kind: "command";
-    readonly what: "token";
-    readonly command: readonly [string, ...string[]];
-    /** How long a token that does not say when it ends is used. */
-    readonly cacheMs: number;
-  };
-
-/** An origin, and the name of its credential. */
-export interface OriginCredentialConfig {
-  /** Canonical: a name, an IP literal without brackets, or `.suffix` for all names below one. */
-  readonly host: string;
-  readonly port: number;
-  readonly credential: string;
+/** How requests that fit are answered, or reach their destination. */
+export interface ForwardRuleConfig {
+  /** For metrics and logs. */
+  readonly name: string;
+  readonly conditions: RuleConditionsConfig;
+  readonly action:
+    | { readonly kind: "deny"; readonly reason: string }
+    | { readonly kind: "direct" }
+    | {
+      readonly kind: "parents";
+      readonly parents: readonly ParentConfig[];
+      readonly balance: ParentBalance;
+    };
+  /** How long a request may wait while there is no way; null = as for all parents, or all direct destinations. */
+  readonly holdMs: number | null;
 }
 
-export interface HttpParentConfig {
-  readonly kind: "http";
-  /** As an endpoint is called. */
-  readonly name: string;
-  readonly address: Address;
-  readonly scheme: "http" | "https";
-  /** Null = it wants none. */
-  readonly user: string | null;
-  readonly password: string | null;
-  /** Name of an entry of `credentials`; null = none. */
-  readonly credential: string | null;
+export interface HoldDirectConfig {
+  /** As of `forward.allow`. */
+  readonly destination: string;
+  readonly holdMs: number;
 }
 
 /** Certificate files of the TLS listeners; PEM. */
@@ -150,9 +136,14 @@ export interface EndpointConfig {
   readonly name: string;
   /** As the configuration has it, where `address` is one of those that its name has (`eachAddress`). */
   readonly written?: EndpointConfig;
-  /** It is a proxy that passes requests on; with the value of Proxy-Authorization, "" = none. */
+  /** It is a proxy that passes requests on. See `ProxySettings`. */
   readonly proxy?: {
+    /** Value of Proxy-Authorization; "" = none. */
     readonly authorization: string;
+    readonly passesLogin?: boolean;
+    readonly userPassword?: string | null;
+    /** The proxy by way of which it is reached. */
+    readonly via?: ProxyParentConfig;
     /** Name of a credential of ours; null = none. */
     readonly credential: string | null;
   };
@@ -178,13 +169,15 @@ export interface BackendConfig {
 /** Which endpoint is asked first. */
 export type PolicyName = "round_robin" | "least_conn" | "random";
 
+/** The same, and what users do not choose by name: `first_up`, the first one that can be reached, and `hash`. */
+export type AnyPolicyName = PolicyName | "first_up" | "hash";
+
 export interface UpstreamConfig {
   readonly name: string;
   readonly endpoints: readonly EndpointConfig[];
   /** Each address of an endpoint's name is an endpoint of its own. */
   readonly eachAddress: boolean;
-  /** `first_up`: the first one that can be reached; for parents. */
-  readonly policy: PolicyName | "first_up";
+  readonly policy: AnyPolicyName;
   /** How long a request may wait while no endpoint can be reached. 0 = not at all. */
   readonly holdMs: number;
   /** Pause between dials to an endpoint that is down; null = 4 % of the time it has been down so far. */

@@ -1,5 +1,6 @@
 /** Value types of the forward proxy: listeners, destinations, ports. */
 
+import { cutPort, readHost, readPort } from "../../forward/destination_host.ts";
 import { parseDestinationRule } from "../../forward/destination_rule.ts";
 import { listenAddress, printListen } from "./address.ts";
 import type { ListenConfig } from "./config.ts";
@@ -53,6 +54,25 @@ function forwardListener(): ValueType<ForwardListener> {
       return parsed.ok ? success({ ...parsed.value, forward: true }) : parsed;
     },
     print: (value) => value === AUTO_LISTENER ? value : printListen({ ...value, forward: false }),
+  };
+}
+
+/** A host and a port, in the form in which URLs have them. */
+export function hostAndPort(): ValueType<string> {
+  const accepts = "a host and a port, like proxy.example:3128";
+  return {
+    name: "host:port",
+    accepts,
+    many: false,
+    parse(raw) {
+      if (typeof raw !== "string") return mustBe(accepts, raw);
+      const cut = cutPort(raw);
+      const host = readHost(cut.host);
+      const port = readPort(cut.port ?? "");
+      if (typeof host === "string" || port === null) return mustBe(accepts, raw);
+      return success(`${host.key.includes(":") ? `[${host.key}]` : host.key}:${port}`);
+    },
+    print: (value) => value,
   };
 }
 

@@ -8,10 +8,13 @@ import { ipBytes } from "../../bytes/ip_address.ts";
 import { Field } from "../../http/field.ts";
 import type { FieldSection } from "../../http/field_section.ts";
 import type { Head } from "../../http/head.ts";
-import { fieldSection } from "../../http/own_fields.ts";
+import { fieldSection, joinedSections } from "../../http/own_fields.ts";
 import { type BasicCredentials, readBasic } from "./basic_credentials.ts";
 import { type BearerTokens, readBearer } from "./bearer_tokens.ts";
+import { DigestAuth, type DigestVerdict } from "./digest_auth.ts";
+import { isDigest } from "./digest_credentials.ts";
 import { GuessLimit } from "./guess_limit.ts";
+import type { Htdigest } from "./htdigest.ts";
 import type { Htpasswd } from "./htpasswd.ts";
 import { SlicedWork } from "./sliced_work.ts";
 import { type ValueKey, ValueKeys, VerifiedMemory } from "./verified_memory.ts";
@@ -25,8 +28,9 @@ const REMEMBERED_WRONG = 1_000;
 const COUNTED = 10_000;
 
 export interface ProxyAuthOptions {
-  /** At least one of the two. */
+  /** At least one of the three. */
   readonly users: Htpasswd | null;
+  readonly digestUsers?: Htdigest | null;
   readonly tokens: BearerTokens | null;
   readonly digests: Digests;
   readonly clock: Clock;
@@ -75,9 +79,11 @@ export class ProxyAuth {
   readonly #tokens: BearerTokens | null;
   readonly #digests: Digests;
   readonly #clock: Clock;
+  /** The challenges that are always the same. */
   readonly #fields: FieldSection;
+  readonly #digest: DigestAuth | null;
   /** What is offered, in the order in which it is. */
-  readonly schemes: readonly ("Basic" | "Bearer")[];
+  readonly schemes: readonly ("Basic" | "Bearer" | "Digest")[];
   readonly #keys: ValueKeys;
   readonly #work: SlicedWork;
   readonly #right = new VerifiedMemory<string>(REMEMBER_MS, REMEMBERED);
@@ -87,7 +93,7 @@ export class ProxyAuth {
   readonly #byAddress = new GuessLimit(COUNTED);
   readonly #byUser = new GuessLimit(COUNTED);
 
-  constructor({ users, tokens, digests, clock }: ProxyAuthOptions) {
+  constructor({ users, digestUsers = null, tokens, digests, clock }: ProxyAuthOptions) {
     this.#users = users;
     this.#tokens = tokens;
     this.#digests = digests;
@@ -97,7 +103,9 @@ export class ProxyAuth {
     this.schemes = [
       ...(users === null ? [] : ["Basic" as const]),
       ...(tokens === null ? [] : ["Bearer" as const]),
+      ...(digestUsers === null ? [] : ["Digest" as const]),
     ];
+    this.#digest = digestUsers === null ? null : new DigestAuth(digestUsers, digests, clock);
     this.#fields = fieldSection(
       ...(users === null ? [] : [["Proxy-Authenticate", 'Basic realm="sluice", charset="UTF-8"'] as const]),
       ...(tokens === null ? [] : [["Proxy-Authenticate", 'Bearer realm="sluice"'] as const]),
@@ -110,13 +118,17 @@ export class ProxyAuth {
    *
    * @param clientAddress IP literal, "" for Unix sockets
    * @param nowMs of the clock
+   * @param path what an origin would be sent in its request line; "" for CONNECT
    */
-  check(head: Head, clientAddress: string, nowMs: number): AuthVerdict | AuthPending {
+  check(head: Head, clientAddress: string, nowMs: number, path = ""): AuthVerdict | AuthPending {
     const value = head.valueOf(Field.proxyAuthorization);
     if (value === null) return this.#challenge("credentials are needed", false, 0, null);
     const source = sourceOf(clientAddress);
     // Two lines: a recipient that looks at the other one sees another user.
     if (head.isRepeated(Field.proxyAuthorization)) return this.#malformed(source, nowMs);
+    if (this.#digest !== null && isDigest(value)) {
+      return this.#checkDigest(this.#digest.check(value, head, path), source, nowMs);
+    }
     const token = this.#tokens === null ? null : readBearer(value);
     if (token !== null) {
       const user = this.#tokens?.userOf(token) ?? null;
@@ -128,6 +140,21 @@ export class ProxyAuth {
     const credentials = this.#users === null ? null : readBasic(value);
     if (credentials === null) return this.#malformed(source, nowMs);
     return this.#checkPassword(key, credentials, source, nowMs);
+  }
+
+  #checkDigest(verdict: DigestVerdict, source: string, nowMs: number): AuthVerdict {
+    switch (verdict.kind) {
+      case "user":
+        return verdict;
+      case "stale":
+        return this.#challenge("the nonce is stale", false, 0, null, true);
+      case "wrong":
+        return this.#failed(source, verdict.user, nowMs);
+      case "malformed":
+        return this.#malformed(source, nowMs);
+      default:
+        return verdict satisfies never;
+    }
   }
 
   #checkPassword(
@@ -176,8 +203,17 @@ export class ProxyAuth {
     return this.#challenge("wrong credentials", true, delayMs, user);
   }
 
-  #challenge(words: string, given: boolean, delayMs: number, claimedUser: string | null): Challenge {
-    return { kind: "challenge", given, fields: this.#fields, delayMs, words, claimedUser };
+  #challenge(
+    words: string,
+    given: boolean,
+    delayMs: number,
+    claimedUser: string | null,
+    stale = false,
+  ): Challenge {
+    const fields = this.#digest === null
+      ? this.#fields
+      : joinedSections(this.#fields, this.#digest.challenges(stale));
+    return { kind: "challenge", given, fields, delayMs, words, claimedUser };
   }
 }
 

@@ -3,17 +3,11 @@
  * form is for the routes of the gateway, if one of them takes it: a destination is never guessed from Host.
  */
 
-import type { Address } from "../../../runtime/contract/contract.ts";
-import type { OriginCredentials } from "../../credentials/origin_credentials.ts";
-import { ConnectByParent } from "../../exchange/connect_by_parent.ts";
-import { ConnectExchange } from "../../exchange/connect_exchange.ts";
-import { Exchange } from "../../exchange/exchange.ts";
 import { faultReason } from "../../exchange/failure_reason.ts";
-import type { ExchangeSettings } from "../../exchange/exchange_settings.ts";
-import type { RetryPolicy } from "../../exchange/retry.ts";
 import { type ReasonCode, REASONS } from "../../exchange/reason.ts";
 import type { AuthVerdict } from "../../forward/auth/proxy_auth.ts";
 import { type ForwardTarget, readForwardTarget, type TargetRefusal } from "../../forward/forward_target.ts";
+import { firstMatch } from "../../forward/rule_conditions.ts";
 import { proxyPhrase } from "../../forward/proxy_phrases.ts";
 import type { DownstreamPeer, DownstreamStream, RequestHandler } from "../../http/downstream_stream.ts";
 import type { Fault } from "../../http/fault.ts";
@@ -25,7 +19,10 @@ import { fieldSection } from "../../http/own_fields.ts";
 import { parseTarget } from "../../http/target.ts";
 import type { Counted } from "../../upstream/counters.ts";
 import type { Snapshot } from "../snapshot.ts";
-import type { ForwardParents, ForwardSnapshot } from "./forward_snapshot.ts";
+import type { ForwardRule } from "./forward_rule.ts";
+import { type AllowedRequest, ForwardDepartures } from "./forward_departures.ts";
+import type { DecidedRule, ForwardSnapshot } from "./forward_snapshot.ts";
+import { asksForPac, pacAnswer } from "./pac_answer.ts";
 import { PendingRequest } from "./pending_request.ts";
 import { traceText } from "./trace_text.ts";
 
@@ -61,20 +58,27 @@ export interface Failure {
 
 const SLASH = 0x2f;
 const ALLOW = fieldSection(["Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE, CONNECT"]);
+/** A reload may change it. */
+const PAC_FIELDS = fieldSection(
+  ["Content-Type", "application/x-ns-proxy-autoconfig"],
+  ["Cache-Control", "no-cache"],
+);
 const TRACE_TYPE = fieldSection(["Content-Type", "message/http"]);
 
 export class ForwardHandler implements RequestHandler {
   readonly #host: ForwardHost;
-  /** Open, and being opened; those of configurations before count too. */
-  #tunnels = 0;
+  readonly #departures: ForwardDepartures;
 
   constructor(host: ForwardHost) {
     this.#host = host;
+    this.#departures = new ForwardDepartures(({ client, head }, rule, reason, detail, words, status) =>
+      this.#fail(client, head, reason, detail, status ?? REASONS[reason].status, words, NO_FIELDS, rule)
+    );
   }
 
   /** CONNECT tunnels, open and being opened. */
   get tunnels(): number {
-    return this.#tunnels;
+    return this.#departures.tunnels;
   }
 
   refused(client: DownstreamStream, fault: Fault, head: Head | null): void {
@@ -97,6 +101,8 @@ export class ForwardHandler implements RequestHandler {
     if (head.target.charCodeAt(0) === SLASH) {
       if (host.takes(head)) {
         host.request(client, head);
+      } else if (forward !== null && asksForPac(head)) {
+        this.#answerPac(client, head, forward);
       } else {
         const detail = "this is a forward proxy: ask for http://host/path";
         this.#fail(client, head, "http_request_error", detail);
@@ -112,7 +118,7 @@ export class ForwardHandler implements RequestHandler {
       host.answer(client, head, null, 200, "OK", ALLOW, "");
       return;
     }
-    const target = readForwardTarget(head.method, head.target, false);
+    const target = readForwardTarget(head.method, head.target, forward.originTls !== null);
     if (target.kind === "refusal") {
       this.#fail(client, head, "http_request_error", target.detail, target.status, target.words);
       return;
@@ -128,7 +134,7 @@ export class ForwardHandler implements RequestHandler {
       return;
     }
     const { turn } = forward.exchange;
-    const answer = auth.check(head, client.peer.remoteAddress, turn.now);
+    const answer = auth.check(head, client.peer.remoteAddress, turn.now, target.target);
     if (answer.kind !== "pending") {
       this.#known(client, head, target, forward, answer);
       return;
@@ -143,6 +149,21 @@ export class ForwardHandler implements RequestHandler {
       });
       turn.end();
     });
+  }
+
+  /** For all who may use the proxy, or might if they said who they are: browsers ask for it before they do. */
+  #answerPac(client: DownstreamStream, head: Head, { pac, clients, auth, rule }: ForwardSnapshot): void {
+    const { remoteAddress, secure } = client.peer;
+    if (auth === null && clients !== null && !clients.has(remoteAddress)) {
+      this.#fail(client, head, "http_request_denied", "this client may not use the proxy");
+      return;
+    }
+    const file = pacAnswer(pac, head, secure);
+    if (file !== null) this.#host.answer(client, head, rule, 200, "OK", PAC_FIELDS, file);
+    else {
+      const words = "Host is no address of this proxy: see forward.pac_host";
+      this.#fail(client, head, "http_request_error", words, 421, words);
+    }
   }
 
   #outOfService(client: DownstreamStream, head: Head): void {
@@ -209,17 +230,37 @@ export class ForwardHandler implements RequestHandler {
       );
       return;
     }
-    const { parents } = forward;
-    if (parents !== null && !parents.skips(host, port)) {
-      if (verdict.decided) this.#askParent(client, head, target, forward, parents, user);
-      else {
-        const words = "only its address could allow this host, and a parent proxy looks it up";
-        this.#fail(client, head, "http_request_denied", `${host}:${port}: ${words}`, 403, words);
-      }
+    const asked: AllowedRequest = { client, head, target, forward, user, decided: verdict.decided };
+    const found = this.#rule(asked, null);
+    if (found !== "look_up") {
+      this.#departures.begin(asked, found);
       return;
     }
-    if (isTunnel) this.#connect(client, head, target, forward, user);
-    else this.#send(client, head, target, forward, user);
+    const pending = new PendingRequest(client, (why) => this.#host.lost(client, head, forward.rule, why));
+    const { turn } = forward.exchange;
+    void forward.lookUp(host).then((addresses) => {
+      turn.begin();
+      pending.goOn(() => {
+        const rule = this.#rule(asked, addresses);
+        if (this.#host.snapshot.forward !== forward) this.request(client, head);
+        // With the addresses nothing is left to look up.
+        else if (rule !== "look_up") this.#departures.begin(asked, rule);
+      });
+      turn.end();
+    });
+  }
+
+  /** @param addresses of the name; null = it has not been looked up */
+  #rule(
+    { client, target, forward, user }: AllowedRequest,
+    addresses: readonly string[] | null,
+  ): DecidedRule | "look_up" {
+    const { host, port } = target;
+    const { rules } = forward;
+    const found = rules.length === 0
+      ? null
+      : firstMatch(rules, { host, port, user, client: client.peer.remoteAddress }, addresses);
+    return found ?? forward.byDefault(host, port);
   }
 
   /** OPTIONS and TRACE end here when they may go no further (RFC 9110 §7.6.2). */
@@ -231,112 +272,6 @@ export class ForwardHandler implements RequestHandler {
     }
   }
 
-  #connect(
-    client: DownstreamStream,
-    head: Head,
-    target: ForwardTarget,
-    { exchange, connect, rule, maxTunnels }: ForwardSnapshot,
-    user: string,
-  ): void {
-    const tunnel = new ConnectExchange(exchange, connect, client, head, rule.destinations, rule);
-    tunnel.user = user;
-    if (this.#tunnels >= maxTunnels) {
-      tunnel.fail("too_many_tunnels", "", "");
-      return;
-    }
-    this.#tunnels++;
-    rule.tunnelsBegun++;
-    tunnel.begin(addressOf(target), () => this.#tunnels--);
-  }
-
-  #askParent(
-    client: DownstreamStream,
-    head: Head,
-    target: ForwardTarget,
-    forward: ForwardSnapshot,
-    parents: ForwardParents,
-    user: string,
-  ): void {
-    const isTunnel = head.method === "CONNECT";
-    if (!isTunnel && this.#isTooLarge(client, forward)) {
-      this.#fail(client, head, "request_too_large", "");
-      return;
-    }
-    const settings = parents.settings(target, isTunnel);
-    if (settings === null) {
-      this.#fail(client, head, "resource_exhausted", "too many destinations at a time");
-      return;
-    }
-    if (!isTunnel) {
-      this.#exchange(client, head, target, forward, settings, parents.retry, user);
-      return;
-    }
-    const { exchange, rule, maxTunnels } = forward;
-    const tunnel = new ConnectByParent(exchange, settings, client, head, target.authority, rule);
-    tunnel.user = user;
-    if (this.#tunnels >= maxTunnels) {
-      tunnel.fail("too_many_tunnels", "");
-      return;
-    }
-    this.#tunnels++;
-    rule.tunnelsBegun++;
-    tunnel.begin(() => this.#tunnels--);
-  }
-
-  #isTooLarge(client: DownstreamStream, { exchange: { maxBodyBytes } }: ForwardSnapshot): boolean {
-    return maxBodyBytes > 0 && client.requestBody > maxBodyBytes;
-  }
-
-  #send(
-    client: DownstreamStream,
-    head: Head,
-    target: ForwardTarget,
-    forward: ForwardSnapshot,
-    user: string,
-  ): void {
-    const { destinations, retry } = forward;
-    if (this.#isTooLarge(client, forward)) {
-      this.#fail(client, head, "request_too_large", "");
-      return;
-    }
-    const key = {
-      scheme: "http" as const,
-      address: addressOf(target),
-      tls: null,
-      proxyChain: [],
-      credentials: forward.credentials?.of(target.host, target.port)?.connectionKey ?? "",
-    };
-    const source = destinations.of(key, `${target.host}:${target.port}`, target.authority);
-    if (source === null) {
-      this.#fail(client, head, "resource_exhausted", "too many destinations at a time");
-      return;
-    }
-    this.#exchange(client, head, target, forward, forward.settings(source), retry, user);
-  }
-
-  #exchange(
-    client: DownstreamStream,
-    head: Head,
-    target: ForwardTarget,
-    { exchange, rule, credentials }: ForwardSnapshot,
-    settings: ExchangeSettings,
-    retry: RetryPolicy,
-    user: string,
-  ): void {
-    const request = new Exchange(
-      exchange,
-      credentials === null ? settings : withOrigin(settings, target, credentials),
-      retry,
-      client,
-      head,
-      target.target,
-      target.authority,
-      rule,
-    );
-    request.user = user;
-    request.begin();
-  }
-
   #fail(
     client: DownstreamStream,
     head: Head | null,
@@ -345,10 +280,11 @@ export class ForwardHandler implements RequestHandler {
     status: number = REASONS[reason].status,
     words: string = detail === "" ? REASONS[reason].sentence : detail,
     fields: FieldSection = NO_FIELDS,
+    rule: ForwardRule | null = null,
   ): void {
     const { forward } = this.#host.snapshot;
     const phrase = proxyPhrase(status, words);
-    this.#host.refuse(client, head, forward?.rule ?? null, {
+    this.#host.refuse(client, head, rule ?? forward?.rule ?? null, {
       reason,
       detail,
       status,
@@ -364,21 +300,6 @@ function refusedTarget({ method, target }: Head): TargetRefusal | null {
   if (!("kind" in parseTarget(method, target))) return null;
   const asked = readForwardTarget(method, target, false);
   return asked.kind === "refusal" ? asked : null;
-}
-
-/** With the credential that is for the origin, if there is one. */
-function withOrigin(
-  settings: ExchangeSettings,
-  { host, port, authority }: ForwardTarget,
-  credentials: OriginCredentials,
-): ExchangeSettings {
-  const origin = credentials.of(host, port);
-  if (origin === null) return settings;
-  return { ...settings, credentials: { origin, authority, parents: settings.credentials?.parents ?? null } };
-}
-
-function addressOf({ host, port }: ForwardTarget): Address {
-  return { kind: "tcp", host, port };
 }
 
 /** The request has passed a proxy of our name. */

@@ -28,6 +28,7 @@ import {
   type KnownWorker,
   knownWorker,
   newWorkerHandle,
+  type Started,
   workerEnds,
   type WorkerHandle,
   workerListens,
@@ -42,11 +43,6 @@ import type { StartWorker, WorkerExit, WorkerLink } from "../worker/worker_link.
 const STOP_GRACE_MS = 5_000;
 /** For how long a worker is suspected after the one before it in its place had to be ended. */
 const SUSPECTED_MS = 10 * 60_000;
-
-/** What became of the start: all workers listen on the same addresses, or why they do not. */
-export type Started =
-  | { readonly ok: true; readonly addresses: readonly Address[] }
-  | { readonly ok: false; readonly failure: StartFailure };
 
 export class Supervisor {
   readonly #clock: Clock;
@@ -65,6 +61,9 @@ export class Supervisor {
   /** An upgrade is being tried: what is commanded meanwhile is done when the other process knows of it as well. */
   #trial: Promise<unknown> | null = null;
   readonly #started = Promise.withResolvers<Started>();
+
+  /** Where this Sluice listens besides: no destination of its forward proxy. To be set before `start`. */
+  besides: readonly Address[] = [];
 
   /** @param isStopped whether a process does not run because somebody has stopped it */
   constructor(
@@ -394,6 +393,7 @@ export class Supervisor {
         slots: this.#ledger.join(index),
         desired: this.#desired,
         suspected: this.#clock.now() - handle.stalledAt < SUSPECTED_MS,
+        besides: this.besides,
       });
       if (first) return;
     }

@@ -1,10 +1,16 @@
 /** The place of one worker, whichever process has it. */
 
-import type { Timer } from "../../../runtime/contract/contract.ts";
+import type { Address, Timer } from "../../../runtime/contract/contract.ts";
+import type { StartFailure } from "../worker/messages.ts";
 import type { ChosenSockets } from "../shared/chosen_sockets.ts";
 import { emptyReport, type Report } from "../worker/report.ts";
 import type { WorkerStatus } from "../worker/status.ts";
 import type { WorkerExit, WorkerLink } from "../worker/worker_link.ts";
+
+/** What became of the start: all workers listen on the same addresses, or why they do not. */
+export type Started =
+  | { readonly ok: true; readonly addresses: readonly Address[] }
+  | { readonly ok: false; readonly failure: StartFailure };
 
 /** A worker that has served for this long is well: its next end counts as the first one. */
 const HEALTHY_MS = 60_000;

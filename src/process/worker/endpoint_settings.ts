@@ -1,8 +1,11 @@
 /** Endpoints of a configuration as an upstream has them, with the files that say how TLS is spoken to them. */
 
-import type { ClientTls, System } from "../../../runtime/contract/contract.ts";
-import type { EndpointConfig, UpstreamConfig } from "../../config/values/config.ts";
-import type { EndpointSettings } from "../../upstream/endpoint_settings.ts";
+import type { Address, ClientTls, System } from "../../../runtime/contract/contract.ts";
+import type { ReuseKey } from "../../client/reuse_key.ts";
+import { basicLogin } from "../../config/build_forward.ts";
+import { printAddress } from "../../config/values/address.ts";
+import type { EndpointConfig, ProxyParentConfig, UpstreamConfig } from "../../config/values/config.ts";
+import type { EndpointSettings, ProxySettings } from "../../upstream/endpoint_settings.ts";
 import type { BuiltCredentials } from "./build_credentials.ts";
 import { upstreamTlsPaths, usableTlsFiles } from "../shared/tls_files.ts";
 
@@ -24,12 +27,16 @@ export async function endpointSettings(
   const named = (option: string) => `upstream_tls.${option} of ${upstream.name}`;
   const { ca, cert, key } = await usableTlsFiles(system, paths, named);
   return upstream.endpoints.map((endpoint) => {
-    const clientTls: ClientTls | null = endpoint.scheme === "http" ? null : {
-      serverName: tls.serverName ?? serverNameOf(endpoint),
-      verify: tls.verify,
-      ca,
-      ...(cert !== null && key !== null ? { cert, key } : {}),
-    };
+    const tlsWith = (scheme: "http" | "https", serverName: string): ClientTls | null =>
+      scheme === "http" ? null : {
+        serverName: tls.serverName ?? serverName,
+        verify: tls.verify,
+        ca,
+        ...(cert !== null && key !== null ? { cert, key } : {}),
+      };
+    const clientTls = tlsWith(endpoint.scheme, serverNameOf(endpoint));
+    const via = endpoint.proxy?.via;
+    const viaTls = via?.kind === "http" ? tlsWith(via.scheme, hostOf(via.address)) : null;
     return {
       name: endpoint.name,
       key: {
@@ -38,9 +45,10 @@ export async function endpointSettings(
         tls: clientTls,
         proxyChain: [],
         credentials: credentials === null ? "" : credentials.connectionKey(upstream, endpoint),
+        ...(via === undefined ? {} : keyBy(via, endpoint.address, viaTls, clientTls)),
       },
       hostField: hostField(endpoint),
-      ...(endpoint.proxy === undefined ? {} : { proxy: { authorization: endpoint.proxy.authorization } }),
+      ...(endpoint.proxy === undefined ? {} : { proxy: proxySettings(endpoint.proxy) }),
       weight: endpoint.weight,
       maxInFlight: upstream.maxInFlight,
       ...(slots === null ? {} : { slots: slots(upstream.name, endpoint.name) }),
@@ -53,10 +61,59 @@ export async function endpointSettings(
   });
 }
 
+function proxySettings(
+  { authorization, passesLogin, userPassword }: EndpointConfig["proxy"] & object,
+): ProxySettings {
+  return {
+    authorization,
+    ...(passesLogin === undefined ? {} : { passesLogin }),
+    ...(userPassword === undefined ? {} : { userPassword }),
+  };
+}
+
 /** The name, also where one of its addresses is dialled. */
 function serverNameOf({ address, written }: EndpointConfig): string {
   const { address: named } = written ?? { address };
-  return named.kind === "tcp" ? named.host : "localhost";
+  return hostOf(named);
+}
+
+function hostOf(address: Address): string {
+  return address.kind === "tcp" ? address.host : "localhost";
+}
+
+/**
+ * What of a key is other where a proxy is reached by way of another one.
+ *
+ * @param address of the proxy that is meant
+ * @param viaTls with the first one
+ * @param tls with the one that is meant; null = none
+ */
+export function keyBy(
+  via: ProxyParentConfig,
+  address: Address,
+  viaTls: ClientTls | null,
+  tls: ClientTls | null,
+): Pick<ReuseKey, "address" | "tls" | "proxyChain" | "via" | "innerTls"> {
+  // The cast: see `parents`, which lets nothing else have one in front of it.
+  const { host, port } = address as Address & { kind: "tcp" };
+  const { user, password } = via;
+  return {
+    address: via.address,
+    tls: viaTls,
+    proxyChain: [via.name],
+    via: via.kind === "http"
+      ? { kind: "http", authority: printAddress(address), authorization: basicLogin(via) }
+      : {
+        kind: "socks",
+        target: {
+          host,
+          port,
+          resolves: via.resolves,
+          login: user === null ? null : { user, password: password ?? "" },
+        },
+      },
+    ...(tls === null ? {} : { innerTls: tls }),
+  };
 }
 
 /** Host of the endpoint as a URL would have it: the scheme's own port is left out. */

@@ -3,20 +3,24 @@
 import type { Runtime, System } from "../../../runtime/contract/contract.ts";
 import { ByteConnector } from "../../client/byte_connector.ts";
 import { SocketConnector } from "../../client/connector.ts";
+import { allParents, areShared } from "../../config/build_forward.ts";
 import type { Config, ForwardConfig, UpstreamConfig } from "../../config/values/config.ts";
 import type { IoTurn } from "../../conn/io_turn.ts";
 import type { ConnectSettings } from "../../exchange/connect_exchange.ts";
 import type { ExchangeContext } from "../../exchange/exchange_context.ts";
+import type { UpstreamCredentials } from "../../exchange/login.ts";
 import type { ExchangeSettings } from "../../exchange/exchange_settings.ts";
 import type { ReasonCode } from "../../exchange/reason.ts";
 import { LastForwarded } from "../../exchange/forward_request.ts";
 import { ProxyAuth } from "../../forward/auth/proxy_auth.ts";
 import { DestinationPolicy } from "../../forward/destination_policy.ts";
 import { type DestinationRule, parseDestinationRule } from "../../forward/destination_rule.ts";
+import { NoProxy } from "../../forward/no_proxy.ts";
+import { pacDecisions, type PacSource } from "../../forward/pac_file.ts";
 import type { ListeningAddress, OwnListeners } from "../../forward/own_listeners.ts";
 import { DESTINATION_FAILURES, proxyPhrase } from "../../forward/proxy_phrases.ts";
 import { ForwardRule } from "../../gateway/forward/forward_rule.ts";
-import type { ForwardParents, ForwardSnapshot } from "../../gateway/forward/forward_snapshot.ts";
+import type { ForwardSnapshot, ForwardWay, OriginTls } from "../../gateway/forward/forward_snapshot.ts";
 import { TrustedPeers } from "../../gateway/trusted_peers.ts";
 import { isLoopback } from "../../bytes/ip_address.ts";
 import { fieldSection } from "../../http/own_fields.ts";
@@ -24,12 +28,13 @@ import type { Http1Limits } from "../../http/limits.ts";
 import { derivedRuntime } from "../../resolve/derived_runtime.ts";
 import { ALL_POLICIES } from "../../upstream/balance/policies.ts";
 import { Destinations } from "../../upstream/destinations.ts";
-import type { EndpointSettings } from "../../upstream/endpoint_settings.ts";
 import type { Upstream } from "../../upstream/upstream.ts";
 import type { UpstreamObserver } from "../../upstream/upstream_observer.ts";
-import { byDestination, sharedByAll } from "./forward_parents.ts";
+import { proxyEndpoints, type WayParts } from "./forward_ways.ts";
+import { forwardPaths, type Parents } from "./forward_paths.ts";
 import type { BuiltCredentials } from "./build_credentials.ts";
 import { endpointSettings } from "./endpoint_settings.ts";
+import { usableTlsFiles } from "../shared/tls_files.ts";
 import { usableForwardFiles } from "../shared/forward_files.ts";
 
 /** Destinations come and go with what clients ask for: that one is down is told in their answers. */
@@ -45,20 +50,15 @@ const INSTANCE = Array.from(
 )
   .join("");
 
-interface Parents {
-  /** Null when there are none, or each destination has connections of its own. */
-  readonly shared: Upstream | null;
-  /** Those that are HTTP proxies. */
-  readonly proxies: readonly EndpointSettings[];
-}
-
 /** What a reload compares, and keeps where it is equal. */
 export interface BuiltForward {
   readonly snapshot: ForwardSnapshot;
   /** Equal for equal rules and equal settings of destinations. */
   readonly destinationsKey: string;
-  /** The same for destinations that are reached by way of parents. */
-  readonly parentsKey: string;
+  /** Ways to destinations that have connections of their own, by all that they were made from. */
+  readonly ways: ReadonlyMap<string, ForwardWay>;
+  /** What requests count for, by names of rules; those that are not there any more included. */
+  readonly figures: Map<string, ForwardRule>;
   /** Equal for files that hold the same. */
   readonly authKey: string;
 }
@@ -67,7 +67,7 @@ export interface BuiltForward {
  * @param exchange of requests that come in
  * @param own filled by the binding side with the addresses that are bound
  * @param before what serves now: its destinations go on if they may be reached as before, and so does what is known of passwords
- * @param shared the parents, where all requests share them
+ * @param sharedBy the upstream that shared parents are
  * @throws SystemError when a file of its users cannot be read or used
  */
 export async function buildForward(
@@ -79,21 +79,30 @@ export async function buildForward(
   limits: Http1Limits,
   own: OwnListeners,
   before: BuiltForward | null,
-  shared: Upstream | null,
+  sharedBy: (name: string) => Upstream | null,
   credentials: BuiltCredentials,
 ): Promise<BuiltForward | null> {
   const { forward } = config;
   if (forward === null) return null;
-  const { users, tokens, fingerprint } = await usableForwardFiles(system, forward);
-  const authKey = JSON.stringify([users !== null, tokens !== null, fingerprint]);
+  const { users, digestUsers, tokens, fingerprint } = await usableForwardFiles(system, forward);
+  const authKey = JSON.stringify([users !== null, digestUsers !== null, tokens !== null, fingerprint]);
   const same = authKey === before?.authKey;
-  const auth = users === null && tokens === null
+  const auth = users === null && digestUsers === null && tokens === null
     ? null
     : same
     ? before.snapshot.auth
-    : new ProxyAuth({ users, tokens, digests: system.digests, clock: runtime.clock });
-  const proxies = await endpointSettings(system, forward.byParent, null, credentials);
-  const parents = { shared, proxies };
+    : new ProxyAuth({ users, digestUsers, tokens, digests: system.digests, clock: runtime.clock });
+  const parents = new Map<string, Parents>();
+  for (const config of allParents(forward)) {
+    const { upstream } = config;
+    const proxies = await endpointSettings(system, proxyEndpoints(config), null, credentials);
+    parents.set(upstream.name, {
+      config,
+      shared: areShared(config) ? sharedBy(upstream.name) : null,
+      proxies,
+    });
+  }
+  const authorities = forward.https ? await originAuthorities(system, forward) : null;
   return built(
     runtime,
     turn,
@@ -106,8 +115,23 @@ export async function buildForward(
     auth,
     before,
     parents,
+    authorities,
     credentials,
   );
+}
+
+/** Whom certificates of origins are to be by; null = the platform's. @throws SystemError when the file cannot be used */
+async function originAuthorities(system: System, { direct }: ForwardConfig): Promise<string | null> {
+  const paths = { ca: direct.tls.caFile, cert: null, key: null };
+  const { ca } = await usableTlsFiles(system, paths, (option) => `upstream_tls.${option}`);
+  return ca;
+}
+
+function originTls(
+  { https, direct: { tls: { verify } } }: ForwardConfig,
+  ca: string | null,
+): OriginTls | null {
+  return https ? (serverName) => ({ serverName, verify, ca }) : null;
 }
 
 /** Not a part of `buildForward`, whose variables its closures would keep: `before` among them, and all that were before that. */
@@ -122,12 +146,13 @@ function built(
   authKey: string,
   auth: ProxyAuth | null,
   before: BuiltForward | null,
-  parents: Parents,
+  parents: ReadonlyMap<string, Parents>,
+  authorities: string | null,
   credentials: BuiltCredentials,
 ): BuiltForward {
   const { direct } = forward;
   const onLoopback = !isReachable(config);
-  const { allow, deny, ports } = forward;
+  const { allow, deny, ports, https } = forward;
   const destinationsKey = JSON.stringify([
     allow,
     deny,
@@ -135,17 +160,31 @@ function built(
     onLoopback,
     limits,
     direct,
+    https,
+    authorities,
     forward.credentials,
     credentials.key,
   ]);
   const same = destinationsKey === before?.destinationsKey ? before.snapshot : null;
   const policy = same?.policy ?? destinationPolicy(forward, onLoopback, own);
   const rule = before?.snapshot.rule ?? new ForwardRule(direct.name);
-  const { parents: order, byParent, noParent } = forward;
-  const parentsKey = JSON.stringify([destinationsKey, order, byParent, noParent, parents.proxies]);
-  const sameParents = parents.shared === null && parentsKey === before?.parentsKey
-    ? before.snapshot.parents
-    : null;
+  const figures = before?.figures ?? new Map<string, ForwardRule>();
+  const { ways, ...paths } = forwardPaths(forward, parents, {
+    parts: {
+      runtime,
+      turn,
+      limits,
+      counted: { upstream: rule.destinations.counters, endpoint: rule.answers },
+      direct: { requests: judged(runtime, policy, false), tunnels: judged(runtime, policy, true) },
+      originTls: originTls(forward, authorities),
+      settings: settingsWith(credentials),
+      originKey: originKeys(credentials, forward),
+    },
+    key: destinationsKey,
+    before: before?.ways ?? new Map(),
+    rule,
+    figures,
+  });
   const via = `${exchange.forward.via}-${INSTANCE}`;
   const snapshot: ForwardSnapshot = {
     policy,
@@ -160,42 +199,45 @@ function built(
     },
     retry: direct.retry,
     connect: connectSettings(judged(runtime, policy, true), turn, forward, via),
-    parents: sameParents ?? buildParents(runtime, turn, policy, forward, limits, parents, rule, credentials),
+    ...paths,
+    ways: [...ways.values()],
     credentials: credentials.ofOrigins(forward.credentials),
     maxTunnels: forward.maxTunnels,
+    originTls: originTls(forward, authorities),
+    pac: { decisions: pacDecisions(pacSource(forward)), host: forward.pacHost, own },
     rule,
+    figures,
     settings: (upstream) => exchangeSettings(upstream, direct),
   };
-  return { snapshot, destinationsKey, parentsKey, authKey };
+  return { snapshot, destinationsKey, ways, figures, authKey };
 }
 
-function buildParents(
-  runtime: Runtime,
-  turn: IoTurn,
-  policy: DestinationPolicy,
-  forward: ForwardConfig,
-  limits: Http1Limits,
-  { shared, proxies }: Parents,
-  rule: ForwardRule,
-  credentials: BuiltCredentials,
-): ForwardParents | null {
-  const own = credentials.ofUpstream(forward.byParent);
+/** What browsers may do themselves. Who is held for comes to us. */
+function pacSource({ rules, byDefault, noParent, allow, deny, holdDirect }: ForwardConfig): PacSource {
+  return {
+    rules: rules.map(({ conditions, action, holdMs }) => ({
+      conditions,
+      direct: action.kind === "direct" && (holdMs ?? 0) === 0,
+    })),
+    direct: byDefault === null ? [] : new NoProxy(noParent).entries,
+    allow,
+    ours: [...deny, ...holdDirect.map(({ destination }) => destination)],
+  };
+}
+
+/** Settings with what credentials of ours the parents of a configuration are sent. */
+function settingsWith(credentials: BuiltCredentials): WayParts["settings"] {
+  const known = new Map<UpstreamConfig, UpstreamCredentials | null>();
+  return (upstream, config) => {
+    let own = known.get(config);
+    if (own === undefined) known.set(config, own = credentials.ofUpstream(config));
+    return { ...exchangeSettings(upstream, config), ...(own === null ? {} : { credentials: own }) };
+  };
+}
+
+function originKeys(credentials: BuiltCredentials, forward: ForwardConfig): WayParts["originKey"] {
   const origins = credentials.ofOrigins(forward.credentials);
-  const settings = (upstream: Upstream, config: UpstreamConfig): ExchangeSettings => ({
-    ...exchangeSettings(upstream, config),
-    ...(own === null ? {} : { credentials: own }),
-  });
-  if (shared !== null) return sharedByAll(forward, settings(shared, forward.byParent));
-  if (forward.parents.length === 0) return null;
-  return byDestination(forward, proxies, {
-    runtime,
-    turn,
-    limits,
-    counted: { upstream: rule.destinations.counters, endpoint: rule.answers },
-    direct: { requests: judged(runtime, policy, false), tunnels: judged(runtime, policy, true) },
-    settings,
-    originKey: (host, port) => origins?.of(host, port)?.connectionKey ?? "",
-  });
+  return (host, port) => origins?.of(host, port)?.connectionKey ?? "";
 }
 
 function exchangeSettings(upstream: Upstream, config: UpstreamConfig): ExchangeSettings {

@@ -130,6 +130,8 @@ export type ToWorker =
     readonly desired: DesiredState;
     /** The one in whose place it is had to be ended: a script did not come to an end. */
     readonly suspected: boolean;
+    /** Where this Sluice listens besides: its admin listener. Missing from supervisors of earlier versions. */
+    readonly besides?: readonly Address[];
   }
   | { readonly type: "command"; readonly id: number; readonly command: WorkerCommand }
   | { readonly type: "grant" } & Slots

@@ -3,17 +3,15 @@
  * day are wall-clock milliseconds since 1970, as workers have no other clock in common.
  */
 
-import type { ReasonCode } from "../../exchange/reason.ts";
 import type { FailureNote } from "../../observe/failure_ring.ts";
 import { Counters, EndpointCounters } from "../../upstream/counters.ts";
+import { addCounts, addHistograms, addReasons, addTotals, type ReasonCounts } from "./add_totals.ts";
 import { addCredentials, credentialsOf } from "./credential_report.ts";
 import { addScripts, type ScriptReport } from "./script_report.ts";
 import type { CredentialStatus, EndpointStatus, Histogram, Totals } from "./status.ts";
 
 /** Failed requests and waiting ones that are told one by one, at most. */
 export const MOST_TOLD = 50;
-
-export type ReasonCounts = Readonly<Partial<Record<ReasonCode, number>>>;
 
 export interface EndpointReport {
   readonly name: string;
@@ -85,8 +83,34 @@ export interface ForwardReport {
   /** Those in flight that are tunnels by Upgrade. */
   readonly upgraded: number;
   readonly wrongCredentials: number;
+  /** Of all requests. */
   readonly totals: Totals;
   readonly reasons: ReasonCounts;
+  /** The part of it that each rule has decided about. Missing in reports of earlier versions. */
+  readonly rules?: readonly RuleReport[];
+}
+
+/** Of a rule of the forward proxy, also of one that is not in the configuration any more. */
+export interface RuleReport {
+  readonly name: string;
+  readonly tunnelsBegun: number;
+  readonly totals: Totals;
+  readonly reasons: ReasonCounts;
+}
+
+/** The sums of all. */
+export function sumOfRules(rules: readonly RuleReport[]): Omit<RuleReport, "name"> {
+  const none: RuleReport = { name: "", tunnelsBegun: 0, totals: totalsOf(null), reasons: {} };
+  return rules.reduce(addRules, none);
+}
+
+function addRules(a: RuleReport, b: RuleReport): RuleReport {
+  return {
+    name: b.name,
+    tunnelsBegun: a.tunnelsBegun + b.tunnelsBegun,
+    totals: addTotals(a.totals, b.totals),
+    reasons: addReasons(a.reasons, b.reasons),
+  };
 }
 
 /** Nothing counted yet. */
@@ -295,38 +319,8 @@ function addForwards(a: ForwardReport | undefined, b: ForwardReport | undefined)
     wrongCredentials: a.wrongCredentials + b.wrongCredentials,
     totals: addTotals(a.totals, b.totals),
     reasons: addReasons(a.reasons, b.reasons),
+    rules: merge(a.rules ?? [], b.rules ?? [], addRules),
   };
-}
-
-function addTotals(a: Totals, b: Totals): Totals {
-  return {
-    requests: a.requests + b.requests,
-    by_class: addCounts(a.by_class, b.by_class),
-    failed: a.failed + b.failed,
-    request_bytes: a.request_bytes + b.request_bytes,
-    response_bytes: a.response_bytes + b.response_bytes,
-    retries: a.retries + b.retries,
-    held: a.held + b.held,
-    latency: addHistograms(a.latency, b.latency),
-    waited: addHistograms(a.waited, b.waited),
-  };
-}
-
-function addCounts(a: readonly number[], b: readonly number[]): number[] {
-  return a.map((count, at) => count + (b[at] ?? 0));
-}
-
-function addHistograms(a: Histogram, b: Histogram): Histogram {
-  const [short, long] = a.counts.length < b.counts.length ? [a, b] : [b, a];
-  return { counts: addCounts(long.counts, short.counts), sum_ms: a.sum_ms + b.sum_ms };
-}
-
-function addReasons(a: ReasonCounts, b: ReasonCounts): ReasonCounts {
-  const sum: Partial<Record<ReasonCode, number>> = { ...a };
-  for (const [code, count] of Object.entries(b) as [ReasonCode, number][]) {
-    sum[code] = (sum[code] ?? 0) + count;
-  }
-  return sum;
 }
 
 function addUpstreams(a: UpstreamReport, b: UpstreamReport): UpstreamReport {

@@ -62,6 +62,9 @@ export class Serving {
   readonly #own: OwnListeners;
   readonly scripting: Scripting;
 
+  /** Where this Sluice listens besides. To be set before `listen`. */
+  besides: readonly Address[] = [];
+
   private constructor(
     runtime: Runtime,
     system: System,
@@ -183,8 +186,7 @@ export class Serving {
 
   /** Of the forward proxy, those of earlier configurations that still have requests included. */
   get destinations(): readonly Destinations[] {
-    const now = this.#built.snapshot.forward;
-    return [...(now === null ? [] : [now.destinations]), ...this.#retiredDestinations.all];
+    return [...allDestinations(this.#built.snapshot.forward), ...this.#retiredDestinations.all];
   }
 
   /** Where each listener of the configuration is bound. */
@@ -205,9 +207,7 @@ export class Serving {
 
   /** What is bound is no destination of the forward proxy. Other workers are bound to the same. */
   #tellOwn(): void {
-    const { admin } = this.#config;
-    const addresses = [...this.addresses, ...(admin === null ? [] : [admin.address])];
-    this.#own.replace(addresses.filter((address) => address.kind === "tcp"));
+    this.#own.replace([...this.addresses, ...this.besides].filter((address) => address.kind === "tcp"));
   }
 
   // Another configuration

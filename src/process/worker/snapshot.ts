@@ -1,9 +1,10 @@
 /** Turns a configuration into the objects that serve it. */
 
 import type { Runtime, System } from "../../../runtime/contract/contract.ts";
-import { ALL_POLICIES } from "../../upstream/balance/policies.ts";
+import { ALL_POLICIES, FAILOVER_POLICIES } from "../../upstream/balance/policies.ts";
 import type { Config, RouteConfig, ServerConfig, UpstreamConfig } from "../../config/values/config.ts";
-import { sharedParents } from "../../config/build_forward.ts";
+import { withParentPasswords } from "../shared/parent_passwords.ts";
+import { isOfParents, sharedParents } from "../../config/build_forward.ts";
 import { type Addressed, renamed } from "../../config/renamed.ts";
 import { SocketConnector } from "../../client/connector.ts";
 import { IoTurn } from "../../conn/io_turn.ts";
@@ -116,15 +117,16 @@ interface WantedSettings {
 export async function buildSnapshot(
   runtime: Runtime,
   system: System,
-  config: Config,
+  given: Config,
   observer: SnapshotObserver,
   sharing: Sharing = NOT_SHARED,
   turn: IoTurn = new IoTurn(runtime),
   before: BuiltSnapshot | null = null,
   retired: readonly Upstream[] = [],
-  own: OwnListeners = configuredOwn(system, config),
+  own: OwnListeners = configuredOwn(system, given),
   scripts: ScriptSet | null = null,
 ): Promise<BuiltSnapshot> {
+  const config = await withParentPasswords(system, given);
   const { server } = config;
   const credentials = await buildCredentials(
     runtime,
@@ -144,12 +146,13 @@ export async function buildSnapshot(
   const settings = new Map<string, ExchangeSettings>();
   const upstreams: Upstream[] = [];
   const changed: WantedSettings[] = [];
+  const parents = new Set(sharedParents(config.forward));
   const same = sameUpstreams(before?.upstreams ?? [], retired, config.upstreams);
   for (const upstream of config.upstreams) {
     const wanted: UpstreamSettings = {
       name: upstream.name,
       endpoints: await endpointSettings(system, upstream, sharing.slots, credentials),
-      policy: ALL_POLICIES[upstream.policy],
+      policy: (parents.has(upstream) ? FAILOVER_POLICIES : ALL_POLICIES)[upstream.policy],
       holdMs: upstream.holdMs,
       holdIntervalMs: upstream.holdIntervalMs,
       queueSize: upstream.queue.size,
@@ -177,7 +180,7 @@ export async function buildSnapshot(
     upstreamLimits,
     own,
     before?.forward ?? null,
-    upstreams.find(({ name }) => name === sharedParents(config.forward)?.name) ?? null,
+    (name) => upstreams.find((upstream) => upstream.name === name) ?? null,
     credentials,
   );
   const snapshot: Snapshot = {
@@ -272,7 +275,8 @@ function sameUpstreams(
   for (const [name, { upstream }] of renamed(serving.map(addressed), after)) same.set(name, upstream);
   const others = after.filter(({ name }) => !same.has(name));
   // A name that was taken away and put back is found by its addresses as well.
-  const left = retired.map((upstream, at) => ({ ...addressed(upstream), name: `\n${at}` }));
+  const left = retired.filter(({ name }) => !isOfParents(name))
+    .map((upstream, at) => ({ ...addressed(upstream), name: `\n${at}` }));
   for (const [name, { upstream }] of renamed(left, others)) same.set(name, upstream);
   return same;
 }

@@ -142,7 +142,10 @@ export interface ForwardStatus {
   readonly destinations: number;
   /** Idle connections to them. */
   readonly idle: number;
-  /** Requests that they are working on, without CONNECT. */
+  /**
+   * Requests that they are working on; CONNECT only by way of parents that are not HTTP proxies alone, or where it may be
+   * held for.
+   */
   readonly in_flight: number;
   readonly waiting: number;
   /** Requests that the rules did not let through, by reason; all such reasons are there. */
@@ -152,6 +155,17 @@ export interface ForwardStatus {
   /** All requests, CONNECT included. A tunnel counts, and so do its bytes, when it has ended. */
   readonly totals: Totals;
   /** Failed requests by reason, `denied` included. */
+  readonly reasons: Readonly<Partial<Record<ReasonCode, number>>>;
+  /** Those of the configuration, in their order, with the part of the sums that each has decided about. */
+  readonly rules: readonly ForwardRuleStatus[];
+}
+
+export interface ForwardRuleStatus {
+  readonly name: string;
+  readonly action: "parents" | "deny" | "direct";
+  /** CONNECT requests that were not refused. */
+  readonly tunnels_begun: number;
+  readonly totals: Totals;
   readonly reasons: Readonly<Partial<Record<ReasonCode, number>>>;
 }
 

@@ -215,7 +215,9 @@ export class Worker {
     done({ ok: true });
   }
 
-  async #serve({ place, config, listen, slots, desired, suspected }: StartMessage): Promise<CommandResult> {
+  async #serve(
+    { place, config, listen, slots, desired, suspected, besides = [] }: StartMessage,
+  ): Promise<CommandResult> {
     // The supervisor, in another process, logs as well.
     const shared = place.count > 1 || this.#logger === null;
     const ours = shareConfig(config, place);
@@ -249,6 +251,7 @@ export class Worker {
         count,
         suspected,
       });
+      serving.besides = besides;
       this.#serving = serving;
       serving.operated.begin(desired);
       events.watch(desired.watched, serving.upstreams);

@@ -7,12 +7,15 @@ import {
   MOST_TOLD,
   reasonsOf,
   type Report,
+  type RuleReport,
+  sumOfRules,
   totalsOf,
   type UpstreamReport,
 } from "./report.ts";
 import { scriptFiles } from "../../config/build_scripts.ts";
 import { scriptReports } from "./script_report.ts";
 import type { Scripting } from "./scripting.ts";
+import type { ForwardRule } from "../../gateway/forward/forward_rule.ts";
 import type { Credential } from "../../credentials/credential.ts";
 import type { Gateway } from "../../gateway/gateway.ts";
 import type { Telemetry } from "../../observe/telemetry.ts";
@@ -101,24 +104,31 @@ function forwardReport(
 ): Pick<Report, "forward"> {
   const { forward } = gateway.snapshot;
   if (forward === null) return {};
-  const { rule } = forward;
+  const { rule, figures } = forward;
+  const rules = [...figures].map(([name, each]) => ruleReport(name, each));
+  const whole = sumOfRules([...rules, ruleReport("", rule)]);
   const listed = [...upstreams, ...retired];
   const sum = (of: (destinations: Destinations) => number) =>
     all.reduce((total, each) => total + of(each), 0);
   return {
     forward: {
       tunnels: gateway.connectTunnels,
-      tunnelsBegun: rule.tunnelsBegun,
+      tunnelsBegun: whole.tunnelsBegun,
       destinations: sum(({ size }) => size),
       idle: sum(({ idle }) => idle),
       inFlight: sum(({ inFlight }) => inFlight),
       waiting: sum(({ waiting }) => waiting),
       upgraded: gateway.tunnelsOf((endpoint) => !listed.some((upstream) => upstream.owns(endpoint))),
       wrongCredentials: rule.wrongCredentials,
-      totals: totalsOf(rule.counters),
-      reasons: reasonsOf(rule.counters),
+      totals: whole.totals,
+      reasons: whole.reasons,
+      rules,
     },
   };
+}
+
+function ruleReport(name: string, { counters, tunnelsBegun }: ForwardRule): RuleReport {
+  return { name, tunnelsBegun, totals: totalsOf(counters), reasons: reasonsOf(counters) };
 }
 
 /** An upstream that is not in the configuration any more may have the name of one that is. Its sums are forgotten. */

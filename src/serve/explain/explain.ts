@@ -20,7 +20,7 @@ import type { RetryPolicy } from "../../exchange/retry.ts";
 import { Gateway } from "../../gateway/gateway.ts";
 import type { Snapshot } from "../../gateway/snapshot.ts";
 import type { LocalAnswer } from "../../script/script_host.ts";
-import { explainProxying, isForProxy } from "./explain_forward.ts";
+import { explainProxying, isForProxy, usedUpstream } from "./explain_forward.ts";
 import { DryRuntime, DrySocket } from "./dry_runtime.ts";
 import type { ExplainedAnswer, ExplainedForwarding, Explanation } from "./explanation.ts";
 import type { LoadedScripts } from "../../process/worker/loaded_scripts.ts";
@@ -128,8 +128,7 @@ async function explainWith(
     const answer = answerOf(client.written, null);
     return { ok: true, explanation: { ...said, outcome: "tunnelled", answer, forwarded: null } };
   }
-  const direct = proxied === null ? null : config.forward?.direct ?? null;
-  const upstream = direct ?? config.upstreams.find(({ name }) => name === seen.upstream);
+  const upstream = usedUpstream(config, seen.upstream, proxied !== null);
   if (endpoint === null || upstream === undefined || seen.retry === null) {
     const explanation: Explanation = {
       ...said,
@@ -140,7 +139,7 @@ async function explainWith(
     return { ok: true, explanation };
   }
   const to = forwarding(upstream, request, seen.retry, seen, sent, endpoint.name, status);
-  const forwarded = direct === null ? to : {
+  const forwarded = to.endpoints.some(({ first }) => first) ? to : {
     ...to,
     endpoints: [{ name: endpoint.name, weight: 1, state: null, first: true }],
   };

@@ -1,8 +1,11 @@
 /** What the rules of the forward proxy say of a request, beside what the dry run does with it. */
 
 import { type Runtime, SocketFailure } from "../../../runtime/contract/contract.ts";
+import { allParents } from "../../config/build_forward.ts";
+import type { Config, UpstreamConfig } from "../../config/values/config.ts";
 import { addressClass } from "../../forward/address_class.ts";
 import type { Destination } from "../../forward/destination_policy.ts";
+import { type AskedDestination, firstMatch } from "../../forward/rule_conditions.ts";
 import { readForwardTarget } from "../../forward/forward_target.ts";
 import type { ForwardSnapshot } from "../../gateway/forward/forward_snapshot.ts";
 import type { ExplainRequest } from "../../control/plane.ts";
@@ -19,11 +22,12 @@ export function isForProxy({ method, url }: Pick<ExplainRequest, "method" | "url
  */
 export async function explainProxying(
   { method, url, user }: ExplainRequest,
-  { policy, auth, clients }: ForwardSnapshot,
+  forward: ForwardSnapshot,
   client: string,
   resolver: Pick<Runtime, "resolve"> | null,
 ): Promise<ExplainedProxying | null> {
-  const target = readForwardTarget(method, url, false);
+  const { policy, auth, clients } = forward;
+  const target = readForwardTarget(method, url, forward.originTls !== null);
   if (target.kind === "refusal") return null;
   const { host, port } = target;
   const destination: Destination = { host, port, isTunnel: method === "CONNECT", user: user ?? null };
@@ -39,11 +43,40 @@ export async function explainProxying(
     rule: verdict.rule,
     allowed: verdict.allowed,
     decided: !verdict.allowed || verdict.decided,
+    ...(verdict.allowed
+      ? { way: wayOf(forward, { host, port, user: user ?? "", client }, found.addresses) }
+      : {}),
     lookup_error: found.lookup,
     addresses: found.addresses?.map((address) => {
       const judged = target.hostIsLiteral ? verdict : policy.judgeAddress(address, destination);
       return { address, class: addressClass(address) ?? "", allowed: judged.allowed, rule: judged.rule };
     }) ?? null,
+  };
+}
+
+/** What an exchange has gone by. @param name null when there was none. @param proxied by the forward proxy */
+export function usedUpstream(
+  config: Config,
+  name: string | null,
+  proxied: boolean,
+): UpstreamConfig | undefined {
+  const { forward } = config;
+  if (!proxied || forward === null) return config.upstreams.find((upstream) => upstream.name === name);
+  return allParents(forward).find(({ upstream }) => upstream.name === name)?.upstream ?? forward.direct;
+}
+
+function wayOf(
+  { rules, byDefault }: ForwardSnapshot,
+  asked: AskedDestination,
+  addresses: readonly string[] | null,
+): ExplainedProxying["way"] & object {
+  const found = firstMatch(rules, asked, addresses);
+  if (found === "look_up") return { rule: null, action: "look_up", reason: "" };
+  const { action } = found ?? byDefault(asked.host, asked.port);
+  return {
+    rule: found?.name ?? null,
+    action: action.kind,
+    reason: action.kind === "deny" ? action.reason : "",
   };
 }
 

@@ -53,6 +53,17 @@ export interface ExplainedProxying {
   readonly allowed: boolean;
   /** False when only the address of the name can tell. */
   readonly decided: boolean;
+  /**
+   * The rule of `forward.rules` that decides how it goes; null when none is for it. Missing where it is not
+   * allowed anyway.
+   */
+  readonly way?: {
+    readonly rule: string | null;
+    /** `look_up`: only the addresses of the name tell which rule it is. */
+    readonly action: "parents" | "deny" | "direct" | "look_up";
+    /** Of `deny`; else "". */
+    readonly reason: string;
+  };
   /** Why the name has no addresses here, though they were asked for; "" = it has, or nobody has asked. */
   readonly lookup_error: string;
   /** Those of the name, each with its own verdict; null = it was not looked up. */

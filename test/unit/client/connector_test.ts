@@ -48,18 +48,20 @@ class Lab {
       return { cancel() {} };
     };
     const owner = { idleLost() {} };
-    new SocketConnector({ dial, clock: this.clock, resolve: () => Promise.resolve([]) }, turn).connect(KEY, {
-      timeoutMs: 500,
-      limits: DEFAULT_LIMITS,
-      owner,
-    }, {
-      opened: (peer) => {
-        this.peer = peer;
-      },
-      failed: (error) => {
-        this.error = error;
-      },
-    });
+    const secure = () => assert.fail("no TLS within");
+    new SocketConnector({ dial, clock: this.clock, resolve: () => Promise.resolve([]), secure }, turn)
+      .connect(KEY, {
+        timeoutMs: 500,
+        limits: DEFAULT_LIMITS,
+        owner,
+      }, {
+        opened: (peer) => {
+          this.peer = peer;
+        },
+        failed: (error) => {
+          this.error = error;
+        },
+      });
   }
 
   get dial() {

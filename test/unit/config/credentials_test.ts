@@ -77,7 +77,10 @@ credentials:
     { host: ".corp.example", port: 80, credential: "two" },
     { host: "::1", port: 90, credential: "one" },
   ]);
-  assert.deepEqual(config.forward?.byParent.endpoints.map(({ proxy }) => proxy?.credential), ["one", "two"]);
+  assert.deepEqual(config.forward?.byDefault?.upstream.endpoints.map(({ proxy }) => proxy?.credential), [
+    "one",
+    "two",
+  ]);
   assert.equal(config.forward?.direct.credential, null);
 });
 

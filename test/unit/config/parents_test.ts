@@ -23,7 +23,7 @@ test("the kinds of parents, their usual ports and their names", () => {
     "socks5://[::1]:9050",
     "SOCKS5H://d:1,direct",
   );
-  assert.deepEqual(config.forward?.parents.map(({ kind, name }) => `${kind} ${name}`), [
+  assert.deepEqual(config.forward?.byDefault?.parents.map(({ kind, name }) => `${kind} ${name}`), [
     "http proxy:3128",
     "http a:80",
     "http https://b:443",
@@ -108,6 +108,95 @@ test("what is no parent", () => {
     "a:1,a:1",
   ];
   for (const url of odd.slice(1)) assert.ok(!load({ "forward-parents": [url] }).ok, url);
+});
+
+test("login=pass, * and password_file: what they come to, print back as, and do not go with", () => {
+  const parents = ["http://a login=pass", "http://b login=pass weight=2"];
+  const { config } = loaded(...parents);
+  assert.deepEqual(config.upstreams[0]?.endpoints.map(({ proxy, weight }) => [proxy, weight]), [
+    [{ authorization: "", passesLogin: true, credential: null }, 1],
+    [{ authorization: "", passesLogin: true, credential: null }, 2],
+  ]);
+  assert.match(
+    printYaml(loaded(...parents)),
+    /"http:\/\/a:80 login=pass", "http:\/\/b:80 weight=2 login=pass"/,
+  );
+  const file = loaded("http://us%40er@a password_file=/pw", "socks5h://us@b password_file=/pw");
+  assert.deepEqual(file.warnings, []);
+  const text = printYaml(file);
+  assert.match(
+    text,
+    /"http:\/\/us%40er@a:80 password_file=\/pw", "socks5h:\/\/us@b:1080 password_file=\/pw"/,
+  );
+  const again = loadConfig({ flags: {}, env: {}, file: { path: "s.yaml", text } });
+  assert.ok(again.ok);
+  assert.deepEqual(again.config, file.config);
+  const named = load({ "forward-parents": ["http://*:pw@a"], "forward-users": ["/users"] });
+  assert.ok(named.ok);
+  assert.deepEqual(named.config.upstreams[0]?.endpoints[0]?.proxy, {
+    authorization: "",
+    userPassword: "pw",
+    credential: null,
+  });
+  const both = load({ "forward-parents": ["http://a login=pass"], "forward-users": ["/users"] });
+  assert.ok(both.ok);
+  assert.match(both.warnings.map(({ message }) => message).join("\n"), /go on to that proxy as well/);
+  const odd = [
+    ["http://a login=none", /must be pass/],
+    ["http://u:p@a login=pass", /no user beside login=pass/],
+    ["socks5h://a login=pass", /must be an HTTP proxy for login=pass/],
+    ["http://a password_file=/pw", /must have a user/],
+    ["http://u:p@a password_file=/pw", /not in both/],
+    ["socks5h://*:p@a", /must be an HTTP proxy for the name/],
+    ["http://a login=pass,http://b", /for all of the proxies or for none/],
+    ["http://*:p@a", /clients do not say who they are/],
+    ["http://***@a", /printed without its user and password/],
+    ["http://a login=pass credential=x", /credential beside login=pass/],
+    ["direct weight=2", /must be direct and nothing else/],
+    ["http://a weight=1 weight=2", /must be URLs/],
+  ] as const;
+  for (const [parents, message] of odd) {
+    const result = load({ "forward-parents": [parents] });
+    assert.ok(!result.ok, parents);
+    assert.match(result.problems.map((problem) => problem.message).join("\n"), message, parents);
+  }
+});
+
+test("via: another proxy in front, once, with a login of its own", () => {
+  const one = loaded(
+    "http://b via=https://u@a via_password_file=/pw",
+    "http://b",
+    "socks5h://c via=http://a weight=2",
+    "https://us@b password_file=/pw via=socks5://d",
+  );
+  assert.deepEqual(one.config.forward?.byDefault?.parents.map(({ name }) => name), [
+    "b:80 via https://a:443",
+    "b:80",
+    "socks5h://c:1080 via a:80",
+    "https://b:443 via socks5://d:1080",
+  ]);
+  const again = loadConfig({ flags: {}, env: {}, file: { path: "s.yaml", text: printYaml(one) } });
+  assert.ok(again.ok, again.ok ? "" : again.problems.map(({ message }) => message).join("\n"));
+  assert.deepEqual(again.config, one.config);
+  const secret = printYaml(loaded("http://b via=http://u:s3cret@a"));
+  assert.match(secret, /via=http:\/\/\*\*\*@a:80/);
+  const mapping = "forward: {listen: 3128, parents: [{url: http://b, via: http://a}]}\n";
+  const file = loadConfig({ flags: {}, env: {}, file: { path: "s.yaml", text: mapping } });
+  assert.ok(file.ok);
+  assert.equal(file.config.upstreams[0]?.endpoints[0]?.proxy?.via?.name, "a:80");
+  for (
+    const odd of [
+      "http://b via=direct",
+      "http://b via=ftp://a",
+      "http://b via=http://*:p@a",
+      "http://b via_password_file=/pw",
+      "http://b via=http://a via_password_file=/pw",
+      "http://b via=http://u:p@a via_password_file=/pw",
+      "http://b via=socks5://u@a",
+      "http://b via=http://a,http://b via=http://a",
+      "direct via=http://a",
+    ]
+  ) assert.ok(!load({ "forward-parents": [odd] }).ok, odd);
 });
 
 test("no_parent: the syntax of no_proxy, and only beside parents", () => {

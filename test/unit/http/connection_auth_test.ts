@@ -6,6 +6,7 @@ import {
   answersChallenge,
   authenticatesConnection,
   connectionChallenge,
+  plainChallenges,
   withoutConnectionChallenges,
 } from "../../../src/http/connection_auth.ts";
 import { ownFields } from "../../../src/http/forwarded_fields.ts";
@@ -117,4 +118,32 @@ test("long and odd challenges take linear time", () => {
   const each = (performance.now() - began) / odd.length;
   // Quadratic would be minutes.
   assert.ok(each < 2000, `${each} ms each`);
+});
+
+test("Proxy-Authorization counts where it is sent on to a proxy, and nowhere else", () => {
+  const request = (line: string) => requestHead("CONNECT a.test:443 HTTP/1.1", "Host: a", line);
+  const first = request("Proxy-Authorization: NTLM TlRMTVNTUAABAAAA");
+  const answer = request("proxy-authorization: negotiate oYIB");
+  const basic = request("Proxy-Authorization: Basic TlRMTVNTUAAB");
+  assert.deepEqual([first, answer, basic].map((head) => authenticatesConnection(head)), [
+    false,
+    false,
+    false,
+  ]);
+  assert.deepEqual([first, answer, basic].map((head) => authenticatesConnection(head, true)), [
+    true,
+    true,
+    false,
+  ]);
+  assert.deepEqual([first, answer, basic].map((head) => answersChallenge(head, true)), [false, true, false]);
+  assert.ok(authenticatesConnection(request("Authorization: NTLM abc"), true));
+});
+
+test("what is left of a challenge line without those of connections", () => {
+  assert.equal(plainChallenges('NTLM, Basic realm="a, NTLM", Negotiate abc=='), 'Basic realm="a, NTLM"');
+  assert.equal(plainChallenges("NTLM TlRMTVNTUAAC"), "");
+  assert.equal(
+    plainChallenges('Digest realm="a", nonce="b", qop="auth"'),
+    'Digest realm="a", nonce="b", qop="auth"',
+  );
 });

@@ -137,7 +137,7 @@ test("bash accepts the script, and completes with it", only("bash"), () => {
     ["sluice watch --until endpoint_", ["endpoint_down", "endpoint_up"]],
     ["sluice --policy ", ["round_robin", "least_conn", "random"]],
     ["sluice --policy=r", ["round_robin", "random"]],
-    ["sluice --to 3000 --hold-", ["--hold-interval"]],
+    ["sluice --to 3000 --hold-", ["--hold-interval", "--hold-direct"]],
     ["sluice --forward --allo", ["--allow"]],
     ["sluice --config con", ["config.yaml"]],
     ["sluice check --config con", ["config.yaml"]],

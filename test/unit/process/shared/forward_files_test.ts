@@ -35,7 +35,26 @@ test("files that can be used", async () => {
   assert.deepEqual(users?.users, ["alice"]);
   assert.equal(tokens?.userOf("s3cr3t-t0ken"), "ci");
   const none = await usableForwardFiles(system, forwardOf({}));
-  assert.deepEqual(none, { users: null, tokens: null, fingerprint: "" });
+  assert.deepEqual(none, { users: null, digestUsers: null, tokens: null, fingerprint: "" });
+});
+
+test("the file of the Digest scheme: used, told of when it is bad, and one of those that are watched", async () => {
+  const flags = { "forward-digest-file": ["/d"] };
+  const system = new MemorySystem({ files: { "/d": "alice:r:0123456789abcdef0123456789abcdef\n" } });
+  const { digestUsers, fingerprint } = await usableForwardFiles(system, forwardOf(flags));
+  assert.equal(digestUsers?.realm, "r");
+  assert.notEqual(fingerprint, "");
+  assert.deepEqual(filesOf(loaded(flags).config), ["/d"]);
+  system.files.set("/d", "alice:r:nonsense\n");
+  await assert.rejects(
+    usableForwardFiles(system, forwardOf(flags)),
+    (error) =>
+      error instanceof SystemError &&
+      error.message.startsWith("forward.digest_file: /d:1: the hash of alice"),
+  );
+  system.files.set("/d", "# nobody\n");
+  const { warnings } = await readForwardFiles(system, forwardOf(flags));
+  assert.deepEqual(warnings, [{ option: "digest_file", words: "/d names nobody" }]);
 });
 
 test("each bad line is told with the file, and without what is secret in it", async () => {

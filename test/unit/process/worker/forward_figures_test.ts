@@ -60,6 +60,7 @@ test("what it does and has done is in status, by rule and not by destination", (
       authentication_failures: 1,
       totals: null,
       reasons: null,
+      rules: [],
     });
     assert.equal(forward.totals.requests, 6);
     assert.deepEqual(forward.reasons, {
@@ -137,6 +138,8 @@ test("without a forward listener nothing of it is there", async () => {
 });
 
 test("reports of workers add up, and of one that is gone only the sums remain", () => {
+  const totals = totalsOf(null);
+  const rules = [{ name: "a", tunnelsBegun: 1, totals, reasons: { http_request_denied: 3 } }];
   const forward: ForwardReport = {
     tunnels: 1,
     tunnelsBegun: 2,
@@ -148,6 +151,7 @@ test("reports of workers add up, and of one that is gone only the sums remain", 
     wrongCredentials: 7,
     totals: totalsOf(null),
     reasons: { http_request_denied: 8 },
+    rules,
   };
   const report = { ...emptyReport(), forward };
   assert.deepEqual(addReports(report, emptyReport()).forward, forward);
@@ -165,6 +169,7 @@ test("reports of workers add up, and of one that is gone only the sums remain", 
     wrongCredentials: 14,
     totals: totalsOf(null),
     reasons: { http_request_denied: 16 },
+    rules: [{ name: "a", tunnelsBegun: 2, totals, reasons: { http_request_denied: 6 } }],
   });
   assert.equal(unanswered(report), 9);
   const { forward: gone } = sumsOnly(report);

@@ -64,6 +64,37 @@ test("through the forward proxy: who has not said who it is gets 407", async () 
   assert.equal(to?.addresses, null);
 });
 
+test("through the forward proxy: which rule says how it goes", async () => {
+  const yaml = 'forward: {listen: 3128, rules: [{name: ads, host: .ads.test, deny: "no ads"}, ' +
+    "{name: corp, host: .corp.test, parents: [127.0.0.1:4001]}, {name: net, cidr: 10.0.0.0/8, resolve: true, direct: true}]}\n";
+  const names = { "a.test": ["10.0.0.1"], "b.test": ["192.0.2.1"] };
+  const way = async (url: string, resolve = false) => {
+    const { proxied: to, outcome, forwarded, upstream } = await proxied({ url, resolve }, yaml, names);
+    return [
+      to?.way?.rule,
+      to?.way?.action,
+      to?.way?.reason,
+      outcome,
+      upstream,
+      forwarded?.endpoints[0]?.name,
+    ];
+  };
+  assert.deepEqual(await way("http://x.ads.test/"), ["ads", "deny", "no ads", "answered", null, undefined]);
+  assert.deepEqual(await way("http://x.corp.test/"), [
+    "corp",
+    "parents",
+    "",
+    "forwarded",
+    "parents/corp",
+    "127.0.0.1:4001",
+  ]);
+  assert.deepEqual((await way("http://a.test/")).slice(0, 2), [null, "look_up"]);
+  assert.deepEqual((await way("http://a.test/", true)).slice(0, 2), ["net", "direct"]);
+  const explanation = await proxied({ url: "http://x.corp.test/" }, yaml, names);
+  assert.match(explanationText(explanation), /^way +by way of a parent \(rule corp\)$/m);
+  assert.match(explanationText(explanation), /^ *GET http:\/\/x\.corp\.test\/ HTTP\/1\.1$|GET http/m);
+});
+
 test("through the forward proxy: a tunnel", async () => {
   const explanation = await proxied({ method: "CONNECT", url: "a.test:443", user: "alice" });
   const { outcome, answer, proxied: to } = explanation;

@@ -1,66 +1,82 @@
-/** The way through a SOCKS proxy: from its open socket to one that leads to the destination. */
+/** The way through a proxy: from its open socket to one that leads further, by a handshake of its own protocol. */
 
-import type {
-  CloseReason,
-  Socket,
-  SocketError,
-  SocketEvents,
-  Timer,
+import {
+  type Clock,
+  type CloseReason,
+  type Socket,
+  type SocketError,
+  type SocketEvents,
+  SocketFailure,
+  type Timer,
 } from "../../runtime/contract/contract.ts";
-import { type Runtime, SocketFailure } from "../../runtime/contract/contract.ts";
-import { canonicalIp } from "../bytes/ip_address.ts";
 import type { Turn } from "../time/turn.ts";
-import type { SocksTarget } from "./reuse_key.ts";
-import { Socks5Handshake } from "./socks5.ts";
+
+/** One handshake as bytes in and bytes out: send what `begin` gives; then give `feed` what arrives, and send what it gives. */
+export interface Handshake {
+  /** Connected, or failed. */
+  readonly over: boolean;
+  /** Why there is no connection; null while there may be one. */
+  readonly error: SocketError | null;
+  /** Bytes that came behind the proxy's last answer. */
+  readonly rest: Uint8Array;
+  begin(): Uint8Array;
+  /** @param bytes lent for the call. @returns what is to be sent now; may be empty */
+  feed(bytes: Uint8Array): Uint8Array;
+}
 
 /** Told how it went, in a turn that has begun. */
-export interface SocksEnd {
-  /** @returns what hears the events of the socket from now on */
-  connected(): SocketEvents;
+export interface HandshakeEnd {
+  /**
+   * @param rest bytes that have come already. They are told to what is returned as well: it may do without one of both
+   * @returns what hears the events of the socket from now on
+   */
+  connected(rest: Uint8Array): SocketEvents;
   failed(error: SocketError): void;
 }
 
-export type SocksRuntime = Pick<Runtime, "clock" | "resolve">;
-
-export class SocksStep implements SocketEvents {
+export class HandshakeStep implements SocketEvents {
   readonly #turn: Turn;
   readonly #socket: Socket;
-  readonly #end: SocksEnd;
+  readonly #who: string;
+  readonly #end: HandshakeEnd;
   readonly #timer: Timer;
-  #handshake: Socks5Handshake | null = null;
+  #handshake: Handshake | null = null;
   #unsent = new Uint8Array();
   /** Whoever has the socket after us. */
   #next: SocketEvents | null = null;
   #over = false;
 
-  /** Begins, in a turn. @param timeoutMs for all of it, > 0 */
+  /**
+   * Begins, in a turn.
+   *
+   * @param who the proxy, in words
+   * @param timeoutMs for all of it, > 0
+   * @param handshake at once or later; a rejection is a SocketFailure
+   */
   constructor(
-    runtime: SocksRuntime,
+    clock: Clock,
     turn: Turn,
     socket: Socket,
-    target: SocksTarget,
+    who: string,
     timeoutMs: number,
-    end: SocksEnd,
+    handshake: Handshake | Promise<Handshake>,
+    end: HandshakeEnd,
   ) {
     this.#turn = turn;
     this.#socket = socket;
+    this.#who = who;
     this.#end = end;
-    this.#timer = runtime.clock.setTimer(timeoutMs, () => {
-      this.#inTurn(() =>
-        this.#fail({ code: "connection_timeout", detail: "the SOCKS proxy does not answer" })
-      );
+    this.#timer = clock.setTimer(timeoutMs, () => {
+      this.#inTurn(() => this.#fail({ code: "connection_timeout", detail: `${who} does not answer` }));
     });
-    if (target.resolves && canonicalIp(target.host) === null) void this.#lookUp(runtime, target);
-    else this.#begin(target);
+    if (handshake instanceof Promise) void this.#await(handshake);
+    else this.#begin(handshake);
   }
 
-  async #lookUp(runtime: SocksRuntime, target: SocksTarget): Promise<void> {
+  async #await(made: Promise<Handshake>): Promise<void> {
     try {
-      const [host] = await runtime.resolve(target.host);
-      this.#inTurn(() => {
-        if (host === undefined) this.#fail({ code: "dns_error", detail: `${target.host} has no address` });
-        else this.#begin({ ...target, host });
-      });
+      const handshake = await made;
+      this.#inTurn(() => this.#begin(handshake));
     } catch (error) {
       if (!(error instanceof SocketFailure)) throw error;
       const { code, message } = error;
@@ -68,9 +84,9 @@ export class SocksStep implements SocketEvents {
     }
   }
 
-  #begin(target: SocksTarget): void {
-    this.#handshake = new Socks5Handshake(target);
-    this.#send(this.#handshake.begin());
+  #begin(handshake: Handshake): void {
+    this.#handshake = handshake;
+    this.#send(handshake.begin());
   }
 
   #send(bytes: Uint8Array): void {
@@ -104,7 +120,7 @@ export class SocksStep implements SocketEvents {
     this.#inTurn(() => {
       const handshake = this.#handshake;
       if (handshake === null) {
-        this.#fail({ code: "connection_terminated", detail: "the SOCKS proxy spoke first" });
+        this.#fail({ code: "connection_terminated", detail: `${this.#who} spoke first` });
         return;
       }
       this.#send(handshake.feed(bytes));
@@ -115,12 +131,12 @@ export class SocksStep implements SocketEvents {
       }
       this.#over = true;
       this.#timer.cancel();
-      this.#next = this.#end.connected();
+      this.#next = this.#end.connected(handshake.rest);
     });
     this.#passOn();
   }
 
-  /** The destination may have spoken already. */
+  /** What the proxy leads to may have spoken already. */
   #passOn(): void {
     const rest = this.#handshake?.rest;
     if (rest !== undefined && rest.length > 0) this.#next?.data(rest);
@@ -146,6 +162,6 @@ export class SocksStep implements SocketEvents {
   }
 
   #lost(): void {
-    this.#fail({ code: "connection_terminated", detail: "the SOCKS proxy closed the connection" });
+    this.#fail({ code: "connection_terminated", detail: `${this.#who} closed the connection` });
   }
 }
