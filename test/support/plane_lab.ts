@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import type { Socket } from "../../runtime/contract/contract.ts";
 import { rereadable } from "../../src/serve/config_source.ts";
-import { checkFiles, readConfig } from "../../src/serve/read_config.ts";
+import { checkFiles } from "../../src/serve/check_files.ts";
+import { readConfig } from "../../src/serve/read_config.ts";
 import { serve } from "../../src/serve/serve.ts";
 import { formatProblem } from "../../src/config/values/problem.ts";
 import type { SluicePlane } from "../../src/control/control_plane.ts";
