@@ -48,6 +48,8 @@ export interface Sources {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** What one of them gives goes before those behind it; or the one problem that kept a document from being read. */
   readonly documents: readonly (Document | Problem)[];
+  /** Why an option of a document cannot be carried out here, whatever else it is; null = it can. */
+  readonly unfit?: (path: OptionPath, value: unknown) => string | null;
 }
 
 export interface Loaded {
@@ -92,6 +94,10 @@ export function loadDocuments(sources: Sources): Loaded | Rejected {
   const given = resolve([flagLayer, envLayer, ...layers]);
   const drafts = readAllUpstreams(documents, problems);
   const credentials = readAllCredentials(documents, problems);
+  for (const layer of layers) reportUnfit(layer, "", sources, problems);
+  for (const { name, options } of drafts.values()) {
+    reportUnfit(options, `upstreams.${name}.`, sources, problems);
+  }
   addDefaultUpstream(given, drafts, problems);
   const routes = readAllRoutes(documents, [...drafts.keys()].filter(isUpstreamName), problems);
   const empty = drafts.size === 0 && !routes.given && given.values.to === null &&
@@ -199,6 +205,14 @@ function readable(documents: Sources["documents"], problems: Problem[]): readonl
     problems.push(document);
     return false;
   });
+}
+
+function reportUnfit(layer: Layer, prefix: string, { unfit }: Sources, problems: Problem[]): void {
+  if (unfit === undefined) return;
+  for (const [path, { value, origin }] of layer) {
+    const why = unfit(path, value);
+    if (why !== null) problems.push(problemAt(origin, prefix + path, why));
+  }
 }
 
 function readAllUpstreams(
