@@ -64,6 +64,7 @@ export function allSteps(grep: string): Step[] {
     ...(canEpoll ? [smokeStep(null, OVER_NATIVE), deployStep(OVER_NATIVE)].map(overNative) : []),
     ...runtimes.map((runtime) => smokeStep(runtime)),
     packageStep(),
+    jsrStep(),
   ];
 }
 
@@ -116,6 +117,14 @@ function deployStep(env: Environment = {}): Step {
 function packageStep(): Step {
   const run = () => runChecks(["test/smoke/package.ts"]);
   return { name: "package", groups: ["smoke", "package"], runtime: null, after: null, run };
+}
+
+/** What JSR would take: all that the library for Deno imports, with types that need no inference. Nothing is published. */
+function jsrStep(): Step {
+  const args = ["publish", "--dry-run", "--allow-dirty"];
+  return plain("jsr", ["smoke", "package", "jsr"], null, () => {
+    return runChild(tool("deno"), args, { silenceMs, env: plainEnv });
+  });
 }
 
 /** @param args a program that prints `ok` or `FAIL` for each of its checks, and its arguments */
