@@ -1,11 +1,12 @@
 /** The library for Deno: `import { open } from "sluice"`. */
 import { createLibrary, type Library } from "../src/api/library.ts";
 import { createDenoRuntime } from "./deno/adapter.ts";
+import { unasked } from "./deno/unasked.ts";
 import { createSystem } from "./shared/system.ts";
 
 const library: Library = createLibrary({
   createRuntime: (onHandlerError) => createDenoRuntime({ onHandlerError }),
-  system: createSystem(),
+  system: unasked(createSystem()),
 });
 
 export const open: Library["open"] = library.open;
