@@ -1,5 +1,7 @@
 /** What the library throws at those who call it. */
 
+export { ScriptError } from "../script/script_error.ts";
+
 /** What was asked for cannot be: every problem at once, each with its place and, where possible, the fix. */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";

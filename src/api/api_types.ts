@@ -1,6 +1,7 @@
 /** What programs see of a Sluice that they open: the types of the library. declarations.ts has the same for users. */
 
 import type { Runtime, System } from "../../runtime/contract/contract.ts";
+import type { Asked, AskOptions, RequestHandler, ScriptHooks } from "../script/script_types.ts";
 
 /** What the library runs on. */
 export interface Platform {
@@ -19,10 +20,11 @@ export type UpstreamInit =
   & { readonly endpoints: string | number | readonly EndpointInit[] }
   & Readonly<Record<string, unknown>>;
 
-export interface OpenOptions {
+export interface OpenOptions extends ScriptHooks {
   readonly listen?: string | number | readonly (string | number)[] | undefined;
   readonly upstreams?: Readonly<Record<string, UpstreamInit>> | undefined;
   readonly routes?: readonly RouteInit[] | undefined;
+  readonly handler?: RequestHandler | undefined;
   readonly config?: string | undefined;
   readonly options?: Readonly<Record<string, unknown>> | undefined;
   readonly log?: ((line: string) => void) | undefined;
@@ -30,7 +32,7 @@ export interface OpenOptions {
 
 export interface RouteInit {
   readonly match?: MatchInit | readonly MatchInit[] | undefined;
-  readonly to?: string | number | readonly EndpointInit[] | undefined;
+  readonly to?: string | number | readonly EndpointInit[] | RequestHandler | undefined;
   readonly respond?: unknown;
   readonly retry?: unknown;
 }
@@ -110,6 +112,8 @@ export interface Gate {
   reload(options: OpenOptions): Promise<void>;
   pause(upstream?: string): Promise<void>;
   resume(upstream?: string): Promise<void>;
+  ask(upstream: string, how?: AskOptions): Promise<Asked>;
+  setUpstream(name: string, how: UpstreamInit): Promise<void>;
   close(drainMs?: number): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }

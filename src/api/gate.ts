@@ -13,7 +13,9 @@ import { SluicePlane } from "../control/control_plane.ts";
 import { logEvent, logReload } from "../control/control_log.ts";
 import { EachAddress } from "../control/each_address.ts";
 import { EventHub } from "../control/event_hub.ts";
-import { Logger } from "../observe/logger.ts";
+import { type Fields, Logger } from "../observe/logger.ts";
+import type { UpstreamInit as ScriptUpstream } from "../script/script_api.ts";
+import type { Asked, AskOptions } from "../script/script_types.ts";
 import { chooseSockets } from "../process/shared/choose_sockets.ts";
 import { Sockets } from "../process/shared/sockets.ts";
 import { unixAccess } from "../process/shared/unix_access.ts";
@@ -24,9 +26,13 @@ import { LoggingObserver } from "../serve/logging_observer.ts";
 import { endpointProbe } from "../serve/probe.ts";
 import { versionText } from "../serve/version.ts";
 import { ConfigError, OpenError } from "./api_error.ts";
-import type { Gate, GateStatus, OpenOptions, Platform } from "./api_types.ts";
+import type { Gate, GateStatus, OpenOptions, Platform, UpstreamInit } from "./api_types.ts";
 import { GatePauses } from "./gate_pauses.ts";
-import { LineSink, withoutOutput } from "./line_sink.ts";
+import { GrownUpstreams } from "./grown_upstreams.ts";
+import { LineSink, programSystem } from "./line_sink.ts";
+import { ProgramFunctions } from "./program_functions.ts";
+import { ProgramScripts } from "./program_scripts.ts";
+import type { CarriedUpstream, CarriedUpstreams } from "./proxy_handler.ts";
 import { type ReadOptions, readOptions } from "./read_options.ts";
 
 /** How long the start waits for names whose addresses are endpoints; they may come later. */
@@ -45,25 +51,30 @@ const OWN_ORIGIN: Origin = { source: "file", name: "", line: null };
  * @throws ConfigError when the options have problems: no port has been opened
  * @throws OpenError when the system refuses what they ask for
  */
-export async function openGate(platform: Platform, options: OpenOptions): Promise<Gate> {
+export async function openGate(platform: Platform, options: OpenOptions): Promise<OpenGate> {
   const sink = new LineSink();
-  const system = withoutOutput(platform.system, sink);
+  const grown = new GrownUpstreams();
+  const scripts = new ProgramScripts(platform.system.scripts, grown);
+  const system = programSystem(platform.system, sink, scripts);
   const bugs: { logger: Logger | null } = { logger: null };
   const bug = (error: unknown) => bugs.logger?.error("bug", `a bug: ${stackOf(error)}`);
   const runtime = withoutSideEffects(namedRuntime(platform.createRuntime(bug), system));
-  const read = await readOptions(system, options, runtime.clock.wall());
+  const functions = new ProgramFunctions(options);
+  // Names of functions are known from here on.
+  scripts.functions = functions;
+  const read = await readOptions(system, options, functions, new Map(), runtime.clock.wall());
   sink.log = options.log;
   const { logLevel: level, logFormat: format } = read.loaded.config.log;
   const logger = new Logger(sink, runtime.clock, { level, format });
   bugs.logger = logger;
   const addresses = new EachAddress(runtime);
   await addresses.learn(read.loaded.config, NAMES_PATIENCE_MS);
-  const gate = new OpenGate(runtime, system, options, read, addresses, sink, logger);
+  const gate = new OpenGate(runtime, system, options, read, addresses, sink, logger, scripts, grown);
   await gate.open(bug);
   return gate;
 }
 
-class OpenGate implements Gate {
+export class OpenGate implements Gate {
   readonly #runtime: Runtime;
   readonly #system: System;
   readonly #sink: LineSink;
@@ -72,6 +83,8 @@ class OpenGate implements Gate {
   readonly #supervisor: Supervisor;
   readonly #plane: SluicePlane;
   readonly #pauses: GatePauses;
+  readonly #scripts: ProgramScripts;
+  readonly #grown: GrownUpstreams;
   /** What serves, as the program has given it. */
   #options: OpenOptions;
   /** For the reload that is under way. */
@@ -90,12 +103,17 @@ class OpenGate implements Gate {
     addresses: EachAddress,
     sink: LineSink,
     logger: Logger,
+    scripts: ProgramScripts,
+    grown: GrownUpstreams,
   ) {
     this.#runtime = runtime;
     this.#system = system;
     this.#sink = sink;
     this.#logger = logger;
     this.#options = options;
+    this.#scripts = scripts;
+    this.#grown = grown;
+    grown.use(read.carried, (upstream) => this.#enqueue(() => this.#grow(upstream)));
     const { clock } = runtime;
     const events = new EventHub(clock);
     events.noted = (event) => logEvent(logger, event);
@@ -175,24 +193,49 @@ class OpenGate implements Gate {
   }
 
   reload(options: OpenOptions): Promise<void> {
-    const reload = this.#reloads.then(() => this.#reload(options));
-    this.#reloads = reload.catch(() => {});
-    return reload;
+    return this.#enqueue(async () => {
+      await this.#change(options, new ProgramFunctions(options), this.#grown.known);
+      this.#options = options;
+      this.#sink.log = options.log;
+    });
   }
 
-  async #reload(options: OpenOptions): Promise<void> {
+  /** A handler brings an upstream along. */
+  async #grow(upstream: CarriedUpstream): Promise<void> {
+    const { functions } = this.#scripts;
+    if (functions === null || this.#grown.has(upstream)) return;
+    const carried = new Map([...this.#grown.known, [upstream.name, upstream]]);
+    await this.#change(this.#options, functions, carried);
+  }
+
+  /** One after the other. */
+  #enqueue(work: () => Promise<void>): Promise<void> {
+    const done = this.#reloads.then(work);
+    this.#reloads = done.catch(() => {});
+    return done;
+  }
+
+  /** All or nothing. @throws ConfigError, OpenError */
+  async #change(options: OpenOptions, functions: ProgramFunctions, carried: CarriedUpstreams): Promise<void> {
     this.#checkOpen();
-    this.#next = await this.#read(options);
-    const outcome = await this.#plane.reload();
-    this.#next = null;
-    if (!outcome.ok) throw new OpenError((outcome.problems ?? [outcome.message]).join("; "));
-    this.#options = options;
-    this.#sink.log = options.log;
-    logReload(this.#logger, outcome);
+    const before = this.#scripts.functions;
+    this.#scripts.functions = functions;
+    try {
+      this.#next = await this.#read(options, functions, carried);
+      const outcome = await this.#plane.reload();
+      if (!outcome.ok) throw new OpenError((outcome.problems ?? [outcome.message]).join("; "));
+      this.#grown.know(this.#next.carried);
+      logReload(this.#logger, outcome);
+    } catch (error) {
+      this.#scripts.goBackTo(before);
+      throw error;
+    } finally {
+      this.#next = null;
+    }
   }
 
-  #read(options: OpenOptions): Promise<ReadOptions> {
-    return readOptions(this.#system, options, this.#runtime.clock.wall());
+  #read(options: OpenOptions, functions: ProgramFunctions, carried: CarriedUpstreams): Promise<ReadOptions> {
+    return readOptions(this.#system, options, functions, carried, this.#runtime.clock.wall());
   }
 
   /** @param read what the gate is opened with */
@@ -204,7 +247,7 @@ class OpenGate implements Gate {
       read: async () => {
         try {
           // Somebody else has asked (the admin listener): the files may have changed.
-          last = this.#next ?? await this.#read(this.#options);
+          last = this.#next ?? await this.#read(this.#options, last.functions, this.#grown.known);
           return last.loaded;
         } catch (error) {
           if (!(error instanceof ConfigError)) throw error;
@@ -217,6 +260,8 @@ class OpenGate implements Gate {
         for (const line of last.warnings) this.#logger.warn("config", line);
         return Promise.resolve({ problems: [], warnings: [], secrets: last.secrets });
       },
+      // The functions of the program are what they were, unless it has given others.
+      scriptsAnew: () => this.#scripts.functionsChanged(),
       // A worker that is alone finds out by itself.
       portInUse: () => Promise.resolve(null),
     };
@@ -230,6 +275,25 @@ class OpenGate implements Gate {
   async resume(upstream?: string): Promise<void> {
     this.#checkOpen();
     await this.#pauses.resume(upstream ?? null);
+  }
+
+  ask(upstream: string, how?: AskOptions): Promise<Asked> {
+    return this.#scripts.api("ask").then(({ ask }) => ask(upstream, how));
+  }
+
+  setUpstream(name: string, how: UpstreamInit): Promise<void> {
+    // The cast: what stands there is read as the file is, endpoints with a weight included.
+    return this.#scripts.api("setUpstream").then(({ setUpstream }) =>
+      setUpstream(name, how as ScriptUpstream)
+    );
+  }
+
+  watchFile(path: string, changed: (text: string) => void | Promise<void>): Promise<() => void> {
+    return this.#scripts.api("watchFile").then(({ watchFile }) => watchFile(path, changed));
+  }
+
+  say(words: string, fields: Fields): void {
+    this.#logger.info("program", words, fields);
   }
 
   close(drainMs?: number): Promise<void> {

@@ -1,6 +1,6 @@
 /** The log of a gate: lines go to a function of the program, or nowhere. Nothing is printed. */
 
-import type { System, TextSink } from "../../runtime/contract/contract.ts";
+import type { ScriptLoader, System, TextSink } from "../../runtime/contract/contract.ts";
 
 export type LineLog = ((line: string) => void) | undefined;
 
@@ -37,15 +37,16 @@ export class LineSink implements TextSink {
 }
 
 /**
- * The platform's process, with `sink` in the place of its standard output and error. Members are read when they are asked
+ * The platform's process, with `sink` in the place of its standard output and error, and `scripts` in that of files. Members are read when they are asked
  * for, not before: on Deno some need a permission.
  */
-export function withoutOutput(system: System, sink: TextSink): System {
+export function programSystem(system: System, sink: TextSink, scripts: ScriptLoader): System {
   const openSink: System["openSink"] = (target, ...rest) =>
     typeof target === "number" ? Promise.resolve(sink) : system.openSink(target, ...rest);
   return new Proxy(system, {
     get(target, key) {
       if (key === "openSink") return openSink;
+      if (key === "scripts") return scripts;
       const member: unknown = Reflect.get(target, key, target);
       return typeof member === "function" ? member.bind(target) : member;
     },
