@@ -12,6 +12,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { root, runChild, tool } from "../../scripts/support/child.ts";
 import { buildNpmPackage } from "../../scripts/support/npm_package.ts";
+import { checkExamples } from "./library_examples.ts";
 import { ScratchFolder } from "./program.ts";
 
 const RUNTIMES: Readonly<Record<string, readonly string[]>> = {
@@ -22,20 +23,19 @@ const RUNTIMES: Readonly<Record<string, readonly string[]>> = {
 };
 
 const PROGRAM = `
-import { ConfigError, open } from "sluice";
+import { ConfigError, open, proxy, router, serve, to } from "sluice";
 
-const app = await open({
-  listen: "127.0.0.1:0",
-  routes: [{ respond: { status: 200, body: "hello" } }],
-});
+const app = await serve("127.0.0.1:0", ({ path }) => ({ headers: { "Content-Length": "12" }, body: "hello world\\n" }));
 const lines = [];
 const gate = await open({
   listen: "127.0.0.1:0",
   upstreams: { app: { endpoints: [app.port], max_in_flight: 1 } },
+  handler: router({ "/carried": proxy(app.port) }, () => to("app")),
   log: (line) => lines.push(line),
 });
-const answer = await fetch("http://127.0.0.1:" + gate.port + "/");
-const status = gate.status();
+const ask = async (path) => (await fetch("http://127.0.0.1:" + gate.port + path)).text();
+const answers = [await ask("/"), await ask("/carried")];
+const { totals, upstreams } = gate.status();
 let problems = [];
 try {
   await open({ upstreams: { app: { endpoints: ["?"], hold: 1 } } });
@@ -45,8 +45,9 @@ try {
 await gate.close(0);
 await app.close(0);
 console.log(JSON.stringify({
-  answer: await answer.text(),
-  requests: status.totals.requests,
+  answers,
+  requests: totals.requests,
+  upstreams: upstreams.length,
   problems,
   logged: lines.length > 0,
 }));
@@ -108,8 +109,9 @@ try {
     writeFileSync(join(home, "program.ts"), TYPED);
   });
   const expected = {
-    answer: "hello",
-    requests: 1,
+    answers: ["hello world\n", "hello world\n"],
+    requests: 2,
+    upstreams: 2,
     problems: ["upstreams.app.hold", "upstreams.app.endpoints[0]"],
     logged: true,
   };
@@ -129,6 +131,7 @@ try {
       assert.match(output, new RegExp(`^sluice ${version.replaceAll(".", "\\.")} .*${runtime}`));
     });
   }
+  await checkExamples(home, { ...RUNTIMES, deno: [...RUNTIMES.deno ?? [], "--allow-read=."] }, check);
   await check("npm: its types", async () => {
     const settings = ["--strict", "--noEmit", "--target", "ES2024", "--lib", "ES2024,DOM", "--types", ""];
     for (const module of [["NodeNext", "NodeNext"], ["ESNext", "Bundler"]]) {

@@ -1,7 +1,7 @@
 /** What users are told of the types is what is exported, both ways; and examples of the documentation are right. */
 
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -67,14 +67,19 @@ test("declarations: they stand alone, name no runtime, and are the same as a mod
   assert.doesNotMatch(DECLARATIONS, /\b(?:Bun|Deno|NodeJS|Buffer)\b/);
 });
 
-test("declarations: the examples of the documentation compile", async () => {
+test("declarations: the examples, and those of the documentation, compile", async () => {
   const examples: Record<string, string> = {};
-  for (const page of ["docs/library.md", "README.md"]) {
+  for (const folder of ["examples/library", "examples/scripts"]) {
+    for (const name of readdirSync(join(root, folder)).filter((each) => each.endsWith(".ts"))) {
+      examples[`${folder.replace("/", "_")}_${name}`] = readFileSync(join(root, folder, name), "utf8");
+    }
+  }
+  for (const page of ["docs/library.md", "docs/scripts.md", "README.md"]) {
     const text = readFileSync(join(root, page), "utf8");
     for (const [, code = ""] of text.matchAll(/^```ts\n([^]*?)^```$/gm)) {
       if (code.includes('from "sluice"')) examples[`example_${Object.keys(examples).length}.ts`] = code;
     }
   }
-  assert.ok(Object.keys(examples).length > 1);
+  assert.ok(Object.keys(examples).length > 10, Object.keys(examples).join());
   assert.equal(await compile({ "sluice.d.ts": DECLARATIONS, ...examples }), "");
 });
