@@ -7,22 +7,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Gate, OpenOptions } from "../../../src/api/api_types.ts";
+import { Random } from "../../fuzz/support/random.ts";
 import type { Peer } from "../../support/memory_lab.ts";
 import { GateLab } from "../../support/gate_lab.ts";
 import { answerOf } from "../../support/network_lab.ts";
 
 const PORTS = [3000, 3001, 3002];
 const NAMES = ["a", "b", "c"];
-
-/** mulberry32 */
-function randomFrom(seed: number): (below: number) => number {
-  return (below) => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
-  };
-}
 
 interface Asked {
   readonly client: Peer;
@@ -53,7 +44,8 @@ function optionsOf(names: readonly string[], hold: string): OpenOptions {
 }
 
 async function walk(seed: number): Promise<void> {
-  const random = randomFrom(seed);
+  const chance = new Random(seed);
+  const random = (below: number) => chance.next(below);
   const some = () => NAMES.filter((_, at) => at === 0 || random(2) === 0);
   const lab = new GateLab();
   for (const port of PORTS) await lab.backend(port);
@@ -64,7 +56,7 @@ async function walk(seed: number): Promise<void> {
     all.push({ gate, names, paused: new Map(), all: false, asked: [] });
   }
   let count = 0;
-  const pick = <T>(list: readonly T[]): T => list[random(list.length)] as T; // none is empty
+  const pick = <T>(list: readonly T[]): T => chance.pick(list);
   const asks = (known: Known) => {
     const name = pick(known.names);
     const path = `/${name}/${++count}`;

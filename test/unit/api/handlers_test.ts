@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { ConfigError, OpenError } from "../../../src/api/api_error.ts";
 import type { OpenOptions } from "../../../src/api/api_types.ts";
 import type { HttpRequest } from "../../../src/script/script_types.ts";
+import type { Peer } from "../../support/memory_lab.ts";
 import { GateLab } from "../../support/gate_lab.ts";
 import { answerOf } from "../../support/network_lab.ts";
 
@@ -308,3 +309,86 @@ function numberOf(handler: (request: HttpRequest) => unknown): string {
   const { upstream } = handler({} as HttpRequest) as { readonly upstream: string };
   return upstream.replace("proxy-", "");
 }
+
+test("handlers: a stream that never ends is cut when the time to drain is over, and its source is told", async () => {
+  const lab = new GateLab();
+  let over = false;
+  const aborted: string[] = [];
+  const gate = await lab.open({
+    handler: ({ signal }) => {
+      signal.addEventListener("abort", () => aborted.push("aborted"));
+      return {
+        body: (async function* () {
+          try {
+            for (let count = 0;; count++) {
+              yield `${count} `;
+              await new Promise<void>((done) => void lab.clock.setTimer(50, done));
+            }
+          } finally {
+            over = true;
+          }
+        })(),
+      };
+    },
+  });
+  const client = lab.ask("/");
+  await lab.pass(200);
+  assert.match(client.received, /0 \r\n[^]*1 \r\n/);
+  await lab.done(gate.close(100), 2_000);
+  await lab.pass(100);
+  assert.ok(!client.received.endsWith("0\r\n\r\n"), "a body that was cut does not look complete");
+  assert.deepEqual([over, aborted], [true, ["aborted"]]);
+  await lab.end(gate);
+});
+
+test("handlers: a pause holds what a handler sends on, and answers of its own go out", async () => {
+  const lab = new GateLab();
+  await lab.backend(3000);
+  const { router, to } = lab.library;
+  const gate = await lab.open({
+    upstreams: { app: { endpoints: [3000] } },
+    handler: router({ "/app/": () => to("app") }, () => ({ body: "own" })),
+  });
+  await lab.done(gate.pause("app"));
+  const clients = [lab.ask("/app/1"), lab.ask("/")];
+  await lab.pass(100);
+  assert.deepEqual(clients.map(answerOf), ["", "200 own"]);
+  assert.equal(gate.status().upstreams[0]?.waiting, 1);
+  await lab.done(gate.resume());
+  await lab.pass(100);
+  assert.equal(answerOf(clients[0] as Peer), "200 3000/app/1");
+  await lab.end(gate);
+});
+
+test("tools: ask goes through an upstream of the gate, and with several gates open it says which", async () => {
+  const lab = new GateLab();
+  await lab.backend(3000);
+  const { ask } = lab.library;
+  await assert.rejects(ask("app"), /no gate is open yet/);
+  const answering: OpenOptions = {
+    upstreams: { app: { endpoints: [3000] } },
+    handler: async () => ({ body: `asked ${(await ask("app", { uri: "/inner" })).text()}` }),
+  };
+  const gate = await lab.open(answering);
+  const client = lab.ask("/");
+  await lab.pass(100);
+  assert.equal(answerOf(client), "200 asked 3000/inner");
+  await assert.rejects(lab.done(gate.ask("nobody")), /no upstream/);
+  await lab.done(gate.setUpstream("more", { endpoints: [3000] }));
+  assert.equal((await lab.done(gate.ask("more", { uri: "/set" }))).text(), "3000/set");
+  const other = await lab.open({ upstreams: { app: { endpoints: [3000] } } });
+  await assert.rejects(ask("app"), /several gates are open/);
+  await assert.rejects(other.ask("app"), /no handler and no hook/);
+  await lab.end(gate, other);
+});
+
+test("tools: a line of the program is in the log of each gate", async () => {
+  const lab = new GateLab();
+  const gate = await lab.open({ handler: () => ({}) });
+  lab.library.log("hello", { count: 1, list: [1, 2] });
+  assert.ok(
+    lab.lines.some((line) => /info program: hello count=1 list="\[1,2\]"/.test(line)),
+    lab.lines.join("\n"),
+  );
+  await lab.end(gate);
+});
