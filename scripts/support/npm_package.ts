@@ -11,6 +11,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { MODULE_DECLARATIONS } from "../../src/api/declarations.ts";
+import { TEST_DECLARATIONS } from "../../src/cli/scripts/test_declarations.ts";
 import { root, runChild, tool } from "./child.ts";
 import { type BuildVersion, readVersion } from "./version.ts";
 
@@ -48,6 +49,7 @@ export async function buildNpmPackage(folder: string): Promise<{ version: string
   writeFileSync(join(making, "package.json"), JSON.stringify(manifest(own), null, 2) + "\n");
   writeFileSync(join(making, "bin", "sluice.js"), BIN, { mode: 0o755 });
   writeFileSync(join(making, "index.d.ts"), MODULE_DECLARATIONS);
+  writeFileSync(join(making, "test.d.ts"), asModule(TEST_DECLARATIONS));
   copyFileSync(join(root, "LICENSE"), join(making, "LICENSE"));
   copyFileSync(join(root, "docs", "library.md"), join(making, "README.md"));
   rmSync(folder, { recursive: true, force: true });
@@ -58,7 +60,11 @@ export async function buildNpmPackage(folder: string): Promise<{ version: string
 /** All that the entries import, as JavaScript. */
 async function compile(output: string): Promise<void> {
   const settings = `${output}.tsconfig.json`;
-  const entries = RUNTIMES.flatMap((runtime) => [`api_${runtime}.ts`, `main_${runtime}.ts`]);
+  const entries = RUNTIMES.flatMap((runtime) => [
+    `api_${runtime}.ts`,
+    `main_${runtime}.ts`,
+    `test_${runtime}.ts`,
+  ]);
   writeFileSync(
     settings,
     JSON.stringify({
@@ -103,7 +109,11 @@ function change(file: string, edit: (text: string) => string): void {
 
 function manifest({ version, description, license, dependencies }: OwnPackage): object {
   const { [YAML.ours]: yaml = "", ...others } = dependencies;
-  const entry = (runtime: string) => `./lib/runtime/api_${runtime}.js`;
+  const entries = (kind: string, types: string) => ({
+    types,
+    ...Object.fromEntries(RUNTIMES.map((runtime) => [runtime, `./lib/runtime/${kind}_${runtime}.js`])),
+    default: `./lib/runtime/${kind}_node.js`,
+  });
   return {
     name: "sluice",
     version,
@@ -113,21 +123,25 @@ function manifest({ version, description, license, dependencies }: OwnPackage): 
     type: "module",
     bin: { sluice: "./bin/sluice.js" },
     exports: {
-      ".": {
-        types: "./index.d.ts",
-        bun: entry("bun"),
-        deno: entry("deno"),
-        node: entry("node"),
-        default: entry("node"),
-      },
+      ".": entries("api", "./index.d.ts"),
+      "./test": entries("test", "./test.d.ts"),
       "./package.json": "./package.json",
     },
     types: "./index.d.ts",
-    files: ["bin", "lib", "index.d.ts"],
+    files: ["bin", "lib", "index.d.ts", "test.d.ts"],
     // Promise.withResolvers
     engines: { node: ">=22" },
     dependencies: { ...others, [YAML.npm]: yaml.replace(`npm:${YAML.npm}@`, "") },
   };
+}
+
+/** The inside of `declare module "…" { … }`. */
+function asModule(declarations: string): string {
+  const [, inside] = /^declare module "[^"]+" \{\n([^]*)^\}$/m.exec(declarations.trim()) ?? [];
+  if (inside === undefined) {
+    throw new Error("the declarations of sluice/test are not what the build of the package expects");
+  }
+  return inside.replace(/^ {2}/gm, "");
 }
 
 function filesBelow(folder: string): string[] {

@@ -53,6 +53,23 @@ console.log(JSON.stringify({
 }));
 `;
 
+/** A script, and a test of it by the runtime's own means. */
+const SCRIPT = `
+import { type OnRequest, reject } from "sluice";
+const denied = reject(401, "a token is needed");
+export const onRequest: OnRequest = (request) => request.under("/admin") ? denied : undefined;
+`;
+const SCRIPT_TEST = `
+import { dry } from "sluice/test";
+const sluice = await dry("./route.ts", { upstreams: ["app"] });
+const answers = [];
+for (const uri of ["/", "/admin"]) {
+  const { status, upstream } = await sluice.request("GET", uri);
+  answers.push([status, upstream]);
+}
+console.log(JSON.stringify(answers));
+`;
+
 const TYPED = `
 import { ConfigError, type Gate, open } from "sluice";
 export async function start(): Promise<Gate> {
@@ -107,6 +124,9 @@ try {
     await run("npm", ["install", ...quiet], home);
     writeFileSync(join(home, "program.js"), PROGRAM);
     writeFileSync(join(home, "program.ts"), TYPED);
+    writeFileSync(join(home, "route.ts"), SCRIPT);
+    writeFileSync(join(home, "route_test.js"), SCRIPT_TEST);
+    writeFileSync(join(home, "route_test.ts"), SCRIPT_TEST);
   });
   const expected = {
     answers: ["hello world\n", "hello world\n"],
@@ -119,6 +139,11 @@ try {
     await check(`npm: used on ${runtime}`, async () => {
       // One line and no more: a library prints nothing, and the program ends by itself.
       assert.deepEqual(JSON.parse(await run(program, [...args, "program.js"], home)), expected);
+    });
+    await check(`npm: a test of a script on ${runtime}`, async () => {
+      const all = runtime === "deno" ? ["run", "-A"] : [];
+      const output = await run(program, [...all, "route_test.js"], home);
+      assert.deepEqual(JSON.parse(output), [[200, "app"], [401, null]]);
     });
     await check(`npm: the program on ${runtime}`, async () => {
       const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
@@ -138,7 +163,7 @@ try {
       const [kind = "", resolution = ""] = module;
       await run(
         tool("tsc"),
-        [...settings, "--module", kind, "--moduleResolution", resolution, "program.ts"],
+        [...settings, "--module", kind, "--moduleResolution", resolution, "program.ts", "route_test.ts"],
         home,
       );
     }

@@ -8,6 +8,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { runChild, tool } from "../../../scripts/support/child.ts";
 import { DECLARATIONS, MODULE_DECLARATIONS } from "../../../src/api/declarations.ts";
+import { TEST_DECLARATIONS } from "../../../src/cli/scripts/test_declarations.ts";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
 
@@ -77,9 +78,12 @@ test("declarations: the examples, and those of the documentation, compile", asyn
   for (const page of ["docs/library.md", "docs/scripts.md", "README.md"]) {
     const text = readFileSync(join(root, page), "utf8");
     for (const [, code = ""] of text.matchAll(/^```ts\n([^]*?)^```$/gm)) {
-      if (code.includes('from "sluice"')) examples[`example_${Object.keys(examples).length}.ts`] = code;
+      if (/from "sluice(?:\/test)?"/.test(code)) {
+        examples[`example_${Object.keys(examples).length}.ts`] = code;
+      }
     }
   }
   assert.ok(Object.keys(examples).length > 10, Object.keys(examples).join());
-  assert.equal(await compile({ "sluice.d.ts": DECLARATIONS, ...examples }), "");
+  const declarations = `${DECLARATIONS}\n${TEST_DECLARATIONS}`;
+  assert.equal(await compile({ "sluice.d.ts": declarations, ...examples }), "");
 });
