@@ -9,12 +9,22 @@ export class ConfigError extends Error {
   readonly problems: readonly string[];
 
   constructor(problems: readonly string[]) {
-    super(problems.join("\n"));
-    this.problems = [...problems];
+    const words = problems.map(inPrograms);
+    super(words.join("\n"));
+    this.problems = words;
   }
 }
 
 /** The system refuses what the configuration asks for: a port is in use, a file cannot be read. */
 export class OpenError extends Error {
   override readonly name = "OpenError";
+
+  constructor(message: string) {
+    super(inPrograms(message));
+  }
+}
+
+/** Advice about flags (`--max-in-flight`) is about options here. */
+function inPrograms(words: string): string {
+  return words.replace(/(?<![\w-])--([a-z]+(?:-[a-z]+)*)/g, (_, name: string) => name.replaceAll("-", "_"));
 }

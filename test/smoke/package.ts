@@ -71,7 +71,7 @@ console.log(JSON.stringify(answers));
 `;
 
 const TYPED = `
-import { ConfigError, type Gate, open } from "sluice";
+import { ConfigError, type Gate, open, serve } from "sluice";
 export async function start(): Promise<Gate> {
   await using gate = await open({ listen: 0, upstreams: { app: { endpoints: [3000], hold: "5s" } } });
   const waiting: number = gate.status().upstreams[0]?.waiting ?? 0;
@@ -79,6 +79,12 @@ export async function start(): Promise<Gate> {
   await open({ listen: () => waiting });
   return gate;
 }
+export const apps = [
+  open({ fetch: async (request) => new Response(await request.text()) }),
+  serve(8080, () => new Response("text")),
+  serve(8080, async ({ body }) => ({ body })),
+  serve(8080, () => ({ body: new Blob(["x"]).stream() })),
+];
 export const isProblem = (error: unknown): boolean => error instanceof ConfigError && error.problems.length > 0;
 `;
 
