@@ -241,8 +241,16 @@ function faultOfRuntimeImport(file: string, specifier: string): string | null {
   const target = posix.join(posix.dirname(file), specifier);
   if (isContract) return target.startsWith(CONTRACT) ? null : `imports ${target}: the contract stands alone`;
   if (/^runtime\/main_\w+\.ts$/.test(file)) return null;
+  if (/^runtime\/test_\w+\.ts$/.test(file)) {
+    if (target.startsWith("runtime/") || target.startsWith("src/cli/scripts/")) return null;
+    return `imports ${target}: tests of scripts are an adapter and src/cli/scripts`;
+  }
+  if (/^runtime\/api_\w+\.ts$/.test(file)) {
+    if (target.startsWith("runtime/") || target.startsWith("src/api/")) return null;
+    return `imports ${target}: the library is an adapter and src/api`;
+  }
   if (!target.startsWith("runtime/")) {
-    return `imports ${target}: adapters know runtime/ only; entry files (main_*.ts) may import src/`;
+    return `imports ${target}: adapters know runtime/ only; entry files (main_*.ts, api_*.ts, test_*.ts) may import src/`;
   }
   const [, platform = ""] = PLATFORM.exec(target) ?? [];
   if (platform === "" || file.startsWith(`runtime/${platform}/`)) return null;

@@ -26,3 +26,12 @@ export interface DenoNamespace {
   /** Only there with --unstable-net, which also governs `reusePort`. */
   readonly listenDatagram?: unknown;
 }
+
+/** Deno.permissions, as far as it is used. */
+export interface DenoPermissions {
+  querySync(
+    permission:
+      | { readonly name: "read"; readonly path: string }
+      | { readonly name: "sys"; readonly kind: "networkInterfaces" },
+  ): { readonly state: "granted" | "prompt" | "denied" };
+}

@@ -12,11 +12,7 @@ export function setAccess(path: string, { mode, owner, group }: UnixAccess): voi
   fs.chownSync(path, owner ?? uid, group ?? gid);
 }
 
-export const fileSystem: FileSystem = {
-  get userId() {
-    return process.getuid?.() ?? -1;
-  },
-
+export const fileSystem: Omit<FileSystem, "userId"> = {
   async statusOf(path) {
     let found: fs.BigIntStats;
     try {

@@ -51,6 +51,9 @@ const NAME_FILES: NameFiles | null = ["darwin", "win32", "android"].includes(pro
 export function createSystem(scripts: ScriptLoader = noScripts("This program was made without.")): System {
   return {
     ...fileSystem,
+    get userId() {
+      return process.getuid?.() ?? -1;
+    },
     certificates: certificateReader,
     digests,
     scripts,

@@ -63,6 +63,8 @@ export function allSteps(grep: string): Step[] {
     deployStep(),
     ...(canEpoll ? [smokeStep(null, OVER_NATIVE), deployStep(OVER_NATIVE)].map(overNative) : []),
     ...runtimes.map((runtime) => smokeStep(runtime)),
+    packageStep(),
+    jsrStep(),
   ];
 }
 
@@ -100,33 +102,37 @@ function counted(result: StepResult): StepResult {
 /** @param runtime whose entry file is tried; null = the executable */
 function smokeStep(runtime: RunnerName | null, env: Environment = {}): Step {
   const command = runtime === null ? [executable] : [tool(runtime), ...entryArguments(runtime)];
-  const run = async (): Promise<StepResult> => {
-    const args = ["test/smoke/smoke.ts", ...command];
-    const result = await runChild(tool("bun"), args, {
-      silenceMs,
-      env: { ...plainEnv, ...env },
-    });
-    const passed = result.output.match(/^ok /gm)?.length ?? 0;
-    const failed = result.output.match(/^FAIL /gm)?.length ?? 0;
-    return judged(result, { passed, failed, skipped: 0, files: null }, null);
-  };
+  const run = () => runChecks(["test/smoke/smoke.ts", ...command], env);
   const name = runtime === null ? "smoke" : `smoke on ${runtime}`;
   return { name, groups: ["smoke"], runtime: null, after: runtime === null ? "build" : null, run };
 }
 
 /** The example of a deployment, run under load; shell scripts are for systems that have a shell. */
 function deployStep(env: Environment = {}): Step {
-  const run = async (): Promise<StepResult> => {
-    const args = ["test/smoke/deploy.ts", executable];
-    const result = await runChild(tool("bun"), args, {
-      silenceMs,
-      env: { ...plainEnv, ...env },
-    });
-    const passed = result.output.match(/^ok /gm)?.length ?? 0;
-    const failed = result.output.match(/^FAIL /gm)?.length ?? 0;
-    return judged(result, { passed, failed, skipped: 0, files: null }, null);
-  };
+  const run = () => runChecks(["test/smoke/deploy.ts", executable], env);
   return { name: "deploy", groups: ["smoke", "deploy"], runtime: null, after: "build", run };
+}
+
+/** The package for npm, installed and used on all three runtimes. */
+function packageStep(): Step {
+  const run = () => runChecks(["test/smoke/package.ts"]);
+  return { name: "package", groups: ["smoke", "package"], runtime: null, after: null, run };
+}
+
+/** What JSR would take: all that the library for Deno imports, with types that need no inference. Nothing is published. */
+function jsrStep(): Step {
+  const args = ["publish", "--dry-run", "--allow-dirty"];
+  return plain("jsr", ["smoke", "package", "jsr"], null, () => {
+    return runChild(tool("deno"), args, { silenceMs, env: plainEnv });
+  });
+}
+
+/** @param args a program that prints `ok` or `FAIL` for each of its checks, and its arguments */
+async function runChecks(args: readonly string[], env: Environment = {}): Promise<StepResult> {
+  const result = await runChild(tool("bun"), args, { silenceMs, env: { ...plainEnv, ...env } });
+  const passed = result.output.match(/^ok /gm)?.length ?? 0;
+  const failed = result.output.match(/^FAIL /gm)?.length ?? 0;
+  return judged(result, { passed, failed, skipped: 0, files: null }, null);
 }
 
 function entryArguments(runtime: RunnerName): string[] {

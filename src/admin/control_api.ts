@@ -8,7 +8,7 @@
 
 import { endpointAddress } from "../config/values/address.ts";
 import { ASKING_OWNERS } from "../process/worker/pause_owner.ts";
-import { type ControlPlane, type Outcome, type Refusal } from "../control/plane.ts";
+import type { ControlPlane, Outcome, Refusal } from "../control/plane.ts";
 import {
   errorReply,
   type HttpReply,

@@ -181,6 +181,7 @@ export class ConfigError extends Error {
 /** The system refuses what the options ask for: a port is in use, a certificate does not fit its key. Nothing was opened, nothing has changed. */
 export class OpenError extends Error {
   readonly name: "OpenError";
+  constructor(message: string);
 }
 
 /**

@@ -8,7 +8,7 @@ import { formatOrigin, formatProblem, type Origin, type Problem } from "../confi
 import { EXIT, type ExitCode } from "../process/shared/exit_code.ts";
 import { tryScripts } from "./scripts/try_scripts.ts";
 import { print, printProblems, printWarnings } from "../serve/output.ts";
-import { checkFiles, type FileFindings } from "../serve/read_config.ts";
+import { checkFiles, type FileFindings } from "../serve/check_files.ts";
 
 /** Prints the effective configuration: YAML with comments, or JSON. */
 export function showConfig(system: System, loaded: Loaded, json: boolean): ExitCode {

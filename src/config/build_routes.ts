@@ -1,6 +1,6 @@
 /** The routes of the configuration, and the upstreams that only a route names, by their addresses. */
 
-import { pathWithin } from "./build_scripts.ts";
+import { folderOf, pathWithin } from "./build_scripts.ts";
 import { buildRetry, buildUpstream } from "./build.ts";
 import type { EndpointConfig, RetryConfig, RouteConfig, UpstreamConfig } from "./values/config.ts";
 import { type Resolved, resolveUpstream } from "./options/layer.ts";
@@ -24,8 +24,6 @@ export interface RouteContext {
   /** The option values of the named ones. */
   readonly valuesOf: ReadonlyMap<string, UpstreamOptionValues>;
   readonly top: Resolved;
-  /** What paths of files begin at: see `folderOf`. */
-  readonly folder: string;
 }
 
 /** The routes of the file, then those that follow from `to` or from there being one upstream only. */
@@ -33,7 +31,7 @@ export function buildRoutes(context: RouteContext, problems: Problem[]): readonl
   const { routes, drafts, top } = context;
   const built = routes.drafts.flatMap((draft) => {
     const target = targetOf(draft, context);
-    const script = draft.script === null ? null : pathWithin(context.folder, draft.script);
+    const script = draft.script === null ? null : pathWithin(folderOf(draft.origin.name), draft.script);
     return draft.matches.map((match): RouteConfig => ({ ...match, target, script, name: routeName(match) }));
   });
   if (top.values.to !== null) {
@@ -68,7 +66,9 @@ function routeToAll(upstream: string): RouteConfig {
 function targetOf(draft: RouteDraft, context: RouteContext): RouteConfig["target"] {
   const { target } = draft;
   if (target.kind === "respond") return target;
-  if (target.kind === "handle") return { kind: "handle", file: pathWithin(context.folder, target.file) };
+  if (target.kind === "handle") {
+    return { kind: "handle", file: pathWithin(folderOf(draft.origin.name), target.file) };
+  }
   if (target.kind === "name") {
     const values = context.valuesOf.get(target.name) ?? context.top.values;
     return { kind: "upstream", upstream: target.name, retry: retryOf(draft, values) };

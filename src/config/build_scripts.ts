@@ -5,7 +5,6 @@ import type { Resolved } from "./options/layer.ts";
 import type { RouteConfig, ScriptConfig } from "./values/config.ts";
 import type { Origin } from "./values/problem.ts";
 import type { RoutesResult } from "./file/routes.ts";
-import { originIn, type YamlFile } from "./file/yaml_file.ts";
 
 /** A place of the configuration that names a script. */
 export interface ScriptUse {
@@ -27,13 +26,9 @@ export function pathWithin(folder: string, path: string): string {
 }
 
 /** Null where nothing names a script. */
-export function buildScript(
-  top: Resolved,
-  routes: readonly RouteConfig[],
-  folder: string,
-): ScriptConfig | null {
+export function buildScript(top: Resolved, routes: readonly RouteConfig[]): ScriptConfig | null {
   const { values } = top;
-  const file = topFile(top, folder);
+  const file = topFile(top);
   const named = file !== null ||
     routes.some(({ script, target }) => script !== null || target.kind === "handle");
   return named ? { file, ...settings(values) } : null;
@@ -48,26 +43,30 @@ function settings(values: OptionValues): Omit<ScriptConfig, "file"> {
   };
 }
 
-function topFile(top: Resolved, folder: string): string | null {
+function topFile(top: Resolved): string | null {
   const file = top.values["script.file"];
   if (file === null) return null;
-  return top.originOf("script.file").source === "file" ? pathWithin(folder, file) : file;
+  const { source, name } = top.originOf("script.file");
+  return source === "file" ? pathWithin(folderOf(name), file) : file;
 }
 
 /** Every place that names one, in the order of the file. */
-export function scriptUses(top: Resolved, routes: RoutesResult, file: YamlFile | null): readonly ScriptUse[] {
-  const folder = file === null ? "" : folderOf(file.path);
-  const main = topFile(top, folder);
+export function scriptUses(top: Resolved, routes: RoutesResult): readonly ScriptUse[] {
+  const main = topFile(top);
   const uses: ScriptUse[] = main === null
     ? []
     : [{ file: main, path: "script", origin: top.originOf("script.file") }];
-  if (file === null) return uses;
-  for (const { place, script, target } of routes.drafts) {
-    const named = [["script", script], ["handle", target.kind === "handle" ? target.file : null]] as const;
-    for (const [key, written] of named) {
+  for (const { place, script, scriptOrigin, target, targetOrigin } of routes.drafts) {
+    const handler = target.kind === "handle" ? target.file : null;
+    for (
+      const [key, written, origin] of [["script", script, scriptOrigin], [
+        "handle",
+        handler,
+        targetOrigin,
+      ]] as const
+    ) {
       if (written === null) continue;
-      const path = `${place}.${key}`;
-      uses.push({ file: pathWithin(folder, written), path, origin: originIn(file, path) });
+      uses.push({ file: pathWithin(folderOf(origin.name), written), path: `${place}.${key}`, origin });
     }
   }
   return uses;

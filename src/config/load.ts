@@ -1,10 +1,10 @@
 /**
- * Makes the effective configuration out of flags, environment and file. All problems are found at once;
- * with a single one there is no configuration.
+ * Makes the effective configuration out of flags, environment and documents. All problems are found at once;
+ * with a single one there is no configuration. Reads no YAML: see load_config.ts.
  */
 
 import { buildForward, buildThrough, PARENTS, sharedParents } from "./build_forward.ts";
-import { buildScript, folderOf, type ScriptUse, scriptUses } from "./build_scripts.ts";
+import { buildScript, type ScriptUse, scriptUses } from "./build_scripts.ts";
 import { buildAdmin, buildLog, buildProcess, buildServer, buildTls, buildUpstream } from "./build.ts";
 import { checkCommands } from "./check_commands.ts";
 import { checkCredentials } from "./check_credentials.ts";
@@ -15,6 +15,7 @@ import { checkTop, checkUpstream, type Findings } from "./checks.ts";
 import { buildRoutes, DEFAULT_UPSTREAM } from "./build_routes.ts";
 import type { Config, ListenConfig, RouteConfig, ScriptConfig, UpstreamConfig } from "./values/config.ts";
 import { type CredentialDraft, readCredentials } from "./file/credentials.ts";
+import type { Document } from "./file/document.ts";
 import { readFileOptions } from "./file/file_options.ts";
 import {
   type Flags,
@@ -35,9 +36,9 @@ import {
 } from "./options/options.ts";
 import { checkOwnAddress } from "./own_address.ts";
 import { DEFAULT_ORIGIN, type Origin, type Problem, problemAt } from "./values/problem.ts";
-import { readRoutes, type RoutesResult } from "./file/routes.ts";
+import { quoteIfOdd } from "./values/shown.ts";
+import { readRoutes, reportDuplicates, type RoutesResult } from "./file/routes.ts";
 import { isUpstreamName, readUpstreams, type UpstreamDraft } from "./file/upstreams.ts";
-import { originIn, readYaml, type YamlFile } from "./file/yaml_file.ts";
 
 /** Everything a configuration is made of. */
 export interface Sources {
@@ -45,8 +46,10 @@ export interface Sources {
   readonly flags: Flags;
   /** The environment; only names that begin with `SLUICE_` are read. */
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** The file of `--config`, already read. */
-  readonly file: { readonly path: string; readonly text: string } | null;
+  /** What one of them gives goes before those behind it; or the one problem that kept a document from being read. */
+  readonly documents: readonly (Document | Problem)[];
+  /** Why an option of a document cannot be carried out here, whatever else it is; null = it can. */
+  readonly unfit?: (path: OptionPath, value: unknown) => string | null;
 }
 
 export interface Loaded {
@@ -74,28 +77,29 @@ export interface Rejected {
   readonly nothingToServe: boolean;
 }
 
-const NO_CREDENTIALS: ReadonlyMap<string, CredentialDraft> = new Map();
-const NO_ROUTES: RoutesResult = { drafts: [], mentioned: new Set(), given: false };
-
 /** Never throws, whatever the sources hold. Touches no file: paths in the configuration are not looked at. */
-export function loadConfig(sources: Sources): Loaded | Rejected {
+export function loadDocuments(sources: Sources): Loaded | Rejected {
   const findings: Findings = { problems: [], warnings: [] };
   const { problems } = findings;
-  const file = readSource(sources.file, problems);
+  const documents = readable(sources.documents, problems);
   const flagLayer = readFlags(sources.flags, problems);
   const envLayer = readEnv(sources.env, problems);
-  const fileLayer: Layer = file === null ? new Map() : readFileOptions(file, file.root, "", {
-    options: OPTION_PATHS,
-    keys: ["upstreams", "routes", "credentials"],
-    noun: "the file",
-  }, problems);
-  const given = resolve([flagLayer, envLayer, fileLayer]);
-  const drafts = new Map(file === null ? [] : readUpstreams(file, problems));
-  const credentials = file === null ? NO_CREDENTIALS : readCredentials(file, problems);
+  const layers = documents.map((document): Layer =>
+    readFileOptions(document, document.root, "", {
+      options: OPTION_PATHS,
+      keys: ["upstreams", "routes", "credentials"],
+      noun: "the file",
+    }, problems)
+  );
+  const given = resolve([flagLayer, envLayer, ...layers]);
+  const drafts = readAllUpstreams(documents, problems);
+  const credentials = readAllCredentials(documents, problems);
+  for (const layer of layers) reportUnfit(layer, "", sources, problems);
+  for (const { name, options } of drafts.values()) {
+    reportUnfit(options, `upstreams.${name}.`, sources, problems);
+  }
   addDefaultUpstream(given, drafts, problems);
-  const routes = file === null
-    ? NO_ROUTES
-    : readRoutes(file, [...drafts.keys()].filter(isUpstreamName), problems);
+  const routes = readAllRoutes(documents, [...drafts.keys()].filter(isUpstreamName), problems);
   const empty = drafts.size === 0 && !routes.given && given.values.to === null &&
     given.values["script.file"] === null;
   const forwards = given.values["forward.listen"];
@@ -128,15 +132,14 @@ export function loadConfig(sources: Sources): Loaded | Rejected {
       problems.push(problemAt(draft.origin, `upstreams.${PARENTS}`, message));
     }
   }
-  checkOwnAddresses(top, listeners.all, drafts, routes, file, problems);
-  const folder = file === null ? "" : folderOf(file.path);
-  const builtRoutes = buildRoutes({ routes, drafts, upstreams, valuesOf, top, folder }, problems);
-  const script = buildScript(top, builtRoutes, folder);
+  checkOwnAddresses(top, listeners.all, drafts, routes, problems);
+  const builtRoutes = buildRoutes({ routes, drafts, upstreams, valuesOf, top }, problems);
+  const script = buildScript(top, builtRoutes);
   checkCommands([...upstreams.values()], top, drafts, through, findings);
   checkNames([...upstreams.values()], top, drafts, findings);
   checkCredentials(credentials, [...upstreams.values()], top, drafts, findings);
   if (empty && forwards === null && problems.length === 0) {
-    return { ok: false, problems: [nothingToServe(file)], nothingToServe: true };
+    return { ok: false, problems: [nothingToServe(documents)], nothingToServe: true };
   }
   if (empty && forwards !== null && listeners.all.some(({ forward }) => !forward)) {
     const message = "nothing says where requests should go that come here: add to or routes, or leave it out";
@@ -168,7 +171,7 @@ export function loadConfig(sources: Sources): Loaded | Rejected {
     values: top.values,
     upstreamValues: valuesOf,
     origins,
-    scripts: scriptUses(top, routes, file),
+    scripts: scriptUses(top, routes),
   };
 }
 
@@ -195,12 +198,67 @@ function forProxyOnly(top: Resolved, through: boolean): Resolved {
   };
 }
 
-function readSource(source: Sources["file"], problems: Problem[]): YamlFile | null {
-  if (source === null) return null;
-  const file = readYaml(source.path, source.text);
-  if ("root" in file) return file;
-  problems.push(file);
-  return null;
+function readable(documents: Sources["documents"], problems: Problem[]): readonly Document[] {
+  return documents.filter((document): document is Document => {
+    if ("root" in document) return true;
+    problems.push(document);
+    return false;
+  });
+}
+
+function reportUnfit(layer: Layer, prefix: string, { unfit }: Sources, problems: Problem[]): void {
+  if (unfit === undefined) return;
+  for (const [path, { value, origin }] of layer) {
+    const why = unfit(path, value);
+    if (why !== null) problems.push(problemAt(origin, prefix + path, why));
+  }
+}
+
+function readAllUpstreams(
+  documents: readonly Document[],
+  problems: Problem[],
+): Map<string, UpstreamDraft> {
+  const drafts = new Map<string, UpstreamDraft>();
+  for (const document of documents) {
+    for (const [name, draft] of readUpstreams(document, problems)) {
+      const path = `upstreams.${draft.name}`;
+      if (drafts.has(name)) {
+        problems.push(problemAt(draft.origin, path, "is there already: rename one of the two"));
+      } else drafts.set(name, draft);
+    }
+  }
+  return drafts;
+}
+
+function readAllCredentials(
+  documents: readonly Document[],
+  problems: Problem[],
+): ReadonlyMap<string, CredentialDraft> {
+  const drafts = new Map<string, CredentialDraft>();
+  for (const document of documents) {
+    for (const [name, draft] of readCredentials(document, problems)) {
+      const path = `credentials.${quoteIfOdd(name)}`;
+      if (drafts.has(name)) {
+        problems.push(problemAt(draft.origin, path, "is there already: rename one of the two"));
+      } else drafts.set(name, draft);
+    }
+  }
+  return drafts;
+}
+
+function readAllRoutes(
+  documents: readonly Document[],
+  names: readonly string[],
+  problems: Problem[],
+): RoutesResult {
+  const results = documents.map((document) => readRoutes(document, names, problems));
+  const drafts = results.flatMap((result) => result.drafts);
+  reportDuplicates(drafts, problems);
+  return {
+    drafts,
+    mentioned: new Set(results.flatMap(({ mentioned }) => [...mentioned])),
+    given: results.some(({ given }) => given),
+  };
 }
 
 function addDefaultUpstream(top: Resolved, drafts: Map<string, UpstreamDraft>, problems: Problem[]): void {
@@ -226,7 +284,6 @@ function checkOwnAddresses(
   listen: readonly ListenConfig[],
   drafts: ReadonlyMap<string, UpstreamDraft>,
   routes: RoutesResult,
-  file: YamlFile | null,
   problems: Problem[],
 ): void {
   const { to } = top.values;
@@ -234,10 +291,9 @@ function checkOwnAddresses(
     const path = endpoints === to ? "to" : `upstreams.${name}.endpoints`;
     checkOwnAddress(listen, endpoints ?? [], endpointsOrigin, path, problems);
   }
-  for (const { target, place } of routes.drafts) {
-    if (target.kind !== "endpoints" || file === null) continue;
-    const path = `${place}.to`;
-    checkOwnAddress(listen, target.endpoints, originIn(file, path), path, problems);
+  for (const { target, place, targetOrigin } of routes.drafts) {
+    if (target.kind !== "endpoints") continue;
+    checkOwnAddress(listen, target.endpoints, targetOrigin, `${place}.to`, problems);
   }
 }
 
@@ -261,9 +317,11 @@ function inOrder(problems: readonly Problem[]): readonly Problem[] {
   return problems.toSorted((a, b) => rank[a.source] - rank[b.source] || (a.line ?? 0) - (b.line ?? 0));
 }
 
-function nothingToServe(file: YamlFile | null): Problem {
-  const origin: Origin = file === null ? DEFAULT_ORIGIN : { source: "file", name: file.path, line: null };
-  const message = file === null
+function nothingToServe([document]: readonly Document[]): Problem {
+  const origin: Origin = document === undefined
+    ? DEFAULT_ORIGIN
+    : { source: "file", name: document.path, line: null };
+  const message = document === undefined
     ? `nothing says where requests should go: give an address, like ${flagName("to")} 3000, or a file with ${
       flagName("config")
     }`

@@ -42,6 +42,8 @@ export interface ConfigSource {
     readonly warnings: readonly Problem[];
     readonly secrets: string;
   }>;
+  /** Whether scripts are loaded anew that are named as before. Default: they are, since their files may have changed. */
+  readonly scriptsAnew?: () => boolean;
   /** Ports that it wants to listen on and that are taken; null = none. */
   portInUse(before: Config, after: Config): Promise<string | null>;
 }
@@ -154,7 +156,8 @@ export class Changes {
       { config, loaded: read },
     );
     const serving = supervisor.config;
-    const done = await this.#apply(config, config.server.drainTimeoutMs, true);
+    const anew = source.scriptsAnew?.() ?? true;
+    const done = await this.#apply(config, config.server.drainTimeoutMs, anew);
     if (!done.ok) return done;
     this.#loaded = read;
     const knewOthers = this.#secrets !== "" && secrets !== "" && secrets !== this.#secrets;
@@ -172,7 +175,7 @@ export class Changes {
       ...changes,
       ...(done.certificate ? ["tls: another certificate"] : []),
       ...(knewOthers ? ["forward: other users or tokens"] : []),
-      ...scriptFiles(config).map((file) => `script ${file}: loaded anew`),
+      ...(anew ? scriptFiles(config) : []).map((file) => `script ${file}: loaded anew`),
       ...reread.map((name) => `upstream ${name}: the files of upstream_tls`),
     ];
     if (all.length > 0) this.generation++;

@@ -134,8 +134,14 @@ export class SluicePlane implements ControlPlane {
   }
 
   async status(): Promise<Status> {
-    const { clock, supervisor, version, runtime, pid, residentBytes } = this.#parts;
+    const { clock, supervisor } = this.#parts;
     await within(clock, supervisor.report(), STATUS_PATIENCE_MS);
+    return this.knownStatus();
+  }
+
+  /** The same without asking workers in other processes: what they told last. */
+  knownStatus(): Status {
+    const { clock, supervisor, version, runtime, pid, residentBytes } = this.#parts;
     return buildStatus({
       version,
       runtime,

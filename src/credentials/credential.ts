@@ -5,7 +5,7 @@
 
 import type { Clock, Digests, TokenSource } from "../../runtime/contract/contract.ts";
 import { utf8 } from "../forward/auth/secret_bytes.ts";
-import { DigestSession, userPassword } from "./digest_auth.ts";
+import { type DigestSession, userPassword } from "./digest_auth.ts";
 import type { Secret } from "./secret.ts";
 
 /** Weakest first. */

@@ -8,7 +8,7 @@
  */
 
 import type { CloseReason } from "../../runtime/contract/contract.ts";
-import { type BodyLength } from "../http/body_length.ts";
+import type { BodyLength } from "../http/body_length.ts";
 import { connectionChallenge } from "../http/connection_auth.ts";
 import type { ByteStream } from "../http/byte_stream.ts";
 import type { DownstreamStream, DownstreamStreamEvents } from "../http/downstream_stream.ts";

@@ -5,14 +5,17 @@ import type { FieldSection } from "../http/field_section.ts";
 import { fieldSection } from "../http/own_fields.ts";
 import { statusPhrase } from "../http/status_phrase.ts";
 import { type Line, linesOf, shown } from "./field_values.ts";
+import { type KnownHead, KnownHeads } from "./known_heads.ts";
 import { ScriptError } from "./script_error.ts";
-import type { Body, ByteSource, HttpResponse, ResponseLike } from "./script_types.ts";
+import type { Body, ByteSource, FieldInit, HttpResponse, ResponseLike } from "./script_types.ts";
 
 /** What gives a body piece by piece. */
 export type Pieces = ByteSource | AsyncIterable<unknown> | Iterable<unknown>;
 
 const UTF8 = new TextEncoder();
 const NO_BYTES = new Uint8Array(0);
+const NO_LINES: readonly Line[] = [];
+const KNOWN = new KnownHeads();
 const TEXT = ["Content-Type", "text/plain; charset=utf-8"] as const;
 /** Statuses whose responses have no body (RFC 9110 §15.3.5, §15.4.5). */
 const BODILESS = [204, 304];
@@ -32,22 +35,19 @@ export class OwnAnswer {
 
   private constructor(
     status: number,
-    lines: readonly Line[],
+    headers: FieldInit | undefined,
     body: Body | undefined,
     trailers: readonly Line[],
   ) {
-    const said = lines.filter(([name]) => name.toLowerCase() === "content-length");
-    const rest = lines.filter(([name]) => name.toLowerCase() !== "content-length");
     const bytes = bytesOf(body);
-    const typed = rest.some(([name]) => name.toLowerCase() === "content-type");
-    const fields = typeof body === "string" && body !== "" && !typed ? [...rest, TEXT] : rest;
+    const { fields, length } = headOf(headers, typeof body === "string" && body !== "");
     this.status = status;
     this.phrase = statusPhrase(status);
-    this.fields = fields.length === 0 ? NO_FIELDS : fieldSection(...fields);
+    this.fields = fields;
     this.bytes = bytes;
     // The cast: `bytesOf` has refused everything else.
     this.pieces = bytes === null ? body as Pieces : null;
-    this.announced = announcedLength(said, bytes);
+    this.announced = announcedLength(length, bytes);
     this.trailers = trailers.length === 0 ? null : fieldSection(...trailers);
     if (BODILESS.includes(status) && (bytes === null || bytes.length > 0)) {
       throw new ScriptError(`status: a ${status} has no body`);
@@ -63,17 +63,42 @@ export class OwnAnswer {
     checkStatus(status);
     return new OwnAnswer(
       status,
-      linesOf(headers, "answer", ["content-length"]),
+      headers,
       body,
-      linesOf(trailers, "trailers"),
+      trailers === undefined ? NO_LINES : linesOf(trailers, "trailers"),
     );
   }
 
   /** Of a platform's Response. @throws ScriptError */
   static ofResponse({ status, headers, body }: ResponseLike): OwnAnswer {
     checkStatus(status);
-    return new OwnAnswer(status, linesOf(headers, "answer", ["content-length"]), body, []);
+    return new OwnAnswer(status, headers, body, NO_LINES);
   }
+}
+
+/**
+ * @param isText a Content-Type is added where there is none
+ * @throws ScriptError
+ */
+function headOf(headers: FieldInit | undefined, isText: boolean): KnownHead {
+  const key = KNOWN.keyOf(headers, isText);
+  const known = key === "" ? undefined : KNOWN.get(key);
+  if (known !== undefined) return known;
+  const lines = linesOf(headers, "answer", ["content-length"]);
+  const said = lines.filter(([name]) => name.toLowerCase() === "content-length");
+  const rest = lines.filter(([name]) => name.toLowerCase() !== "content-length");
+  const typed = rest.some(([name]) => name.toLowerCase() === "content-type");
+  const fields = isText && !typed ? [...rest, TEXT] : rest;
+  const [first, ...others] = said;
+  if (others.length > 0) {
+    throw new ScriptError("headers: Content-Length stands there twice, which is no length");
+  }
+  const head = {
+    fields: fields.length === 0 ? NO_FIELDS : fieldSection(...fields),
+    length: first === undefined ? null : first[1],
+  };
+  if (key !== "") KNOWN.keep(key, head);
+  return head;
 }
 
 /** @throws ScriptError */
@@ -97,16 +122,12 @@ function bytesOf(body: unknown): Uint8Array | null {
 }
 
 /** A Content-Length is framing, so it counts only if it is right. @throws ScriptError */
-function announcedLength(said: readonly Line[], bytes: Uint8Array | null): number | null {
-  const [first, ...others] = said;
-  if (first === undefined) return null;
-  const [name, value] = first;
-  if (others.length > 0 || !/^\d{1,15}$/.test(value)) {
-    throw new ScriptError(`headers: ${name}: ${shown(value)} is no length`);
-  }
-  const length = Number(value);
+function announcedLength(said: string | null, bytes: Uint8Array | null): number | null {
+  if (said === null) return null;
+  if (!/^\d{1,15}$/.test(said)) throw new ScriptError(`headers: Content-Length: ${shown(said)} is no length`);
+  const length = Number(said);
   if (bytes !== null && length !== bytes.length) {
-    throw new ScriptError(`headers: ${name} says ${length}, the body has ${bytes.length} bytes`);
+    throw new ScriptError(`headers: Content-Length says ${length}, the body has ${bytes.length} bytes`);
   }
   return length;
 }

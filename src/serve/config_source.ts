@@ -4,7 +4,8 @@ import type { Clock, System } from "../../runtime/contract/contract.ts";
 import type { Flags } from "../config/options/layer.ts";
 import type { Loaded, Rejected } from "../config/load.ts";
 import { isOwn } from "../process/shared/script_files.ts";
-import { checkFiles, configPath, type FileFindings, filesOf, readConfig } from "./read_config.ts";
+import { checkFiles, type FileFindings, filesOf } from "./check_files.ts";
+import { configPath, readConfig } from "./read_config.ts";
 
 const NO_FINDINGS = { secrets: "", scriptFiles: [] };
 

@@ -4,7 +4,7 @@
  * figures. Prints the least of several rounds, in nanoseconds per request.
  */
 
-import { loadConfig } from "../../src/config/load.ts";
+import { loadConfig } from "../../src/config/load_config.ts";
 import { buildSnapshot } from "../../src/process/worker/snapshot.ts";
 import { Gateway } from "../../src/gateway/gateway.ts";
 import { ExchangeCounters } from "../../src/observe/exchange_counters.ts";

@@ -7,7 +7,7 @@
 
 import type { Socket } from "../../runtime/contract/contract.ts";
 import { buildSnapshot } from "../../src/process/worker/snapshot.ts";
-import { loadConfig } from "../../src/config/load.ts";
+import { loadConfig } from "../../src/config/load_config.ts";
 import { Gateway } from "../../src/gateway/gateway.ts";
 import { MemorySystem } from "../support/memory_system.ts";
 import { CountingRuntime, type CountingSocket } from "./counting_socket.ts";

@@ -4,7 +4,7 @@
  * than without a script.
  */
 
-import { loadConfig } from "../../src/config/load.ts";
+import { loadConfig } from "../../src/config/load_config.ts";
 import { buildSnapshot } from "../../src/process/worker/snapshot.ts";
 import { Gateway } from "../../src/gateway/gateway.ts";
 import { next, pass, respond, to } from "../../src/script/decision.ts";

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import type { CloseCode, CloseReason, Socket, SocketEvents } from "../../runtime/contract/contract.ts";
-import { Pattern } from "./pattern.ts";
+import type { Pattern } from "./pattern.ts";
 import { turns, Waiting, type Watch } from "./watch.ts";
 
 /** One offer to `write` unless a scenario says otherwise. */

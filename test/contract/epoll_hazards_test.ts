@@ -5,20 +5,20 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import * as net from "node:net";
-import {
-  type AcceptEvents,
-  type CloseReason,
-  type Listener,
-  type Socket,
-  type SocketError,
-  type SocketEvents,
+import type {
+  AcceptEvents,
+  CloseReason,
+  Listener,
+  Socket,
+  SocketError,
+  SocketEvents,
 } from "../../runtime/contract/contract.ts";
 import { duplicator } from "../../runtime/bun/duplicate.ts";
 import { openLibc } from "../../runtime/shared/libc.ts";
 import type { EpollSockets } from "../../runtime/bun/epoll/adapter.ts";
 import type { SystemCalls } from "../../runtime/bun/epoll/calls.ts";
 import { EPOLLHUP } from "../../runtime/bun/epoll/numbers.ts";
-import { type EpollSocket } from "../../runtime/bun/epoll/socket.ts";
+import type { EpollSocket } from "../../runtime/bun/epoll/socket.ts";
 import { epollTest, WaitWatch } from "../support/epoll.ts";
 import { OPTIONS } from "../support/listen_options.ts";
 import { within } from "../support/watchdog.ts";

@@ -29,7 +29,7 @@
 
 import process from "node:process";
 import type { Address } from "../../runtime/contract/contract.ts";
-import { loadConfig } from "../../src/config/load.ts";
+import { loadConfig } from "../../src/config/load_config.ts";
 import type { Config, RetryCondition, RetryConfig } from "../../src/config/values/config.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { createMemoryRuntime, MemoryNetwork } from "../support/memory_runtime.ts";

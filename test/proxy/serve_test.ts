@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { loadConfig } from "../../src/config/load.ts";
+import { loadConfig } from "../../src/config/load_config.ts";
 import { serve } from "../../src/serve/serve.ts";
 import type { SluicePlane } from "../../src/control/control_plane.ts";
 import { adapterFactory } from "../support/adapter.ts";

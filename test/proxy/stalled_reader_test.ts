@@ -5,7 +5,7 @@ import { type ChildProcess, execFileSync, spawn, type StdioOptions } from "node:
 import * as fs from "node:fs";
 import type { Readable } from "node:stream";
 import { test } from "node:test";
-import { ending, runToEnd, ScratchFolder } from "../smoke/program.ts";
+import { type ending, runToEnd, ScratchFolder } from "../smoke/program.ts";
 import { ownProgram } from "../support/processes.ts";
 import { askOnce } from "../support/raw_client.ts";
 import { ScriptedOrigin } from "../support/scripted_origin.ts";

@@ -5,7 +5,7 @@
 
 import { createHash } from "node:crypto";
 import { createServer, type Server, type Socket } from "node:net";
-import { type ReadRequest } from "./http_reader.ts";
+import type { ReadRequest } from "./http_reader.ts";
 import { Peer } from "./scripted_origin.ts";
 import { watchdogMs, within } from "./watchdog.ts";
 

@@ -1,7 +1,7 @@
 /** How a client's connection gets into each of its states, and all that can happen to it there. */
 
 import type { DownstreamStateName } from "../../src/conn/downstream_states.ts";
-import { ClientMachine } from "./client_machine.ts";
+import type { ClientMachine } from "./client_machine.ts";
 
 /** What leads from a new connection to each state. */
 export const WAYS: Readonly<Record<DownstreamStateName, (machine: ClientMachine) => void>> = {

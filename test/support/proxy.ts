@@ -5,7 +5,7 @@
 
 import type { Address, Runtime, SocketError, System } from "../../runtime/contract/contract.ts";
 import { buildSnapshot, type SnapshotObserver } from "../../src/process/worker/snapshot.ts";
-import { loadConfig } from "../../src/config/load.ts";
+import { loadConfig } from "../../src/config/load_config.ts";
 import { formatProblem } from "../../src/config/values/problem.ts";
 import type { EndedExchange } from "../../src/exchange/ended_exchange.ts";
 import { Gateway } from "../../src/gateway/gateway.ts";

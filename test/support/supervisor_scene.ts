@@ -1,7 +1,7 @@
 /** The supervisor against workers that do what a test says, on a clock that a test moves. */
 
 import assert from "node:assert/strict";
-import { loadConfig } from "../../src/config/load.ts";
+import { loadConfig } from "../../src/config/load_config.ts";
 import type { Config } from "../../src/config/values/config.ts";
 import { Supervisor } from "../../src/process/supervisor/supervisor.ts";
 import type { SupervisorObserver } from "../../src/process/supervisor/supervisor_observer.ts";

@@ -2,7 +2,8 @@
 
 import type { Runtime, System } from "../../../runtime/contract/contract.ts";
 import { folderOf, pathWithin } from "../../config/build_scripts.ts";
-import { loadConfig } from "../../config/load.ts";
+import { valueDocument } from "../../config/file/value_document.ts";
+import { loadDocuments } from "../../config/load.ts";
 import type { Config } from "../../config/values/config.ts";
 import { formatProblem } from "../../config/values/problem.ts";
 import { type DryAnswer, DrySluice } from "../../serve/dry/dry_sluice.ts";
@@ -95,8 +96,9 @@ function configOf(script: string, { upstreams = [], routes }: DryOptions): Confi
     : upstreams;
   const told = { script, ...(Object.keys(named).length === 0 ? {} : { upstreams: named }) };
   // A script that only stands before routes has none of its own.
-  const text = JSON.stringify(routes === undefined ? told : { ...told, routes });
-  const loaded = loadConfig({ flags: {}, env: {}, file: { path: "dry", text } });
+  const values = routes === undefined ? told : { ...told, routes };
+  const document = valueDocument("dry", new Map(Object.entries(values)));
+  const loaded = loadDocuments({ flags: {}, env: {}, documents: [document] });
   if (!loaded.ok) throw new Error(loaded.problems.map(formatProblem).join("\n"));
   return loaded.config;
 }

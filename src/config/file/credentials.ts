@@ -10,9 +10,9 @@ import { duration } from "../values/quantity.ts";
 import { quoteIfOdd, shown } from "../values/shown.ts";
 import { suggest } from "../values/suggest.ts";
 import { boolean, list, oneOf, path, text, type ValueType } from "../values/value_type.ts";
+import { type Document, originIn } from "./document.ts";
 import { join } from "./file_options.ts";
 import { isUpstreamName } from "./upstreams.ts";
-import { originIn, type YamlFile } from "./yaml_file.ts";
 
 export interface CredentialDraft {
   /** Null when it cannot be used, which has been reported. */
@@ -60,7 +60,7 @@ const COMMAND = commandWords();
 const CACHE = duration("1s", "1d");
 
 /** All entries, also those with problems, so that what names them is not reported as well. */
-export function readCredentials(file: YamlFile, problems: Problem[]): ReadonlyMap<string, CredentialDraft> {
+export function readCredentials(file: Document, problems: Problem[]): ReadonlyMap<string, CredentialDraft> {
   const drafts = new Map<string, CredentialDraft>();
   const raw = file.root.get("credentials");
   if (raw === undefined) return drafts;
@@ -94,13 +94,13 @@ export function readCredentials(file: YamlFile, problems: Problem[]): ReadonlyMa
 }
 
 class EntryReader {
-  readonly #file: YamlFile;
+  readonly #file: Document;
   readonly #place: string;
   readonly #entry: Mapping;
   readonly #problems: Problem[];
   #sound = true;
 
-  constructor(file: YamlFile, place: string, entry: Mapping, problems: Problem[]) {
+  constructor(file: Document, place: string, entry: Mapping, problems: Problem[]) {
     this.#file = file;
     this.#place = place;
     this.#entry = entry;

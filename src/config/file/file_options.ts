@@ -7,7 +7,7 @@ import { asMap, type Mapping } from "../values/mapping.ts";
 import { type Problem, problemAt } from "../values/problem.ts";
 import { quoteIfOdd, shown } from "../values/shown.ts";
 import { suggest } from "../values/suggest.ts";
-import { originIn, type YamlFile } from "./yaml_file.ts";
+import { type Document, originIn } from "./document.ts";
 
 /** What may stand in a mapping. */
 export interface Allowed {
@@ -23,7 +23,7 @@ export interface Allowed {
  * problems; a value that is malformed is one problem and then not set.
  */
 export function readFileOptions(
-  file: YamlFile,
+  file: Document,
   map: Mapping,
   prefix: string,
   allowed: Allowed,
@@ -49,7 +49,7 @@ export function readFileOptions(
 }
 
 function readGroup(
-  file: YamlFile,
+  file: Document,
   key: string,
   raw: unknown,
   place: string,

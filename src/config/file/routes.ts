@@ -13,7 +13,7 @@ import { endpoints } from "../values/special_types.ts";
 import { suggest } from "../values/suggest.ts";
 import { isUpstreamName } from "./upstreams.ts";
 import { type Parsed, path } from "../values/value_type.ts";
-import { originIn, type YamlFile } from "./yaml_file.ts";
+import { type Document, originIn } from "./document.ts";
 
 export type RouteTarget =
   | { readonly kind: "name"; readonly name: string }
@@ -33,6 +33,9 @@ export interface RouteDraft {
   readonly script: string | null;
   readonly place: string;
   readonly origin: Origin;
+  /** Where its target is given, and its script. */
+  readonly targetOrigin: Origin;
+  readonly scriptOrigin: Origin;
 }
 
 export interface RoutesResult {
@@ -52,7 +55,7 @@ const FILE = path();
 /**
  * @param names upstreams that exist
  */
-export function readRoutes(file: YamlFile, names: readonly string[], problems: Problem[]): RoutesResult {
+export function readRoutes(file: Document, names: readonly string[], problems: Problem[]): RoutesResult {
   const drafts: RouteDraft[] = [];
   const mentioned = new Set<string>();
   const raw = file.root.get("routes");
@@ -75,12 +78,11 @@ export function readRoutes(file: YamlFile, names: readonly string[], problems: P
     const draft = readRoute(file, map, place, names, mentioned, problems);
     if (draft !== null) drafts.push(draft);
   }
-  reportDuplicates(drafts, problems);
   return { drafts, mentioned, given: true };
 }
 
 function readRoute(
-  file: YamlFile,
+  file: Document,
   map: Mapping,
   place: string,
   names: readonly string[],
@@ -105,11 +107,22 @@ function readRoute(
     problems.push(problemAt(originIn(file, `${place}.retry`), `${place}.retry`, message));
   }
   const script = map.has("script") ? readPath(file, `${place}.script`, map.get("script"), problems) : null;
-  return matches === null || target === null ? null : { matches, target, retry, script, place, origin };
+  if (matches === null || target === null) return null;
+  const key = target.kind === "respond" || target.kind === "handle" ? target.kind : "to";
+  return {
+    matches,
+    target,
+    retry,
+    script,
+    place,
+    origin,
+    targetOrigin: originIn(file, `${place}.${key}`),
+    scriptOrigin: originIn(file, `${place}.script`),
+  };
 }
 
 function readTarget(
-  file: YamlFile,
+  file: Document,
   map: Mapping,
   place: string,
   names: readonly string[],
@@ -146,11 +159,11 @@ function readTarget(
   return null;
 }
 
-function readPath(file: YamlFile, place: string, raw: unknown, problems: Problem[]): string | null {
+function readPath(file: Document, place: string, raw: unknown, problems: Problem[]): string | null {
   return accept(file, place, FILE.parse(raw), problems);
 }
 
-function readRetry(file: YamlFile, map: Mapping, place: string, problems: Problem[]): Layer {
+function readRetry(file: Document, map: Mapping, place: string, problems: Problem[]): Layer {
   if (!map.has("retry")) return new Map();
   const only = new Map([["retry", map.get("retry")]]);
   return readFileOptions(
@@ -162,7 +175,8 @@ function readRetry(file: YamlFile, map: Mapping, place: string, problems: Proble
   );
 }
 
-function reportDuplicates(drafts: readonly RouteDraft[], problems: Problem[]): void {
+/** Also of several documents: what two routes match would always go to the first. */
+export function reportDuplicates(drafts: readonly RouteDraft[], problems: Problem[]): void {
   const first = new Map<string, string>();
   for (const draft of drafts) {
     for (const match of draft.matches) {
@@ -185,7 +199,7 @@ export function routeName(match: Match): string {
   return (match.host ?? "") + match.path;
 }
 
-function accept<T>(file: YamlFile, place: string, parsed: Parsed<T>, problems: Problem[]): T | null {
+function accept<T>(file: Document, place: string, parsed: Parsed<T>, problems: Problem[]): T | null {
   if (parsed.ok) return parsed.value;
   for (const problem of problemsOf(originIn(file, place), place, parsed.faults)) {
     problems.push({ ...problem, line: file.lineOf(problem.path) });

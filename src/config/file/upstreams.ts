@@ -8,7 +8,7 @@ import { asMap } from "../values/mapping.ts";
 import { type Origin, type Problem, problemAt, problemsOf } from "../values/problem.ts";
 import { quoteIfOdd, shown } from "../values/shown.ts";
 import { endpoints } from "../values/special_types.ts";
-import { originIn, type YamlFile } from "./yaml_file.ts";
+import { type Document, originIn } from "./document.ts";
 
 /** An upstream as the file has it, before the defaults of the top level. */
 export interface UpstreamDraft {
@@ -30,7 +30,7 @@ export function isUpstreamName(text: string): boolean {
 }
 
 /** All upstreams, also those with problems, so that routes to them are not reported as well. */
-export function readUpstreams(file: YamlFile, problems: Problem[]): ReadonlyMap<string, UpstreamDraft> {
+export function readUpstreams(file: Document, problems: Problem[]): ReadonlyMap<string, UpstreamDraft> {
   const drafts = new Map<string, UpstreamDraft>();
   const raw = file.root.get("upstreams");
   if (raw === undefined) return drafts;
@@ -55,7 +55,7 @@ export function readUpstreams(file: YamlFile, problems: Problem[]): ReadonlyMap<
 }
 
 function readUpstream(
-  file: YamlFile,
+  file: Document,
   name: string,
   place: string,
   raw: unknown,

@@ -5,8 +5,9 @@
  */
 
 import { parse } from "@std/yaml";
-import { keyLines, type LineOf } from "./key_lines.ts";
-import { asMap, type Mapping } from "../values/mapping.ts";
+import type { Document } from "./document.ts";
+import { keyLines } from "./key_lines.ts";
+import { asMap } from "../values/mapping.ts";
 import { withOwnStrings } from "./own_strings.ts";
 import { type Origin, type Problem, problemAt } from "../values/problem.ts";
 import { shown } from "../values/shown.ts";
@@ -21,14 +22,8 @@ const MAX_FILE_CHARS = 1_048_576;
  */
 const PARSE_OPTIONS = { schema: "failsafe", logLevel: "error", prettyErrors: false } as const;
 
-export interface YamlFile {
-  readonly path: string;
-  readonly root: Mapping;
-  readonly lineOf: LineOf;
-}
-
 /** The file, or the one problem that kept it from being read. Never throws. */
-export function readYaml(path: string, text: string): YamlFile | Problem {
+export function readYaml(path: string, text: string): Document | Problem {
   const whole: Origin = { source: "file", name: path, line: null };
   if (text.length > MAX_FILE_CHARS) {
     return problemAt(whole, "", `is too large: ${text.length} characters, at most ${MAX_FILE_CHARS}`);
@@ -54,11 +49,6 @@ export function readYaml(path: string, text: string): YamlFile | Problem {
     return problemAt(whole, "", `must be a mapping like "to: 3000" at the top level, got ${shown(value)}`);
   }
   return { path, root, lineOf: keyLines(text) };
-}
-
-/** Where a value of the file stands. */
-export function originIn(file: YamlFile, path: string): Origin {
-  return { source: "file", name: file.path, line: file.lineOf(path) };
 }
 
 /** npm's yaml has the place as `pos` on its errors, JSR's says "at line 3, column 5" in the message. */

@@ -4,7 +4,7 @@
  */
 
 import type { Clock, Timer } from "../../../runtime/contract/contract.ts";
-import type { StartFailure } from "../worker/messages.ts";
+import type { StartFailure, ToWorker } from "../worker/messages.ts";
 import type { WorkerHandle } from "./worker_handle.ts";
 
 /** What workers get once they have to end now. */
@@ -72,23 +72,24 @@ export class Shutdown {
     return true;
   }
 
-  /** Tells all workers to end, within `stopMs`. */
-  stop(stopMs: number): void {
-    this.#begin("stop", stopMs);
+  /** Tells all workers to end, within `drainMs` and what they get on top of it. */
+  stop(drainMs: number, graceMs: number): void {
+    this.#begin({ type: "stop", drainMs }, drainMs + graceMs);
   }
 
   /** Tells all workers to end now. May follow a `stop`. */
   abort(): void {
     this.#lineage().abort();
-    this.#begin("abort", ABORT_GRACE_MS);
+    this.#begin({ type: "abort" }, ABORT_GRACE_MS);
   }
 
-  #begin(type: "stop" | "abort", patienceMs: number): void {
+  #begin(message: Extract<ToWorker, { readonly type: "stop" | "abort" }>, patienceMs: number): void {
+    const { type } = message;
     this.#begun = true;
     for (const handle of this.#handles) {
       handle.timer?.cancel();
       handle.timer = null;
-      handle.link?.send({ type });
+      handle.link?.send(message);
     }
     this.#after(patienceMs, () => {
       for (const { link } of this.#handles) link?.kill();

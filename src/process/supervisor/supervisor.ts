@@ -300,9 +300,9 @@ export class Supervisor {
     return this.#rollout.change(config, drainMs, desired, scriptsAnew);
   }
 
-  /** Lets all workers end gracefully. Resolves at once with what they were doing. */
-  stop(): Promise<Report> {
-    this.#shutdown.stop(this.#rollout.config.server.drainTimeoutMs + STOP_GRACE_MS);
+  /** Lets all workers end gracefully, within `drain_timeout` or `drainMs`. Resolves at once with what they were doing. */
+  stop(drainMs = this.#rollout.config.server.drainTimeoutMs): Promise<Report> {
+    this.#shutdown.stop(drainMs, STOP_GRACE_MS);
     this.lineage.ask();
     return this.#participants.answers();
   }

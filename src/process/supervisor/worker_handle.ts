@@ -21,7 +21,7 @@ export interface KnownWorker {
   readonly pid: number | null;
   readonly state: WorkerStatus["state"];
   readonly restarts: number;
-  /** What it told last. */
+  /** What it told last; of one in this process, what it would tell now. */
   readonly report: Report;
   readonly sockets: ChosenSockets | null;
 }
@@ -96,12 +96,12 @@ export function workerEnds(handle: WorkerHandle, exit: WorkerExit, nowMs: number
 
 /** @param stopping all workers have been told to end */
 export function knownWorker(handle: WorkerHandle, stopping: boolean): KnownWorker {
-  const { link, restarts, report, sockets } = handle;
+  const { link, restarts, sockets } = handle;
   return {
     pid: link === null || link.pid === 0 ? null : link.pid,
     state: stateOf(handle, stopping),
     restarts,
-    report,
+    report: link?.report?.() ?? handle.report,
     sockets: link === null ? null : sockets,
   };
 }

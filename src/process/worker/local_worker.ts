@@ -25,6 +25,7 @@ export function localWorker(
       pid: system.pid,
       send: (message) => later(() => worker.receive(message)),
       kill: () => worker.abort(),
+      report: () => worker.report(),
     };
   };
 }

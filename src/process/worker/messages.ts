@@ -138,7 +138,7 @@ export type ToWorker =
   | { readonly type: "recall" } & Wanted
   | { readonly type: "down" } & DownHint
   | { readonly type: "report" }
-  | { readonly type: "stop" }
+  | { readonly type: "stop"; readonly drainMs: number }
   | { readonly type: "abort" };
 
 export type ToSupervisor =

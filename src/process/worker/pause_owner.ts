@@ -5,9 +5,10 @@
  * - `with_pause`: a running `sluice with-pause`
  * - `restart`: a restart of the command of the upstream
  * - `idle_stop`: the stop of a command that no request uses
+ * - `program`: the program that has opened Sluice as a library
  * - `upgrade`: `max_in_flight` while the Sluice that was replaced still has requests under way
  */
-export type PauseOwner = "operator" | "with_pause" | "restart" | "idle_stop" | "upgrade";
+export type PauseOwner = "operator" | "with_pause" | "program" | "restart" | "idle_stop" | "upgrade";
 
 /** The owners that a client of the control socket can pause as. */
 export const ASKING_OWNERS = ["operator", "with_pause"] as const satisfies readonly PauseOwner[];
@@ -37,6 +38,7 @@ export function heldWords(
 export const OWNER_WORDS: Readonly<Record<PauseOwner, string>> = {
   operator: "an operator",
   with_pause: "with-pause",
+  program: "the program",
   restart: "a restart",
   idle_stop: "an idle stop",
   upgrade: "an upgrade",

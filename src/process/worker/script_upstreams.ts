@@ -1,6 +1,7 @@
 /** Upstreams that scripts have set, over those of the configuration. Of one generation of scripts; each worker has its own. */
 
-import { loadConfig } from "../../config/load.ts";
+import { valueDocument } from "../../config/file/value_document.ts";
+import { loadDocuments } from "../../config/load.ts";
 import type { Config, UpstreamConfig } from "../../config/values/config.ts";
 import { formatProblem } from "../../config/values/problem.ts";
 import type { UpstreamInit } from "../../script/script_api.ts";
@@ -43,18 +44,13 @@ export class ScriptUpstreams {
   }
 }
 
-/** By the same rules as one of the file; JSON is YAML. */
+/** By the same rules as one of the file. */
 function upstreamOf(name: unknown, how: unknown): UpstreamConfig {
   if (typeof name !== "string" || typeof how !== "object" || how === null) {
     throw new ScriptError(`${PLACE}: needs a name and { endpoints: [...] }`);
   }
-  let text: string;
-  try {
-    text = JSON.stringify({ upstreams: { [name]: how } });
-  } catch (error) {
-    throw new ScriptError(`${PLACE} ${name}: ${error instanceof Error ? error.message : String(error)}`);
-  }
-  const loaded = loadConfig({ flags: {}, env: {}, file: { path: PLACE, text } });
+  const document = valueDocument(PLACE, new Map([["upstreams", { [name]: how }]]));
+  const loaded = loadDocuments({ flags: {}, env: {}, documents: [document] });
   if (!loaded.ok) throw new ScriptError(loaded.problems.map(formatProblem).join("; "));
   const made = loaded.config.upstreams.find((upstream) => upstream.name === name);
   if (made === undefined) {

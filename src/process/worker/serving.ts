@@ -366,10 +366,11 @@ export class Serving {
   /**
    * Stops accepting, and lets what is in flight end within the drain time.
    * @param closed called when nothing is accepted any more
+   * @param drainMs null = what the configuration says
    */
-  drainAll(closed: () => void): Promise<void> {
+  drainAll(closed: () => void, drainMs: number | null): Promise<void> {
     this.#ending = true;
-    return this.gateway.drain(this.#config.server.drainTimeoutMs, closed);
+    return this.gateway.drain(drainMs ?? this.#config.server.drainTimeoutMs, closed);
   }
 
   /**

@@ -52,6 +52,8 @@ export class Worker {
   #phase: "idle" | "starting" | "serving" | "stopping" | "failed" = "idle";
   /** Told to end now. */
   #hurried = false;
+  /** What a stop gives to what is in flight; null = what the configuration says. */
+  #drainMs: number | null = null;
   readonly #now = Promise.withResolvers<void>();
   readonly #done = Promise.withResolvers<void>();
   /** Messages that came while it was starting. */
@@ -110,10 +112,10 @@ export class Worker {
         this.#carryOut(message.id, message.command);
         return;
       case "report":
-        this.#send({ type: "report", report: this.#report() });
+        this.#send({ type: "report", report: this.report() });
         return;
       case "stop":
-        this.stop();
+        this.stop(message.drainMs);
         return;
       case "abort":
         this.abort();
@@ -129,12 +131,16 @@ export class Worker {
     return why === null ? { ok: true } : { ok: false, failure: { kind: "system", message: why } };
   }
 
-  /** Ends gracefully: no new connections, what is in flight may end within the drain time. */
-  stop(): void {
+  /**
+   * Ends gracefully: no new connections, what is in flight may end within the drain time.
+   * @param drainMs null = that of the configuration
+   */
+  stop(drainMs: number | null = null): void {
     if (this.#phase === "stopping") return;
     const before = this.#phase;
     this.#phase = "stopping";
-    this.#send({ type: "report", report: this.#report() });
+    this.#drainMs = drainMs;
+    this.#send({ type: "report", report: this.report() });
     // Without one that serves, or while it is being built, there is nothing to wait for.
     if (before !== "starting") void this.#end();
   }
@@ -310,7 +316,8 @@ export class Worker {
     found?.upstream.reportedByPeer(found.endpoint, errorOf(down));
   }
 
-  #report(): Report {
+  /** What it has counted until now. */
+  report(): Report {
     const serving = this.#serving;
     if (serving === null) return emptyReport();
     return workerReport(this.#runtime.clock, this.#system, serving);
@@ -331,11 +338,11 @@ export class Worker {
     if (this.#serving !== null) {
       await Promise.race([this.#acceptQueued(), this.#now.promise]);
       const closed = () => this.#send({ type: "closed" });
-      await Promise.race([this.#serving.drainAll(closed), this.#now.promise]);
+      await Promise.race([this.#serving.drainAll(closed, this.#drainMs), this.#now.promise]);
       logged = await this.#serving.close(this.#hurried ? HURRIED : PATIENT);
     }
     const dropped = this.#serving?.gateway.dropped ?? 0;
-    this.#send({ type: "stopped", report: this.#report(), dropped, logged });
+    this.#send({ type: "stopped", report: this.report(), dropped, logged });
     this.#done.resolve();
   }
 }

@@ -1,5 +1,6 @@
 /** The supervisor's end of a worker: a process of its own, or the same one. */
 
+import type { Report } from "./report.ts";
 import type { ToSupervisor, ToWorker, WorkerPlace } from "./messages.ts";
 
 /** How a worker ended. */
@@ -17,6 +18,8 @@ export interface WorkerLink {
   send(message: ToWorker): void;
   /** Ends the process without asking it. */
   kill(): void;
+  /** What a worker in this process has counted until now; others tell when they are asked. */
+  report?(): Report;
 }
 
 /** Never called inside `StartWorker` or a method of the link. */

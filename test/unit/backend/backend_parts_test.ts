@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { TextSink } from "../../../runtime/contract/contract.ts";
 import { commandWords, joinWords } from "../../../src/config/values/command_words.ts";
-import { loadConfig } from "../../../src/config/load.ts";
+import { loadConfig } from "../../../src/config/load_config.ts";
 import { AutoPorts } from "../../../src/backend/auto_port.ts";
 import { type Activity, IdleWatch } from "../../../src/backend/backend_idle.ts";
 import { BackendOutput, prefixed } from "../../../src/backend/backend_output.ts";

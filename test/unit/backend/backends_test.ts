@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Listener } from "../../../runtime/contract/contract.ts";
 import type { UpstreamConfig } from "../../../src/config/values/config.ts";
-import { loadConfig } from "../../../src/config/load.ts";
+import { loadConfig } from "../../../src/config/load_config.ts";
 import type { BackendGate } from "../../../src/backend/backend_gate.ts";
 import { Backends } from "../../../src/backend/backends.ts";
 import type { ControlEvent } from "../../../src/control/event.ts";

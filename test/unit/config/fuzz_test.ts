@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
-import { loadConfig, type Sources } from "../../../src/config/load.ts";
+import { loadConfig, type Sources } from "../../../src/config/load_config.ts";
 import { OPTION_BY_ENV, OPTION_BY_FLAG, OPTION_PATHS } from "../../../src/config/options/options.ts";
 import { printYaml } from "../../../src/config/print.ts";
 import { formatProblem } from "../../../src/config/values/problem.ts";

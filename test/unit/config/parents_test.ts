@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { loadConfig } from "../../../src/config/load.ts";
+import { loadConfig } from "../../../src/config/load_config.ts";
 import { printYaml } from "../../../src/config/print.ts";
 import type { Loaded, Rejected } from "../../../src/config/load.ts";
 

@@ -10,7 +10,7 @@
 import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
-import { loadConfig } from "../../../src/config/load.ts";
+import { loadConfig } from "../../../src/config/load_config.ts";
 import { formatProblem } from "../../../src/config/values/problem.ts";
 
 interface Vector {

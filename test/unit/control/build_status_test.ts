@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Config } from "../../../src/config/values/config.ts";
-import { loadConfig } from "../../../src/config/load.ts";
+import { loadConfig } from "../../../src/config/load_config.ts";
 import { buildStatus, type Known } from "../../../src/control/build_status.ts";
 import {
   answersOf,

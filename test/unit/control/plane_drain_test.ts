@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Peer } from "../../support/memory_lab.ts";
-import { answerOf, type PlaneBackend, PlaneLab } from "../../support/plane_lab.ts";
+import { answerOf, type PlaneBackend } from "../../support/network_lab.ts";
+import { PlaneLab } from "../../support/plane_lab.ts";
 
 const CLOSE = "\x88\x02\x03\xe9";
 const MASKED_CLOSE = "\x88\x82\x00\x00\x00\x00\x03\xe9";

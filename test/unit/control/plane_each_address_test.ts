@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { answerOf, PlaneLab } from "../../support/plane_lab.ts";
+import { answerOf } from "../../support/network_lab.ts";
+import { PlaneLab } from "../../support/plane_lab.ts";
 
 const YAML = `
 listen: "127.0.0.1:4000"

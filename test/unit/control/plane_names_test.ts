@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { answerOf, PlaneLab } from "../../support/plane_lab.ts";
+import { answerOf } from "../../support/network_lab.ts";
+import { PlaneLab } from "../../support/plane_lab.ts";
 
 const named = (name: string, more = "", port = 3000) =>
   `upstreams: {${name}: {endpoints: [${port}]${more}}}\nroutes: [{to: ${name}}]\ndrain_timeout: 20s`;

@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { PauseOwner } from "../../../src/process/worker/pause_owner.ts";
-import { answerOf, PlaneLab } from "../../support/plane_lab.ts";
+import { answerOf } from "../../support/network_lab.ts";
+import { PlaneLab } from "../../support/plane_lab.ts";
 
 async function paused(
   lab: PlaneLab,

@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { answerOf, PlaneLab } from "../../support/plane_lab.ts";
+import { answerOf } from "../../support/network_lab.ts";
+import { PlaneLab } from "../../support/plane_lab.ts";
 
 test("pause: new requests are held, those in flight go on, and it answers when they have ended", async () => {
   const lab = await PlaneLab.start("to: 3000");

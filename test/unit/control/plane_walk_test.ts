@@ -15,7 +15,8 @@ import { test } from "node:test";
 import type { Pause } from "../../../src/control/pauses.ts";
 import { Random } from "../../fuzz/support/random.ts";
 import type { Peer } from "../../support/memory_lab.ts";
-import { answerOf, type PlaneBackend, PlaneLab } from "../../support/plane_lab.ts";
+import { answerOf, type PlaneBackend } from "../../support/network_lab.ts";
+import { PlaneLab } from "../../support/plane_lab.ts";
 
 const SEEDS = 150;
 const SEEDS_A_TEST = 25;

@@ -8,7 +8,8 @@ import { test } from "node:test";
 import type { Outcome } from "../../../src/control/plane.ts";
 import { Random } from "../../contract/pattern.ts";
 import type { Peer } from "../../support/memory_lab.ts";
-import { answerOf, type PlaneBackend, PlaneLab } from "../../support/plane_lab.ts";
+import { answerOf, type PlaneBackend } from "../../support/network_lab.ts";
+import { PlaneLab } from "../../support/plane_lab.ts";
 
 const ROUNDS = 100;
 const MAX_IN_FLIGHT = 3;

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { fileFromTar, fileNameOf, targets } from "../../../scripts/support/build_targets.ts";
 import { executableFormat } from "../../../scripts/support/executable_format.ts";
@@ -78,4 +79,14 @@ test("one file out of a tar archive", () => {
 test("every target has a file name of its own", () => {
   assert.equal(new Set(targets.map(fileNameOf)).size, targets.length);
   assert.ok(targets.map(fileNameOf).includes("sluice-windows-x64.exe"));
+});
+
+test("the packages for npm and JSR have one version and the same dependencies", () => {
+  const read = (name: string) =>
+    JSON.parse(readFileSync(new URL(`../../../${name}`, import.meta.url), "utf8"));
+  const [npm, jsr] = [read("package.json"), read("deno.json")];
+  assert.equal(jsr.version, npm.version);
+  for (const [name, range] of Object.entries<string>(npm.dependencies)) {
+    assert.equal(jsr.imports[name], range.startsWith("npm:") ? range : `npm:${name}@${range}`);
+  }
 });

@@ -4,7 +4,7 @@ import { createServer } from "node:net";
 import { test } from "node:test";
 import { SystemError } from "../../../runtime/contract/contract.ts";
 import { serve } from "../../../src/serve/serve.ts";
-import { loadConfig } from "../../../src/config/load.ts";
+import { loadConfig } from "../../../src/config/load_config.ts";
 import { formatProblem } from "../../../src/config/values/problem.ts";
 import { adapterFactory } from "../../support/adapter.ts";
 import {

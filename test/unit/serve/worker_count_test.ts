@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Runtime } from "../../../runtime/contract/contract.ts";
-import { loadConfig } from "../../../src/config/load.ts";
+import { loadConfig } from "../../../src/config/load_config.ts";
 import { workerCount } from "../../../src/serve/worker_count.ts";
 import { MemorySystem } from "../../support/memory_system.ts";
 

@@ -12,7 +12,7 @@ import type {
   SocketEvents,
 } from "../../../runtime/contract/contract.ts";
 import { FakeClock } from "../../support/fake_clock.ts";
-import { type Chunking } from "../../support/memory_network.ts";
+import type { Chunking } from "../../support/memory_network.ts";
 import {
   createMemoryRuntime,
   lentFiller,

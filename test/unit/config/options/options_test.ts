@@ -1,7 +1,7 @@
 import { parse } from "@std/yaml";
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { loadConfig } from "../../../../src/config/load.ts";
+import { loadConfig } from "../../../../src/config/load_config.ts";
 import { envName, flagName, GROUPS } from "../../../../src/config/options/option.ts";
 import {
   isUpstreamOption,

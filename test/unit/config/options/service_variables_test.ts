@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { loadConfig } from "../../../../src/config/load.ts";
+import { loadConfig } from "../../../../src/config/load_config.ts";
 import { formatProblem } from "../../../../src/config/values/problem.ts";
 
 /** What the kubelet sets for a Service: pkg/kubelet/envvars/envvars.go. */

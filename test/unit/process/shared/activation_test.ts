@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ActivatedSocket, Address, Runtime } from "../../../../runtime/contract/contract.ts";
 import { activated } from "../../../../src/process/shared/activation.ts";
-import { loadConfig } from "../../../../src/config/load.ts";
+import { loadConfig } from "../../../../src/config/load_config.ts";
 import { MemorySystem } from "../../../support/memory_system.ts";
 
 const tcp = (host: string, port: number): Address => ({ kind: "tcp", host, port });

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { chooseSockets } from "../../../../src/process/shared/choose_sockets.ts";
-import { loadConfig } from "../../../../src/config/load.ts";
+import { loadConfig } from "../../../../src/config/load_config.ts";
 import { socketsSummary } from "../../../../src/process/shared/chosen_sockets.ts";
 import { createMemoryRuntime } from "../../../support/memory_runtime.ts";
 import { MemorySystem } from "../../../support/memory_system.ts";

@@ -3,10 +3,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SystemError } from "../../../../runtime/contract/contract.ts";
-import { loadConfig } from "../../../../src/config/load.ts";
+import { loadConfig } from "../../../../src/config/load_config.ts";
 import type { ForwardConfig } from "../../../../src/config/values/config.ts";
 import { readForwardFiles, usableForwardFiles } from "../../../../src/process/shared/forward_files.ts";
-import { checkFiles, filesOf } from "../../../../src/serve/read_config.ts";
+import { checkFiles, filesOf } from "../../../../src/serve/check_files.ts";
 import { formatProblem } from "../../../../src/config/values/problem.ts";
 import { MemorySystem } from "../../../support/memory_system.ts";
 import { PlaneLab } from "../../../support/plane_lab.ts";

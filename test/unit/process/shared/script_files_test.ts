@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { loadConfig } from "../../../../src/config/load.ts";
+import { loadConfig } from "../../../../src/config/load_config.ts";
 import { checkScripts, isOwn } from "../../../../src/process/shared/script_files.ts";
 import { MemorySystem } from "../../../support/memory_system.ts";
 

@@ -44,7 +44,7 @@ test("shutdown: closed when none accepts, ended when all are gone, and nothing b
   const { handles, log, shutdown, settle, leave } = scene();
   leave(0);
   assert.deepEqual(await settle(), []);
-  shutdown.stop(1000);
+  shutdown.stop(1000, 0);
   assert.deepEqual(log, ["stop 1"]);
   const [, last] = handles;
   assert.ok(last !== undefined);
@@ -58,7 +58,7 @@ test("shutdown: closed when none accepts, ended when all are gone, and nothing b
 test("shutdown: when time is up workers are killed, and the process before us is told to end, and not waited for", async () => {
   const { clock, lineage, log, shutdown, settle, leave } = scene(1);
   lineage.elder = {};
-  shutdown.stop(1000);
+  shutdown.stop(1000, 0);
   clock.advance(1000);
   assert.deepEqual(log, ["stop 0", "kill 0", "abort elder"]);
   leave(0);
@@ -71,7 +71,7 @@ test("shutdown: a process that has our place counts on us for the one before, un
   const { clock, lineage, log, shutdown, settle, leave } = scene(1);
   lineage.elder = {};
   lineage.led = true;
-  shutdown.stop(1000);
+  shutdown.stop(1000, 0);
   leave(0);
   clock.advance(60_000);
   assert.deepEqual(log, ["stop 0"]);

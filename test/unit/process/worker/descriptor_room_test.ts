@@ -9,7 +9,7 @@ import {
   roomAside,
   roomWarning,
 } from "../../../../src/process/worker/descriptor_room.ts";
-import { loadConfig } from "../../../../src/config/load.ts";
+import { loadConfig } from "../../../../src/config/load_config.ts";
 
 test("some files are kept for what is not a client's", () => {
   assert.equal(clientsWithin(Infinity, 97), Infinity);

@@ -13,7 +13,8 @@ import {
   totalsOf,
   unanswered,
 } from "../../../../src/process/worker/report.ts";
-import { answerOf, PlaneLab } from "../../../support/plane_lab.ts";
+import { answerOf } from "../../../support/network_lab.ts";
+import { PlaneLab } from "../../../support/plane_lab.ts";
 
 const USERS = { "/users": "alice:{SHA}w3QkzGJswDXW5OKZHAJw0FELjfM=\n" };
 const RIGHT = `Proxy-Authorization: Basic ${btoa("alice:wonder")}\r\n`;

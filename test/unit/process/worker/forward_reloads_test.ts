@@ -6,7 +6,8 @@ import { Gateway } from "../../../../src/gateway/gateway.ts";
 import type { Snapshot } from "../../../../src/gateway/snapshot.ts";
 import type { Peer } from "../../../support/memory_lab.ts";
 import { collect } from "../../../support/collector.ts";
-import { answerOf, type PlaneBackend, PlaneLab } from "../../../support/plane_lab.ts";
+import { answerOf, type PlaneBackend } from "../../../support/network_lab.ts";
+import { PlaneLab } from "../../../support/plane_lab.ts";
 
 const ORIGIN = 3001;
 

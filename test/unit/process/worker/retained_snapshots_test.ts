@@ -9,7 +9,8 @@ import { Gateway } from "../../../../src/gateway/gateway.ts";
 import type { Snapshot } from "../../../../src/gateway/snapshot.ts";
 import type { Outcome } from "../../../../src/control/plane.ts";
 import { collect } from "../../../support/collector.ts";
-import { answerOf, PlaneLab } from "../../../support/plane_lab.ts";
+import { answerOf } from "../../../support/network_lab.ts";
+import { PlaneLab } from "../../../support/plane_lab.ts";
 
 const ROUNDS = 40;
 /**

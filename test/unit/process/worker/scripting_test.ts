@@ -6,7 +6,8 @@ import { ScriptLoadFault } from "../../../../runtime/contract/contract.ts";
 import type { ScriptApi } from "../../../../src/script/script_api.ts";
 import type { HttpRequest } from "../../../../src/script/script_types.ts";
 import type { MemoryExports } from "../../../support/memory_scripts.ts";
-import { answerOf, PlaneLab } from "../../../support/plane_lab.ts";
+import { answerOf } from "../../../support/network_lab.ts";
+import { PlaneLab } from "../../../support/plane_lab.ts";
 
 /** What a script imports. */
 function sluice(apis: Parameters<MemoryExports>[0]): ScriptApi {

@@ -4,7 +4,7 @@ import { explain } from "../../../../src/serve/explain/explain.ts";
 import type { Explanation } from "../../../../src/serve/explain/explanation.ts";
 import { explanationText } from "../../../../src/cli/verbs/explain_verb.ts";
 import { run } from "../../../../src/cli/run.ts";
-import { loadConfig } from "../../../../src/config/load.ts";
+import { loadConfig } from "../../../../src/config/load_config.ts";
 import type { ExplainRequest } from "../../../../src/control/plane.ts";
 import { createMemoryRuntime } from "../../../support/memory_runtime.ts";
 import { MemorySystem } from "../../../support/memory_system.ts";

@@ -7,7 +7,7 @@ import { avoiding } from "../../../../src/upstream/balance/avoiding.ts";
 import { LeastConn } from "../../../../src/upstream/balance/least_conn.ts";
 import { Rendezvous } from "../../../../src/upstream/balance/rendezvous.ts";
 import { RoundRobin } from "../../../../src/upstream/balance/round_robin.ts";
-import { TestWaiter, UpstreamLab } from "../../../support/upstream_lab.ts";
+import { type TestWaiter, UpstreamLab } from "../../../support/upstream_lab.ts";
 
 const KEYS = Array.from({ length: 10_000 }, (_, at) => hashText(`client ${at}`));
 

@@ -1,0 +1,3 @@
+import { serve } from "sluice";
+const gate = await serve(8080, () => ({ body: "hello world\n" }));
+console.log(`listening on ${gate.addresses}`);
