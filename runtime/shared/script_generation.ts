@@ -38,6 +38,45 @@ export const REPLACED = [
   "console",
 ] as const;
 
+const UNTOLD = (): void => {};
+let tellTimer: (ms?: number) => void = UNTOLD;
+
+/**
+ * A loop that waits by itself, and is not woken by the platform's timers, is told of those of scripts.
+ *
+ * @param tell after how many milliseconds it has to let the platform go on
+ */
+export function onScriptTimer(tell: (ms?: number) => void): void {
+  tellTimer = tell;
+}
+
+let foretold = false;
+
+/** Of node:timers/promises, too, which scripts import for themselves; before the first of them does. */
+function foretellPromises(): void {
+  if (foretold) return;
+  foretold = true;
+  const promises = process.getBuiltinModule("node:timers/promises");
+  const { setTimeout, setImmediate, setInterval } = promises;
+  Object.assign(promises, {
+    setTimeout: (ms?: number, ...rest: []) => {
+      tellTimer(ms);
+      return setTimeout(ms, ...rest);
+    },
+    setImmediate: (...rest: []) => {
+      tellTimer(0);
+      return setImmediate(...rest);
+    },
+    async *setInterval(ms?: number, ...rest: []) {
+      tellTimer(ms);
+      for await (const value of setInterval(ms, ...rest)) {
+        tellTimer(ms);
+        yield value;
+      }
+    },
+  });
+}
+
 export class ScriptGeneration {
   readonly id: number;
   /** Empty once it is over. */
@@ -60,14 +99,22 @@ export class ScriptGeneration {
     this.#events = events;
     const platform = globalThis;
     this.setTimeout = (run, ms, ...args) => {
+      tellTimer(ms);
       const handle: Handle = original.setTimeout(() => {
         this.#timers.delete(handle);
         this.#run(run, args);
       }, ms);
       return this.#keep(handle);
     };
-    this.setInterval = (run, ms, ...args) => this.#keep(original.setInterval(() => this.#run(run, args), ms));
+    this.setInterval = (run, ms, ...args) => {
+      tellTimer(ms);
+      return this.#keep(original.setInterval(() => {
+        tellTimer(ms);
+        this.#run(run, args);
+      }, ms));
+    };
     this.setImmediate = (run, ...args) => {
+      tellTimer(0);
       const handle: Handle = original.setImmediate(() => {
         this.#timers.delete(handle);
         this.#run(run, args);
@@ -94,6 +141,7 @@ export class ScriptGeneration {
     live.set(this.id, this);
     Reflect.set(platform, REGISTRY, live);
     refuseScriptExit();
+    if (tellTimer !== UNTOLD) foretellPromises();
   }
 
   /** Absolute; grows while it is being loaded. */

@@ -8,6 +8,7 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import type { Address, Listener, Socket, SocketEvents } from "../../runtime/contract/contract.ts";
 import type { EpollSockets } from "../../runtime/bun/epoll/adapter.ts";
+import { ScriptGeneration } from "../../runtime/shared/script_generation.ts";
 import { epollTest, handlerErrors } from "../support/epoll.ts";
 import { OPTIONS } from "../support/listen_options.ts";
 import { until } from "../support/processes.ts";
@@ -140,6 +141,36 @@ epollTest("timers of ours that set themselves anew at once leave room for both l
   await poll("the bytes", () => received === 10);
   assert.ok(fired > 0);
   going = false;
+  await end();
+});
+
+epollTest("a wait of ours is over when a timer of a script is due", async (sockets) => {
+  const { end } = await pair(sockets, OPTIONS.address);
+  const generation = new ScriptGeneration({}, { failed: () => {}, printed: () => {}, guard: null });
+  const promises = await import("node:timers/promises");
+  const steps: (() => Promise<unknown>)[] = [
+    () => new Promise((done) => generation.setTimeout(done, 1)),
+    () => new Promise((done) => generation.setImmediate(done)),
+    () => promises.setTimeout(1),
+    () => promises.setImmediate(),
+  ];
+  for (const step of steps) {
+    // Thirty of them would take 1.5 s if each had to wait for the end of a wait.
+    let late = false;
+    const timer = sockets.setTimer(1000, () => late = true, false);
+    for (let round = 0; round < 30; round++) await step();
+    timer.cancel();
+    assert.equal(late, false, String(step));
+  }
+  let ticks = 0;
+  await new Promise<void>((done) => {
+    const interval = generation.setInterval(() => {
+      if (++ticks < 5) return;
+      generation.clearInterval(interval);
+      done();
+    }, 1);
+  });
+  generation.retire();
   await end();
 });
 

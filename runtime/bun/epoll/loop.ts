@@ -15,12 +15,14 @@ import { openSocketLibc } from "./libc.ts";
 import { EPOLLIN, errnoName, LAYOUTS } from "./numbers.ts";
 import { selfCheck } from "./self_check.ts";
 import { type KeptBytes, KernelMemory } from "../kernel_memory.ts";
-import { TimerHeap } from "./timer_heap.ts";
+import { onScriptTimer } from "../../shared/script_generation.ts";
+import { HeapTimer, TimerHeap } from "./timer_heap.ts";
 
 /** How long a turn may go on while there is always something to do. */
 const LONGEST_TURN_MS = 1;
 /** What others left for later (`setImmediate`, `setTimeout`) must not wait longer for a wait of ours. */
 const LONGEST_WAIT_MS = 50;
+const LONGEST_FORETOLD_MS = 60_000;
 /** The platform's timers make a longer time 1 ms. */
 const LONGEST_NAP_MS = 2 ** 31 - 1;
 const O_CLOEXEC = 0o2000000;
@@ -143,6 +145,17 @@ export class EpollLoop {
     this.#references--;
   }
 
+  /** The platform has something to do in `ms`: a wait of ours ends then. */
+  letOthersGoOn(ms = 0): void {
+    // Of what is further away nobody notices the 50 ms.
+    const due = ms > 1 ? ms : 1;
+    if (due > LONGEST_FORETOLD_MS) return;
+    const at = performance.now() + due;
+    this.timers.add(new OthersTurn(at));
+    // Its clock may be a little behind.
+    this.timers.add(new OthersTurn(at + 1));
+  }
+
   /** A timer was set: without a reason to go on it must still fire, as long as others let the process go on. */
   timerSet(): void {
     if (!this.#scheduled) this.#rest();
@@ -237,6 +250,11 @@ export class EpollLoop {
   };
 }
 
+/** Ends a wait, and the turn with it. */
+class OthersTurn extends HeapTimer {
+  override fire(): void {}
+}
+
 let opened: EpollLoop | null = null;
 
 /** The parts of a loop that is to be opened, as a test wants them. */
@@ -252,7 +270,10 @@ export function openEpollLoop(fitting: Fitting = (parts) => parts): EpollLoop | 
   if (opened !== null) return opened;
   try {
     const loop = open(fitting);
-    if (typeof loop !== "string") opened = loop;
+    if (typeof loop !== "string") {
+      opened = loop;
+      onScriptTimer((ms) => loop.letOthersGoOn(ms));
+    }
     return loop;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
