@@ -63,6 +63,8 @@ export class Exchange extends ExchangeAccount
   #askedAt = 0;
   /** StreamRequest. To be set before it begins. */
   balanceKey: number | null = null;
+  /** Chooser, likewise: with a key. */
+  prefers: string | null = null;
   /** Null while no answer was worth another attempt. */
   #provisional: ProvisionalResponse | null = null;
 
@@ -123,6 +125,7 @@ export class Exchange extends ExchangeAccount
     if (client.peer.companion !== null || (this.sent.known & CREDENTIALS) !== 0) this.#findPin();
     // The cast: the compiler takes the phase to be what it was.
     if ((this.phase as Phase) === "done") return;
+    if (this.prefers !== null) this.waiter();
     const stream = this.wait === null ? upstream.acquireFirst(this) : upstream.acquire(this.wait);
     if (stream !== null) this.streamReady(stream, stream.peer.owner as Endpoint);
     else this.#waits();
@@ -150,6 +153,7 @@ export class Exchange extends ExchangeAccount
     if (wait !== null) return wait;
     const made = new StreamWait(this, upstream, this.repeatable, this.#askedAt, this.attempts > 0);
     made.balanceKey = this.balanceKey;
+    made.prefers = this.prefers;
     return this.wait = made;
   }
 

@@ -29,6 +29,8 @@ export class StreamWait extends RoomPlace implements Waiter {
   goesLast = false;
   /** See policy.ts. */
   balanceKey: number | null = null;
+  /** Chooser. */
+  prefers: string | null = null;
   probationMs = 0;
   /** Null unless the request has to do with connections that its client has authenticated on. */
   pin: PinUse | null = null;

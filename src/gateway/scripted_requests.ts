@@ -125,6 +125,7 @@ export class ScriptedRequests implements ScriptHost {
     const policy = retries ? retry : NEVER_AGAIN;
     const exchange = new Exchange(context, use, policy, stream, head, target, authority, route, sent);
     exchange.balanceKey = key;
+    exchange.prefers = request.endpoint;
     exchange.id = request.number;
     exchange.logFields = request.logFields;
     exchange.begin();

@@ -51,7 +51,8 @@ export class ForwardPlan {
     this.uri = how.uri ?? null;
     this.method = how.method ?? null;
     this.body = typeof how.body === "string" ? UTF8.encode(how.body) : how.body ?? null;
-    this.key = how.key === undefined ? null : hash(how.key);
+    const key = how.key ?? how.endpoint;
+    this.key = key === undefined ? null : hash(key);
     this.endpoint = how.endpoint ?? null;
     this.retries = how.retry ?? true;
     this.mirror = how.mirror ?? null;

@@ -61,6 +61,8 @@ export interface Onward {
   /** The host that routes look at. */
   readonly routedHost: string;
   readonly key: number | null;
+  /** Name of the endpoint that it goes to as long as that can be reached; null = any. Never without a key. */
+  readonly endpoint: string | null;
   readonly retries: boolean;
   readonly logFields: LogFields | null;
   /** Its number, if somebody has asked for it, else 0. */

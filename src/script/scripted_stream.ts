@@ -331,6 +331,10 @@ export class ScriptedStream extends DelegatingStream
     return this.#plan === null ? null : this.#plan.key;
   }
 
+  get endpoint(): string | null {
+    return this.#plan === null ? null : this.#plan.endpoint;
+  }
+
   get retries(): boolean {
     return this.#plan === null || this.#plan.retries;
   }

@@ -18,7 +18,7 @@ import { Availability, type WaitingRequests } from "./availability.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { EndpointSet } from "./endpoint_set.ts";
 import { type ConnectionUser, NewConnections } from "./new_connections.ts";
-import type { Policy } from "./policy.ts";
+import type { Chooser, Policy } from "./policy.ts";
 import type { Repeatable } from "./repeatable.ts";
 import { RetryBudget } from "./retry_budget.ts";
 import { SlotTalk } from "./slot_talk.ts";
@@ -117,16 +117,16 @@ export class Dispatcher implements WaitingRequests, RequestsInFlight, Connection
       if (own === null) this.#wait(waiter, null);
       return own;
     }
-    const endpoint = waiter.wantsFresh || waiter.isRetry ? null : this.#pickAny(waiter.balanceKey);
+    const endpoint = waiter.wantsFresh || waiter.isRetry ? null : this.#pickAny(waiter.balanceKey, waiter);
     const stream = endpoint === null ? null : this.#takeIdle(endpoint, waiter);
     if (stream === null) this.#wait(waiter, endpoint);
     return stream;
   }
 
   /** An endpoint for a request that comes before all others, because the waiting room is empty; null for none. */
-  #pickAny(balanceKey: number | null): Endpoint | null {
+  #pickAny(balanceKey: number | null, chooser: Chooser | null = null): Endpoint | null {
     if (this.#room.size > 0 || this.#stopped || this.availability.paused) return null;
-    return this.#policy.pick("any", balanceKey);
+    return this.#policy.pick("any", balanceKey, chooser);
   }
 
   #takeIdle(endpoint: Endpoint, request: Repeatable): UpstreamStream | null {
@@ -325,8 +325,10 @@ export class Dispatcher implements WaitingRequests, RequestsInFlight, Connection
     const { size, retries, owners } = this.#room;
     const wanted = (this.retriesAllowed() ? size : size - retries) - owners;
     if (unserved > 0 || keyed?.stuck === true) this.#connections.checkSoon();
-    const others = keyed === null || keyed.count === 0 ? wanted - unserved : 0;
-    const missing = Math.min(others - this.#connections.expectedStreams, MOST_NEW_DIALS);
+    // What is dialled for one endpoint in particular is for those that want it.
+    const provided = keyed === null ? 0 : keyed.count;
+    const expected = Math.max(0, this.#connections.expectedStreams - provided);
+    const missing = Math.min(wanted - unserved - provided - expected, MOST_NEW_DIALS);
     for (let left = missing; left > 0;) {
       const endpoint = this.#policy.pick("dial", null);
       if (endpoint === null) {

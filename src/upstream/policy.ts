@@ -6,6 +6,8 @@ import type { Endpoint, Need } from "./endpoint.ts";
 export interface Chooser {
   /** There are endpoints that it avoids; it wants a new connection then. Absent = there are none. */
   readonly choosy?: boolean;
+  /** Name of the endpoint that it goes to as long as that can be reached. Absent or null = it names none. */
+  readonly prefers?: string | null;
   /** It is to go elsewhere, and there is another endpoint for it. */
   avoids?(endpoint: Endpoint): boolean;
 }

@@ -1,6 +1,7 @@
 /** Turns a configuration into the objects that serve it. */
 
 import type { Runtime, System } from "../../../runtime/contract/contract.ts";
+import { keyable } from "../../upstream/balance/keyable.ts";
 import { ALL_POLICIES, FAILOVER_POLICIES } from "../../upstream/balance/policies.ts";
 import type { Config, RouteConfig, ServerConfig, UpstreamConfig } from "../../config/values/config.ts";
 import { withParentPasswords } from "../shared/parent_passwords.ts";
@@ -149,10 +150,11 @@ export async function buildSnapshot(
   const parents = new Set(sharedParents(config.forward));
   const same = sameUpstreams(before?.upstreams ?? [], retired, config.upstreams);
   for (const upstream of config.upstreams) {
+    const policy = (parents.has(upstream) ? FAILOVER_POLICIES : ALL_POLICIES)[upstream.policy];
     const wanted: UpstreamSettings = {
       name: upstream.name,
       endpoints: await endpointSettings(system, upstream, sharing.slots, credentials),
-      policy: (parents.has(upstream) ? FAILOVER_POLICIES : ALL_POLICIES)[upstream.policy],
+      policy: scripts === null ? policy : keyable(policy),
       holdMs: upstream.holdMs,
       holdIntervalMs: upstream.holdIntervalMs,
       queueSize: upstream.queue.size,

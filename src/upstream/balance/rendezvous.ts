@@ -28,9 +28,11 @@ export class Rendezvous implements KeyedPolicy {
     let best: Endpoint | null = null;
     let bestScore = -1;
     const endpoints = this.#endpoints;
+    const preferred = chooser === null ? null : chooser.prefers ?? null;
     for (let i = 0; i < endpoints.length; i++) {
       const endpoint = endpoints[i] as Endpoint;
       if (!endpoint.enabled || endpoint.state === "down" || chooser?.avoids?.(endpoint) === true) continue;
+      if (preferred !== null && endpoint.name === preferred) return endpoint;
       const score = scoreOf(key, this.#seeds[i] as number, endpoint.weight);
       if (score > bestScore) {
         best = endpoint;
