@@ -108,10 +108,24 @@ function checkStatus(status: unknown): asserts status is number {
   }
 }
 
+/** Handlers say the same again and again. */
+let lastText = "";
+let lastBytes = NO_BYTES;
+const LONGEST_KEPT = 4096;
+
+function encoded(text: string): Uint8Array {
+  if (text.length > LONGEST_KEPT) return UTF8.encode(text);
+  if (text !== lastText) {
+    lastText = text;
+    lastBytes = UTF8.encode(text);
+  }
+  return lastBytes;
+}
+
 /** @returns null when it comes piece by piece. @throws ScriptError */
 function bytesOf(body: unknown): Uint8Array | null {
   if (body === undefined || body === null || body === "") return NO_BYTES;
-  if (typeof body === "string") return UTF8.encode(body);
+  if (typeof body === "string") return encoded(body);
   if (body instanceof Uint8Array) return body;
   if (typeof body === "object") {
     if ("getReader" in body || Symbol.asyncIterator in body || Symbol.iterator in body) return null;
