@@ -141,10 +141,10 @@ export const REASONS = {
   // RFC 9209 recommends 502; 508 (RFC 5842 §7.2) tells an operator at a glance what is wrong.
   proxy_loop_detected: registered(508, "downstream", "warn", "The request has passed through here before."),
 
-  // Scripts.
-  script_error: ours(500, "internal", "error", "A script failed."),
-  script_timeout: ours(504, "internal", "warn", "A script took too long to decide."),
-  script_stalled: ours(500, "internal", "error", "A script did not come to an end."),
+  // Scripts. Their faults are told with their place, and not as often as they happen, by who knows the script.
+  script_error: ours(500, "internal", "debug", "A script failed."),
+  script_timeout: ours(504, "internal", "debug", "A script took too long to decide."),
+  script_stalled: ours(500, "internal", "debug", "A script did not come to an end."),
 
   // Ourselves.
   too_many_connections: ours(503, "internal", "warn", "Too many clients are connected."),
