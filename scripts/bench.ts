@@ -10,19 +10,14 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { release } from "node:os";
-import {
-  candidate,
-  type Contender,
-  DIRECT,
-  executableContender,
-  peersNamed,
-} from "./support/bench_contender.ts";
+import type { Contender } from "./support/bench_contender.ts";
+import { contendersFor, type LineUp } from "./support/bench_lineup.ts";
 import { type BenchOptions, readOptions } from "./support/bench_options.ts";
 import { startOrigins } from "./support/bench_origin.ts";
 import { loadAverage } from "./support/bench_proc.ts";
 import { figure, groupTable, type Result, summary, unmeasured } from "./support/bench_report.ts";
 import { BenchRun } from "./support/bench_run.ts";
-import { GROUPS } from "./support/bench_scenario.ts";
+import { GROUPS, type Scenario } from "./support/bench_scenario.ts";
 import { median } from "./support/bench_statistics.ts";
 import { missingTools } from "./support/bench_tools.ts";
 import { Workspace } from "./support/bench_workspace.ts";
@@ -48,26 +43,38 @@ function stop(code: number): Promise<never> {
   })();
 }
 
-async function contendersOf(options: BenchOptions): Promise<Contender[]> {
-  const subjects = options.candidates.map(({ name, command }) => candidate(name, command));
-  if (!subjects.some(({ name }) => name === "sluice")) {
-    if (!existsSync(executable)) {
-      say("dist/sluice is missing: building it");
-      const built = await runChild(tool("bun"), ["scripts/build.ts"]);
-      if (built.code !== 0) throw new Error(`the build failed:\n${built.output}`);
-    }
-    subjects.unshift(executableContender(executable));
+/** With the executable, unless something else is to be the Sluice. */
+async function lineUpOf(options: BenchOptions): Promise<LineUp> {
+  const named = [...options.sluices, ...options.candidates].some(({ name }) => name === "sluice");
+  const gateways = options.scenarios.every(({ part }) => part === "gateway");
+  if (options.sluices.length > 0 || (named && gateways)) return options;
+  if (!existsSync(executable)) {
+    say("dist/sluice is missing: building it");
+    const built = await runChild(tool("bun"), ["scripts/build.ts"]);
+    if (built.code !== 0) throw new Error(`the build failed:\n${built.output}`);
   }
-  const peers = peersNamed(options.peers, (name) => say(`${name} is not installed: left out`));
-  return [DIRECT, ...peers, ...subjects];
+  return { ...options, sluices: [{ name: "sluice", command: `'${executable}'` }] };
+}
+
+/** Who takes part in each scenario. */
+function contendersOf(scenarios: readonly Scenario[], line: LineUp): Map<Scenario, readonly Contender[]> {
+  const parts = [...new Set(scenarios.map(({ part }) => part))];
+  const those = new Map(parts.map((part) => [part, contendersFor(part, line, say)]));
+  return new Map(scenarios.map((scenario) => [
+    scenario,
+    (those.get(scenario.part) ?? []).filter(({ kind }) => scenario.direct || kind !== "direct"),
+  ]));
 }
 
 /** How long it will take, about. */
-function duration({ scenarios, rounds, seconds }: BenchOptions, contenders: readonly Contender[]): string {
-  const total = scenarios.reduce((sum, { costSeconds, process, direct }) => {
-    const count = contenders.filter(({ kind }) => direct || kind !== "direct").length;
-    return sum + count * (rounds * costSeconds(seconds) + (process === "warm" ? costSeconds(1) : 0));
-  }, 5);
+function duration(
+  { rounds, seconds }: BenchOptions,
+  contenders: ReadonlyMap<Scenario, readonly Contender[]>,
+): string {
+  let total = 5;
+  for (const [{ costSeconds, process }, { length }] of contenders) {
+    total += length * (rounds * costSeconds(seconds) + (process === "warm" ? costSeconds(1) : 0));
+  }
   return total < 90 ? `${Math.round(total)} s` : `${Math.round(total / 60)} minutes`;
 }
 
@@ -89,16 +96,15 @@ function circumstances(results: readonly Result[], { rounds, seconds }: BenchOpt
 async function bench(options: BenchOptions): Promise<0 | 1> {
   const missing = missingTools(["nginx", ...options.scenarios.flatMap(({ tools }) => tools)]);
   if (missing.length > 0) throw new Error(missing.join("\nbench: "));
-  const contenders = await contendersOf(options);
+  const contenders = contendersOf(options.scenarios, await lineUpOf(options));
   const load = loadAverage();
   space = new Workspace();
   if (space.placementProblem !== null) say(`${space.placementProblem}; going on`);
-  const [scenarios, names] = [options.scenarios, contenders].map((list) =>
-    list.map(({ name }) => name).join(" ")
-  );
-  say(`${scenarios}: ${names}: about ${duration(options, contenders)}`);
+  const scenarios = options.scenarios.map(({ name }) => name).join(" ");
+  const names = new Set([...contenders.values()].flatMap((list) => list.map(({ name }) => name)));
+  say(`${scenarios}: ${[...names].join(" ")}: about ${duration(options, contenders)}`);
   const origins = await startOrigins(space, options.scenarios.some(({ away }) => away));
-  const run = new BenchRun(space, origins, options.seconds, say);
+  const run = new BenchRun(space, origins, options, say);
   const results: Result[] = [];
   const report: string[] = [];
   const print = (text: string): void => {
@@ -108,7 +114,7 @@ async function bench(options: BenchOptions): Promise<0 | 1> {
   for (const group of GROUPS) {
     const ours: Result[] = [];
     for (const scenario of options.scenarios.filter((one) => one.group === group)) {
-      ours.push(await run.scenario(scenario, contenders, options.rounds));
+      ours.push(await run.scenario(scenario, contenders.get(scenario) ?? [], options.rounds));
     }
     results.push(...ours);
     if (ours.length > 0) print(groupTable(group, ours));

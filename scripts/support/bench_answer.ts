@@ -18,11 +18,13 @@ export interface Answer {
 /**
  * Sends one request and reads its answer, which must say how long it is.
  *
+ * @param path or a URL, for a forward proxy
  * @param fields lines like "Connection: close"
  */
 export function ask(port: number, path: string, fields: readonly string[] = []): Promise<Answer> {
   const upload = path === "/upload";
-  const lines = [`${upload ? "POST" : "GET"} ${path} HTTP/1.1`, `Host: 127.0.0.1:${port}`, ...fields];
+  const host = path.startsWith("/") ? `127.0.0.1:${port}` : new URL(path).host;
+  const lines = [`${upload ? "POST" : "GET"} ${path} HTTP/1.1`, `Host: ${host}`, ...fields];
   if (upload) lines.push(`Content-Length: ${UPLOAD_BYTES}`);
   return new Promise((resolve, reject) => {
     const socket = connect({ port, host: "127.0.0.1" });
@@ -64,13 +66,14 @@ function readHead(text: string): { status: number; bytes: number; bodyBytes: num
   return { status, bytes: end + 4, bodyBytes: Number(length ?? NaN) };
 }
 
-/** An answer of the origin's, judged. @throws when it is not what the origin gives */
+/** An answer of the origin's, judged. @param base see `WrkOptions.base` @throws when it is not what the origin gives */
 export async function answerOf(
   port: number,
   path: OriginPath,
   fields: readonly string[] = [],
+  base = "",
 ): Promise<Answer> {
-  const answer = await ask(port, path, fields);
+  const answer = await ask(port, base + path, fields);
   if (answer.status !== 200) throw new Error(`${path}: status ${answer.status}`);
   if (!isBodyOf(path, answer.body)) throw new Error(`${path}: a body of ${answer.body.length} wrong bytes`);
   return answer;

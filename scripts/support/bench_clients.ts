@@ -1,126 +1,39 @@
 /**
- * A program: many clients that keep connections open, for the benchmarks of memory. It runs on Node, whose
- * sockets can be read a few bytes at a time.
+ * A program: many clients that keep connections open, for the benchmarks of memory, and clients of a forward
+ * proxy that ask for tunnels, which no load tool does. It runs on Node, whose sockets can be read a few bytes at a time.
  *
- *     node scripts/support/bench_clients.ts idle PORT COUNT            each asks once, then rests
+ *     node scripts/support/bench_clients.ts idle PORT COUNT [ORIGIN]   each asks once, then rests
  *     node scripts/support/bench_clients.ts slow PORT COUNT PATH SECONDS   each trickles, then reads all
+ *     node scripts/support/bench_clients.ts connect PORT COUNT ORIGIN SECONDS   so many tunnels at a time, one request through each
+ *     node scripts/support/bench_clients.ts tunnel PORT COUNT ORIGIN SECONDS    so many tunnels, large answers through each
  *
- * Prints a line of JSON after each stage and waits for a line on standard input before the next one.
+ * PORT is the proxy's, ORIGIN the port that tunnels are asked for; both are of 127.0.0.1.
+ *
+ * Prints a line of JSON after each stage. `idle` and `slow` wait for a line on standard input before the next one.
  */
 
-import { connect, type Socket } from "node:net";
 import { createInterface } from "node:readline";
-import { BODY_BYTES, type OriginPath, PATTERN, SMALL_BODY } from "./bench_bodies.ts";
+import type { OriginPath } from "./bench_bodies.ts";
+import { Client, type ClientOptions } from "./bench_client.ts";
 import { quantile } from "./bench_statistics.ts";
 
 /** Connections begun at a time: more than an accept queue holds would be a test of the kernel. */
 const BATCH = 100;
 const BATCH_PAUSE_MS = 15;
-const TRICKLE_BYTES = 1024;
 const TRICKLE_PAUSE_MS = 50;
-const READ_BYTES = 64 * 1024;
 /** Longest wait for what should come at once. */
 const PATIENCE_MS = 30_000;
+/** After a failure, so that a proxy that has ended is not asked in a tight loop. */
+const FAILURE_PAUSE_MS = 10;
+/** What a short tunnel carries to the origin; the answer's body is as long. */
+const SHORT_BYTES = 1024;
 
 const sleep = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
-/** A piece of a body, from any place in the pattern. */
-const patterns = Buffer.from(PATTERN.repeat(READ_BYTES / PATTERN.length + 1), "latin1");
-const shared = Buffer.alloc(READ_BYTES);
 
-class Client {
-  readonly #socket: Socket;
-  readonly #path: OriginPath;
-  readonly #port: number;
-  #head = "";
-  /** Bytes of the present body so far; -1 = still in the head. */
-  #bodyBytes = -1;
-  #askedAt = 0;
-  answers = 0;
-  /** Milliseconds that the last answer took. */
-  tookMs = NaN;
-  failed = "";
-  /** Reads as fast as it can; otherwise one small read for each `sip`. */
-  greedy: boolean;
-
-  constructor(port: number, path: OriginPath, greedy: boolean) {
-    this.#port = port;
-    this.#path = path;
-    this.greedy = greedy;
-    const small = Buffer.alloc(greedy ? 0 : TRICKLE_BYTES);
-    this.#socket = connect({
-      port,
-      host: "127.0.0.1",
-      onread: {
-        buffer: () => this.greedy ? shared : small,
-        callback: (count, buffer) => {
-          this.#received(Buffer.from(buffer.buffer, buffer.byteOffset, count));
-          return this.greedy;
-        },
-      },
-    });
-    this.#socket.setNoDelay(true);
-    this.#socket.on("connect", () => this.ask());
-    this.#socket.on("error", (error) => this.#fail(error.message));
-    this.#socket.on("close", () => this.#fail("closed"));
-  }
-
-  ask(): void {
-    this.#head = "";
-    this.#bodyBytes = -1;
-    this.#askedAt = performance.now();
-    this.tookMs = NaN;
-    this.#socket.write(`GET ${this.#path} HTTP/1.1\r\nHost: 127.0.0.1:${this.#port}\r\n\r\n`);
-  }
-
-  /** Milliseconds since it asked, or that the answer took. */
-  get waitedMs(): number {
-    return Number.isNaN(this.tookMs) ? performance.now() - this.#askedAt : this.tookMs;
-  }
-
-  sip(): void {
-    this.#socket.resume();
-  }
-
-  #received(bytes: Buffer): void {
-    let from = 0;
-    if (this.#bodyBytes < 0) {
-      const before = this.#head.length;
-      this.#head += bytes.toString("latin1");
-      const end = this.#head.indexOf("\r\n\r\n");
-      if (end < 0) return;
-      if (!this.#head.startsWith("HTTP/1.1 200 ")) this.#fail(this.#head.slice(0, 30));
-      from = end + 4 - before;
-      this.#bodyBytes = 0;
-    }
-    const expected = this.#path === "/small" ? Buffer.from(SMALL_BODY) : patterns;
-    const at = this.#bodyBytes % PATTERN.length;
-    const size = bytes.length - from;
-    if (expected.compare(bytes, from, bytes.length, at, at + size) !== 0) this.#fail("wrong bytes");
-    this.#bodyBytes += size;
-    if (this.#bodyBytes > BODY_BYTES[this.#path]) this.#fail("too many bytes");
-    if (this.#bodyBytes !== BODY_BYTES[this.#path]) return;
-    this.answers++;
-    this.tookMs = performance.now() - this.#askedAt;
-  }
-
-  #fail(why: string): void {
-    if (this.failed === "") this.failed = why;
-  }
-
-  end(): void {
-    this.#socket.destroy();
-  }
-}
-
-async function openClients(
-  count: number,
-  port: number,
-  path: OriginPath,
-  greedy: boolean,
-): Promise<Client[]> {
+async function openClients(count: number, options: ClientOptions): Promise<Client[]> {
   const clients: Client[] = [];
   while (clients.length < count) {
-    for (let i = 0; i < BATCH && clients.length < count; i++) clients.push(new Client(port, path, greedy));
+    for (let i = 0; i < BATCH && clients.length < count; i++) clients.push(new Client(options));
     await sleep(BATCH_PAUSE_MS);
   }
   return clients;
@@ -142,8 +55,8 @@ function tell(clients: readonly Client[], answers: number, more: Record<string, 
 
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 
-async function idle(port: number, count: number): Promise<void> {
-  const clients = await openClients(count, port, "/small", true);
+async function idle(count: number, options: ClientOptions): Promise<void> {
+  const clients = await openClients(count, options);
   await answered(clients, 1);
   tell(clients, 1);
   await lines.next();
@@ -156,9 +69,9 @@ async function idle(port: number, count: number): Promise<void> {
 }
 
 async function slow(port: number, count: number, path: OriginPath, seconds: number): Promise<void> {
-  const probe = new Client(port, "/small", true);
+  const probe = new Client({ port, path: "/small", greedy: true });
   await answered([probe], 1);
-  const clients = await openClients(count, port, path, false);
+  const clients = await openClients(count, { port, path, greedy: false });
   const until = performance.now() + seconds * 1000;
   const waits: number[] = [];
   while (performance.now() < until) {
@@ -182,7 +95,46 @@ async function slow(port: number, count: number, path: OriginPath, seconds: numb
   for (const client of [...clients, probe]) client.end();
 }
 
-const [what, port, count, path, seconds] = process.argv.slice(2);
-if (what === "idle") await idle(Number(port), Number(count));
-else await slow(Number(port), Number(count), path as OriginPath, Number(seconds));
-process.exit(0);
+/** Requests one after the other in each of `count` lanes. @param reopen a connection for each request */
+async function load(count: number, seconds: number, reopen: boolean, options: ClientOptions): Promise<void> {
+  const begun = performance.now();
+  const until = begun + seconds * 1000;
+  const took: number[] = [];
+  let failed = 0;
+  const lane = async (): Promise<void> => {
+    let client: Client | null = null;
+    while (performance.now() < until) {
+      if (client === null) client = new Client(options);
+      else client.ask();
+      await client.settled();
+      const { failed: why, openedAt, tookMs } = client;
+      if (why === "") took.push(reopen ? performance.now() - openedAt : tookMs);
+      else failed++;
+      if (reopen || why !== "") {
+        client.end();
+        client = null;
+      }
+      if (why !== "") await sleep(FAILURE_PAUSE_MS);
+    }
+    client?.end();
+  };
+  await Promise.all(Array.from({ length: count }, lane));
+  console.log(JSON.stringify({
+    requests: took.length,
+    seconds: (performance.now() - begun) / 1000,
+    p50: quantile(took, 0.5),
+    p99: quantile(took, 0.99),
+    failed,
+  }));
+}
+
+const [what, portText, countText, third, seconds] = process.argv.slice(2);
+const [port, count] = [Number(portText), Number(countText)];
+const tunnel = Number(third ?? 0);
+if (what === "idle") await idle(count, { port, path: "/small", greedy: true, tunnel });
+else if (what === "connect") {
+  const options = { port, path: "/kib", greedy: true, tunnel, requestBytes: SHORT_BYTES } as const;
+  await load(count, Number(seconds), true, options);
+} else if (what === "tunnel") {
+  await load(count, Number(seconds), false, { port, path: "/8m", greedy: true, tunnel });
+} else await slow(port, count, third as OriginPath, Number(seconds));

@@ -7,7 +7,10 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { nginxFolders, nginxUser } from "./bench_origin.ts";
-import { installed, type Launch } from "./bench_workspace.ts";
+import type { Launch } from "./bench_workspace.ts";
+
+/** What contenders are: before the origin, asked for other origins, answering by themselves, deciding by a script. */
+export type Part = "gateway" | "forward" | "answer" | "script";
 
 /** What a proxy is started for. */
 export interface Role {
@@ -24,6 +27,10 @@ export interface Role {
 export interface Contender {
   readonly name: string;
   readonly kind: "direct" | "peer" | "subject";
+  /** The program that has to be installed. */
+  readonly program?: string;
+  /** What else is missing on this machine, if anything. */
+  missing?(): string | null;
   /** Null when it cannot play the role. */
   launch(role: Role): Launch | null;
 }
@@ -31,22 +38,38 @@ export interface Contender {
 export const DIRECT: Contender = { name: "direct", kind: "direct", launch: () => null };
 
 /** Most connections at a time, of clients and to the origin each. */
-const CONNECTIONS = 9000;
+export const CONNECTIONS = 9000;
 
-const nginx: Contender = {
-  name: "nginx",
-  kind: "peer",
-  launch: ({ port, origin, folder, log }) => {
-    const text = `
+/** Where Debian puts the modules of nginx. */
+export const NGINX_MODULES = "/usr/lib/nginx/modules";
+
+/** What the configurations of nginx differ in. */
+interface NginxParts {
+  /** Directives of the one location. */
+  readonly location: string;
+  /** `load_module` lines. */
+  readonly modules?: string;
+  /** Further directives for all servers. */
+  readonly http?: string;
+}
+
+/** Writes a configuration. @returns the command that runs it */
+export function nginxConfig(role: Role, name: string, parts: NginxParts): string[] {
+  const { port, origin, folder, log } = role;
+  const { location, modules = "", http = "" } = parts;
+  const text = `
+${modules}
 daemon off; worker_processes 1; ${nginxUser()}
-pid ${folder}/nginx-${port}.pid;
+pid ${folder}/${name}-${port}.pid;
 error_log ${folder}/nginx-error.log crit;
 events { worker_connections ${2 * CONNECTIONS}; multi_accept on; }
 http {
   access_log ${log === null ? "off" : `${log} combined`};
+  default_type text/plain;
   keepalive_timeout 1h; keepalive_requests 1000000000;
   client_max_body_size 0;
-  ${nginxFolders(folder, `nginx-${port}`)}
+  ${http}
+  ${nginxFolders(folder, `${name}-${port}`)}
   upstream pool {
     server ${origin} max_fails=0;
     keepalive 1024; keepalive_requests 1000000000; keepalive_timeout 1h;
@@ -54,24 +77,31 @@ http {
   server {
     listen 127.0.0.1:${port} backlog=4096;
     location / {
-      proxy_pass http://pool;
       proxy_http_version 1.1;
       proxy_set_header Connection "";
       # Bodies pass through as they come, as they do in the others.
       proxy_request_buffering off;
       proxy_buffer_size 16k; proxy_buffers 16 16k; proxy_max_temp_file_size 0;
+      ${location}
     }
   }
 }
 `;
-    const config = write(folder, `nginx-${port}.conf`, text);
-    return { command: ["nginx", "-c", config, "-e", join(folder, "nginx-error.log")] };
-  },
+  const config = writeConfig(folder, `${name}-${port}.conf`, text);
+  return ["nginx", "-c", config, "-e", join(folder, "nginx-error.log")];
+}
+
+const nginx: Contender = {
+  name: "nginx",
+  kind: "peer",
+  program: "nginx",
+  launch: (role) => ({ command: nginxConfig(role, "nginx", { location: "proxy_pass http://pool;" }) }),
 };
 
 const haproxy: Contender = {
   name: "haproxy",
   kind: "peer",
+  program: "haproxy",
   launch: ({ port, origin, folder, log, away }) => {
     // It pauses between two tries for the connect timeout, one second at most.
     const retry = "retries 5000\n  retry-on all-retryable-errors\n  timeout connect 10ms\n  option httpclose";
@@ -94,7 +124,7 @@ frontend clients
 backend app
   server one ${origin}${away ? "" : ` maxconn ${CONNECTIONS} pool-purge-delay 1h`}
 `;
-    const command = ["haproxy", "-db", "-f", write(folder, `haproxy-${port}.cfg`, text)];
+    const command = ["haproxy", "-db", "-f", writeConfig(folder, `haproxy-${port}.cfg`, text)];
     return log === null ? { command } : { command, stdout: log };
   },
 };
@@ -102,6 +132,7 @@ backend app
 const caddy: Contender = {
   name: "caddy",
   kind: "peer",
+  program: "caddy",
   launch: ({ port, origin, folder, log, away }) => {
     const text = `{
   admin off
@@ -120,7 +151,7 @@ http://:${port} {
   }
 }
 `;
-    const config = write(folder, `caddy-${port}.txt`, text);
+    const config = writeConfig(folder, `caddy-${port}.txt`, text);
     return {
       command: ["caddy", "run", "--adapter", "caddyfile", "--config", config],
       env: { GOMAXPROCS: "1", HOME: folder, XDG_DATA_HOME: folder, XDG_CONFIG_HOME: folder },
@@ -130,39 +161,8 @@ http://:${port} {
 
 export const PEERS: readonly Contender[] = [nginx, haproxy, caddy];
 
-/** The peers of these names, or all; those that are not installed are told to `missing`. */
-export function peersNamed(names: readonly string[] | null, missing: (name: string) => void): Contender[] {
-  const wanted = names === null ? PEERS : PEERS.filter(({ name }) => names.includes(name));
-  return wanted.filter(({ name }) => {
-    const there = installed(name);
-    if (!there) missing(name);
-    return there;
-  });
-}
-
-/**
- * @param command a line for the shell: {port}, {origin} as HOST:PORT, and {log}, which stands for the flags that
- *   send an access log to a file, or for nothing. Without {log} it takes no part in the scenarios with a log.
- */
-export function candidate(name: string, command: string): Contender {
-  return {
-    name,
-    kind: "subject",
-    launch: ({ port, origin, log }) => {
-      if (log !== null && !command.includes("{log}")) return null;
-      const flags = log === null ? "" : `--access-log combined --access-log-to ${log}`;
-      const line = command.replaceAll("{port}", String(port)).replaceAll("{origin}", origin)
-        .replaceAll("{log}", flags);
-      return { command: ["sh", "-c", `exec ${line}`] };
-    },
-  };
-}
-
-export function executableContender(executable: string): Contender {
-  return candidate("sluice", `'${executable}' --listen 127.0.0.1:{port} --to {origin} {log}`);
-}
-
-function write(folder: string, name: string, text: string): string {
+/** Writes a file into `folder`. @returns its path */
+export function writeConfig(folder: string, name: string, text: string): string {
   const path = join(folder, name);
   writeFileSync(path, text);
   return path;

@@ -2,9 +2,18 @@
 
 import { join } from "node:path";
 import { until200 } from "./bench_answer.ts";
-import type { Contender, Role } from "./bench_contender.ts";
+import type { Contender, Part, Role } from "./bench_contender.ts";
 import type { Origins } from "./bench_origin.ts";
 import type { Running, Workspace } from "./bench_workspace.ts";
+
+/** What of a scenario its start depends on. */
+export interface EntrantOptions {
+  readonly away: boolean;
+  readonly log: boolean;
+  readonly part: Part;
+  /** Of one that is measured from exec on nobody waits for the first answer. */
+  readonly process: "warm" | "fresh" | "exec";
+}
 
 /** A contender in a role, running. */
 export class Entrant {
@@ -26,12 +35,12 @@ export class Entrant {
     space: Workspace,
     contender: Contender,
     origins: Origins,
-    options: { readonly away?: boolean; readonly log?: boolean; readonly wait?: boolean } = {},
+    options: EntrantOptions,
   ): Promise<Entrant | null> {
-    const { away = false, wait = true } = options;
+    const { away, part, process } = options;
     const direct = contender.kind === "direct";
     const port = direct ? origins.plain : await space.freePort();
-    const log = options.log === true ? join(space.folder, `${contender.name}-${port}.access`) : null;
+    const log = options.log ? join(space.folder, `${contender.name}-${port}.access`) : null;
     const origin = `127.0.0.1:${away ? origins.away : origins.plain}`;
     const entrant = new Entrant(space, contender, { port, origin, folder: space.folder, away, log });
     if (direct) return entrant;
@@ -40,7 +49,8 @@ export class Entrant {
     entrant.startedAt = performance.now();
     entrant.#running = space.launch(`${contender.name}-${port}`, launch, "proxy");
     try {
-      if (wait) await until200(port, away ? "/" : "/small", entrant.#running);
+      const path = part === "forward" ? `http://${origin}/small` : away ? "/" : "/small";
+      if (process !== "exec") await until200(port, path, entrant.#running);
     } catch (error) {
       await entrant.stop();
       throw error;

@@ -30,26 +30,40 @@ const AB_REQUESTS_PER_SECOND = 12_000;
 /** For the log's last lines to be on their way, and what they cost to be counted. Milliseconds. */
 const LOG_SETTLE_MS = 300;
 
-interface Keeping {
+export interface Keeping {
   readonly path: OriginPath;
   readonly connections: number;
   readonly fields?: readonly string[];
   readonly uploadBytes?: number;
   readonly varied?: boolean;
+  /** The origin is asked for by URL, as a forward proxy is. */
+  readonly absolute?: boolean;
 }
 
+/** What the one answer is worth that a trial has instead of a load. */
+const ANSWERED: Load = { requests: 1, seconds: 1, p50: NaN, p99: NaN, failed: 0 };
+
 /** Looks at a whole answer before and after: the load tools between only count. */
-async function wrkLoad({ space, seconds }: Measuring, entrant: Entrant, keeping: Keeping): Promise<Load> {
-  const { path, fields } = keeping;
-  const { wireBytes } = await answerOf(entrant.port, path, fields);
-  const load = await wrk(space, entrant.port, keeping, seconds, wireBytes);
-  await answerOf(entrant.port, path, fields);
+async function wrkLoad(
+  { space, seconds, trial }: Measuring,
+  entrant: Entrant,
+  keeping: Keeping,
+): Promise<Load> {
+  const { path, fields, absolute = false } = keeping;
+  const base = absolute ? `http://${entrant.role.origin}` : "";
+  const { wireBytes } = await answerOf(entrant.port, path, fields, base);
+  // wrk goes by whole seconds: a trial has one only where wrk is told to do something that it does not do by itself.
+  const load = trial && !absolute
+    ? ANSWERED
+    : await wrk(space, entrant.port, { ...keeping, base }, Math.ceil(seconds), wireBytes);
+  await answerOf(entrant.port, path, fields, base);
   return load;
 }
 
 const SMALL_COLUMNS = ["cpuMicros", "rate", "p50", "p99", "busy", "peakMiB", "failed"] as const;
 
-function small(name: string, title: string, keeping: Keeping): Scenario {
+/** A load of requests that differ in nothing from what `keeping` says. */
+export function small(name: string, title: string, keeping: Keeping): Scenario {
   return {
     ...PLAIN,
     name,

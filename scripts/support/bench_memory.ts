@@ -13,6 +13,9 @@ import { sleep, type Workspace } from "./bench_workspace.ts";
 import { root, tool } from "./child.ts";
 
 const IDLE_CONNECTIONS = 5000;
+const TRIAL_CONNECTIONS = 200;
+/** How long CPU time is looked at while nobody asks anything. */
+const IDLE_MS = 2000;
 const SLOW_CLIENTS = 200;
 /** How long slow clients trickle: the proxy has taken all it will take after one or two. */
 const TRICKLE_SECONDS = 5;
@@ -71,9 +74,15 @@ class Clients {
 }
 
 /** A process that has just been started has not grown to its working size yet. */
-async function workingSize({ space }: Measuring, { port }: Entrant, pid: number): Promise<number> {
-  const { wireBytes } = await answerOf(port, "/small");
-  await wrk(space, port, { path: "/small", connections: 16 }, 1, wireBytes);
+async function workingSize(
+  { space, trial }: Measuring,
+  { port }: Entrant,
+  pid: number,
+  base = "",
+): Promise<number> {
+  const { wireBytes } = await answerOf(port, "/small", [], base);
+  if (trial) return residentMiB(pid);
+  await wrk(space, port, { path: "/small", connections: 16, base }, 1, wireBytes);
   await sleep(SETTLE_MS);
   return residentMiB(pid);
 }
@@ -83,21 +92,27 @@ function pidOf({ pid }: Entrant): number {
   return pid;
 }
 
-async function idle(measuring: Measuring, entrant: Entrant): Promise<Sample> {
+/** @param tunnels to the origin, instead of connections to a gateway */
+async function idle(measuring: Measuring, entrant: Entrant, tunnels: boolean): Promise<Sample> {
   const pid = pidOf(entrant);
-  const beforeMiB = await workingSize(measuring, entrant, pid);
-  const clients = new Clients(measuring.space, ["idle", String(entrant.port), String(IDLE_CONNECTIONS)]);
+  const { origin } = entrant.role;
+  const beforeMiB = await workingSize(measuring, entrant, pid, tunnels ? `http://${origin}` : "");
+  const count = measuring.trial ? TRIAL_CONNECTIONS : IDLE_CONNECTIONS;
+  const idleMs = measuring.trial ? LOOK_EVERY_MS : IDLE_MS;
+  const args = ["idle", String(entrant.port), String(count)];
+  if (tunnels) args.push(new URL(`http://${origin}`).port);
+  const clients = new Clients(measuring.space, args);
   try {
     const opened = await clients.stage();
     await sleep(SETTLE_MS);
     const after = residentMiB(pid);
     const cpu = cpuMicros(pid);
-    await sleep(2000);
-    const idleCpu = ((cpuMicros(pid) - cpu) / 2e6) * 100;
+    await sleep(idleMs);
+    const idleCpu = ((cpuMicros(pid) - cpu) / (idleMs * 1000)) * 100;
     clients.goOn();
     const again = await clients.stage();
     return {
-      perConnectionKiB: ((after - beforeMiB) * 1024) / IDLE_CONNECTIONS,
+      perConnectionKiB: ((after - beforeMiB) * 1024) / count,
       beforeMiB,
       residentMiB: after,
       open: opened.good,
@@ -148,19 +163,26 @@ function slowScenario(name: string, path: OriginPath): Scenario {
   };
 }
 
-export const MEMORY: readonly Scenario[] = [
-  {
+function idleScenario(name: string, title: string, tunnels: boolean): Scenario {
+  return {
     ...PLAIN,
-    name: "idle",
+    name,
     group: "idle",
-    title: `${IDLE_CONNECTIONS} idle keep-alive connections`,
+    title: `${IDLE_CONNECTIONS} ${title}`,
     tools: ["wrk"],
     process: "fresh",
     columns: ["perConnectionKiB", "beforeMiB", "residentMiB", "open", "idleCpu", "failed"],
     summary: ["perConnectionKiB"],
     costSeconds: () => 10,
-    run: idle,
-  },
+    run: (measuring, entrant) => idle(measuring, entrant, tunnels),
+  };
+}
+
+export const MEMORY: readonly Scenario[] = [
+  idleScenario("idle", "idle keep-alive connections", false),
   slowScenario("slow8m", "/8m"),
   slowScenario("slow1m", "/1m"),
 ];
+
+/** Of a forward proxy; see bench_forward.ts. */
+export const IDLE_TUNNELS: Scenario = idleScenario("tunnels5k", "tunnels that rest after one request", true);

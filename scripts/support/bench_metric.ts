@@ -7,6 +7,7 @@ export const METRICS = {
   p99: { label: "p99 ms", unit: "ms", digits: 2 },
   cpuMicros: { label: "CPU µs/request", unit: "µs", digits: 2 },
   cpuPerGb: { label: "CPU s/GB", unit: "s/GB", digits: 3 },
+  cpuPerGiB: { label: "CPU s/GiB", unit: "s/GiB", digits: 3 },
   megabytes: { label: "MB/s", unit: "MB/s", digits: 0 },
   /** Share of its core that the proxy used; well below 1 it was not what limited the rate. */
   busy: { label: "core busy", unit: "", digits: 2 },

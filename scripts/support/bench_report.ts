@@ -5,8 +5,6 @@ import { type Metric, METRICS, type Sample, shown, shownWithUnit } from "./bench
 import type { Group, Scenario } from "./bench_scenario.ts";
 import { median, pairedRatio, spread } from "./bench_statistics.ts";
 
-/** What others are compared with, in this order. */
-const REFERENCES = ["nginx", "haproxy"];
 /** A sample with more failed requests than this share says nothing about what a request costs. */
 const TOLERATED_FAILURES = 0.01;
 
@@ -71,7 +69,8 @@ function table(head: readonly string[], lines: readonly (readonly string[])[], l
 
 /** References that took part. */
 function references(results: readonly Result[]): string[] {
-  return REFERENCES.filter((name) => results.some((result) => rowOf(result, name) !== undefined));
+  const names = new Set(results.flatMap(({ scenario }) => scenario.references));
+  return [...names].filter((name) => results.some((result) => rowOf(result, name) !== undefined));
 }
 
 export function groupTable(group: Group, results: readonly Result[]): string {
@@ -133,10 +132,11 @@ export function summary(results: readonly Result[]): string {
   const [first] = subjects;
   const parts: string[] = [];
   for (const subject of subjects) {
-    const names = references(results);
-    if (subject !== first && first !== undefined) names.push(first);
+    const theirs = results.filter((result) => rowOf(result, subject) !== undefined);
+    const others = [...references(theirs), ...(first === undefined ? [] : [first])];
+    const names = [...new Set(others)].filter((name) => name !== subject);
     const lines: string[][] = [];
-    for (const result of results) {
+    for (const result of theirs) {
       const row = rowOf(result, subject);
       if (row === undefined) continue;
       for (const metric of result.scenario.summary) {

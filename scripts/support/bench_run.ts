@@ -5,11 +5,13 @@ import { Entrant } from "./bench_entrant.ts";
 import { type Sample, shownWithUnit } from "./bench_metric.ts";
 import type { Origins } from "./bench_origin.ts";
 import type { Result, Row } from "./bench_report.ts";
-import type { Scenario } from "./bench_scenario.ts";
+import type { Measuring, Scenario } from "./bench_scenario.ts";
 import type { Workspace } from "./bench_workspace.ts";
 
 /** Length of the load that a process sees before it counts: just-in-time compilers want to have met it. */
 const WARM_SECONDS = 1;
+/** Length of a load that only shows that it works. */
+const TRIAL_SECONDS = 0.2;
 
 interface Samples {
   readonly contender: Contender;
@@ -21,22 +23,26 @@ interface Samples {
 export class BenchRun {
   readonly #space: Workspace;
   readonly #origins: Origins;
-  readonly #seconds: number;
+  readonly #measuring: Measuring;
   readonly #say: (text: string) => void;
-  /** Processes that serve several scenarios, by contender and whether they log. */
+  /** Processes that serve several scenarios, by what they are, contender and whether they log. */
   readonly #warm = new Map<string, Entrant>();
   readonly #warmed = new Set<string>();
 
-  constructor(space: Workspace, origins: Origins, seconds: number, say: (text: string) => void) {
+  constructor(
+    space: Workspace,
+    origins: Origins,
+    { seconds, trial }: { readonly seconds: number; readonly trial: boolean },
+    say: (text: string) => void,
+  ) {
     this.#space = space;
     this.#origins = origins;
-    this.#seconds = seconds;
+    this.#measuring = { space, seconds: trial ? TRIAL_SECONDS : seconds, trial };
     this.#say = say;
   }
 
   async scenario(scenario: Scenario, contenders: readonly Contender[], rounds: number): Promise<Result> {
     const rows: Samples[] = contenders
-      .filter(({ kind }) => kind !== "direct" || scenario.direct)
       .map((contender) => ({ contender, samples: [], problem: "", absent: false }));
     for (let round = 0; round < rounds; round++) {
       for (let i = 0; i < rows.length; i++) {
@@ -64,7 +70,7 @@ export class BenchRun {
         row.problem = "cannot take part";
         return null;
       }
-      const sample = await scenario.run({ space: this.#space, seconds: this.#seconds }, entrant);
+      const sample = await scenario.run(this.#measuring, entrant);
       if (!entrant.alive) throw new Error("has ended under load");
       return sample;
     } catch (error) {
@@ -80,21 +86,20 @@ export class BenchRun {
   }
 
   async #entrant(scenario: Scenario, contender: Contender): Promise<Entrant | null> {
-    const { away, log, process } = scenario;
-    const options = { away, log, wait: process !== "exec" };
-    if (process !== "warm") return await Entrant.start(this.#space, contender, this.#origins, options);
-    const key = `${contender.name} ${log}`;
+    const { log, part, process } = scenario;
+    if (process !== "warm") return await Entrant.start(this.#space, contender, this.#origins, scenario);
+    const key = `${part} ${contender.name} ${log}`;
     let entrant = this.#warm.get(key);
     if (entrant === undefined || !entrant.alive) {
-      const started = await Entrant.start(this.#space, contender, this.#origins, options);
+      const started = await Entrant.start(this.#space, contender, this.#origins, scenario);
       if (started === null) return null;
       this.#warm.set(key, entrant = started);
       for (const one of this.#warmed) if (one.startsWith(`${key} `)) this.#warmed.delete(one);
     }
     if (!this.#warmed.has(`${key} ${scenario.name}`)) {
       this.#warmed.add(`${key} ${scenario.name}`);
-      if (contender.kind !== "direct") {
-        await scenario.run({ space: this.#space, seconds: WARM_SECONDS }, entrant);
+      if (contender.kind !== "direct" && !this.#measuring.trial) {
+        await scenario.run({ ...this.#measuring, seconds: WARM_SECONDS }, entrant);
       }
     }
     return entrant;

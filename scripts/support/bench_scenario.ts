@@ -1,18 +1,33 @@
 /** What a scenario is, and the measuring around a load that all of them share. */
 
+import type { Part } from "./bench_contender.ts";
 import type { Entrant } from "./bench_entrant.ts";
 import type { Metric, Sample } from "./bench_metric.ts";
 import { coreBusyMicros, cpuMicros, peakMiB, resetPeak } from "./bench_proc.ts";
 import type { Load, ToolName } from "./bench_tools.ts";
 import type { Workspace } from "./bench_workspace.ts";
 
-export const GROUPS = ["small", "bodies", "ramp", "idle", "slow", "away", "start", "log"] as const;
+export const GROUPS = [
+  "small",
+  "bodies",
+  "ramp",
+  "idle",
+  "slow",
+  "away",
+  "start",
+  "log",
+  "forward",
+  "tunnels",
+  "script",
+] as const;
 export type Group = typeof GROUPS[number];
 
 export interface Measuring {
   readonly space: Workspace;
   /** Length of a load that goes by time. */
   readonly seconds: number;
+  /** Nothing but whether it can be measured: as little load as possible. */
+  readonly trial: boolean;
 }
 
 export interface Scenario {
@@ -30,6 +45,11 @@ export interface Scenario {
    * `fresh`: a process of its own for each sample; `exec`: the same, and starting it is what is measured.
    */
   readonly process: "warm" | "fresh" | "exec";
+  readonly part: Part;
+  /** It runs only when it is named. */
+  readonly onDemand: boolean;
+  /** Names of the contenders that the others are compared with, in this order. */
+  readonly references: readonly string[];
   readonly away: boolean;
   readonly log: boolean;
   /** The origin without a proxy is measured, too. */
@@ -39,7 +59,15 @@ export interface Scenario {
   run(measuring: Measuring, entrant: Entrant): Promise<Sample>;
 }
 
-export const PLAIN = { process: "warm", away: false, log: false, direct: false } as const;
+export const PLAIN = {
+  process: "warm",
+  part: "gateway",
+  onDemand: false,
+  references: ["nginx", "haproxy"],
+  away: false,
+  log: false,
+  direct: false,
+} as const;
 
 /** Runs a load and adds what it cost the proxy. */
 export async function measured(

@@ -3,11 +3,13 @@
 import { connect } from "node:net";
 import { SMALL_BODY } from "./bench_bodies.ts";
 import type { Entrant } from "./bench_entrant.ts";
+import { FORWARD } from "./bench_forward.ts";
 import { LOADS, LOGGED } from "./bench_loads.ts";
 import { MEMORY } from "./bench_memory.ts";
 import type { Sample } from "./bench_metric.ts";
 import { residentMiB } from "./bench_proc.ts";
 import { GROUPS, type Measuring, PLAIN, type Scenario } from "./bench_scenario.ts";
+import { SCRIPTS } from "./bench_scripts.ts";
 import { ab } from "./bench_tools.ts";
 import { sleep } from "./bench_workspace.ts";
 
@@ -88,7 +90,18 @@ const START: Scenario = {
   run: start,
 };
 
-export const SCENARIOS: readonly Scenario[] = [...LOADS, ...MEMORY, AWAY, START, ...LOGGED];
+export const SCENARIOS: readonly Scenario[] = [
+  ...LOADS,
+  ...MEMORY,
+  AWAY,
+  START,
+  ...LOGGED,
+  ...FORWARD,
+  ...SCRIPTS,
+];
+
+/** Those that run when none is named. */
+export const USUAL: readonly Scenario[] = SCENARIOS.filter(({ onDemand }) => !onDemand);
 
 /** Those of `--quick`. */
 export const QUICK: readonly string[] = ["c64", "browser", "close", "k64"];

@@ -33,9 +33,10 @@ export interface Load {
   readonly failed: number;
 }
 
-const FAILED: Load = { requests: 0, seconds: NaN, p50: NaN, p99: NaN, failed: 1 };
+/** What is left of a load whose tool has not reported. */
+export const FAILED: Load = { requests: 0, seconds: NaN, p50: NaN, p99: NaN, failed: 1 };
 /** Longest time a load may take on top of the time it was meant to. Seconds. */
-const PATIENCE = 30;
+export const PATIENCE = 30;
 
 /** Prints the figures as numbers, which the tool's own report rounds. */
 const WRK_REPORT = `
@@ -54,6 +55,8 @@ export interface WrkOptions {
   readonly uploadBytes?: number;
   /** No two requests have the same target and the same fields. */
   readonly varied?: boolean;
+  /** `http://HOST:PORT` of the origin, for a target in absolute form; "" or absent = in origin form. */
+  readonly base?: string;
 }
 
 /** A cookie and a query with the number of the request: written once per request, whatever it costs wrk. */
@@ -74,9 +77,12 @@ export async function wrk(
   seconds: number,
   answerBytes: number,
 ): Promise<Load> {
-  const { path, connections, fields = [], uploadBytes = 0, varied = false } = options;
+  const { path, connections, fields = [], uploadBytes = 0, varied = false, base = "" } = options;
   const upload = uploadBytes === 0 ? "" : `wrk.method = "POST"\nwrk.body = string.rep("x", ${uploadBytes})\n`;
-  const script = space.file("wrk.lua", upload + (varied ? WRK_VARIED : "") + WRK_REPORT);
+  const absolute = base === ""
+    ? ""
+    : `wrk.path = "${base}${path}"\nwrk.headers["Host"] = "${new URL(base).host}"\n`;
+  const script = space.file("wrk.lua", upload + absolute + (varied ? WRK_VARIED : "") + WRK_REPORT);
   const command = ["wrk", "-t1", `-c${connections}`, `-d${seconds}s`, "--timeout", "10s", "-s", script];
   for (const field of fields) command.push("-H", field);
   const { output } = await space.run([...command, `http://127.0.0.1:${port}${path}`], seconds + PATIENCE);
