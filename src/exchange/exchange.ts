@@ -105,7 +105,10 @@ export class Exchange extends ExchangeAccount
     // A client that waits for 100 sends nothing before a stream is in hand, and is not late.
     if (!waitsFor100) {
       client.expectBody();
-      if (isReadFirst(client.requestBody, settings)) return;
+      if (isReadFirst(client.requestBody, settings)) {
+        this.comes();
+        return;
+      }
     }
     this.#ask();
   }
@@ -121,6 +124,7 @@ export class Exchange extends ExchangeAccount
 
   #acquire(): void {
     if (this.phase !== "waiting") return;
+    this.came();
     const { client, settings: { upstream } } = this;
     if (client.peer.companion !== null || (this.sent.known & CREDENTIALS) !== 0) this.#findPin();
     // The cast: the compiler takes the phase to be what it was.
@@ -476,6 +480,7 @@ export class Exchange extends ExchangeAccount
   /** Asks for another attempt after a pause that doubles with each. */
   #askLater(): void {
     this.phase = "waiting";
+    this.comes();
     this.context.later(retryPauseMs(this.attempts), () => {
       if (this.phase === "waiting" && this.wait?.inRoom !== true) this.#ask();
     });
@@ -606,6 +611,7 @@ export class Exchange extends ExchangeAccount
 
   #tellEnd(): void {
     this.endedAt = this.context.turn.now;
+    this.came();
     this.login?.end();
     this.context.exchangeDone(this);
   }

@@ -59,6 +59,7 @@ export abstract class ExchangeAccount implements EndedExchange {
   protected readonly login: Login | null;
   attempts = 0;
   endedAt = 0;
+  #comes = false;
 
   constructor(
     context: ExchangeContext,
@@ -90,6 +91,20 @@ export abstract class ExchangeAccount implements EndedExchange {
   /** Its place in the waiting room, made if there is none. */
   abstract waiter(): StreamWait;
 
+  /** It will ask the upstream, which has to be there then, whatever a reload makes of it meanwhile. */
+  protected comes(): void {
+    if (this.#comes) return;
+    this.#comes = true;
+    this.settings.upstream.coming++;
+  }
+
+  /** It has asked, or never will. */
+  protected came(): void {
+    if (!this.#comes) return;
+    this.#comes = false;
+    this.settings.upstream.coming--;
+  }
+
   /** It may be sent again if a connection closes without an answer. */
   get repeatable(): boolean {
     const { retry, sent } = this;
@@ -108,10 +123,12 @@ export abstract class ExchangeAccount implements EndedExchange {
       this.#avoid(login.rejecting(endpoints));
       return true;
     }
+    this.comes();
     void pending.then(() => {
       turn.begin();
       this.#avoid(login.rejecting(endpoints));
       goOn();
+      this.came();
       turn.end();
     });
     return false;

@@ -51,6 +51,17 @@ export class EndpointTraffic implements Traffic {
     return underWay(this.#connections, this.tunnels);
   }
 
+  /** Of the requests that scripts are asked about now. @returns tells, whenever it is asked, whether one of them still is */
+  beingAsked(): () => boolean {
+    const asked: ScriptedStream[] = [];
+    for (const client of this.#connections) {
+      client.forEachStream(({ events }) => {
+        if (events instanceof ScriptedStream && events.isAsked) asked.push(events);
+      });
+    }
+    return () => asked.some(({ isAsked }) => isAsked);
+  }
+
   /** Requests that still wait are answered that nobody will serve them any more. @returns how many */
   refuseHeld(): number {
     let refused = 0;

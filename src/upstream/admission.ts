@@ -52,6 +52,19 @@ export class Admission {
     return this.settings.queueTimeoutMs === 0 && this.#slots !== null && this.#opening === 0;
   }
 
+  /** How many of those in the room wait for what it wants, and not just for connections being opened; less than 0 = there is some left. */
+  #blockedBefore(waiter: Waiter, size: number): number {
+    const opening = this.#opening;
+    const wanted = this.#availability.paused ? null : this.#room.filter?.wantedBy(waiter) ?? null;
+    if (wanted !== null) {
+      const elsewhere = this.#slots === null
+        ? 0
+        : Math.max(0, wanted.settings.maxInFlight - wanted.slotLimit);
+      return this.#room.sizeFor(wanted) - Math.min(MOST_OPENING, wanted.capacity) - elsewhere;
+    }
+    return size - opening - (this.#slots?.elsewhere(MOST_OPENING - opening) ?? 0);
+  }
+
   /**
    * Turns `waiter` away if there is no room for it.
    *
@@ -62,8 +75,7 @@ export class Admission {
     const { queueSize, queueTimeoutMs } = this.settings;
     const { size } = this.#room;
     if (waiter.admitted || (size < queueSize && queueTimeoutMs > 0)) return false;
-    const opening = this.#opening;
-    const blocked = size - opening - (this.#slots?.elsewhere(MOST_OPENING - opening) ?? 0);
+    const blocked = this.#blockedBefore(waiter, size);
     if (blocked >= queueSize) {
       waiter.waitFailed("queue_full", `${size} requests are waiting`);
       return true;

@@ -177,5 +177,5 @@ export class Destinations {
 }
 
 function isBusy(upstream: Upstream): boolean {
-  return upstream.inFlight > 0 || upstream.waiting > 0 || upstream.pinned > 0;
+  return upstream.coming > 0 || upstream.inFlight > 0 || upstream.waiting > 0 || upstream.pinned > 0;
 }

@@ -271,7 +271,8 @@ export class Dispatcher implements WaitingRequests, RequestsInFlight, Connection
     if (this.availability.paused) return;
     const now = this.#turn.now;
     this.#connections.serveProved();
-    const { keyed } = this.#connections;
+    // Where nobody has a key, requests are served as by any other policy: without a look at all of them.
+    const keyed = this.#room.keyed > 0 ? this.#connections.keyed : null;
     keyed?.begin();
     let waiter = this.#room.oldest;
     let fresh = 0;
@@ -327,7 +328,8 @@ export class Dispatcher implements WaitingRequests, RequestsInFlight, Connection
     if (unserved > 0 || keyed?.stuck === true) this.#connections.checkSoon();
     // What is dialled for one endpoint in particular is for those that want it.
     const provided = keyed === null ? 0 : keyed.count;
-    const expected = Math.max(0, this.#connections.expectedStreams - provided);
+    const theirs = keyed === null ? 0 : keyed.dialled;
+    const expected = Math.max(0, this.#connections.expectedStreams - theirs);
     const missing = Math.min(wanted - unserved - provided - expected, MOST_NEW_DIALS);
     for (let left = missing; left > 0;) {
       const endpoint = this.#policy.pick("dial", null);

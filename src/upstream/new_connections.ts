@@ -87,6 +87,7 @@ export class NewConnections {
   /** Requests are given endpoints by `policy` from now on. @returns it */
   use(policy: Policy): Policy {
     this.#keyed = isKeyed(policy) ? new KeyedDials(policy, (endpoint) => this.dial(endpoint)) : null;
+    this.#room.filter = this.#keyed;
     return policy;
   }
 

@@ -123,7 +123,7 @@ export class SlotShare {
     for (let left = Math.min(this.#asking.length, SAID_AT_ONCE); left > 0; left--) {
       if (this.#nextAsking >= this.#asking.length) this.#nextAsking = 0;
       const talk = this.#asking[this.#nextAsking] as Talk;
-      const count = usable(talk.endpoint, unserved);
+      const count = usable(talk.endpoint, anywhereFor(talk.endpoint, demand));
       const moved = Math.abs(talk.askedArrivedAt - room.arrivedFor(talk.endpoint)) > SAME_AGE_MS;
       // More of them is no news while nothing was granted; that the oldest is another one is.
       if (count === 0 || moved) this.#want(talk, count, demand, now);
@@ -138,7 +138,7 @@ export class SlotShare {
     let left = SAID_AT_ONCE;
     for (const endpoint of demand.room.awaited) {
       const talk = this.#talks.get(endpoint);
-      const count = talk?.asked === 0 ? usable(endpoint, demand.unserved) : 0;
+      const count = talk?.asked === 0 ? usable(endpoint, anywhereFor(endpoint, demand)) : 0;
       if (talk === undefined || count === 0) continue;
       if (left-- === 0) return false;
       this.#want(talk, count, demand, now);
@@ -153,8 +153,9 @@ export class SlotShare {
       const { size } = full;
       const endpoint = full.look(index);
       if (endpoint !== null) {
-        if (left-- === 0) return false;
-        this.#want(this.#talks.get(endpoint) as Talk, usable(endpoint, demand.unserved), demand, now);
+        const count = usable(endpoint, anywhereFor(endpoint, demand));
+        if (count > 0 && left-- === 0) return false;
+        if (count > 0) this.#want(this.#talks.get(endpoint) as Talk, count, demand, now);
       }
       if (full.size === size) index++;
     }
@@ -263,6 +264,11 @@ function demandOf(endpoint: Endpoint, anywhere: number): number {
   // One that is down is asked by one dial at a time.
   const dials = endpoint.state === "down" ? Math.max(0, 1 - endpoint.dialing) : Infinity;
   return Math.min(anywhere, dials) + endpoint.awaited;
+}
+
+/** How many of the unserved requests could go to `endpoint`: those with a key have one that they go to. */
+function anywhereFor(endpoint: Endpoint, { unserved, room }: Demand): number {
+  return Math.min(unserved, room.sizeFor(endpoint) - endpoint.awaited);
 }
 
 /** How many slots more than it has `endpoint` could use for those that must go there and `unserved` others. */

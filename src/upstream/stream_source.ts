@@ -20,6 +20,8 @@ export interface StreamSource extends Counted {
   readonly queueBytes: number;
   /** Bytes of request bodies kept by requests that wait, or will when they have been read. */
   bufferedBytes: number;
+  /** Requests that will ask for a stream, and are not ready to yet: the source is there until they have. */
+  coming: number;
   /** Bytes of copies of request bodies that were sent. */
   copiedBytes: number;
 

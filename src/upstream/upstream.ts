@@ -29,6 +29,8 @@ export class Upstream implements StreamSource, ObservedUpstream {
   readonly #turn: Turn;
   /** Bytes of request bodies kept by requests that wait, or will when they have been read. */
   bufferedBytes = 0;
+  /** Requests that will ask, and are not ready to yet. */
+  coming = 0;
   /** Bytes of copies of request bodies that were sent. */
   copiedBytes = 0;
   /** Belongs to the counting side (observe/). */

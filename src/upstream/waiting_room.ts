@@ -57,6 +57,10 @@ export interface StreamRequest extends Repeatable, Pick<Waiter, "balanceKey"> {
 /** Which connections are for a waiter, where each goes to one endpoint only. */
 export interface WaiterFilter {
   suits(waiter: Waiter, endpoint: Endpoint): boolean;
+  /** The endpoint that it goes to; null = any, or none can be reached. */
+  wantedBy(waiter: Waiter): Endpoint | null;
+  /** Whether a slot of `endpoint` may help it. */
+  mayUse(waiter: Waiter, endpoint: Endpoint): boolean;
 }
 
 export class WaitingRoom {
@@ -68,6 +72,10 @@ export class WaitingRoom {
   #retries = 0;
   #owners = 0;
   #suspects = 0;
+  /** Those that have a key. */
+  #keyed = 0;
+  /** Null unless each key has one endpoint. */
+  filter: WaiterFilter | null = null;
   /** Endpoints of the connections that owners wait for. */
   readonly #awaited = new Set<Endpoint>();
   /** Called when the last one has left. */
@@ -92,6 +100,11 @@ export class WaitingRoom {
     return this.#suspects;
   }
 
+  /** Those that have a key. */
+  get keyed(): number {
+    return this.#keyed;
+  }
+
   /** Endpoints of which a slot is needed for a connection of a waiter's own: no other endpoint's will do. */
   get awaited(): ReadonlySet<Endpoint> {
     return this.#awaited;
@@ -99,16 +112,25 @@ export class WaitingRoom {
 
   /** How many a slot of `endpoint` would help. */
   sizeFor(endpoint: Endpoint): number {
-    return this.#size - this.#owners + endpoint.awaited;
+    const { filter } = this;
+    if (filter === null || this.#keyed === 0) return this.#size - this.#owners + endpoint.awaited;
+    let size = endpoint.awaited;
+    for (let waiter = this.#oldest; waiter !== null; waiter = waiter.roomAfter) {
+      if (waiter.ownConnection === null && filter.mayUse(waiter, endpoint)) size++;
+    }
+    return size;
   }
 
   /** Arrival of the oldest waiter that a slot of `endpoint` would help, monotonic milliseconds; Infinity when there is none. */
   arrivedFor(endpoint: Endpoint): number {
     let waiter = this.#oldest;
-    while (waiter !== null && waiter.ownConnection !== null && waiter.ownConnection.owner !== endpoint) {
-      waiter = waiter.roomAfter;
-    }
+    while (waiter !== null && !this.#isHelped(waiter, endpoint)) waiter = waiter.roomAfter;
     return waiter === null ? Infinity : waiter.arrivedAt;
+  }
+
+  #isHelped(waiter: Waiter, endpoint: Endpoint): boolean {
+    if (waiter.ownConnection !== null) return waiter.ownConnection.owner === endpoint;
+    return waiter.balanceKey === null || this.filter === null || this.filter.mayUse(waiter, endpoint);
   }
 
   /** The one that goes first. */
@@ -236,6 +258,7 @@ export class WaitingRoom {
     this.#size++;
     if (waiter.isRetry) this.#retries++;
     if (waiter.probationMs > 0) this.#suspects++;
+    if (waiter.balanceKey !== null) this.#keyed++;
     if (waiter.ownConnection !== null) this.#await(waiter.ownConnection, 1);
   }
 
@@ -254,6 +277,7 @@ export class WaitingRoom {
     waiter.roomAfter = null;
     if (waiter.isRetry) this.#retries--;
     if (waiter.probationMs > 0) this.#suspects--;
+    if (waiter.balanceKey !== null) this.#keyed--;
     if (waiter.ownConnection !== null) this.#await(waiter.ownConnection, -1);
     if (--this.#size === 0) this.emptied();
   }

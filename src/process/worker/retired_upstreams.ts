@@ -15,6 +15,8 @@ const CHECK_MS = 250;
 interface Retired {
   readonly upstream: Upstream;
   readonly drainMs: number;
+  /** Whether a script that may still name it is being asked. */
+  readonly asked: () => boolean;
   /** Monotonic milliseconds; Infinity = it does not drain yet, since requests wait. */
   until: number;
 }
@@ -48,9 +50,14 @@ export class RetiredUpstreams {
     });
   }
 
-  /** No route leads to them any more. @param drainMs for what is in flight when no request waits any more */
-  retire(upstreams: readonly Upstream[], drainMs: number): void {
-    for (const upstream of upstreams) this.#retired.push({ upstream, drainMs, until: Infinity });
+  /**
+   * No route leads to them any more.
+   *
+   * @param drainMs for what is in flight when no request waits any more
+   * @param asked whether a script of before is still being asked, and may name one of them
+   */
+  retire(upstreams: readonly Upstream[], drainMs: number, asked: () => boolean = () => false): void {
+    for (const upstream of upstreams) this.#retired.push({ upstream, drainMs, asked, until: Infinity });
     this.#check();
   }
 
@@ -75,8 +82,8 @@ export class RetiredUpstreams {
     this.#timer = null;
     const now = this.#clock.now();
     this.#retired = this.#retired.filter((retired) => {
-      const { upstream, drainMs } = retired;
-      if (upstream.waiting > 0 || this.#mayReturn(upstream)) return true;
+      const { upstream, drainMs, asked } = retired;
+      if (upstream.waiting > 0 || upstream.coming > 0 || asked() || this.#mayReturn(upstream)) return true;
       upstream.retire();
       if (upstream.inFlight + upstream.pinned > 0 && now < retired.until) {
         if (retired.until === Infinity) this.#gateway.drainEndpoints(upstream.endpoints, drainMs);

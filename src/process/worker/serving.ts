@@ -350,7 +350,7 @@ export class Serving {
     const gone = before.upstreams.filter((upstream) => !built.upstreams.includes(upstream));
     this.#retired.takeBack(built.upstreams);
     if (desired !== null) this.operated.apply(desired);
-    this.#retired.retire(gone, drainMs);
+    this.#retired.retire(gone, drainMs, this.gateway.traffic.beingAsked());
     this.#retired.pauseWith(this.upstreams);
     this.#retiredDestinations.replace(
       allDestinations(before.snapshot.forward),
