@@ -74,11 +74,11 @@ interface LongFile {
 /** Files that may be longer. One that has become short enough must be taken out. */
 const longFiles: ReadonlyMap<string, LongFile> = new Map(Object.entries({
   "src/exchange/exchange.ts": {
-    maxLines: 630,
+    maxLines: 640,
     reason: "a state machine: all transitions of a request and its answer",
   },
   "src/script/scripted_stream.ts": {
-    maxLines: 800,
+    maxLines: 870,
     reason: "a state machine: all transitions of a request in a script's hands",
   },
   "src/exchange/connect_by_parent.ts": {

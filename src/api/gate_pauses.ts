@@ -6,6 +6,8 @@ export class GatePauses {
   readonly #plane: Pick<ControlPlane, "pause" | "resume">;
   /** Tokens by upstream; "" = all upstreams. */
   readonly #tokens = new Map<string, string>();
+  /** What was asked last, and all before that: one after the other, whether or not the program waits. */
+  #last: Promise<unknown> = Promise.resolve();
 
   constructor(plane: Pick<ControlPlane, "pause" | "resume">) {
     this.#plane = plane;
@@ -15,7 +17,11 @@ export class GatePauses {
    * @param upstream null = all, those included that a reload adds
    * @throws RangeError when there is none of that name
    */
-  async pause(upstream: string | null): Promise<void> {
+  pause(upstream: string | null): Promise<void> {
+    return this.#enqueue(() => this.#pause(upstream));
+  }
+
+  async #pause(upstream: string | null): Promise<void> {
     const outcome = await this.#plane.pause(upstream, 0, null, undefined, "program");
     if (!outcome.ok) throw new RangeError(outcome.message);
     const key = upstream ?? "";
@@ -29,7 +35,17 @@ export class GatePauses {
    * @param upstream null = all
    * @throws RangeError when there is none of that name
    */
-  async resume(upstream: string | null): Promise<void> {
+  resume(upstream: string | null): Promise<void> {
+    return this.#enqueue(() => this.#resume(upstream));
+  }
+
+  #enqueue(work: () => Promise<void>): Promise<void> {
+    const done = this.#last.then(work);
+    this.#last = done.catch(() => {});
+    return done;
+  }
+
+  async #resume(upstream: string | null): Promise<void> {
     const tokens = [...this.#tokens];
     if (upstream === null) this.#tokens.clear();
     else this.#tokens.delete(upstream);

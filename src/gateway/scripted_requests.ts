@@ -11,8 +11,10 @@ import { sendInner } from "../script/inner_request.ts";
 import type { Script } from "../script/script.ts";
 import { NO_FAULTS, type ScriptFaults } from "../script/script_faults.ts";
 import type { LocalAnswer, NamedUpstream, Onward, Refusal, ScriptHost } from "../script/script_host.ts";
-import { type Incoming, ScriptedStream, type ScriptStage } from "../script/scripted_stream.ts";
+import type { Incoming, ScriptStage } from "../script/script_stage.ts";
+import { ScriptedStream } from "../script/scripted_stream.ts";
 import type { Counted } from "../upstream/counters.ts";
+import type { StreamSource } from "../upstream/stream_source.ts";
 import type { RespondTarget, Route } from "./route.ts";
 import type { Snapshot } from "./snapshot.ts";
 
@@ -83,11 +85,14 @@ export class ScriptedRequests implements ScriptHost {
 
   /** Of requests one after the other most come to the same script. */
   #stageOf(script: Script): Stage {
-    if (this.#stage?.script !== script) this.#stage = new Stage(this, script);
-    return this.#stage;
+    const { upstreams } = this.#gateway.snapshot;
+    const last = this.#stage;
+    if (last !== null && last.script === script && last.upstreams === upstreams) return last;
+    return this.#stage = new Stage(this, script, upstreams);
   }
 
   #handle(script: Script, request: Incoming, before: Onward | null = null): void {
+    if (this.#gateway.isTooLarge(request.client, request.head, request.route)) return;
     const stage = this.#stageOf(script);
     new ScriptedStream(stage, request, memoryOf(before)).begin(script.handler, "handler");
   }
@@ -119,22 +124,22 @@ export class ScriptedRequests implements ScriptHost {
   }
 
   #send(request: Onward, settings: ExchangeSettings, retry: RetryPolicy, route: Counted): void {
-    const { context, stream, head, sent, target, authority, key, retries } = request;
+    const { context, stream, head, sent, target, authority, how } = request;
     if (this.#gateway.isTooLarge(stream, head, route)) return;
-    const use = request.hostOf(settings);
-    const policy = retries ? retry : NEVER_AGAIN;
+    const use = how.settingsOf(settings);
+    const policy = how.retries ? retry : NEVER_AGAIN;
     const exchange = new Exchange(context, use, policy, stream, head, target, authority, route, sent);
-    exchange.balanceKey = key;
-    exchange.prefers = request.endpoint;
+    exchange.balanceKey = how.key;
+    exchange.prefers = how.endpoint;
     exchange.id = request.number;
-    exchange.logFields = request.logFields;
+    exchange.logFields = how.logFields;
     exchange.begin();
   }
 
   /** A script leaves a request to the routes. */
   toRoutes(request: Onward): void {
-    const { stream, head, target, routedHost } = request;
-    const route = this.#gateway.routeOf(stream, head, target, routedHost);
+    const { stream, head, target, authority, how } = request;
+    const route = this.#gateway.routeOf(stream, head, target, how.host ?? authority);
     if (route === null) return;
     if (route.script !== null) this.#ask(route.script, onwards(request, route), request);
     else this.toTarget(request, route);
@@ -169,10 +174,17 @@ export class ScriptedRequests implements ScriptHost {
 class Stage implements ScriptStage {
   readonly host: ScriptedRequests;
   readonly script: Script;
+  /** When its requests came. */
+  readonly upstreams: Snapshot["upstreams"];
 
-  constructor(host: ScriptedRequests, script: Script) {
+  constructor(host: ScriptedRequests, script: Script, upstreams: Snapshot["upstreams"]) {
     this.host = host;
     this.script = script;
+    this.upstreams = upstreams;
+  }
+
+  upstream(name: string): NamedUpstream | null {
+    return this.host.upstream(name) ?? this.upstreams.get(name) ?? null;
   }
 
   get faults(): ScriptFaults {
@@ -192,13 +204,19 @@ function incoming(
   head: Head,
   target: string,
   authority: string,
-  route: Counted | null,
+  route: Route | null,
 ): Incoming {
-  return { client, context, head, sent: head, target, authority, route };
+  const leadsTo = sourceOf(route);
+  return { client, context, head, sent: head, target, authority, route, leadsTo, before: null };
 }
 
-function onwards({ stream, context, head, sent, target, authority }: Onward, route: Route): Incoming {
-  return { client: stream, context, head, sent, target, authority, route };
+function onwards(before: Onward, route: Route): Incoming {
+  const { stream: client, context, head, sent, target, authority } = before;
+  return { client, context, head, sent, target, authority, route, leadsTo: sourceOf(route), before };
+}
+
+function sourceOf(route: Route | null): StreamSource | null {
+  return route !== null && route.target.kind === "upstream" ? route.target.settings.upstream : null;
 }
 
 /** What the script before has kept for the later phases is there for the next one as well. */

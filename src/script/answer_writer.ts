@@ -3,8 +3,9 @@
 import type { Turn } from "../time/turn.ts";
 import { NO_BODY, UNKNOWN_LENGTH } from "../http/body_length.ts";
 import type { DownstreamStream } from "../http/downstream_stream.ts";
-import type { FieldSection } from "../http/field_section.ts";
-import { ownFields } from "../http/forwarded_fields.ts";
+import { Field, maskOf } from "../http/field.ts";
+import { type FieldSection, NO_FIELDS } from "../http/field_section.ts";
+import { type ForwardedFields, ownFields } from "../http/forwarded_fields.ts";
 import { fieldSection, joinedSections } from "../http/own_fields.ts";
 import { HIGH_WATER_BYTES } from "../http/water_marks.ts";
 import type { OwnAnswer, Pieces } from "./own_answer.ts";
@@ -34,15 +35,22 @@ export function sendWhole(
   // The cast: the caller has looked.
   const bytes = answer.bytes as Uint8Array;
   if (hasNoBody(status)) {
-    client.sendHead(status, phrase, ownFields(date, fields), NO_BODY, close);
+    client.sendHead(status, phrase, dated(date, fields), NO_BODY, close);
   } else if (isHead) {
     const described = fieldSection(["Content-Length", String(answer.announced ?? bytes.length)]);
-    client.sendHead(status, phrase, ownFields(date, joinedSections(fields, described)), NO_BODY, close);
+    client.sendHead(status, phrase, dated(date, joinedSections(fields, described)), NO_BODY, close);
   } else {
-    client.sendHead(status, phrase, ownFields(date, fields), bytes.length, close);
+    client.sendHead(status, phrase, dated(date, fields), bytes.length, close);
     if (bytes.length > 0) client.sendBody(bytes, 0, bytes.length);
   }
   client.sendEnd(null);
+}
+
+const DATE = maskOf(Field.date);
+
+/** A Date of the script's own is the answer's (RFC 9110 §6.6.1). */
+function dated(date: FieldSection, fields: FieldSection): ForwardedFields {
+  return ownFields((fields.known & DATE) === 0 ? date : NO_FIELDS, fields);
 }
 
 /** Told what becomes of an answer that comes piece by piece. */
@@ -81,14 +89,15 @@ export class AnswerWriter {
       const described = announced === null || hasNoBody(status)
         ? fields
         : joinedSections(fields, fieldSection(["Content-Length", String(announced)]));
-      client.sendHead(status, phrase, ownFields(date, described), NO_BODY, close);
+      client.sendHead(status, phrase, dated(date, described), NO_BODY, close);
       client.sendEnd(null);
       this.stop();
       this.#owner.answerSent();
       return;
     }
-    client.sendHead(status, phrase, ownFields(date, fields), announced ?? UNKNOWN_LENGTH, close);
-    this.#ask();
+    client.sendHead(status, phrase, dated(date, fields), announced ?? UNKNOWN_LENGTH, close);
+    // Another script may have given another answer.
+    if (!this.#over) this.#ask();
   }
 
   /** The client takes more. */

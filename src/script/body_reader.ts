@@ -19,6 +19,7 @@ export class BodyLost extends ScriptError {
 export class BodyReader {
   readonly #client: DownstreamStream;
   readonly #defaultLimit: number;
+  readonly #wanted: () => void;
   /** What has come and was not given away piece by piece. */
   readonly kept = new ByteBuffer();
   trailers: Head | null = null;
@@ -32,9 +33,10 @@ export class BodyReader {
   #waiting: PromiseWithResolvers<void> | null = null;
   #whole: Promise<Uint8Array> | null = null;
 
-  /** @param client paused; it stays so until somebody asks. @param defaultLimit bytes */
-  constructor(client: DownstreamStream, defaultLimit: number) {
+  /** @param client paused; it stays so until somebody asks. @param defaultLimit bytes. @param wanted called before the first of it is waited for */
+  constructor(client: DownstreamStream, defaultLimit: number, wanted: () => void) {
     this.#client = client;
+    this.#wanted = wanted;
     this.#defaultLimit = defaultLimit;
     this.ended = client.requestDone;
   }
@@ -93,7 +95,7 @@ export class BodyReader {
     const client = this.#client;
     if (!this.#begun) {
       this.#begun = true;
-      client.expectBody();
+      this.#wanted();
     }
     const { promise } = this.#waiting;
     // May deliver inside the call.

@@ -3,7 +3,8 @@
  * body in its place.
  */
 
-import type { BodyLength } from "../http/body_length.ts";
+import type { ByteBuffer } from "../bytes/byte_buffer.ts";
+import { type BodyLength, UNKNOWN_LENGTH } from "../http/body_length.ts";
 import type { DownstreamStream } from "../http/downstream_stream.ts";
 import type { Head } from "../http/head.ts";
 import type { BodyReader } from "./body_reader.ts";
@@ -46,13 +47,28 @@ export class BodyReplay {
   }
 
   get requestBody(): BodyLength {
-    return this.#replaced === null ? this.#client.requestBody : this.#replaced.length;
+    if (this.#replaced !== null) return this.#replaced.length;
+    const { requestBody } = this.#client;
+    // Of one that turned out to be empty nobody is told the end.
+    return requestBody === UNKNOWN_LENGTH && this.#isEmpty ? 0 : requestBody;
+  }
+
+  get #isEmpty(): boolean {
+    return this.#ends && this.#from === this.#to && this.#trailers === null;
   }
 
   /** Its receiver has had all of it. */
   get requestDone(): boolean {
-    if (!this.#delivered) return this.#ends && this.#from === this.#to && this.#trailers === null;
+    if (!this.#delivered) return this.#isEmpty;
     return this.#ends || this.#client.requestDone;
+  }
+
+  /** Whoever was to receive it has failed: what it has not had. @returns the trailers that follow */
+  giveBack(kept: ByteBuffer): Head | null {
+    if (this.#delivered || this.ignoresClient) return null;
+    this.#delivered = true;
+    kept.append(this.#bytes, this.#from, this.#to);
+    return this.#trailers;
   }
 
   /** What the client sends is no part of it. */

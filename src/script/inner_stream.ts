@@ -71,10 +71,19 @@ export class InnerStream implements DownstreamStream {
     events?.downstreamGone({ code: "finished", detail: words });
   }
 
-  #fail(words: string): void {
-    if (this.#over) return;
+  /** Connections that it has authenticated on are nobody's from now on. */
+  #end(): void {
     this.#over = true;
     this.events = null;
+    const { peer } = this;
+    const { companion } = peer;
+    peer.companion = null;
+    companion?.clientDone();
+  }
+
+  #fail(words: string): void {
+    if (this.#over) return;
+    this.#end();
     this.#answer.clear();
     this.#owner.innerFailed(words);
   }
@@ -132,8 +141,7 @@ export class InnerStream implements DownstreamStream {
 
   sendEnd(): void {
     if (this.#over) return;
-    this.#over = true;
-    this.events = null;
+    this.#end();
     const fields = this.#fields;
     if (fields !== null) this.#owner.innerAnswered(this.#status, fields, this.#answer);
   }

@@ -70,10 +70,34 @@ export class OwnAnswer {
   }
 
   /** Of a platform's Response. @throws ScriptError */
-  static ofResponse({ status, headers, body }: ResponseLike): OwnAnswer {
+  static ofResponse(response: ResponseLike): OwnAnswer {
+    const { status, body } = response;
     checkStatus(status);
-    return new OwnAnswer(status, headers, body, NO_LINES);
+    return new OwnAnswer(status, fieldsOf(response), body, NO_LINES);
   }
+}
+
+/** What stands in a response about the hop that it has come by. */
+const OF_THE_HOP = [
+  "connection",
+  "keep-alive",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+  "via",
+];
+/** What the platform's `fetch` has undone. */
+const OF_THE_CODING = ["content-encoding", "content-length"];
+
+/** `return fetch(…)` is a proxy of a kind: of another server's response what concerned that connection stays behind. */
+function fieldsOf({ headers, url }: ResponseLike): FieldInit {
+  const left = typeof url === "string" && url !== "" ? [...OF_THE_HOP, ...OF_THE_CODING] : OF_THE_HOP;
+  const all = [...headers];
+  return all.some(([name]) => left.includes(name.toLowerCase()))
+    ? all.filter(([name]) => !left.includes(name.toLowerCase()))
+    : headers;
 }
 
 /**

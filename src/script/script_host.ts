@@ -10,6 +10,7 @@ import type { DownstreamStream } from "../http/downstream_stream.ts";
 import type { FieldSection } from "../http/field_section.ts";
 import type { Head } from "../http/head.ts";
 import type { Counted } from "../upstream/counters.ts";
+import type { OnwardPlan } from "./onward_plan.ts";
 
 /** A request that was answered here. `head` is null when it could not be parsed. */
 export interface LocalAnswer {
@@ -58,17 +59,9 @@ export interface Onward {
   readonly target: string;
   /** Host and port that are asked for, "" for none. */
   readonly authority: string;
-  /** The host that routes look at. */
-  readonly routedHost: string;
-  readonly key: number | null;
-  /** Name of the endpoint that it goes to as long as that can be reached; null = any. Never without a key. */
-  readonly endpoint: string | null;
-  readonly retries: boolean;
-  readonly logFields: LogFields | null;
+  readonly how: OnwardPlan;
   /** Its number, if somebody has asked for it, else 0. */
   readonly number: number;
-  /** Host that is sent whatever the upstream's settings say; null = as they say. */
-  hostOf(settings: ExchangeSettings): ExchangeSettings;
 }
 
 /** Of one configuration. */

@@ -54,6 +54,8 @@ export interface ResponseLike {
   readonly status: number;
   readonly headers: Iterable<readonly [string, string]>;
   readonly body: ByteSource | null;
+  /** Where it was fetched from, "" where it was made. */
+  readonly url?: string;
   arrayBuffer(): Promise<ArrayBuffer>;
 }
 

@@ -78,6 +78,11 @@ export class ScriptedResponse {
     return this.#failing?.sent === true;
   }
 
+  /** The answer is that of a failure. */
+  get isFailure(): boolean {
+    return this.#failing !== null;
+  }
+
   /** The next head is that of a failure. */
   failing(reason: ReasonCode, status: number, detail: string, sent: boolean): void {
     this.#failing = { reason, status, detail, sent };
@@ -131,7 +136,11 @@ export class ScriptedResponse {
     const owner = this.#owner;
     const { onResponse } = owner.script;
     if (onResponse === null) return owner.client.switchProtocols(reason, fields, protocol);
-    const switched = new SwitchedLater(() => owner.giveUp());
+    const switched = new SwitchedLater((then) => {
+      this.forsake();
+      owner.giveUp();
+      owner.later(0, then);
+    });
     const switching = { switched, protocol };
     this.#switching = switching;
     this.#held = new HeldAnswer(101, reason, fields, NO_BODY, false);
@@ -219,6 +228,14 @@ export class ScriptedResponse {
     this.#switching = null;
     this.#replaced = true;
     switching?.switched.end({ code: "aborted", detail: "a script has given another answer" });
+  }
+
+  /** Whoever sent the answer has given it up before its end: there is nothing to decide any more. */
+  forsake(): void {
+    if (this.#held === null || this.#held.ended) return;
+    this.#held = null;
+    this.#switching = null;
+    this.#replaced = true;
   }
 
   /** The request is sent anew: what comes next is another answer. */

@@ -9,22 +9,23 @@
  */
 
 import { type CloseReason, ScriptOverrun } from "../../runtime/contract/contract.ts";
-import type { EndedExchange, LogFields } from "../exchange/ended_exchange.ts";
+import type { EndedExchange } from "../exchange/ended_exchange.ts";
 import { ExchangeAccount } from "../exchange/exchange_account.ts";
 import { Exchange } from "../exchange/exchange.ts";
 import type { ExchangeContext } from "../exchange/exchange_context.ts";
-import type { ExchangeSettings } from "../exchange/exchange_settings.ts";
 import { faultReason } from "../exchange/failure_reason.ts";
 import type { ReasonCode } from "../exchange/reason.ts";
 import type { BodyLength } from "../http/body_length.ts";
 import type { ByteStream } from "../http/byte_stream.ts";
 import type { DownstreamStream, DownstreamStreamEvents } from "../http/downstream_stream.ts";
 import type { Fault } from "../http/fault.ts";
-import { type ForwardedFields, ownFields } from "../http/forwarded_fields.ts";
+import { expectsContinue } from "../http/expect.ts";
+import { type ForwardedFields, NO_FORWARDED_FIELDS, ownFields } from "../http/forwarded_fields.ts";
 import type { Head } from "../http/head.ts";
 import { fieldSection } from "../http/own_fields.ts";
 import { RequestBody } from "../exchange/request_body.ts";
 import type { Counted } from "../upstream/counters.ts";
+import type { StreamSource } from "../upstream/stream_source.ts";
 import { BodyLost, BodyReader } from "./body_reader.ts";
 import { type BodyReceiver, BodyReplay } from "./body_replay.ts";
 import type { MadeDecision, NextDecision, RejectDecision, ToDecision } from "./decision.ts";
@@ -32,6 +33,7 @@ import { DelegatingStream } from "./delegating_stream.ts";
 import { linesOf } from "./field_values.ts";
 import type { ForwardPlan } from "./forward_plan.ts";
 import { logRecord } from "./log_record.ts";
+import { OnwardPlan } from "./onward_plan.ts";
 import type { OwnAnswer } from "./own_answer.ts";
 import { type AnsweredRequest, OwnAnswering } from "./own_answering.ts";
 import {
@@ -43,38 +45,17 @@ import {
 } from "./request_view.ts";
 import type { Script } from "./script.ts";
 import { ScriptError } from "./script_error.ts";
-import type { ScriptFaults, ScriptPhase } from "./script_faults.ts";
+import type { ScriptPhase } from "./script_faults.ts";
 import { type ResponseOwner, ScriptedResponse } from "./scripted_response.ts";
-import type { LocalAnswer, NamedUpstream, Onward, Refusal, ScriptHost } from "./script_host.ts";
+import type { Incoming, ScriptStage } from "./script_stage.ts";
+import type { LocalAnswer, NamedUpstream, Onward, Refusal } from "./script_host.ts";
 import type { FieldInit, HttpRequest } from "./script_types.ts";
-import { decisionOf, isPromise } from "./verdict.ts";
+import { decisionOf, discard, isPromise } from "./verdict.ts";
 
 const NOTHING_FAILED = { reason: "", detail: "" } as const;
 const UPGRADE_NEEDED = fieldSection(["Connection", "Upgrade"], ["Upgrade", "websocket"]);
 
 type Phase = "asking" | "onward" | "answering" | "over";
-
-/** Where in the way of a request a script stands. */
-export interface ScriptStage {
-  readonly script: Script;
-  readonly host: ScriptHost;
-  readonly faults: ScriptFaults;
-  /** The script had nothing to say against it: on with whoever comes next. */
-  next(request: Onward, route: Counted | null): void;
-}
-
-/** A request as it comes to a stage. */
-export interface Incoming {
-  readonly client: DownstreamStream;
-  readonly context: ExchangeContext;
-  /** As received. */
-  readonly head: Head;
-  /** As an earlier script has left it. */
-  readonly sent: Head;
-  readonly target: string;
-  readonly authority: string;
-  readonly route: Counted | null;
-}
 
 export class ScriptedStream extends DelegatingStream
   implements
@@ -89,6 +70,9 @@ export class ScriptedStream extends DelegatingStream
   readonly #script: Script;
   readonly head: Head;
   readonly #route: Counted | null;
+  readonly #before: Onward | null;
+  readonly #leadsTo: StreamSource | null;
+  #comes = false;
   readonly #offeredBefore: number;
   readonly #view: RequestView;
   sent: Head;
@@ -96,10 +80,16 @@ export class ScriptedStream extends DelegatingStream
   readonly authority: string;
   #phase: Phase = "asking";
   #plan: ForwardPlan | null = null;
+  /** Made when it is asked for. */
+  #how: OnwardPlan | null = null;
   /** It stands between client and exchange: events of both pass here. */
   #between = false;
   #reader: BodyReader | null = null;
+  /** Bytes that have come for it. */
+  #readBytes = 0;
   #replay: BodyReplay | null = null;
+  /** Sent instead of the client's, wherever it goes. */
+  #body: Uint8Array | null = null;
   #gone: AbortController | null = null;
   /** Which promise of the script is waited for: others come too late. */
   #asked = 0;
@@ -126,6 +116,8 @@ export class ScriptedStream extends DelegatingStream
     this.target = target;
     this.authority = authority;
     this.#route = incoming.route;
+    this.#before = incoming.before;
+    this.#leadsTo = incoming.leadsTo;
     this.#offeredBefore = client.offeredBytes;
     this.#view = new RequestView(this, client, sent, target, authority, memory);
     this.#response = stage.script.watches ? new ScriptedResponse(this) : null;
@@ -140,6 +132,13 @@ export class ScriptedStream extends DelegatingStream
     const { events } = this;
     if (events instanceof ScriptedStream) return events.account;
     return events instanceof ExchangeAccount ? events : null;
+  }
+
+  /** Its script, or that of its route, may still name an upstream. */
+  get isAsked(): boolean {
+    const { events } = this;
+    if (events instanceof ScriptedStream && events.isAsked) return true;
+    return this.#phase === "asking" || (this.#phase === "onward" && this.#response?.isHeld === true);
   }
 
   // Asking
@@ -157,8 +156,22 @@ export class ScriptedStream extends DelegatingStream
       this.#failed(error, phase);
       return;
     }
-    if (isPromise(verdict)) this.#await(verdict, phase, (value) => this.#decide(value, phase));
-    else this.#decide(verdict, phase);
+    if (!isPromise(verdict)) {
+      this.#decide(verdict, phase);
+      return;
+    }
+    if (this.#leadsTo !== null) {
+      // It has to be there when the script has decided.
+      this.#comes = true;
+      this.#leadsTo.coming++;
+    }
+    this.#await(verdict, phase, (value) => this.#decide(value, phase));
+  }
+
+  #came(): void {
+    if (!this.#comes || this.#leadsTo === null) return;
+    this.#comes = false;
+    this.#leadsTo.coming--;
   }
 
   /** The client is not read from meanwhile, and may leave. */
@@ -180,16 +193,17 @@ export class ScriptedStream extends DelegatingStream
     this.#askedPhase = phase;
     const { turn } = this;
     turn.deadlines.set(this, turn.now + timeoutMs);
-    const settled = (then: () => void) => {
-      if (asked !== this.#asked || this.#phase === "over") return;
+    const settled = (then: () => void): boolean => {
+      if (asked !== this.#asked || this.#phase === "over") return false;
       this.#asked++;
       turn.begin();
       turn.deadlines.remove(this);
       then();
       turn.end();
+      return true;
     };
     promise.then(
-      (value) => settled(() => act(value)),
+      (value) => settled(() => act(value)) || discard(value),
       (error: unknown) => settled(() => this.#failed(error, phase)),
     );
   }
@@ -278,18 +292,14 @@ export class ScriptedStream extends DelegatingStream
     const { host } = this.#stage;
     const plan = decision === null ? null : decision.plan;
     const upstream = decision === null || decision.kind === "next" ? null : decision.upstream;
-    const named = upstream === null ? null : host.upstream(upstream);
+    const named = upstream === null ? null : this.#stage.upstream(upstream);
     if (upstream !== null && named === null) throw new ScriptError(`there is no upstream ${upstream}`);
     if (this.#reader?.givenAway === true) {
       throw new ScriptError("the body has been read piece by piece, so the request cannot go on");
     }
-    if (plan !== null) {
-      this.sent = plan.headOf(this.sent);
-      this.target = plan.uri ?? this.target;
-      this.#plan = plan;
-    }
-    const body = plan === null ? null : plan.body;
-    const mirror = plan === null || plan.mirror === null ? null : host.upstream(plan.mirror);
+    if (plan !== null && plan.body !== null) this.#body = plan.body;
+    const body = this.#body;
+    const mirror = plan === null || plan.mirror === null ? null : this.#stage.upstream(plan.mirror);
     if (plan !== null && plan.mirror !== null && mirror === null) {
       throw new ScriptError(`there is no upstream ${plan.mirror}`);
     }
@@ -300,18 +310,28 @@ export class ScriptedStream extends DelegatingStream
       this.#await(read, "onRequest", () => this.#decide(decision, "onRequest"), Infinity);
       return;
     }
+    // After the wait for a copy, which comes here again.
+    if (plan !== null) {
+      this.sent = plan.headOf(this.sent);
+      this.target = plan.uri ?? this.target;
+      this.#plan = plan;
+      this.#how = null;
+    }
     if (this.#script.watches || body !== null) this.#take();
     this.#phase = "onward";
     if (mirror !== null) this.#mirror(mirror, body);
     const reader = this.#reader;
     this.#reader = null;
     reader?.lose("the request has gone on");
-    if (this.#between) this.#replay = new BodyReplay(this.client, reader, body);
+    const replay = this.#between ? new BodyReplay(this.client, reader, body) : null;
+    this.#replay = replay;
     if (this.#script.onError !== null && body === null) this.#copy = new RequestBody(host.bodyLimit, -1);
     if (named === null) this.#stage.next(this, this.#route);
     else host.send(this, named, this.#route);
     // Last: what has arrived meanwhile is for who has the request now.
-    if (this.#between) this.#replay?.deliver(this);
+    // It may have failed already, and gone elsewhere.
+    if (this.#between && this.#replay === replay) replay?.deliver(this);
+    this.#came();
   }
 
   /** Onward. */
@@ -323,32 +343,13 @@ export class ScriptedStream extends DelegatingStream
     return this.#between ? this : this.base;
   }
 
-  get routedHost(): string {
-    return this.#plan?.host ?? this.authority;
-  }
-
-  get key(): number | null {
-    return this.#plan === null ? null : this.#plan.key;
-  }
-
-  get endpoint(): string | null {
-    return this.#plan === null ? null : this.#plan.endpoint;
-  }
-
-  get retries(): boolean {
-    return this.#plan === null || this.#plan.retries;
-  }
-
-  get logFields(): LogFields | null {
-    return this.#plan === null ? null : this.#plan.log;
+  /** What is decided of it, by this script and those before it. */
+  get how(): OnwardPlan {
+    return this.#how ??= new OnwardPlan(this.#plan, this.#before === null ? null : this.#before.how);
   }
 
   get number(): number {
     return this.#view.knownId;
-  }
-
-  hostOf(settings: ExchangeSettings): ExchangeSettings {
-    return this.#plan === null ? settings : this.#plan.settingsOf(settings);
   }
 
   #mirror(upstream: NamedUpstream, replaced: Uint8Array | null): void {
@@ -379,7 +380,21 @@ export class ScriptedStream extends DelegatingStream
       throw new ScriptError("the body can be read before the request goes on, not later");
     }
     this.#take();
-    return this.#reader = new BodyReader(this.client, this.#stage.host.bodyLimit);
+    return this.#reader = this.#newReader();
+  }
+
+  #newReader(): BodyReader {
+    return new BodyReader(this.client, this.#stage.host.bodyLimit, () => this.#wantBody());
+  }
+
+  /** A client that waits for 100 sends nothing before it has one (RFC 9110 §10.1.1). */
+  #wantBody(): void {
+    const { client, turn } = this;
+    client.expectBody();
+    if (!expectsContinue(this.head) || client.requestDone) return;
+    turn.begin();
+    client.sendInterim(100, "Continue", NO_FORWARDED_FIELDS);
+    turn.end();
   }
 
   get signal(): AbortSignal {
@@ -421,8 +436,21 @@ export class ScriptedStream extends DelegatingStream
 
   downstreamBody(bytes: Uint8Array, from: number, to: number, room: number): void {
     if (this.#own?.awaitsBody === true || this.#replay?.ignoresClient === true) return;
-    if (this.#reader !== null) this.#reader.came(bytes, from, to);
+    if (this.#reader !== null) this.#read(this.#reader, bytes, from, to);
     else this.passBody(bytes, from, to, room);
+  }
+
+  /** What scripts read counts against the largest body as what endpoints get does. */
+  #read(reader: BodyReader, bytes: Uint8Array, from: number, to: number): void {
+    const { maxBodyBytes } = this;
+    this.#readBytes += to - from;
+    if (maxBodyBytes <= 0 || this.#readBytes <= maxBodyBytes) {
+      reader.came(bytes, from, to);
+      return;
+    }
+    reader.lose(`the body has more than ${maxBodyBytes} bytes`);
+    if (this.responseBegun) this.#leave("request_too_large", "");
+    else this.#refuse({ reason: "request_too_large", status: 413, detail: "" });
   }
 
   /** BodyReceiver: on its way to the exchange. */
@@ -568,7 +596,7 @@ export class ScriptedStream extends DelegatingStream
       detail,
       offeredBefore: this.#offeredBefore,
       id: this.number,
-      logFields: this.logFields,
+      logFields: this.how.logFields,
     };
   }
 
@@ -599,8 +627,13 @@ export class ScriptedStream extends DelegatingStream
   }
 
   sendHead(status: number, reason: string, fields: ForwardedFields, body: BodyLength, close: boolean): void {
-    if (this.#response === null) this.client.sendHead(status, reason, fields, body, close);
-    else this.#response.sendHead(status, reason, fields, body, close);
+    if (this.#response === null) {
+      this.client.sendHead(status, reason, fields, body, close);
+      return;
+    }
+    // Only a failure may still go elsewhere.
+    if (!this.#response.isFailure) this.#copy = null;
+    this.#response.sendHead(status, reason, fields, body, close);
   }
 
   sendBody(bytes: Uint8Array, from: number, to: number, room = 0): void {
@@ -652,13 +685,23 @@ export class ScriptedStream extends DelegatingStream
 
   exchangeDone(exchange: EndedExchange): void {
     this.#exchange = exchange;
-    if (this.#response?.askAboutFailure() !== true) this.#finishUnlessAsked();
+    if (this.#response?.askAboutFailure() === true) return;
+    // An answer that does not come to its end, of a client that has gone.
+    this.#response?.forsake();
+    this.#finishUnlessAsked();
   }
 
   /** The gateway has answered it: told here in the place of its observer. */
   answeredLocally(answer: LocalAnswer): void {
-    this.#local = { ...answer, client: this.client, id: this.number, logFields: this.logFields };
-    if (this.#response?.askAboutFailure() !== true) this.#finishUnlessAsked();
+    this.#local = {
+      ...answer,
+      client: this.client,
+      id: this.number,
+      logFields: answer.logFields ?? this.how.logFields,
+    };
+    if (this.#response?.askAboutFailure() === true) return;
+    this.#response?.forsake();
+    this.#finishUnlessAsked();
   }
 
   #finishUnlessAsked(): void {
@@ -722,12 +765,21 @@ export class ScriptedStream extends DelegatingStream
 
   /** @param status that the client gets instead of what the exchange gave */
   #letExchangeGo(status: number): void {
-    const { account } = this;
+    const { account, events } = this;
     this.#phase = "answering";
     this.events = null;
     if (account instanceof Exchange) account.answeredElsewhere();
+    else if (events instanceof ScriptedStream) events.#replaced();
     const exchange = this.#exchange;
     if (exchange instanceof ExchangeAccount) exchange.status = status;
+  }
+
+  /** An earlier script gives another answer instead of this one's. */
+  #replaced(): void {
+    const { events } = this;
+    this.events = null;
+    if (events instanceof ScriptedStream) events.#replaced();
+    this.#finish();
   }
 
   sendElsewhere(decision: ToDecision): void {
@@ -735,14 +787,21 @@ export class ScriptedStream extends DelegatingStream
     const { client } = this;
     if (this.#response?.wasSent === true) throw new ScriptError("to: an endpoint may have seen the request");
     if (copy?.replayable === false) throw new ScriptError("to: of the request's body not all is kept");
+    // Whatever else may be wrong, too, as long as the failure can still be answered as it is.
+    for (const name of [decision.upstream, decision.plan?.mirror ?? null]) {
+      if (name !== null && this.#stage.upstream(name) === null) {
+        throw new ScriptError(`there is no upstream ${name}`);
+      }
+    }
+    decision.plan?.headOf(this.sent);
     this.#response?.again();
     this.#exchange = null;
     this.#local = null;
     this.#phase = "asking";
     client.events = this;
-    const reader = new BodyReader(client, this.#stage.host.bodyLimit);
+    const reader = this.#newReader();
     if (copy !== null) reader.kept.append(copy.bytes, 0, copy.length);
-    reader.trailers = this.#copyTrailers;
+    reader.trailers = this.#copyTrailers ?? this.#replay?.giveBack(reader.kept) ?? null;
     this.#reader = reader;
     this.#goOn(decision);
   }
@@ -761,6 +820,7 @@ export class ScriptedStream extends DelegatingStream
   #finish(): void {
     if (this.#phase === "over") return;
     this.#phase = "over";
+    this.#came();
     this.#asked++;
     this.turn.deadlines.remove(this);
     this.#own?.stop();
@@ -790,7 +850,13 @@ export class ScriptedStream extends DelegatingStream
   /** Sluice stops: it waits for nothing any more. @returns whether it waited */
   refuseHeld(): boolean {
     const { events } = this;
-    if (events instanceof ScriptedStream) return events.refuseHeld();
+    if (events instanceof ScriptedStream && events.refuseHeld()) return true;
+    if (this.#phase === "onward" && this.#response?.isHeld === true) {
+      // A failure is told as it is; of an answer that the script was to look at nothing is shown.
+      if (this.#askedPhase === "onError") this.#response.release();
+      else this.#failInstead("shutting_down", 503);
+      return true;
+    }
     if (this.#phase !== "asking") return this.account?.refuseHeld() === true;
     this.#refuse({ reason: "shutting_down", status: 503, detail: "" });
     return true;

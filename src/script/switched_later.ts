@@ -5,8 +5,8 @@ import { ByteBuffer } from "../bytes/byte_buffer.ts";
 import type { ByteStream, ByteStreamEvents } from "../http/byte_stream.ts";
 
 export class SwitchedLater implements ByteStream {
-  /** Whoever holds it gives the client up. */
-  readonly #giveUp: () => void;
+  /** Whoever holds it gives the client up, and calls back in a turn of its own. */
+  readonly #giveUp: (then: () => void) => void;
   #real: ByteStream | null = null;
   #events: ByteStreamEvents | null = null;
   readonly #waiting = new ByteBuffer();
@@ -15,7 +15,7 @@ export class SwitchedLater implements ByteStream {
   #deadlineAt = Infinity;
   #over = false;
 
-  constructor(giveUp: () => void) {
+  constructor(giveUp: (then: () => void) => void) {
     this.#giveUp = giveUp;
   }
 
@@ -44,7 +44,7 @@ export class SwitchedLater implements ByteStream {
     } else if (!this.#over) {
       this.#over = true;
       this.#waiting.clear();
-      this.#giveUp();
+      this.#giveUp(() => this.#events?.bytesClosed({ code: "aborted", detail: "" }));
     }
   }
 

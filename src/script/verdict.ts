@@ -30,6 +30,15 @@ export function decisionOf(value: unknown): MadeDecision | null {
   throw new ScriptError(`${shown(value)} is no decision and no answer${hint}`);
 }
 
+/** It has come too late: a stream in it is told that nobody reads it, so that what feeds it ends. */
+export function discard(value: unknown): void {
+  if (typeof value !== "object" || value === null) return;
+  const body = value instanceof RespondDecision
+    ? value.answer.pieces
+    : (value as { readonly body?: unknown }).body;
+  if (body instanceof ReadableStream && !body.locked) void body.cancel().catch(() => {});
+}
+
 function isResponse(value: object): value is ResponseLike {
   return "arrayBuffer" in value && "headers" in value && "status" in value;
 }

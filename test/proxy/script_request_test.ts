@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { gzipSync } from "node:zlib";
 import { next, reject, respond, to, tunnel } from "../../src/script/decision.ts";
 import type { HttpRequest, OnRequest } from "../../src/script/script_types.ts";
 import type { FieldLine } from "../support/http_reader.ts";
@@ -463,4 +464,23 @@ test("a copy goes to another upstream, with the body, and its answer is dropped"
     },
     { yaml: TWO },
   );
+});
+
+test("a response that was fetched is passed on without what concerned its own connection", async () => {
+  const gzipped = gzipSync("hello");
+  let port = 0;
+  await ScriptLab.with({ default: () => fetch(`http://127.0.0.1:${port}/`) }, async (lab) => {
+    port = lab.origin.port;
+    lab.origin.auto(() => ({
+      fields: [["Content-Encoding", "gzip"], ["Keep-Alive", "timeout=5"], ["Connection", "keep-alive"], [
+        "X-Y",
+        "z",
+      ]],
+      body: gzipped,
+    }));
+    const answer = await askOnce(lab.port, get());
+    assert.deepEqual([answer.status, answer.text, field(answer, "x-y")], [200, "hello", "z"]);
+    assert.equal(field(answer, "content-encoding"), null);
+    assert.deepEqual(lab.told, []);
+  });
 });

@@ -17,8 +17,8 @@ export class ScriptUpstreams {
    * @param config without what scripts have set
    * @throws ScriptError when it is no upstream, or one that all workers have to agree about
    */
-  set(name: unknown, how: unknown, { upstreams }: Config): void {
-    const made = upstreamOf(name, how);
+  set(name: unknown, how: unknown, { upstreams, credentials }: Config): void {
+    const made = upstreamOf(name, how, credentials);
     const before = upstreams.find((each) => each.name === made.name);
     const endpointsOnly = Object.keys(how as UpstreamInit).every((key) => key === "endpoints");
     const upstream = before !== undefined && endpointsOnly ? { ...before, endpoints: made.endpoints } : made;
@@ -45,11 +45,21 @@ export class ScriptUpstreams {
 }
 
 /** By the same rules as one of the file. */
-function upstreamOf(name: unknown, how: unknown): UpstreamConfig {
+function upstreamOf(name: unknown, how: unknown, credentials: Config["credentials"]): UpstreamConfig {
   if (typeof name !== "string" || typeof how !== "object" || how === null) {
     throw new ScriptError(`${PLACE}: needs a name and { endpoints: [...] }`);
   }
-  const document = valueDocument(PLACE, new Map([["upstreams", { [name]: how }]]));
+  // Of credentials it only matters what they are called, and where they may be sent.
+  const entries = credentials.map(({ name, cleartext }) =>
+    [name, { scheme: "basic", user: "user", password_file: "/", cleartext }] as const
+  );
+  const document = valueDocument(
+    PLACE,
+    new Map<string, unknown>([
+      ...(entries.length === 0 ? [] : [["credentials", Object.fromEntries(entries)] as const]),
+      ["upstreams", { [name]: how }],
+    ]),
+  );
   const loaded = loadDocuments({ flags: {}, env: {}, documents: [document] });
   if (!loaded.ok) throw new ScriptError(loaded.problems.map(formatProblem).join("; "));
   const made = loaded.config.upstreams.find((upstream) => upstream.name === name);

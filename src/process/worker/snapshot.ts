@@ -154,7 +154,8 @@ export async function buildSnapshot(
     const wanted: UpstreamSettings = {
       name: upstream.name,
       endpoints: await endpointSettings(system, upstream, sharing.slots, credentials),
-      policy: scripts === null ? policy : keyable(policy),
+      // Parents are tried in the order of their own policy, which knows what a request avoids.
+      policy: scripts === null || parents.has(upstream) ? policy : keyable(policy),
       holdMs: upstream.holdMs,
       holdIntervalMs: upstream.holdIntervalMs,
       queueSize: upstream.queue.size,
