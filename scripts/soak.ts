@@ -30,6 +30,7 @@ const HELP = `bun scripts/soak.ts [options]
   --share N         of the numbers of changes, 0 to 1                       (default: 1)
   --sockets KIND    native or epoll                                         (default: both, one after the other)
   --workers N       (default: 1)
+  --scripted        a script that decides at random stands in front of all requests
   --seed N          for the order of what happens under load                (default: by chance)
   --sluice PATH     executable                                              (default: dist/sluice)
 `;
@@ -44,6 +45,7 @@ interface Arguments {
   readonly rounds: number;
   readonly drain: number;
   readonly workers: number;
+  readonly scripted: boolean;
   readonly seed: number;
   readonly program: string;
 }
@@ -63,6 +65,7 @@ function readArguments(args: readonly string[]): Arguments | string {
       workers: text,
       seed: text,
       sluice: text,
+      scripted: { type: "boolean", default: false },
       help: { type: "boolean", short: "h", default: false },
     },
   });
@@ -90,19 +93,21 @@ function readArguments(args: readonly string[]): Arguments | string {
     rounds: number("rounds", 200, 1, 100_000),
     drain: number("drain", PATIENT_DRAIN_SECONDS, 1, 3600),
     workers: number("workers", 1, 1, 64),
+    scripted: values.scripted,
     seed: number("seed", Math.floor(Math.random() * 2 ** 31), 0, 2 ** 31),
     program: values.sluice ?? join(root, "dist/sluice"),
   };
 }
 
 async function soak(
-  { parts, kinds, seconds, share, rounds, drain, workers, seed, program }: Arguments,
+  { parts, kinds, seconds, share, rounds, drain, workers, scripted, seed, program }: Arguments,
 ): Promise<boolean> {
   let well = true;
   for (const sockets of kinds) {
     for (const part of parts) {
       const name = `${part}, ${sockets} sockets`;
-      const options = { program, sockets, workers, seed, say: (line: string) => console.log(`   ${line}`) };
+      const say = (line: string) => console.log(`   ${line}`);
+      const options = { program, sockets, workers, scripted, seed, say };
       try {
         if (part === "changes") await soakChanges(options, share);
         else if (part === "load") await soakServing(options, seconds);

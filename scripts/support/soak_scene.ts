@@ -9,12 +9,15 @@ import { askOnce } from "../../test/support/raw_client.ts";
 import { SoakAccount } from "./soak_account.ts";
 import { SoakBackend } from "./soak_backend.ts";
 import type { SoakLoad } from "./soak_load.ts";
+import { soakScript } from "./soak_script.ts";
 import { type Resources, SoakSluice } from "./soak_sluice.ts";
 
 export interface SoakOptions {
   readonly program: string;
   readonly sockets: "native" | "epoll";
   readonly workers: number;
+  /** A script stands in front of all requests. */
+  readonly scripted: boolean;
   readonly seed: number;
   readonly say: (line: string) => void;
 }
@@ -68,13 +71,14 @@ export async function withScene(
     const { cert, key } = generation % 2 === 0 ? localhostCertificate : wildcardCertificate;
     writeFileSync(folder.file("cert.pem"), cert);
     writeFileSync(folder.file("key.pem"), key);
+    if (options.scripted) writeFileSync(folder.file("soak.ts"), soakScript(generation));
     const routes = Array.from(
       { length: ROUTES },
       (_, at) => `  - {match: {path: /fixed/${at}}, respond: "generation ${generation}, ${"x".repeat(100)}"}`,
     );
     writeFileSync(
       file,
-      `access_log: {format: json, to: ${accessLog}}
+      `${options.scripted ? "script: soak.ts\n" : ""}access_log: {format: json, to: ${accessLog}}
 drain_timeout: ${drainSeconds}s
 listen: ["127.0.0.1:${port}", "https://127.0.0.1:${secure}"]
 tls: {cert: ${folder.file("cert.pem")}, key: ${folder.file("key.pem")}}

@@ -170,14 +170,17 @@ try {
   });
   await load.stop();
   const seed = Number(process.env["SLUICE_TEST_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
-  await check(`two operators at once, ${OPERATOR_ROUNDS} rounds each, seed ${seed}`, async () => {
-    const sockets = process.env["SLUICE_SOCKETS"] === "epoll" ? "epoll" : "native";
-    const told: string[] = [];
-    const say = (line: string) => void told.push(line);
-    const options = { program: sluice, sockets, workers: 1, seed, say } as const;
-    await soakOperators(options, OPERATOR_ROUNDS, PATIENT_DRAIN_SECONDS);
-    return told.join("; ");
-  });
+  for (const scripted of [false, true]) {
+    const name = `two operators at once${scripted ? ", and a script" : ""}`;
+    await check(`${name}, ${OPERATOR_ROUNDS} rounds each, seed ${seed}`, async () => {
+      const sockets = process.env["SLUICE_SOCKETS"] === "epoll" ? "epoll" : "native";
+      const told: string[] = [];
+      const say = (line: string) => void told.push(line);
+      const options = { program: sluice, sockets, workers: 1, scripted, seed, say } as const;
+      await soakOperators(options, OPERATOR_ROUNDS, PATIENT_DRAIN_SECONDS);
+      return told.join("; ");
+    });
+  }
   await check("a command of Sluice's own, restarted under load", async () => {
     const app = [process.execPath, `${root}test/support/deploy_program.ts`, "supervised"];
     const own = await Serving.start(
