@@ -1,15 +1,12 @@
 /** The library for Bun: `import { open } from "sluice"`. */
 import { createLibrary, type Library } from "../src/api/library.ts";
 import { createBunRuntime } from "./bun/adapter.ts";
-import { noScripts } from "./shared/script_problems.ts";
+import { noScriptFiles } from "./shared/script_problems.ts";
 import { createSystem } from "./shared/system.ts";
-
-/** Why a configuration of the library names no file of a script. */
-const NO_FILES = "A library takes functions: handler, onRequest and the others.";
 
 const library: Library = createLibrary({
   createRuntime: (onHandlerError) => createBunRuntime({ onHandlerError }),
-  system: createSystem(noScripts(NO_FILES)),
+  system: createSystem(noScriptFiles()),
 });
 
 export const to: Library["to"] = library.to;

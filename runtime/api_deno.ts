@@ -2,15 +2,12 @@
 import { createLibrary, type Library } from "../src/api/library.ts";
 import { createDenoRuntime } from "./deno/adapter.ts";
 import { unasked } from "./deno/unasked.ts";
-import { noScripts } from "./shared/script_problems.ts";
+import { noScriptFiles } from "./shared/script_problems.ts";
 import { createSystem } from "./shared/system.ts";
-
-/** Why a configuration of the library names no file of a script. */
-const NO_FILES = "A library takes functions: handler, onRequest and the others.";
 
 const library: Library = createLibrary({
   createRuntime: (onHandlerError) => createDenoRuntime({ onHandlerError }),
-  system: unasked(createSystem(noScripts(NO_FILES))),
+  system: unasked(createSystem(noScriptFiles())),
 });
 
 export const to: Library["to"] = library.to;

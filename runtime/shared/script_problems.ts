@@ -70,6 +70,11 @@ export function thrownProblem(path: string, error: unknown): ScriptProblem {
   return { file: place?.file ?? path, line: place?.line ?? 0, column: place?.column ?? 0, message: words };
 }
 
+/** Of the library, whose scripts are functions. */
+export function noScriptFiles(): ScriptLoader {
+  return noScripts("A library takes functions: handler, onRequest and the others.");
+}
+
 /** @param why there can be none, a sentence */
 export function noScripts(why: string): ScriptLoader {
   const fault = (path: string) =>

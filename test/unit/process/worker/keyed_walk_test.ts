@@ -3,10 +3,10 @@
 import assert from "node:assert/strict";
 import process from "node:process";
 import { test } from "node:test";
-import { next } from "../../../src/script/decision.ts";
-import { Random } from "../../fuzz/support/random.ts";
-import type { Peer } from "../../support/memory_lab.ts";
-import { answerOf, PlaneLab } from "../../support/plane_lab.ts";
+import { next } from "../../../../src/script/decision.ts";
+import { Random } from "../../../fuzz/support/random.ts";
+import type { Peer } from "../../../support/memory_lab.ts";
+import { answerOf, PlaneLab } from "../../../support/plane_lab.ts";
 
 // Keys, endpoints that are named, slots, credentials, endpoints that come and go: nobody is forgotten, no limit is passed.
 {
