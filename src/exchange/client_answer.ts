@@ -25,8 +25,30 @@ const PROXY_SUPPORT = fieldSection(
   ["Connection", "Proxy-Support"],
 );
 
+/** Passes on the head of a final response that neither asks who the client is nor came from a proxy. @param request its head */
+export function passAnswer(
+  client: DownstreamStream,
+  request: Head,
+  context: ExchangeContext,
+  head: Head,
+  body: BodyLength,
+): void {
+  client.sendHead(head.status, head.reason, passedFields(client, request, context, head, body), body, false);
+}
+
+function passedFields(
+  client: DownstreamStream,
+  request: Head,
+  { date, forward }: ExchangeContext,
+  head: Head,
+  body: BodyLength,
+): ForwardedFields {
+  const trailers = body === UNKNOWN_LENGTH && client.carriesTrailers && acceptsTrailers(request);
+  return responseFields(head, body, date, trailers, forward);
+}
+
 /**
- * Passes on the head of a final response.
+ * Passes on the head of any final response.
  *
  * @param request its head
  * @param pin null when it has nothing to do with connections that the client has authenticated on
@@ -45,9 +67,8 @@ export function beginAnswer(
   loginPassed = false,
   ours = false,
 ): void {
-  const trailers = body === UNKNOWN_LENGTH && client.carriesTrailers && acceptsTrailers(request);
   const { forward } = context;
-  const usual = responseFields(head, body, context.date, trailers, forward);
+  const usual = passedFields(client, request, context, head, body);
   const fields = loginPassed ? withChallenges(usual) : usual;
   const challenges = head.status === 401 && forward.outbound && connectionChallenge(head) !== "none";
   if (ours && isAsking(head) && connectionChallenge(head) === "token") {

@@ -28,7 +28,7 @@ import type { WaitFailure } from "../upstream/wait_failure.ts";
 import type { StreamRequest } from "../upstream/waiting_room.ts";
 import type { Attempt } from "./attempt.ts";
 import type { LoginOwner } from "./authenticating_attempt.ts";
-import { beginAnswer, endAnswer, failAnswer } from "./client_answer.ts";
+import { beginAnswer, endAnswer, failAnswer, passAnswer } from "./client_answer.ts";
 import { goneBecause } from "./client_end.ts";
 import { ExchangeAccount } from "./exchange_account.ts";
 import type { ExchangeContext } from "./exchange_context.ts";
@@ -497,6 +497,10 @@ export class Exchange extends ExchangeAccount
       this.pin ??= PinUse.ofAnswer(client, this.settings.upstream, this.context.turn);
     }
     this.status = head.status;
+    if (head.status < 400 && this.pin === null && attempt?.endpoint.proxy === null) {
+      passAnswer(client, this.head, this.context, head, body);
+      return;
+    }
     const stream = attempt === null ? null : attempt.stream;
     const passes = passesLogin(attempt?.endpoint);
     beginAnswer(

@@ -42,11 +42,22 @@ export class PrefixMemo<Meaning> {
   /** After `find`: where that belongs which was looked for. */
   #place = 0;
   #sum = 0;
+  /** The entry that was found last. */
+  #last: Entry<Meaning> | null = null;
+  /** The same, if it was found several times one after the other: it is tried before a place is looked for. */
+  #again: Entry<Meaning> | null = null;
   /** After a successful `find`: length of the entry. */
   foundBytes = 0;
 
   /** The meaning of what `bytes[from, to)` begins with; null when it is not here. */
   find(bytes: Uint8Array, from: number, to: number): Meaning | null {
+    const again = this.#again;
+    if (again !== null && again.length <= to - from && equalBytes(again.bytes, again.length, bytes, from)) {
+      again.patience = PATIENCE;
+      this.foundBytes = again.length;
+      return again.meaning;
+    }
+    this.#again = null;
     const sum = sumOf(bytes, from, to);
     const place = (sum ^ (sum >>> 8) ^ (sum >>> 16)) & (PLACES - 1);
     this.#place = place;
@@ -59,6 +70,8 @@ export class PrefixMemo<Meaning> {
       return null;
     }
     entry.patience = PATIENCE;
+    if (entry === this.#last) this.#again = entry;
+    this.#last = entry;
     this.foundBytes = length;
     return entry.meaning;
   }
@@ -80,6 +93,8 @@ export class PrefixMemo<Meaning> {
     const copy = new Uint8Array(length);
     copyBytes(bytes, from, to, copy, 0);
     this.#entries[this.#place] = { bytes: copy, length, meaning, patience: PATIENCE };
+    // It may have been there with another meaning.
+    this.#again = this.#last = null;
   }
 }
 

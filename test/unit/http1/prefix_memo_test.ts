@@ -7,6 +7,7 @@ import { FieldSection } from "../../../src/http/field_section.ts";
 import { PrefixMemo } from "../../../src/http1/prefix_memo.ts";
 import { DEFAULT_LIMITS } from "../../../src/http/limits.ts";
 import { Http1Codec } from "../../../src/http1/http1_codec.ts";
+import { Random } from "../../fuzz/support/random.ts";
 import type { MessageParser } from "../../../src/http1/message_parser.ts";
 
 const codec = new Http1Codec();
@@ -65,6 +66,32 @@ test("a new habit takes the place of an old one", () => {
   let tries = 0;
   while (look(memo, next) === null) assert.ok(++tries < 20);
   assert.equal(look(memo, next), next);
+});
+
+test("what is found again and again has the meaning that was kept last", () => {
+  const memo = new PrefixMemo<FieldSection>();
+  for (let i = 0; i < 5; i++) look(memo, FIELDS);
+  const all = bytes(FIELDS);
+  const anew = section(FIELDS);
+  assert.notEqual(memo.find(all, 0, all.length), anew);
+  memo.keep(all, 0, all.length, anew);
+  for (let i = 0; i < 5; i++) assert.equal(memo.find(all, 0, all.length), anew);
+});
+
+test("runs of the same and of others, in any order: what is found is what is there", () => {
+  const kinds = ["*/*", "a/b", "a/c", "text/html", ""].map((kind) => FIELDS.replace("*/*", kind));
+  const random = new Random(16);
+  const memo = new PrefixMemo<FieldSection>();
+  let found = 0;
+  for (let run = 0; run < 300; run++) {
+    const text = kinds[random.next(kinds.length)] as string;
+    for (let left = random.next(6); left > 0; left--) {
+      const meaning = look(memo, text, "x".repeat(random.next(40)));
+      assert.ok(meaning === null || meaning === text, `${meaning} for ${text}`);
+      if (meaning !== null) found++;
+    }
+  }
+  assert.ok(found > 100, `${found} found`);
 });
 
 test("a section that is too long is never kept", () => {
