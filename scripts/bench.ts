@@ -16,6 +16,7 @@ import { type BenchOptions, readOptions } from "./support/bench_options.ts";
 import { startOrigins } from "./support/bench_origin.ts";
 import { loadAverage } from "./support/bench_proc.ts";
 import { figure, groupTable, type Result, summary, unmeasured } from "./support/bench_report.ts";
+import { rampTables } from "./support/bench_ramp_table.ts";
 import { BenchRun } from "./support/bench_run.ts";
 import { GROUPS, type Scenario } from "./support/bench_scenario.ts";
 import { median } from "./support/bench_statistics.ts";
@@ -118,6 +119,8 @@ async function bench(options: BenchOptions): Promise<0 | 1> {
     }
     results.push(...ours);
     if (ours.length > 0) print(groupTable(group, ours));
+    const ramp = rampTables(ours);
+    if (ramp !== "") print(ramp);
   }
   print(summary(results));
   const note = circumstances(results, options, load);

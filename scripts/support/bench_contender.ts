@@ -98,18 +98,23 @@ const nginx: Contender = {
   launch: (role) => ({ command: nginxConfig(role, "nginx", { location: "proxy_pass http://pool;" }) }),
 };
 
-const haproxy: Contender = {
-  name: "haproxy",
-  kind: "peer",
-  program: "haproxy",
-  launch: ({ port, origin, folder, log, away }) => {
-    // It pauses between two tries for the connect timeout, one second at most.
-    const retry = "retries 5000\n  retry-on all-retryable-errors\n  timeout connect 10ms\n  option httpclose";
-    const text = `
+/** What the configurations of HAProxy differ in: further lines. */
+interface HaproxyParts {
+  readonly global?: string;
+  readonly frontend?: string;
+}
+
+export function haproxyConfig(role: Role, name: string, parts: HaproxyParts = {}): Launch {
+  const { port, origin, folder, log, away } = role;
+  const { global = "", frontend = "" } = parts;
+  // It pauses between two tries for the connect timeout, one second at most.
+  const retry = "retries 5000\n  retry-on all-retryable-errors\n  timeout connect 10ms\n  option httpclose";
+  const text = `
 global
   nbthread 1
   maxconn ${CONNECTIONS}
   ${log === null ? "" : "log stdout format raw local0 info"}
+  ${global}
 defaults
   mode http
   ${log === null ? "" : "log global\n  option httplog"}
@@ -120,13 +125,20 @@ defaults
   ${away ? retry : "timeout connect 5s\n  http-reuse always"}
 frontend clients
   bind 127.0.0.1:${port}
+  ${frontend}
   default_backend app
 backend app
   server one ${origin}${away ? "" : ` maxconn ${CONNECTIONS} pool-purge-delay 1h`}
 `;
-    const command = ["haproxy", "-db", "-f", writeConfig(folder, `haproxy-${port}.cfg`, text)];
-    return log === null ? { command } : { command, stdout: log };
-  },
+  const command = ["haproxy", "-db", "-f", writeConfig(folder, `${name}-${port}.cfg`, text)];
+  return log === null ? { command } : { command, stdout: log };
+}
+
+const haproxy: Contender = {
+  name: "haproxy",
+  kind: "peer",
+  program: "haproxy",
+  launch: (role) => haproxyConfig(role, "haproxy"),
 };
 
 const caddy: Contender = {

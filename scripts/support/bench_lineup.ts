@@ -3,7 +3,8 @@
 import { candidate, gatewaySluice, type SluiceCommand } from "./bench_candidate.ts";
 import { type Contender, DIRECT, type Part, PEERS } from "./bench_contender.ts";
 import { FORWARD_PEERS, forwardSluice } from "./bench_forward_contenders.ts";
-import { ANSWER_PEERS, answeringSluices, decidingSluices, SCRIPT_PEERS } from "./bench_script_contenders.ts";
+import { ANSWER_PEERS } from "./bench_answer_contenders.ts";
+import { answeringSluices, decidingSluices, SCRIPT_PEERS } from "./bench_script_contenders.ts";
 import { installed } from "./bench_workspace.ts";
 
 const PEERS_OF: Readonly<Record<Part, readonly Contender[]>> = {
@@ -48,7 +49,12 @@ export function contendersFor(part: Part, line: LineUp, missing: (why: string) =
     case "forward":
       return [...peers, ...sluices.map((one) => forwardSluice(one, sockets))];
     case "answer":
-      return [...peers, ...sluices.flatMap((one) => answeringSluices(one, sockets))];
+      // What others are compared with comes first of the subjects.
+      return [
+        ...peers.filter(({ kind }) => kind === "peer"),
+        ...sluices.flatMap((one) => answeringSluices(one, sockets)),
+        ...peers.filter(({ kind }) => kind === "subject"),
+      ];
     case "script":
       return [...peers, ...sluices.flatMap((one) => decidingSluices(one, sockets))];
   }

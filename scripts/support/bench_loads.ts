@@ -94,20 +94,25 @@ function bodies(name: string, title: string, bytes: number, keeping: Keeping): S
   };
 }
 
-function ramp(users: number): Scenario {
-  const options = { path: "/small", users, each: RAMP_REQUESTS, bodyBytes: BODY_BYTES["/small"] };
+/** So many users at once, with some requests each. */
+export function rampStep(name: string, users: number, path: OriginPath): Scenario {
+  const bodyBytes = BODY_BYTES[path];
   return {
     ...PLAIN,
-    name: `ramp${users}`,
+    name,
     group: "ramp",
     title: `${users} users, ${RAMP_REQUESTS} requests each`,
     tools: ["h2load"],
     columns: ["p50", "p99", "rate", "cpuMicros", "busy", "peakMiB", "failed"],
     summary: ["p50", "p99"],
+    users,
     direct: true,
     costSeconds: () => 0.2 + users / 700,
-    run: (measuring, entrant) =>
-      measured(measuring, entrant, () => h2load(measuring.space, entrant.port, options)),
+    run: (measuring, entrant) => {
+      const each = measuring.trial ? 1 : RAMP_REQUESTS;
+      const options = { path, users, each, bodyBytes };
+      return measured(measuring, entrant, () => h2load(measuring.space, entrant.port, options));
+    },
   };
 }
 
@@ -182,7 +187,7 @@ export const LOADS: readonly Scenario[] = [
     connections: 8,
     uploadBytes: UPLOAD_BYTES,
   }),
-  ...RAMP_USERS.map(ramp),
+  ...RAMP_USERS.map((users) => rampStep(`ramp${users}`, users, "/small")),
 ];
 
 export const LOGGED: readonly Scenario[] = [logged(c64), logged(browser)];

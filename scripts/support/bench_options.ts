@@ -121,7 +121,7 @@ function wholeNumber(option: string, text: string): number {
 
 function list(seconds: number): string {
   return SCENARIOS.map(({ name, group, title, costSeconds }) =>
-    `${name.padEnd(12)}${group.padEnd(8)}${
+    `${name.padEnd(16)}${group.padEnd(12)}${
       costSeconds(seconds).toFixed(1).padStart(5)
     } s a sample  ${title}\n`
   ).join("");

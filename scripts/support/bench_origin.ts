@@ -6,7 +6,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { answerOf, until200 } from "./bench_answer.ts";
-import { BODY_BYTES, type OriginPath, PATTERN, SMALL_BODY } from "./bench_bodies.ts";
+import { BODY_BYTES, HELLO_BODY, type OriginPath, PATTERN, SMALL_BODY } from "./bench_bodies.ts";
 import type { Workspace } from "./bench_workspace.ts";
 import { root, tool } from "./child.ts";
 
@@ -43,6 +43,7 @@ http {
     listen 127.0.0.1:${port} backlog=4096;
     root ${folder}/www;
     location = /small { return 200 "${SMALL_BODY.replace("\n", "\\n")}"; }
+    location = /hello { return 200 "${HELLO_BODY.replace("\n", "\\n")}"; }
     location = /kib { return 200 "${PATTERN.repeat(1024 / PATTERN.length)}"; }
     # "return" alone answers before the body has come; a proxied request is read to its end first.
     location = /upload {

@@ -62,7 +62,12 @@ function percent(value: number | null): string {
   return value === null ? "–" : `${(value * 100).toFixed(0)} %`;
 }
 
-function table(head: readonly string[], lines: readonly (readonly string[])[], leftColumns: number): string {
+/** In Markdown. */
+export function table(
+  head: readonly string[],
+  lines: readonly (readonly string[])[],
+  leftColumns: number,
+): string {
   const rule = head.map((_, i) => i < leftColumns ? "---" : "---:");
   return [head, rule, ...lines].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
 }
@@ -145,7 +150,9 @@ export function summary(results: readonly Result[]): string {
         lines.push([name, shownWithUnit(metric, figure(row, metric)), ...ratios]);
       }
     }
-    parts.push(table(["scenario", subject, ...names.map((name) => `÷ ${name}`)], lines, 1), "");
+    const head = ["scenario", subject, ...names.map((name) => `÷ ${name}`)];
+    if (lines.length === 0) parts.push(`**${subject}**`, "");
+    else parts.push(table(head, lines, 1), "");
     parts.push(verdict(subject, results), "");
   }
   parts.push(

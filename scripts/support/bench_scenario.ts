@@ -19,6 +19,7 @@ export const GROUPS = [
   "forward",
   "tunnels",
   "script",
+  "hello-ramp",
 ] as const;
 export type Group = typeof GROUPS[number];
 
@@ -52,6 +53,8 @@ export interface Scenario {
   readonly references: readonly string[];
   readonly away: boolean;
   readonly log: boolean;
+  /** Of a step of a ramp, how many; else null. */
+  readonly users: number | null;
   /** The origin without a proxy is measured, too. */
   readonly direct: boolean;
   /** About how long one sample takes. */
@@ -66,6 +69,7 @@ export const PLAIN = {
   references: ["nginx", "haproxy"],
   away: false,
   log: false,
+  users: null,
   direct: false,
 } as const;
 

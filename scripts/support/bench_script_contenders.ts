@@ -1,15 +1,23 @@
 /**
- * Servers whose answers, or whose decisions about requests, come from a program: Sluice with its routes, handlers
- * and scripts, nginx with Lua and njs, and the servers of the runtimes.
+ * Proxies whose decisions about requests come from a program: Sluice with its routes, handlers and scripts, nginx with
+ * Lua and njs, HAProxy with Lua.
  */
 
+import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import type { SluiceCommand } from "./bench_candidate.ts";
-import { SMALL_BODY } from "./bench_bodies.ts";
-import { type Contender, NGINX_MODULES, nginxConfig, type Role, writeConfig } from "./bench_contender.ts";
-import { tool } from "./child.ts";
+import { HELLO_BODY } from "./bench_bodies.ts";
+import {
+  type Contender,
+  haproxyConfig,
+  NGINX_MODULES,
+  nginxConfig,
+  type Role,
+  writeConfig,
+} from "./bench_contender.ts";
 
-const BODY = JSON.stringify(SMALL_BODY);
+/** The whole answer, as a literal of whatever language. */
+export const BODY = JSON.stringify(HELLO_BODY);
 /** What a script that changes requests, or responses, sets. */
 const FIELDS = { "X-Arm": "beta", "X-Tenant": "garden", "X-Trace": "7f3c9a51" };
 const FIELDS_TEXT = JSON.stringify(FIELDS);
@@ -35,7 +43,7 @@ const ANSWERING: readonly Variant[] = [
     suffix: "-object",
     route: "handle: {file}",
     script:
-      `export default () => ({ status: 200, headers: { "Content-Type": "text/plain" }, body: ${BODY} });\n`,
+      `export default () => ({ code: 200, headers: { "Content-Length": "${HELLO_BODY.length}" }, body: ${BODY} });\n`,
   },
 ];
 
@@ -88,7 +96,7 @@ function sluiceVariant(sluice: SluiceCommand, sockets: string, part: string, var
 }
 
 /** nginx, and what its configuration needs beyond `nginxConfig`. */
-function nginxVariant(
+export function nginxVariant(
   name: string,
   module: string | null,
   location: string,
@@ -104,15 +112,15 @@ function nginxVariant(
   };
 }
 
-const LUA = "ngx_http_lua_module.so";
-const NJS = "ngx_http_js_module.so";
+export const LUA = "ngx_http_lua_module.so";
+export const NJS = "ngx_http_js_module.so";
 /** Lua's module wants another one before itself. */
-const lua = (): { modules: string } => ({
+export const lua = (): { modules: string } => ({
   modules: `load_module ${NGINX_MODULES}/ndk_http_module.so; load_module ${NGINX_MODULES}/${LUA};`,
 });
 
 /** @param text of a module in njs */
-function njs(text: string, more = ""): (role: Role) => { modules: string; http: string } {
+export function njs(text: string, more = ""): (role: Role) => { modules: string; http: string } {
   return ({ folder, port }) => {
     const file = writeConfig(folder, `nginx-njs-${port}.js`, text);
     return { modules: `load_module ${NGINX_MODULES}/${NJS};`, http: `js_import app from ${file}; ${more}` };
@@ -141,55 +149,29 @@ export const SCRIPT_PEERS: readonly Contender[] = [
       names.map((_, i) => `js_set $njs_${i} app.f${i};`).join(" "),
     ),
   ),
-];
-
-/** A server of one runtime: what it is run with, and its program. */
-function runtimeServer(name: string, args: readonly string[], program: (port: number) => string): Contender {
-  return {
-    name,
+  { name: "haproxy", kind: "peer", program: "haproxy", launch: (role) => haproxyConfig(role, "haproxy") },
+  {
+    name: "haproxy-lua",
     kind: "peer",
-    launch: ({ port, folder }) => ({
-      command: [tool(name), ...args, writeConfig(folder, `answer-${name}-${port}.mjs`, program(port))],
-    }),
-  };
-}
-
-const fetchAnswer = `() => new Response(${BODY}, { headers: { "Content-Type": "text/plain" } })`;
-
-export const ANSWER_PEERS: readonly Contender[] = [
-  nginxVariant("nginx", null, `return 200 ${BODY};`),
-  nginxVariant(
-    "nginx-lua",
-    LUA,
-    `content_by_lua_block { ngx.header["Content-Length"] = ${SMALL_BODY.length} ngx.print(${BODY}) }`,
-    lua,
-  ),
-  nginxVariant(
-    "nginx-njs",
-    NJS,
-    "js_content app.answer;",
-    njs(`export default { answer: (r) => r.return(200, ${BODY}) };\n`),
-  ),
-  runtimeServer(
-    "bun",
-    [],
-    (port) => `Bun.serve({ hostname: "127.0.0.1", port: ${port}, fetch: ${fetchAnswer} });\n`,
-  ),
-  runtimeServer(
-    "deno",
-    ["run", "-A", "--no-config"],
-    (port) => `Deno.serve({ hostname: "127.0.0.1", port: ${port}, onListen() {} }, ${fetchAnswer});\n`,
-  ),
-  runtimeServer(
-    "node",
-    [],
-    (port) =>
-      `import { createServer } from "node:http";
-const fields = { "Content-Type": "text/plain", "Content-Length": ${SMALL_BODY.length} };
-createServer((_, answer) => answer.writeHead(200, fields).end(${BODY})).listen(${port}, "127.0.0.1", 4096);
-`,
-  ),
+    program: "haproxy",
+    missing: () => haproxyHasLua() ? null : "haproxy was built without Lua",
+    launch: (role) => {
+      const file = writeConfig(
+        role.folder,
+        `haproxy-${role.port}.lua`,
+        `core.register_action("mark", { "http-req" }, function(txn)\n${
+          names.map(([field, value]) => `  txn.http:req_set_header("${field}", "${value}")\n`).join("")
+        }end)\n`,
+      );
+      const parts = { global: `lua-load ${file}`, frontend: "http-request lua.mark" };
+      return haproxyConfig(role, "haproxy-lua", parts);
+    },
+  },
 ];
+
+function haproxyHasLua(): boolean {
+  return /\+LUA\b/.test(spawnSync("haproxy", ["-vv"], { encoding: "utf8" }).stdout ?? "");
+}
 
 export const answeringSluices = (sluice: SluiceCommand, sockets: string): Contender[] =>
   ANSWERING.map((variant) => sluiceVariant(sluice, sockets, "answer", variant));

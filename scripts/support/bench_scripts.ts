@@ -1,6 +1,6 @@
 /** Scenarios of answers and decisions that come from a program. */
 
-import { small } from "./bench_loads.ts";
+import { rampStep, small } from "./bench_loads.ts";
 import type { Scenario } from "./bench_scenario.ts";
 
 const OF_SCRIPTS = {
@@ -11,12 +11,23 @@ const OF_SCRIPTS = {
 } as const;
 const C64 = { path: "/small", connections: 64 } as const;
 
+const HELLO_USERS = [10, 25, 50, 75, 100, 150, 200, 250, 300, 350, 400, 450, 500, 750, 1000, 1500, 2000];
+
+/** No figures of it are in the summary: there is a table of its own, with a row for each step. */
+const HELLO_RAMP: readonly Scenario[] = HELLO_USERS.map((users) => ({
+  ...rampStep(`hello-ramp${users}`, users, "/hello"),
+  ...OF_SCRIPTS,
+  group: "hello-ramp",
+  part: "answer",
+  summary: [],
+}));
+
 export const SCRIPTS: readonly Scenario[] = [
   {
     ...small(
       "hello",
-      "a small answer without an origin, 64 connections: respond: (sluice), a handler with a constant, one with an object",
-      C64,
+      "12 bytes without an origin, 64 connections: respond: (sluice), a handler with a constant, one with an object, the library",
+      { path: "/hello", connections: 64 },
     ),
     ...OF_SCRIPTS,
     part: "answer",
@@ -31,4 +42,5 @@ export const SCRIPTS: readonly Scenario[] = [
     ...OF_SCRIPTS,
     part: "script",
   },
+  ...HELLO_RAMP,
 ];

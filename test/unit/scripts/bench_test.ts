@@ -3,12 +3,23 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
+import { contendersFor } from "../../../scripts/support/bench_lineup.ts";
 import { type BenchOptions, readOptions } from "../../../scripts/support/bench_options.ts";
+import { rampTables } from "../../../scripts/support/bench_ramp_table.ts";
 import { SCENARIOS } from "../../../scripts/support/bench_scenarios.ts";
 import { missingTools } from "../../../scripts/support/bench_tools.ts";
 import { root, runChild, tool } from "../../../scripts/support/child.ts";
 
-const ON_DEMAND = ["forward64", "connect", "tunnel", "tunnels5k", "hello", "script64"];
+const HELLO_RAMP = SCENARIOS.filter(({ group }) => group === "hello-ramp");
+const ON_DEMAND = [
+  "forward64",
+  "connect",
+  "tunnel",
+  "tunnels5k",
+  "hello",
+  "script64",
+  ...HELLO_RAMP.map(({ name }) => name),
+];
 /** The rows that a Sluice has in each of them. */
 const ROWS: Readonly<Record<string, readonly string[]>> = {
   forward64: ["sluice"],
@@ -16,6 +27,7 @@ const ROWS: Readonly<Record<string, readonly string[]>> = {
   tunnel: ["sluice"],
   tunnels5k: ["sluice"],
   hello: ["sluice", "sluice-handle", "sluice-object"],
+  "hello-ramp10": ["sluice", "sluice-handle", "sluice-object"],
   script64: ["sluice", "sluice-nothing", "sluice-to", "sluice-async", "sluice-response"],
 };
 
@@ -31,10 +43,10 @@ test("forward proxies and scripts are measured when they are named, and not othe
     options().scenarios.map(({ name }) => name),
     all.filter((name) => !ON_DEMAND.includes(name)),
   );
-  const named = options("--scenarios", "forward,tunnels,script").scenarios.map(({ name }) => name);
+  const named = options("--scenarios", "forward,tunnels,script,hello-ramp").scenarios.map(({ name }) => name);
   assert.deepEqual(named, ON_DEMAND);
   const help = String(readOptions(["--help"]));
-  assert.match(help, /default: all but forward, tunnels, script\)/);
+  assert.match(help, /default: all but forward, tunnels, script, hello-ramp\)/);
   const list = String(readOptions(["--list"]));
   for (const name of ON_DEMAND) assert.match(list, new RegExp(`^${name} `, "m"));
 });
@@ -64,7 +76,15 @@ test("a Sluice is a command with a name or without one, and all have the same so
 
 test("all that runs only when it is named can be measured", async () => {
   const sluice = `'${tool("bun")}' '${join(root, "runtime/main_bun.ts")}'`;
-  const args = ["--trial", "--scenarios", "forward,tunnels,script", "--peers", "none", "--sockets", "auto"];
+  const args = [
+    "--trial",
+    "--scenarios",
+    "forward,tunnels,script,hello-ramp10",
+    "--peers",
+    "none",
+    "--sockets",
+    "auto",
+  ];
   const { code, output } = await runChild(tool("bun"), ["scripts/bench.ts", ...args, "--sluice", sluice], {
     silenceMs: 50_000,
   });
@@ -73,7 +93,7 @@ test("all that runs only when it is named can be measured", async () => {
     assert.match(output, /needs Linux/);
     return;
   }
-  if (missingTools(["nginx", "wrk"]).length > 0) {
+  if (missingTools(["nginx", "wrk", "h2load"]).length > 0) {
     assert.equal(code, 1);
     assert.match(output, /is missing: install the Debian package/);
     return;
@@ -89,4 +109,32 @@ test("all that runs only when it is named can be measured", async () => {
     }
   }
   assert.doesNotMatch(output, /Failed requests|Not measured/);
+});
+
+test("a ramp has seventeen steps, each with what every contender did, and says whose requests failed", () => {
+  assert.deepEqual(
+    HELLO_RAMP.map(({ users }) => users),
+    [10, 25, 50, 75, 100, 150, 200, 250, 300, 350, 400, 450, 500, 750, 1000, 1500, 2000],
+  );
+  const line = { sluices: [{ name: "sluice", command: "x" }], sockets: "epoll", candidates: [], peers: null };
+  const contenders = contendersFor("answer", line, () => {});
+  const steps = (failed: number) =>
+    HELLO_RAMP.map((scenario) => ({
+      scenario,
+      rows: contenders.map((contender) => ({
+        contender,
+        samples: [{ p50: 1, p99: 2, rate: 3000, failed: scenario.users === 75 ? failed : 0 }],
+        problem: "",
+      })),
+    }));
+  const names = contenders.map(({ name }) => name);
+  for (const name of ["bun", "library-bun", "library-deno", "library-node", "sluice", "sluice-object"]) {
+    assert.ok(names.includes(name), name);
+  }
+  const good = rampTables(steps(0));
+  assert.match(good, new RegExp(`^\\| 2000 ${"\\| 1.000 / 2.00 ".repeat(names.length)}\\|$`, "m"));
+  assert.match(good, new RegExp(`^\\| 2000 ${"\\| 3000 ".repeat(names.length)}\\|$`, "m"));
+  assert.match(good, /No request failed at any step\./);
+  assert.match(rampTables(steps(2)), /Failed requests: .*75 users, sluice: 2/);
+  assert.equal(rampTables([]), "");
 });
