@@ -28,6 +28,13 @@ export interface ChannelEvents {
   closed(): void;
 }
 
+/** Memory of a process that others may read. */
+export interface ExposedBytes {
+  /** To be written by the process whose they are, and kept as long as it wants to be read. */
+  readonly bytes: Uint8Array;
+  readonly address: number;
+}
+
 /** Number of the first descriptor given to a process that is started with some; the others follow. */
 export const FIRST_GIVEN_DESCRIPTOR = 4;
 

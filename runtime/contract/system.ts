@@ -9,6 +9,7 @@ import type {
   ChannelEvents,
   CommandEvents,
   CommandProcess,
+  ExposedBytes,
   MessageChannel,
   SignalName,
   SocketOwner,
@@ -104,6 +105,15 @@ export interface System extends FileSystem {
   interfaceAddresses(): readonly string[];
   /** Whether a process does not run because somebody has stopped it (SIGSTOP, a debugger); false where that is not known. */
   isStopped(pid: number): boolean;
+  /** Memory that the process that started us can read whatever we do; null where that cannot be (Node, systems without /proc). */
+  exposeBytes(size: number): ExposedBytes | null;
+  /**
+   * What stands in memory that a process which we have started exposes.
+   *
+   * @param address as it has told
+   * @returns null when the system does not let us, or the process is gone
+   */
+  readExposed(pid: number, address: number, size: number): Uint8Array | null;
   /** Processors that this process may use, >= 1. */
   readonly parallelism: number;
   /** The channel to the process that started us by `startWorker`; null when none did. To be called once. */

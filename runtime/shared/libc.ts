@@ -28,6 +28,10 @@ export interface BunFfi {
 /** The part of `Deno` used here. */
 interface DenoFfi {
   readonly permissions: { querySync(what: { name: "ffi" }): { readonly state: string } };
+  readonly UnsafePointer: {
+    of(array: Uint8Array): object | null;
+    value(pointer: object | null): number | bigint;
+  };
   dlopen(
     name: string,
     symbols: Readonly<Record<string, { readonly parameters: readonly string[]; readonly result: string }>>,
@@ -49,6 +53,18 @@ function denoFfi(): DenoFfi | null {
 /** Whether this runtime can call libc at all, on platforms that have one. */
 export function canCallLibc(): boolean {
   return process.platform !== "win32" && (bunFfi() !== null || denoFfi() !== null);
+}
+
+/**
+ * Address of an array's first byte, which stays where it is for as long as the array is kept; null where nobody tells.
+ *
+ * @param bytes upon an ArrayBuffer of fixed length, which is never transferred
+ */
+export function addressOfKept(bytes: Uint8Array): number | null {
+  const bun = bunFfi();
+  if (bun !== null) return bun.ptr(bytes);
+  const pointers = denoFfi()?.UnsafePointer;
+  return pointers === undefined ? null : Number(pointers.value(pointers.of(bytes)));
 }
 
 /** Functions of libc by their names; null where it cannot be called. */

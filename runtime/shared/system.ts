@@ -22,6 +22,7 @@ import { digests } from "./digests.ts";
 import { tokenSource } from "./token_process.ts";
 import { spawnCommand } from "./command_process.ts";
 import { closeInherited, writeInherited } from "./inherited_descriptor.ts";
+import { exposeBytes, readExposed } from "./exposed_bytes.ts";
 import { fileSystem } from "./file_system.ts";
 import { keepInspectorClosed } from "./inspector.ts";
 import { reapOrphans } from "./orphans.ts";
@@ -82,6 +83,8 @@ export function createSystem(scripts: ScriptLoader = noScripts("This program was
     },
     interfaceAddresses,
     isStopped,
+    exposeBytes,
+    readExposed,
     get parallelism() {
       return Math.max(1, osModule().availableParallelism());
     },

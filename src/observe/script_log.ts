@@ -108,9 +108,7 @@ export class ScriptLog implements ScriptFaults {
     }
     this.#lines++;
     const [event, level] = EVENTS[kind];
-    const request: Fields = subject === null
-      ? {}
-      : { request: `${subject.method} ${targetToTell(subject.uri).slice(0, MOST_TARGET)}` };
+    const request: Fields = subject === null ? {} : { request: requestToTell(subject.method, subject.uri) };
     this.#logger.log(level, event, words, { script, in: phase, ...fields, ...request });
   }
 
@@ -132,4 +130,9 @@ export class ScriptLog implements ScriptFaults {
       });
     }
   }
+}
+
+/** A request that something has happened to, in a log line about a script. */
+export function requestToTell(method: string, uri: string): string {
+  return `${method} ${targetToTell(uri).slice(0, MOST_TARGET)}`;
 }

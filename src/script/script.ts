@@ -1,8 +1,17 @@
 /** One generation of one script file: what it exports, made the same whichever of the forms it was written in. */
 
-import type { OnError, OnLog, OnRequest, OnResponse, RequestHandler, ScriptHooks } from "./script_types.ts";
+import type {
+  HttpRequest,
+  OnError,
+  OnLog,
+  OnRequest,
+  OnResponse,
+  RequestHandler,
+  ScriptHooks,
+} from "./script_types.ts";
 import { fetchHandler } from "./fetch_handler.ts";
 import { ScriptError } from "./script_error.ts";
+import type { ScriptCallNote, ScriptPhase } from "./script_faults.ts";
 
 export interface ScriptSettings {
   /** Longest time for a promise of a hook, in milliseconds. */
@@ -11,6 +20,8 @@ export interface ScriptSettings {
   readonly passesOnError: boolean;
   /** Runs calls into the script; null = they are just made. */
   readonly guard: ScriptGuard | null;
+  /** Told of each call; null = nobody would read it. */
+  readonly note: ScriptCallNote | null;
 }
 
 /** Runs a call so that it cannot go on for ever. */
@@ -79,14 +90,22 @@ export class Script {
     return this.onResponse !== null || this.onError !== null || this.onLog !== null;
   }
 
-  /** Calls a hook of its own. @throws what the hook throws */
+  /** Calls a hook of its own. @param request that it is about @throws what the hook throws */
   call<First, Second, Result>(
+    phase: ScriptPhase,
+    request: HttpRequest,
     hook: (first: First, second: Second) => Result,
     first: First,
     second: Second,
   ): Result {
-    const { guard } = this.settings;
-    return guard === null ? hook(first, second) : guard.call(() => hook(first, second));
+    const { guard, note } = this.settings;
+    if (note === null) return guard === null ? hook(first, second) : guard.call(() => hook(first, second));
+    note.begin(this.name, phase, request);
+    try {
+      return guard === null ? hook(first, second) : guard.call(() => hook(first, second));
+    } finally {
+      note.end();
+    }
   }
 
   /** Runs `onStart` to its end. @throws what it throws */

@@ -19,6 +19,12 @@ export type ScriptPhase =
 /** The request that it happened to; null for none. */
 export type ScriptSubject = { readonly method: string; readonly uri: string } | null;
 
+/** Keeps which call into a script is under way, for whoever finds that it does not come to its end. Calls of each request's own only. */
+export interface ScriptCallNote {
+  begin(script: string, phase: ScriptPhase, request: NonNullable<ScriptSubject>): void;
+  end(): void;
+}
+
 /** Must not throw, and must not call back. */
 export interface ScriptFaults {
   /** It threw, its promise was rejected, or what it gave back cannot be carried out. */

@@ -151,7 +151,7 @@ export class ScriptedStream extends DelegatingStream
     }
     let verdict: unknown;
     try {
-      verdict = this.#script.call(hook, this.#view as HttpRequest, undefined);
+      verdict = this.#script.call(phase, this.#view, hook, this.#view as HttpRequest, undefined);
     } catch (error) {
       this.#failed(error, phase);
       return;
@@ -733,7 +733,7 @@ export class ScriptedStream extends DelegatingStream
   ): void {
     let value: unknown;
     try {
-      value = this.#script.call(hook, first, this.#view as HttpRequest);
+      value = this.#script.call(phase, this.#view, hook, first, this.#view as HttpRequest);
     } catch (error) {
       this.#failed(error, phase);
       return;
@@ -838,6 +838,8 @@ export class ScriptedStream extends DelegatingStream
     if (onLog === null) return;
     try {
       this.#script.call(
+        "onLog",
+        this.#view,
         onLog,
         logRecord(this.#exchange, this.#local, this.turn.now),
         this.#view as HttpRequest,

@@ -3,7 +3,9 @@
 import type { SupervisorObserver } from "../process/supervisor/supervisor_observer.ts";
 import type { EventHub } from "../control/event_hub.ts";
 import type { WorkerEvent } from "../process/worker/messages.ts";
-import type { Logger } from "../observe/logger.ts";
+import type { Fields, Logger } from "../observe/logger.ts";
+import { requestToTell } from "../observe/script_log.ts";
+import type { Noted, NotedCall } from "../process/shared/script_note.ts";
 
 export class LoggingObserver implements SupervisorObserver {
   readonly #logger: Logger;
@@ -24,14 +26,15 @@ export class LoggingObserver implements SupervisorObserver {
     });
   }
 
-  workerStalled(index: number, pid: number, silentMs: number): void {
+  workerStalled(index: number, pid: number, silentMs: number, noted: Noted | null): void {
     const seconds = Math.round(silentMs / 1000);
+    const where = noted === "outside" ? ", in a timer or after an await" : "";
     this.#logger.error(
       "script_stalled",
       `worker ${
         index + 1
-      } has not been heard of for ${seconds} s: a script does not come to an end; the worker is ended`,
-      { worker: index + 1, pid },
+      } has not been heard of for ${seconds} s: a script does not come to an end${where}; the worker is ended`,
+      { worker: index + 1, pid, ...(noted === null || noted === "outside" ? {} : fieldsOf(noted)) },
     );
   }
 
@@ -51,4 +54,9 @@ export class LoggingObserver implements SupervisorObserver {
   workerConfused(index: number, what: string): void {
     this.#logger.error("worker_confused", `worker ${index + 1} ${what}`, { worker: index + 1 });
   }
+}
+
+/** As in the lines about a script that the worker itself tells of. */
+function fieldsOf({ script, phase, method, uri }: NotedCall): Fields {
+  return { script, in: phase, request: requestToTell(method, uri) };
 }

@@ -146,14 +146,13 @@ export async function serve(
   const written = withSwapped(config, handover.swapped);
   await addresses.learn(written, NAMES_PATIENCE_MS);
   const serving = addresses.expand(written);
-  const isStopped = (pid: number) => system.isStopped(pid);
   const supervisor = new Supervisor(
     runtime.clock,
     serving,
     count,
     listening.startWorker,
     observer,
-    isStopped,
+    system,
   );
   warnOfStalls(runtime, logger, config, apart);
   const onSignal: System["onSignal"] = hooks.onSignal ?? ((name, handler) => system.onSignal(name, handler));

@@ -1,11 +1,12 @@
 /**
  * What a script costs a request, above the sockets: `bun test/bench/script_bench.ts`. The rows take turns, so that a busy
  * machine is busy for all of them; printed are the 10th percentile of the turns, in nanoseconds per request, and what is more
- * than without a script.
+ * than without a script. `noted`: as in a worker that is a process of its own.
  */
 
 import { loadConfig } from "../../src/config/load_config.ts";
 import { buildSnapshot } from "../../src/process/worker/snapshot.ts";
+import { NOTE_BYTES, ScriptNote } from "../../src/process/shared/script_note.ts";
 import { Gateway } from "../../src/gateway/gateway.ts";
 import { next, pass, respond, to } from "../../src/script/decision.ts";
 import { Script } from "../../src/script/script.ts";
@@ -33,6 +34,7 @@ async function row(
   name: string,
   hooks: ScriptHooks | null,
   kind: "sent" | "answered" | "async" = "sent",
+  noted = false,
 ): Promise<Row> {
   const loaded = loadConfig({ flags: { to: ["127.0.0.1:3000"] }, env: {}, file: null });
   if (!loaded.ok) throw new Error("configuration");
@@ -41,6 +43,7 @@ async function row(
     timeoutMs: 10_000,
     passesOnError: false,
     guard: null,
+    note: noted ? new ScriptNote(new Uint8Array(new ArrayBuffer(NOTE_BYTES))) : null,
   });
   const observer = {
     exchangeDone() {},
@@ -128,6 +131,7 @@ const hello = respond(200, "hello world\n");
 const rows = [
   await row("no script", null),
   await row("decides nothing", { onRequest: () => {} }),
+  await row("decides nothing, noted", { onRequest: () => {} }, "sent", true),
   await row("constant upstream by path", { onRequest: (r: HttpRequest) => r.path === "/0k" ? app : app }),
   await row("cookie", { onRequest: (r: HttpRequest) => r.cookie("theme") === "dark" ? app : undefined }),
   await row("three fields, constant", { onRequest: () => three }),
@@ -139,6 +143,7 @@ const rows = [
   await row("onLog", { onLog: () => {} }),
   await row("async, nothing", { onRequest: async () => {} }, "async"),
   await row("answers itself", { onRequest: () => hello }, "answered"),
+  await row("answers itself, noted", { onRequest: () => hello }, "answered", true),
   await row("answers itself, object", { onRequest: () => ({ body: "hello world\n" }) }, "answered"),
 ];
 for (let at = 0; at < TURNS; at++) for (const each of rows) await turn(each);

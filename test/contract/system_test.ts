@@ -289,6 +289,29 @@ test("standard output is a pipe: one that is read, one that is closed, one that 
     assert.equal(fs.statSync(file).size, 1_000_000);
   }));
 
+test("what a process exposes can be read while it is in a loop that never ends", async () => {
+  const [program, ...args] = childCommand("./exposed_child.ts", "");
+  const child = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"] });
+  try {
+    const told = Promise.withResolvers<number>();
+    child.stdout.once("data", (bytes: Uint8Array) => told.resolve(Number(new TextDecoder().decode(bytes))));
+    const address = await within(told.promise, "its address");
+    const pid = child.pid ?? 0;
+    // Node tells no addresses, and there is no /proc elsewhere.
+    const can = process.platform === "linux" && ("Bun" in globalThis || "Deno" in globalThis);
+    assert.equal(address > 0, can);
+    if (can) {
+      const bytes = system.readExposed(pid, address, 64);
+      assert.ok(bytes !== null);
+      assert.equal(new TextDecoder().decode(bytes.subarray(8, 18)), "still here");
+    }
+    assert.equal(system.readExposed(pid, 16, 64), null, "nothing is mapped there");
+    assert.equal(system.readExposed(2 ** 30, 4096, 64), null, "there is no such process");
+  } finally {
+    child.kill("SIGKILL");
+  }
+});
+
 /** Writes `bytes` to standard output and says on standard error how many pieces were dropped. */
 function startChild(stdout: "pipe" | number, bytes: number): ChildProcess {
   const [program, ...args] = childCommand("./stdout_child.ts", String(bytes));

@@ -99,8 +99,8 @@ export async function faultsBeforeAPort(command: Command, folder: ScratchFolder)
   assert.equal(existsSync(portFile), false);
 }
 
-/** @param guarded the second hit is answered, and named */
-export async function neverEnds(command: Command, folder: ScratchFolder, guarded: boolean): Promise<void> {
+/** @param named the first hit is named, the second one answered, too */
+export async function neverEnds(command: Command, folder: ScratchFolder, named: boolean): Promise<void> {
   writeScript(folder);
   if (await refuses(command, folder)) return;
   for (const workers of ["1", "2"]) {
@@ -112,11 +112,14 @@ export async function neverEnds(command: Command, folder: ScratchFolder, guarded
       await sluice.said(/worker_back/);
       assert.deepEqual(await ask(sluice.port, "/word"), [200, "hoho"]);
       await sluice.said(/script_stalled: worker \d has not been heard of for \d s/);
-      if (!guarded || workers !== "1") return;
+      if (named) {
+        await sluice.said(/script_stalled: worker .* script=route\.ts in=onRequest request="GET \/loop"/);
+      }
+      if (!named || workers !== "1") return;
       const [status, body] = await ask(sluice.port, "/loop");
       assert.equal(status, 500);
       assert.match(body, /script_stalled/);
-      await sluice.said(/script_stalled: .* request="GET \/loop"/);
+      await sluice.said(/script_stalled: onRequest .* request="GET \/loop"/);
     });
   }
 }

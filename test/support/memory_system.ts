@@ -5,6 +5,7 @@
 import {
   type ActivatedSocket,
   type CommandEvents,
+  type ExposedBytes,
   type FileStatus,
   type FlushPatience,
   type NameFiles,
@@ -170,6 +171,8 @@ export class MemorySystem implements System {
   interfaces: readonly string[] = [];
   /** Of processes that do not run. */
   readonly stopped = new Set<number>();
+  /** What has been exposed, in order. */
+  readonly exposed: ExposedBytes[] = [];
   /** Commands started, in order. */
   readonly commands: MemoryCommand[] = [];
   onSpawn: (command: MemoryCommand) => void = () => {};
@@ -342,6 +345,17 @@ export class MemorySystem implements System {
 
   activatedSockets(): readonly ActivatedSocket[] {
     return this.activated.splice(0);
+  }
+
+  exposeBytes(size: number): ExposedBytes {
+    const address = 4096 * (this.exposed.length + 1);
+    const bytes = new Uint8Array(size);
+    this.exposed.push({ address, bytes });
+    return { address, bytes };
+  }
+
+  readExposed(_pid: number, address: number): Uint8Array | null {
+    return this.exposed.find((one) => one.address === address)?.bytes ?? null;
   }
 
   isStopped(pid: number): boolean {

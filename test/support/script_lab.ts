@@ -24,7 +24,7 @@ export class ScriptLab implements ScriptFaults {
     { yaml = "", timeoutMs = 60_000, passesOnError = false } = {},
   ): Promise<void> {
     const lab = new ScriptLab();
-    const settings = { timeoutMs, passesOnError, guard: null };
+    const settings = { timeoutMs, passesOnError, guard: null, note: null };
     lab.origin = await ScriptedOrigin.listen();
     const text = yaml.includes("upstreams:")
       ? yaml.replaceAll("ORIGIN", lab.origin.address)

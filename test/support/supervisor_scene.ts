@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { loadConfig } from "../../src/config/load_config.ts";
 import type { Config } from "../../src/config/values/config.ts";
 import { Supervisor } from "../../src/process/supervisor/supervisor.ts";
+import type { Noted } from "../../src/process/shared/script_note.ts";
 import type { SupervisorObserver } from "../../src/process/supervisor/supervisor_observer.ts";
 import {
   type CommandResult,
@@ -94,6 +95,8 @@ export class SupervisorScene implements SupervisorObserver {
   readonly supervisor: Supervisor;
   /** Process ids. */
   readonly stopped = new Set<number>();
+  /** Memory of workers, by process id and address. */
+  readonly exposed = new Map<string, Uint8Array>();
 
   constructor(count: number, yaml = "to: 3000") {
     this.supervisor = new Supervisor(
@@ -112,7 +115,10 @@ export class SupervisorScene implements SupervisorObserver {
         };
       },
       this,
-      (pid) => this.stopped.has(pid),
+      {
+        isStopped: (pid) => this.stopped.has(pid),
+        readExposed: (pid, address) => this.exposed.get(`${pid} ${address}`) ?? null,
+      },
     );
   }
 
@@ -135,8 +141,13 @@ export class SupervisorScene implements SupervisorObserver {
     this.events.push(`${index} ended: ${why}`);
   }
 
-  workerStalled(index: number, _pid: number, silentMs: number): void {
-    this.events.push(`${index} stalled: ${Math.round(silentMs / 1000)} s`);
+  workerStalled(index: number, _pid: number, silentMs: number, noted: Noted | null): void {
+    const where = noted === null
+      ? ""
+      : noted === "outside"
+      ? " outside of calls"
+      : ` in ${noted.phase} of ${noted.script}: ${noted.method} ${noted.uri}`;
+    this.events.push(`${index} stalled: ${Math.round(silentMs / 1000)} s${where}`);
   }
 
   workerBack(index: number): void {

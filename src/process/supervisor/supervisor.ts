@@ -34,7 +34,8 @@ import {
   workerListens,
 } from "./worker_handle.ts";
 import { Shutdown } from "./shutdown.ts";
-import { type StallHost, StallWatch } from "./stall_watch.ts";
+import { type StallHost, StallWatch, UNWATCHED, type WatchedProcesses } from "./stall_watch.ts";
+import type { Noted } from "../shared/script_note.ts";
 import { SlotLedger } from "./slot_ledger.ts";
 import { type StarterHost, WorkerStarter } from "./worker_starter.ts";
 import type { StartWorker, WorkerExit, WorkerLink } from "../worker/worker_link.ts";
@@ -65,14 +66,14 @@ export class Supervisor {
   /** Where this Sluice listens besides: no destination of its forward proxy. To be set before `start`. */
   besides: readonly Address[] = [];
 
-  /** @param isStopped whether a process does not run because somebody has stopped it */
+  /** @param processes what is known of the workers' processes from outside */
   constructor(
     clock: Clock,
     config: Config,
     workers: number,
     startWorker: StartWorker,
     observer: SupervisorObserver,
-    isStopped: (pid: number) => boolean = () => false,
+    processes: WatchedProcesses = UNWATCHED,
   ) {
     this.#clock = clock;
     this.#observer = observer;
@@ -91,7 +92,7 @@ export class Supervisor {
       },
     });
     this.lineage = new Lineage(this.#lineageHost());
-    this.#stalls = new StallWatch(clock, this.#handles, this.#stallHost(isStopped));
+    this.#stalls = new StallWatch(clock, this.#handles, this.#stallHost(processes));
     this.#starter = new WorkerStarter(clock, startWorker, workers, this.#starterHost());
   }
 
@@ -108,14 +109,14 @@ export class Supervisor {
     };
   }
 
-  #stallHost(isStopped: (pid: number) => boolean): StallHost {
+  #stallHost(processes: WatchedProcesses): StallHost {
     const stallMs = () => this.config.script?.stallMs ?? null;
     return {
       get stallMs() {
         return stallMs();
       },
-      isStopped,
-      stalled: (handle, silentMs) => this.#stalled(handle, silentMs),
+      processes,
+      stalled: (handle, silentMs, noted) => this.#stalled(handle, silentMs, noted),
     };
   }
 
@@ -326,6 +327,7 @@ export class Supervisor {
         this.#begin();
         return;
       case "beat":
+        handle.note = message.note;
         this.#stalls.beat(handle);
         return;
       case "listening":
@@ -423,10 +425,10 @@ export class Supervisor {
     this.#begin();
   }
 
-  #stalled(handle: WorkerHandle, silentMs: number): void {
+  #stalled(handle: WorkerHandle, silentMs: number, noted: Noted | null): void {
     const { index, link, state } = handle;
     if (link === null) return;
-    this.#observer.workerStalled(index, link.pid, silentMs);
+    this.#observer.workerStalled(index, link.pid, silentMs, noted);
     handle.stalledAt = this.#clock.now();
     handle.why = "a script did not come to an end";
     link.kill();

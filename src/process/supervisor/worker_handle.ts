@@ -47,6 +47,8 @@ export interface WorkerHandle {
   timer: Timer | null;
   /** When one had to be ended, because a script in it did not come to an end; -Infinity = never. Monotonic milliseconds. */
   stalledAt: number;
+  /** Where its process notes calls into scripts: an address; 0 = nowhere. */
+  note: number;
   /** Times it was filled anew. */
   restarts: number;
 }
@@ -66,6 +68,7 @@ export function newWorkerHandle(index: number): WorkerHandle {
     report: emptyReport(),
     timer: null,
     stalledAt: -Infinity,
+    note: 0,
     restarts: 0,
   };
 }
@@ -85,6 +88,7 @@ export function workerEnds(handle: WorkerHandle, exit: WorkerExit, nowMs: number
   const servedMs = state === "listening" ? nowMs - handle.listeningSince : 0;
   handle.link = null;
   handle.state = "new";
+  handle.note = 0;
   handle.accepts = false;
   if (servedMs >= HEALTHY_MS || state === "stopped") handle.failures = 0;
   if (state !== "listening" && state !== "stopped") handle.startFailures++;

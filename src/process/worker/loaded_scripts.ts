@@ -18,7 +18,7 @@ import type { Config, ScriptConfig } from "../../config/values/config.ts";
 import { type ScriptApi, scriptApi } from "../../script/script_api.ts";
 import { Script } from "../../script/script.ts";
 import { ScriptError } from "../../script/script_error.ts";
-import type { ScriptFaults } from "../../script/script_faults.ts";
+import type { ScriptCallNote, ScriptFaults } from "../../script/script_faults.ts";
 import type { ScriptSet } from "../../script/script_set.ts";
 import { ScriptContext, type ScriptSurroundings } from "./script_context.ts";
 import { ScriptUpstreams } from "./script_upstreams.ts";
@@ -40,6 +40,8 @@ export interface ScriptParts {
   readonly config: () => Config;
   /** Runs its calls; null = they are just made. */
   readonly guard: ScriptGuard | null;
+  /** Told of its calls; null = nobody would read it. */
+  readonly note: ScriptCallNote | null;
   /** What names a script may import, made of what "sluice" is in a worker. Default: that name, and that. */
   readonly apis?: (api: ScriptApi) => ScriptApis;
 }
@@ -181,7 +183,7 @@ async function loadOne(
   config: ScriptConfig,
   around: ScriptSurroundings,
 ): Promise<Loaded> {
-  const { loader, faults, print, clock, guard } = parts;
+  const { loader, faults, print, clock, guard, note } = parts;
   const context = new ScriptContext(file, around);
   const api = scriptApi(context);
   // The cast: an object of functions and values by name.
@@ -202,7 +204,7 @@ async function loadOne(
   }
   try {
     const { timeoutMs, passesOnError } = config;
-    const script = new Script(file, module.exports, { timeoutMs, passesOnError, guard });
+    const script = new Script(file, module.exports, { timeoutMs, passesOnError, guard, note });
     return { module, script, context };
   } catch (error) {
     module.retire();

@@ -15,7 +15,7 @@ import type { ChosenSockets } from "../shared/chosen_sockets.ts";
 import type { Report } from "./report.ts";
 
 /** Both sides are the same program, unless its file was replaced meanwhile: then this tells. */
-export const PROTOCOL = 6;
+export const PROTOCOL = 7;
 
 /** Which of the workers one is. */
 export interface WorkerPlace {
@@ -150,8 +150,8 @@ export type ToSupervisor =
     /** All files of scripts. */
     readonly scriptFiles: readonly string[];
   }
-  /** It is alive. Once a second, where there are scripts. */
-  | { readonly type: "beat" }
+  /** It is alive. Now and again, where there are scripts. `note`: the address of its ScriptNote; 0 = it has none that can be read. */
+  | { readonly type: "beat"; readonly note: number }
   /** It cannot serve, and waits to be ended. */
   | { readonly type: "failed"; readonly failure: StartFailure }
   | { readonly type: "done"; readonly id: number; readonly result: CommandResult }

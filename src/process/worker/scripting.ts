@@ -9,6 +9,7 @@ import type { Config, ScriptConfig } from "../../config/values/config.ts";
 import { ScriptLog } from "../../observe/script_log.ts";
 import type { Telemetry } from "../../observe/telemetry.ts";
 import { LoadedScripts, type ScriptParts } from "./loaded_scripts.ts";
+import type { ScriptCallNote } from "../../script/script_faults.ts";
 import type { ScriptHost } from "../../script/script_host.ts";
 
 /** Between two looks whether requests of scripts that are over have ended. */
@@ -24,6 +25,8 @@ export interface ScriptPlace {
   readonly count: number;
   /** The worker in whose place it is had to be ended, because a script did not come to an end. */
   readonly suspected: boolean;
+  /** Where calls are noted; null = nobody would read it. */
+  readonly note: () => ScriptCallNote | null;
 }
 
 export class Scripting {
@@ -119,6 +122,7 @@ export class Scripting {
         // What is being prepared is not used yet, and gets it when it is.
         if (scripts === this.#current) await this.onUpstreamSet();
       },
+      note: config.script === null ? null : this.#place.note(),
       guard: config.script === null ? null : this.#guard(config.script),
     };
   }

@@ -3,7 +3,13 @@
  * knows of the other workers is which part of the limits is its own.
  */
 
-import type { Runtime, SocketError, System, Timer } from "../../../runtime/contract/contract.ts";
+import type {
+  ExposedBytes,
+  Runtime,
+  SocketError,
+  System,
+  Timer,
+} from "../../../runtime/contract/contract.ts";
 import { type ChosenSockets, socketsWords } from "../shared/chosen_sockets.ts";
 import { retryLeast, shareConfig } from "./limits.ts";
 import {
@@ -27,6 +33,7 @@ import type { ObservedUpstream } from "../../upstream/upstream_observer.ts";
 import { chooseSockets } from "../shared/choose_sockets.ts";
 import { EventStream } from "./event_stream.ts";
 import { named } from "./files.ts";
+import { NOTE_BYTES, ScriptNote } from "../shared/script_note.ts";
 import { HURRIED, PATIENT } from "../shared/patience.ts";
 import { Serving } from "./serving.ts";
 import { releaseStartMemory } from "./start_memory.ts";
@@ -34,8 +41,11 @@ import { workerReport } from "./worker_report.ts";
 import { startFailure } from "./start_failure.ts";
 import type { Sharing } from "./snapshot.ts";
 
-/** How often the supervisor hears of a worker with scripts. */
-export const BEAT_MS = 1000;
+/** How often the supervisor hears of a worker with scripts: several times before it loses its patience. Milliseconds. */
+export function beatMs(stallMs: number): number {
+  return Math.min(1000, stallMs / 4);
+}
+
 /** Exchanges of a worker are numbered from a multiple of this, so that no two of one run share a number. */
 const IDS_PER_WORKER = 100_000_000_000;
 
@@ -61,6 +71,8 @@ export class Worker {
   #events: EventStream | null = null;
   #sockets: ChosenSockets = { kind: "native", reason: "" };
   #beats: Timer | null = null;
+  /** Null before there are scripts, and where nobody could read it. */
+  #exposed: ExposedBytes | null = null;
 
   /**
    * @param logger of the supervisor, in whose process we are; null = in a process of our own
@@ -256,6 +268,7 @@ export class Worker {
         index,
         count,
         suspected,
+        note: () => this.#noteOfCalls(),
       });
       serving.besides = besides;
       this.#serving = serving;
@@ -269,14 +282,29 @@ export class Worker {
     }
   }
 
-  /** Tells once a second that it is alive, while there are scripts; within the supervisor's process nobody could miss it. */
+  /** Tells now and again that it is alive, while there are scripts; within the supervisor's process nobody could miss it. */
   #beat({ script }: Pick<Config, "script">): void {
     this.#beats?.cancel();
     this.#beats = null;
     if (script === null || this.#logger !== null) return;
-    this.#send({ type: "beat" });
+    this.#sendBeat();
     const next = () => this.#beat(this.#serving?.config ?? { script });
-    this.#beats = this.#runtime.clock.setTimer(BEAT_MS, next, true);
+    this.#beats = this.#runtime.clock.setTimer(beatMs(script.stallMs), next, true);
+  }
+
+  #sendBeat(): void {
+    this.#send({ type: "beat", note: this.#exposed?.address ?? 0 });
+  }
+
+  /** Where the supervisor can read which call into a script we are in; null within its process, and where it could not. */
+  #noteOfCalls(): ScriptNote | null {
+    if (this.#logger !== null) return null;
+    if (this.#exposed === null) {
+      this.#exposed = this.#system.exposeBytes(NOTE_BYTES);
+      // The first call that never ends may come before the next beat.
+      if (this.#exposed !== null) this.#sendBeat();
+    }
+    return this.#exposed === null ? null : new ScriptNote(this.#exposed.bytes);
   }
 
   #sharing(place: WorkerPlace, slots: StartMessage["slots"]): Sharing {

@@ -94,6 +94,7 @@ export class DryScripts {
         upstreamSet: () => Promise.resolve(),
         config: () => config,
         guard: new Recorder(notes),
+        note: null,
         apis: (api) => this.#apis(api),
       },
       config,

@@ -63,5 +63,6 @@ export function randomScript(random: Random, clock: FakeClock, behaves: boolean)
     timeoutMs,
     passesOnError: random.once(2),
     guard: null,
+    note: null,
   });
 }

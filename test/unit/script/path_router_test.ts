@@ -61,7 +61,7 @@ test("a hash is the same for good, and spreads", () => {
 });
 
 test("a script that would never be called is refused, and one with something else under a hook's name", () => {
-  const settings = { timeoutMs: 1, passesOnError: false, guard: null };
+  const settings = { timeoutMs: 1, passesOnError: false, guard: null, note: null };
   assert.throws(() => new Script("a.ts", {}, settings), /exports none of onStart/);
   assert.throws(() => new Script("a.ts", { onRequest: 1 }, settings), /onRequest is no function/);
   assert.throws(() => new Script("a.ts", { default: {} }, settings), /would never be called/);
