@@ -148,6 +148,10 @@ export function loadDocuments(sources: Sources): Loaded | Rejected {
   // Which upstreams a script names cannot be seen here.
   if (script === null) warnOfUnused(drafts, builtRoutes, routes.mentioned, findings.warnings);
   checkScripts(top, script, findings);
+  const elsewhere = drafts.size > 0 || routes.given || given.values.to !== null;
+  if (forwards !== null && !elsewhere && top.originOf("listen").source === "default") {
+    checkForwardScript(top, problems);
+  }
   if (problems.length > 0) return { ok: false, problems: inOrder(problems), nothingToServe: false };
 
   const forward = buildForward(top.values);
@@ -181,6 +185,15 @@ function checkScripts(top: Resolved, script: ScriptConfig | null, { warnings }: 
     if (isUsual(path, top.values[path])) continue;
     warnings.push(problemAt(top.originOf(path), path, "has no effect without a script"));
   }
+}
+
+/** Where nothing else is asked for but a forward proxy, a script would be asked about nothing. */
+function checkForwardScript(top: Resolved, problems: Problem[]): void {
+  if (top.values["script.file"] === null) return;
+  const message =
+    "is not asked about requests of a forward proxy: forward.rules decide there; for a gateway beside it, " +
+    "add where that listens (listen)";
+  problems.push(problemAt(top.originOf("script.file"), "script", message));
 }
 
 /** What is not given, where there is nothing but the forward proxy. */

@@ -14,7 +14,7 @@ export const SCRIPT_OPTIONS = {
     help: "file whose functions decide about each request",
     doc:
       "A file of TypeScript or JavaScript that exports `onRequest`, `onResponse`, `onError`, `onLog`, `onStart` or `onStop`, or a handler " +
-      "as its default. It is asked about each request before the routes are. A path in the configuration file is relative to that " +
+      "as its default. It is asked about each request before the routes are, but not about those of a forward proxy. A path in the configuration file is relative to that " +
       "file, one on the command line to the working directory. The file is loaded with all that it imports, at the start and anew " +
       "at each reload, in each worker; a fault of it is a problem of the configuration. It can do whatever Sluice itself can: nobody " +
       "else should be able to write it. A route has one of its own by `script:`, and is answered by one with `handle:`. In YAML " +
