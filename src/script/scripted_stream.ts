@@ -510,6 +510,10 @@ export class ScriptedStream extends DelegatingStream
 
   downstreamTimedOut(what: "read" | "write", slow: boolean): void {
     if (this.events !== null) this.events.downstreamTimedOut(what, slow);
+    // The answer is there already: it does not need the rest of the body.
+    else if (what === "read" && this.#own?.awaitsBody === true) this.#own.bodyEnded();
+    // It is about to be there: the script has a time of its own.
+    else if (what === "read" && this.#phase === "onward" && this.#response?.isHeld === true) return;
     else if (what === "read" && this.#phase === "asking") {
       this.#reader?.lose("the body did not arrive in time");
       this.#refuse({ reason: "client_timeout", status: 408, detail: "" });
