@@ -36,6 +36,8 @@ export interface ScriptedGateway {
 export class ScriptedRequests implements ScriptHost {
   readonly #gateway: ScriptedGateway;
   #stage: Stage | null = null;
+  /** ScriptHost. */
+  bodyBytes = 0;
 
   constructor(gateway: ScriptedGateway) {
     this.#gateway = gateway;
@@ -109,6 +111,10 @@ export class ScriptedRequests implements ScriptHost {
 
   get bodyLimit(): number {
     return this.#gateway.snapshot.scriptBodyBytes;
+  }
+
+  get bodyMemory(): number {
+    return this.#gateway.snapshot.scriptMemoryBytes;
   }
 
   get faults(): ScriptFaults {

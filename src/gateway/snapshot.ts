@@ -27,6 +27,8 @@ export interface Snapshot extends ConnectionLimits {
   readonly upstreams: ReadonlyMap<string, NamedUpstream>;
   /** Bytes of a request's body that scripts get at most unless they say otherwise. */
   readonly scriptBodyBytes: number;
+  /** Bytes of all bodies together that are in the hands of scripts. */
+  readonly scriptMemoryBytes: number;
 }
 
 /** Scripts of a configuration. */

@@ -70,6 +70,9 @@ export interface ScriptHost {
   readonly context: ExchangeContext;
   /** Bytes of a request's body that scripts get at most unless they say otherwise. */
   readonly bodyLimit: number;
+  /** Bytes of bodies that scripts have, of all requests together, and how many there may be. */
+  bodyBytes: number;
+  readonly bodyMemory: number;
   /** @returns null when there is none of that name */
   upstream(name: string): NamedUpstream | null;
   /** To an upstream. */

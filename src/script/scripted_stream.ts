@@ -87,6 +87,8 @@ export class ScriptedStream extends DelegatingStream
   #reader: BodyReader | null = null;
   /** Bytes that have come for it. */
   #readBytes = 0;
+  /** Bytes of its body that count against the memory for bodies. */
+  #counted = 0;
   #replay: BodyReplay | null = null;
   /** Sent instead of the client's, wherever it goes. */
   #body: Uint8Array | null = null;
@@ -444,18 +446,40 @@ export class ScriptedStream extends DelegatingStream
   #read(reader: BodyReader, bytes: Uint8Array, from: number, to: number): void {
     const { maxBodyBytes } = this;
     this.#readBytes += to - from;
-    if (maxBodyBytes <= 0 || this.#readBytes <= maxBodyBytes) {
+    if (maxBodyBytes > 0 && this.#readBytes > maxBodyBytes) {
+      reader.lose(`the body has more than ${maxBodyBytes} bytes`);
+      if (this.responseBegun) this.#leave("request_too_large", "");
+      else this.#refuse({ reason: "request_too_large", status: 413, detail: "" });
+    } else if (this.#count(reader.kept.length + to - from)) {
       reader.came(bytes, from, to);
-      return;
+    } else {
+      const detail = "bodies that scripts have fill queue.bytes";
+      reader.lose(detail);
+      if (this.responseBegun) this.#leave("queue_full", detail);
+      else this.#refuse({ reason: "queue_full", status: 503, detail });
     }
-    reader.lose(`the body has more than ${maxBodyBytes} bytes`);
-    if (this.responseBegun) this.#leave("request_too_large", "");
-    else this.#refuse({ reason: "request_too_large", status: 413, detail: "" });
+  }
+
+  /** @param bytes that are kept now @returns whether there is room for them: one body alone always has it */
+  #count(bytes: number): boolean {
+    const { host } = this.#stage;
+    host.bodyBytes += bytes - this.#counted;
+    this.#counted = bytes;
+    return host.bodyBytes <= host.bodyMemory || host.bodyBytes === bytes;
+  }
+
+  /** Of what has gone on nothing is kept but a copy, if there is room for it. */
+  #countCopy(): void {
+    const copy = this.#copy;
+    if (this.#count(copy === null ? 0 : copy.length) || copy === null) return;
+    copy.forget();
+    this.#count(0);
   }
 
   /** BodyReceiver: on its way to the exchange. */
   passBody(bytes: Uint8Array, from: number, to: number, room: number): void {
     this.#copy?.retain(bytes, from, to);
+    if (this.#copy !== null || this.#counted > 0) this.#countCopy();
     this.events?.downstreamBody(bytes, from, to, room);
   }
 
@@ -636,7 +660,10 @@ export class ScriptedStream extends DelegatingStream
       return;
     }
     // Only a failure may still go elsewhere.
-    if (!this.#response.isFailure) this.#copy = null;
+    if (!this.#response.isFailure && this.#copy !== null) {
+      this.#copy = null;
+      this.#countCopy();
+    }
     this.#response.sendHead(status, reason, fields, body, close);
   }
 
@@ -806,6 +833,7 @@ export class ScriptedStream extends DelegatingStream
     const reader = this.#newReader();
     if (copy !== null) reader.kept.append(copy.bytes, 0, copy.length);
     reader.trailers = this.#copyTrailers ?? this.#replay?.giveBack(reader.kept) ?? null;
+    this.#count(reader.kept.length);
     this.#reader = reader;
     this.#goOn(decision);
   }
@@ -824,6 +852,7 @@ export class ScriptedStream extends DelegatingStream
   #finish(): void {
     if (this.#phase === "over") return;
     this.#phase = "over";
+    if (this.#counted > 0) this.#count(0);
     this.#came();
     this.#asked++;
     this.turn.deadlines.remove(this);

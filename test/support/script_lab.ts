@@ -1,5 +1,6 @@
 /** A proxy whose requests go through a script, before an origin that tells what it was asked. */
 
+import assert from "node:assert/strict";
 import { Script } from "../../src/script/script.ts";
 import type { ScriptFaults, ScriptPhase } from "../../src/script/script_faults.ts";
 import type { ScriptHooks } from "../../src/script/script_types.ts";
@@ -40,6 +41,7 @@ export class ScriptLab implements ScriptFaults {
       await lab.proxy.stop();
       await lab.origin.close();
     }
+    assert.equal(lab.proxy.gateway.scriptHost.bodyBytes, 0, "no body is kept any more");
   }
 
   get port(): number {

@@ -56,7 +56,7 @@ export const UPSTREAM_OPTIONS = {
     doc:
       "Bodies are read ahead up to `request_buffer` each; this bounds all of them together. Those that are still being read may " +
       "fill half of it; beyond that, bodies are streamed as larger ones are. What it leaves holds copies of bodies that were sent, for " +
-      "sending them again.",
+      "sending them again. Bodies that scripts have share as much once more.",
     example: "256MiB",
   },
   "queue.timeout": {

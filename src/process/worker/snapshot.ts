@@ -53,6 +53,8 @@ export interface Sharing {
 
 /** Bytes of a request's body that scripts get, however small `request_buffer` is. */
 const LEAST_BODY_LIMIT = 64 * 1024;
+/** For bodies in the hands of scripts where there is no upstream that says it. */
+const SCRIPT_MEMORY = 64 * 1024 * 1024;
 
 export const NOT_SHARED: Sharing = { slots: null, upstream: {} };
 
@@ -205,6 +207,9 @@ export async function buildSnapshot(
       LEAST_BODY_LIMIT,
       ...config.upstreams.map(({ requestBufferBytes }) => requestBufferBytes),
     ),
+    scriptMemoryBytes: config.upstreams.length === 0
+      ? SCRIPT_MEMORY
+      : Math.max(...config.upstreams.map(({ queue }) => queue.bytes)),
     maxConnections: Math.min(
       server.maxConnections,
       clientsWithin(

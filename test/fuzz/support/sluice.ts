@@ -200,6 +200,7 @@ export class FuzzedSluice implements SnapshotObserver, GatewayObserver {
       waiting: sum(({ waiting }) => waiting),
       bufferedBytes: sum(({ bufferedBytes }) => bufferedBytes),
       copiedBytes: sum(({ copiedBytes }) => copiedBytes),
+      scriptBytes: gateway.scriptHost.bodyBytes,
       busy: sum(({ endpoints }) => endpoints.reduce((total, { busy }) => total + busy, 0)),
       dialing: sum(({ endpoints }) => endpoints.reduce((total, { dialing }) => total + dialing, 0)),
       idle: sum(({ endpoints }) => endpoints.reduce((total, { pool }) => total + pool.size, 0)),

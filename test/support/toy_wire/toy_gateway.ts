@@ -109,6 +109,7 @@ export class ToyGateway implements GatewayObserver {
       scripts: null,
       upstreams: new Map(),
       scriptBodyBytes: 0,
+      scriptMemoryBytes: 0,
       maxConnections: options.maxConnections ?? 100,
       maxRefused: options.maxRefused ?? 10,
     };
