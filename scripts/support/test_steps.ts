@@ -149,7 +149,7 @@ function suiteStep(
   const files = filesBelow(`test/${suite}`, "_test.ts");
   const run = async (): Promise<StepResult> => {
     if (files.length === 0) return { ok: true, counts: null, note: "no test files", output: "" };
-    const args = testArguments(runtime, grep, files);
+    const args = testArguments(runtime, suite, grep, files);
     const result = await runChild(tool(runtime), args, {
       silenceMs,
       env: { ...plainEnv, ...env },
@@ -174,13 +174,21 @@ function overNative(step: Step): Step {
   return { ...step, name: `${step.name}, native`, groups: [...step.groups, "native"] };
 }
 
-function testArguments(runtime: RunnerName, grep: string, files: readonly string[]): string[] {
+function testArguments(
+  runtime: RunnerName,
+  suite: (typeof suites)[number],
+  grep: string,
+  files: readonly string[],
+): string[] {
   switch (runtime) {
     case "node": {
       const filter = grep === "" ? [] : [`--test-name-pattern=${grep}`];
       // Not --test-force-exit: it ends a file before all of its tests have been counted, or run.
       const ends = `--test-timeout=${oneTestMs}`;
-      return ["--test", "--test-concurrency=1", "--test-reporter=spec", ends, ...filter, ...files];
+      // A process for each file starts 270 times, which takes as long as the tests; on the others there is one, too.
+      const isolation = suite === "unit" ? "none" : "process";
+      const how = ["--test-concurrency=1", `--test-isolation=${isolation}`, "--test-reporter=spec", ends];
+      return ["--test", ...how, ...filter, ...files];
     }
     case "bun": {
       const filter = grep === "" ? [] : ["-t", grep];
