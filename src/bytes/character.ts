@@ -10,6 +10,7 @@ export const SP = 0x20;
 export const DQUOTE = 0x22;
 export const COMMA = 0x2c;
 export const SLASH = 0x2f;
+export const DOT = 0x2e;
 export const DIGIT_0 = 0x30;
 export const DIGIT_9 = 0x39;
 export const COLON = 0x3a;

@@ -20,9 +20,13 @@ export function unknownProtocol(protocol: string): SocketError {
  * itself (simultaneous open, RFC 9293 §3.5): it would echo the request, and keep the endpoint from binding.
  */
 export function connectedToItself(socket: Socket): boolean {
-  return socket.localPort !== 0 && socket.localPort === socket.remotePort &&
+  const { remotePort } = socket;
+  return remotePort >= LEAST_LOCAL_PORT && socket.localPort === remotePort &&
     socket.localAddress === socket.remoteAddress;
 }
+
+/** No platform takes local ports from below; asking for our own address is a system call for each connection. */
+const LEAST_LOCAL_PORT = 1024;
 
 /** A proxy on the way has answered that it will not, or cannot, connect: it can be reached itself. */
 export interface ProxyAnswer extends SocketError {

@@ -66,9 +66,14 @@ const CLASSES: readonly (readonly [AddressClass, readonly string[]])[] = [
   ["special", ["::/0"]],
 ];
 
-const BLOCKS: readonly (readonly [AddressClass, IpBlock])[] = CLASSES.flatMap(([name, texts]) =>
+type ClassBlock = readonly [AddressClass, IpBlock];
+
+const BLOCKS: readonly ClassBlock[] = CLASSES.flatMap(([name, texts]) =>
   texts.map((text) => [name, blockOf(text)] as const)
 );
+/** Every destination is judged: those of its own family are enough. */
+const IPV4_BLOCKS = BLOCKS.filter(([, { bytes }]) => bytes.length === 4);
+const IPV6_BLOCKS = BLOCKS.filter(([, { bytes }]) => bytes.length === 16);
 
 /** Prefixes of IPv6 addresses that stand for an IPv4 address, and where its four bytes are. */
 const EMBEDDINGS: readonly (readonly [prefix: IpBlock, at: number])[] = [
@@ -97,6 +102,7 @@ export function judgedBytes(text: string): readonly number[] | null {
 
 /** The IPv4 address that 16 bytes stand for; null when they are an IPv6 address in their own right, or four bytes. */
 export function embeddedIpv4(bytes: readonly number[]): readonly number[] | null {
+  if (bytes.length !== 16) return null;
   // :: and ::1 are no IPv4 addresses.
   if (bytes.every((byte, at) => byte === 0 || (at === 15 && byte === 1))) return null;
   for (const [prefix, at] of EMBEDDINGS) if (inBlock(bytes, prefix)) return bytes.slice(at, at + 4);
@@ -115,7 +121,9 @@ export function blocksOfClass(name: AddressClass): readonly string[] {
 
 /** The class of an address as `judgedBytes` gives it. */
 export function classOfBytes(bytes: readonly number[]): AddressClass {
-  for (const [name, block] of BLOCKS) if (inBlock(bytes, block)) return name;
+  for (const [name, block] of bytes.length === 4 ? IPV4_BLOCKS : IPV6_BLOCKS) {
+    if (inBlock(bytes, block)) return name;
+  }
   return "special";
 }
 

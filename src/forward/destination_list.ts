@@ -2,6 +2,8 @@
 
 import { type Candidate, type DestinationRule, matchesRule } from "./destination_rule.ts";
 
+const NONE: readonly DestinationRule[] = [];
+
 export class DestinationList {
   readonly size: number;
   /** By the name of a host, or by a suffix with its dot. */
@@ -24,7 +26,8 @@ export class DestinationList {
   }
 
   /** Entries that match. Linear in the labels of the name and in the entries that are about addresses. */
-  matching(candidate: Candidate): DestinationRule[] {
+  matching(candidate: Candidate): readonly DestinationRule[] {
+    if (this.size === 0) return NONE;
     const found = this.#others.filter((rule) => matchesRule(rule, candidate));
     const { name } = candidate;
     if (name === null || this.#byName.size === 0) return found;
@@ -37,8 +40,8 @@ export class DestinationList {
   }
 
   /** Entries about addresses that may match a name once its address is known. */
-  matchingLater({ bytes, port }: Candidate): DestinationRule[] {
-    if (bytes !== null) return [];
+  matchingLater({ bytes, port }: Candidate): readonly DestinationRule[] {
+    if (bytes !== null || this.size === 0) return NONE;
     return this.#others.filter((rule) =>
       rule.pattern.kind !== "any" && (rule.port === null || rule.port === port)
     );

@@ -18,7 +18,7 @@
  */
 
 import { ipBytes } from "../bytes/ip_address.ts";
-import { type AddressClass, judgedBytes } from "./address_class.ts";
+import { type AddressClass, classOfBytes, judgedBytes } from "./address_class.ts";
 import { BAD_PORTS } from "./bad_ports.ts";
 import { DestinationList } from "./destination_list.ts";
 import { type Candidate, type DestinationRule, nestingOf } from "./destination_rule.ts";
@@ -85,14 +85,15 @@ interface IndexedLists {
   readonly deny: DestinationList;
 }
 
-const NOTHING = new DestinationList([]);
+/** Entries of `deny` that nobody has written, by their classes. */
+type DefaultDenials = ReadonlyMap<AddressClass, DestinationRule>;
 
 export class DestinationPolicy {
   readonly #own: OwnListeners;
   readonly #connectPorts: ReadonlySet<number> | null;
   readonly #lists: IndexedLists;
   readonly #userLists: ReadonlyMap<string, IndexedLists>;
-  readonly #defaults: DestinationList;
+  readonly #defaults: DefaultDenials;
 
   constructor(options: DestinationPolicyOptions) {
     this.#own = options.own;
@@ -100,8 +101,8 @@ export class DestinationPolicy {
     this.#lists = indexed(options.lists);
     this.#userLists = new Map([...options.userLists].map(([user, lists]) => [user, indexed(lists)]));
     const classes = options.onLoopback ? ALWAYS_DENIED : DENIED_TO_OTHERS;
-    this.#defaults = new DestinationList(
-      classes.map((name) => ({ text: name, pattern: { kind: "class", name }, port: null })),
+    this.#defaults = new Map(
+      classes.map((name) => [name, { text: name, pattern: { kind: "class", name }, port: null }]),
     );
   }
 
@@ -120,7 +121,7 @@ export class DestinationPolicy {
     if (bytes !== null) {
       return judgeLists(lists, this.#defaults, candidate, ipBytes(host), "destination_ip_prohibited");
     }
-    const verdict = judgeLists(lists, NOTHING, candidate, null, "http_request_denied");
+    const verdict = judgeLists(lists, this.#defaults, candidate, null, "http_request_denied");
     return verdict.allowed && !byPort.decided ? { ...verdict, decided: false } : verdict;
   }
 
@@ -171,21 +172,23 @@ function opensPort(entry: DestinationRule): boolean {
  */
 function judgeLists(
   { allow, deny }: IndexedLists,
-  defaults: DestinationList,
+  defaults: DefaultDenials,
   candidate: Candidate,
   written: readonly number[] | null,
   error: Denial["error"],
 ): Verdict {
   const allowing = allow.matching(candidate);
-  const denying = deny.matching(candidate);
-  if (written !== null) denying.push(...deny.matching({ ...candidate, bytes: written }));
+  let denying = deny.matching(candidate);
+  if (written !== null && deny.size > 0) {
+    denying = [...denying, ...deny.matching({ ...candidate, bytes: written })];
+  }
   for (const entry of denying) {
     if (allowing.some((allowed) => nestingOf(allowed, entry) === "inside")) continue;
     return denied(`deny ${entry.text}`, error, deniedWords(entry));
   }
-  for (const entry of defaults.matching(candidate)) {
-    if (allowing.some((allowed) => nestingOf(allowed, entry) !== "outside")) continue;
-    return denied(`class ${entry.text}`, error, deniedWords(entry));
+  const byDefault = candidate.bytes === null ? undefined : defaults.get(classOfBytes(candidate.bytes));
+  if (byDefault !== undefined && !allowing.some((allowed) => nestingOf(allowed, byDefault) !== "outside")) {
+    return denied(`class ${byDefault.text}`, error, deniedWords(byDefault));
   }
   const [first] = allowing;
   if (first !== undefined) return { allowed: true, rule: first.text, decided: true };

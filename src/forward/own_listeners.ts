@@ -15,6 +15,8 @@ export class OwnListeners {
   /** Ports on which all addresses of a family are listened on. */
   readonly #anyIpv4 = new Set<number>();
   readonly #anyIpv6 = new Set<number>();
+  /** Of all of these: nearly every destination has another one, and is not looked at further. */
+  readonly #ports = new Set<number>();
   readonly #interfaces: () => readonly string[];
 
   /**
@@ -28,10 +30,11 @@ export class OwnListeners {
 
   /** @param listeners all that is bound from now on, the admin listener included */
   replace(listeners: readonly ListeningAddress[]): void {
-    for (const known of [this.#addresses, this.#anyIpv4, this.#anyIpv6]) known.clear();
+    for (const known of [this.#addresses, this.#anyIpv4, this.#anyIpv6, this.#ports]) known.clear();
     for (const { host, port } of listeners) {
       const bytes = ipBytes(host);
       if (bytes === null) continue;
+      this.#ports.add(port);
       if (bytes.some((byte) => byte !== 0)) this.#addresses.add(keyOf(bytes, port));
       else if (bytes.length === 4) this.#anyIpv4.add(port);
       else {
@@ -44,6 +47,7 @@ export class OwnListeners {
 
   /** @param address an IP literal without brackets */
   has(address: string, port: number): boolean {
+    if (!this.#ports.has(port)) return false;
     const dialled = judgedBytes(address);
     if (dialled === null) return false;
     // A connection to the unspecified address arrives at loopback.

@@ -1,6 +1,7 @@
 /** Dialling in the epoll loop: one deadline, cancellation. */
 import type { Dial, DialEvents, DialOptions, SocketError, Timer } from "../../contract/contract.ts";
 import { EPOLLHUP, EPOLLIN, EPOLLOUT } from "./numbers.ts";
+import type { Peer } from "./address.ts";
 import { type EpollHost, failure, isPort } from "./host.ts";
 import type { Pollable } from "./loop.ts";
 import { EpollSocket } from "./socket.ts";
@@ -10,18 +11,19 @@ export class EpollDial implements Dial, Pollable {
   /** Of the socket being connected, -1 when there is none. */
   fd = -1;
   tag = 0;
+  /** The loop tells of it. */
+  #watched = false;
   readonly #timeoutMs: number;
   readonly #host: EpollHost;
   /** Null once the outcome was told or the dial was cancelled. */
   #events: DialEvents | null;
-  #timer: Timer | null;
+  #timer: Timer | null = null;
 
   constructor(options: DialOptions, events: DialEvents, host: EpollHost) {
     const { address, timeoutMs } = options;
     this.#timeoutMs = timeoutMs;
     this.#host = host;
     this.#events = events;
-    this.#timer = host.setTimer(timeoutMs, () => this.#expire(), false);
     const { calls } = host.loop;
     if (address.kind === "unix") this.#connect(calls.connectUnix(address.path));
     else if (!isPort(address.port)) {
@@ -42,11 +44,28 @@ export class EpollDial implements Dial, Pollable {
       return;
     }
     this.fd = fd;
-    if (loop.add(this, EPOLLOUT) >= 0) return;
-    const { errno } = loop.calls;
-    this.fd = -1;
-    loop.calls.close(fd);
-    this.#failLater(failure(errno, "dial"));
+    // Within this machine the peer has answered before connect(2) returns, although it says EINPROGRESS. To look at once
+    // costs less than to be told, and whoever asks whom we are connected to asks for the same.
+    const peer = loop.calls.remoteOf(fd);
+    if (peer !== null) {
+      loop.later(() => this.#connected(peer));
+      return;
+    }
+    if (loop.add(this, EPOLLOUT) < 0) {
+      this.#failLater(failure(loop.calls.errno, "dial"));
+      return;
+    }
+    this.#watched = true;
+    this.#timer = this.#host.setTimer(this.#timeoutMs, () => this.#expire(), false);
+  }
+
+  #connected(peer: Peer): void {
+    const { loop, onHandlerError } = this.#host;
+    // It was cancelled.
+    if (this.#events === null) return;
+    const socket = new EpollSocket(this.fd, loop, peer, onHandlerError);
+    if (loop.add(socket, EPOLLIN) < 0) this.#fail(failure(loop.calls.errno, "dial"));
+    else this.#open(socket);
   }
 
   /** Connected, or not. */
@@ -60,11 +79,12 @@ export class EpollDial implements Dial, Pollable {
     }
     const socket = new EpollSocket(this.fd, loop, null, onHandlerError);
     if (errno === 0 && loop.hand(this, socket, EPOLLIN) < 0) errno = loop.calls.errno;
-    if (errno !== 0) {
-      this.#drop();
-      this.#fail(failure(errno, "dial"));
-      return;
-    }
+    if (errno !== 0) this.#fail(failure(errno, "dial"));
+    else this.#open(socket);
+  }
+
+  /** @param socket has the descriptor, and is in the loop */
+  #open(socket: EpollSocket): void {
     this.fd = -1;
     const events = this.#settle();
     if (events === null) return;
@@ -105,8 +125,9 @@ export class EpollDial implements Dial, Pollable {
 
   #drop(): void {
     if (this.fd < 0) return;
-    this.#host.loop.remove(this);
-    this.#host.loop.calls.close(this.fd);
+    const { loop } = this.#host;
+    if (this.#watched) loop.remove(this);
+    loop.calls.close(this.fd);
     this.fd = -1;
   }
 }

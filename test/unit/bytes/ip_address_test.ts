@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { canonicalCidr, canonicalIp, ipBytes, isLoopback } from "../../../src/bytes/ip_address.ts";
+import { canonicalCidr, canonicalIp, inBlock, ipBytes, isLoopback } from "../../../src/bytes/ip_address.ts";
 
 test("IP literals in canonical text", () => {
   const cases: readonly (readonly [string, string | null])[] = [
@@ -12,6 +12,16 @@ test("IP literals in canonical text", () => {
     ["01.2.3.4", null],
     ["0x7f.0.0.1", null],
     ["1.2.3.4 ", null],
+    ["0.0.0.0", "0.0.0.0"],
+    ["1.2.3.04", null],
+    ["1.2.3.00", null],
+    ["1.2.3.", null],
+    [".1.2.3", null],
+    ["1..2.3", null],
+    ["1.2.3.1000", null],
+    ["1.2.3.-4", null],
+    ["1.2.3.4\n", null],
+    ["1.2.3.\u0664", null],
     ["::", "::"],
     ["::1", "::1"],
     ["1::", "1::"],
@@ -99,4 +109,32 @@ test("what only this machine can reach", () => {
   for (const host of ["localhost.test", "127.example.com", "128.0.0.1", "::", "0.0.0.0", "::2", "127.1"]) {
     assert.ok(!isLoopback(host), host);
   }
+});
+
+test("an address is in a block when the leading bits are equal", () => {
+  const asNumber = (bytes: readonly number[]): bigint =>
+    bytes.reduce((sum, byte) => sum << 8n | BigInt(byte), 0n);
+  let state = 2026;
+  const random = (below: number): number => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return Math.floor((state / 2 ** 32) * below);
+  };
+  for (let run = 0; run < 4000; run++) {
+    const width = run % 2 === 0 ? 4 : 16;
+    const bits = random(width * 8 + 1);
+    const block = Array.from({ length: width }, () => random(256));
+    // Most are near the block: one bit is another one.
+    const at = random(width * 8);
+    const bytes = random(4) === 0
+      ? Array.from({ length: width }, () => random(256))
+      : block.map((byte, index) => index === at >> 3 ? byte ^ (0x80 >> (at & 7)) : byte);
+    const shift = BigInt(width * 8 - bits);
+    const expected = asNumber(bytes) >> shift === asNumber(block) >> shift;
+    assert.equal(
+      inBlock(bytes, { bytes: block, bits }),
+      expected,
+      `${bytes.join()} in ${block.join()}/${bits}`,
+    );
+  }
+  assert.ok(!inBlock([0, 0, 0, 0], { bytes: new Array<number>(16).fill(0), bits: 0 }), "another family");
 });

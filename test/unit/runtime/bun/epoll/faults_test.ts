@@ -57,8 +57,16 @@ const TURNS = [1, 2, 4, 9] as const;
 /** Of Unix sockets, whose code is the same. */
 const FEWER_TURNS = [1, 3] as const;
 
-/** Not while serving: addresses are asked for when they are logged. */
-const SELDOM: ReadonlySet<string> = new Set(["getsockname", "getpeername"]);
+/** Not while serving: addresses are asked for when they are logged, and how a dial went of peers that are far. */
+const SELDOM: ReadonlySet<string> = new Set(["getsockname", "getsockopt"]);
+
+/** Calls of a dial whose peer has not answered when connect(2) returns: within a machine it always has. */
+const DIALLING: readonly (keyof Libc)[] = ["getsockopt", "epoll_ctl", "epoll_wait", "close"];
+
+/** Peers seem to be far: it is not known at once whether they have answered. */
+function far(schedule: Schedule): Schedule {
+  return (name, args) => name === "getpeername" ? { errno: ERRNO.ENOTCONN } : schedule(name, args);
+}
 
 interface Serving {
   readonly scene: FaultScene;
@@ -133,6 +141,27 @@ for (const unix of [false, true]) {
     );
   }
 
+  for (const name of DIALLING) {
+    epollTest(`faults: ${name} of ${unix ? "Unix sockets" : "TCP"} fails, and peers are far`, async () => {
+      await serving(unix, async ({ during }) => {
+        for (const error of ERRORS) {
+          for (const n of unix ? FEWER_TURNS : TURNS) {
+            let struck = false;
+            const fails = nth(name, n, { errno: ERRNO[error] });
+            const outcome = during(far((called, args) => {
+              const fault = fails(called, args);
+              struck ||= fault !== null;
+              return fault;
+            }));
+            await named(`${name} number ${n} with ${error}`, outcome);
+            assert.ok(struck || n > 1, "it is never called");
+            if (!struck) break;
+          }
+        }
+      });
+    });
+  }
+
   epollTest(`faults: ${unix ? "Unix sockets" : "TCP"} that take and give little at a time`, async () => {
     await serving(unix, async ({ during }) => {
       const short: Schedule = (name) => name === "send" || name === "recv" ? { atMost: 4093 } : null;
@@ -204,6 +233,35 @@ epollTest("faults: a connect(2) that was interrupted before it began has not con
   }
   await listener.close();
 });
+
+epollTest(
+  "faults: a dial that is connected at once is told of later, or never if it was cancelled",
+  async (sockets) => {
+    const listener = await sockets.listen(OPTIONS, {
+      accepted: () => ({ data() {}, drained() {}, ended() {}, closed() {} }),
+      acceptFailed() {},
+    });
+    const options = { address: listener.address, timeoutMs: 10_000, tls: null };
+    const before = openDescriptors();
+    const cancelled = sockets.dial(options, {
+      opened: () => assert.fail("it was cancelled"),
+      failed: () => assert.fail("it was cancelled"),
+    });
+    cancelled.cancel();
+    assert.equal(openDescriptors(), before);
+    // It cannot be watched: the one call that is left to be made fails.
+    const failed = Promise.withResolvers<SocketError>();
+    faults.arm(every("epoll_ctl", { errno: ERRNO.ENOSPC }));
+    sockets.dial(options, {
+      opened: () => assert.fail("nothing would be told of it"),
+      failed: failed.resolve,
+    });
+    assert.equal(faults.struck, 0, "not inside of the call");
+    assert.notEqual((await within(failed.promise, "a failure")).code, "connection_timeout");
+    faults.disarm();
+    await listener.close();
+  },
+);
 
 epollTest("faults: a reset that is refused as an option is made another way", async () => {
   await serving(false, async ({ during }) => {
