@@ -28,9 +28,16 @@ import { failAnswer } from "./client_answer.ts";
 import { ExchangeAccount } from "./exchange_account.ts";
 import type { ExchangeContext } from "./exchange_context.ts";
 import type { ExchangeSettings } from "./exchange_settings.ts";
-import { closeWords, responseReason, waitReason, waitWords } from "./failure_reason.ts";
+import {
+  closeWords,
+  responseReason,
+  tunnelDetail,
+  tunnelReason,
+  waitReason,
+  waitWords,
+} from "./failure_reason.ts";
 import { viaField } from "./forward_response.ts";
-import { openTunnel, type TunnelOwner } from "./open_tunnel.ts";
+import { type ConnectCount, openTunnel } from "./open_tunnel.ts";
 import { OutgoingRequest } from "./outgoing_request.ts";
 import { credentialsRefusal } from "./credentials_refusal.ts";
 import { sendRefusal } from "./parent_refusal.ts";
@@ -42,7 +49,7 @@ import { Retries, retryPauseMs } from "./retries.ts";
 import type { AttemptFailure, RetryPolicy } from "./retry.ts";
 import { StoredReply } from "./stored_reply.ts";
 import { StreamWait, type StreamWaitOwner } from "./stream_wait.ts";
-import type { Tunnel } from "./tunnel.ts";
+import type { Tunnel, TunnelEnd, TunnelOwner } from "./tunnel.ts";
 
 /** A CONNECT without an answer has done nothing: it is asked for again as long as requests are held. */
 const CONNECT_RETRY: RetryPolicy = {
@@ -60,7 +67,7 @@ export class ConnectByParent extends ExchangeAccount
   #phase: Phase = "waiting";
   protected override wait: StreamWait;
   /** Told once that it has ended, if it was begun. */
-  #ended: () => void = () => {};
+  #count: ConnectCount | null = null;
   readonly #request: OutgoingRequest;
   readonly #retries: Retries;
   /** A refusal that is being received, or the last one. */
@@ -90,9 +97,9 @@ export class ConnectByParent extends ExchangeAccount
     client.events = this;
   }
 
-  /** Begins. May end inside the call. @param ended called once it has ended */
-  begin(ended: () => void): void {
-    this.#ended = ended;
+  /** Begins. May end inside the call. */
+  begin(count: ConnectCount): void {
+    this.#count = count;
     this.#ask();
   }
 
@@ -185,9 +192,9 @@ export class ConnectByParent extends ExchangeAccount
     }, this);
   }
 
-  tunnelEnded(tunnel: Tunnel, code: ReasonCode | "", detail: string): void {
+  tunnelEnded(tunnel: Tunnel, how: TunnelEnd): void {
     this.responseBodyBytes = tunnel.upstreamBytes;
-    this.#done(code, detail);
+    this.#done(tunnelReason(how), tunnelDetail(how));
   }
 
   attemptAnswered(head: Head, body: BodyLength): void {
@@ -422,7 +429,7 @@ export class ConnectByParent extends ExchangeAccount
     this.endedAt = this.context.turn.now;
     this.login?.end();
     this.context.exchangeDone(this);
-    this.#ended();
+    this.#count?.connectOver();
   }
 
   /**

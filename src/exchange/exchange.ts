@@ -34,9 +34,9 @@ import { ExchangeAccount } from "./exchange_account.ts";
 import type { ExchangeContext } from "./exchange_context.ts";
 import type { ExchangeSettings } from "./exchange_settings.ts";
 import { because, closeWords, faultReason, refusalReason } from "./failure_reason.ts";
-import { responseReason, waitReason, waitWords } from "./failure_reason.ts";
+import { responseReason, tunnelDetail, tunnelReason, waitReason, waitWords } from "./failure_reason.ts";
 import { interimFields } from "./forward_response.ts";
-import { openTunnel, type TunnelOwner } from "./open_tunnel.ts";
+import { openTunnel } from "./open_tunnel.ts";
 import { OutgoingRequest } from "./outgoing_request.ts";
 import { credentialsRefusal } from "./credentials_refusal.ts";
 import { PinUse, SESSION_OVER } from "./pin_use.ts";
@@ -47,7 +47,7 @@ import { Retries, retryPauseMs } from "./retries.ts";
 import type { AttemptFailure, RetryDecision, RetryPolicy } from "./retry.ts";
 import type { StoredReply } from "./stored_reply.ts";
 import { StreamWait, type StreamWaitOwner } from "./stream_wait.ts";
-import type { Tunnel } from "./tunnel.ts";
+import type { Tunnel, TunnelEnd, TunnelOwner } from "./tunnel.ts";
 import { isReadFirst, Upload } from "./upload.ts";
 
 export type Phase = "reading" | "waiting" | "sending" | "collecting" | "relaying" | "tunnel" | "done";
@@ -414,9 +414,9 @@ export class Exchange extends ExchangeAccount
     }, this);
   }
 
-  tunnelEnded(tunnel: Tunnel, code: ReasonCode | "", detail: string): void {
+  tunnelEnded(tunnel: Tunnel, how: TunnelEnd): void {
     this.responseBodyBytes = tunnel.upstreamBytes;
-    this.#done(code, detail);
+    this.#done(tunnelReason(how), tunnelDetail(how));
   }
 
   // Failing and trying again

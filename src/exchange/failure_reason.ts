@@ -144,6 +144,10 @@ export function tunnelReason(how: TunnelEnd): ReasonCode | "" {
   }
 }
 
+export function tunnelDetail(how: TunnelEnd): string {
+  return how === "finished" ? "" : how;
+}
+
 /** The reason of a request that is not sent again: why not, where that says more than the failure itself. */
 export function refusalReason(refusal: RetryRefusal, failure: ReasonCode): ReasonCode {
   return refusal === "not_idempotent" || refusal === "body_not_replayable" ? refusal : failure;

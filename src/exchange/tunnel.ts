@@ -17,14 +17,41 @@ import { closeFrame, FrameTracker } from "../websocket/frames.ts";
 /** How a tunnel ended: in order, by a side's reset, or for want of traffic. */
 export type TunnelEnd = "finished" | "client_reset" | "upstream_reset" | "idle" | "aborted";
 
+/** What a tunnel is made of. */
+export interface TunnelParts {
+  readonly client: ByteStream;
+  readonly upstream: ByteStream;
+  /** Null where it leads to no endpoint of ours. */
+  readonly endpoint: Endpoint | null;
+  readonly idleMs: number;
+  /** Its bytes are frames of RFC 6455. */
+  readonly isWebsocket: boolean;
+}
+
+/** Where open tunnels are known. */
+export interface TunnelRegister {
+  readonly turn: Turn;
+  tunnelClosed(tunnel: Tunnel): void;
+}
+
+/** Whose tunnel it is. */
+export interface TunnelOwner {
+  /** It is about to begin. */
+  tunnelBegun(tunnel: Tunnel): void;
+  /** Once, when both sides are gone. */
+  tunnelEnded(tunnel: Tunnel, how: TunnelEnd): void;
+}
+
+/* Thousands rest at a time, so it keeps what it needs in fields: a function of its own would be three more objects. */
+
 export class Tunnel {
   readonly #client: ByteStream;
   readonly #upstream: ByteStream;
   /** Where it leads; null where that is no endpoint of ours. */
   readonly endpoint: Endpoint | null;
   readonly #idleMs: number;
-  readonly #turn: Turn;
-  readonly #ended: (how: TunnelEnd) => void;
+  readonly #register: TunnelRegister;
+  readonly #owner: TunnelOwner;
   readonly #clientSide: Side;
   readonly #upstreamSide: Side;
   #open = 2;
@@ -35,31 +62,22 @@ export class Tunnel {
   clientBytes = 0;
   upstreamBytes = 0;
 
-  /**
-   * The switch has been sent on to the client. `start` begins it.
-   *
-   * @param websocket its bytes are frames of RFC 6455
-   * @param ended called once, when both sides are gone
-   */
+  /** The switch has been sent on to the client. `start` begins it. */
   constructor(
-    client: ByteStream,
-    upstream: ByteStream,
-    endpoint: Endpoint | null,
-    idleMs: number,
-    websocket: boolean,
-    turn: Turn,
-    ended: (how: TunnelEnd) => void,
+    { client, upstream, endpoint, idleMs, isWebsocket }: TunnelParts,
+    register: TunnelRegister,
+    owner: TunnelOwner,
   ) {
     this.#client = client;
     this.#upstream = upstream;
     this.endpoint = endpoint;
     this.#idleMs = idleMs;
-    this.#turn = turn;
-    this.#ended = ended;
-    this.#lastTraffic = turn.now;
-    const frames = () => websocket ? new FrameTracker() : null;
-    this.#clientSide = new Side(this, client, upstream, "client_reset", frames());
-    this.#upstreamSide = new Side(this, upstream, client, "upstream_reset", frames());
+    this.#register = register;
+    this.#owner = owner;
+    this.#lastTraffic = register.turn.now;
+    const [down, up] = isWebsocket ? [new FrameTracker(), new FrameTracker()] : [null, null];
+    this.#clientSide = new Side(this, client, upstream, "client_reset", down);
+    this.#upstreamSide = new Side(this, upstream, client, "upstream_reset", up);
   }
 
   /** Lets the bytes go, those first that have come already. */
@@ -71,7 +89,7 @@ export class Tunnel {
 
   /** Bytes have come from one side, or (0) gone out to it. */
   moved(from: Reset, bytes: number): void {
-    this.#lastTraffic = this.#turn.now;
+    this.#lastTraffic = this.#register.turn.now;
     if (from === "client_reset") this.clientBytes += bytes;
     else this.upstreamBytes += bytes;
   }
@@ -87,7 +105,7 @@ export class Tunnel {
    * moves it when it comes up.
    */
   timedOut(on: ByteStream): void {
-    const now = this.#turn.now;
+    const { now } = this.#register.turn;
     if (now - this.#lastTraffic < this.#idleMs) on.deadline(this.#lastTraffic + this.#idleMs);
     else this.#tearDown("idle");
   }
@@ -135,9 +153,13 @@ export class Tunnel {
     this.#open--;
     // Once we have sent Close, any end of that side counts as orderly.
     if (reason.code !== "finished") this.#tearDown(this.#upstreamSide.saidClose ? "finished" : how);
-    if (this.#open === 0) this.#ended(this.#how ?? "finished");
-    // What is left may be bytes that the endpoint does not take.
-    else if (how === "client_reset") this.#upstream.deadline(this.#turn.now + this.#idleMs);
+    if (this.#open === 0) {
+      this.#register.tunnelClosed(this);
+      this.#owner.tunnelEnded(this, this.#how ?? "finished");
+    } else if (how === "client_reset") {
+      // What is left may be bytes that the endpoint does not take.
+      this.#upstream.deadline(this.#register.turn.now + this.#idleMs);
+    }
   }
 }
 

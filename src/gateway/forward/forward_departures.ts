@@ -6,6 +6,7 @@ import type { OriginCredentials } from "../../credentials/origin_credentials.ts"
 import { ConnectByParent } from "../../exchange/connect_by_parent.ts";
 import { ConnectExchange } from "../../exchange/connect_exchange.ts";
 import { Exchange } from "../../exchange/exchange.ts";
+import type { ConnectCount } from "../../exchange/open_tunnel.ts";
 import type { ExchangeSettings } from "../../exchange/exchange_settings.ts";
 import type { ReasonCode } from "../../exchange/reason.ts";
 import type { RetryPolicy } from "../../exchange/retry.ts";
@@ -44,7 +45,7 @@ type Refuse = (
   status?: number,
 ) => void;
 
-export class ForwardDepartures {
+export class ForwardDepartures implements ConnectCount {
   readonly #refuse: Refuse;
   /** CONNECT tunnels, open and being opened; those of configurations before count too. */
   tunnels = 0;
@@ -95,18 +96,22 @@ export class ForwardDepartures {
       tunnel.fail("too_many_tunnels", "", "");
       return;
     }
-    tunnel.begin(addressOf(target), this.#counted(rule));
+    this.#count(rule);
+    tunnel.begin(addressOf(target), this);
   }
 
   #isRoom({ maxTunnels }: ForwardSnapshot): boolean {
     return this.tunnels < maxTunnels;
   }
 
-  /** One more tunnel. @returns to be called when it is over */
-  #counted(rule: ForwardRule): () => void {
+  #count(rule: ForwardRule): void {
     this.tunnels++;
     rule.tunnelsBegun++;
-    return () => this.tunnels--;
+  }
+
+  /** ConnectCount. */
+  connectOver(): void {
+    this.tunnels--;
   }
 
   #goBy(request: AllowedRequest, way: ForwardWay, rule: ForwardRule): void {
@@ -129,8 +134,12 @@ export class ForwardDepartures {
     const { authority } = target;
     const tunnel = new ConnectByParent(forward.exchange, settings, client, head, authority, rule, balanceKey);
     tunnel.user = user;
-    if (this.#isRoom(forward)) tunnel.begin(this.#counted(rule));
-    else tunnel.fail("too_many_tunnels", "");
+    if (!this.#isRoom(forward)) {
+      tunnel.fail("too_many_tunnels", "");
+      return;
+    }
+    this.#count(rule);
+    tunnel.begin(this);
   }
 
   #send(request: AllowedRequest, rule: ForwardRule): void {
