@@ -5,6 +5,9 @@
  * client is told nothing before the parent has answered, and has sent nothing that could be lost: until then the request may be
  * held and asked for again, at any parent. A parent's answer other than 2xx is passed on, unless it says that the destination could
  * not be reached (502, 503, 504) and there is another one. A failure is always answered, and ends the client's connection.
+ *
+ * Beside `ConnectExchange`, not one with it: what is alike are the few lines that answer a client. Of what is here (waiting, attempts,
+ * logins, pins, refusals that are passed on) a CONNECT to its destination has nothing, and thousands of its tunnels rest at a time.
  */
 
 import type { CloseReason } from "../../runtime/contract/contract.ts";
@@ -66,10 +69,12 @@ export class ConnectByParent extends ExchangeAccount
   implements DownstreamStreamEvents, LoginOwner, StreamWaitOwner, PinUser, TunnelOwner {
   #phase: Phase = "waiting";
   protected override wait: StreamWait;
-  /** Told once that it has ended, if it was begun. */
+  /** Null before it is begun. */
   #count: ConnectCount | null = null;
-  readonly #request: OutgoingRequest;
-  readonly #retries: Retries;
+  /** As it goes to parents; null once the tunnel is there. */
+  #request: OutgoingRequest | null;
+  /** Null while nothing has failed. */
+  #retries: Retries | null = null;
   /** A refusal that is being received, or the last one. */
   #refusal: StoredReply | null = null;
   readonly leastRate = 0;
@@ -93,7 +98,6 @@ export class ConnectByParent extends ExchangeAccount
     this.wait.balanceKey = balanceKey;
     // What is about to be closed is not worth the round trip.
     this.wait.wantsFresh = true;
-    this.#retries = new Retries(head, CONNECT_RETRY, settings, this.wait);
     client.events = this;
   }
 
@@ -150,7 +154,11 @@ export class ConnectByParent extends ExchangeAccount
     const { forward } = this.context;
     if (endpoint.proxyFields === null) {
       this.#begin(attempt.reached(), ownFields(fieldSection(["Via", `1.1 ${forward.via}`])));
-    } else attempt.send(this.#request.to(endpoint, this.settings.hostHeader, forward, this.user));
+    } else {
+      // The cast: there is no tunnel yet.
+      const request = this.#request as OutgoingRequest;
+      attempt.send(request.to(endpoint, this.settings.hostHeader, forward, this.user));
+    }
   }
 
   waitFailed(failure: WaitFailure, detail: string): void {
@@ -182,6 +190,10 @@ export class ConnectByParent extends ExchangeAccount
     const { client, context } = this;
     this.status = 200;
     this.#phase = "tunnel";
+    // Thousands of tunnels rest at a time; what another parent has refused before may be 64 KiB.
+    this.#request = null;
+    this.#retries = null;
+    this.#refusal = null;
     openTunnel(context, {
       client: client.acceptTunnel(fields),
       upstream: bytes,
@@ -227,7 +239,7 @@ export class ConnectByParent extends ExchangeAccount
     }
     if (status >= 502 && status <= 504 && this.#mayGoOn(status as 502 | 503 | 504)) {
       this.#letGo();
-      this.#retries.prepareAfterAnswer();
+      this.#failures().prepareAfterAnswer();
       this.#ask();
       return;
     }
@@ -263,7 +275,7 @@ export class ConnectByParent extends ExchangeAccount
     }
     const { attempt } = this;
     if (reason.code !== "aborted" && attempt !== null) {
-      this.#retries.noteLoss(attempt.stream, this.context.turn.now);
+      this.#failures().noteLoss(attempt.stream, this.context.turn.now);
     }
     this.#failed("reset", "connection_terminated", reason.detail, closeWords(reason));
   }
@@ -293,9 +305,13 @@ export class ConnectByParent extends ExchangeAccount
     return true;
   }
 
+  #failures(): Retries {
+    return this.#retries ??= new Retries(this.head, CONNECT_RETRY, this.settings, this.wait);
+  }
+
   #mayGoOn(failure: AttemptFailure): boolean {
     const { attempt, tries, context: { turn } } = this;
-    return this.#retries.decide(failure, attempt as Attempt, null, null, tries, turn.now).kind === "again";
+    return this.#failures().decide(failure, attempt as Attempt, null, null, tries, turn.now).kind === "again";
   }
 
   /** The attempt ended without an answer. */
@@ -303,7 +319,7 @@ export class ConnectByParent extends ExchangeAccount
     const attempt = this.attempt as Attempt;
     const { stream, endpoint } = attempt;
     const { tries: attempts, context, pin } = this;
-    const decision = this.#retries.decide(failure, attempt, null, pin, attempts, context.turn.now);
+    const decision = this.#failures().decide(failure, attempt, null, pin, attempts, context.turn.now);
     if (failure === "reset") attempt.blame(detail);
     const sent = stream.requestSeen;
     if (decision.kind === "again") this.pin?.forget(stream.peer);
@@ -313,7 +329,7 @@ export class ConnectByParent extends ExchangeAccount
       else this.fail(code, detail, shown);
       return;
     }
-    this.#retries.prepare(decision.fresh, failure, sent);
+    this.#failures().prepare(decision.fresh, failure, sent);
     if (!sent || attempts === 1 || endpoint.state === "down") {
       this.#ask();
       return;

@@ -3,6 +3,8 @@
  *
  * Phases: `dialling` → `tunnel` → `done`. A failure is always answered, and the client's connection ends with the answer:
  * what was sent early was meant for the destination, and must not be taken for a request.
+ *
+ * Where it goes by way of a parent, or waits for its destination, it is a `ConnectByParent`, which says why that is another one.
  */
 
 import type { Address, CloseReason, Dial, SocketError } from "../../runtime/contract/contract.ts";
