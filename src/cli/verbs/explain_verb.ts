@@ -230,7 +230,7 @@ function forwardingRows(to: ExplainedForwarding): (readonly [string, readonly st
       `connect ${printDuration(timeouts.connect_ms)}, first byte ${printDuration(timeouts.first_byte_ms)}, ` +
       `pause within a body ${printDuration(timeouts.body_idle_ms)}`,
     ]],
-    ["sent", [to.request_line, ...to.fields]],
+    ["sent", to.request_line === "" ? ["what comes through the tunnel"] : [to.request_line, ...to.fields]],
   ];
 
   function bodyText({ body: { request_buffer: limit } }: ExplainedForwarding): string {

@@ -15,6 +15,8 @@ import type {
   Listener,
   ListenOptions,
   Runtime,
+  SecureEvents,
+  SecureOptions,
   Securing,
   Socket,
   SocketEvents,
@@ -146,8 +148,17 @@ export class DryRuntime implements Runtime {
     };
   }
 
-  secure(): Securing {
-    throw new Error("TLS is not spoken here");
+  /** The same connection, in clear: what is said inside of TLS is what is to be shown. */
+  secure({ socket }: SecureOptions, events: SecureEvents): Securing {
+    let cancelled = false;
+    void Promise.resolve().then(() => {
+      if (!cancelled && socket instanceof DrySocket) socket.events = events.secured(socket);
+    });
+    return {
+      cancel() {
+        cancelled = true;
+      },
+    };
   }
 
   openDatagrams(): DatagramSocket {

@@ -21,6 +21,7 @@ import { Gateway } from "../../gateway/gateway.ts";
 import type { Snapshot } from "../../gateway/snapshot.ts";
 import type { LocalAnswer } from "../../script/script_host.ts";
 import { explainProxying, isForProxy, usedUpstream } from "./explain_forward.ts";
+import { passProxies } from "./dry_proxies.ts";
 import { DryRuntime, DrySocket } from "./dry_runtime.ts";
 import type { ExplainedAnswer, ExplainedForwarding, Explanation } from "./explanation.ts";
 import type { LoadedScripts } from "../../process/worker/loaded_scripts.ts";
@@ -110,7 +111,8 @@ async function explainWith(
     );
   }
   const endpoint = openFirst(dry);
-  const sent = endpoint?.socket.written ?? "";
+  const before = endpoint === null ? 0 : await passProxies(endpoint.socket);
+  const sent = endpoint?.socket.written.slice(before) ?? "";
   endpoint?.socket.feed(SAMPLE_ANSWER);
   client.lose();
   endpoint?.socket.lose();

@@ -106,6 +106,7 @@ export interface ExplainedForwarding {
    * Their values are left out of `fields`.
    */
   readonly credential: string;
+  /** "" where nothing but what comes through a tunnel is sent: by way of SOCKS. */
   readonly request_line: string;
   /** Field lines as the endpoint gets them. */
   readonly fields: readonly string[];

@@ -343,3 +343,36 @@ test("sluice explain with a configuration asks nobody", async () => {
   const bad = new MemorySystem({ args: ["explain", "--to", "3000:x", "--url", "/"] });
   assert.equal(await run(createMemoryRuntime(), bad, () => Promise.reject(new Error("served"))), 2);
 });
+
+test("through parents: the request is shown as it goes on, behind what proxies on the way are asked", async () => {
+  const whole = "GET http://a.test:81/x HTTP/1.1";
+  const own = "GET /x HTTP/1.1";
+  const cases: readonly (readonly [string, string])[] = [
+    [`http://p.test:3128`, whole],
+    [`https://p.test:3128`, whole],
+    [`socks5h://p.test:1080`, own],
+    [`socks5://p.test:1080`, own],
+    [`socks5h://me:s3cret@p.test:1080`, own],
+    [`{url: "http://p.test:3128", via: "http://me:s3cret@first.test:3128"}`, whole],
+    [`{url: "http://p.test:3128", via: "socks5h://first.test:1080"}`, whole],
+    [`{url: "https://p.test:3128", via: "http://first.test:3128"}`, whole],
+    [`{url: "https://p.test:3128", via: "socks5://first.test:1080"}`, whole],
+    [`{url: "socks5h://p.test:1080", via: "http://first.test:3128"}`, own],
+    [`{url: "socks5h://p.test:1080", via: "socks5h://me:s3cret@first.test:1080"}`, own],
+  ];
+  for (const [parent, line] of cases) {
+    const text = parent.startsWith("{") ? parent : JSON.stringify(parent);
+    const yaml = `forward: {listen: 3128, parents: [${text}]}\n`;
+    const explanation = await proxied({ url: "http://a.test:81/x", headers: ["X-Keep: 1"] }, yaml);
+    assert.equal(explanation.outcome, "forwarded", parent);
+    assert.equal(explanation.forwarded?.request_line, line, parent);
+    assert.deepEqual(explanation.forwarded?.fields.slice(0, 2), ["Host: a.test:81", "X-Keep: 1"], parent);
+    assert.ok(explanationText(explanation).includes(line), parent);
+    assert.doesNotMatch(JSON.stringify(explanation), /s3cret|bWU6czNjcmV0/, parent);
+  }
+  // There is none where the bytes of a tunnel are all that the destination gets.
+  const socks = "forward: {listen: 3128, parents: [socks5h://p.test:1080]}\n";
+  const tunnel = await proxied({ method: "CONNECT", url: "a.test:443" }, socks);
+  assert.equal(tunnel.forwarded?.request_line, "");
+  assert.match(explanationText(tunnel), /^sent +what comes through the tunnel$/m);
+});
