@@ -26,4 +26,9 @@ export class OriginCredentials {
     }
     return null;
   }
+
+  /** Of the reuse key of connections to the origin; "" = none of ours authenticates them. */
+  connectionKeyOf(host: string, port: number): string {
+    return this.of(host, port)?.connectionKey ?? "";
+  }
 }

@@ -33,7 +33,18 @@ export interface DestinationSettings {
 /** A way to a destination. */
 export type DestinationEndpoint = Pick<EndpointSettings, "name" | "key" | "hostField" | "weight" | "proxy">;
 
+/** Whose connections these are. */
+export interface DestinationOwner {
+  /** Equal for requests that may share connections, but for credentials. */
+  readonly name: string;
+  readonly host: string;
+  readonly port: number;
+  /** Of the reuse key of connections that lead to an origin; "" = they are everybody's. */
+  readonly credentials: string;
+}
+
 interface Destination {
+  readonly owner: DestinationOwner;
   readonly upstream: Upstream;
   /** Monotonic milliseconds. */
   usedAt: number;
@@ -90,27 +101,28 @@ export class Destinations {
   }
 
   /** @param authority host and port, for Host. @returns null when there are too many, all of them in use */
-  of(key: ReuseKey, name: string, authority: string): Upstream | null {
-    const known = this.#known(name);
+  of(key: ReuseKey, owner: DestinationOwner, authority: string): Upstream | null {
+    const known = this.#known(owner);
     if (known !== null) return known;
-    return this.#make(name, [{ name, key, hostField: authority, weight: 1 }]);
+    return this.#make(owner, [{ name: owner.name, key, hostField: authority, weight: 1 }]);
   }
 
   /** The same, where several endpoints lead to the destination. @param endpoints made when it is a new one */
-  byWayOf(name: string, endpoints: () => readonly DestinationEndpoint[]): Upstream | null {
-    return this.#known(name) ?? this.#make(name, endpoints());
+  byWayOf(owner: DestinationOwner, endpoints: () => readonly DestinationEndpoint[]): Upstream | null {
+    return this.#known(owner) ?? this.#make(owner, endpoints());
   }
 
-  #known(name: string): Upstream | null {
-    const known = this.#all.get(name);
+  #known(owner: DestinationOwner): Upstream | null {
+    const id = idOf(owner);
+    const known = this.#all.get(id);
     if (known === undefined) return null;
     known.usedAt = this.#clock.now();
-    this.#all.delete(name);
-    this.#all.set(name, known);
+    this.#all.delete(id);
+    this.#all.set(id, known);
     return known.upstream;
   }
 
-  #make(name: string, endpoints: readonly DestinationEndpoint[]): Upstream | null {
+  #make(owner: DestinationOwner, endpoints: readonly DestinationEndpoint[]): Upstream | null {
     if (this.#all.size >= MOST && !this.#makeRoom()) return null;
     const { name: shared, upstream, pool, counted } = this.#settings;
     const made = new Upstream(this.#runtime, this.#connector, {
@@ -120,7 +132,7 @@ export class Destinations {
     }, this.#observer);
     made.counters = counted.upstream;
     for (const endpoint of made.endpoints) endpoint.counters = counted.endpoint;
-    this.#all.set(name, { upstream: made, usedAt: this.#clock.now() });
+    this.#all.set(idOf(owner), { owner, upstream: made, usedAt: this.#clock.now() });
     this.#sweep ??= this.#clock.setTimer(SWEEP_MS, () => this.#forgetUnused(), true);
     return made;
   }
@@ -145,6 +157,22 @@ export class Destinations {
     this.#sweep = this.#all.size === 0
       ? null
       : this.#clock.setTimer(SWEEP_MS, () => this.#forgetUnused(), true);
+  }
+
+  /**
+   * Connections that were opened for other credentials serve nobody any more: idle ones are closed at once, and what is left when
+   * the requests under way are over follows as if it had not been asked for.
+   *
+   * @param credentials those of an origin now, as in `DestinationOwner`
+   */
+  useCredentials(credentials: (host: string, port: number) => string): void {
+    for (const [id, { owner, upstream }] of this.#all) {
+      if (owner.credentials === credentials(owner.host, owner.port)) continue;
+      for (const { pool } of upstream.endpoints) pool.clear();
+      if (isBusy(upstream)) continue;
+      upstream.stop();
+      this.#all.delete(id);
+    }
   }
 
   /**
@@ -174,6 +202,11 @@ export class Destinations {
     this.#sweep = null;
     for (const { upstream } of this.#all.values()) upstream.stop();
   }
+}
+
+/** A reload may give an origin another credential: what is under way goes on with the connections of the one before. */
+function idOf({ name, credentials }: DestinationOwner): string {
+  return credentials === "" ? name : `${name} ${credentials}`;
 }
 
 function isBusy(upstream: Upstream): boolean {

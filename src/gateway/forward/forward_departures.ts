@@ -13,6 +13,7 @@ import type { RetryPolicy } from "../../exchange/retry.ts";
 import { destinationName, type ForwardTarget, TARGET_REFUSALS } from "../../forward/forward_target.ts";
 import type { DownstreamStream } from "../../http/downstream_stream.ts";
 import type { Head } from "../../http/head.ts";
+import type { DestinationOwner } from "../../upstream/destinations.ts";
 import type { ForwardRule } from "./forward_rule.ts";
 import type { DecidedRule, ForwardSnapshot, ForwardWay, ParentBalance } from "./forward_snapshot.ts";
 
@@ -148,14 +149,15 @@ export class ForwardDepartures implements ConnectCount {
       this.#refuse(request, rule, "request_too_large", "");
       return;
     }
+    const owner = destinationOwner(target, credentials?.connectionKeyOf(target.host, target.port) ?? "");
     const key = {
       scheme: target.scheme ?? "http",
       address: addressOf(target),
       tls: target.scheme === "https" ? originTls?.(target.host) ?? null : null,
       proxyChain: [],
-      credentials: credentials?.of(target.host, target.port)?.connectionKey ?? "",
+      credentials: owner.credentials,
     };
-    const source = destinations.of(key, destinationName(target), target.authority);
+    const source = destinations.of(key, owner, target.authority);
     if (source === null) this.#refuse(request, rule, "resource_exhausted", "too many destinations at a time");
     else exchange(request, settings(source), retry, rule, null);
   }
@@ -193,6 +195,11 @@ function withOrigin(
   const origin = credentials.of(host, port);
   if (origin === null) return settings;
   return { ...settings, credentials: { origin, authority, parents: settings.credentials?.parents ?? null } };
+}
+
+/** @param credentials see `DestinationOwner` */
+export function destinationOwner(target: ForwardTarget, credentials: string): DestinationOwner {
+  return { name: destinationName(target), host: target.host, port: target.port, credentials };
 }
 
 function isTooLarge({ client, forward: { exchange: { maxBodyBytes } } }: AllowedRequest): boolean {

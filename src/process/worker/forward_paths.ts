@@ -17,7 +17,14 @@ import type {
 } from "../../gateway/forward/forward_snapshot.ts";
 import type { EndpointSettings } from "../../upstream/endpoint_settings.ts";
 import type { Upstream } from "../../upstream/upstream.ts";
-import { byDestination, heldDirect, sharedByAll, type WayParts } from "./forward_ways.ts";
+import {
+  byDestination,
+  heldDirect,
+  sharedByAll,
+  type WayParts,
+  type WayPools,
+  wayPools,
+} from "./forward_ways.ts";
 
 /** Rules whose figures are kept apart, those of earlier configurations included; others count with the default. */
 const MOST_FIGURES = 10_000;
@@ -35,7 +42,7 @@ export interface PathParts {
   /** Equal for equal rules about destinations. */
   readonly key: string;
   /** Those of the configuration before. */
-  readonly before: ReadonlyMap<string, ForwardWay>;
+  readonly before: ReadonlyMap<string, WayPools>;
   /** What requests count for that no rule is for. */
   readonly rule: ForwardRule;
   /** By names of rules. Those that are new are added. */
@@ -44,7 +51,11 @@ export interface PathParts {
 
 export type ForwardPaths =
   & Pick<ForwardSnapshot, "rules" | "byDefault" | "held" | "lookUp">
-  & { readonly ways: ReadonlyMap<string, ForwardWay> };
+  & {
+    readonly ways: readonly ForwardWay[];
+    /** Of these, by all that they were made from. */
+    readonly pools: ReadonlyMap<string, WayPools>;
+  };
 
 /** @param parents by the names of their upstreams */
 export function forwardPaths(
@@ -53,8 +64,15 @@ export function forwardPaths(
   { parts, key, before, rule, figures }: PathParts,
 ): ForwardPaths {
   const ways = new Map<string, ForwardWay>();
-  const kept = (text: string, make: () => ForwardWay): ForwardWay => {
-    const way = ways.get(text) ?? before.get(text) ?? make();
+  const pools = new Map<string, WayPools>();
+  // The way is made anew, since credentials may be others; its connections are kept.
+  const kept = (config: ParentsConfig, proxies: readonly EndpointSettings[]): ForwardWay => {
+    const text = JSON.stringify([key, config, proxies]);
+    const known = ways.get(text);
+    if (known !== undefined) return known;
+    const own = before.get(text) ?? wayPools(config.upstream, parts);
+    const way = byDestination(config, proxies, parts, own);
+    pools.set(text, own);
     ways.set(text, way);
     return way;
   };
@@ -62,13 +80,9 @@ export function forwardPaths(
     // The cast: there is an entry for each list of parents.
     const { config, shared, proxies } = parents.get(name) as Parents;
     if (shared !== null) return sharedByAll(config, parts.settings(shared, config.upstream));
-    return kept(
-      JSON.stringify([key, config, proxies]),
-      () => byDestination(config, proxies, parts),
-    );
+    return kept(config, proxies);
   };
-  const heldFor = (holdMs: number): ForwardWay =>
-    kept(JSON.stringify([key, "direct", holdMs]), () => heldDirect(forward.direct, holdMs, parts));
+  const heldFor = (holdMs: number): ForwardWay => kept(heldDirect(forward.direct, holdMs), []);
   const actionOf = ({ name, action, holdMs }: ForwardRuleConfig): ForwardAction => {
     if (action.kind === "deny") return action;
     if (action.kind === "parents") return { kind: "parents", way: byParents(ruleUpstream(name)) };
@@ -84,10 +98,12 @@ export function forwardPaths(
     const result = parseDestinationRule(destination);
     return result.kind === "ok" ? [{ rule: result.rule, way: holdMs === 0 ? null : heldFor(holdMs) }] : [];
   });
+  const byDefault = defaultRule(forward, byParents, rule);
   return {
-    ways,
+    ways: [...ways.values()],
+    pools,
     rules,
-    byDefault: defaultRule(forward, byParents, rule),
+    byDefault,
     held: heldBy(held),
     lookUp: lookUpBy(parts.runtime),
   };

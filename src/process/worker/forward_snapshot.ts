@@ -20,7 +20,7 @@ import { pacDecisions, type PacSource } from "../../forward/pac_file.ts";
 import type { ListeningAddress, OwnListeners } from "../../forward/own_listeners.ts";
 import { DESTINATION_FAILURES, proxyPhrase } from "../../forward/proxy_phrases.ts";
 import { ForwardRule } from "../../gateway/forward/forward_rule.ts";
-import type { ForwardSnapshot, ForwardWay, OriginTls } from "../../gateway/forward/forward_snapshot.ts";
+import type { ForwardSnapshot, OriginTls } from "../../gateway/forward/forward_snapshot.ts";
 import { TrustedPeers } from "../../gateway/trusted_peers.ts";
 import { isLoopback } from "../../bytes/ip_address.ts";
 import { fieldSection } from "../../http/own_fields.ts";
@@ -30,7 +30,7 @@ import { ALL_POLICIES } from "../../upstream/balance/policies.ts";
 import { Destinations } from "../../upstream/destinations.ts";
 import type { Upstream } from "../../upstream/upstream.ts";
 import type { UpstreamObserver } from "../../upstream/upstream_observer.ts";
-import { proxyEndpoints, type WayParts } from "./forward_ways.ts";
+import { proxyEndpoints, type WayParts, type WayPools } from "./forward_ways.ts";
 import { forwardPaths, type Parents } from "./forward_paths.ts";
 import type { BuiltCredentials } from "./build_credentials.ts";
 import { endpointSettings } from "./endpoint_settings.ts";
@@ -55,8 +55,8 @@ export interface BuiltForward {
   readonly snapshot: ForwardSnapshot;
   /** Equal for equal rules and equal settings of destinations. */
   readonly destinationsKey: string;
-  /** Ways to destinations that have connections of their own, by all that they were made from. */
-  readonly ways: ReadonlyMap<string, ForwardWay>;
+  /** Where ways have connections that are for one destination each, by all that these were made from. */
+  readonly pools: ReadonlyMap<string, WayPools>;
   /** What requests count for, by names of rules; those that are not there any more included. */
   readonly figures: Map<string, ForwardRule>;
   /** Equal for files that hold the same. */
@@ -162,14 +162,12 @@ function built(
     direct,
     https,
     authorities,
-    forward.credentials,
-    credentials.key,
   ]);
   const same = destinationsKey === before?.destinationsKey ? before.snapshot : null;
   const policy = same?.policy ?? destinationPolicy(forward, onLoopback, own);
   const rule = before?.snapshot.rule ?? new ForwardRule(direct.name);
   const figures = before?.figures ?? new Map<string, ForwardRule>();
-  const { ways, ...paths } = forwardPaths(forward, parents, {
+  const { pools, ...paths } = forwardPaths(forward, parents, {
     parts: {
       runtime,
       turn,
@@ -181,7 +179,7 @@ function built(
       originKey: originKeys(credentials, forward),
     },
     key: destinationsKey,
-    before: before?.ways ?? new Map(),
+    before: before?.pools ?? new Map(),
     rule,
     figures,
   });
@@ -200,7 +198,6 @@ function built(
     retry: direct.retry,
     connect: connectSettings(judged(runtime, policy, true), turn, forward, via),
     ...paths,
-    ways: [...ways.values()],
     credentials: credentials.ofOrigins(forward.credentials),
     maxTunnels: forward.maxTunnels,
     originTls: originTls(forward, authorities),
@@ -209,7 +206,7 @@ function built(
     figures,
     settings: (upstream) => exchangeSettings(upstream, direct),
   };
-  return { snapshot, destinationsKey, ways, figures, authKey };
+  return { snapshot, destinationsKey, pools, figures, authKey };
 }
 
 /** What browsers may do themselves. Who is held for comes to us. */
@@ -237,7 +234,7 @@ function settingsWith(credentials: BuiltCredentials): WayParts["settings"] {
 
 function originKeys(credentials: BuiltCredentials, forward: ForwardConfig): WayParts["originKey"] {
   const origins = credentials.ofOrigins(forward.credentials);
-  return (host, port) => origins?.of(host, port)?.connectionKey ?? "";
+  return (host, port) => origins?.connectionKeyOf(host, port) ?? "";
 }
 
 function exchangeSettings(upstream: Upstream, config: UpstreamConfig): ExchangeSettings {

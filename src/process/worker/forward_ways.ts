@@ -12,7 +12,8 @@ import type {
 } from "../../config/values/config.ts";
 import type { IoTurn } from "../../conn/io_turn.ts";
 import type { ExchangeSettings } from "../../exchange/exchange_settings.ts";
-import { destinationName, type ForwardTarget } from "../../forward/forward_target.ts";
+import type { ForwardTarget } from "../../forward/forward_target.ts";
+import { destinationOwner } from "../../gateway/forward/forward_departures.ts";
 import type { ForwardWay, OriginTls } from "../../gateway/forward/forward_snapshot.ts";
 import type { Http1Limits } from "../../http/limits.ts";
 import { FAILOVER_POLICIES } from "../../upstream/balance/policies.ts";
@@ -43,6 +44,20 @@ export interface WayParts {
   readonly settings: (upstream: Upstream, config: UpstreamConfig) => ExchangeSettings;
 }
 
+/** Where the connections of a way are, those of requests and those of tunnels: what a reload keeps of it. */
+export interface WayPools {
+  readonly requests: Destinations;
+  readonly tunnels: Destinations;
+}
+
+/** @param config of the upstreams that destinations get */
+export function wayPools(config: UpstreamConfig, parts: WayParts): WayPools {
+  return {
+    requests: destinations(parts, config, parts.direct.requests),
+    tunnels: destinations(parts, config, parts.direct.tunnels),
+  };
+}
+
 /** All requests share one upstream. */
 export function sharedByAll(config: ParentsConfig, settings: ExchangeSettings): ForwardWay {
   const { upstream, balance } = config;
@@ -59,18 +74,17 @@ export function byDestination(
   whole: ParentsConfig,
   proxies: readonly EndpointSettings[],
   parts: WayParts,
+  { requests, tunnels }: WayPools,
 ): ForwardWay {
   const { parents, balance, upstream: config } = whole;
   const passes = passesLogin(whole);
-  const requests = destinations(parts, config, parts.direct.requests);
-  const tunnels = destinations(parts, config, parts.direct.tunnels);
   return {
     retry: config.retry,
     balance,
     destinations: [requests, tunnels],
     settings: (target, isTunnel) => {
       const upstream = (isTunnel ? tunnels : requests).byWayOf(
-        destinationName(target),
+        destinationOwner(target, parts.originKey(target.host, target.port)),
         () => parents.map((parent) => endpointTo(target, parent, proxies, parts)),
       );
       return upstream === null
@@ -84,14 +98,10 @@ function passesLogin({ parents }: ParentsConfig): boolean {
   return parents.some((parent) => parent.kind !== "direct" && parent.passesLogin);
 }
 
-/** Direct destinations that requests are held for. @param direct how they are reached */
-export function heldDirect(direct: UpstreamConfig, holdMs: number, parts: WayParts): ForwardWay {
+/** Direct destinations that requests are held for, as if each were its own parent. @param direct how they are reached */
+export function heldDirect(direct: UpstreamConfig, holdMs: number): ParentsConfig {
   const upstream: UpstreamConfig = { ...direct, holdMs, policy: "first_up" };
-  return byDestination(
-    { parents: [{ kind: "direct", name: "direct" }], balance: "order", upstream },
-    [],
-    parts,
-  );
+  return { parents: [{ kind: "direct", name: "direct" }], balance: "order", upstream };
 }
 
 function destinations(

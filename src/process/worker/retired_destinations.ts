@@ -1,5 +1,6 @@
 /** Destinations of the forward proxy that a configuration before had otherwise, and that still have requests. */
 
+import { allDestinations, type ForwardSnapshot } from "../../gateway/forward/forward_snapshot.ts";
 import type { Turn } from "../../time/turn.ts";
 import type { Destinations } from "../../upstream/destinations.ts";
 
@@ -15,16 +16,25 @@ export class RetiredDestinations {
     return this.#all;
   }
 
-  /** Ends those of the configuration before that are not in use any more. */
-  replace(before: readonly Destinations[], after: readonly Destinations[]): void {
-    for (const destinations of before) if (!after.includes(destinations)) this.#retire(destinations);
+  /**
+   * Ends those of the configuration before that are not in use any more, and of the others the connections that were opened for
+   * other credentials.
+   */
+  replace(before: ForwardSnapshot | null, after: ForwardSnapshot | null): void {
+    const used = allDestinations(after);
+    const keyOf = (host: string, port: number): string =>
+      after?.credentials?.connectionKeyOf(host, port) ?? "";
+    this.#turn.begin();
+    for (const destinations of allDestinations(before)) {
+      if (used.includes(destinations)) destinations.useCredentials(keyOf);
+      else this.#retire(destinations);
+    }
+    this.#turn.end();
   }
 
   #retire(destinations: Destinations): void {
     this.#all.add(destinations);
-    this.#turn.begin();
     destinations.retire(() => this.#all.delete(destinations));
-    this.#turn.end();
   }
 
   /** Ends them now. */

@@ -352,10 +352,7 @@ export class Serving {
     if (desired !== null) this.operated.apply(desired);
     this.#retired.retire(gone, drainMs, this.gateway.traffic.beingAsked());
     this.#retired.pauseWith(this.upstreams);
-    this.#retiredDestinations.replace(
-      allDestinations(before.snapshot.forward),
-      allDestinations(built.snapshot.forward),
-    );
+    this.#retiredDestinations.replace(before.snapshot.forward, built.snapshot.forward);
     this.telemetry.counters.keepOnly(built.upstreams, config.routes);
     const unused = open.filter((each) => !listeners.includes(each));
     await Promise.all(unused.map(({ listener }) => this.gateway.unbind(listener)));

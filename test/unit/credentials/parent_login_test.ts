@@ -243,3 +243,68 @@ test("explain shows neither the password of a parent's URL nor that of a credent
     });
   }
 });
+
+for (
+  const [what, more] of [
+    ["asked directly", ""],
+    ["held for", "  hold_direct: [127.0.0.1=5s]\n"],
+    ["behind a parent that is away", `  parents: ["http://127.0.0.1:3999", direct]\n`],
+  ] as const
+) {
+  test(`origins ${what}: a reload with another user ends the connections of that user, and no others`, async () => {
+    for (const scheme of ["ntlm", "digest", "basic"] as const) {
+      const yaml = `forward:
+  listen: 127.0.0.1:3128
+  credentials: ["http://127.0.0.1:3000=corp", "http://127.0.0.1:3002=same"]
+${more}${CREDENTIALS(scheme)}  same:
+    scheme: ntlm
+    user: svc
+    password_file: /secret
+`;
+      await withParent([scheme], yaml, async ({ get, server, lab }) => {
+        const plain = await lab.backend(3001);
+        const same = await lab.backend(3002);
+        new GuardedServer(same, { svc: "secret" }, ["ntlm"]);
+        const ask = async (user: string): Promise<void> => {
+          assert.equal(await get("http://127.0.0.1:3000/x"), `200 ${user} /x `);
+          assert.match(await get("http://127.0.0.1:3001/x"), /^200 /);
+          assert.equal(await get("http://127.0.0.1:3002/x"), "200 svc /x ");
+        };
+        await ask("svc");
+        const before = server.peers.length;
+        lab.yaml = lab.yaml.replace(
+          "user: svc\n    password_file: /secret",
+          "user: alice\n    password_file: /hers",
+        );
+        lab.system.files.set("/hers", "hers");
+        assert.ok((await lab.done(lab.plane.reload())).ok);
+        await lab.pass(5);
+        assert.equal(server.open, scheme === "ntlm" ? 0 : 1, scheme);
+        assert.deepEqual([plain.open, same.open], [1, 1], scheme);
+        await ask("alice");
+        assert.equal(server.peers.length - before, scheme === "ntlm" ? 1 : 0, scheme);
+        assert.deepEqual([plain.peers.length, same.peers.length], [1, 1], scheme);
+      }, false);
+    }
+  });
+}
+
+test("a parent among others: a reload with another user ends its connections where they are that user's", async () => {
+  for (const scheme of ["ntlm", "digest", "basic"] as const) {
+    const yaml = PARENT.replace("[digest, basic]", scheme).replace(
+      'credential=corp"]',
+      'credential=corp", direct]',
+    );
+    await withParent([scheme], yaml, async ({ get, server, lab }) => {
+      assert.equal(await get("http://a.example/"), "200 svc http://a.example/ ");
+      assert.equal(await get("http://b.example/"), "200 svc http://b.example/ ");
+      const before = server.peers.length;
+      lab.yaml = lab.yaml.replace("user: svc", "user: alice").replace("/secret", "/hers");
+      lab.system.files.set("/hers", "hers");
+      assert.ok((await lab.done(lab.plane.reload())).ok);
+      assert.equal(await get("http://a.example/"), "200 alice http://a.example/ ");
+      assert.equal(await get("http://b.example/"), "200 alice http://b.example/ ");
+      assert.equal(server.peers.length - before, scheme === "ntlm" ? 2 : 0, scheme);
+    });
+  }
+});
