@@ -129,7 +129,9 @@ const CREDENTIAL_RULES =
   `A request that has an Authorization of its own is sent with that and nothing else. Basic and Bearer are sent at once where they
 are the only scheme; otherwise the challenge (401, of a parent 407) is answered by sending the request again, with a body
 of up to \`request_buffer\`: a larger one is gone by then, and the challenge is the client's. Digest knows SHA-256, MD5 and
-their \`-sess\` forms with \`qop=auth\`. NTLM is version 2. A connection that NTLM or Negotiate has authenticated serves only
+their \`-sess\` forms with \`qop=auth\`; each worker is challenged for itself, and counts the nonces that it is given (\`nc\`) with client
+nonces of its own. A server that gives one nonce to several workers and compares the counts has to say \`stale=true\`, as
+RFC 7616 §3.3 wants it: then its next nonce is taken. NTLM is version 2. A connection that NTLM or Negotiate has authenticated serves only
 requests that are sent with the same credential.
 
 A credential that an origin does not accept is answered by its 401. One that a parent does not accept is answered by 502

@@ -39,6 +39,8 @@ export class GuardedServer {
   readonly #valid = new Map<string, number>();
   /** The next nonce is told in each answer to a request with Digest. */
   rotates = false;
+  /** Whoever asks is told the newest nonce that is good, if there is one, instead of one of its own. */
+  sharesNonces = false;
   /** So many requests with Digest find that the nonce is another one by now. */
   renewsBefore = 0;
   /** Tokens that a Negotiate handshake takes. */
@@ -113,9 +115,10 @@ export class GuardedServer {
     if (scheme === "negotiate") return "Negotiate";
     if (scheme === "basic") return 'Basic realm="lab"';
     if (scheme === "bearer") return 'Bearer realm="lab"';
-    return `Digest realm="lab", nonce="${this.#newNonce()}", qop="auth", algorithm=${this.algorithm}, opaque="o"${
-      stale ? ", stale=true" : ""
-    }`;
+    const shared = this.sharesNonces && !stale ? [...this.#valid.keys()].at(-1) : undefined;
+    return `Digest realm="lab", nonce="${
+      shared ?? this.#newNonce()
+    }", qop="auth", algorithm=${this.algorithm}, opaque="o"${stale ? ", stale=true" : ""}`;
   }
 
   /** Connections that were authenticated are not any more. */

@@ -39,7 +39,9 @@ export const FORWARD_OPTIONS = {
       "A host, the names below one (`.example.com` or `*.example.com`, without itself), an IP address, a CIDR block, a class of " +
       "addresses (`loopback`, `link-local`, `metadata`, `private`, `special`, `public`) or `*`, each with or without `:port`. With " +
       "an entry here everything that no entry fits is answered with 403. A host, a block or a class also lets through addresses " +
-      "that are denied from the start (see `forward.deny`), and an entry with a port opens that port.",
+      "that are denied from the start (see `forward.deny`), and an entry with a port opens that port. With entries about addresses " +
+      "(blocks, classes) every name that no other entry denies is looked up, since only its addresses can tell: where name servers " +
+      "are not to hear of names that are refused, list names.",
     example: "[registry.npmjs.org, .github.com:443]",
   },
   "forward.deny": {

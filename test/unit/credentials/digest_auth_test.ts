@@ -62,6 +62,24 @@ test("requests with one nonce are counted, and -sess has a key of its own", () =
   assert.equal(value.get("response"), hash(`${key}:${sess.nonce}:00000001:abc:auth:${hash("GET:/")}`));
 });
 
+test("processes that are told the same nonce have client nonces of their own, and so has a nonce that follows", () => {
+  const told = challenge(ASKED.replace("ALGORITHM", "SHA-256")) as DigestChallenge;
+  const sessions = [
+    new DigestSession(told),
+    new DigestSession(told),
+    new DigestSession(told).renewed(told.nonce),
+  ];
+  const seen = new Set<string>();
+  for (let round = 0; round < 5; round++) {
+    for (const session of sessions) {
+      const value = params(session.answer(digests, MUFASA, "GET", "/"));
+      assert.match(value.get("cnonce") ?? "", /^[0-9a-f]{32}$/);
+      seen.add(["nonce", "cnonce", "nc"].map((name) => value.get(name)).join(" "));
+    }
+  }
+  assert.equal(seen.size, 15);
+});
+
 test("what cannot be answered is no challenge", () => {
   for (
     const value of [

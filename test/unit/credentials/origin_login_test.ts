@@ -380,3 +380,26 @@ credentials: {corp: {scheme: bearer, token_command: [make, token], token_cache: 
   assert.equal(guard.asked.filter(({ target }) => target === "/4" || target === "/5").length, 0);
   await lab.stop();
 });
+
+test("Digest: a server that gives one nonce to several workers and counts it is answered all the same", async () => {
+  // Two credentials know as little of each other as those of two workers.
+  const yaml = `upstreams: {a: {endpoints: 3000, credential: one}, b: {endpoints: 3000, credential: two}}
+routes: [{match: {path: /a/}, to: a}, {to: b}]
+credentials: {${
+    ["one", "two"].map((name) => `${name}: {scheme: digest, user: svc, password_file: /secret}`).join(", ")
+  }}
+`;
+  const lab = await PlaneLab.start(yaml, {}, { "/secret": "secret" });
+  const guard = new GuardedServer(await lab.backend(3000), { svc: "secret" }, ["digest"]);
+  guard.sharesNonces = true;
+  for (let round = 0; round < 5; round++) {
+    for (const target of [`/a/${round}`, `/b/${round}`]) {
+      const client = lab.ask(target);
+      await lab.until("an answer", () => client.received !== "", 5000);
+      assert.equal(answerOf(client), `200 svc ${target} `);
+    }
+  }
+  const proofs = guard.asked.map(({ field }) => field).filter((field) => field !== "");
+  assert.equal(new Set(proofs.map((field) => /cnonce="\w+".*nc=\w+/.exec(field)?.[0])).size, proofs.length);
+  await lab.stop();
+});
