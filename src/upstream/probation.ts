@@ -80,6 +80,7 @@ export class Probation implements UpstreamPeerOwner {
   serve(): void {
     if (this.#entries.size === 0) return;
     this.#forgetEnded();
+    this.#dropUnusable();
     this.endNeedless();
     while (this.#end.retriesAllowed()) {
       const proved = this.#proved();
@@ -92,7 +93,7 @@ export class Probation implements UpstreamPeerOwner {
   /** The oldest connection that has stood open for as long as a waiter wants, and that waiter. */
   #proved(): { connection: UpstreamPeer; waiter: Waiter } | null {
     for (const [connection, { endpoint }] of this.#entries) {
-      if (connection.freeStreams === 0 || !endpoint.enabled) continue;
+      if (connection.freeStreams === 0) continue;
       const served = hasServed(connection, endpoint);
       const waiter = this.#room.suspect(served ? Infinity : this.#turn.now - connection.openedAt);
       if (waiter !== null) return { connection, waiter };
@@ -125,6 +126,18 @@ export class Probation implements UpstreamPeerOwner {
   #forgetEnded(): void {
     for (const [connection, { until }] of this.#entries) {
       if (connection.freeStreams === 0 && until <= this.#turn.now) this.#remove(connection);
+    }
+  }
+
+  /**
+   * Those whose endpoint may not be used any more, as all its idle ones: as long as they counted as dials under way, nothing would
+   * be dialled for the requests that wait for them.
+   */
+  #dropUnusable(): void {
+    for (const [connection, { endpoint }] of this.#entries) {
+      if (endpoint.enabled) continue;
+      this.#remove(connection);
+      connection.drop();
     }
   }
 
