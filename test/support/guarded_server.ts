@@ -1,5 +1,5 @@
 /**
- * An origin or a parent proxy in memory that lets nobody in without credentials: it checks Basic, Bearer, Digest (nonces and
+ * An origin or a parent proxy in memory that lets nobody in without credentials, to WebSockets neither: it checks Basic, Bearer, Digest (nonces and
  * their counts) and NTLM (by connection), and notes as whom each request was answered.
  */
 
@@ -7,6 +7,7 @@ import { digests } from "../../runtime/shared/digests.ts";
 import { type Challenge, parseChallenges } from "../../src/credentials/challenge.ts";
 import { type DigestChallenge, digestChallenge } from "../../src/credentials/digest_auth.ts";
 import { hmacMd5, passwordKey, utf16 } from "../../src/credentials/ntlm/ntlm_proof.ts";
+import { websocketAccept } from "../../src/http1/upgrade.ts";
 import type { Peer } from "./memory_lab.ts";
 import type { PlaneBackend } from "./plane_lab.ts";
 
@@ -78,8 +79,10 @@ export class GuardedServer {
     const [method = "", target = ""] = line.split(" ");
     const name = this.isProxy ? "proxy-authorization" : "authorization";
     const fields = head.split("\r\n").slice(1).map((each) => /^([^:]*): ?(.*)$/.exec(each) ?? []);
-    const field = fields.find(([, key]) => key?.toLowerCase() === name)?.[2] ?? "";
-    const length = Number(fields.find(([, key]) => key?.toLowerCase() === "content-length")?.[2] ?? 0);
+    const valueOf = (what: string) => fields.find(([, key]) => key?.toLowerCase() === what)?.[2] ?? "";
+    const field = valueOf(name);
+    const key = valueOf("sec-websocket-key");
+    const length = Number(valueOf("content-length"));
     const body = peer.received.slice(0, length);
     peer.received = peer.received.slice(length);
     if (!this.#numbers.has(peer)) this.#numbers.set(peer, this.#numbers.size + 1);
@@ -89,6 +92,11 @@ export class GuardedServer {
     if (verdict.user === "") this.#challenge(peer, verdict.challenge);
     else if (method === "CONNECT" && this.refuses === 0) {
       peer.say("HTTP/1.1 200 Connection established\r\n\r\n");
+    } else if (key !== "") {
+      peer.say(
+        "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+          `Sec-WebSocket-Accept: ${websocketAccept(key)}\r\n\r\n`,
+      );
     } else {
       const text = `${verdict.user} ${target} ${body}`;
       const status = this.refuses === 0 ? "200 OK" : `${this.refuses} No`;
