@@ -5,6 +5,7 @@ import { createServer, type Server } from "node:net";
 import type { AddressInfo, Socket } from "node:net";
 import { test } from "node:test";
 import { localhostCertificate } from "../support/certificates.ts";
+import { Killer } from "../support/killer.ts";
 import { TestProxy } from "../support/proxy.ts";
 import { askOnce, RawClient } from "../support/raw_client.ts";
 import { type ParentScript, ScriptedParent } from "../support/scripted_parent.ts";
@@ -333,22 +334,11 @@ test("a host that only its address could allow is not left to a parent", async (
 test("a parent that is killed after every ten answers: 200 requests and 200 tunnels, none fails", async () => {
   await scene(1, async ({ parents: [parent], proxy, echoPort, get }) => {
     assert.ok(parent !== undefined);
-    let since = 0;
-    let kills = 0;
-    let killing: Promise<void> | null = null;
-    const kill = async () => {
-      kills++;
-      await parent.kill();
-      // Away for as long as a small proxy takes to start.
-      await new Promise((soon) => setTimeout(soon, 20));
-      await parent.start();
-      since = 0;
-      killing = null;
-    };
+    const killer = new Killer([parent]);
     const statuses = new Map<string, number>();
     const count = (what: string) => {
       statuses.set(what, (statuses.get(what) ?? 0) + 1);
-      if (++since >= 10) killing ??= kill();
+      killer.answered();
     };
     const lane = async () => {
       for (let i = 0; i < 50; i++) {
@@ -357,9 +347,9 @@ test("a parent that is killed after every ten answers: 200 requests and 200 tunn
       }
     };
     await Promise.all([lane(), lane(), lane(), lane()]);
-    await killing;
+    await killer.over();
     assert.deepEqual(Object.fromEntries(statuses), { "get 200": 200, "connect 200": 200 });
-    assert.ok(kills > 10, `${kills} kills`);
+    assert.ok(killer.kills > 10, `${killer.kills} kills`);
   });
 });
 

@@ -5,6 +5,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 import { localhostCertificate } from "../support/certificates.ts";
+import { Killer } from "../support/killer.ts";
 import { TestProxy } from "../support/proxy.ts";
 import { serveForward } from "./forward_lab.ts";
 import { askOnce, RawClient } from "../support/raw_client.ts";
@@ -154,18 +155,12 @@ test("the first proxy does not lead there: at once when it has decided, held whi
 
 test("either proxy is killed under load: none of 60 requests and 60 tunnels fails", async () => {
   await scene(["http", "http"], async (hops, proxy, origin) => {
-    let over = false;
-    const killer = (async () => {
-      for (let round = 0; !over; round++) {
-        const victim = hops[round % 2 as 0 | 1];
-        await victim.kill();
-        await new Promise((soon) => setTimeout(soon, 20));
-        await victim.start();
-        await new Promise((soon) => setTimeout(soon, 80));
-      }
-    })();
+    const killer = new Killer(hops);
     const statuses = new Map<string, number>();
-    const count = (what: string) => statuses.set(what, (statuses.get(what) ?? 0) + 1);
+    const count = (what: string) => {
+      statuses.set(what, (statuses.get(what) ?? 0) + 1);
+      killer.answered();
+    };
     const lane = async () => {
       for (let i = 0; i < 20; i++) {
         const target = `127.0.0.1:${origin}`;
@@ -181,8 +176,8 @@ test("either proxy is killed under load: none of 60 requests and 60 tunnels fail
       }
     };
     await Promise.all([lane(), lane(), lane()]);
-    over = true;
-    await killer;
+    await killer.over();
     assert.deepEqual(Object.fromEntries(statuses), { "get 200": 60, "connect 200": 60 });
+    assert.ok(killer.kills > 3, `${killer.kills} kills`);
   }, "hold: 20s\n");
 });
