@@ -29,6 +29,8 @@ export const layers: readonly string[] = [
   // Sockets: one connection, then those of a pool, then those of an upstream.
   "src/conn",
   "src/client",
+  // What handlers answer, whoever they are, and how that is sent.
+  "src/answer",
   // Accepts, limits and drains the connections of clients; who answers them, it knows by an interface only.
   "src/server",
   "src/upstream",
@@ -100,7 +102,13 @@ const longFiles: ReadonlyMap<string, LongFile> = new Map(Object.entries({
 }));
 
 /** Rooms that handle requests. They know streams (src/http/*_stream.ts), so that no wire version shows in them. */
-const streamRooms: readonly string[] = ["src/exchange/", "src/script/", "src/gateway/", "src/upstream/"];
+const streamRooms: readonly string[] = [
+  "src/answer/",
+  "src/exchange/",
+  "src/script/",
+  "src/gateway/",
+  "src/upstream/",
+];
 
 /** Rooms that a stream is made of. What a tunnel carries (src/websocket) is the same over every version. */
 const wireRooms: readonly string[] = ["src/conn/", "src/http1/"];

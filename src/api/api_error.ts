@@ -1,6 +1,6 @@
 /** What the library throws at those who call it. */
 
-export { ScriptError } from "../script/script_error.ts";
+export { ScriptError } from "../answer/script_error.ts";
 
 /** What was asked for cannot be: every problem at once, each with its place and, where possible, the fix. */
 export class ConfigError extends Error {

@@ -1,6 +1,6 @@
 /** Upstreams that handlers of a gate bring along (`proxy`), and how one is made when a request comes to it first. */
 
-import { ScriptError } from "../script/script_error.ts";
+import { ScriptError } from "../answer/script_error.ts";
 import type { UpstreamMaker } from "./program_functions.ts";
 import type { CarriedUpstream, CarriedUpstreams } from "./proxy_handler.ts";
 

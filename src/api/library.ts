@@ -1,9 +1,9 @@
 /** What `import … from "sluice"` gives, on whatever platform. */
 
+import { ScriptError } from "../answer/script_error.ts";
 import { hash } from "../script/hash.ts";
 import { next, pass, reject, respond, to, tunnel } from "../script/decision.ts";
 import { router } from "../script/path_router.ts";
-import { ScriptError } from "../script/script_error.ts";
 import type { Asked, AskOptions, RequestHandler } from "../script/script_types.ts";
 import type { Fields } from "../observe/logger.ts";
 import type { Gate, OpenOptions, Platform, UpstreamInit } from "./api_types.ts";

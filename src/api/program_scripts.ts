@@ -6,8 +6,8 @@ import type {
   LoadedModule,
   ScriptLoader,
 } from "../../runtime/contract/contract.ts";
+import { ScriptError } from "../answer/script_error.ts";
 import type { ScriptApi } from "../script/script_api.ts";
-import { ScriptError } from "../script/script_error.ts";
 import type { ProgramFunctions, UpstreamMaker } from "./program_functions.ts";
 
 export class ProgramScripts implements ScriptLoader {

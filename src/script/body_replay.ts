@@ -3,11 +3,11 @@
  * body in its place.
  */
 
+import type { BodyReader } from "../answer/body_reader.ts";
 import type { ByteBuffer } from "../bytes/byte_buffer.ts";
 import { type BodyLength, UNKNOWN_LENGTH } from "../http/body_length.ts";
 import type { DownstreamStream } from "../http/downstream_stream.ts";
 import type { Head } from "../http/head.ts";
-import type { BodyReader } from "./body_reader.ts";
 
 const NO_BYTES = new Uint8Array(0);
 

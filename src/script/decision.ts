@@ -1,14 +1,15 @@
 /** Decisions: immutable values, checked when they are made. A constant one costs nothing at a request. */
 
+import type { Body, FieldInit, HttpResponse } from "../answer/answer_types.ts";
+import { linesOf, shown } from "../answer/field_values.ts";
+import { OwnAnswer } from "../answer/own_answer.ts";
+import { ScriptError } from "../answer/script_error.ts";
 import type { FieldSection } from "../http/field_section.ts";
 import { NO_FIELDS } from "../http/field_section.ts";
 import { fieldSection } from "../http/own_fields.ts";
 import { FieldEdits } from "./field_edits.ts";
-import { linesOf, shown } from "./field_values.ts";
 import { ForwardPlan } from "./forward_plan.ts";
-import { OwnAnswer } from "./own_answer.ts";
-import { ScriptError } from "./script_error.ts";
-import type { Body, Decision, FieldInit, Forward, HttpResponse, Pass } from "./script_types.ts";
+import type { Decision, Forward, Pass } from "./script_types.ts";
 
 /** To an upstream, by name. */
 export class ToDecision implements Decision {

@@ -1,6 +1,7 @@
 /** Handlers of the WinterTC kind, `{ fetch }`: the platform's Request made of a request of ours. */
 
-import type { Answer, HttpRequest, RequestHandler, ResponseLike } from "./script_types.ts";
+import type { ResponseLike } from "../answer/answer_types.ts";
+import type { Answer, HttpRequest, RequestHandler } from "./script_types.ts";
 
 /** Methods whose Request may not have a body (Fetch standard, §5.4). */
 const BODILESS = ["GET", "HEAD"];

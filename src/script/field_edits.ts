@@ -3,11 +3,7 @@
  * take its place. Decisions are made once and messages repeat, so the last result is remembered.
  */
 
-import { Field } from "../http/field.ts";
-import { type FieldSection, FieldSection as Section, TABLE_STRIDE } from "../http/field_section.ts";
-import type { ForwardedFields } from "../http/forwarded_fields.ts";
-import { fieldSection, joinedSections } from "../http/own_fields.ts";
-import { SectionMemo } from "../http/section_memo.ts";
+import type { FieldInit } from "../answer/answer_types.ts";
 import {
   checkedValue,
   checkName,
@@ -16,9 +12,14 @@ import {
   type Line,
   linesOf,
   shown,
-} from "./field_values.ts";
-import { ScriptError } from "./script_error.ts";
-import type { Edits, FieldInit } from "./script_types.ts";
+} from "../answer/field_values.ts";
+import { ScriptError } from "../answer/script_error.ts";
+import { Field } from "../http/field.ts";
+import { type FieldSection, FieldSection as Section, TABLE_STRIDE } from "../http/field_section.ts";
+import type { ForwardedFields } from "../http/forwarded_fields.ts";
+import { fieldSection, joinedSections } from "../http/own_fields.ts";
+import { SectionMemo } from "../http/section_memo.ts";
+import type { Edits } from "./script_types.ts";
 
 export class FieldEdits {
   /** Lower-case names of what is taken away. */

@@ -1,12 +1,12 @@
 /** How a request goes on, as a decision says: checked when the decision is made, applied to each request it is made for. */
 
+import { shown } from "../answer/field_values.ts";
+import { ScriptError } from "../answer/script_error.ts";
 import type { ExchangeSettings } from "../exchange/exchange_settings.ts";
 import type { Head } from "../http/head.ts";
 import { isAuthority } from "../http/target.ts";
 import { FieldEdits } from "./field_edits.ts";
-import { shown } from "./field_values.ts";
 import { hash } from "./hash.ts";
-import { ScriptError } from "./script_error.ts";
 import type { Forward } from "./script_types.ts";
 
 const KNOWN = [

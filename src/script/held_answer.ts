@@ -1,5 +1,6 @@
 /** An answer that is not sent yet, since a script is asked about it. */
 
+import { hasNoBody } from "../answer/answer_writer.ts";
 import { ByteBuffer } from "../bytes/byte_buffer.ts";
 import { type BodyLength, NO_BODY } from "../http/body_length.ts";
 import type { DownstreamStream } from "../http/downstream_stream.ts";
@@ -7,7 +8,6 @@ import { Field, maskOf } from "../http/field.ts";
 import type { ForwardedFields } from "../http/forwarded_fields.ts";
 import { statusPhrase } from "../http/status_phrase.ts";
 import type { PassDecision } from "./decision.ts";
-import { hasNoBody } from "./answer_writer.ts";
 
 const LENGTH_MASK = maskOf(Field.contentLength);
 

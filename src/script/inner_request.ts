@@ -1,5 +1,7 @@
 /** Requests that scripts send themselves, through an upstream: its pool, its hold and its limits. */
 
+import { linesOf, shown } from "../answer/field_values.ts";
+import { ScriptError } from "../answer/script_error.ts";
 import { Exchange } from "../exchange/exchange.ts";
 import type { ByteBuffer } from "../bytes/byte_buffer.ts";
 import { NO_FIELDS } from "../http/field_section.ts";
@@ -9,9 +11,7 @@ import { fieldSection } from "../http/own_fields.ts";
 import { isAuthority } from "../http/target.ts";
 import { Timed } from "../time/deadline_queue.ts";
 import { ForwardedView } from "./field_views.ts";
-import { linesOf, shown } from "./field_values.ts";
 import { InnerStream } from "./inner_stream.ts";
-import { ScriptError } from "./script_error.ts";
 import type { NamedUpstream, Onward, ScriptHost } from "./script_host.ts";
 import type { Asked, AskOptions, Fields } from "./script_types.ts";
 

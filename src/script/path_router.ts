@@ -1,9 +1,9 @@
 /** Handlers by path: `router({ "/users/:id": …, "/api/": …, "GET /x": … })`. */
 
+import { shown } from "../answer/field_values.ts";
+import { ScriptError } from "../answer/script_error.ts";
 import { PathPrefix } from "../http/path_prefix.ts";
-import { shown } from "./field_values.ts";
 import { AmbiguousPath, RequestView } from "./request_view.ts";
-import { ScriptError } from "./script_error.ts";
 import type { Answer, HttpRequest, RequestHandler } from "./script_types.ts";
 
 interface Entry {

@@ -1,5 +1,7 @@
 /** A request as scripts see it. Made for each request that a script is asked about, so it holds little until it is asked. */
 
+import type { FieldInit } from "../answer/answer_types.ts";
+import { ScriptError } from "../answer/script_error.ts";
 import type { DownstreamStream } from "../http/downstream_stream.ts";
 import { Field } from "../http/field.ts";
 import { type Head, versionText } from "../http/head.ts";
@@ -7,8 +9,7 @@ import { PathPrefix } from "../http/path_prefix.ts";
 import { parseAuthority } from "../http/target.ts";
 import { normalizedPath } from "../http/target.ts";
 import { SectionFields } from "./field_views.ts";
-import { ScriptError } from "./script_error.ts";
-import type { FieldInit, Fields, HttpRequest } from "./script_types.ts";
+import type { Fields, HttpRequest } from "./script_types.ts";
 
 /** What a request in a script's hands can be asked for besides its head. */
 export interface RequestBodySource {

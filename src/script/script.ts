@@ -1,5 +1,6 @@
 /** One generation of one script file: what it exports, made the same whichever of the forms it was written in. */
 
+import { ScriptError } from "../answer/script_error.ts";
 import type {
   HttpRequest,
   OnError,
@@ -10,7 +11,6 @@ import type {
   ScriptHooks,
 } from "./script_types.ts";
 import { fetchHandler } from "./fetch_handler.ts";
-import { ScriptError } from "./script_error.ts";
 import type { ScriptCallNote, ScriptPhase } from "./script_faults.ts";
 
 export interface ScriptSettings {

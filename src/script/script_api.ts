@@ -1,10 +1,10 @@
 /** What scripts import from "sluice": decisions, tools, and what needs the Sluice around them. */
 
+import { ScriptError } from "../answer/script_error.ts";
 import { next, pass, reject, respond, to, tunnel } from "./decision.ts";
 import { hash } from "./hash.ts";
 import { ask } from "./inner_request.ts";
 import { router } from "./path_router.ts";
-import { ScriptError } from "./script_error.ts";
 import type { ScriptHost } from "./script_host.ts";
 import type { Asked, AskOptions } from "./script_types.ts";
 

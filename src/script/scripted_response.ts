@@ -1,6 +1,8 @@
 /** What comes back for a request that a script watches: kept until the script has said what is to become of it. */
 
 import type { CloseReason } from "../../runtime/contract/contract.ts";
+import type { OwnAnswer } from "../answer/own_answer.ts";
+import { ScriptError } from "../answer/script_error.ts";
 import type { ReasonCode } from "../exchange/reason.ts";
 import { type BodyLength, NO_BODY } from "../http/body_length.ts";
 import type { ByteStream } from "../http/byte_stream.ts";
@@ -10,9 +12,7 @@ import { HIGH_WATER_BYTES } from "../http/water_marks.ts";
 import type { RejectDecision, ToDecision } from "./decision.ts";
 import { ForwardedView } from "./field_views.ts";
 import { HeldAnswer } from "./held_answer.ts";
-import type { OwnAnswer } from "./own_answer.ts";
 import type { Script } from "./script.ts";
-import { ScriptError } from "./script_error.ts";
 import { SwitchedLater } from "./switched_later.ts";
 import type { Failure, HttpRequest } from "./script_types.ts";
 import { decisionOf } from "./verdict.ts";

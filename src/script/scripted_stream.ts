@@ -9,6 +9,12 @@
  */
 
 import { type CloseReason, ScriptOverrun } from "../../runtime/contract/contract.ts";
+import type { FieldInit } from "../answer/answer_types.ts";
+import { BodyLost, BodyReader } from "../answer/body_reader.ts";
+import { linesOf } from "../answer/field_values.ts";
+import type { OwnAnswer } from "../answer/own_answer.ts";
+import { type AnsweredRequest, OwnAnswering } from "../answer/own_answering.ts";
+import { ScriptError } from "../answer/script_error.ts";
 import type { EndedExchange } from "../exchange/ended_exchange.ts";
 import { ExchangeAccount } from "../exchange/exchange_account.ts";
 import { Exchange } from "../exchange/exchange.ts";
@@ -26,16 +32,12 @@ import { fieldSection } from "../http/own_fields.ts";
 import { RequestBody } from "../exchange/request_body.ts";
 import type { Counted } from "../upstream/counters.ts";
 import type { StreamSource } from "../upstream/stream_source.ts";
-import { BodyLost, BodyReader } from "./body_reader.ts";
 import { type BodyReceiver, BodyReplay } from "./body_replay.ts";
 import type { MadeDecision, NextDecision, RejectDecision, ToDecision } from "./decision.ts";
 import { DelegatingStream } from "./delegating_stream.ts";
-import { linesOf } from "./field_values.ts";
 import type { ForwardPlan } from "./forward_plan.ts";
 import { logRecord } from "./log_record.ts";
 import { OnwardPlan } from "./onward_plan.ts";
-import type { OwnAnswer } from "./own_answer.ts";
-import { type AnsweredRequest, OwnAnswering } from "./own_answering.ts";
 import {
   AmbiguousPath,
   type RequestBodySource,
@@ -44,12 +46,11 @@ import {
   RequestView,
 } from "./request_view.ts";
 import type { Script } from "./script.ts";
-import { ScriptError } from "./script_error.ts";
 import type { ScriptPhase } from "./script_faults.ts";
 import { type ResponseOwner, ScriptedResponse } from "./scripted_response.ts";
 import type { Incoming, ScriptStage } from "./script_stage.ts";
 import type { LocalAnswer, NamedUpstream, Onward, Refusal } from "./script_host.ts";
-import type { FieldInit, HttpRequest } from "./script_types.ts";
+import type { HttpRequest } from "./script_types.ts";
 import { decisionOf, discard, isPromise } from "./verdict.ts";
 
 const NOTHING_FAILED = { reason: "", detail: "" } as const;

@@ -1,10 +1,10 @@
 /** What scripts give back, made a decision of. */
 
+import type { HttpResponse, ResponseLike } from "../answer/answer_types.ts";
+import { shown } from "../answer/field_values.ts";
+import { OwnAnswer } from "../answer/own_answer.ts";
+import { ScriptError } from "../answer/script_error.ts";
 import { isDecision, type MadeDecision, RespondDecision } from "./decision.ts";
-import { shown } from "./field_values.ts";
-import { OwnAnswer } from "./own_answer.ts";
-import { ScriptError } from "./script_error.ts";
-import type { HttpResponse, ResponseLike } from "./script_types.ts";
 
 /** Whether it has to be waited for. */
 export function isPromise(value: unknown): value is PromiseLike<unknown> {

@@ -12,12 +12,12 @@ import {
   ScriptLoadFault,
   type ScriptProblem,
 } from "../../../runtime/contract/contract.ts";
+import { ScriptError } from "../../answer/script_error.ts";
 import { scriptFiles } from "../../config/build_scripts.ts";
 import { sameValue } from "../../config/config_changes.ts";
 import type { Config, ScriptConfig } from "../../config/values/config.ts";
 import { type ScriptApi, scriptApi } from "../../script/script_api.ts";
 import { Script } from "../../script/script.ts";
-import { ScriptError } from "../../script/script_error.ts";
 import type { ScriptCallNote, ScriptFaults } from "../../script/script_faults.ts";
 import type { ScriptSet } from "../../script/script_set.ts";
 import { ScriptContext, type ScriptSurroundings } from "./script_context.ts";

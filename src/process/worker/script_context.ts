@@ -1,11 +1,11 @@
 /** What a script in a worker has of the Sluice around it: for one script of one generation, until that is over. */
 
 import { type Clock, type System, SystemError, type Timer } from "../../../runtime/contract/contract.ts";
+import { ScriptError } from "../../answer/script_error.ts";
 import { folderOf, pathWithin } from "../../config/build_scripts.ts";
 import type { Fields } from "../../observe/logger.ts";
 import type { ScriptLog } from "../../observe/script_log.ts";
 import type { ScriptApiHost, UpstreamInit } from "../../script/script_api.ts";
-import { ScriptError } from "../../script/script_error.ts";
 import type { ScriptHost } from "../../script/script_host.ts";
 
 /** Between two looks at a file. */

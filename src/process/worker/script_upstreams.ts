@@ -1,11 +1,11 @@
 /** Upstreams that scripts have set, over those of the configuration. Of one generation of scripts; each worker has its own. */
 
+import { ScriptError } from "../../answer/script_error.ts";
 import { valueDocument } from "../../config/file/value_document.ts";
 import { loadDocuments } from "../../config/load.ts";
 import type { Config, UpstreamConfig } from "../../config/values/config.ts";
 import { formatProblem } from "../../config/values/problem.ts";
 import type { UpstreamInit } from "../../script/script_api.ts";
-import { ScriptError } from "../../script/script_error.ts";
 
 /** How problems name what a script has given. */
 const PLACE = "setUpstream";

@@ -11,6 +11,7 @@ import type {
   ServerTls,
   System,
 } from "../../../runtime/contract/contract.ts";
+import { ScriptError } from "../../answer/script_error.ts";
 import { listenKeys } from "../../config/values/address.ts";
 import type { Config } from "../../config/values/config.ts";
 import { IoTurn } from "../../conn/io_turn.ts";
@@ -29,7 +30,6 @@ import { OperatedUpstreams } from "./operated_upstreams.ts";
 import type { Prepared } from "./prepared.ts";
 import { RetiredDestinations } from "./retired_destinations.ts";
 import { RetiredUpstreams } from "./retired_upstreams.ts";
-import { ScriptError } from "../../script/script_error.ts";
 import { ConfigurationTurn } from "./configuration_turn.ts";
 import type { LoadedScripts } from "./loaded_scripts.ts";
 import { Scripting, type ScriptPlace } from "./scripting.ts";

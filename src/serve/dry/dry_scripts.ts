@@ -7,12 +7,12 @@ import type {
   ScriptGuard,
   System,
 } from "../../../runtime/contract/contract.ts";
+import { ScriptError } from "../../answer/script_error.ts";
 import type { Config } from "../../config/values/config.ts";
 import type { Fields } from "../../observe/logger.ts";
 import { LoadedScripts } from "../../process/worker/loaded_scripts.ts";
 import { isDecision, type MadeDecision } from "../../script/decision.ts";
 import type { ScriptApi } from "../../script/script_api.ts";
-import { ScriptError } from "../../script/script_error.ts";
 import type { ScriptFaults, ScriptPhase } from "../../script/script_faults.ts";
 import type { ScriptHost } from "../../script/script_host.ts";
 import type { Asked, AskOptions, Fields as MessageFields } from "../../script/script_types.ts";

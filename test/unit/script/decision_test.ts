@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isDecision, next, pass, reject, respond, to, tunnel } from "../../../src/script/decision.ts";
-import { ScriptError } from "../../../src/script/script_error.ts";
+import { ScriptError } from "../../../src/answer/script_error.ts";
 import { decisionOf } from "../../../src/script/verdict.ts";
 
 const fails = (make: () => unknown, words: RegExp): void => {

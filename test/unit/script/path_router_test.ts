@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { Script } from "../../../src/script/script.ts";
 import { hash } from "../../../src/script/hash.ts";
 import { router } from "../../../src/script/path_router.ts";
-import { ScriptError } from "../../../src/script/script_error.ts";
+import { ScriptError } from "../../../src/answer/script_error.ts";
 import type { HttpRequest } from "../../../src/script/script_types.ts";
 import { askOnce } from "../../support/raw_client.ts";
 import { ScriptLab } from "../../support/script_lab.ts";

@@ -1,5 +1,5 @@
 /**
- * Heads of answers that a script has made before: most handlers give the same fields again and again, as new objects. What was
+ * Heads of answers that a handler has made before: most handlers give the same fields again and again, as new objects. What was
  * checked once is not checked again, and is written from one section.
  */
 
@@ -21,7 +21,7 @@ export class KnownHeads {
   readonly #known = new Map<string, KnownHead>();
 
   /**
-   * @param fields as a script gives them; only a plain object of texts has a key
+   * @param fields as a handler gives them; only a plain object of texts has a key
    * @param typed whether a Content-Type is added where there is none
    * @returns "" = these are not kept
    */

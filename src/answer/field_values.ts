@@ -1,11 +1,11 @@
-/** Names and values of fields as scripts write them, checked before they can reach a wire. */
+/** Names and values of fields as handlers write them, checked before they can reach a wire. */
 
-import type { FieldInit } from "./script_types.ts";
+import type { FieldInit } from "./answer_types.ts";
 import { ScriptError } from "./script_error.ts";
 
 export type Line = readonly [name: string, value: string];
 
-/** Lines of one message that a script may write, and bytes of their names and values together. */
+/** Lines of one message that a handler may write, and bytes of their names and values together. */
 const MAX_LINES = 64;
 const MAX_BYTES = 16 * 1024;
 
@@ -116,7 +116,7 @@ export function checkSize(lines: readonly Line[]): void {
   if (bytes > MAX_BYTES) throw new ScriptError(`headers: ${bytes} bytes, at most ${MAX_BYTES}`);
 }
 
-/** A value in words for the author of a script; short. */
+/** A value in words for the author of a handler; short. */
 export function shown(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value.length > 60 ? value.slice(0, 60) + "…" : value);
   if (typeof value === "object" && value !== null) return Array.isArray(value) ? "a list" : "an object";

@@ -1,4 +1,4 @@
-/** Sends an answer of a script's own, piece by piece where it comes so, no faster than the client takes it. */
+/** Sends an answer of a handler's own, piece by piece where it comes so, no faster than the client takes it. */
 
 import type { Turn } from "../time/turn.ts";
 import { NO_BODY, UNKNOWN_LENGTH } from "../http/body_length.ts";
@@ -48,7 +48,7 @@ export function sendWhole(
 
 const DATE = maskOf(Field.date);
 
-/** A Date of the script's own is the answer's (RFC 9110 §6.6.1). */
+/** A Date of the handler's own is the answer's (RFC 9110 §6.6.1). */
 function dated(date: FieldSection, fields: FieldSection): ForwardedFields {
   return ownFields((fields.known & DATE) === 0 ? date : NO_FIELDS, fields);
 }

@@ -1,4 +1,4 @@
-/** A request that its script answers itself: when the answer begins, and how it ends. */
+/** A request that a handler answers itself: when the answer begins, and how it ends. */
 
 import type { DownstreamStream } from "../http/downstream_stream.ts";
 import { expectsContinue } from "../http/expect.ts";

@@ -1,5 +1,5 @@
 /**
- * The body of a request in a script's hands: read whole, or piece by piece, and whatever has been read and is still whole
+ * The body of a request in a handler's hands: read whole, or piece by piece, and whatever has been read and is still whole
  * goes on with the request if it is forwarded after all.
  */
 
@@ -11,7 +11,7 @@ import { ScriptError } from "./script_error.ts";
 /** Pieces that nobody has taken yet; the client is paused beyond that. */
 const MOST_UNREAD_BYTES = 64 * 1024;
 
-/** The body, or the client, ended before the script had what it waited for. */
+/** The body, or the client, ended before the handler had what it waited for. */
 export class BodyLost extends ScriptError {
   override name = "BodyLost";
 }
@@ -46,7 +46,7 @@ export class BodyReader {
     return this.#pieces;
   }
 
-  // For scripts
+  // For handlers
 
   bytes(limit: number = this.#defaultLimit): Promise<Uint8Array> {
     if (this.#pieces) {
@@ -67,7 +67,7 @@ export class BodyReader {
     }
     const { bytes, from, to, length } = this.kept;
     if (length > limit) throw tooLong();
-    // A copy: the script may change it, and what is forwarded must not change.
+    // A copy: the handler may change it, and what is forwarded must not change.
     return bytes.slice(from, to);
   }
 

@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { KnownHeads } from "../../../src/script/known_heads.ts";
-import { OwnAnswer } from "../../../src/script/own_answer.ts";
-import { ScriptError } from "../../../src/script/script_error.ts";
+import { KnownHeads } from "../../../src/answer/known_heads.ts";
+import { OwnAnswer } from "../../../src/answer/own_answer.ts";
+import { ScriptError } from "../../../src/answer/script_error.ts";
 import { Random } from "../../fuzz/support/random.ts";
 
 /** What could make two sets look alike: separators, digits, line breaks, and parts of each other. */

@@ -1,4 +1,4 @@
-/** A response of a script's own: checked once, ready to be sent. */
+/** A response of a handler's own: checked once, ready to be sent. */
 
 import { NO_FIELDS } from "../http/field_section.ts";
 import type { FieldSection } from "../http/field_section.ts";
@@ -7,7 +7,7 @@ import { statusPhrase } from "../http/status_phrase.ts";
 import { type Line, linesOf, shown } from "./field_values.ts";
 import { type KnownHead, KnownHeads } from "./known_heads.ts";
 import { ScriptError } from "./script_error.ts";
-import type { Body, ByteSource, FieldInit, HttpResponse, ResponseLike } from "./script_types.ts";
+import type { Body, ByteSource, FieldInit, HttpResponse, ResponseLike } from "./answer_types.ts";
 
 /** What gives a body piece by piece. */
 export type Pieces = ByteSource | AsyncIterable<unknown> | Iterable<unknown>;
@@ -28,7 +28,7 @@ export class OwnAnswer {
   /** All of the body, or null when it comes piece by piece. */
   readonly bytes: Uint8Array | null;
   readonly pieces: Pieces | null;
-  /** Bytes that the pieces have, as the script says; null = it does not say. */
+  /** Bytes that the pieces have, as the handler says; null = it does not say. */
   readonly announced: number | null;
   /** Sent after the pieces. */
   readonly trailers: FieldSection | null;
