@@ -4,13 +4,13 @@
  */
 
 import type {
-  AcceptEvents,
   Address,
   Clock,
   Listener,
   ListenOptions,
   Runtime,
   Socket,
+  SocketError,
   SocketEvents,
 } from "../../runtime/contract/contract.ts";
 import { Exchange } from "../exchange/exchange.ts";
@@ -27,7 +27,9 @@ import { maxForwards } from "../http/max_forwards.ts";
 import { fieldSection } from "../http/own_fields.ts";
 import type { LocalAnswer, ScriptHost } from "../script/script_host.ts";
 import { ScriptedStream } from "../script/scripted_stream.ts";
-import { ConnectionSet } from "../server/connection_set.ts";
+import type { ConnectionLimits } from "../server/connection_set.ts";
+import { Server, type ServerHost } from "../server/server.ts";
+import type { Turn } from "../time/turn.ts";
 import type { Endpoint } from "../upstream/endpoint.ts";
 import type { Counted } from "../upstream/counters.ts";
 import { AskedFor } from "./asked_for.ts";
@@ -51,19 +53,12 @@ const LAST_WORDS_MS = 250;
 /** How long an aborted connection may take to tell that it is closed, which it does within the next turn. */
 const CLOSED_MS = 1000;
 
-/** What a listener is for. */
-interface ListenerRole {
-  /** Also for clients that ask for any destination. */
-  forward: boolean;
-}
-
-export class Gateway implements ForwardHost, ScriptedGateway {
-  readonly #runtime: Runtime;
+export class Gateway implements RequestHandler, ServerHost, ForwardHost, ScriptedGateway {
+  readonly clock: Clock;
   readonly #observer: GatewayObserver;
   snapshot: Snapshot;
-  readonly #listeners = new Map<Listener, ListenerRole>();
   readonly #forwardHandler = new ForwardHandler(this);
-  readonly #connections: ConnectionSet;
+  readonly #server: Server;
   readonly traffic: EndpointTraffic;
   #gracefulClose: GracefulClose | null = null;
   readonly #drains: EndpointDrains;
@@ -73,11 +68,11 @@ export class Gateway implements ForwardHost, ScriptedGateway {
   dropped = 0;
 
   constructor(runtime: Runtime, snapshot: Snapshot, observer: GatewayObserver) {
-    this.#runtime = runtime;
+    this.clock = runtime.clock;
     this.snapshot = snapshot;
     this.#observer = observer;
-    this.#connections = new ConnectionSet(runtime.clock);
-    this.traffic = new EndpointTraffic(this.#connections);
+    this.#server = new Server(runtime, this);
+    this.traffic = new EndpointTraffic(this.#server.connections);
     this.#drains = new EndpointDrains(runtime.clock, this.traffic);
   }
 
@@ -87,7 +82,9 @@ export class Gateway implements ForwardHost, ScriptedGateway {
    */
   use(snapshot: Snapshot): void {
     this.snapshot = snapshot;
-    for (const client of this.#connections) client.trusted = snapshot.trusted.has(client.remoteAddress);
+    for (const client of this.#server.connections) {
+      client.trusted = snapshot.trusted.has(client.remoteAddress);
+    }
   }
 
   /** What scripts of this process send requests through. */
@@ -95,13 +92,9 @@ export class Gateway implements ForwardHost, ScriptedGateway {
     return this.#scripts;
   }
 
-  get clock(): Clock {
-    return this.#runtime.clock;
-  }
-
   /** Open client connections, tunnels included. */
   get connections(): number {
-    return this.#connections.size;
+    return this.#server.connections.size;
   }
 
   /** CONNECT tunnels of the forward proxy, open and being opened. */
@@ -120,27 +113,17 @@ export class Gateway implements ForwardHost, ScriptedGateway {
    * @param forward clients may ask for any destination there
    * @throws SocketFailure
    */
-  async bind(options: ListenOptions, forward = false): Promise<Listener> {
-    const role: ListenerRole = { forward };
-    const events: AcceptEvents = {
-      accepted: (socket) => this.#accepted(socket, role.forward ? this.#forwardHandler : this),
-      acceptFailed: (error) => this.#observer.acceptFailed(options.address, error),
-      // A client that has not sent a byte is no reason to open more descriptors than clients may have.
-      handshakeRoom: () => {
-        const { maxConnections, maxRefused } = this.snapshot;
-        return Math.max(maxRefused, maxConnections - this.#connections.served);
-      },
-      answerPlain: () => plainAnswer(this.snapshot.exchange),
-    };
-    const listener = await this.#runtime.listen(options, events);
-    this.#listeners.set(listener, role);
-    return listener;
+  bind(options: ListenOptions, forward = false): Promise<Listener> {
+    return this.#server.bind(options, this.#handler(forward));
   }
 
   /** Whether clients that connect there from now on may ask for any destination. */
   setForward(listener: Listener, forward: boolean): void {
-    const role = this.#listeners.get(listener);
-    if (role !== undefined) role.forward = forward;
+    this.#server.setHandler(listener, this.#handler(forward));
+  }
+
+  #handler(forward: boolean): RequestHandler {
+    return forward ? this.#forwardHandler : this;
   }
 
   /** Binds. @returns where. @throws SocketFailure */
@@ -150,28 +133,42 @@ export class Gateway implements ForwardHost, ScriptedGateway {
 
   /** Stops accepting there; connections stay. Resolves when the port is free. */
   unbind(listener: Listener): Promise<void> {
-    this.#listeners.delete(listener);
-    return listener.close();
+    return this.#server.unbind(listener);
   }
 
-  #accepted(socket: Socket, handler: RequestHandler): SocketEvents {
+  // ServerHost
+
+  get turn(): Turn {
+    return this.snapshot.exchange.turn;
+  }
+
+  get limits(): ConnectionLimits {
+    return this.snapshot;
+  }
+
+  openConnection(socket: Socket, handler: RequestHandler): SocketEvents & DownstreamPeer {
     const { snapshot } = this;
-    const { turn } = snapshot.exchange;
-    turn.begin();
     const client = snapshot.open(socket, handler);
     client.trusted = snapshot.trusted.has(client.remoteAddress);
     // Now, because not every platform can tell once we have closed the connection, and requests are told of after that.
     if (this.#observer.wantsPorts === true) void client.remotePort;
-    const refused = this.#connections.add(client, snapshot, turn.now);
-    if (refused !== null) {
-      this.#fail(refused, null, null, "too_many_connections", "", REASONS.too_many_connections.status);
-      turn.end();
-    }
     return client;
   }
 
+  refuseConnection(client: DownstreamStream): void {
+    this.#fail(client, null, null, "too_many_connections", "", REASONS.too_many_connections.status);
+  }
+
+  acceptFailed(address: Address, error: SocketError): void {
+    this.#observer.acceptFailed(address, error);
+  }
+
+  answerPlain(): Uint8Array {
+    return plainAnswer(this.snapshot.exchange);
+  }
+
   connectionClosed(client: DownstreamPeer): void {
-    this.#connections.delete(client);
+    this.#server.connections.delete(client);
   }
 
   // Requests
@@ -310,7 +307,7 @@ export class Gateway implements ForwardHost, ScriptedGateway {
 
   tunnelOpened(tunnel: Tunnel): void {
     this.traffic.tunnels.add(tunnel);
-    if (this.#connections.ending || tunnel.endpoint?.enabled === false) tunnel.sendClose();
+    if (this.#server.connections.ending || tunnel.endpoint?.enabled === false) tunnel.sendClose();
   }
 
   tunnelClosed(tunnel: Tunnel): void {
@@ -327,7 +324,7 @@ export class Gateway implements ForwardHost, ScriptedGateway {
    * them when that is over: requests that may be sent again go elsewhere. The endpoints must be out of use.
    */
   drainEndpoints(endpoints: readonly Endpoint[], windowMs: number): void {
-    const { turn } = this.snapshot.exchange;
+    const { turn } = this;
     turn.begin();
     this.traffic.drainPins(new Set(endpoints));
     turn.end();
@@ -353,15 +350,10 @@ export class Gateway implements ForwardHost, ScriptedGateway {
    * @param closed called when nothing is accepted any more
    */
   async drain(timeoutMs: number, closed: () => void = () => {}): Promise<void> {
-    const closing = Promise.all(Array.from(this.#listeners.keys(), (listener) => listener.close())).then(
-      closed,
-    );
-    const { turn } = this.snapshot.exchange;
-    turn.begin();
-    this.#connections.drain(turn.now, DRAIN_IDLE_MS);
-    turn.end();
-    this.#gracefulClose = new GracefulClose(this.#runtime.clock, turn, [...this.traffic.tunnels], timeoutMs);
-    await this.#connections.untilEmpty(timeoutMs);
+    const closing = this.#server.drain(DRAIN_IDLE_MS).then(closed);
+    const tunnels = [...this.traffic.tunnels];
+    this.#gracefulClose = new GracefulClose(this.clock, this.turn, tunnels, timeoutMs);
+    await this.#server.connections.untilEmpty(timeoutMs);
     await this.#refuseHeld();
     await this.abortAll();
     await closing;
@@ -369,13 +361,13 @@ export class Gateway implements ForwardHost, ScriptedGateway {
 
   /** Requests that still wait are answered that no endpoint will serve them any more, and the answers get time to leave. */
   async #refuseHeld(): Promise<void> {
-    const { turn } = this.snapshot.exchange;
+    const { turn } = this;
     turn.begin();
     const refused = this.traffic.refuseHeld();
     turn.end();
     if (refused === 0) return;
     this.dropped += refused;
-    await this.#connections.untilEmpty(LAST_WORDS_MS);
+    await this.#server.connections.untilEmpty(LAST_WORDS_MS);
   }
 
   /** Ends everything now, and settles when every connection has told so: only then its request is logged. */
@@ -383,7 +375,7 @@ export class Gateway implements ForwardHost, ScriptedGateway {
     this.#gracefulClose?.cancel();
     this.#drains.cancel();
     for (const tunnel of this.traffic.tunnels) tunnel.abort();
-    this.dropped += this.#connections.abort("all");
-    await this.#connections.untilEmpty(CLOSED_MS);
+    this.dropped += this.#server.connections.abort("all");
+    await this.#server.connections.untilEmpty(CLOSED_MS);
   }
 }

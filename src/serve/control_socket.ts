@@ -172,7 +172,7 @@ async function bindUnix(
     (address) => HttpServer.start(runtime, { address, ...serving(system, options) }),
     (started) => started.abort(),
   );
-  const again = () => inPrivate(system, path, access, (address) => server.moveTo(runtime, address), () => {});
+  const again = () => inPrivate(system, path, access, (address) => server.moveTo(address), () => {});
   return { server, again };
 }
 

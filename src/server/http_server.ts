@@ -6,8 +6,8 @@
 
 import type {
   Address,
-  Clock,
   Listener,
+  ListenOptions,
   Runtime,
   Socket,
   SocketEvents,
@@ -26,9 +26,10 @@ import type { Fault } from "../http/fault.ts";
 import type { Head } from "../http/head.ts";
 import { DEFAULT_LIMITS } from "../http/limits.ts";
 import { HttpDate } from "../time/http_date.ts";
-import { type ConnectionLimits, ConnectionSet } from "./connection_set.ts";
+import type { ConnectionLimits } from "./connection_set.ts";
 import { errorReply, type HttpReply, type HttpRequest, type HttpRoute } from "./http_message.ts";
 import { HttpServerExchange } from "./http_server_exchange.ts";
+import { Server, type ServerHost } from "./server.ts";
 
 export interface HttpServerOptions {
   readonly address: Address;
@@ -58,6 +59,16 @@ const SETTINGS: DownstreamSettings = {
   limits: DEFAULT_LIMITS,
 };
 
+function listenOptions(address: Address): ListenOptions {
+  return {
+    address,
+    backlog: 128,
+    reusePort: false,
+    tls: null,
+    handshakeTimeoutMs: SETTINGS.headTimeoutMs,
+  };
+}
+
 /** Those that are given. */
 export function connectionLimits(
   { maxConnections, maxRefused }: Pick<HttpServerOptions, "maxConnections" | "maxRefused">,
@@ -68,62 +79,42 @@ export function connectionLimits(
   };
 }
 
-export class HttpServer implements RequestHandler {
-  readonly #clock: Clock;
-  readonly #turn: IoTurn;
+export class HttpServer implements RequestHandler, ServerHost {
+  readonly turn: IoTurn;
   readonly #open: OpenDownstream;
   readonly #date: DateField;
   readonly #routes: readonly HttpRoute[];
   readonly #options: HttpServerOptions;
-  readonly #limits: ConnectionLimits;
-  readonly #connections: ConnectionSet;
+  readonly limits: ConnectionLimits;
+  readonly #server: Server;
   readonly #exchanges = new Map<DownstreamPeer, HttpServerExchange>();
   #listener: Listener | null = null;
 
   private constructor(runtime: Runtime, options: HttpServerOptions) {
-    this.#clock = runtime.clock;
-    this.#turn = new IoTurn(runtime);
-    this.#open = downstreamOpener(this.#turn, SETTINGS);
+    this.turn = new IoTurn(runtime);
+    this.#open = downstreamOpener(this.turn, SETTINGS);
     this.#date = new DateField(new HttpDate(runtime.clock));
     this.#routes = options.routes;
     this.#options = options;
     const { maxConnections = MAX_CONNECTIONS, maxRefused = MOST_REFUSED } = options;
-    this.#limits = { maxConnections, maxRefused };
-    this.#connections = new ConnectionSet(
-      runtime.clock,
-      (client) => this.#exchanges.get(client)?.lasts === true,
-    );
+    this.limits = { maxConnections, maxRefused };
+    this.#server = new Server(runtime, this, (client) => this.#exchanges.get(client)?.lasts === true);
   }
 
   /** Binds and serves. @throws SocketFailure */
   static async start(runtime: Runtime, options: HttpServerOptions): Promise<HttpServer> {
     const server = new HttpServer(runtime, options);
-    server.#listener = await server.#listen(runtime, options.address);
+    server.#listener = await server.#server.bind(listenOptions(options.address), server);
     return server;
   }
 
-  #listen(runtime: Runtime, address: Address): Promise<Listener> {
-    return runtime.listen({
-      address,
-      backlog: 128,
-      reusePort: false,
-      tls: null,
-      handshakeTimeoutMs: SETTINGS.headTimeoutMs,
-    }, {
-      accepted: (socket) => this.#accepted(socket),
-      // It is out of descriptors or the client has left already: the next one is accepted all the same.
-      acceptFailed() {},
-    });
-  }
-
   /** Listens on a further socket, from then on the only one. Connections stay. @throws SocketFailure */
-  async moveTo(runtime: Runtime, address: Address): Promise<void> {
-    const listener = await this.#listen(runtime, address);
-    if (this.#connections.ending) return await listener.close();
+  async moveTo(address: Address): Promise<void> {
+    const listener = await this.#server.bind(listenOptions(address), this);
+    if (this.#server.connections.ending) return await this.#server.unbind(listener);
     const before = this.#listener;
     this.#listener = listener;
-    // Clients in its queue are accepted before.
-    this.#clock.setTimer(LEAVE_AFTER_MS, () => void before?.close(), true);
+    if (before !== null) this.#server.unbindLater(before, LEAVE_AFTER_MS);
   }
 
   /** Where it listens: with port 0, the port the kernel chose. */
@@ -133,25 +124,26 @@ export class HttpServer implements RequestHandler {
 
   /** Open client connections. */
   get connections(): number {
-    return this.#connections.size;
+    return this.#server.connections.size;
   }
 
-  #accepted(socket: Socket): SocketEvents {
-    const turn = this.#turn;
-    turn.begin();
-    const client = this.#open(socket, this);
-    const refused = this.#connections.add(client, this.#limits, turn.now);
-    if (refused !== null) {
-      const message = `There are ${this.#limits.maxConnections} connections already.`;
-      this.#exchange(refused, null).reply(errorReply(503, "too_many_connections", message));
-    }
-    turn.end();
-    return client;
+  // ServerHost
+
+  openConnection(socket: Socket, handler: RequestHandler): SocketEvents & DownstreamPeer {
+    return this.#open(socket, handler);
   }
+
+  refuseConnection(client: DownstreamStream): void {
+    const message = `There are ${this.limits.maxConnections} connections already.`;
+    this.#exchange(client, null).reply(errorReply(503, "too_many_connections", message));
+  }
+
+  /** It is out of descriptors or the client has left already: the next one is accepted all the same. */
+  acceptFailed(): void {}
 
   #exchange(client: DownstreamStream, head: Head | null): HttpServerExchange {
     const { maxBodyBytes = MAX_BODY_BYTES } = this.#options;
-    return new HttpServerExchange(this.#turn, client, head, this.#date, maxBodyBytes);
+    return new HttpServerExchange(this.turn, client, head, this.#date, maxBodyBytes);
   }
 
   // What connections tell
@@ -169,7 +161,7 @@ export class HttpServer implements RequestHandler {
 
   connectionClosed(client: DownstreamPeer): void {
     this.#exchanges.delete(client);
-    this.#connections.delete(client);
+    this.#server.connections.delete(client);
   }
 
   #asked(exchange: HttpServerExchange, request: HttpRequest): void {
@@ -214,21 +206,18 @@ export class HttpServer implements RequestHandler {
    * @param gapMs how long a connection must have been idle before it is closed: its client may be asking just now
    */
   async close(patienceMs: number, gapMs = 0): Promise<void> {
-    const closed = this.#listener?.close();
-    this.#turn.begin();
+    const { turn } = this;
+    turn.begin();
     for (const exchange of this.#exchanges.values()) exchange.endStream();
-    this.#connections.drain(this.#turn.now, gapMs);
-    this.#connections.lateGapMs = 0;
-    this.#turn.end();
-    await this.#connections.untilEmpty(patienceMs);
-    this.#connections.abort("unspared");
+    const closed = this.#server.drain(gapMs, 0);
+    turn.end();
+    await this.#server.connections.untilEmpty(patienceMs);
+    this.#server.connections.abort("unspared");
     await closed;
   }
 
   /** Drops everything now. */
   abort(): void {
-    this.#connections.lateGapMs = 0;
-    void this.#listener?.close();
-    this.#connections.abort("all");
+    void this.#server.abort();
   }
 }
