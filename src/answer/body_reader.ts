@@ -16,6 +16,9 @@ export class BodyLost extends ScriptError {
   override name = "BodyLost";
 }
 
+/** The body has more bytes than are wanted. */
+export class BodyTooLong extends ScriptError {}
+
 export class BodyReader {
   readonly #client: DownstreamStream;
   readonly #defaultLimit: number;
@@ -59,7 +62,7 @@ export class BodyReader {
   }
 
   async #readWhole(limit: number): Promise<Uint8Array> {
-    const tooLong = () => new ScriptError(`the body has more than ${limit} bytes`);
+    const tooLong = () => new BodyTooLong(`the body has more than ${limit} bytes`);
     if (this.#client.requestBody > limit) throw tooLong();
     while (!this.ended) {
       if (this.kept.length > limit) throw tooLong();

@@ -15,7 +15,8 @@ const READ_OFF_BYTES = 64 * 1024;
 export interface AnsweredRequest {
   readonly client: DownstreamStream;
   readonly turn: Turn;
-  readonly head: Head;
+  /** Null when there is none: it could not be parsed, or nothing was asked. */
+  readonly head: Head | null;
   date(): FieldSection;
   /** Events of the client come to it, which reads nothing of the body unless it says so. */
   takeEvents(): void;
@@ -28,13 +29,16 @@ export interface AnsweredRequest {
 export class OwnAnswering implements AnswerOwner {
   readonly #request: AnsweredRequest;
   readonly #answer: OwnAnswer;
+  readonly #close: boolean;
   #writer: AnswerWriter | null = null;
   /** The rest of the request's body is being read off. */
   awaitsBody = false;
 
-  constructor(request: AnsweredRequest, answer: OwnAnswer) {
+  /** @param close the connection ends with the answer; nothing of the request's body is read any more */
+  constructor(request: AnsweredRequest, answer: OwnAnswer, close: boolean) {
     this.#request = request;
     this.#answer = answer;
+    this.#close = close;
   }
 
   get client(): DownstreamStream {
@@ -49,8 +53,8 @@ export class OwnAnswering implements AnswerOwner {
     const { client, head } = this.#request;
     const { requestBody } = client;
     if (
-      this.#answer.bytes === null || client.requestDone || requestBody < 0 || requestBody > READ_OFF_BYTES ||
-      expectsContinue(head)
+      this.#answer.bytes === null || this.#close || client.requestDone || requestBody < 0 ||
+      requestBody > READ_OFF_BYTES || (head !== null && expectsContinue(head))
     ) {
       this.#send();
       return;
@@ -81,15 +85,15 @@ export class OwnAnswering implements AnswerOwner {
   #send(): void {
     const request = this.#request;
     const { client, head } = request;
-    const isHead = head.method === "HEAD";
+    const isHead = head !== null && head.method === "HEAD";
     if (this.#answer.bytes === null) {
       request.takeEvents();
       this.#writer = new AnswerWriter(this, this.#answer);
-      this.#writer.begin(request.date(), isHead, false);
+      this.#writer.begin(request.date(), isHead, this.#close);
       return;
     }
     client.events = null;
-    sendWhole(client, this.#answer, request.date(), isHead, false);
+    sendWhole(client, this.#answer, request.date(), isHead, this.#close);
     request.answerSent();
   }
 

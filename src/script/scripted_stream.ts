@@ -570,7 +570,7 @@ export class ScriptedStream extends DelegatingStream
       const { reason, detail } = this.#local ?? NOTHING_FAILED;
       this.#local = this.#localAnswer(answer.status, reason, detail);
     }
-    this.#own = new OwnAnswering(this, answer);
+    this.#own = new OwnAnswering(this, answer, false);
     this.#own.begin();
   }
 

@@ -172,9 +172,17 @@ export class HttpServer implements RequestHandler, ServerHost {
       answer = this.#failure(error);
     }
     if (answer instanceof Promise) {
-      answer.then((reply) => exchange.reply(reply), (error) => exchange.reply(this.#failure(error)));
+      answer.then((reply) => this.#reply(exchange, reply), (error) => exchange.reply(this.#failure(error)));
     } else {
-      exchange.reply(answer);
+      this.#reply(exchange, answer);
+    }
+  }
+
+  #reply(exchange: HttpServerExchange, reply: HttpReply): void {
+    try {
+      exchange.reply(reply);
+    } catch (error) {
+      exchange.reply(this.#failure(error));
     }
   }
 

@@ -1,44 +1,48 @@
 /** One request to the small HTTP server, from its head to the end of its answer. */
 
-import { ByteBuffer } from "../bytes/byte_buffer.ts";
-import type { Turn } from "../time/turn.ts";
-import { NO_BODY, UNKNOWN_LENGTH } from "../http/body_length.ts";
+import { BodyReader, BodyTooLong } from "../answer/body_reader.ts";
+import { OwnAnswer } from "../answer/own_answer.ts";
+import { type AnsweredRequest, OwnAnswering } from "../answer/own_answering.ts";
+import { PieceQueue } from "../answer/piece_queue.ts";
 import type { DateField } from "../http/date_field.ts";
 import type { DownstreamStream, DownstreamStreamEvents } from "../http/downstream_stream.ts";
 import { expectsContinue } from "../http/expect.ts";
-import { NO_FORWARDED_FIELDS, ownFields } from "../http/forwarded_fields.ts";
-import { fieldSection } from "../http/own_fields.ts";
-import { statusPhrase } from "../http/status_phrase.ts";
 import type { Fault } from "../http/fault.ts";
+import type { FieldSection } from "../http/field_section.ts";
+import { NO_FORWARDED_FIELDS } from "../http/forwarded_fields.ts";
 import type { Head } from "../http/head.ts";
 import { parseTarget } from "../http/target.ts";
+import type { Turn } from "../time/turn.ts";
 import { errorReply, type HttpReply, type HttpRequest, type StreamReply } from "./http_message.ts";
 
 /** A client that leaves more of a stream than this unread is dropped. */
 const MAX_BACKLOG_BYTES = 1024 * 1024;
 
+const NO_BYTES = new Uint8Array(0);
 const UTF8 = new TextEncoder();
 
 /**
  * - `body`: the request is being received
  * - `asked`: a handler is working on the answer
- * - `stream`: pieces of the answer are being written
+ * - `answering`: it is being sent
  * - `over`: answered, or the client has gone; terminal
  */
-type State = "body" | "asked" | "stream" | "over";
+type State = "body" | "asked" | "answering" | "over";
 
-export class HttpServerExchange implements DownstreamStreamEvents {
-  readonly #turn: Turn;
-  readonly #client: DownstreamStream;
-  readonly #head: Head | null;
+export class HttpServerExchange implements DownstreamStreamEvents, AnsweredRequest {
+  readonly turn: Turn;
+  readonly client: DownstreamStream;
+  readonly head: Head | null;
   readonly #date: DateField;
   readonly #gone = new AbortController();
   readonly #maxBodyBytes: number;
-  /** Not the pieces that it came in: a chunk of one byte would cost a hundred. */
-  readonly #body = new ByteBuffer();
   #asked: (request: HttpRequest) => void = () => {};
   #state: State = "body";
+  #reader: BodyReader | null = null;
+  #answering: OwnAnswering | null = null;
+  /** An answer piece by piece whose end has not come. */
   #stream: StreamReply | null = null;
+  #pieces: PieceQueue | null = null;
   #streamOver: (() => void) | null = null;
 
   /** @param head null when there was no request, or none that could be parsed */
@@ -49,62 +53,73 @@ export class HttpServerExchange implements DownstreamStreamEvents {
     date: DateField,
     maxBodyBytes: number,
   ) {
-    this.#turn = turn;
-    this.#client = client;
-    this.#head = head;
+    this.turn = turn;
+    this.client = client;
+    this.head = head;
     this.#date = date;
     this.#maxBodyBytes = maxBodyBytes;
   }
 
   /** A stream that the end of the server leaves alone. */
   get lasts(): boolean {
-    return this.#state === "stream" && this.#stream?.untilExit === true;
+    return this.#stream?.untilExit === true;
   }
 
   /** Reads the request to its end, then calls `asked`. */
   receive(asked: (request: HttpRequest) => void): void {
-    const client = this.#client;
-    const head = this.#head;
+    const { client } = this;
     this.#asked = asked;
     client.events = this;
     if (client.requestDone) {
-      this.downstreamEnd();
-    } else if (head !== null && client.requestBody > this.#maxBodyBytes) {
-      this.#tooLarge();
-    } else {
-      if (head !== null && expectsContinue(head)) client.sendInterim(100, "Continue", NO_FORWARDED_FIELDS);
-      client.expectBody();
+      this.#received(NO_BYTES);
+      return;
     }
+    const reader = new BodyReader(client, this.#maxBodyBytes, () => this.#wantBody());
+    this.#reader = reader;
+    reader.bytes().then((body) => this.#received(body), (error: unknown) => {
+      // Of a body that was lost the client has been told, or has gone.
+      if (error instanceof BodyTooLong) this.#tooLarge();
+    });
+  }
+
+  #wantBody(): void {
+    const { client, head } = this;
+    if (head !== null && expectsContinue(head)) client.sendInterim(100, "Continue", NO_FORWARDED_FIELDS);
+    client.expectBody();
+  }
+
+  #received(body: Uint8Array): void {
+    if (this.#state === "body") this.#state = "asked";
+    const request = this.#request(body);
+    if (typeof request === "string") this.reply(errorReply(400, "bad_request", request));
+    else this.#asked(request);
   }
 
   // What the client does
 
   downstreamBody(bytes: Uint8Array, from: number, to: number): void {
-    if (this.#state !== "body") return;
-    if (this.#body.length + (to - from) > this.#maxBodyBytes) this.#tooLarge();
-    else this.#body.append(bytes, from, to);
+    if (this.#state === "body") this.#reader?.came(bytes, from, to);
   }
 
-  downstreamEnd(): void {
-    if (this.#state !== "body") return;
-    this.#state = "asked";
-    const request = this.#request();
-    if (typeof request === "string") this.reply(errorReply(400, "bad_request", request));
-    else this.#asked(request);
+  downstreamEnd(trailers: Head | null): void {
+    if (this.#state === "body") this.#reader?.end(trailers);
   }
 
   downstreamFault(fault: Fault): void {
     this.reply(errorReply(fault.status, "bad_request", fault.detail));
   }
 
-  downstreamWritable(): void {}
+  downstreamWritable(): void {
+    this.#answering?.writable();
+  }
 
   downstreamEnded(): void {
     this.#gone.abort();
-    if (this.#state === "stream") this.#end();
+    this.#endStream();
   }
 
   downstreamGone(): void {
+    this.#answering?.stop();
     this.#over();
     this.#gone.abort();
   }
@@ -114,91 +129,110 @@ export class HttpServerExchange implements DownstreamStreamEvents {
   }
 
   downstreamTimedOut(what: "read" | "write"): void {
-    if (what === "write" || this.#state !== "body") this.#client.abort();
+    if (what === "write" || this.#state !== "body") this.client.abort();
     else this.reply(errorReply(408, "bad_request", "The request did not arrive in time."));
   }
 
   // The answer
 
-  /** Answers. Nothing happens when the client has gone. May be called in or outside of a turn. */
+  /**
+   * Answers. Nothing happens when the client has gone. May be called in or outside of a turn.
+   *
+   * @throws ScriptError when it is no answer; nothing has been sent then
+   */
   reply(reply: HttpReply): void {
-    if (this.#state === "over" || this.#state === "stream") return;
-    const client = this.#client;
-    const { status, contentType, headers = {} } = reply;
-    this.#turn.begin();
-    const fields = (...more: readonly (readonly [string, string])[]) =>
-      ownFields(
-        this.#date.section(),
-        fieldSection(
-          ["Content-Type", contentType],
-          ["Cache-Control", "no-store"],
-          ["X-Content-Type-Options", "nosniff"],
-          ...Object.entries(headers),
-          ...more,
-        ),
-      );
-    const close = reply.close === true || !client.requestDone || this.#head === null;
-    const bodiless = this.#head?.method === "HEAD";
-    if ("body" in reply) {
-      const body = UTF8.encode(reply.body);
-      this.#over();
-      if (bodiless) {
-        const described = fields(["Content-Length", String(body.length)]);
-        client.sendHead(status, statusPhrase(status), described, NO_BODY, close);
-      } else {
-        client.sendHead(status, statusPhrase(status), fields(), body.length, close);
-        client.sendBody(body, 0, body.length);
-      }
-      client.sendEnd(null);
-    } else if (bodiless) {
-      this.#over();
-      client.sendHead(status, statusPhrase(status), fields(), NO_BODY, true);
-      client.sendEnd(null);
-    } else {
-      this.#state = "stream";
-      this.#stream = reply;
-      client.sendHead(status, statusPhrase(status), fields(), UNKNOWN_LENGTH, true);
-      if (this.#gone.signal.aborted) this.#end();
-      else this.#begin(reply);
-    }
-    this.#turn.end();
+    if (this.#state === "over" || this.#state === "answering") return;
+    const { client, turn } = this;
+    const stream = "begin" in reply ? reply : null;
+    const pieces = stream === null ? null : new PieceQueue();
+    const answer = OwnAnswer.of({
+      status: reply.status,
+      headers: {
+        "Content-Type": reply.contentType,
+        "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
+        ...reply.headers,
+      },
+      body: "body" in reply ? reply.body : pieces,
+    });
+    const close = reply.close === true || pieces !== null || !client.requestDone || this.head === null;
+    this.#state = "answering";
+    this.#stream = stream;
+    this.#pieces = pieces;
+    this.#answering = new OwnAnswering(this, answer, close);
+    turn.begin();
+    this.#answering.begin();
+    this.#beginStream();
+    turn.end();
   }
 
-  #begin(stream: StreamReply): void {
-    const over = stream.begin({ write: (text) => this.#write(text), end: () => this.#end() });
+  /** AnsweredRequest. */
+  date(): FieldSection {
+    return this.#date.section();
+  }
+
+  /** AnsweredRequest. */
+  takeEvents(): void {
+    this.client.events = this;
+  }
+
+  /** AnsweredRequest. */
+  answerSent(): void {
+    this.#over();
+  }
+
+  /** AnsweredRequest. */
+  answerCut(): void {
+    this.#over();
+  }
+
+  /** Its head has been sent, unless it was asked for by HEAD: then that was all. */
+  #beginStream(): void {
+    const stream = this.#stream;
+    if (stream === null) return;
+    if (this.#gone.signal.aborted) {
+      this.#endStream();
+      return;
+    }
+    const over = stream.begin({ write: (text) => this.#write(text), end: () => this.#endStream() });
     // It may have ended inside the call.
-    if (this.#state === "stream") this.#streamOver = over;
+    if (this.#stream === stream) this.#streamOver = over;
     else over();
   }
 
   #write(text: string): void {
-    if (this.#state !== "stream" || text === "") return;
-    const bytes = UTF8.encode(text);
-    this.#turn.begin();
-    this.#client.sendBody(bytes, 0, bytes.length);
-    this.#turn.end();
-    if (this.#client.backlogBytes > MAX_BACKLOG_BYTES) this.#client.abort();
+    const pieces = this.#pieces;
+    if (pieces === null) return;
+    pieces.write(UTF8.encode(text));
+    if (pieces.bytes + this.client.backlogBytes <= MAX_BACKLOG_BYTES) return;
+    this.#answering?.stop();
+    this.client.abort();
   }
 
   /** Ends a stream, unless it lasts until this process ends. */
   endStream(): void {
-    if (!this.lasts) this.#end();
+    if (!this.lasts) this.#endStream();
   }
 
-  #end(): void {
-    if (this.#state !== "stream") return;
-    this.#over();
-    this.#turn.begin();
-    this.#client.sendEnd(null);
-    this.#turn.end();
+  #endStream(): void {
+    this.#pieces?.end();
+    this.#streamEnded();
+  }
+
+  #streamEnded(): void {
+    this.#stream = null;
+    this.#pieces = null;
+    const over = this.#streamOver;
+    this.#streamOver = null;
+    over?.();
   }
 
   #over(): void {
     this.#state = "over";
-    this.#body.clear();
-    const over = this.#streamOver;
-    this.#streamOver = null;
-    over?.();
+    this.#reader?.lose("the request is over");
+    this.#reader = null;
+    this.#answering = null;
+    this.#streamEnded();
   }
 
   #tooLarge(): void {
@@ -206,13 +240,13 @@ export class HttpServerExchange implements DownstreamStreamEvents {
   }
 
   /** The request, or what is wrong with it. */
-  #request(): HttpRequest | string {
-    const head = this.#head;
+  #request(bytes: Uint8Array): HttpRequest | string {
+    const { head } = this;
     if (head === null) return "There is no request.";
     const target = parseTarget(head.method, head.target);
     if ("kind" in target) return target.detail;
     const mark = target.path.indexOf("?");
-    const body = utf8Text(this.#body);
+    const body = utf8Text(bytes);
     if (body === null) return "The body is not UTF-8.";
     return {
       method: head.method === "HEAD" ? "GET" : head.method,
@@ -226,9 +260,9 @@ export class HttpServerExchange implements DownstreamStreamEvents {
 }
 
 /** The text of UTF-8 bytes, null when they are none. */
-function utf8Text({ bytes, from, to }: ByteBuffer): string | null {
+function utf8Text(bytes: Uint8Array): string | null {
   try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes.subarray(from, to));
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes);
   } catch {
     return null;
   }
