@@ -5,21 +5,31 @@
  */
 
 import type {
-  AcceptEvents,
   Address,
-  CloseReason,
   Listener,
   Runtime,
   Socket,
-  SocketError,
   SocketEvents,
   Timer,
 } from "../../../runtime/contract/contract.ts";
+import { sendWhole } from "../../answer/answer_writer.ts";
+import { OwnAnswer } from "../../answer/own_answer.ts";
+import { IoTurn } from "../../conn/io_turn.ts";
+import { downstreamOpener } from "../../conn/open_downstream.ts";
+import { DateField } from "../../http/date_field.ts";
+import type {
+  DownstreamPeer,
+  DownstreamStream,
+  OpenDownstream,
+  RequestHandler,
+} from "../../http/downstream_stream.ts";
+import type { Fault } from "../../http/fault.ts";
 import type { Head } from "../../http/head.ts";
 import { DEFAULT_LIMITS, type Http1Limits } from "../../http/limits.ts";
-import { expectsContinue } from "../../http/expect.ts";
-import { bodyLength, requestFraming } from "../../http1/framing.ts";
-import { MessageParser } from "../../http1/message_parser.ts";
+import type { ConnectionLimits } from "../../server/connection_set.ts";
+import { Server, type ServerHost } from "../../server/server.ts";
+import { HttpDate } from "../../time/http_date.ts";
+import { DemoRequest, hasLeft } from "./demo_request.ts";
 
 /** A client that sends nothing must not keep the backend away for ever. */
 const STALLED_MS = 10_000;
@@ -37,8 +47,6 @@ const LIMITS: Http1Limits = {
   lenientTargets: true,
 };
 
-const ENCODER = new TextEncoder();
-
 export interface DemoBackendOptions {
   /** Time between the end of a request and listening again. */
   readonly awayMs: number;
@@ -46,13 +54,21 @@ export interface DemoBackendOptions {
   readonly address?: Address;
 }
 
-export class DemoBackend implements AcceptEvents {
+export class DemoBackend implements RequestHandler, ServerHost {
   readonly #runtime: Runtime;
   readonly #awayMs: number;
+  readonly turn: IoTurn;
+  /** What got into the kernel's queue before we stopped listening is reset, as a server that died would do. */
+  readonly limits: ConnectionLimits = { maxConnections: 1, maxRefused: 0 };
+  readonly #open: OpenDownstream;
+  readonly #date: DateField;
+  readonly #server: Server;
   #address: Address;
   #listener: Listener | null = null;
   #closing: Promise<void> = Promise.resolve();
-  #socket: Socket | null = null;
+  /** The connection that is served. */
+  #client: DownstreamPeer | null = null;
+  #stalled: Timer | null = null;
   #timer: Timer | null = null;
   #stopped = false;
   /** Requests answered so far. */
@@ -62,6 +78,16 @@ export class DemoBackend implements AcceptEvents {
     this.#runtime = runtime;
     this.#awayMs = options.awayMs;
     this.#address = options.address ?? { kind: "tcp", host: "127.0.0.1", port: 0 };
+    this.turn = new IoTurn(runtime);
+    this.#open = downstreamOpener(this.turn, {
+      headTimeoutMs: STALLED_MS,
+      bodyIdleTimeoutMs: STALLED_MS,
+      keepAliveTimeoutMs: STALLED_MS,
+      servesHalfClosed: false,
+      limits: LIMITS,
+    });
+    this.#date = new DateField(new HttpDate(runtime.clock));
+    this.#server = new Server(runtime, this);
   }
 
   /** Rejects with a `SocketFailure` when it cannot listen. */
@@ -80,30 +106,73 @@ export class DemoBackend implements AcceptEvents {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#timer?.cancel();
-    this.#socket?.abort();
-    await this.#listener?.close();
+    await this.#server.abort();
     await this.#closing;
   }
 
-  accepted(socket: Socket): SocketEvents {
-    if (this.#socket !== null || this.#stopped) {
-      // It got into the kernel's queue before we stopped listening; a server that died would reset it too.
-      socket.abort();
-      return IGNORE;
+  // ServerHost
+
+  openConnection(socket: Socket, handler: RequestHandler): SocketEvents & DownstreamPeer {
+    const client = this.#open(socket, handler);
+    if (this.#client === null && !this.#stopped) {
+      this.#client = client;
+      this.#leave();
+      this.#stalled = this.#runtime.clock.setTimer(STALLED_MS, () => client.abort(), true);
     }
-    this.#socket = socket;
-    this.#closing = this.#listener?.close() ?? this.#closing;
-    this.#listener = null;
-    const stalled = this.#runtime.clock.setTimer(STALLED_MS, () => socket.abort(), true);
-    return new Conversation(socket, (answered) => {
-      stalled.cancel();
-      this.#socket = null;
-      if (answered) this.answered++;
-      this.#goAway();
-    }, this.answered + 1);
+    return client;
   }
 
-  acceptFailed(_error: SocketError): void {}
+  /** Is never asked: see `limits`. */
+  refuseConnection(client: DownstreamStream): void {
+    client.abort();
+  }
+
+  acceptFailed(): void {}
+
+  // RequestHandler
+
+  request(client: DownstreamStream, head: Head): void {
+    new DemoRequest(client, (bodyBytes) => {
+      if (bodyBytes === null) this.#refuse(client, head);
+      else this.#answer(client, head, 200, this.#textOf(head, bodyBytes));
+    }).receive(head);
+  }
+
+  refused(client: DownstreamStream, fault: Fault, head: Head | null): void {
+    if (hasLeft(fault)) client.abort();
+    else this.#refuse(client, head);
+  }
+
+  connectionClosed(client: DownstreamPeer): void {
+    this.#server.connections.delete(client);
+    if (client !== this.#client) return;
+    this.#client = null;
+    this.#stalled?.cancel();
+    this.#goAway();
+  }
+
+  #textOf({ method, target }: Head, bodyBytes: number): string {
+    // Always the same length: ab counts an answer that differs in length from the first as failed.
+    const number = String(this.answered + 1).padStart(6, "0");
+    return `request ${number}: ${method} ${target}${bodyBytes === 0 ? "" : ` with ${bodyBytes} bytes`}\n`;
+  }
+
+  #refuse(client: DownstreamStream, head: Head | null): void {
+    this.#answer(client, head, 400, "the demo's backend did not understand this\n");
+  }
+
+  #answer(client: DownstreamStream, head: Head | null, status: number, body: string): void {
+    this.answered++;
+    sendWhole(client, OwnAnswer.of({ status, body }), this.#date.section(), head?.method === "HEAD", true);
+  }
+
+  // Coming and going
+
+  #leave(): void {
+    if (this.#listener === null) return;
+    this.#closing = this.#server.unbind(this.#listener);
+    this.#listener = null;
+  }
 
   #goAway(): void {
     if (this.#stopped) return;
@@ -119,7 +188,7 @@ export class DemoBackend implements AcceptEvents {
 
   async #listen(): Promise<void> {
     if (this.#stopped) return;
-    const listener = await this.#runtime.listen({
+    const listener = await this.#server.bind({
       address: this.#address,
       backlog: 16,
       reusePort: false,
@@ -127,107 +196,8 @@ export class DemoBackend implements AcceptEvents {
       handshakeTimeoutMs: STALLED_MS,
     }, this);
     this.#address = listener.address;
-    // A connection may have been accepted, or `stop` called, while `listen` was on its way.
-    if (this.#stopped || this.#socket !== null) this.#closing = listener.close();
-    else this.#listener = listener;
-  }
-}
-
-const IGNORE: SocketEvents = {
-  data() {},
-  drained() {},
-  ended() {},
-  closed() {},
-};
-
-/** One connection: one request in, one answer out. */
-class Conversation implements SocketEvents {
-  readonly #socket: Socket;
-  readonly #done: (answered: boolean) => void;
-  readonly #number: number;
-  readonly #parser = new MessageParser("request", LIMITS);
-  #head: Head | null = null;
-  #answered = false;
-  #unsent: Uint8Array = new Uint8Array(0);
-
-  constructor(socket: Socket, done: (answered: boolean) => void, number: number) {
-    this.#socket = socket;
-    this.#done = done;
-    this.#number = number;
-  }
-
-  data(bytes: Uint8Array): void {
-    if (this.#answered) return;
-    const parser = this.#parser;
-    const wasInHead = this.#head === null;
-    parser.feed(bytes);
-    for (;;) {
-      const event = parser.next();
-      if (event === "more") break;
-      if (event === "head" ? !this.#headArrived(parser.head as Head) : event === "fault") {
-        this.#answer("400 Bad Request", "the demo's backend did not understand this\n");
-        return;
-      }
-      if (event === "end") {
-        this.#requestEnded(parser.bodyBytesSeen);
-        return;
-      }
-    }
-    if (wasInHead && this.#head !== null && expectsContinue(this.#head)) {
-      this.#send("HTTP/1.1 100 Continue\r\n\r\n");
-    }
-  }
-
-  /** @returns false when the body has no clear end */
-  #headArrived(head: Head): boolean {
-    const kind = requestFraming(head);
-    if (typeof kind !== "string") return false;
-    this.#head = head;
-    this.#parser.startBody(kind, bodyLength(kind, head));
-    return true;
-  }
-
-  #requestEnded(bodyBytes: number): void {
-    const size = bodyBytes === 0 ? "" : ` with ${bodyBytes} bytes`;
-    // Always the same length: ab counts an answer that differs in length from the first as failed.
-    const number = String(this.#number).padStart(6, "0");
-    this.#answer("200 OK", `request ${number}: ${this.#head?.method} ${this.#head?.target}${size}\n`);
-  }
-
-  drained(): void {
-    this.#flush();
-  }
-
-  ended(): void {
-    if (!this.#answered) this.#socket.abort();
-  }
-
-  closed(_reason: CloseReason): void {
-    this.#done(this.#answered);
-  }
-
-  #answer(status: string, body: string): void {
-    this.#answered = true;
-    const content = this.#head?.method === "HEAD" ? "" : body;
-    this.#send(
-      `HTTP/1.1 ${status}\r\nContent-Type: text/plain; charset=utf-8\r\n` +
-        `Content-Length: ${ENCODER.encode(body).length}\r\nConnection: close\r\n\r\n${content}`,
-    );
-  }
-
-  #send(text: string): void {
-    const bytes = ENCODER.encode(text);
-    const joined = new Uint8Array(this.#unsent.length + bytes.length);
-    joined.set(this.#unsent);
-    joined.set(bytes, this.#unsent.length);
-    this.#unsent = joined;
-    this.#flush();
-  }
-
-  #flush(): void {
-    const taken = this.#socket.write(this.#unsent, 0, this.#unsent.length);
-    this.#unsent = this.#unsent.subarray(taken);
-    // The request was read to its end, so that nothing unread can turn this into a reset.
-    if (this.#unsent.length === 0 && this.#answered) this.#socket.close();
+    this.#listener = listener;
+    // A connection may have been accepted, or `stop` called, while `bind` was on its way.
+    if (this.#stopped || this.#client !== null) this.#leave();
   }
 }

@@ -16,6 +16,8 @@ class Client {
   close: CloseReason | null = null;
   error: SocketError | null = null;
   socket: Socket | null = null;
+  /** It does not close when the backend has. */
+  staysOpen = false;
 
   constructor(runtime: MemoryRuntime, backend: DemoBackend, request: string) {
     const events: SocketEvents = {
@@ -23,7 +25,7 @@ class Client {
       drained: () => {},
       ended: () => {
         this.ended = true;
-        this.socket?.close();
+        if (!this.staysOpen) this.socket?.close();
       },
       closed: (reason) => this.close = reason,
     };
@@ -80,18 +82,40 @@ test("one connection is served, then nobody listens for a while", async () => {
   await Promise.all([backend.stop(), settle(runtime)]);
 });
 
+test("who was in the queue when it stopped listening is reset; a client that stays does not keep it away for ever", async () => {
+  const runtime = createMemoryRuntime({ resetQueueOnClose: false });
+  const backend = await DemoBackend.start(runtime, { awayMs: 10 });
+  const first = new Client(runtime, backend, GET);
+  const queued = new Client(runtime, backend, GET);
+  first.staysOpen = true;
+  await settle(runtime);
+  assert.match(first.text, /request 000001: GET/);
+  assert.equal(queued.text, "");
+  assert.equal(queued.close?.code, "reset");
+  // Its last answer must not be lost by a reset, so the connection is left some time.
+  runtime.network.advance(6000);
+  await settle(runtime);
+  runtime.network.advance(10);
+  await settle(runtime);
+  const next = new Client(runtime, backend, GET);
+  await settle(runtime);
+  assert.match(next.text, /request 000002: GET/);
+  assert.equal(backend.answered, 2);
+  await Promise.all([backend.stop(), settle(runtime)]);
+});
+
 test("bodies of any length, and HEAD", async () => {
   const runtime = createMemoryRuntime({ seed: 2 });
   const backend = await DemoBackend.start(runtime, { awayMs: 1 });
   const body = "x".repeat(3000);
   const requests: readonly (readonly [string, RegExp])[] = [
-    [`POST /p HTTP/1.1\r\nContent-Length: 3000\r\n\r\n${body}`, /POST \/p with 3000 bytes\n$/],
+    [`POST /p HTTP/1.1\r\nHost: a\r\nContent-Length: 3000\r\n\r\n${body}`, /POST \/p with 3000 bytes\n$/],
     [
-      `POST /p HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nbb8\r\n${body}\r\n0\r\n\r\n`,
+      `POST /p HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nbb8\r\n${body}\r\n0\r\n\r\n`,
       /with 3000 bytes\n$/,
     ],
     [
-      "POST /p HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n",
+      "POST /p HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n",
       /^HTTP\/1\.1 100 Continue\r\n\r\n$/,
     ],
   ];
@@ -104,7 +128,7 @@ test("bodies of any length, and HEAD", async () => {
     runtime.network.advance(1);
     await settle(runtime);
   }
-  const head = new Client(runtime, backend, "HEAD / HTTP/1.1\r\n\r\n");
+  const head = new Client(runtime, backend, "HEAD / HTTP/1.1\r\nHost: a\r\n\r\n");
   await settle(runtime);
   assert.match(head.text, /Content-Length: \d+\r\n[^]*\r\n\r\n$/);
   await Promise.all([backend.stop(), settle(runtime)]);
@@ -150,13 +174,17 @@ test("requests are understood however their bytes are split", async () => {
   const field = (bytes: number): string => `X: ${"y".repeat(bytes)}\r\n`;
   const requests: readonly (readonly [string, RegExp])[] = [
     ["POST /a HTTP/1.0\r\ncontent-length: 5\r\n\r\nhello", /POST \/a with 5 bytes\n$/],
-    ["POST /a HTTP/1.1\r\nContent-Length: 0\r\n\r\n", /POST \/a\n$/],
+    ["POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n", /POST \/a\n$/],
     [chunked + "5\r\nhello\r\nA;x=y\r\n0123456789\r\n0\r\n\r\n", /with 15 bytes\n$/],
     [chunked + "0\r\nTrailer: x\r\n\r\n", /PUT \/p\n$/],
     [chunked + "zz\r\n", /^HTTP\/1\.1 400 /],
-    ["POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", /^HTTP\/1\.1 400 /],
-    [`GET /large HTTP/1.1\r\n${field(20_000)}${field(20_000)}\r\n`, /GET \/large\n$/],
+    [
+      "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+      /^HTTP\/1\.1 400 /,
+    ],
+    [`GET /large HTTP/1.1\r\nHost: a\r\n${field(20_000)}${field(20_000)}\r\n`, /GET \/large\n$/],
     ["x".repeat(100_000), /^HTTP\/1\.1 400 /],
+    ["GET / HTTP/1.1\r\n\r\n", /^HTTP\/1\.1 400 /],
   ];
   for (const [request, expected] of requests) {
     for (const size of [request.length, 1, 7].slice(0, request.length > 1000 ? 1 : 3)) {
