@@ -3,7 +3,6 @@
 import { BodyReader, BodyTooLong } from "../answer/body_reader.ts";
 import { OwnAnswer } from "../answer/own_answer.ts";
 import { type AnsweredRequest, OwnAnswering } from "../answer/own_answering.ts";
-import { PieceQueue } from "../answer/piece_queue.ts";
 import type { DateField } from "../http/date_field.ts";
 import type { DownstreamStream, DownstreamStreamEvents } from "../http/downstream_stream.ts";
 import { expectsContinue } from "../http/expect.ts";
@@ -13,13 +12,10 @@ import { NO_FORWARDED_FIELDS } from "../http/forwarded_fields.ts";
 import type { Head } from "../http/head.ts";
 import { parseTarget } from "../http/target.ts";
 import type { Turn } from "../time/turn.ts";
-import { errorReply, type HttpReply, type HttpRequest, type StreamReply } from "./http_message.ts";
-
-/** A client that leaves more of a stream than this unread is dropped. */
-const MAX_BACKLOG_BYTES = 1024 * 1024;
+import { errorReply, type HttpReply, type HttpRequest } from "./http_message.ts";
+import { HttpStream } from "./http_stream.ts";
 
 const NO_BYTES = new Uint8Array(0);
-const UTF8 = new TextEncoder();
 
 /**
  * - `body`: the request is being received
@@ -40,10 +36,7 @@ export class HttpServerExchange implements DownstreamStreamEvents, AnsweredReque
   #state: State = "body";
   #reader: BodyReader | null = null;
   #answering: OwnAnswering | null = null;
-  /** An answer piece by piece whose end has not come. */
-  #stream: StreamReply | null = null;
-  #pieces: PieceQueue | null = null;
-  #streamOver: (() => void) | null = null;
+  #stream: HttpStream | null = null;
 
   /** @param head null when there was no request, or none that could be parsed */
   constructor(
@@ -62,7 +55,7 @@ export class HttpServerExchange implements DownstreamStreamEvents, AnsweredReque
 
   /** A stream that the end of the server leaves alone. */
   get lasts(): boolean {
-    return this.#stream?.untilExit === true;
+    return this.#stream?.lasts === true;
   }
 
   /** Reads the request to its end, then calls `asked`. */
@@ -115,7 +108,7 @@ export class HttpServerExchange implements DownstreamStreamEvents, AnsweredReque
 
   downstreamEnded(): void {
     this.#gone.abort();
-    this.#endStream();
+    this.#stream?.end();
   }
 
   downstreamGone(): void {
@@ -143,8 +136,7 @@ export class HttpServerExchange implements DownstreamStreamEvents, AnsweredReque
   reply(reply: HttpReply): void {
     if (this.#state === "over" || this.#state === "answering") return;
     const { client, turn } = this;
-    const stream = "begin" in reply ? reply : null;
-    const pieces = stream === null ? null : new PieceQueue();
+    const stream = "begin" in reply ? new HttpStream(client, reply) : null;
     const answer = OwnAnswer.of({
       status: reply.status,
       headers: {
@@ -153,16 +145,16 @@ export class HttpServerExchange implements DownstreamStreamEvents, AnsweredReque
         "X-Content-Type-Options": "nosniff",
         ...reply.headers,
       },
-      body: "body" in reply ? reply.body : pieces,
+      body: "body" in reply ? reply.body : stream?.pieces,
     });
-    const close = reply.close === true || pieces !== null || !client.requestDone || this.head === null;
+    const close = reply.close === true || stream !== null || !client.requestDone || this.head === null;
     this.#state = "answering";
     this.#stream = stream;
-    this.#pieces = pieces;
     this.#answering = new OwnAnswering(this, answer, close);
     turn.begin();
     this.#answering.begin();
-    this.#beginStream();
+    if (this.#gone.signal.aborted) stream?.end();
+    stream?.begin();
     turn.end();
   }
 
@@ -186,45 +178,9 @@ export class HttpServerExchange implements DownstreamStreamEvents, AnsweredReque
     this.#over();
   }
 
-  /** Its head has been sent, unless it was asked for by HEAD: then that was all. */
-  #beginStream(): void {
-    const stream = this.#stream;
-    if (stream === null) return;
-    if (this.#gone.signal.aborted) {
-      this.#endStream();
-      return;
-    }
-    const over = stream.begin({ write: (text) => this.#write(text), end: () => this.#endStream() });
-    // It may have ended inside the call.
-    if (this.#stream === stream) this.#streamOver = over;
-    else over();
-  }
-
-  #write(text: string): void {
-    const pieces = this.#pieces;
-    if (pieces === null) return;
-    pieces.write(UTF8.encode(text));
-    if (pieces.bytes + this.client.backlogBytes <= MAX_BACKLOG_BYTES) return;
-    this.#answering?.stop();
-    this.client.abort();
-  }
-
   /** Ends a stream, unless it lasts until this process ends. */
   endStream(): void {
-    if (!this.lasts) this.#endStream();
-  }
-
-  #endStream(): void {
-    this.#pieces?.end();
-    this.#streamEnded();
-  }
-
-  #streamEnded(): void {
-    this.#stream = null;
-    this.#pieces = null;
-    const over = this.#streamOver;
-    this.#streamOver = null;
-    over?.();
+    if (!this.lasts) this.#stream?.end();
   }
 
   #over(): void {
@@ -232,7 +188,7 @@ export class HttpServerExchange implements DownstreamStreamEvents, AnsweredReque
     this.#reader?.lose("the request is over");
     this.#reader = null;
     this.#answering = null;
-    this.#streamEnded();
+    this.#stream?.end();
   }
 
   #tooLarge(): void {
