@@ -28,36 +28,16 @@ const FRAMING = [
   "http2-settings",
 ];
 
-/** In requests also what says where they come from. */
-const REQUEST_ONLY: Readonly<Record<string, string>> = {
-  host: "say it as `host`",
-  forwarded: "Sluice writes it",
-  "x-forwarded-for": "Sluice writes it",
-  "x-forwarded-proto": "Sluice writes it",
-  "x-forwarded-host": "Sluice writes it",
-  proxy: "programs behind CGI take it for a setting of their own",
-};
+/** @throws ScriptError when such a field may not be written or taken away in some kind of message */
+export type NameRule = (name: unknown) => asserts name is string;
 
-/** What kind of message the fields are for. */
-export type FieldsOf = "request" | "response" | "answer" | "trailers";
-
-/** @throws ScriptError when such a field may not be written or taken away */
-export function checkName(name: unknown, of: FieldsOf): asserts name is string {
+/** The rule of responses and their trailers; others are stricter. @throws ScriptError */
+export function checkName(name: unknown): asserts name is string {
   if (typeof name !== "string" || !TOKEN.test(name)) {
     throw new ScriptError(`headers: ${shown(name)} is no field name`);
   }
-  const lower = name.toLowerCase();
-  if (FRAMING.includes(lower)) {
+  if (FRAMING.includes(name.toLowerCase())) {
     throw new ScriptError(`headers: ${name} is written by Sluice, a script cannot`);
-  }
-  if (of === "request") {
-    const instead = REQUEST_ONLY[lower];
-    if (instead !== undefined) {
-      throw new ScriptError(`headers: ${name} cannot be written by a script: ${instead}`);
-    }
-    if (name.includes("_")) {
-      throw new ScriptError(`headers: ${name}: servers take "_" and "-" for one another; use "-"`);
-    }
   }
 }
 
@@ -75,12 +55,13 @@ export function checkedValue(name: string, value: unknown): string {
 /**
  * The lines of a field initialiser, in its order.
  *
+ * @param rule of their names; default: that of responses
  * @param passed lower-case names that are left to the caller; no rule of names applies to them
  * @throws ScriptError
  */
 export function linesOf(
   init: FieldInit | undefined | null,
-  of: FieldsOf,
+  rule: NameRule = checkName,
   passed: readonly string[] = [],
 ): Line[] {
   if (init === undefined || init === null) return [];
@@ -89,7 +70,7 @@ export function linesOf(
   }
   const lines: Line[] = [];
   const put = (name: unknown, value: unknown) => {
-    if (typeof name !== "string" || !passed.includes(name.toLowerCase())) checkName(name, of);
+    if (typeof name !== "string" || !passed.includes(name.toLowerCase())) rule(name);
     lines.push([name, checkedValue(name, value)]);
   };
   if (Symbol.iterator in init) {

@@ -4,7 +4,7 @@ import { NO_FIELDS } from "../http/field_section.ts";
 import type { FieldSection } from "../http/field_section.ts";
 import { fieldSection } from "../http/own_fields.ts";
 import { statusPhrase } from "../http/status_phrase.ts";
-import { type Line, linesOf, shown } from "./field_values.ts";
+import { checkName, type Line, linesOf, shown } from "./field_values.ts";
 import { type KnownHead, KnownHeads } from "./known_heads.ts";
 import { ScriptError } from "./script_error.ts";
 import type { Body, ByteSource, FieldInit, HttpResponse, ResponseLike } from "./answer_types.ts";
@@ -65,7 +65,7 @@ export class OwnAnswer {
       status,
       headers,
       body,
-      trailers === undefined ? NO_LINES : linesOf(trailers, "trailers"),
+      trailers === undefined ? NO_LINES : linesOf(trailers),
     );
   }
 
@@ -108,7 +108,7 @@ function headOf(headers: FieldInit | undefined, isText: boolean): KnownHead {
   const key = KNOWN.keyOf(headers, isText);
   const known = key === "" ? undefined : KNOWN.get(key);
   if (known !== undefined) return known;
-  const lines = linesOf(headers, "answer", ["content-length"]);
+  const lines = linesOf(headers, checkName, ["content-length"]);
   const said = lines.filter(([name]) => name.toLowerCase() === "content-length");
   const rest = lines.filter(([name]) => name.toLowerCase() !== "content-length");
   const typed = rest.some(([name]) => name.toLowerCase() === "content-type");

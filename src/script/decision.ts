@@ -1,7 +1,7 @@
 /** Decisions: immutable values, checked when they are made. A constant one costs nothing at a request. */
 
 import type { Body, FieldInit, HttpResponse } from "../answer/answer_types.ts";
-import { linesOf, shown } from "../answer/field_values.ts";
+import { checkName, linesOf, shown } from "../answer/field_values.ts";
 import { OwnAnswer } from "../answer/own_answer.ts";
 import { ScriptError } from "../answer/script_error.ts";
 import type { FieldSection } from "../http/field_section.ts";
@@ -116,7 +116,7 @@ export function reject(status = 403, words = "", headers?: FieldInit): Decision 
   if (typeof words !== "string" || !/^[\x20-\x7e]{0,200}$/.test(words)) {
     throw new ScriptError(`words: ${shown(words)}: at most 200 characters of ASCII, without line breaks`);
   }
-  const lines = linesOf(headers, "answer");
+  const lines = linesOf(headers);
   return new RejectDecision(status, words, lines.length === 0 ? NO_FIELDS : fieldSection(...lines));
 }
 
@@ -130,7 +130,7 @@ export function pass(how: Pass): Decision {
   if (status === 204 || status === 304) {
     throw new ScriptError(`status: a response cannot become a ${status}, which has no body`);
   }
-  return new PassDecision(status ?? null, FieldEdits.of(headers, add, "response"));
+  return new PassDecision(status ?? null, FieldEdits.of(headers, add, checkName));
 }
 
 function checkedUpstream(name: unknown): string {

@@ -4,15 +4,7 @@
  */
 
 import type { FieldInit } from "../answer/answer_types.ts";
-import {
-  checkedValue,
-  checkName,
-  checkSize,
-  type FieldsOf,
-  type Line,
-  linesOf,
-  shown,
-} from "../answer/field_values.ts";
+import { checkedValue, checkSize, type Line, linesOf, type NameRule, shown } from "../answer/field_values.ts";
 import { ScriptError } from "../answer/script_error.ts";
 import { Field } from "../http/field.ts";
 import { type FieldSection, FieldSection as Section, TABLE_STRIDE } from "../http/field_section.ts";
@@ -49,7 +41,7 @@ export class FieldEdits {
    * @returns null when nothing changes
    * @throws ScriptError
    */
-  static of(set: Edits | undefined, add: FieldInit | undefined, of: FieldsOf): FieldEdits | null {
+  static of(set: Edits | undefined, add: FieldInit | undefined, rule: NameRule): FieldEdits | null {
     const taken = new Set<string>();
     const lines: Line[] = [];
     if (set !== undefined) {
@@ -57,7 +49,7 @@ export class FieldEdits {
         throw new ScriptError(`headers: ${shown(set)} is no object`);
       }
       for (const [name, values] of Object.entries(set)) {
-        checkName(name, of);
+        rule(name);
         taken.add(name.toLowerCase());
         if (values === null) continue;
         for (const value of typeof values === "string" ? [values] : listOf(name, values)) {
@@ -65,7 +57,7 @@ export class FieldEdits {
         }
       }
     }
-    lines.push(...linesOf(add, of));
+    lines.push(...linesOf(add, rule));
     checkSize(lines);
     return taken.size === 0 && lines.length === 0 ? null : new FieldEdits(taken, lines);
   }

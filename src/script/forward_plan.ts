@@ -7,6 +7,7 @@ import type { Head } from "../http/head.ts";
 import { isAuthority } from "../http/target.ts";
 import { FieldEdits } from "./field_edits.ts";
 import { hash } from "./hash.ts";
+import { checkRequestName } from "./request_names.ts";
 import type { Forward } from "./script_types.ts";
 
 const KNOWN = [
@@ -46,7 +47,7 @@ export class ForwardPlan {
   #settingsMade: ExchangeSettings | null = null;
 
   private constructor(how: Forward) {
-    this.#edits = FieldEdits.of(how.headers, how.add, "request");
+    this.#edits = FieldEdits.of(how.headers, how.add, checkRequestName);
     this.host = how.host ?? null;
     this.uri = how.uri ?? null;
     this.method = how.method ?? null;

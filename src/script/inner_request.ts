@@ -12,6 +12,7 @@ import { isAuthority } from "../http/target.ts";
 import { Timed } from "../time/deadline_queue.ts";
 import { ForwardedView } from "./field_views.ts";
 import { InnerStream } from "./inner_stream.ts";
+import { checkRequestName } from "./request_names.ts";
 import type { NamedUpstream, Onward, ScriptHost } from "./script_host.ts";
 import type { Asked, AskOptions, Fields } from "./script_types.ts";
 
@@ -83,7 +84,7 @@ function requestOf({ method = "GET", uri = "/", headers, body }: AskOptions): Re
   if (!ORIGIN_FORM.test(uri)) {
     throw new ScriptError(`ask: uri: ${shown(uri)}: path and query are needed, from "/" on`);
   }
-  const lines = linesOf(headers, "request", ["host"]);
+  const lines = linesOf(headers, checkRequestName, ["host"]);
   const hosts = lines.filter(([name]) => name.toLowerCase() === "host");
   const authority = hosts[0]?.[1] ?? "";
   if (hosts.length > 1 || (authority !== "" && !isAuthority(authority, 0, authority.length))) {

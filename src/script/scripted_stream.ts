@@ -423,7 +423,7 @@ export class ScriptedStream extends DelegatingStream
   }
 
   earlyHints(init: FieldInit): void {
-    const fields = fieldSection(...linesOf(init, "answer"));
+    const fields = fieldSection(...linesOf(init));
     if (this.#phase === "over" || this.responseBegun) return;
     const { turn } = this;
     turn.begin();
