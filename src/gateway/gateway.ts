@@ -1,6 +1,6 @@
 /**
- * The side that faces clients: accepts connections, decides what becomes of each request (a route's
- * upstream, a fixed answer, a refusal), and ends gracefully.
+ * The side that faces clients: decides what becomes of each request on the connections that its server accepts (a
+ * route's upstream, a fixed answer, a refusal), and ends gracefully.
  */
 
 import type {
