@@ -28,17 +28,22 @@ const FRAMING = [
   "http2-settings",
 ];
 
-/** @throws ScriptError when such a field may not be written or taken away in some kind of message */
-export type NameRule = (name: unknown) => asserts name is string;
+/**
+ * @returns it in lower case
+ * @throws ScriptError when such a field may not be written or taken away in some kind of message
+ */
+export type NameRule = (name: unknown) => string;
 
 /** The rule of responses and their trailers; others are stricter. @throws ScriptError */
-export function checkName(name: unknown): asserts name is string {
+export function checkName(name: unknown): string {
   if (typeof name !== "string" || !TOKEN.test(name)) {
     throw new ScriptError(`headers: ${shown(name)} is no field name`);
   }
-  if (FRAMING.includes(name.toLowerCase())) {
+  const lower = name.toLowerCase();
+  if (FRAMING.includes(lower)) {
     throw new ScriptError(`headers: ${name} is written by Sluice, a script cannot`);
   }
+  return lower;
 }
 
 /** @returns it without surrounding white space. @throws ScriptError when it cannot be a field's value */
@@ -70,8 +75,9 @@ export function linesOf(
   }
   const lines: Line[] = [];
   const put = (name: unknown, value: unknown) => {
-    if (typeof name !== "string" || !passed.includes(name.toLowerCase())) rule(name);
-    lines.push([name, checkedValue(name, value)]);
+    if (passed.length === 0 || typeof name !== "string" || !passed.includes(name.toLowerCase())) rule(name);
+    // The casts: the rule has looked.
+    lines.push([name as string, checkedValue(name as string, value)]);
   };
   if (Symbol.iterator in init) {
     for (const pair of init as Iterable<unknown>) {

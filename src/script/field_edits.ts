@@ -49,8 +49,7 @@ export class FieldEdits {
         throw new ScriptError(`headers: ${shown(set)} is no object`);
       }
       for (const [name, values] of Object.entries(set)) {
-        rule(name);
-        taken.add(name.toLowerCase());
+        taken.add(rule(name));
         if (values === null) continue;
         for (const value of typeof values === "string" ? [values] : listOf(name, values)) {
           lines.push([name, checkedValue(name, value)]);

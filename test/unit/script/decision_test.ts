@@ -77,6 +77,8 @@ test("names and values that would be something else on a wire", () => {
   );
   fails(() => next({ headers: { a: "x".repeat(17_000) } }), /bytes, at most/);
   fails(() => respond(200, "", any([["a"]])), /no pair/);
+  // Names of JavaScript's own are names like others.
+  next({ headers: { constructor: "x", toString: null } });
   fails(() => respond(200, "", any("a: b")), /object or pairs/);
 });
 
