@@ -9,7 +9,7 @@ import { openSync, writeSync } from "node:fs";
 import { createServer } from "node:http";
 import process from "node:process";
 import { WebSocketServer } from "ws";
-import { STREAM_CHUNKS, streamChunk } from "./soak_words.ts";
+import { largeText, STREAM_CHUNKS, streamChunk } from "./soak_words.ts";
 
 const CHUNK_PAUSE_MS = 25;
 const [port = "", journal = "", limit = ""] = process.argv.slice(2);
@@ -27,6 +27,8 @@ const server = createServer({ keepAliveTimeout: 60_000 }, (request, response) =>
     if (request.method === "POST") {
       writeSync(file, `POST ${id}\n`);
       response.end(hash.digest("hex"));
+    } else if (request.url?.startsWith("/large/")) {
+      response.end(largeText(id));
     } else if (request.url?.startsWith("/stream/")) {
       stream(id, (text) => response.write(text), () => response.end());
     } else {

@@ -5,13 +5,16 @@
 
 import { createHash } from "node:crypto";
 import { WebSocket } from "ws";
-import { askOnce, RawClient } from "../../test/support/raw_client.ts";
+import { Random } from "../../test/contract/pattern.ts";
+import { type ClientTarget, RawClient } from "../../test/support/raw_client.ts";
 import type { Failure } from "./soak_account.ts";
-import { wholeStream } from "./soak_words.ts";
+import { largeText, wholeStream } from "./soak_words.ts";
 
 const HOST = "Host: soak.test\r\n";
 const BODY = "x".repeat(3000);
 const PAUSE_MS = 3;
+/** A slow client reads nothing for so long: all buffers on the way are full by then. */
+const SLOW_MS = 150;
 const ECHO_EVERY_MS = 100;
 const ECHO_PATIENCE_MS = 40_000;
 /** Default of `retry.unanswered_tries`, and what a request is told that is not sent again because of it. */
@@ -22,16 +25,33 @@ const KILL_SEEN_MS = 2000;
 /** "Going away" (RFC 6455 §7.4.1): a client that is told so comes back. */
 const GOING_AWAY = 1001;
 
+/** Where Sluice listens. */
+interface Places {
+  readonly port: number;
+  /** Of a Unix socket. */
+  readonly path: string;
+}
+
 interface Clients {
   readonly gets: number;
   readonly posts: number;
   readonly streams: number;
+  /** Take long answers and compare every byte; every other one is slow to begin with it. */
+  readonly downloads: number;
+  /** Send long bodies, and compare the digest that comes back. */
+  readonly uploads: number;
+  /** Leave in the middle of a long answer or of a long body, with a FIN or a reset. */
+  readonly leavers: number;
   readonly webSockets: number;
 }
 
 export class SoakLoad {
   answered = 0;
   echoes = 0;
+  /** Bytes of answers and of echoes, all of which were compared. */
+  comparedBytes = 0;
+  /** Clients that left in the middle. */
+  left = 0;
   /** Failures that the kill of an application explains: a POST that was under way, a stream, a WebSocket. */
   killed = 0;
   /** Requests that were under way at as many kills as `retry.unanswered_tries` lets any request be lost. */
@@ -39,29 +59,40 @@ export class SoakLoad {
   readonly failures: Failure[] = [];
   /** Ids of POST requests that were answered with 200. */
   readonly confirmed: string[] = [];
-  readonly #port: number;
+  readonly #places: Places;
+  readonly #random: Random;
   readonly #kills: number[] = [];
   #going = true;
   #serial = 0;
   readonly #clients: Promise<void>[];
 
-  constructor(port: number, { gets, posts, streams, webSockets }: Clients) {
-    this.#port = port;
+  /** @param places where clients go in turn, WebSockets to the port only */
+  constructor(
+    places: Places,
+    { gets, posts, streams, downloads, uploads, leavers, webSockets }: Clients,
+    seed = 0,
+  ) {
+    this.#places = places;
+    this.#random = new Random(seed);
     const several = (count: number, run: (nth: number) => Promise<void>) =>
       Array.from({ length: count }, (_, at) => run(at));
     this.#clients = [
-      ...several(gets, (nth) => this.#requests("GET", nth % 2 === 0, (id) => this.#get(id))),
-      ...several(posts, (nth) => this.#requests("POST", nth % 2 === 0, (id) => this.#post(id))),
-      ...several(streams, () => this.#requests("stream", false, (id) => this.#stream(id))),
+      ...several(gets, (nth) => this.#requests("GET", nth, (id) => this.#get(id))),
+      ...several(posts, (nth) => this.#requests("POST", nth, (id) => this.#post(id))),
+      ...several(streams, (nth) => this.#requests("stream", 2 * nth + 1, (id) => this.#stream(id))),
+      ...several(downloads, (nth) => this.#requests("large", nth, (id) => this.#download(id, nth % 2 === 1))),
+      ...several(uploads, (nth) => this.#requests("upload", nth, (id) => this.#upload(id))),
+      ...several(leavers, (nth) => this.#leaver(nth)),
       ...several(webSockets, () => this.#webSocket()),
     ];
   }
 
   /** What has gone well, in one line. */
   get summary(): string {
-    const { answered, confirmed, echoes, killed, crashed } = this;
-    return `${answered} requests, ${confirmed.length} of them POST, ${echoes} echoes, ${killed} cut by kills, ` +
-      `${crashed} that met ${UNANSWERED_TRIES} kills`;
+    const { answered, confirmed, echoes, comparedBytes, left, killed, crashed } = this;
+    return `${answered} requests, ${confirmed.length} of them POST, ${echoes} echoes, ` +
+      `${(comparedBytes / 2 ** 30).toFixed(2)} GiB compared, ${left} clients left in the middle, ` +
+      `${killed} cut by kills, ${crashed} that met ${UNANSWERED_TRIES} kills`;
   }
 
   /** To be called right before an application is killed. */
@@ -80,7 +111,14 @@ export class SoakLoad {
   }
 
   #post(id: string): SoakRequest {
-    const body = id + BODY;
+    return this.#sending(id, id + BODY);
+  }
+
+  #upload(id: string): SoakRequest {
+    return this.#sending(id, largeText(id));
+  }
+
+  #sending(id: string, body: string): SoakRequest {
     const expected = createHash("sha256").update(body).digest("hex");
     const request = `POST /post/${id} HTTP/1.1\r\n${HOST}Content-Length: ${body.length}\r\n`;
     return { request, body, expected, survives: false, confirmed: () => this.confirmed.push(id) };
@@ -90,7 +128,19 @@ export class SoakLoad {
     return { request: `GET /stream/${id} HTTP/1.1\r\n${HOST}`, expected: wholeStream(id), survives: false };
   }
 
-  async #requests(what: string, keep: boolean, next: (id: string) => SoakRequest): Promise<void> {
+  /** An endpoint may be killed in the middle of it. */
+  #download(id: string, slow: boolean): SoakRequest {
+    const request = `GET /large/${id} HTTP/1.1\r\n${HOST}`;
+    return { request, expected: largeText(id), survives: false, slow };
+  }
+
+  /** Every other client goes to the port, and every other of those keeps its connection. */
+  #placeOf(nth: number): ClientTarget {
+    return nth % 4 < 2 ? this.#places.port : { path: this.#places.path };
+  }
+
+  async #requests(what: string, nth: number, next: (id: string) => SoakRequest): Promise<void> {
+    const keep = nth % 2 === 0;
     let client: RawClient | null = null;
     while (this.#going) {
       const id = `${what}-${this.#serial++}`;
@@ -98,9 +148,13 @@ export class SoakLoad {
       const began = performance.now();
       try {
         const bytes = `${question.request}${keep ? "" : "Connection: close\r\n"}\r\n${question.body ?? ""}`;
-        if (keep) client ??= await RawClient.connect(this.#port);
-        const answer = client === null ? await askOnce(this.#port, bytes) : await client.ask(bytes);
-        if (client !== null && answer.field("connection") === "close") {
+        client ??= await this.#connect(nth);
+        if (question.slow === true) {
+          client.pause();
+          void pause(SLOW_MS).then(client.resume.bind(client));
+        }
+        const answer = await client.ask(bytes);
+        if (!keep || answer.field("connection") === "close") {
           client.destroy();
           client = null;
         }
@@ -113,6 +167,7 @@ export class SoakLoad {
           throw new Error(`another answer: ${answer.text.slice(0, 100)}`);
         }
         this.answered++;
+        this.comparedBytes += answer.text.length;
         question.confirmed?.();
       } catch (error) {
         client?.destroy();
@@ -128,6 +183,35 @@ export class SoakLoad {
     client?.destroy();
   }
 
+  async #connect(nth: number): Promise<RawClient> {
+    const client = await RawClient.connect(this.#placeOf(nth));
+    client.record = false;
+    return client;
+  }
+
+  async #leaver(nth: number): Promise<void> {
+    while (this.#going) {
+      const id = `left-${this.#serial++}`;
+      const body = largeText(id);
+      const random = this.#random;
+      const client = await this.#connect(nth).catch(() => null);
+      if (client !== null) {
+        if (random.below(2) === 0) {
+          await client.send(`GET /large/${id} HTTP/1.1\r\n${HOST}\r\n`).catch(() => {});
+        } else {
+          const part = body.slice(0, random.below(body.length - 1));
+          const head = `POST /post/${id} HTTP/1.1\r\n${HOST}Content-Length: ${body.length}\r\n\r\n`;
+          void client.send(head + part).catch(() => {});
+        }
+        await pause(random.below(30));
+        if (random.below(2) === 0) client.destroy();
+        else client.reset();
+        this.left++;
+      }
+      await pause(PAUSE_MS + random.below(50));
+    }
+  }
+
   #killedSince(began: number): boolean {
     return this.#killsSince(began) > 0;
   }
@@ -140,7 +224,7 @@ export class SoakLoad {
     while (this.#going) {
       const began = performance.now();
       const id = `socket-${this.#serial++}`;
-      const socket = new WebSocket(`ws://127.0.0.1:${this.#port}/socket/${id}`);
+      const socket = new WebSocket(`ws://127.0.0.1:${this.#places.port}/socket/${id}`);
       const closed = new Promise<string>((resolve) => {
         socket.on("close", (code) => resolve(code === GOING_AWAY ? "" : `closed with ${code}`));
         socket.on("error", (error) => resolve(error.message));
@@ -165,6 +249,7 @@ export class SoakLoad {
       const heard = await Promise.race([back, pause(ECHO_PATIENCE_MS, "no echo")]);
       if (heard !== `message ${i}`) return heard;
       this.echoes++;
+      this.comparedBytes += heard.length;
       await pause(ECHO_EVERY_MS);
     }
     return "";
@@ -176,6 +261,8 @@ interface SoakRequest {
   readonly request: string;
   readonly body?: string;
   readonly expected: string;
+  /** The client reads nothing at first. */
+  readonly slow?: boolean;
   /** It succeeds even when the application is killed meanwhile. */
   readonly survives: boolean;
   readonly confirmed?: () => void;

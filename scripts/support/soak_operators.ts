@@ -10,7 +10,7 @@ import { assertWell, rest, type Scene, type SoakOptions, withScene } from "./soa
 
 /** WebSockets keep theirs, so that the other clients share what is left. */
 const LIMIT = 6;
-const CLIENTS = { gets: 5, posts: 4, streams: 2, webSockets: 2 };
+const CLIENTS = { gets: 5, posts: 4, streams: 2, downloads: 0, uploads: 0, leavers: 0, webSockets: 2 };
 const UPGRADE_MS = 60_000;
 const UPGRADE_GRACE_MS = 5000;
 /** Longer than all pauses that may follow each other without a gap. */
@@ -116,7 +116,7 @@ interface Paused {
  */
 export function soakOperators(options: SoakOptions, rounds: number, drainSeconds: number): Promise<void> {
   return withScene(options, LIMIT, drainSeconds, async (scene) => {
-    const load = new SoakLoad(scene.port, CLIENTS);
+    const load = new SoakLoad(scene, CLIENTS);
     const done = new Map<string, number>();
     const operators = [0, 1].map((nth) => new Operator(scene, new Random(options.seed + nth)));
     await Promise.all(operators.map((operator) => operator.work(rounds, done)));

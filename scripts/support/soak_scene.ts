@@ -34,6 +34,8 @@ export interface Scene {
   readonly sluice: SoakSluice;
   /** Where it listens. */
   readonly port: number;
+  /** The same on a Unix socket. */
+  readonly path: string;
   readonly backends: readonly [SoakBackend, SoakBackend];
   readonly account: SoakAccount;
   /** All of the access log so far. */
@@ -65,6 +67,7 @@ export async function withScene(
     new SoakBackend(second, folder.file("journal-2"), limit),
   ] as const;
   const file = folder.file("sluice.yaml");
+  const path = folder.file("listen");
   const accessLog = folder.file("access.log");
   const account = new SoakAccount(drainSeconds * 1000);
   const write = (generation: number) => {
@@ -80,7 +83,7 @@ export async function withScene(
       file,
       `${options.scripted ? "script: soak.ts\n" : ""}access_log: {format: json, to: ${accessLog}}
 drain_timeout: ${drainSeconds}s
-listen: ["127.0.0.1:${port}", "https://127.0.0.1:${secure}"]
+listen: ["127.0.0.1:${port}", "unix:${path}", "https://127.0.0.1:${secure}"]
 tls: {cert: ${folder.file("cert.pem")}, key: ${folder.file("key.pem")}}
 queue: {size: ${1000 + generation}}
 max_in_flight: ${limit}
@@ -100,6 +103,7 @@ ${routes.join("\n")}
     await body({
       sluice,
       port,
+      path,
       backends,
       account,
       accessLog: () => readFileSync(accessLog, "latin1"),
@@ -131,10 +135,17 @@ export async function assertWell(
   for (const [cause, times] of documented) say(`${times} requests cut: ${cause}`);
   assert.equal(others.length, 0, `${others.length} failures:\n   ${others.slice(0, 20).join("\n   ")}`);
   const posts = new Map<string, number>();
+  const halves: string[] = [];
   for (const backend of backends) {
     for (const [id, times] of backend.posts()) posts.set(id, (posts.get(id) ?? 0) + times);
     assert.deepEqual(backend.excesses(), [], `more than ${limit} requests in flight`);
   }
+  for (const id of posts.keys()) if (id.startsWith("left-")) halves.push(id);
+  assert.deepEqual(
+    halves.slice(0, 5),
+    [],
+    "bodies whose client left in the middle of them arrived as whole ones",
+  );
   const lost = load.confirmed.filter((id) => !posts.has(id));
   assert.equal(lost.length, 0, `confirmed and never arrived: ${lost.slice(0, 5).join(", ")}`);
   const repeated = [...posts].filter(([, times]) => times > 1).map(([id]) => id);

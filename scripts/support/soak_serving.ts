@@ -8,15 +8,22 @@ import type { Resources } from "./soak_sluice.ts";
 
 const LIMIT = 30;
 const DRAIN_SECONDS = 3;
+/** How often memory and descriptors are looked at while all of it goes on. */
+const SAMPLES = 40;
+/**
+ * The part of the time in which there are upgrades. One process serves from then on: its memory has the rest of the first half to
+ * become what it is under such a load, and the second to stay so.
+ */
+const UPGRADED = 1 / 3;
 
 /** @param seconds of load */
 export function soakServing(options: SoakOptions, seconds: number): Promise<void> {
   return withScene(options, LIMIT, DRAIN_SECONDS, async (scene) => {
-    const { sluice, port, backends, write } = scene;
+    const { sluice, backends, write } = scene;
     const { say } = options;
     const random = new Random(options.seed);
-    const clients = { gets: 6, posts: 4, streams: 4, webSockets: 6 };
-    const load = new SoakLoad(port, clients);
+    const clients = { gets: 6, posts: 4, streams: 3, downloads: 3, uploads: 2, leavers: 2, webSockets: 5 };
+    const load = new SoakLoad(scene, clients, options.seed);
     const end = performance.now() + seconds * 1000;
     const done = new Map<string, number>();
     let [generation, serving] = [0, 0];
@@ -49,21 +56,36 @@ export function soakServing(options: SoakOptions, seconds: number): Promise<void
       },
       upgrade: () => sluice.upgrade(),
     };
-    // One of each fifty is an upgrade: it takes the longest.
     const names = Object.keys(acts);
-    let before: Resources | null = null;
-    while (performance.now() < end) {
-      const name = random.below(50) < 48 ? names[random.below(names.length - 1)] : "upgrade";
+    const samples: Resources[] = [];
+    const [began, step] = [performance.now(), seconds * 1000 / SAMPLES];
+    for (let now = began; now < end; now = performance.now()) {
+      // One of each fifty: it takes the longest.
+      const upgrade = random.below(50) >= 48 && now < began + seconds * 1000 * UPGRADED;
+      const name = upgrade ? "upgrade" : names[random.below(names.length - 1)];
       if (name === undefined) continue;
       await acts[name]?.();
       done.set(name, (done.get(name) ?? 0) + 1);
       await rest(random.below(200));
-      if (before === null && performance.now() > end - seconds * 750) before = sluice.resources();
+      if (performance.now() > began + samples.length * step) samples.push(sluice.resources());
     }
-    const under = sluice.resources();
     await assertWell(load, scene, LIMIT, say);
     say(`${[...done].map(([name, times]) => `${times} × ${name}`).join(", ")}`);
     say(load.summary);
-    if (before !== null) compare("under load", before, under, LIMIT, say);
+    const column = (name: "mib" | "descriptors") =>
+      samples.map((sample) => sample[name].toFixed(0)).join(" ");
+    say(`MiB: ${column("mib")}; descriptors: ${column("descriptors")}`);
+    const half = samples.slice(samples.length / 2);
+    const part = Math.ceil(half.length / 3);
+    compare("under load, second half", middle(half.slice(0, part)), middle(half.slice(-part)), LIMIT, say);
   });
+}
+
+/** The medians. */
+function middle(samples: readonly Resources[]): Resources {
+  const of = (name: keyof Resources): number => {
+    const sorted = samples.map((sample) => sample[name]).sort((a, b) => a - b);
+    return sorted[sorted.length >> 1] ?? 0;
+  };
+  return { mib: of("mib"), descriptors: of("descriptors"), processes: of("processes") };
 }
