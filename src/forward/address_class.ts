@@ -68,20 +68,34 @@ const CLASSES: readonly (readonly [AddressClass, readonly string[]])[] = [
 
 type ClassBlock = readonly [AddressClass, IpBlock];
 
-const BLOCKS: readonly ClassBlock[] = CLASSES.flatMap(([name, texts]) =>
-  texts.map((text) => [name, blockOf(text)] as const)
-);
-/** Every destination is judged: those of its own family are enough. */
-const IPV4_BLOCKS = BLOCKS.filter(([, { bytes }]) => bytes.length === 4);
-const IPV6_BLOCKS = BLOCKS.filter(([, { bytes }]) => bytes.length === 16);
-
 /** Prefixes of IPv6 addresses that stand for an IPv4 address, and where its four bytes are. */
-const EMBEDDINGS: readonly (readonly [prefix: IpBlock, at: number])[] = [
-  [blockOf("::/96"), 12], // RFC 4291 §2.5.5.1: IPv4-compatible; some systems still dial the IPv4 address
-  [blockOf("2002::/16"), 2], // RFC 3056: 6to4
-  [blockOf("64:ff9b::/96"), 12], // RFC 6052: NAT64
-  [blockOf("64:ff9b:1::/48"), 12], // RFC 8215: NAT64 of a network of its own, nearly always with a prefix of 96 bits
+const EMBEDDINGS: readonly (readonly [prefix: string, at: number])[] = [
+  ["::/96", 12], // RFC 4291 §2.5.5.1: IPv4-compatible; some systems still dial the IPv4 address
+  ["2002::/16", 2], // RFC 3056: 6to4
+  ["64:ff9b::/96", 12], // RFC 6052: NAT64
+  ["64:ff9b:1::/48", 12], // RFC 8215: NAT64 of a network of its own, nearly always with a prefix of 96 bits
 ];
+
+/** The tables above, parsed when first used: most processes forward nothing. */
+class Parsed {
+  /** Every destination is judged: those of its own family are enough. */
+  readonly ipv4: readonly ClassBlock[];
+  readonly ipv6: readonly ClassBlock[];
+  readonly embeddings: readonly (readonly [prefix: IpBlock, at: number])[];
+
+  constructor() {
+    const blocks = CLASSES.flatMap(([name, texts]) => texts.map((text) => [name, blockOf(text)] as const));
+    this.ipv4 = blocks.filter(([, { bytes }]) => bytes.length === 4);
+    this.ipv6 = blocks.filter(([, { bytes }]) => bytes.length === 16);
+    this.embeddings = EMBEDDINGS.map(([prefix, at]) => [blockOf(prefix), at]);
+  }
+}
+
+let known: Parsed | null = null;
+
+function parsed(): Parsed {
+  return known ??= new Parsed();
+}
 
 function blockOf(text: string): IpBlock {
   const block = parseBlock(text);
@@ -105,7 +119,7 @@ export function embeddedIpv4(bytes: readonly number[]): readonly number[] | null
   if (bytes.length !== 16) return null;
   // :: and ::1 are no IPv4 addresses.
   if (bytes.every((byte, at) => byte === 0 || (at === 15 && byte === 1))) return null;
-  for (const [prefix, at] of EMBEDDINGS) if (inBlock(bytes, prefix)) return bytes.slice(at, at + 4);
+  for (const [prefix, at] of parsed().embeddings) if (inBlock(bytes, prefix)) return bytes.slice(at, at + 4);
   return null;
 }
 
@@ -121,9 +135,8 @@ export function blocksOfClass(name: AddressClass): readonly string[] {
 
 /** The class of an address as `judgedBytes` gives it. */
 export function classOfBytes(bytes: readonly number[]): AddressClass {
-  for (const [name, block] of bytes.length === 4 ? IPV4_BLOCKS : IPV6_BLOCKS) {
-    if (inBlock(bytes, block)) return name;
-  }
+  const { ipv4, ipv6 } = parsed();
+  for (const [name, block] of bytes.length === 4 ? ipv4 : ipv6) if (inBlock(bytes, block)) return name;
   return "special";
 }
 

@@ -74,18 +74,17 @@ function sluiceBelow(name, suffix) {
 `;
 
 /** IPv6 addresses of which it is sure where they lead: others are denied, or may stand for an IPv4 one (see `judgedBytes`). */
-const PLAIN_IPV6 = anyBlock(["2000::/3", "fc00::/7", "fe80::/10", "fec0::/10", "::1"]);
+const PLAIN_IPV6 = ["2000::/3", "fc00::/7", "fe80::/10", "fec0::/10", "::1"];
 
-/** What is denied from the start: see `DestinationPolicy`. */
-const ODD = anyBlock([...blocksOfClass("metadata"), ...blocksOfClass("special"), "2002::/16"]);
-
-const LOCAL = anyBlock(["127.0.0.0/8", "::1"]);
+const LOCAL = ["127.0.0.0/8", "::1"];
 
 /** The decisions, for any proxy: see `pacFile`. Linear in the rules. */
 export function pacDecisions({ rules, direct, allow, ours }: PacSource): string {
   const lines: string[] = [];
   const ask = (condition: string) => lines.push(`  if (${condition}) return via;`);
-  ask(`address && ((address.length === 16 && !(${PLAIN_IPV6})) || ${ODD})`);
+  // What is denied from the start: see `DestinationPolicy`.
+  const odd = anyBlock([...blocksOfClass("metadata"), ...blocksOfClass("special"), "2002::/16"]);
+  ask(`address && ((address.length === 16 && !(${anyBlock(PLAIN_IPV6)})) || ${odd})`);
   for (const entry of ours) ask(destination(entry, true));
   if (allow.length > 0) ask(`!(${allow.map((entry) => destination(entry, false)).join(" || ")})`);
   for (const { conditions, direct: goes } of rules) {
@@ -98,7 +97,9 @@ export function pacDecisions({ rules, direct, allow, ours }: PacSource): string 
   }
   for (const entry of direct) lines.push(`  if (${directCondition(entry)}) return "DIRECT";`);
   // Of the client's own machine, whoever that is.
-  lines.push(`  if (name === "localhost" || sluiceBelow(name, ".localhost") || ${LOCAL}) return "DIRECT";`);
+  lines.push(
+    `  if (name === "localhost" || sluiceBelow(name, ".localhost") || ${anyBlock(LOCAL)}) return "DIRECT";`,
+  );
   return lines.join("\n");
 }
 

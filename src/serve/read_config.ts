@@ -2,8 +2,7 @@
 
 import type { System } from "../../runtime/contract/contract.ts";
 import type { Flags } from "../config/options/layer.ts";
-import type { Loaded, Rejected } from "../config/load.ts";
-import { loadConfig } from "../config/load_config.ts";
+import { loadDocuments, type Loaded, type Rejected } from "../config/load.ts";
 import { envName, flagName } from "../config/options/option.ts";
 import { type Origin, problemAt } from "../config/values/problem.ts";
 
@@ -14,15 +13,18 @@ import { type Origin, problemAt } from "../config/values/problem.ts";
 export async function readConfig(system: System, flags: Flags): Promise<Loaded | Rejected> {
   const flag = flags["config"];
   const path = configPath(system, flags);
-  if (path === "") return loadConfig({ flags, env: system.env, file: null });
+  const withoutFile = () => loadDocuments({ flags, env: system.env, documents: [] });
+  if (path === "") return withoutFile();
   const origin: Origin = flag !== undefined
     ? { source: "flag", name: flagName("config"), line: null }
     : { source: "env", name: envName("config"), line: null };
   try {
     const text = path === "-" ? await system.readStdin() : await system.readText(path);
+    // With the parser of YAML, a millisecond that a start without a file does not need.
+    const { loadConfig } = await import("../config/load_config.ts");
     return loadConfig({ flags, env: system.env, file: { path: path === "-" ? "stdin" : path, text } });
   } catch (error) {
-    const rest = loadConfig({ flags, env: system.env, file: null });
+    const rest = withoutFile();
     const problems = rest.ok || rest.nothingToServe ? [] : rest.problems;
     const problem = problemAt(origin, "config", `cannot be read: ${reasonOf(error)}`);
     return { ok: false, problems: [problem, ...problems], nothingToServe: false };

@@ -34,9 +34,7 @@ export type OptionValues = { readonly [P in OptionPath]: ValueOf<typeof OPTIONS[
 export type UpstreamOptionValues = { readonly [P in UpstreamOptionPath]: OptionValues[P] };
 
 /** All paths: groups in the order of `GROUPS`, the options of a group in the order of the tables. */
-export const OPTION_PATHS: readonly OptionPath[] = GROUPS.flatMap((group: Group) =>
-  (Object.keys(OPTIONS) as OptionPath[]).filter((path) => OPTIONS[path].group === group)
-);
+export const OPTION_PATHS: readonly OptionPath[] = byGroup(Object.keys(OPTIONS) as OptionPath[]);
 
 export const UPSTREAM_OPTION_PATHS: readonly UpstreamOptionPath[] = OPTION_PATHS.filter(isUpstreamOption);
 
@@ -65,13 +63,23 @@ export const OPTION_BY_FLAG: ReadonlyMap<string, OptionPath> = namesOf(flagName)
 /** Variable name → option. */
 export const OPTION_BY_ENV: ReadonlyMap<string, OptionPath> = namesOf(envName);
 
+function byGroup(paths: readonly OptionPath[]): readonly OptionPath[] {
+  const groups = new Map<Group, OptionPath[]>();
+  for (const group of GROUPS) groups.set(group, []);
+  for (const path of paths) groups.get(OPTIONS[path].group)?.push(path);
+  return [...groups.values()].flat();
+}
+
 function namesOf(name: (path: string) => string): ReadonlyMap<string, OptionPath> {
   const map = new Map<string, OptionPath>();
+  const add = (spelling: string, path: OptionPath) => {
+    if (map.has(spelling)) throw new Error(`two options are named ${spelling}`);
+    map.set(spelling, path);
+  };
   for (const path of OPTION_PATHS) {
-    for (const spelling of new Set([shortPath(path), path])) {
-      if (map.has(name(spelling))) throw new Error(`two options are named ${name(spelling)}`);
-      map.set(name(spelling), path);
-    }
+    const short = shortPath(path);
+    add(name(short), path);
+    if (short !== path) add(name(path), path);
   }
   return map;
 }
