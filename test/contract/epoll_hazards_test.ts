@@ -20,6 +20,8 @@ import type { SystemCalls } from "../../runtime/bun/epoll/calls.ts";
 import { EPOLLHUP } from "../../runtime/bun/epoll/numbers.ts";
 import type { EpollSocket } from "../../runtime/bun/epoll/socket.ts";
 import { epollTest, WaitWatch } from "../support/epoll.ts";
+import { faults } from "../support/epoll_parts.ts";
+import { nth } from "../support/faulty_libc.ts";
 import { OPTIONS } from "../support/listen_options.ts";
 import { within } from "../support/watchdog.ts";
 import { poll } from "./watch.ts";
@@ -266,5 +268,25 @@ epollTest("a reset whose error number was spoilt is still a reset", async (socke
     assert.equal(failed, 1);
     assert.equal(events.closed[0]?.code, "reset");
     assert.equal(events.ended.length, 0);
+  });
+});
+
+epollTest("what came before a reset is delivered although the receive was interrupted", async (sockets) => {
+  await connection(sockets, async ({ events, client, ours }) => {
+    const received: string[] = [];
+    ours.events = { ...ours.events, data: (bytes) => void received.push(new TextDecoder().decode(bytes)) };
+    ours.pause();
+    await new Promise<void>((sent) => client.write("the last words", () => sent()));
+    const watch = new WaitWatch(sockets.loop);
+    client.resetAndDestroy();
+    await poll("the reset", () => watch.events(ours.fd) > 0);
+    watch.stop();
+    faults.arm(nth("recv", 1, { errno: EINTR }));
+    ours.resume();
+    await poll("closed", () => events.closed.length === 1);
+    assert.equal(faults.struck, 1);
+    faults.disarm();
+    assert.deepEqual(received, ["the last words"]);
+    assert.equal(events.closed[0]?.code, "reset");
   });
 });

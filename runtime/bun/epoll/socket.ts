@@ -188,24 +188,35 @@ export class EpollSocket implements Socket, Pollable {
     const loop = this.#loop;
     const { calls } = loop;
     const length = calls.recv(this.fd, loop.buffer, this.#chunkBytes);
-    if (length > 0) {
-      if (length === this.#chunkBytes && length < MAX_CHUNK_BYTES) this.#chunkBytes = 2 * length;
-      try {
-        this.events.data(loop.received(length));
-      } catch (error) {
-        this.threw(error);
-      }
-    } else if (length === 0) this.#end();
+    if (length > 0) this.#received(length);
+    else if (length === 0) this.#end();
     else this.#notReceived(calls.errno, events);
+  }
+
+  #received(length: number): void {
+    if (length === this.#chunkBytes && length < MAX_CHUNK_BYTES) this.#chunkBytes = 2 * length;
+    try {
+      this.events.data(this.#loop.received(length));
+    } catch (error) {
+      this.threw(error);
+    }
   }
 
   /**
    * The engine may stop between a system call and the look at errno, and spoil that. An error which was announced
-   * is one, whatever errno says: asked again, the kernel would answer as if the peer had ended in order.
+   * is one, whatever errno says: asked again, the kernel would answer as if the peer had ended in order. But if the call was
+   * interrupted, what the peer had sent before is still there.
    */
   #notReceived(errno: number, events: number): void {
     const nothing = errno === ERRNO.EAGAIN || errno === ERRNO.EINTR;
-    if (nothing && (events & EPOLLERR) === 0) return;
+    if (nothing) {
+      if ((events & EPOLLERR) === 0) return;
+      const length = this.#loop.calls.recv(this.fd, this.#loop.buffer, this.#chunkBytes);
+      if (length > 0) {
+        this.#received(length);
+        return;
+      }
+    }
     this.#lost(this.#broken ?? reasonOf(nothing ? ERRNO.ECONNRESET : errno));
   }
 
