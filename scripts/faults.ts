@@ -5,19 +5,21 @@
  *
  *     npm run faults                                  dist/sluice
  *     npm run faults -- --only accept4,epoll_ctl
+ *     npm run faults -- --deploy                      the deploy step, with faults that nobody may notice all the time
  *     npm run faults -- "$PWD/node_modules/.bin/bun" "$PWD/runtime/main_bun.ts"
  *
  * What `npm test` does instead, in process and without ptrace(2): test/unit/runtime/bun/epoll/faults_test.ts.
  */
 
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { type Command, ScratchFolder, Serving } from "../test/smoke/program.ts";
 import { FaultScene } from "../test/support/fault_scene.ts";
 import { within } from "../test/support/watchdog.ts";
-import { root } from "./support/child.ts";
+import { root, tool } from "./support/child.ts";
+import { ROUNDS, wordsOf, writeFaulty } from "./support/faulty_program.ts";
 
 /**
  * As the kernel has them: recv(3) is recvfrom(2), send(3) is sendto(2). Not close(2): strace leaves out the call that it
@@ -44,7 +46,7 @@ const TURNS = [1, 2, 5];
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
-    options: { only: { type: "string" } },
+    options: { only: { type: "string" }, deploy: { type: "boolean", default: false } },
     allowPositionals: true,
   });
   const why = straceFault();
@@ -53,6 +55,7 @@ async function main(): Promise<number> {
     return 0;
   }
   const [program = join(root, "dist", "sluice"), ...args] = positionals;
+  if (values.deploy) return await deploy(resolve(program));
   const calls = values.only?.split(",") ?? CALLS;
   const scene = await FaultScene.open();
   const folder = new ScratchFolder();
@@ -88,6 +91,30 @@ async function main(): Promise<number> {
     folder.remove();
   }
   console.log(wrong === 0 ? "all is well" : `${wrong} wrong`);
+  return wrong === 0 ? 0 : 1;
+}
+
+/** test/smoke/deploy.ts once for each round of faults. @returns exit code */
+async function deploy(program: string): Promise<number> {
+  const folder = new ScratchFolder();
+  let wrong = 0;
+  try {
+    for (const round of ROUNDS) {
+      console.log(wordsOf(round));
+      const faulty = folder.file("sluice");
+      writeFaulty(faulty, program, round);
+      const env = { ...process.env, SLUICE_SOCKETS: "epoll" };
+      const child = spawn(tool("bun"), ["test/smoke/deploy.ts", faulty], {
+        cwd: root,
+        env,
+        stdio: "inherit",
+      });
+      if (await new Promise<number | null>((done) => child.once("exit", done)) !== 0) wrong++;
+    }
+  } finally {
+    folder.remove();
+  }
+  console.log(wrong === 0 ? "all is well" : `${wrong} rounds wrong`);
   return wrong === 0 ? 0 : 1;
 }
 

@@ -2,6 +2,7 @@
 
 import { existsSync, readdirSync } from "node:fs";
 import { join, relative } from "node:path";
+import process from "node:process";
 import { type ChildResult, root, runChild, tool } from "./child.ts";
 import { countTests, failedTests, type RunnerName, type TestCounts } from "./test_counts.ts";
 
@@ -46,7 +47,12 @@ const canEpoll = process.platform === "linux";
 /** For programs that tests start; each option has a name in the environment. */
 const OVER_NATIVE = { SLUICE_SOCKETS: "native" };
 /** For runtimes inside of tests as well, which are native unless told otherwise. */
-const OVER_EPOLL = { SLUICE_SOCKETS: "epoll", SLUICE_TEST_SOCKETS: "epoll" };
+const OVER_EPOLL = {
+  SLUICE_SOCKETS: "epoll",
+  SLUICE_TEST_SOCKETS: "epoll",
+  // System calls fail in ways that nobody may notice (test/support/transparent_faults.ts).
+  SLUICE_TEST_FAULTS: process.env["SLUICE_TEST_FAULTS"] ?? "1",
+};
 
 /** @param grep regular expression that names of tests must match; "" = all */
 export function allSteps(grep: string): Step[] {

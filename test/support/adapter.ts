@@ -2,9 +2,13 @@
 
 import process from "node:process";
 import type { Runtime, RuntimeOptions } from "../../runtime/contract/contract.ts";
-import { testParts } from "./epoll_parts.ts";
+import { faults, testParts } from "./epoll_parts.ts";
+import { askedForFaults } from "./transparent_faults.ts";
 
-/** With `SLUICE_TEST_SOCKETS=epoll` in the environment plain TCP goes over system calls of our own. */
+/**
+ * With `SLUICE_TEST_SOCKETS=epoll` in the environment plain TCP goes over system calls of our own, and with
+ * `SLUICE_TEST_FAULTS` these fail now and then (transparent_faults.ts).
+ */
 export async function adapterFactory(): Promise<(options: RuntimeOptions) => Runtime> {
   const make = await platformFactory();
   if (process.env.SLUICE_TEST_SOCKETS !== "epoll") return make;
@@ -17,7 +21,12 @@ export function overEpoll(make: (options: RuntimeOptions) => Runtime): (options:
     const runtime = make(options);
     const why = runtime.useEpoll?.();
     if (why !== null) throw new Error(`there are no sockets over epoll here: ${why}`);
-    if (!ticking) tick(runtime);
+    if (!ticking) {
+      tick(runtime);
+      // Not before the calls were tried.
+      const standing = askedForFaults();
+      if (standing !== null) faults.stand(standing);
+    }
     return runtime;
   };
 }

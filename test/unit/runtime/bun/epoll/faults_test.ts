@@ -23,6 +23,7 @@ import { every, type Fault, nth, type Schedule } from "../../../../support/fault
 import { OPTIONS } from "../../../../support/listen_options.ts";
 import { TestProxy } from "../../../../support/proxy.ts";
 import type { ClientTarget } from "../../../../support/raw_client.ts";
+import { transparentFaults } from "../../../../support/transparent_faults.ts";
 import { within } from "../../../../support/watchdog.ts";
 
 /** Of every call, whether its manual page names them or not: a filter can answer anything. */
@@ -200,6 +201,37 @@ for (
       assert.deepEqual(new Set(outcomes), new Set(["answered"]));
     });
   });
+}
+
+for (const unix of [false, true]) {
+  epollTest(
+    `faults: what happens all the time in the proxy suite, nobody notices, ${unix ? "Unix" : "TCP"}`,
+    async () => {
+      await serving(unix, async ({ during }) => {
+        const schedule = transparentFaults(unix ? 2 : 1);
+        const struck = new Set<string>();
+        const noted: Schedule = (name, args) => {
+          const fault = schedule(name, args);
+          if (fault !== null) struck.add("atMost" in fault ? `${name}, short` : name);
+          return fault;
+        };
+        for (let round = 0; round < 12; round++) {
+          assert.deepEqual(new Set(await during(noted)), new Set(["answered"]));
+        }
+        const expected = [
+          "accept4",
+          "close",
+          "connect",
+          "epoll_wait",
+          "recv",
+          "recv, short",
+          "send",
+          "send, short",
+        ];
+        assert.deepEqual([...struck].filter((name) => name !== "setsockopt").sort(), expected);
+      });
+    },
+  );
 }
 
 epollTest("faults: an answer that cannot be sent any further does not end in order", async () => {
