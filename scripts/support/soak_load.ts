@@ -13,6 +13,11 @@ import { largeText, wholeStream } from "./soak_words.ts";
 const HOST = "Host: soak.test\r\n";
 const BODY = "x".repeat(3000);
 const PAUSE_MS = 3;
+/**
+ * A Sluice that is replaced closes connections that have been idle so long. Where we were late ourselves, on a busy machine, a request
+ * may cross with that: no Sluice has seen it.
+ */
+const LATE_MS = 950;
 /** A slow client reads nothing for so long: all buffers on the way are full by then. */
 const SLOW_MS = 150;
 const ECHO_EVERY_MS = 100;
@@ -56,6 +61,8 @@ export class SoakLoad {
   killed = 0;
   /** Requests that were under way at as many kills as `retry.unanswered_tries` lets any request be lost. */
   crashed = 0;
+  /** Requests of clients that were late, on connections that were closed meanwhile. */
+  late = 0;
   readonly failures: Failure[] = [];
   /** Ids of POST requests that were answered with 200. */
   readonly confirmed: string[] = [];
@@ -92,7 +99,7 @@ export class SoakLoad {
     const { answered, confirmed, echoes, comparedBytes, left, killed, crashed } = this;
     return `${answered} requests, ${confirmed.length} of them POST, ${echoes} echoes, ` +
       `${(comparedBytes / 2 ** 30).toFixed(2)} GiB compared, ${left} clients left in the middle, ` +
-      `${killed} cut by kills, ${crashed} that met ${UNANSWERED_TRIES} kills`;
+      `${killed} cut by kills, ${crashed} that met ${UNANSWERED_TRIES} kills, ${this.late} of clients that were late`;
   }
 
   /** To be called right before an application is killed. */
@@ -142,6 +149,7 @@ export class SoakLoad {
   async #requests(what: string, nth: number, next: (id: string) => SoakRequest): Promise<void> {
     const keep = nth % 2 === 0;
     let client: RawClient | null = null;
+    let answeredAt = Infinity;
     while (this.#going) {
       const id = `${what}-${this.#serial++}`;
       const question = next(id);
@@ -166,17 +174,27 @@ export class SoakLoad {
         if (answer.text !== question.expected) {
           throw new Error(`another answer: ${answer.text.slice(0, 100)}`);
         }
+        answeredAt = performance.now();
         this.answered++;
         this.comparedBytes += answer.text.length;
         question.confirmed?.();
       } catch (error) {
+        // Nothing of an answer has come, and the connection is over.
+        const closed = client !== null && client.inbox.state !== "open" && client.inbox.unread.length === 0;
+        const late = keep && closed && began - answeredAt >= LATE_MS;
         client?.destroy();
         client = null;
+        answeredAt = Infinity;
         const message = error instanceof Error ? error.message : String(error);
-        if (!question.survives && this.#killedSince(began)) this.killed++;
+        if (late) this.late++;
+        else if (!question.survives && this.#killedSince(began)) this.killed++;
         else if (message.includes(LOST_TOO_OFTEN) && this.#killsSince(began) >= UNANSWERED_TRIES) {
           this.crashed++;
-        } else this.failures.push({ id, message });
+        } else {
+          const kills = this.#kills.slice(-4).map((at) => (performance.now() - at).toFixed(0)).join(", ");
+          const took = (performance.now() - began).toFixed(0);
+          this.failures.push({ id, message: `${message}, after ${took} ms; kills ${kills} ms before` });
+        }
       }
       await pause(PAUSE_MS);
     }

@@ -69,12 +69,12 @@ export function soakServing(options: SoakOptions, seconds: number): Promise<void
       await rest(random.below(200));
       if (performance.now() > began + samples.length * step) samples.push(sluice.resources());
     }
-    await assertWell(load, scene, LIMIT, say);
     say(`${[...done].map(([name, times]) => `${times} × ${name}`).join(", ")}`);
     say(load.summary);
     const column = (name: "mib" | "descriptors") =>
       samples.map((sample) => sample[name].toFixed(0)).join(" ");
     say(`MiB: ${column("mib")}; descriptors: ${column("descriptors")}`);
+    await assertWell(load, scene, LIMIT, say);
     const half = samples.slice(samples.length / 2);
     const part = Math.ceil(half.length / 3);
     compare("under load, second half", middle(half.slice(0, part)), middle(half.slice(-part)), LIMIT, say);
