@@ -105,7 +105,8 @@ function reader(socket: Socket): (count: number) => Promise<Uint8Array> {
           socket.off("readable", go);
           socket.off("end", go);
           socket.off("close", go);
-          again();
+          // Where there are fewer bytes, it is told at once each time that they are there: the others must get a turn to come.
+          setImmediate(again);
         };
         socket.on("readable", go);
         socket.on("end", go);
