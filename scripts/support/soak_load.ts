@@ -6,6 +6,7 @@
 import { createHash } from "node:crypto";
 import { WebSocket } from "ws";
 import { Random } from "../../test/contract/pattern.ts";
+import type { ReadResponse } from "../../test/support/http_reader.ts";
 import { type ClientTarget, RawClient } from "../../test/support/raw_client.ts";
 import type { Failure } from "./soak_account.ts";
 import { largeText, wholeStream } from "./soak_words.ts";
@@ -13,11 +14,8 @@ import { largeText, wholeStream } from "./soak_words.ts";
 const HOST = "Host: soak.test\r\n";
 const BODY = "x".repeat(3000);
 const PAUSE_MS = 3;
-/**
- * A Sluice that is replaced closes connections that have been idle so long. Where we were late ourselves, on a busy machine, a request
- * may cross with that: no Sluice has seen it.
- */
-const LATE_MS = 950;
+/** A connection that was closing anyway says so by then. */
+const CROSSED_MS = 500;
 /** A slow client reads nothing for so long: all buffers on the way are full by then. */
 const SLOW_MS = 150;
 const ECHO_EVERY_MS = 100;
@@ -61,8 +59,11 @@ export class SoakLoad {
   killed = 0;
   /** Requests that were under way at as many kills as `retry.unanswered_tries` lets any request be lost. */
   crashed = 0;
-  /** Requests of clients that were late, on connections that were closed meanwhile. */
-  late = 0;
+  /**
+   * Requests that were sent on a kept connection while Sluice was closing it, and then on a new one, as HTTP clients do (RFC 9112
+   * §9.3.1). A POST that the first Sluice has taken after all has arrived twice.
+   */
+  crossed = 0;
   readonly failures: Failure[] = [];
   /** Ids of POST requests that were answered with 200. */
   readonly confirmed: string[] = [];
@@ -99,7 +100,7 @@ export class SoakLoad {
     const { answered, confirmed, echoes, comparedBytes, left, killed, crashed } = this;
     return `${answered} requests, ${confirmed.length} of them POST, ${echoes} echoes, ` +
       `${(comparedBytes / 2 ** 30).toFixed(2)} GiB compared, ${left} clients left in the middle, ` +
-      `${killed} cut by kills, ${crashed} that met ${UNANSWERED_TRIES} kills, ${this.late} of clients that were late`;
+      `${killed} cut by kills, ${crashed} that met ${UNANSWERED_TRIES} kills, ${this.crossed} sent again since their connection was closing`;
   }
 
   /** To be called right before an application is killed. */
@@ -149,19 +150,24 @@ export class SoakLoad {
   async #requests(what: string, nth: number, next: (id: string) => SoakRequest): Promise<void> {
     const keep = nth % 2 === 0;
     let client: RawClient | null = null;
-    let answeredAt = Infinity;
     while (this.#going) {
       const id = `${what}-${this.#serial++}`;
       const question = next(id);
       const began = performance.now();
       try {
         const bytes = `${question.request}${keep ? "" : "Connection: close\r\n"}\r\n${question.body ?? ""}`;
+        const kept: RawClient | null = client;
         client ??= await this.#connect(nth);
-        if (question.slow === true) {
-          client.pause();
-          void pause(SLOW_MS).then(client.resume.bind(client));
+        let answer = await asked(client, bytes, question).catch((error: unknown) => {
+          if (kept === null || !isOver(kept) || performance.now() - began > CROSSED_MS) throw error;
+          return null;
+        });
+        if (answer === null) {
+          this.crossed++;
+          client.destroy();
+          client = await this.#connect(nth);
+          answer = await asked(client, bytes, question);
         }
-        const answer = await client.ask(bytes);
         if (!keep || answer.field("connection") === "close") {
           client.destroy();
           client = null;
@@ -174,20 +180,14 @@ export class SoakLoad {
         if (answer.text !== question.expected) {
           throw new Error(`another answer: ${answer.text.slice(0, 100)}`);
         }
-        answeredAt = performance.now();
         this.answered++;
         this.comparedBytes += answer.text.length;
         question.confirmed?.();
       } catch (error) {
-        // Nothing of an answer has come, and the connection is over.
-        const closed = client !== null && client.inbox.state !== "open" && client.inbox.unread.length === 0;
-        const late = keep && closed && began - answeredAt >= LATE_MS;
         client?.destroy();
         client = null;
-        answeredAt = Infinity;
         const message = error instanceof Error ? error.message : String(error);
-        if (late) this.late++;
-        else if (!question.survives && this.#killedSince(began)) this.killed++;
+        if (!question.survives && this.#killedSince(began)) this.killed++;
         else if (message.includes(LOST_TOO_OFTEN) && this.#killsSince(began) >= UNANSWERED_TRIES) {
           this.crashed++;
         } else {
@@ -272,6 +272,19 @@ export class SoakLoad {
     }
     return "";
   }
+}
+
+function asked(client: RawClient, bytes: string, { slow }: SoakRequest): Promise<ReadResponse> {
+  if (slow === true) {
+    client.pause();
+    void pause(SLOW_MS).then(() => client.resume());
+  }
+  return client.ask(bytes);
+}
+
+/** The connection has ended, and nothing of an answer has come. */
+function isOver({ inbox }: RawClient): boolean {
+  return inbox.state !== "open" && inbox.unread.length === 0;
 }
 
 interface SoakRequest {

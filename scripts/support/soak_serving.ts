@@ -1,5 +1,6 @@
 /** Minutes of load while everything happens that can: changes, pauses, upgrades, and kills of the application. */
 
+import assert from "node:assert/strict";
 import { Random } from "../../test/contract/pattern.ts";
 import type { SoakBackend } from "./soak_backend.ts";
 import { SoakLoad } from "./soak_load.ts";
@@ -8,6 +9,8 @@ import type { Resources } from "./soak_sluice.ts";
 
 const LIMIT = 30;
 const DRAIN_SECONDS = 3;
+/** Clients that keep their connection. A Sluice that is replaced closes it when nothing has come for a second. */
+const KEPT = 8;
 /** How often memory and descriptors are looked at while all of it goes on. */
 const SAMPLES = 40;
 /**
@@ -75,6 +78,11 @@ export function soakServing(options: SoakOptions, seconds: number): Promise<void
       samples.map((sample) => sample[name].toFixed(0)).join(" ");
     say(`MiB: ${column("mib")}; descriptors: ${column("descriptors")}`);
     await assertWell(load, scene, LIMIT, say);
+    const upgrades = done.get("upgrade") ?? 0;
+    assert.ok(
+      load.crossed <= KEPT * upgrades,
+      `${load.crossed} requests crossed with the end of their connection`,
+    );
     const half = samples.slice(samples.length / 2);
     const part = Math.ceil(half.length / 3);
     compare("under load, second half", middle(half.slice(0, part)), middle(half.slice(-part)), LIMIT, say);
