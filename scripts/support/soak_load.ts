@@ -31,8 +31,8 @@ const GOING_AWAY = 1001;
 /** Where Sluice listens. */
 interface Places {
   readonly port: number;
-  /** Of a Unix socket. */
-  readonly path: string;
+  /** Of a Unix socket; null = the port only. */
+  readonly path: string | null;
 }
 
 interface Clients {
@@ -144,7 +144,8 @@ export class SoakLoad {
 
   /** Every other client goes to the port, and every other of those keeps its connection. */
   #placeOf(nth: number): ClientTarget {
-    return nth % 4 < 2 ? this.#places.port : { path: this.#places.path };
+    const { port, path } = this.#places;
+    return nth % 4 < 2 || path === null ? port : { path };
   }
 
   async #requests(what: string, nth: number, next: (id: string) => SoakRequest): Promise<void> {

@@ -34,8 +34,8 @@ export interface Scene {
   readonly sluice: SoakSluice;
   /** Where it listens. */
   readonly port: number;
-  /** The same on a Unix socket. */
-  readonly path: string;
+  /** The same on a Unix socket, which several workers cannot share; then null. */
+  readonly path: string | null;
   readonly backends: readonly [SoakBackend, SoakBackend];
   readonly account: SoakAccount;
   /** All of the access log so far. */
@@ -67,7 +67,12 @@ export async function withScene(
     new SoakBackend(second, folder.file("journal-2"), limit),
   ] as const;
   const file = folder.file("sluice.yaml");
-  const path = folder.file("listen");
+  const path = options.workers === 1 ? folder.file("listen") : null;
+  const listen = [
+    `127.0.0.1:${port}`,
+    `https://127.0.0.1:${secure}`,
+    ...(path === null ? [] : [`unix:${path}`]),
+  ];
   const accessLog = folder.file("access.log");
   const account = new SoakAccount(drainSeconds * 1000);
   const write = (generation: number) => {
@@ -83,7 +88,7 @@ export async function withScene(
       file,
       `${options.scripted ? "script: soak.ts\n" : ""}access_log: {format: json, to: ${accessLog}}
 drain_timeout: ${drainSeconds}s
-listen: ["127.0.0.1:${port}", "unix:${path}", "https://127.0.0.1:${secure}"]
+listen: ${JSON.stringify(listen)}
 tls: {cert: ${folder.file("cert.pem")}, key: ${folder.file("key.pem")}}
 queue: {size: ${1000 + generation}}
 max_in_flight: ${limit}
