@@ -142,7 +142,9 @@ export function createClock(): Clock {
     now: () => performance.now(),
     wall: () => Date.now(),
     setTimer(ms, fire, background = false) {
-      const timer = ms > 0 ? new DelayTimer(ms, fire) : new TurnTimer(fire);
+      // The next turn comes at once, so it keeps no process; one that must not is not run by some loops that have nothing else.
+      if (ms <= 0) return new TurnTimer(fire);
+      const timer = new DelayTimer(ms, fire);
       if (background) timer.unref();
       return timer;
     },
@@ -193,10 +195,6 @@ class TurnTimer implements Timer {
 
   cancel(): void {
     clearImmediate(this.#handle);
-  }
-
-  unref(): void {
-    this.#handle.unref();
   }
 }
 

@@ -264,6 +264,12 @@ test("standard output is a socket: one that is read, one that is closed, one tha
   assert.equal((await outcome(stuck, "exit")).code, 0, "exit does not wait for a reader that does not read");
 });
 
+test("what the next turn is to do is done, though nothing else goes on and the timer keeps no process", async () => {
+  const [program, ...args] = childCommand("./next_turn_child.ts", "");
+  const child = spawn(program, args, { stdio: ["ignore", "ignore", "pipe"] });
+  assert.deepEqual(await within(outcome(child), "its end"), { code: 0, report: "done" });
+});
+
 test("standard output is a file, which is appended to", () =>
   inFolder(async (folder) => {
     const file = path.join(folder, "out");
