@@ -179,6 +179,11 @@ export abstract class Connection extends Timed implements SocketEvents, OutputOw
     this.turn.deadlines.set(this, at);
   }
 
+  /** Milliseconds since the platform has last sent bytes of ours; Infinity where it does not tell. */
+  protected get sentAgoMs(): number {
+    return this.socket.sentAgoMs?.() ?? Infinity;
+  }
+
   /**
    * Of a deadline that has passed: whether the peer takes our bytes all the same, although the platform has told of no
    * room yet. Then the deadline is where it would be if it had.
@@ -187,7 +192,7 @@ export abstract class Connection extends Timed implements SocketEvents, OutputOw
    */
   protected takesSlowly(idleMs: number): boolean {
     if (this.backlogBytes === 0) return false;
-    const agoMs = this.socket.sentAgoMs?.() ?? Infinity;
+    const agoMs = this.sentAgoMs;
     if (agoMs >= idleMs) return false;
     this.setDeadline(this.turn.now + idleMs - agoMs);
     return true;

@@ -92,8 +92,14 @@ export class DownstreamConnection extends DownstreamReading implements Downstrea
     this.beginDraining(gapMs);
     // What is left of an answer has the time that it always has; only then the connection is idle.
     if (this.take(this.state.drain) === "nothing" || this.backlogBytes > 0) return;
-    if (now - this.idleSince >= gapMs) this.closeInOrder();
-    else this.setDeadline(this.idleSince + gapMs);
+    this.#closeOnceIdle(now, gapMs);
+  }
+
+  /** Idle is a client that has its answer: what the kernel still sends it has not got yet. */
+  #closeOnceIdle(now: number, gapMs: number): void {
+    const idleMs = Math.min(now - this.idleSince, this.sentAgoMs);
+    if (idleMs >= gapMs) this.closeInOrder();
+    else this.setDeadline(now + gapMs - idleMs);
   }
 
   // DownstreamStream: what is known of it
@@ -154,6 +160,8 @@ export class DownstreamConnection extends DownstreamReading implements Downstrea
     else if (act === "late" && this.events !== null) {
       const way = this.backlogBytes > 0 ? "write" : "read";
       this.events.downstreamTimedOut(way, this.wasSlow(way));
+    } else if (act === "leave" && this.draining && this.state.reading === "idle") {
+      this.#closeOnceIdle(this.turn.now, this.drainGapMs);
     } else if (act === "leave" && this.backlogBytes === 0) {
       // Without an answer, but not by a reset: the kernel may still be sending what we have answered.
       this.closeInOrder();

@@ -40,6 +40,11 @@ export abstract class DownstreamDeadlines extends HttpConnection {
     this.awaitHead(this.idleSince);
   }
 
+  /** How long the connection must have been idle before it is closed, since no further request is wanted. Milliseconds. */
+  protected get drainGapMs(): number {
+    return this.#drainGapMs;
+  }
+
   /** No further request is wanted on this connection. */
   protected get draining(): boolean {
     return this.#drainGapMs !== NOT_DRAINING;

@@ -57,7 +57,11 @@ function stalled(which: "client" | "endpoint") {
   const timedOut = (what: string): void => void told.push(what);
   socket.room = 10;
   if (which === "client") {
-    client.events = { leastRate: 0, downstreamTimedOut: timedOut } as unknown as DownstreamStreamEvents;
+    client.events = {
+      leastRate: 0,
+      downstreamWritable() {},
+      downstreamTimedOut: timedOut,
+    } as unknown as DownstreamStreamEvents;
     client.sendHead(200, "OK", NO_FORWARDED_FIELDS, BODY_BYTES, false);
     turn.end();
     client.sendBody(new Uint8Array(BODY_BYTES), 0, BODY_BYTES);
@@ -78,7 +82,7 @@ function stalled(which: "client" | "endpoint") {
     turn.end();
     endpoint.sendBody(new Uint8Array(BODY_BYTES), 0, BODY_BYTES);
   }
-  return { clock, socket, told };
+  return { clock, socket, told, client, turn };
 }
 
 for (const which of ["client", "endpoint"] as const) {
@@ -102,3 +106,25 @@ for (const which of ["client", "endpoint"] as const) {
     assert.deepEqual(told, ["write"]);
   });
 }
+
+test("client: a connection is idle once the kernel has sent its answer, and only then closed because the server ends", () => {
+  const { clock, socket, told, client, turn } = stalled("client");
+  const closes = () => socket.calls.filter((call) => call === "close").length;
+  socket.room = Infinity;
+  socket.sentAt = clock.now();
+  client.drained();
+  client.sendEnd(null);
+  turn.end();
+  client.drain(clock.now(), 500);
+  assert.equal(closes(), 0);
+  for (let i = 0; i < 5; i++) {
+    clock.advance(400);
+    socket.sentAt = clock.now();
+  }
+  assert.equal(closes(), 0, "its client is still getting the answer");
+  clock.advance(400);
+  assert.equal(closes(), 0);
+  clock.advance(200);
+  assert.equal(closes(), 1);
+  assert.deepEqual(told, []);
+});
