@@ -11,5 +11,6 @@ export let redZones: RedZones | null = null;
 
 export function testParts(parts: EpollParts): EpollParts {
   const memory = redZones ??= new RedZones();
-  return { ...parts, memory, libc: memory.guard(faults.libc(parts.libc, memory)) };
+  // Tests leave much for later: with the usual 50 ms they would mostly wait.
+  return { ...parts, memory, libc: memory.guard(faults.libc(parts.libc, memory)), longestWaitMs: 1 };
 }

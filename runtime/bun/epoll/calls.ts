@@ -50,6 +50,8 @@ export interface EpollParts {
   readonly libc: Libc;
   readonly memory: KernelMemory;
   readonly layout: EventLayout;
+  /** Milliseconds: what others left for later (`setImmediate`, `setTimeout`) must not wait longer for a wait of ours. */
+  readonly longestWaitMs: number;
 }
 
 /** Whether numbers and layouts are known for this machine. */

@@ -5,7 +5,7 @@
  * A turn of ours is a task of Bun's (`setImmediate`), so Bun's loop goes on between two of them. A turn goes on for up to
  * a millisecond while there is something to do. It waits inside epoll_wait(2), where Bun's epoll descriptor is watched
  * too: whatever wakes Bun's loop wakes ours, and the turn ends. What Bun has for later (`setImmediate`, its timers)
- * does not show there, so a wait is never longer than `LONGEST_WAIT_MS`; timers of ours are exact.
+ * does not show there, so a wait is never longer than `longestWaitMs`; timers of ours are exact.
  */
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import process from "node:process";
@@ -20,7 +20,7 @@ import { HeapTimer, TimerHeap } from "./timer_heap.ts";
 
 /** How long a turn may go on while there is always something to do. */
 const LONGEST_TURN_MS = 1;
-/** What others left for later (`setImmediate`, `setTimeout`) must not wait longer for a wait of ours. */
+/** See `EpollParts.longestWaitMs`. */
 const LONGEST_WAIT_MS = 50;
 const LONGEST_FORETOLD_MS = 60_000;
 /** The platform's timers make a longer time 1 ms. */
@@ -50,6 +50,7 @@ export class EpollLoop {
   /** Bun's epoll descriptor, which is watched in ours. */
   readonly #bun: number;
   readonly #drainMicrotasks: () => void;
+  readonly #longestWaitMs: number;
   readonly #owners: (Pollable | undefined)[] = [];
   #later: (() => void)[] = [];
   #tags = 0;
@@ -64,12 +65,14 @@ export class EpollLoop {
     epoll: number,
     bun: number,
     drainMicrotasks: () => void,
+    longestWaitMs: number,
   ) {
     this.calls = calls;
     this.buffer = buffer;
     this.#epoll = epoll;
     this.#bun = bun;
     this.#drainMicrotasks = drainMicrotasks;
+    this.#longestWaitMs = longestWaitMs;
   }
 
   /** The first `length` bytes of `buffer`. */
@@ -216,7 +219,7 @@ export class EpollLoop {
     // With nothing open there is nothing to wait for, and the process may want to end.
     if (this.#later.length > 0 || this.#references === 0) return 0;
     const due = this.timers.next - now;
-    return due <= 0 ? 0 : Math.min(Math.ceil(due), LONGEST_WAIT_MS);
+    return due <= 0 ? 0 : Math.min(Math.ceil(due), this.#longestWaitMs);
   }
 
   #runLater(): void {
@@ -290,7 +293,7 @@ function open(fitting: Fitting): EpollLoop | string {
   }
   const libc = openSocketLibc();
   if (libc === null) return "libc cannot be called";
-  const parts = fitting({ libc, memory: new KernelMemory(), layout });
+  const parts = fitting({ libc, memory: new KernelMemory(), layout, longestWaitMs: LONGEST_WAIT_MS });
   const calls = new SystemCalls(parts);
   const buffer = parts.memory.keep(MAX_CHUNK_BYTES);
   const wrong = selfCheck(calls, buffer);
@@ -300,7 +303,7 @@ function open(fitting: Fitting): EpollLoop | string {
   const epoll = calls.openEpoll();
   if (epoll < 0) return `epoll_create1: ${errnoName(calls.errno)}`;
   if (calls.watch(epoll, bun, EPOLLIN, 0) >= 0) {
-    return new EpollLoop(calls, buffer, epoll, bun, jsc.drainMicrotasks);
+    return new EpollLoop(calls, buffer, epoll, bun, jsc.drainMicrotasks, parts.longestWaitMs);
   }
   const why = errnoName(calls.errno);
   calls.close(epoll);
