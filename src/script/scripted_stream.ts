@@ -98,7 +98,7 @@ export class ScriptedStream extends DelegatingStream
   #asked = 0;
   #askedPhase: ScriptPhase = "onRequest";
   readonly #response: ScriptedResponse | null;
-  /** Of the body, what has gone on: for sending it elsewhere. */
+  /** Of the body, what has gone on: for sending it elsewhere, until it is over. */
   #copy: RequestBody | null = null;
   #copyTrailers: Head | null = null;
   /** An answer of the script's own, under way. */
@@ -331,8 +331,7 @@ export class ScriptedStream extends DelegatingStream
     if (this.#script.onError !== null && body === null) this.#copy = new RequestBody(host.bodyLimit, -1);
     if (named === null) this.#stage.next(this, this.#route);
     else host.send(this, named, this.#route);
-    // Last: what has arrived meanwhile is for who has the request now.
-    // It may have failed already, and gone elsewhere.
+    // Last: what has arrived is for who has the request now. It may have failed already, gone elsewhere, or be over.
     if (this.#between && this.#replay === replay) replay?.deliver(this);
     this.#came();
   }
@@ -853,6 +852,7 @@ export class ScriptedStream extends DelegatingStream
   #finish(): void {
     if (this.#phase === "over") return;
     this.#phase = "over";
+    this.#copy = null;
     if (this.#counted > 0) this.#count(0);
     this.#came();
     this.#asked++;

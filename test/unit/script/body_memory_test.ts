@@ -11,8 +11,12 @@ const KIB = 1024;
 const YAML = "upstreams: {app: {endpoints: [3000]}, down: {endpoints: [3009], hold: 0}}\n" +
   "queue: {bytes: 100KiB}\nroutes: [{to: app}, {match: {path: /down}, to: down}]\nrequest_buffer: 64KiB\nscript: {file: route.ts, timeout: 10m}\n";
 
-async function withScript(exports: Readonly<Record<string, unknown>>, act: (lab: PlaneLab) => Promise<void>) {
-  const lab = await PlaneLab.start(YAML, {}, {}, { "/route.ts": () => exports });
+async function withScript(
+  exports: Readonly<Record<string, unknown>>,
+  act: (lab: PlaneLab) => Promise<void>,
+  yaml = YAML,
+) {
+  const lab = await PlaneLab.start(yaml, {}, {}, { "/route.ts": () => exports });
   const backend = await lab.backend(3000);
   backend.script = (peer) => {
     backend.asked.push(peer.received);
@@ -117,4 +121,16 @@ test("what is sent elsewhere after a failure is counted, too, and nothing is lef
       assert.equal(answerOf(client), "200 ok", `${round}`);
     }
   });
+});
+
+test("of a body that was read, and that nobody gets since the request is refused at once, nothing is left", async () => {
+  const hooks = { onRequest: (request: HttpRequest) => request.bytes().then(() => {}), onError: () => {} };
+  const nowhere = YAML.replace("{to: app}, ", "");
+  await withScript(hooks, async (lab) => {
+    for (let round = 0; round < 6; round++) {
+      const client = upload(lab, 60 * KIB, "/nowhere");
+      await lab.pass(50);
+      assert.match(answerOf(client), /^404 /, `${round}`);
+    }
+  }, nowhere);
 });
