@@ -160,13 +160,13 @@ export class DownstreamConnection extends DownstreamReading implements Downstrea
     else if (act === "late" && this.events !== null) {
       const way = this.backlogBytes > 0 ? "write" : "read";
       this.events.downstreamTimedOut(way, this.wasSlow(way));
-    } else if (act === "leave" && this.draining && this.state.reading === "idle") {
+    } else if (act !== "leave" || this.backlogBytes > 0) {
+      this.abort();
+    } else if (this.draining && this.state.reading === "idle") {
       this.#closeOnceIdle(this.turn.now, this.drainGapMs);
-    } else if (act === "leave" && this.backlogBytes === 0) {
+    } else {
       // Without an answer, but not by a reset: the kernel may still be sending what we have answered.
       this.closeInOrder();
-    } else {
-      this.abort();
     }
   }
 

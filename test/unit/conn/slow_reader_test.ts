@@ -128,3 +128,15 @@ test("client: a connection is idle once the kernel has sent its answer, and only
   assert.equal(closes(), 1);
   assert.deepEqual(told, []);
 });
+
+test("client: one that takes nothing any more of its last answer is dropped in the time that it always has, also while the server ends", () => {
+  const { clock, socket, client, turn } = stalled("client");
+  const closes = () => socket.calls.filter((call) => call === "close" || call === "abort");
+  client.sendEnd(null);
+  turn.end();
+  client.drain(clock.now(), 500);
+  clock.advance(IDLE_MS * 0.9);
+  assert.deepEqual(closes(), []);
+  clock.advance(IDLE_MS * 0.2);
+  assert.deepEqual(closes(), ["abort"]);
+});
