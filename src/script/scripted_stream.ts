@@ -159,16 +159,15 @@ export class ScriptedStream extends DelegatingStream
       this.#failed(error, phase);
       return;
     }
-    if (!isPromise(verdict)) {
-      this.#decide(verdict, phase);
-      return;
-    }
-    if (this.#leadsTo !== null) {
+    // The request was refused within the call: its body, which that asked for, was too long, say.
+    if (this.#phase !== "asking") discard(verdict);
+    else if (!isPromise(verdict)) this.#decide(verdict, phase);
+    else {
       // It has to be there when the script has decided.
-      this.#comes = true;
-      this.#leadsTo.coming++;
+      this.#comes = this.#leadsTo !== null;
+      if (this.#leadsTo !== null) this.#leadsTo.coming++;
+      this.#await(verdict, phase, (value) => this.#decide(value, phase));
     }
-    this.#await(verdict, phase, (value) => this.#decide(value, phase));
   }
 
   #came(): void {

@@ -33,6 +33,10 @@ export function decisionOf(value: unknown): MadeDecision | null {
 /** It has come too late: a stream in it is told that nobody reads it, so that what feeds it ends. */
 export function discard(value: unknown): void {
   if (typeof value !== "object" || value === null) return;
+  if (isPromise(value)) {
+    value.then(discard, () => {});
+    return;
+  }
   const body = value instanceof RespondDecision
     ? value.answer.pieces
     : (value as { readonly body?: unknown }).body;
