@@ -62,6 +62,8 @@ export interface Onward {
   readonly how: OnwardPlan;
   /** Its number, if somebody has asked for it, else 0. */
   readonly number: number;
+  /** Bytes that this script and those before it have of the body. */
+  readonly bodyBytes: number;
 }
 
 /** Of one configuration. */

@@ -215,15 +215,14 @@ export class ScriptedStream extends DelegatingStream
     if (this.#phase === "over") return;
     this.#asked++;
     const { settings: { timeoutMs }, name } = this.#script;
-    const { turn } = this;
-    turn.begin();
+    this.turn.begin();
     this.#stage.faults.timedOut(name, this.#askedPhase, timeoutMs, this.#view);
     this.#gone?.abort();
     const response = this.#response;
     if (response?.isHeld !== true) this.#refuse({ reason: "script_timeout", status: 504, detail: "" });
     else if (this.#askedPhase === "onError") response.release();
     else this.#failInstead("script_timeout", 504);
-    turn.end();
+    this.turn.end();
   }
 
   #decide(value: unknown, phase: ScriptPhase): void {
@@ -423,10 +422,9 @@ export class ScriptedStream extends DelegatingStream
   earlyHints(init: FieldInit): void {
     const fields = fieldSection(...linesOf(init));
     if (this.#phase === "over" || this.responseBegun) return;
-    const { turn } = this;
-    turn.begin();
+    this.turn.begin();
     this.client.sendInterim(103, "Early Hints", ownFields(fields));
-    turn.end();
+    this.turn.end();
   }
 
   // What the client does
@@ -445,18 +443,16 @@ export class ScriptedStream extends DelegatingStream
   #read(reader: BodyReader, bytes: Uint8Array, from: number, to: number): void {
     const { maxBodyBytes } = this;
     this.#readBytes += to - from;
-    if (maxBodyBytes > 0 && this.#readBytes > maxBodyBytes) {
-      reader.lose(`the body has more than ${maxBodyBytes} bytes`);
-      if (this.responseBegun) this.#leave("request_too_large", "");
-      else this.#refuse({ reason: "request_too_large", status: 413, detail: "" });
-    } else if (this.#count(reader.kept.length + to - from)) {
+    const tooLong = maxBodyBytes > 0 && this.#readBytes > maxBodyBytes;
+    if (!tooLong && this.#count(reader.kept.length + to - from)) {
       reader.came(bytes, from, to);
-    } else {
-      const detail = "bodies that scripts have fill queue.bytes";
-      reader.lose(detail);
-      if (this.responseBegun) this.#leave("queue_full", detail);
-      else this.#refuse({ reason: "queue_full", status: 503, detail });
+      return;
     }
+    const detail = tooLong ? "" : "bodies that scripts have fill queue.bytes";
+    const [reason, status] = tooLong ? ["request_too_large", 413] as const : ["queue_full", 503] as const;
+    reader.lose(tooLong ? `the body has more than ${maxBodyBytes} bytes` : detail);
+    if (this.responseBegun) this.#leave(reason, detail);
+    else this.#refuse({ reason, status, detail });
   }
 
   /** @param bytes that are kept now @returns whether there is room for them: one body alone always has it */
@@ -464,7 +460,11 @@ export class ScriptedStream extends DelegatingStream
     const { host } = this.#stage;
     host.bodyBytes += bytes - this.#counted;
     this.#counted = bytes;
-    return host.bodyBytes <= host.bodyMemory || host.bodyBytes === bytes;
+    return host.bodyBytes <= host.bodyMemory || host.bodyBytes === this.bodyBytes;
+  }
+
+  get bodyBytes(): number {
+    return this.#counted + (this.#before === null ? 0 : this.#before.bodyBytes);
   }
 
   /** Of what has gone on nothing is kept but a copy, if there is room for it. */

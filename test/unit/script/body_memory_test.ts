@@ -134,3 +134,23 @@ test("of a body that was read, and that nobody gets since the request is refused
     }
   }, nowhere);
 });
+
+test("one body alone is not too large for two scripts that read it, one after the other", async () => {
+  const hooks = { onRequest: (request: HttpRequest) => request.bytes().then(() => {}), onError: () => {} };
+  const twice = YAML.replace("{to: app}", "{to: app, script: route.ts}");
+  await withScript(hooks, async (lab) => {
+    for (let round = 0; round < 3; round++) {
+      const client = upload(lab, 60 * KIB);
+      await lab.pass(50);
+      assert.equal(answerOf(client), "200 ok", `${round}`);
+    }
+    const [first, second] = [upload(lab, 60 * KIB, "/", 64 * KIB), upload(lab, 60 * KIB, "/", 64 * KIB)];
+    await lab.pass(50);
+    assert.match(answerOf(second), /^503 [^]*queue_full/);
+    first.socket.abort();
+    await lab.pass(50);
+    const last = upload(lab, 60 * KIB);
+    await lab.pass(50);
+    assert.equal(answerOf(last), "200 ok");
+  }, twice);
+});
