@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { TestProxy } from "../support/proxy.ts";
 import { RawClient } from "../support/raw_client.ts";
 import { type Peer, ScriptedOrigin } from "../support/scripted_origin.ts";
+import { acrossChunks, inOneChunk } from "../support/wire.ts";
 
 interface Case {
   readonly origin: ScriptedOrigin;
@@ -143,13 +144,13 @@ test("a chunked body that is still kept is repeated from its beginning, while it
   await withOrigin("", async ({ origin, client }) => {
     await client.send("PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbegi\r\n");
     const first = await origin.accept();
-    await first.readUntil("begi\r\n");
+    await first.readUntil(acrossChunks("begi"));
     first.reset();
     const second = await origin.accept();
-    await second.readUntil("begi\r\n");
+    await second.readUntil(acrossChunks("begi"));
     await client.send("2\r\nns\r\n0\r\nX-Sum: 6\r\n\r\n");
     await second.readUntil("0\r\n");
-    assert.match(second.transcript, /\r\n4\r\nbegi\r\n2\r\nns\r\n0\r\n/);
+    assert.match(inOneChunk(second.transcript.split("\r\n\r\n")[1] ?? ""), /^6\r\nbegins\r\n0\r\n/);
     await second.respond({ body: "ok" });
     assert.equal((await client.readResponse()).text, "ok");
   });

@@ -8,6 +8,7 @@ import type { HttpRequest, OnRequest } from "../../src/script/script_types.ts";
 import type { FieldLine } from "../support/http_reader.ts";
 import { askOnce, RawClient } from "../support/raw_client.ts";
 import { ScriptLab } from "../support/script_lab.ts";
+import { acrossChunks } from "../support/wire.ts";
 
 const field = ({ fields }: { readonly fields: readonly FieldLine[] }, name: string): string | null =>
   fields.find(([each]) => each.toLowerCase() === name)?.[1] ?? null;
@@ -288,8 +289,10 @@ test("a body that is read goes on, whole or in part", async () => {
 test("another body goes in its place", async () => {
   await ScriptLab.with({ onRequest: () => next({ body: "other" }) }, async ({ port, origin }) => {
     origin.auto(({ text, fields }) => `${text} ${fields.find(([n]) => n === "Content-Length")?.[1]}`);
+    // Of this one nobody waits for the end: its connection may close behind the answer.
+    assert.equal((await askOnce(port, post("x".repeat(100_000)))).text, "other 5");
     const client = await RawClient.connect(port);
-    for (const request of [post("x".repeat(100_000)), post(""), get(), post("y")]) {
+    for (const request of [post(""), get(), post("y")]) {
       assert.equal((await client.ask(request)).text, "other 5");
     }
     client.destroy();
@@ -303,9 +306,9 @@ test("a handler streams both ways, no faster than each side", async () => {
   await ScriptLab.with({ default: (r: HttpRequest) => ({ body: echo(r) }) }, async ({ port, told }) => {
     const client = await RawClient.connect(port);
     await client.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n");
-    await client.readUntil("one");
+    await client.readUntil(acrossChunks("one"));
     await client.send("3\r\ntwo\r\n");
-    await client.readUntil("two");
+    await client.readUntil(acrossChunks("two"));
     await client.send("0\r\n\r\n");
     await client.readUntil("0\r\n\r\n");
     client.destroy();

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { RawClient } from "../support/raw_client.ts";
 import type { Peer } from "../support/scripted_origin.ts";
-import type { Wire } from "../support/wire.ts";
+import { acrossChunks, type Wire } from "../support/wire.ts";
 import { type Lab, message, withLab } from "./lab.ts";
 
 const GET = message(["GET / HTTP/1.1", "Host: a"]);
@@ -37,7 +37,8 @@ async function play(lab: Lab, { request, sent }: Scene): Promise<{ client: RawCl
   const { client, peer } = await lab.begin(request);
   await peer.readUntil(request.slice(request.indexOf("\r\n\r\n") + 4) || "\r\n\r\n");
   if (sent !== "") await peer.send(sent);
-  if (sent.includes("\r\n\r\n")) await client.readUntil(sent.slice(sent.indexOf("\r\n\r\n") + 4));
+  const content = sent.split("\r\n\r\n")[1]?.replace(/^[0-9a-f]+\r\n|\r\n$/g, "");
+  if (content !== undefined) await client.readUntil(acrossChunks(content));
   return { client, peer };
 }
 

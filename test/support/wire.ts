@@ -20,6 +20,36 @@ export function toBytes(bytes: string | Uint8Array): Uint8Array {
   return typeof bytes === "string" ? Buffer.from(bytes, "latin1") : bytes;
 }
 
+/**
+ * Content that may come in other chunks than it was sent in: whoever relays it cuts it where its own receives ended, and
+ * says so in chunk sizes of its own (RFC 9112 §7.1.1).
+ *
+ * @param content without CR and LF
+ */
+export function acrossChunks(content: string): RegExp {
+  return new RegExp(
+    [...content].map((letter) => `\\u{${letter.codePointAt(0)?.toString(16)}}`).join(
+      "(?:\r\n[0-9a-f]+\r\n)?",
+    ),
+    "u",
+  );
+}
+
+/** The complete chunks at the beginning of `text` as one; what follows them, a last chunk too, stays as it is. */
+export function inOneChunk(text: string): string {
+  let content = "";
+  let at = 0;
+  for (;;) {
+    const line = /^([0-9a-f]+)\r\n/.exec(text.slice(at, at + 10));
+    const size = Number.parseInt(line?.[1] ?? "0", 16);
+    const from = at + (line?.[0].length ?? 0);
+    if (size === 0 || !text.startsWith("\r\n", from + size)) break;
+    content += text.slice(from, from + size);
+    at = from + size + 2;
+  }
+  return (content === "" ? "" : `${content.length.toString(16)}\r\n${content}\r\n`) + text.slice(at);
+}
+
 export class Wire {
   /** What has arrived and is unread. */
   readonly inbox: Inbox = new Inbox();
@@ -122,18 +152,26 @@ export class Wire {
   }
 
   /**
-   * Reads until the text has arrived or the predicate is content with all unread bytes.
+   * Reads until the text has arrived, or what matches, or the predicate is content with all unread bytes.
    *
    * @returns all unread text; it counts as read up to and including what was looked for, while a
    *   predicate takes everything
    */
-  async readUntil(wanted: string | ((unread: string) => boolean)): Promise<string> {
-    const what = typeof wanted === "string" ? JSON.stringify(wanted) : "what the test looks for";
+  async readUntil(wanted: string | RegExp | ((unread: string) => boolean)): Promise<string> {
+    const what = typeof wanted === "function"
+      ? "what the test looks for"
+      : typeof wanted === "string"
+      ? JSON.stringify(wanted)
+      : String(wanted);
     const count = await this.inbox.until(what, () => {
       const unread = latin1Text(this.inbox.unread);
       if (typeof wanted === "function") return wanted(unread) ? unread.length : undefined;
-      const at = unread.indexOf(wanted);
-      return at < 0 ? undefined : at + wanted.length;
+      if (typeof wanted === "string") {
+        const at = unread.indexOf(wanted);
+        return at < 0 ? undefined : at + wanted.length;
+      }
+      const found = wanted.exec(unread);
+      return found === null ? undefined : found.index + found[0].length;
     });
     return latin1Text(await this.inbox.take(count, what));
   }

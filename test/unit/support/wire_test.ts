@@ -7,6 +7,7 @@ import { EndedEarly } from "../../support/inbox.ts";
 import { askOnce, RawClient } from "../../support/raw_client.ts";
 import { ScriptedOrigin } from "../../support/scripted_origin.ts";
 import { WatchdogError } from "../../support/watchdog.ts";
+import { acrossChunks, inOneChunk } from "../../support/wire.ts";
 
 async function pair() {
   const origin = await ScriptedOrigin.listen();
@@ -145,6 +146,29 @@ describe("raw client and scripted origin", () => {
     await peer.readUntil("still here");
     client.destroy();
     await origin.close();
+  });
+
+  test("content is found in whatever chunks it comes, and nothing but chunk sizes between", () => {
+    for (
+      const text of [
+        "3\r\nabc\r\n",
+        "1\r\na\r\n2\r\nbc\r\n",
+        "1\r\na\r\n1\r\nb\r\n1\r\nc\r\n0\r\n\r\n",
+        "xabcx",
+      ]
+    ) {
+      assert.match(text, acrossChunks("abc"));
+    }
+    for (const text of ["1\r\na\r\n1\r\nc\r\n", "a\r\nbc", "1\r\na\r\n2\r\nb"]) {
+      assert.doesNotMatch(text, acrossChunks("abc"));
+    }
+    assert.match("1\r\n.\r\n1\r\n*\r\n", acrossChunks(".*"));
+    assert.doesNotMatch("ab", acrossChunks(".*"));
+    assert.equal(inOneChunk("1\r\na\r\n2\r\nbc\r\n0\r\n\r\n"), "3\r\nabc\r\n0\r\n\r\n");
+    assert.equal(inOneChunk("8\r\n12345678\r\n8\r\n90123456\r\n"), "10\r\n1234567890123456\r\n");
+    assert.equal(inOneChunk("1\r\na\r\n2\r\nb"), "1\r\na\r\n2\r\nb", "a chunk that is not complete");
+    assert.equal(inOneChunk("abc"), "abc");
+    assert.equal(inOneChunk(""), "");
   });
 
   test("a watchdog that barks says what it waited for", async () => {
