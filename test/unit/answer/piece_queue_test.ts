@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { PieceQueue } from "../../../src/answer/piece_queue.ts";
 import { MemoryNetwork } from "../../support/memory_network.ts";
+import { walkSeeds } from "../../support/seeds.ts";
 
 const piece = (...bytes: number[]) => new Uint8Array(bytes);
 
@@ -43,7 +44,7 @@ test("piece queue: its end reaches a reader that waits; a reader that leaves get
 });
 
 test("piece queue: random turns of both sides lose nothing and double nothing", async () => {
-  for (let seed = 1; seed <= 50; seed++) {
+  for (const seed of walkSeeds(50)) {
     const chance = new MemoryNetwork({ seed });
     const queue = new PieceQueue();
     const written: number[] = [];

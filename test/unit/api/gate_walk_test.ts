@@ -11,6 +11,7 @@ import { Random } from "../../fuzz/support/random.ts";
 import type { Peer } from "../../support/memory_lab.ts";
 import { GateLab } from "../../support/gate_lab.ts";
 import { answerOf } from "../../support/network_lab.ts";
+import { walkSeeds } from "../../support/seeds.ts";
 
 const PORTS = [3000, 3001, 3002];
 const NAMES = ["a", "b", "c"];
@@ -141,5 +142,5 @@ async function walk(seed: number): Promise<void> {
 }
 
 test("gate walk: no request is lost, whatever a program does with its gates", async () => {
-  for (let seed = 1; seed <= 25; seed++) await walk(seed);
+  for (const seed of walkSeeds(25)) await walk(seed);
 });

@@ -16,6 +16,7 @@ import { Random } from "../../fuzz/support/random.ts";
 import { BODY_IDLE_MS, EndpointMachine, FIRST_BYTE_MS } from "../../support/endpoint_machine.ts";
 import { ENDPOINT_CALLS, ENDPOINT_HAPPENINGS, ENDPOINT_WAYS } from "../../support/endpoint_scenes.ts";
 import { watchSteps } from "../../support/watched_steps.ts";
+import { walkSeeds } from "../../support/seeds.ts";
 
 type Act = (machine: EndpointMachine) => void;
 
@@ -677,7 +678,7 @@ const SAYINGS = [
 
 test("a connection to an endpoint, any order of what can happen: never what the table says that never happens", () => {
   const calls = Object.entries(ENDPOINT_CALLS);
-  for (let seed = 1; seed <= 400; seed++) {
+  for (const seed of walkSeeds(400)) {
     const chance = new Random(seed);
     const random = (below: number): number => chance.next(below);
     const machine = new EndpointMachine();

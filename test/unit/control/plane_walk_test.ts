@@ -17,6 +17,7 @@ import { Random } from "../../fuzz/support/random.ts";
 import type { Peer } from "../../support/memory_lab.ts";
 import { answerOf, type PlaneBackend } from "../../support/network_lab.ts";
 import { PlaneLab } from "../../support/plane_lab.ts";
+import { groupName, walkSeedGroups } from "../../support/seeds.ts";
 
 const SEEDS = 150;
 const SEEDS_A_TEST = 25;
@@ -398,11 +399,8 @@ async function walk(seed: number): Promise<void> {
   }
 }
 
-const only = Number(process.env["SLUICE_TEST_SEED"] ?? 0);
-const last = only || Number(process.env["SLUICE_TEST_SEEDS"] ?? SEEDS);
-for (let from = only || 1; from <= last; from += SEEDS_A_TEST) {
-  const to = Math.min(last, from + SEEDS_A_TEST - 1);
-  test(`whatever is done on purpose in whichever order, pauses, limits, drains and counts hold: ${from} to ${to}`, async () => {
-    for (let seed = from; seed <= to; seed++) await walk(seed);
+for (const seeds of walkSeedGroups(SEEDS, SEEDS_A_TEST)) {
+  test(`whatever is done on purpose in whichever order, pauses, limits, drains and counts hold: ${groupName(seeds)}`, async () => {
+    for (const seed of seeds) await walk(seed);
   });
 }

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type MemoryLab, memoryLab, type Peer } from "../../support/memory_lab.ts";
 import { Random } from "../../fuzz/support/random.ts";
+import { walkSeeds } from "../../support/seeds.ts";
 
 const ADDRESS = { kind: "tcp", host: "127.0.0.1", port: 3001 } as const;
 const OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
@@ -134,7 +135,7 @@ for (const crash of ["worker, read", "worker, unread"] as const) {
 }
 
 test("steady traffic and any number of such requests: each is sent three times at most, and nothing else is lost", async () => {
-  for (let seed = 0; seed < 16; seed++) {
+  for (const seed of walkSeeds(16)) {
     const random = new Random(seed);
     const yaml = random.pick(["", "max_in_flight: 1\n", "pool: {size: 0}\n"]);
     const lab = await crashLab(yaml, random.pick(["process", "worker, read", "worker, unread"]), seed);
@@ -206,7 +207,7 @@ async function forwardingLab(yaml: string, seed: number, drop: Drop, dropMs: num
 }
 
 test("a port that takes connections and drops them is down: requests are held for it", async () => {
-  for (let seed = 0; seed < 24; seed++) {
+  for (const seed of walkSeeds(24)) {
     const random = new Random(seed);
     const dropMs = random.pick([0, 1, 10, 49, 120, 400, 900]);
     const yaml = random.pick(["", "max_in_flight: 2\n", "pool: {size: 0}\n"]);

@@ -11,6 +11,7 @@ import { ExchangeLab, HOST } from "../../support/streams/exchange_lab.ts";
 import { type Pair, valueOf } from "../../support/streams/pairs.ts";
 import type { ClientConnection, ClientEnd, EndpointEnd, Wire } from "../../support/streams/wire.ts";
 import { WIRES } from "../../support/streams/wires.ts";
+import { walkSeeds } from "../../support/seeds.ts";
 
 const SEEDS = 40;
 const STEPS = 120;
@@ -380,7 +381,8 @@ for (const wire of WIRES) {
   test(`whatever happens, the books balance, ${wire.name}`, () => {
     let requests = 0;
     const reasons = new Set<string>();
-    for (let seed = 1; seed <= SEEDS; seed++) {
+    const seeds = walkSeeds(SEEDS);
+    for (const seed of seeds) {
       try {
         const walk = new Walk(wire, seed);
         for (let step = 0; step < STEPS; step++) walk.step();
@@ -390,7 +392,10 @@ for (const wire of WIRES) {
         throw new Error(`seed ${seed}`, { cause: error });
       }
     }
-    assert.ok(requests > 10 * SEEDS, `${requests} requests`);
-    assert.ok(reasons.size > 15, `${reasons.size} reasons: ${[...reasons].join(" ")}`);
+    assert.ok(requests > 10 * seeds.length, `${requests} requests`);
+    assert.ok(
+      reasons.size > 15 || seeds.length < SEEDS,
+      `${reasons.size} reasons: ${[...reasons].join(" ")}`,
+    );
   });
 }

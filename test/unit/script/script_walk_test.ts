@@ -20,6 +20,7 @@ import type { Peer } from "../../support/memory_lab.ts";
 import type { MemoryExports } from "../../support/memory_scripts.ts";
 import { answerOf } from "../../support/network_lab.ts";
 import { PlaneLab } from "../../support/plane_lab.ts";
+import { groupName, walkSeedGroups } from "../../support/seeds.ts";
 
 const SEEDS = 60;
 const SEEDS_A_TEST = 20;
@@ -307,11 +308,8 @@ async function walk(seed: number): Promise<void> {
   }
 }
 
-const only = Number(process.env["SLUICE_TEST_SEED"] ?? 0);
-const last = only || Number(process.env["SLUICE_TEST_SEEDS"] ?? SEEDS);
-for (let from = only || 1; from <= last; from += SEEDS_A_TEST) {
-  const to = Math.min(last, from + SEEDS_A_TEST - 1);
-  test(`scripts hold to their requests whatever an operator does: ${from} to ${to}`, async () => {
-    for (let seed = from; seed <= to; seed++) await walk(seed);
+for (const seeds of walkSeedGroups(SEEDS, SEEDS_A_TEST)) {
+  test(`scripts hold to their requests whatever an operator does: ${groupName(seeds)}`, async () => {
+    for (const seed of seeds) await walk(seed);
   });
 }

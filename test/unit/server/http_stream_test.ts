@@ -8,6 +8,7 @@ import { HttpServer } from "../../../src/server/http_server.ts";
 import { FakeClock } from "../../support/fake_clock.ts";
 import { Peer } from "../../support/memory_lab.ts";
 import { createMemoryRuntime, type MemoryNetworkOptions } from "../../support/memory_runtime.ts";
+import { walkSeeds } from "../../support/seeds.ts";
 
 const ADDRESS: Address = { kind: "unix", path: "/control" };
 const ASK = "GET /stream HTTP/1.1\r\nHost: x\r\n\r\n";
@@ -74,7 +75,7 @@ function chunksOf(received: string): { readonly chunks: readonly string[]; reado
 }
 
 test("stream: each piece is a chunk of its own, in order, and the end comes after all of them", async () => {
-  for (let seed = 1; seed <= 20; seed++) {
+  for (const seed of walkSeeds(20)) {
     const { runtime, outlets, run, dial, over } = await scene({
       seed,
       sendBufferBytes: 50,

@@ -18,6 +18,7 @@ import { Server, type ServerHost } from "../../../src/server/server.ts";
 import { FakeClock } from "../../support/fake_clock.ts";
 import { Peer } from "../../support/memory_lab.ts";
 import { createMemoryRuntime, type MemoryNetworkOptions } from "../../support/memory_runtime.ts";
+import { walkSeeds } from "../../support/seeds.ts";
 
 const ASK = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 const MOST = 4;
@@ -202,7 +203,7 @@ test("server: draining waits for what was asked, refuses ports at once, and late
 });
 
 test("server: random arrivals and departures keep to the limit, and leave nothing behind", async () => {
-  for (let seed = 1; seed <= 60; seed++) {
+  for (const seed of walkSeeds(60)) {
     const { runtime, server, limits, refused, handler, dialTo } = scene({ seed, resetQueueOnClose: false });
     const { network } = runtime;
     const listeners: Listener[] = [];

@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { TICK_MS } from "../../../src/time/deadline_queue.ts";
 import { Random } from "../../fuzz/support/random.ts";
 import { type LabOptions, type TestWaiter, UpstreamLab } from "../../support/upstream_lab.ts";
+import { walkSeeds } from "../../support/seeds.ts";
 
 /** An upstream whose only slot is taken for as long as the test likes. */
 async function full(options: LabOptions): Promise<UpstreamLab & { readonly first: TestWaiter }> {
@@ -141,8 +142,7 @@ interface Expected {
 const SEEDS = 300;
 
 test("whatever happens in whichever order, each request waits as long as the table says", async () => {
-  const only = Number(process.env["SLUICE_TEST_SEED"] ?? 0);
-  for (let seed = only || 1; seed <= (only || SEEDS); seed++) {
+  for (const seed of walkSeeds(SEEDS)) {
     const random = new Random(seed);
     const holdMs = random.pick([0, 2000, 7000, 45_000]);
     const queueTimeoutMs = random.pick([0, 1500, 9000, 80_000]);

@@ -8,10 +8,11 @@ import { keyable } from "../../../src/upstream/balance/keyable.ts";
 import { RoundRobin } from "../../../src/upstream/balance/round_robin.ts";
 import { Random } from "../../fuzz/support/random.ts";
 import { SlotLab, SlotRequest, type SlotWorker } from "../../support/slot_lab.ts";
+import { walkSeeds } from "../../support/seeds.ts";
 
 // Keys over shared slots, in random order: limits hold, nobody who waits stays behind a slot that lies idle.
 const policy = keyable((endpoints) => new RoundRobin(endpoints));
-for (let seed = 1; seed <= 60; seed++) {
+for (const seed of walkSeeds(60)) {
   test(`keys over shared slots, seed ${seed}`, async () => {
     const random = new Random(seed);
     const n = 2 + random.next(2);

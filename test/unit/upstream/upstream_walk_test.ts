@@ -11,6 +11,7 @@ import { RoundRobin } from "../../../src/upstream/balance/round_robin.ts";
 import type { EndpointSettings } from "../../../src/upstream/endpoint_settings.ts";
 import { type LabOptions, type TestWaiter, UpstreamLab } from "../../support/upstream_lab.ts";
 import { SamePolicy, WalkingRoundRobin } from "../../support/walking_policy.ts";
+import { walkSeeds } from "../../support/seeds.ts";
 
 const SEEDS = 150;
 const STEPS = 120;
@@ -226,7 +227,8 @@ class Walk {
 function walkAll(streams: number): () => Promise<void> {
   return async () => {
     let shared = false;
-    for (let seed = 1; seed <= SEEDS; seed++) {
+    const seeds = walkSeeds(SEEDS);
+    for (const seed of seeds) {
       const walk = new Walk(seed, streams);
       let step = 0;
       try {
@@ -237,7 +239,7 @@ function walkAll(streams: number): () => Promise<void> {
         throw new Error(`seed ${seed}, step ${step}, ${JSON.stringify(walk.options)}`, { cause: error });
       }
     }
-    assert.equal(shared, streams > 1);
+    assert.ok(shared === streams > 1 || seeds.length < SEEDS);
   };
 }
 

@@ -13,11 +13,11 @@
  */
 
 import assert from "node:assert/strict";
-import process from "node:process";
 import { test } from "node:test";
 import { Random } from "../../../fuzz/support/random.ts";
 import type { Peer } from "../../../support/memory_lab.ts";
 import { type PlaneBackend, PlaneLab } from "../../../support/plane_lab.ts";
+import { groupName, walkSeedGroups } from "../../../support/seeds.ts";
 
 const SEEDS = 60;
 const SEEDS_A_TEST = 15;
@@ -308,12 +308,8 @@ async function walk(seed: number): Promise<void> {
   }
 }
 
-const only = process.env["SLUICE_TEST_SEED"];
-if (only !== undefined) test(`seed ${only}`, () => walk(Number(only)));
-else {
-  for (let first = 1; first <= SEEDS; first += SEEDS_A_TEST) {
-    test(`seeds ${first} to ${first + SEEDS_A_TEST - 1}`, async () => {
-      for (let seed = first; seed < first + SEEDS_A_TEST; seed++) await walk(seed);
-    });
-  }
+for (const seeds of walkSeedGroups(SEEDS, SEEDS_A_TEST)) {
+  test(`seeds ${groupName(seeds)}`, async () => {
+    for (const seed of seeds) await walk(seed);
+  });
 }

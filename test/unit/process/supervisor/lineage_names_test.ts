@@ -11,6 +11,7 @@ import {
   type Report,
   totalsOf,
 } from "../../../../src/process/worker/report.ts";
+import { walkSeeds } from "../../../support/seeds.ts";
 
 function endpoint(name: string): EndpointConfig {
   const port = Number(/\d+$/.exec(name)?.[0] ?? 1);
@@ -119,8 +120,7 @@ test("other endpoints: what is known of the former ones stays, and is taken back
 });
 
 test("seeded: over any reloads each name of theirs is the one that a reload would have made of it", () => {
-  const only = Number(process.env["SLUICE_TEST_SEED"] ?? 0);
-  for (let seed = only || 1; seed <= (only || 400); seed++) {
+  for (const seed of walkSeeds(400)) {
     const state = { value: seed };
     const pick = (below: number) => {
       state.value = (Math.imul(state.value, 1_664_525) + 1_013_904_223) >>> 0;

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SlotLedger } from "../../../../src/process/supervisor/slot_ledger.ts";
+import { walkSeeds } from "../../../support/seeds.ts";
 
 const WORKERS = [0, 1];
 const app = { upstream: "app", endpoint: "a:1", address: "a:1", max: 2 };
@@ -107,7 +108,7 @@ test("ledger: what an endpoint of before still holds is free when the superior i
 
 test("ledger: any changes in any order leave no more granted than the limit, and none lost", () => {
   // What the workers really hold, by name: they give it back some time.
-  for (let seed = 1; seed <= 300; seed++) {
+  for (const seed of walkSeeds(300)) {
     let state = seed;
     const pick = (below: number) => {
       state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;

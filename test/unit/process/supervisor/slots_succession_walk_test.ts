@@ -8,6 +8,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Calls, SlotLab, type SlotRequest, type SlotWorker } from "../../../support/slot_lab.ts";
+import { walkSeeds } from "../../../support/seeds.ts";
 
 const SEEDS = 120;
 const STEPS = 200;
@@ -221,8 +222,7 @@ class Walk {
 }
 
 test("slots: over a succession of processes any interleaving keeps the limit and loses none", async () => {
-  const only = Number(process.env["SLUICE_TEST_SEED"] ?? 0);
-  for (let seed = only || 1; seed <= (only || SEEDS); seed++) {
+  for (const seed of walkSeeds(SEEDS)) {
     const walk = new Walk(seed);
     try {
       for (const port of walk.first.ports) await walk.first.up(port);

@@ -7,6 +7,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SlotLab } from "../../../support/slot_lab.ts";
+import { walkSeeds } from "../../../support/seeds.ts";
 
 const SEEDS = 150;
 const STEPS = 150;
@@ -141,8 +142,7 @@ class Walk {
 }
 
 test("slots: any interleaving, deaths included, keeps the limit and loses none", async () => {
-  const only = Number(process.env["SLUICE_TEST_SEED"] ?? 0);
-  for (let seed = only || 1; seed <= (only || SEEDS); seed++) {
+  for (const seed of walkSeeds(SEEDS)) {
     const walk = new Walk(seed);
     try {
       for (const port of walk.lab.ports) await walk.lab.up(port);

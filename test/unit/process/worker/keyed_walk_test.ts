@@ -1,18 +1,17 @@
 /** Keys, named endpoints, slots, credentials, endpoints that come and go: nobody is forgotten, no limit is passed. */
 
 import assert from "node:assert/strict";
-import process from "node:process";
 import { test } from "node:test";
 import { next } from "../../../../src/script/decision.ts";
 import { Random } from "../../../fuzz/support/random.ts";
 import type { Peer } from "../../../support/memory_lab.ts";
 import { answerOf, PlaneLab } from "../../../support/plane_lab.ts";
+import { walkSeeds } from "../../../support/seeds.ts";
 
 // Keys, endpoints that are named, slots, credentials, endpoints that come and go: nobody is forgotten, no limit is passed.
 {
   const PORTS = [3000, 3001, 3002];
-  const only = process.env["SLUICE_TEST_SEED"];
-  for (let seed = only ? Number(only) : 1; seed <= (only ? Number(only) : 40); seed++) {
+  for (const seed of walkSeeds(40)) {
     test(`keys and endpoints that come and go, seed ${seed}`, async () => {
       const random = new Random(seed);
       const max = 1 + random.next(3);

@@ -10,6 +10,7 @@ import type { ScriptApi } from "../../../../src/script/script_api.ts";
 import type { HttpRequest } from "../../../../src/script/script_types.ts";
 import type { Peer } from "../../../support/memory_lab.ts";
 import { answerOf, PlaneLab } from "../../../support/plane_lab.ts";
+import { walkSeeds } from "../../../support/seeds.ts";
 
 const RUNS = 12;
 const STEPS = 60;
@@ -32,7 +33,7 @@ interface Asked {
   most: number;
 }
 
-for (let seed = 1; seed <= RUNS; seed++) {
+for (const seed of walkSeeds(RUNS)) {
   test(`any sequence leaves one generation, and every request with its own (seed ${seed})`, async () => {
     const draw = numbers(seed);
     let made = 0;
