@@ -76,6 +76,26 @@ async function bench(name: string, request: string, response: string): Promise<v
   console.log(`${name.padEnd(28)} ${least.toFixed(0).padStart(7)} ns`);
 }
 
+/** More heads than anything remembers. */
+const DIFFERENT = 20_000;
+
+/** The same with heads no two of which are equal. */
+async function benchVaried(name: string, requests: readonly string[], response: string): Promise<void> {
+  const { client, upstream } = await setUp();
+  const asked = requests.map(bytes);
+  const answered = bytes(response);
+  let least = Infinity;
+  for (let round = 0; round < ROUNDS; round++) {
+    const begun = performance.now();
+    for (let i = 0; i < REQUESTS; i++) {
+      client.events.data(asked[i % DIFFERENT] as Uint8Array);
+      upstream.events.data(answered);
+    }
+    least = Math.min(least, ((performance.now() - begun) * 1e6) / REQUESTS);
+  }
+  console.log(`${name.padEnd(28)} ${least.toFixed(0).padStart(7)} ns`);
+}
+
 /** The same with a connection for each request, from its acceptance to its end. */
 async function benchClose(name: string, request: string, response: string): Promise<void> {
   const { runtime, upstream } = await setUp();
@@ -118,6 +138,11 @@ const chunked = small.replace("Content-Length: 3", "Transfer-Encoding: chunked")
 
 await bench("small request, 3 bytes back", "GET /0k HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n\r\n", small);
 await bench("browser request, 1 KiB back", browser, kib);
+const varied = Array.from({ length: DIFFERENT }, (_, n) => {
+  const number = n.toString(16).padStart(8, "0");
+  return browser.replace("with=query", `n=${n}`).replace("session=01234567", `session=${number}`);
+});
+await benchVaried("browser requests, all differ", varied, kib);
 await bench("browser request, chunked", browser, chunked);
 await bench(
   "POST of 100 bytes",
