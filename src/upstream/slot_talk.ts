@@ -53,7 +53,11 @@ export class SlotTalk {
    * @param unserved requests that could go anywhere, for which there is neither a connection nor a dial
    */
   served(unserved: number, now: number): void {
-    if (!this.#share.ask(this.#demand(unserved), now)) this.#alarm.set();
+    // A slot that was kept for one who could not use it yet, and has gone elsewhere, is kept for nobody.
+    const { gave, all } = this.#share.yieldAll(this.#demand(0));
+    const told = this.#share.ask(this.#demand(unserved), now);
+    if (gave) this.#serve();
+    if (!all || !told) this.#alarm.set();
   }
 
   /** Slots that other processes have and may give, counted up to `most`. */

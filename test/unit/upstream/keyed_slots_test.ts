@@ -18,8 +18,8 @@ function arrive(worker: SlotWorker, name: string, endpoint: string | null): Slot
   return request;
 }
 
-async function lab(): Promise<SlotLab> {
-  const lab = new SlotLab({ workers: 2, max: 1, endpoints: 2 });
+async function lab(max = 1): Promise<SlotLab> {
+  const lab = new SlotLab({ workers: 2, max, endpoints: 2 });
   await lab.up(3000);
   await lab.up(3001);
   for (const { upstream } of lab.workers) upstream.reconfigure({ ...upstream.settings, policy });
@@ -65,3 +65,31 @@ test("a request for A in one worker, while A's slot is in the other, where reque
   }
   assert.equal(a1.state, "served", "A is idle");
 });
+
+for (const wants of ["e3000", null]) {
+  test(`a slot that was kept for a request is given when another endpoint has served it, to one that wants ${wants ?? "any"}`, async () => {
+    const scene = await lab(2);
+    const [one, two] = scene.workers as [SlotWorker, SlotWorker];
+    // Each has a slot of A and one of B; all are taken but two's of A.
+    arrive(one, "a0", "e3000");
+    const b0 = arrive(one, "b0", "e3001");
+    arrive(two, "b1", "e3001");
+    scene.settle();
+    // It gets that one, and cannot use it yet: A has not answered, and may be one that takes one client at a time.
+    const any = arrive(one, "any", null);
+    scene.settle();
+    assert.equal(one.endpoint("e3000").slotLimit, 2);
+    scene.advance(20);
+    const late = arrive(two, "late", wants);
+    scene.settle();
+    assert.deepEqual([any.state, late.state], ["waiting", "waiting"]);
+    b0.answered(true);
+    scene.settle();
+    assert.equal(any.state, "served");
+    for (let ms = 0; ms < 500; ms += 5) {
+      scene.advance(5);
+      scene.settle();
+    }
+    assert.equal(late.state, "served", "a slot of A lies idle");
+  });
+}

@@ -1,7 +1,7 @@
 /**
  * Whatever the order in which messages arrive, workers die and backends come and go: the slots of all workers
- * together are never more than `max_in_flight`, nobody starves, and no slot gets lost. A failure prints the
- * seed.
+ * together are never more than `max_in_flight`, nobody starves or waits beside a free slot, and none gets lost. A failure
+ * prints the seed.
  */
 
 import assert from "node:assert/strict";
@@ -11,6 +11,8 @@ import { walkSeeds } from "../../../support/seeds.ts";
 
 const SEEDS = 150;
 const STEPS = 150;
+/** Endpoints are dialled again, and trusted with more connections, within that. */
+const SETTLED_MS = 3000;
 
 class Walk {
   readonly lab: SlotLab;
@@ -106,6 +108,20 @@ class Walk {
     for (const port of lab.ports) await lab.up(port);
     const open = () =>
       lab.workers.flatMap(({ requests }) => requests).filter(({ state }) => state === "waiting");
+    // Nobody answers: whoever waits after a while waits for slots that are in use.
+    for (let ms = 0; ms < SETTLED_MS; ms += 20) {
+      lab.settle();
+      lab.check();
+      lab.advance(20);
+    }
+    const busyAt = (port: number) =>
+      lab.workers.flatMap((worker) => worker.at(port)).reduce((sum, { busy }) => sum + busy, 0);
+    for (const { name, pin } of open()) {
+      for (const port of lab.ports) {
+        if (pin !== null && pin.endpoint.name !== `e${port}`) continue;
+        assert.equal(busyAt(port), lab.max, `slots of ${port} in use while ${name} waits`);
+      }
+    }
     for (let round = 0; round < 2000; round++) {
       lab.settle();
       lab.check();
