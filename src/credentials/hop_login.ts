@@ -147,8 +147,13 @@ export class HopLogin {
     return value;
   }
 
+  /** The request goes to another hop, from which it may come back: handshakes begin anew then. */
+  leave(): void {
+    this.#moved(null);
+  }
+
   /** A handshake that was under way on another connection is over. */
-  #moved(connection: object): void {
+  #moved(connection: object | null): void {
     this.#connection = connection;
     this.#token = "";
     this.#begun = this.#touched = false;

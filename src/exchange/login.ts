@@ -10,7 +10,7 @@
 import { isLoopback } from "../bytes/ip_address.ts";
 import { parseChallenges } from "../credentials/challenge.ts";
 import type { Credential } from "../credentials/credential.ts";
-import { HopLogin, type NextSending } from "../credentials/hop_login.ts";
+import { type Hop, HopLogin, type NextSending } from "../credentials/hop_login.ts";
 import { Field } from "../http/field.ts";
 import { type FieldSection, NO_FIELDS } from "../http/field_section.ts";
 import type { Head } from "../http/head.ts";
@@ -28,6 +28,12 @@ export interface UpstreamCredentials {
   readonly parents: ReadonlyMap<string, Credential> | null;
 }
 
+/**
+ * Sendings of a request that answer challenges, to all hops together: two full handshakes at one. Each more would be one
+ * more failure to log in, for which accounts are locked.
+ */
+const MOST_RESUBMISSIONS = 16;
+
 export class Login {
   readonly #credentials: UpstreamCredentials;
   /** The request may be sent with it to the origin. */
@@ -38,8 +44,11 @@ export class Login {
   /** At the endpoint that the request goes to now. */
   #origin: HopLogin | null = null;
   #parent: HopLogin | null = null;
-  /** Those of endpoints that the request went to before. */
-  readonly #used: HopLogin[] = [];
+  /**
+   * One for each origin and parent that the request has gone to. It may come back to one: what it has been sent with there
+   * counts, or two parents that reject us could have it sent to and fro for ever.
+   */
+  readonly #hops = new Map<string, HopLogin>();
   /** Sendings that answered a challenge. */
   resubmissions = 0;
 
@@ -57,8 +66,8 @@ export class Login {
 
   /** The credentials that it was sent with, for the log; "" = none. */
   get names(): string {
-    const hops = [...this.#used, this.#origin, this.#parent].filter((hop) => hop?.used === true);
-    return [...new Set(hops.map((hop) => hop?.credential.name))].join(",");
+    const hops = [...this.#hops.values()].filter(({ used }) => used);
+    return [...new Set(hops.map(({ credential }) => credential.name))].join(",");
   }
 
   /** Those that the endpoint it goes to now is sent, at once or when it asks; "" = none. */
@@ -121,23 +130,28 @@ export class Login {
 
   #changeTo(endpoint: Endpoint): void {
     const { origin, parents, authority } = this.#credentials;
-    for (const hop of [this.#origin, this.#parent]) {
-      hop?.end();
-      if (hop?.used === true) this.#used.push(hop);
-    }
+    this.#origin?.leave();
+    this.#parent?.leave();
     this.#endpoint = endpoint;
     const parent = parents?.get(endpoint.name);
     const { address } = endpoint.settings.key;
     const host = address.kind === "tcp" ? address.host : "localhost";
-    this.#parent = parent === undefined ? null : new HopLogin(parent, parentSpace(endpoint), host, "parent");
+    this.#parent = parent === undefined ? null : this.#hop(parent, parentSpace(endpoint), host, "parent");
     const asked = authority === "" ? endpoint.hostName ?? endpoint.hostField : authority;
-    this.#origin = !this.#mayAsk || origin === null ? null : new HopLogin(
+    this.#origin = !this.#mayAsk || origin === null ? null : this.#hop(
       origin,
       authority === "" ? `origin ${endpoint.name}` : `origin ${authority}`,
       asked.replace(/:\d*$/, ""),
       // A parent's connections are not for one origin each.
       endpoint.proxyFields === null ? "origin" : "origin by proxy",
     );
+  }
+
+  #hop(credential: Credential, space: string, host: string, kind: Hop): HopLogin {
+    const key = `${kind}: ${space}`;
+    let hop = this.#hops.get(key);
+    if (hop === undefined) this.#hops.set(key, hop = new HopLogin(credential, space, host, kind));
+    return hop;
   }
 
   #maySend(peer: UpstreamPeer, endpoint: Endpoint): boolean {
@@ -189,6 +203,11 @@ export class Login {
     const { status } = head;
     const origin = this.#origin;
     const parent = this.#parent;
+    const hop = status === 407 ? parent : status === 401 ? origin : null;
+    if (hop !== null && this.resubmissions >= MOST_RESUBMISSIONS) {
+      hop.gaveUp();
+      return null;
+    }
     if (status === 407 && parent !== null) {
       return challenge(parent, head, Field.proxyAuthenticate, persists, mayRepeat);
     }
@@ -237,8 +256,7 @@ export class Login {
 
   /** The exchange is over. */
   end(): void {
-    this.#origin?.end();
-    this.#parent?.end();
+    for (const hop of this.#hops.values()) hop.end();
   }
 }
 
