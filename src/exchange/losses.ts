@@ -13,8 +13,8 @@
 interface LostConnection {
   /** It had been in the pool: it may have been closed already. */
   readonly reused: boolean;
-  /** When the request was sent; monotonic milliseconds. */
-  readonly sentAt: number;
+  /** When it was opened; monotonic milliseconds. */
+  readonly openedAt: number;
 }
 
 /**
@@ -34,9 +34,10 @@ export class Losses {
     this.count++;
     if (connection.reused) return;
     const { leastMs, mostMs } = this.probationMs === 0 ? FIRST : FURTHER;
-    // A port that takes its time to find out that nothing is behind it takes it again. What has lasted longer than any
-    // probation tells nothing.
-    const lifeMs = now - connection.sentAt;
+    // A port that takes its time to find out that nothing is behind it takes it again, from when it has taken a connection on: that
+    // may have been waiting for others before it was ours. Our own probation had to be over, and would only lengthen itself.
+    // What has lasted longer than any probation tells nothing.
+    const lifeMs = now - connection.openedAt - this.probationMs;
     const enoughMs = lifeMs < mostMs ? Math.min(mostMs, 2 * lifeMs) : 0;
     this.probationMs = Math.max(this.probationMs, leastMs, enoughMs);
   }

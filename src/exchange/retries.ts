@@ -79,7 +79,8 @@ export class Retries {
 
   /** An attempt has ended without an answer; see losses.ts. */
   noteLoss(stream: UpstreamStream, now: number): void {
-    if (stream.requestSeen) (this.#losses ??= new Losses()).note(stream, now);
+    if (!stream.requestSeen) return;
+    (this.#losses ??= new Losses()).note({ reused: stream.reused, openedAt: stream.peer.openedAt }, now);
   }
 
   /**

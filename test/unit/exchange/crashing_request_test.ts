@@ -207,7 +207,8 @@ async function forwardingLab(yaml: string, seed: number, drop: Drop, dropMs: num
 }
 
 test("a port that takes connections and drops them is down: requests are held for it", async () => {
-  for (const seed of walkSeeds(24)) {
+  // The last two: a third request gets connections that have stood open for those before it.
+  for (const seed of [...walkSeeds(24), 107, 1025]) {
     const random = new Random(seed);
     const dropMs = random.pick([0, 1, 10, 49, 120, 400, 900]);
     const yaml = random.pick(["", "max_in_flight: 2\n", "pool: {size: 0}\n"]);

@@ -4,12 +4,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Losses } from "../../../src/exchange/losses.ts";
 
-/** Losses of connections that ended so long after the request was sent; "pooled" = of one that was reused. */
+/** Losses of connections that lasted so long; "pooled" = of one that was reused. */
 function after(...lives: readonly (number | "pooled")[]): Losses {
   const losses = new Losses();
   for (const life of lives) {
     const reused = life === "pooled";
-    losses.note({ reused, sentAt: 1000 }, 1000 + (reused ? 5 : life));
+    losses.note({ reused, openedAt: 1000 }, 1000 + (reused ? 5 : life));
   }
   return losses;
 }
@@ -35,5 +35,6 @@ test("the time after which a connection was dropped is waited for twice, up to a
   assert.equal(after(400).probationMs, 500);
   assert.equal(after(500).probationMs, 25, "too long to be waited for when it may be a restart");
   assert.equal(after(3000, 2950).probationMs, 4000);
+  assert.equal(after(900, 900).probationMs, 1750, "less the probation that it has had");
   assert.equal(after(60_000, 60_000).probationMs, 200);
 });
