@@ -135,10 +135,7 @@ export class ConnectByParent extends ExchangeAccount
 
   /** PinUser: the parent's connection on which the client authenticates has ended; nothing was sent. */
   pinLost(): void {
-    if (this.#phase === "done") return;
-    this.client.events = null;
-    this.#done("connection_terminated", SESSION_OVER);
-    this.client.endUnanswered();
+    if (this.#phase !== "done") this.#leaveUnanswered("connection_terminated", SESSION_OVER);
   }
 
   streamReady(stream: UpstreamStream, endpoint: Endpoint): void {
@@ -357,7 +354,7 @@ export class ConnectByParent extends ExchangeAccount
    */
   downstreamEnded(): void {
     if (this.#phase !== "waiting" || !this.settings.upstream.pressed) return;
-    this.#abort("client_gone", "it closed its sending side while it waited");
+    this.#leaveUnanswered("client_gone", "it closed its sending side while it waited");
   }
 
   downstreamGone({ code, detail }: CloseReason): void {
@@ -422,6 +419,12 @@ export class ConnectByParent extends ExchangeAccount
     client.events = null;
     failAnswer(client, this.head, this.context, code, status, shown, true);
     this.#tellEnd();
+  }
+
+  #leaveUnanswered(code: ReasonCode, detail: string): void {
+    this.client.events = null;
+    this.#done(code, detail);
+    this.client.endUnanswered();
   }
 
   #abort(code: ReasonCode, detail: string): void {

@@ -253,7 +253,9 @@ export class Exchange extends ExchangeAccount
   downstreamEnded(): void {
     if (this.phase === "done") return;
     const why = goneBecause(this.client, this.phase === "waiting" && this.settings.upstream.pressed);
-    if (why !== null) this.#abort("client_gone", why);
+    // A reset would destroy what it was answered before and has not read yet.
+    if (why !== null && this.client.responseBegun) this.#cut("client_gone", why);
+    else if (why !== null) this.#leaveUnanswered("client_gone", why);
   }
 
   downstreamGone(reason: CloseReason): void {

@@ -54,11 +54,14 @@ test("client_half_close: abort: a response of known length that has begun is sen
     await client.readUntil("abc");
     await client.halfClose();
     await peer.send("def");
-    assert.equal(await client.readToEnd(), "def", "what it had pipelined is not begun");
+    assert.equal(await client.readToEnd(), "def");
     await proxy.until("it to be gone", () => proxy.gateway.connections === 0);
-    assert.deepEqual(proxy.ended.map(({ reason }) => reason), [""]);
+    // What it had pipelined is not begun, unless the rest of the answer was seen before its end.
+    const [first, ...others] = proxy.ended.map(({ reason }) => reason);
+    assert.equal(first, "");
+    assert.ok(others.length === 0 || others.join() === "client_gone", others.join());
+    assert.ok((peer.transcript.match(/GET/g)?.length ?? 0) <= 1 + others.length);
     assert.equal(origin.connections, 1);
-    assert.equal(peer.transcript.match(/GET/g)?.length, 1);
   }));
 
 test("client_half_close: abort: requests that Sluice answers itself are answered", () =>

@@ -79,8 +79,8 @@ const FAILURES: readonly [name: string, happens: (scene: Scene) => void, outcome
       connection.finish();
     },
     {
-      waiting: "0 client_gone aborted",
-      ...atEndpoint("0 client_gone aborted", "0 client_gone aborted", ""),
+      waiting: "0 client_gone unanswered",
+      ...atEndpoint("0 client_gone unanswered", "0 client_gone unanswered", ""),
     },
   ],
   [
@@ -220,7 +220,7 @@ for (const wire of WIRES) {
     client.end();
     connection.finish();
     assert.deepEqual(lab.outcome(), [200, "client_gone"]);
-    assert.equal(client.answer.end, "aborted");
+    assert.equal(client.answer.end, "cut");
     lab.assertQuietAtLast();
   });
 
