@@ -4,13 +4,8 @@
  * figures. Prints the least of several rounds, in nanoseconds per request.
  */
 
-import { loadConfig } from "../../src/config/load_config.ts";
-import { buildSnapshot } from "../../src/process/worker/snapshot.ts";
-import { Gateway } from "../../src/gateway/gateway.ts";
-import { ExchangeCounters } from "../../src/observe/exchange_counters.ts";
-import { newExchangeRecord } from "../../src/exchange/exchange_record.ts";
-import { MemorySystem } from "../support/memory_system.ts";
-import { CountingRuntime, type CountingSocket } from "./counting_socket.ts";
+import { bytes, countingGateway } from "./counting_gateway.ts";
+import type { CountingRuntime, CountingSocket } from "./counting_socket.ts";
 
 const ROUNDS = 12;
 const REQUESTS = 100_000;
@@ -22,40 +17,13 @@ interface Bench {
 }
 
 async function setUp(): Promise<Bench> {
-  const loaded = loadConfig({ flags: { to: ["127.0.0.1:3000"] }, env: {}, file: null });
-  if (!loaded.ok) throw new Error("configuration");
-  const runtime = new CountingRuntime();
-  const counters = new ExchangeCounters();
-  const record = newExchangeRecord();
-  const { snapshot } = await buildSnapshot(runtime, new MemorySystem(), loaded.config, {
-    exchangeDone(exchange) {
-      record.status = exchange.status;
-      record.totalMs = exchange.endedAt - exchange.beganAt;
-      counters.record(record, exchange.route, exchange.source, exchange.answeredBy);
-    },
-    tunnelOpened() {},
-    tunnelClosed() {},
-    endpointDown() {},
-    endpointUp() {},
-  });
-  const gateway = new Gateway(runtime, snapshot, { answeredLocally() {}, acceptFailed() {} });
-  await gateway.listen({
-    address: { kind: "tcp", host: "127.0.0.1", port: 8080 },
-    backlog: 1,
-    reusePort: false,
-    tls: null,
-    handshakeTimeoutMs: 1,
-  });
+  const runtime = await countingGateway({ to: ["127.0.0.1:3000"] }, false);
   const client = runtime.connectClient();
   client.events.data(bytes("GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
   const upstream = runtime.open();
   // An endpoint that says so is trusted with a POST on a connection that has served before.
   upstream.events.data(bytes("HTTP/1.1 200 OK\r\nConnection: keep-alive\r\nContent-Length: 0\r\n\r\n"));
   return { runtime, client, upstream };
-}
-
-function bytes(text: string): Uint8Array {
-  return Buffer.from(text, "latin1");
 }
 
 async function bench(name: string, request: string, response: string): Promise<void> {
