@@ -16,6 +16,7 @@ export const DIGIT_9 = 0x39;
 export const COLON = 0x3a;
 export const SEMICOLON = 0x3b;
 export const EQUALS = 0x3d;
+export const QUESTION = 0x3f;
 export const BACKSLASH = 0x5c;
 const UNDERSCORE = 0x5f;
 export const DEL = 0x7f;

@@ -107,6 +107,8 @@ export function formatIp(bytes: readonly number[]): string {
  * is the IPv4 address that it stands for: it is the same peer, and sockets that are IPv6 only do not take it.
  */
 export function canonicalIp(text: string): string | null {
+  // There is one spelling of an IPv4 address.
+  if (!text.includes(":")) return parseIpv4(text) === null ? null : text;
   const bytes = text.includes("%") ? null : ipBytes(text);
   return bytes === null ? null : formatIp(bytes);
 }

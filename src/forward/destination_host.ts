@@ -20,7 +20,7 @@ const MAX_NAME = 253;
 const MAX_LABEL = 63;
 
 /** Letters, digits and hyphens (RFC 952, RFC 1123 §2.1), and the underscore, which names of services have. */
-const NAME = /^[0-9a-z_.-]+$/;
+const NAME = /^[0-9A-Za-z_.-]+$/;
 
 /**
  * The last label is a number for the parsers of addresses of some program (`inet_aton`, the URL standard), so that
@@ -35,14 +35,15 @@ const ENDS_IN_NUMBER = /(?:^|\.)(?:[0-9]+|0x[0-9a-f]*)\.?$/;
 export function readHost(text: string): DestinationHost | HostFault {
   if (text === "") return "empty";
   if (text.startsWith("[")) return text.endsWith("]") ? readIpv6(text.slice(1, -1)) : "ipv6";
+  if (!NAME.test(text)) return "character";
   const name = text.toLowerCase();
-  // Lower case of the Kelvin sign is "k".
-  if (name.length !== text.length || !NAME.test(name) || !isAscii(text)) return "character";
-  if (ENDS_IN_NUMBER.test(name)) {
+  const key = name.endsWith(".") ? name.slice(0, -1) : name;
+  // Whatever is a number begins with a digit.
+  const first = key.charCodeAt(key.lastIndexOf(".") + 1);
+  if (first >= DIGIT_0 && first <= DIGIT_9 && ENDS_IN_NUMBER.test(name)) {
     const address = canonicalIp(name);
     return address === null ? "number" : { key: address, isLiteral: true };
   }
-  const key = name.endsWith(".") ? name.slice(0, -1) : name;
   if (key.length > MAX_NAME) return "length";
   for (const label of key.split(".")) {
     if (label === "" || label.length > MAX_LABEL) return "label";
@@ -55,11 +56,6 @@ function readIpv6(text: string): DestinationHost | HostFault {
   if (text.includes("%")) return "zone";
   const address = text.includes(":") ? canonicalIp(text) : null;
   return address === null ? "ipv6" : { key: address, isLiteral: true };
-}
-
-function isAscii(text: string): boolean {
-  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) return false;
-  return true;
 }
 
 /** A port of 1 to 65535 in one to five decimal digits, else null. */

@@ -1,5 +1,6 @@
 /** What the request target of a forward proxy asks for (RFC 9112 §3.2.2, §3.2.3; RFC 9110 §9.3.6). */
 
+import { QUESTION, SLASH } from "../bytes/character.ts";
 import { cutPort, type HostFault, readHost, readPort } from "./destination_host.ts";
 
 export interface ForwardTarget {
@@ -23,11 +24,8 @@ export interface ForwardTarget {
    * "" for CONNECT.
    */
   readonly target: string;
-}
-
-/** Equal for targets that the same connections may be used for. */
-export function destinationName({ scheme, host, port }: ForwardTarget): string {
-  return `${scheme === "https" ? "https://" : ""}${host}:${port}`;
+  /** Equal for targets that the same connections may be used for. */
+  readonly destination: string;
 }
 
 /**
@@ -198,7 +196,7 @@ export function readForwardTarget(
   if (target === "*") {
     return method === "OPTIONS" ? TARGET_REFUSALS.originForm : TARGET_REFUSALS.asteriskForm;
   }
-  const scheme = SCHEME.exec(target)?.[1]?.toLowerCase();
+  const scheme = target.startsWith("http://") ? "http" : SCHEME.exec(target)?.[1]?.toLowerCase();
   if (scheme === undefined) return TARGET_REFUSALS.notAbsolute;
   if (scheme === "ws" || scheme === "wss") return TARGET_REFUSALS.webSocket;
   if (scheme !== "http" && scheme !== "https") {
@@ -209,26 +207,32 @@ export function readForwardTarget(
   if (scheme === "https" && !takesHttps) return TARGET_REFUSALS.https;
   const from = scheme.length + 3;
   let to = from;
-  while (to < target.length && target[to] !== "/" && target[to] !== "?") to++;
-  const destination = readAuthority(target.slice(from, to), DEFAULT_PORTS[scheme]);
-  if ("kind" in destination) return destination;
+  while (to < target.length && target.charCodeAt(to) !== SLASH && target.charCodeAt(to) !== QUESTION) to++;
   const rest = target.slice(to);
   const path = rest === "" && method === "OPTIONS" ? "*" : rest.startsWith("/") ? rest : "/" + rest;
-  return { kind: "target", scheme, ...destination, target: path };
+  return readAuthority(target.slice(from, to), DEFAULT_PORTS[scheme], scheme, path);
+}
+
+/** What else could be asked for there. Null when that has to be read on its own. @param path begins with "/" */
+export function withPath(known: ForwardTarget, path: string): ForwardTarget | null {
+  if (FORBIDDEN.test(path) || path.includes("#")) return null;
+  const { kind, scheme, host, hostIsLiteral, port, authority, destination } = known;
+  return { kind, scheme, host, hostIsLiteral, port, authority, target: path, destination };
 }
 
 function tunnelTarget(target: string): ForwardTarget | TargetRefusal {
   // A URL, or a path: neither is host:port, and to say that its port is wrong would not help.
   if (/[/?]/.test(target)) return TARGET_REFUSALS.noPort;
-  const destination = readAuthority(target, null);
-  if ("kind" in destination) return destination;
-  return { kind: "target", scheme: null, ...destination, target: "" };
+  return readAuthority(target, null, null, "");
 }
 
-type Destination = Pick<ForwardTarget, "host" | "hostIsLiteral" | "port" | "authority">;
-
-/** @param defaultPort null when a port must be given */
-function readAuthority(text: string, defaultPort: number | null): Destination | TargetRefusal {
+/** @param defaultPort null when a port must be given. @param target see `ForwardTarget` */
+function readAuthority(
+  text: string,
+  defaultPort: number | null,
+  scheme: ForwardTarget["scheme"],
+  target: string,
+): ForwardTarget | TargetRefusal {
   if (text.includes("@")) return TARGET_REFUSALS.userInformation;
   const cut = cutPort(text);
   const host = readHost(cut.host);
@@ -237,9 +241,13 @@ function readAuthority(text: string, defaultPort: number | null): Destination | 
   const port = isGiven ? readPort(cut.port ?? "") : defaultPort;
   if (port === null) return isGiven ? TARGET_REFUSALS.port : TARGET_REFUSALS.noPort;
   return {
+    kind: "target",
+    scheme,
     host: host.key,
     hostIsLiteral: host.isLiteral,
     port,
     authority: isGiven ? text : cut.host,
+    target,
+    destination: `${scheme === "https" ? "https://" : ""}${host.key}:${port}`,
   };
 }

@@ -14,6 +14,8 @@ export class SectionMemo {
   kept = "";
   /** Of exchanges: what was passed on of these fields last. */
   forwarded: object | null = null;
+  /** Of the forward proxy: the target that came last with these fields, as it was read. */
+  asked: object | null = null;
   /** Of the access log: what its format made of these fields. */
   logged: object | null = null;
 }

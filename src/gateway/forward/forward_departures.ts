@@ -10,7 +10,7 @@ import type { ConnectCount } from "../../exchange/open_tunnel.ts";
 import type { ExchangeSettings } from "../../exchange/exchange_settings.ts";
 import type { ReasonCode } from "../../exchange/reason.ts";
 import type { RetryPolicy } from "../../exchange/retry.ts";
-import { destinationName, type ForwardTarget, TARGET_REFUSALS } from "../../forward/forward_target.ts";
+import { type ForwardTarget, TARGET_REFUSALS } from "../../forward/forward_target.ts";
 import type { DownstreamStream } from "../../http/downstream_stream.ts";
 import type { Head } from "../../http/head.ts";
 import type { DestinationOwner } from "../../upstream/destinations.ts";
@@ -199,7 +199,7 @@ function withOrigin(
 
 /** @param credentials see `DestinationOwner` */
 export function destinationOwner(target: ForwardTarget, credentials: string): DestinationOwner {
-  return { name: destinationName(target), host: target.host, port: target.port, credentials };
+  return { name: target.destination, host: target.host, port: target.port, credentials };
 }
 
 function isTooLarge({ client, forward: { exchange: { maxBodyBytes } } }: AllowedRequest): boolean {

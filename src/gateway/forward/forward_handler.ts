@@ -7,6 +7,7 @@ import { faultReason } from "../../exchange/failure_reason.ts";
 import { type ReasonCode, REASONS } from "../../exchange/reason.ts";
 import type { AuthVerdict } from "../../forward/auth/proxy_auth.ts";
 import { type ForwardTarget, readForwardTarget, type TargetRefusal } from "../../forward/forward_target.ts";
+import { targetOf } from "../../forward/target_memo.ts";
 import { firstMatch } from "../../forward/rule_conditions.ts";
 import { proxyPhrase } from "../../forward/proxy_phrases.ts";
 import type { DownstreamPeer, DownstreamStream, RequestHandler } from "../../http/downstream_stream.ts";
@@ -118,7 +119,7 @@ export class ForwardHandler implements RequestHandler {
       host.answer(client, head, null, 200, "OK", ALLOW, "");
       return;
     }
-    const target = readForwardTarget(head.method, head.target, forward.originTls !== null);
+    const target = targetOf(head, forward.originTls !== null);
     if (target.kind === "refusal") {
       this.#fail(client, head, "http_request_error", target.detail, target.status, target.words);
       return;
