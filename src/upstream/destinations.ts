@@ -6,7 +6,6 @@
 import type { Clock, Runtime, Timer } from "../../runtime/contract/contract.ts";
 import type { PoolSettings } from "../client/connection_pool.ts";
 import type { Connector } from "../client/connector.ts";
-import type { ReuseKey } from "../client/reuse_key.ts";
 import type { Counters, EndpointCounters } from "./counters.ts";
 import type { EndpointSettings } from "./endpoint_settings.ts";
 import { Upstream } from "./upstream.ts";
@@ -18,6 +17,8 @@ const MOST = 4096;
 /** One that has not been asked for so long, and has nothing open, is forgotten. Milliseconds. */
 const FORGET_MS = 60_000;
 const SWEEP_MS = 30_000;
+/** Which one was used last is known to within this time, so that not each request puts the list in order. Milliseconds. */
+const ORDER_MS = 1000;
 /** How often those are looked after that serve their last requests. */
 const RETIRED_CHECK_MS = 1000;
 
@@ -48,6 +49,8 @@ interface Destination {
   readonly upstream: Upstream;
   /** Monotonic milliseconds. */
   usedAt: number;
+  /** The same, when it was put behind all others last. */
+  orderedAt: number;
 }
 
 export class Destinations {
@@ -56,7 +59,7 @@ export class Destinations {
   readonly #connector: Connector;
   readonly #observer: UpstreamObserver;
   readonly #settings: DestinationSettings;
-  /** The least recently used one is the first. */
+  /** The least recently used one is the first, to within `ORDER_MS`. */
   readonly #all = new Map<string, Destination>();
   #sweep: Timer | null = null;
 
@@ -100,29 +103,30 @@ export class Destinations {
     return sum;
   }
 
-  /** @param authority host and port, for Host. @returns null when there are too many, all of them in use */
-  of(key: ReuseKey, owner: DestinationOwner, authority: string): Upstream | null {
-    const known = this.#known(owner);
-    if (known !== null) return known;
-    return this.#make(owner, [{ name: owner.name, key, hostField: authority, weight: 1 }]);
-  }
-
-  /** The same, where several endpoints lead to the destination. @param endpoints made when it is a new one */
-  byWayOf(owner: DestinationOwner, endpoints: () => readonly DestinationEndpoint[]): Upstream | null {
-    return this.#known(owner) ?? this.#make(owner, endpoints());
-  }
-
-  #known(owner: DestinationOwner): Upstream | null {
-    const id = idOf(owner);
+  /**
+   * What was made for an owner like that; null when it is there no more, or not yet. It counts as used.
+   *
+   * @param now monotonic milliseconds
+   */
+  known(name: string, credentials: string, now: number): Upstream | null {
+    const id = idOf(name, credentials);
     const known = this.#all.get(id);
     if (known === undefined) return null;
-    known.usedAt = this.#clock.now();
-    this.#all.delete(id);
-    this.#all.set(id, known);
+    known.usedAt = now;
+    if (now - known.orderedAt >= ORDER_MS) {
+      known.orderedAt = now;
+      this.#all.delete(id);
+      this.#all.set(id, known);
+    }
     return known.upstream;
   }
 
-  #make(owner: DestinationOwner, endpoints: readonly DestinationEndpoint[]): Upstream | null {
+  /**
+   * The same, for an owner of whom none is known.
+   *
+   * @returns null when there are too many, all of them in use
+   */
+  make(owner: DestinationOwner, endpoints: readonly DestinationEndpoint[]): Upstream | null {
     if (this.#all.size >= MOST && !this.#makeRoom()) return null;
     const { name: shared, upstream, pool, counted } = this.#settings;
     const made = new Upstream(this.#runtime, this.#connector, {
@@ -132,7 +136,8 @@ export class Destinations {
     }, this.#observer);
     made.counters = counted.upstream;
     for (const endpoint of made.endpoints) endpoint.counters = counted.endpoint;
-    this.#all.set(idOf(owner), { owner, upstream: made, usedAt: this.#clock.now() });
+    const usedAt = this.#clock.now();
+    this.#all.set(idOf(owner.name, owner.credentials), { owner, upstream: made, usedAt, orderedAt: usedAt });
     this.#sweep ??= this.#clock.setTimer(SWEEP_MS, () => this.#forgetUnused(), true);
     return made;
   }
@@ -177,7 +182,7 @@ export class Destinations {
 
   /**
    * No request comes any more: idle connections are closed at once, and each destination ends with the last of its requests.
-   * `of` must not be called after it.
+   * none must be made after it.
    *
    * @param ended called once, when nothing is left; maybe inside this call
    */
@@ -205,7 +210,7 @@ export class Destinations {
 }
 
 /** A reload may give an origin another credential: what is under way goes on with the connections of the one before. */
-function idOf({ name, credentials }: DestinationOwner): string {
+function idOf(name: string, credentials: string): string {
   return credentials === "" ? name : `${name} ${credentials}`;
 }
 

@@ -14,6 +14,7 @@ import { type ForwardTarget, TARGET_REFUSALS } from "../../forward/forward_targe
 import type { DownstreamStream } from "../../http/downstream_stream.ts";
 import type { Head } from "../../http/head.ts";
 import type { DestinationOwner } from "../../upstream/destinations.ts";
+import type { Upstream } from "../../upstream/upstream.ts";
 import type { ForwardRule } from "./forward_rule.ts";
 import type { DecidedRule, ForwardSnapshot, ForwardWay, ParentBalance } from "./forward_snapshot.ts";
 
@@ -144,23 +145,30 @@ export class ForwardDepartures implements ConnectCount {
   }
 
   #send(request: AllowedRequest, rule: ForwardRule): void {
-    const { target, forward: { destinations, settings, retry, originTls, credentials } } = request;
+    const { target, forward: { destinations, settings, retry, exchange: { turn }, credentials } } = request;
     if (isTooLarge(request)) {
       this.#refuse(request, rule, "request_too_large", "");
       return;
     }
-    const owner = destinationOwner(target, credentials?.connectionKeyOf(target.host, target.port) ?? "");
-    const key = {
-      scheme: target.scheme ?? "http",
-      address: addressOf(target),
-      tls: target.scheme === "https" ? originTls?.(target.host) ?? null : null,
-      proxyChain: [],
-      credentials: owner.credentials,
-    };
-    const source = destinations.of(key, owner, target.authority);
+    const login = credentials === null ? "" : credentials.connectionKeyOf(target.host, target.port);
+    const source = destinations.known(target.destination, login, turn.now) ?? newDestination(request, login);
     if (source === null) this.#refuse(request, rule, "resource_exhausted", "too many destinations at a time");
     else exchange(request, settings(source), retry, rule, null);
   }
+}
+
+/** @returns null when there are too many. @param credentials see `DestinationOwner` */
+function newDestination({ target, forward }: AllowedRequest, credentials: string): Upstream | null {
+  const { destinations, originTls } = forward;
+  const key = {
+    scheme: target.scheme ?? "http",
+    address: addressOf(target),
+    tls: target.scheme === "https" ? originTls?.(target.host) ?? null : null,
+    proxyChain: [],
+    credentials,
+  };
+  const owner = destinationOwner(target, credentials);
+  return destinations.make(owner, [{ name: owner.name, key, hostField: target.authority, weight: 1 }]);
 }
 
 function exchange(

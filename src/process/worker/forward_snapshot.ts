@@ -50,6 +50,8 @@ const INSTANCE = Array.from(
 )
   .join("");
 
+const HOST_PASSES = { kind: "pass" } as const;
+
 /** What a reload compares, and keeps where it is equal. */
 export interface BuiltForward {
   readonly snapshot: ForwardSnapshot;
@@ -246,7 +248,7 @@ function exchangeSettings(upstream: Upstream, config: UpstreamConfig): ExchangeS
     bodyIdleTimeoutMs: config.bodyIdleTimeoutMs,
     tunnelIdleTimeoutMs: config.tunnelIdleTimeoutMs,
     bodyRate: config.bodyRate,
-    hostHeader: { kind: "pass" },
+    hostHeader: HOST_PASSES,
   };
 }
 

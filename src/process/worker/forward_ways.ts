@@ -83,10 +83,13 @@ export function byDestination(
     balance,
     destinations: [requests, tunnels],
     settings: (target, isTunnel) => {
-      const upstream = (isTunnel ? tunnels : requests).byWayOf(
-        destinationOwner(target, parts.originKey(target.host, target.port)),
-        () => parents.map((parent) => endpointTo(target, parent, proxies, parts)),
-      );
+      const destinations = isTunnel ? tunnels : requests;
+      const credentials = parts.originKey(target.host, target.port);
+      const upstream = destinations.known(target.destination, credentials, parts.turn.now) ??
+        destinations.make(
+          destinationOwner(target, credentials),
+          parents.map((parent) => endpointTo(target, parent, proxies, parts)),
+        );
       return upstream === null
         ? null
         : { ...parts.settings(upstream, config), failsOver: true, passesLogin: passes };

@@ -97,9 +97,9 @@ export class FuzzedSluice implements SnapshotObserver, GatewayObserver {
 
   #watchDestinations(destinations: Destinations): void {
     this.#destinations = destinations;
-    const of = destinations.of.bind(destinations);
-    destinations.of = (...asked) => {
-      const upstream = of(...asked);
+    const make = destinations.make.bind(destinations);
+    destinations.make = (...asked) => {
+      const upstream = make(...asked);
       if (upstream !== null) this.upstreams.add(upstream);
       return upstream;
     };
