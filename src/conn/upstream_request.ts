@@ -1,9 +1,11 @@
 /** A request on its way to an endpoint: how it is written, and what a connection knows of it. */
 
 import { type BodyLength, NO_BODY, UNKNOWN_LENGTH } from "../http/body_length.ts";
+import type { FieldSection } from "../http/field_section.ts";
 import type { ForwardedRequest } from "../http/forwarded_request.ts";
 import { type Head, HTTP_1_1 } from "../http/head.ts";
 import type { UpstreamTimeouts } from "../http/upstream_stream.ts";
+import { hostText, requestLineText } from "../http/written_head.ts";
 import { switchesAsAsked } from "../http1/upgrade.ts";
 
 /** Of one request after the other on a connection. */
@@ -58,7 +60,13 @@ export function isBodiless(body: BodyLength): boolean {
 /** The client's own bytes where they are what we would write. */
 export function requestLine({ head, target }: ForwardedRequest): string {
   if (head.version === HTTP_1_1 && head.target === target) return head.startLine;
-  return head.method + " " + target + " HTTP/1.1\r\n";
+  const { method, section: { memo } } = head;
+  return memo === null ? requestLineText(method, target) : memo.written.requestLine(method, target);
+}
+
+/** Host in front of the other field lines that go on. @param from where these are from */
+export function hostAnd({ memo }: FieldSection, authority: string, others: string): string {
+  return memo === null ? hostText(authority) + others : memo.written.withHost(authority, others);
 }
 
 /** What this connection needs to know: connection options, and the framing. */

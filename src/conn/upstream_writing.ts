@@ -8,7 +8,7 @@ import { LOW_WATER_BYTES } from "../http/water_marks.ts";
 import { fieldLines, keptFields } from "../http1/encode.ts";
 import { HttpConnection } from "./http_connection.ts";
 import { outOfOrder } from "./state_table.ts";
-import { hopLines, isBodiless, requestLine, UpstreamRequest } from "./upstream_request.ts";
+import { hopLines, hostAnd, isBodiless, requestLine, UpstreamRequest } from "./upstream_request.ts";
 import { UPSTREAM_STATES, type UpstreamState, type UpstreamStep } from "./upstream_states.ts";
 
 export abstract class UpstreamWriting extends HttpConnection {
@@ -46,7 +46,7 @@ export abstract class UpstreamWriting extends HttpConnection {
     this.sendLines(
       from.memo,
       requestLine(request),
-      authority === null ? kept : "Host: " + authority + "\r\n" + kept,
+      authority === null ? kept : hostAnd(from, authority, kept),
       fields.added.text,
       hopLines(request),
     );

@@ -1,6 +1,16 @@
 /** Request targets (RFC 9112 §3.2), hosts and paths. Byte-exact: nothing here changes a target. */
 
-import { BACKSLASH, COLON, DEL, DIGIT_0, DIGIT_9, HOST_NAME, NO_DIGIT, SLASH } from "../bytes/character.ts";
+import {
+  BACKSLASH,
+  COLON,
+  DEL,
+  DIGIT_0,
+  DIGIT_9,
+  HOST_NAME,
+  NO_DIGIT,
+  QUESTION,
+  SLASH,
+} from "../bytes/character.ts";
 import { parseIpv6 } from "../bytes/ip_address.ts";
 import type { Fault } from "./fault.ts";
 import { FAULTS } from "./fault.ts";
@@ -67,10 +77,26 @@ export function parseTarget(method: string, target: string): Target | Fault {
   }
 }
 
+/** Why `parseTarget` would refuse a target, null when it would not. No allocation for the origin and the absolute form. */
+export function targetFault(method: string, target: string): Fault | null {
+  if (targetForm(method, target) === "absolute") {
+    const from = schemeLength(target) + 3;
+    return isAuthority(target, from, authorityEnd(target, from)) ? null : FAULTS.targetAuthority;
+  }
+  const parsed = parseTarget(method, target);
+  return "kind" in parsed ? parsed : null;
+}
+
+/** Where the authority ends that begins at `from`. */
+function authorityEnd(target: string, from: number): number {
+  let to = from;
+  while (to < target.length && target.charCodeAt(to) !== SLASH && target.charCodeAt(to) !== QUESTION) to++;
+  return to;
+}
+
 function parseAbsolute(method: string, target: string, schemeEnd: number): Target | Fault {
   const from = schemeEnd + 3;
-  let to = from;
-  while (to < target.length && target[to] !== "/" && target[to] !== "?") to++;
+  const to = authorityEnd(target, from);
   const authority = target.slice(from, to);
   if (!isAuthority(target, from, to)) return FAULTS.targetAuthority;
   const rest = target.slice(to);
@@ -85,6 +111,7 @@ function parseAbsolute(method: string, target: string, schemeEnd: number): Targe
 
 /** Length of "http" or "https" in front of "://", 0 for anything else. */
 function schemeLength(target: string): number {
+  if (target.startsWith("http://")) return 4;
   if (!equalsIgnoringCase(target, 0, "http")) return 0;
   if (target.startsWith("://", 4)) return 4;
   return equalsIgnoringCase(target, 4, "s") && target.startsWith("://", 5) ? 5 : 0;

@@ -9,7 +9,7 @@ import { Field, maskOf } from "../http/field.ts";
 import type { Head } from "../http/head.ts";
 import { HTTP_1_1 } from "../http/head.ts";
 import { maxForwards } from "../http/max_forwards.ts";
-import { parseTarget } from "../http/target.ts";
+import { targetFault } from "../http/target.ts";
 
 const RARE = maskOf(Field.expect, Field.maxForwards);
 
@@ -17,14 +17,14 @@ const RARE = maskOf(Field.expect, Field.maxForwards);
  * Checks host, target form and the fields a request can confuse recipients with. Framing is a matter
  * of `requestFraming`, and whether CONNECT or TRACE is served at all is one of configuration.
  *
- * @returns the first fault found, or null. No allocation for a request in origin form.
+ * @returns the first fault found, or null. No allocation for a request in origin form or in absolute form.
  * Sources: RFC 9112 §3.2 (host, target), RFC 9110 §7.6.1 (Connection), §7.6.2, §9.3.6, §9.3.8, §10.1.1.
  */
 export function checkRequest(head: Head): Fault | null {
   const target = head.target;
   if (target.charCodeAt(0) !== SLASH || head.method === "CONNECT") {
-    const parsed = parseTarget(head.method, target);
-    if ("kind" in parsed) return parsed;
+    const fault = targetFault(head.method, target);
+    if (fault !== null) return fault;
   }
   const fault = hostFault(head);
   if (fault !== null) return fault;

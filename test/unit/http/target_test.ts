@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { normalizedPath, parseAuthority, parseTarget, targetForm } from "../../../src/http/target.ts";
+import {
+  normalizedPath,
+  parseAuthority,
+  parseTarget,
+  targetFault,
+  targetForm,
+} from "../../../src/http/target.ts";
+import { Random } from "../../fuzz/support/random.ts";
 
 test("forms of targets", () => {
   assert.equal(targetForm("GET", "/"), "origin");
@@ -176,4 +183,37 @@ test("the normalised copy is normal", () => {
     const once = normalizedPath(path) ?? "";
     assert.equal(normalizedPath(once), once);
   }
+});
+
+test("what is wrong with a target is the same whether it is taken apart or not", () => {
+  const random = new Random(7);
+  const pieces = [
+    "http://",
+    "https://",
+    "HTTP://",
+    "http:/",
+    "a",
+    "A.b",
+    ":80",
+    ":",
+    ":99999",
+    "[::1]",
+    "[::",
+    "/",
+    "?",
+    "*",
+    "@",
+    "x",
+  ];
+  const faults = new Set<string>();
+  for (let round = 0; round < 20_000; round++) {
+    const method = random.pick(["GET", "OPTIONS", "CONNECT"]);
+    let target = random.once(2) ? random.pick(pieces.slice(0, 3)) : "";
+    for (let count = random.between(1, 4); count > 0; count--) target += random.pick(pieces);
+    const parsed = parseTarget(method, target);
+    const fault = targetFault(method, target);
+    assert.equal(fault, "kind" in parsed ? parsed : null, `${method} ${target}`);
+    faults.add(fault?.detail ?? "");
+  }
+  assert.equal(faults.size, 4, "none, and each of the three");
 });

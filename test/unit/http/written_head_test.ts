@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { WrittenHead } from "../../../src/http/written_head.ts";
+import { Random } from "../../fuzz/support/random.ts";
 
 const LINE = "GET / HTTP/1.1\r\n";
 const FIELDS = "Host: a\r\n";
@@ -42,4 +43,19 @@ test("a long head is written as it is, and not kept", () => {
   const written = new WrittenHead();
   const long = `X: ${"x".repeat(5000)}\r\n`;
   for (let i = 0; i < 5; i++) assert.equal(written.joined(LINE, long, ADDED, ""), null);
+});
+
+test("request lines and Host are those that are asked for, whatever was written before", () => {
+  const random = new Random(3);
+  const written = new WrittenHead();
+  for (let round = 0; round < 2000; round++) {
+    const method = random.pick(["GET", "POST"]);
+    const target = random.pick(["/", "*", "/a", `/${"a".repeat(5000)}`]);
+    const authority = random.pick(["a", "a:80", "b"]);
+    const others = random.pick(["", "X: 1\r\n", `X: ${"x".repeat(5000)}\r\n`]);
+    const line = written.requestLine(method, target);
+    const fields = written.withHost(authority, others);
+    assert.equal(line, `${method} ${target} HTTP/1.1\r\n`);
+    assert.equal(fields, `Host: ${authority}\r\n${others}`);
+  }
 });
