@@ -28,15 +28,14 @@ export class DestinationList {
   /** Entries that match. Linear in the labels of the name and in the entries that are about addresses. */
   matching(candidate: Candidate): readonly DestinationRule[] {
     if (this.size === 0) return NONE;
-    const found = this.#others.filter((rule) => matchesRule(rule, candidate));
+    let found = addMatching(null, this.#others, candidate);
     const { name } = candidate;
-    if (name === null || this.#byName.size === 0) return found;
-    const keys = [name];
-    for (let dot = name.indexOf("."); dot >= 0; dot = name.indexOf(".", dot + 1)) keys.push(name.slice(dot));
-    for (const key of keys) {
-      for (const rule of this.#byName.get(key) ?? []) if (matchesRule(rule, candidate)) found.push(rule);
+    if (name === null || this.#byName.size === 0) return found ?? NONE;
+    found = addMatching(found, this.#byName.get(name), candidate);
+    for (let dot = name.indexOf("."); dot >= 0; dot = name.indexOf(".", dot + 1)) {
+      found = addMatching(found, this.#byName.get(name.slice(dot)), candidate);
     }
-    return found;
+    return found ?? NONE;
   }
 
   /** Entries about addresses that may match a name once its address is known. */
@@ -46,4 +45,15 @@ export class DestinationList {
       rule.pattern.kind !== "any" && (rule.port === null || rule.port === port)
     );
   }
+}
+
+/** Those of `rules` that match, behind those that were found before; null while there are none. */
+function addMatching(
+  found: DestinationRule[] | null,
+  rules: readonly DestinationRule[] | undefined,
+  candidate: Candidate,
+): DestinationRule[] | null {
+  let all = found;
+  for (const rule of rules ?? NONE) if (matchesRule(rule, candidate)) (all ??= []).push(rule);
+  return all;
 }

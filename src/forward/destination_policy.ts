@@ -119,7 +119,7 @@ export class DestinationPolicy {
     const byPort = this.#judgePort(destination, lists, candidate);
     if (!byPort.allowed) return byPort;
     if (bytes !== null) {
-      return judgeLists(lists, this.#defaults, candidate, ipBytes(host), "destination_ip_prohibited");
+      return judgeLists(lists, this.#defaults, candidate, host, "destination_ip_prohibited");
     }
     const verdict = judgeLists(lists, this.#defaults, candidate, null, "http_request_denied");
     return verdict.allowed && !byPort.decided ? { ...verdict, decided: false } : verdict;
@@ -140,7 +140,7 @@ export class DestinationPolicy {
     const candidate: Candidate = { name, bytes, port };
     const byPort = this.#judgePort(destination, lists, candidate);
     if (!byPort.allowed) return byPort;
-    return judgeLists(lists, this.#defaults, candidate, ipBytes(address), "destination_ip_prohibited");
+    return judgeLists(lists, this.#defaults, candidate, address, "destination_ip_prohibited");
   }
 
   #listsOf({ user }: Destination): IndexedLists {
@@ -167,20 +167,20 @@ function opensPort(entry: DestinationRule): boolean {
 }
 
 /**
- * @param written the bytes of an address that stands for another one; entries of `deny` count for both, so that
- *   `deny 2002::/16` means what it says
+ * @param written the address as it was given, which may stand for another one: entries of `deny` count for both, so that
+ *   `deny 2002::/16` means what it says. Null = it is a name
  */
 function judgeLists(
   { allow, deny }: IndexedLists,
   defaults: DefaultDenials,
   candidate: Candidate,
-  written: readonly number[] | null,
+  written: string | null,
   error: Denial["error"],
 ): Verdict {
   const allowing = allow.matching(candidate);
   let denying = deny.matching(candidate);
   if (written !== null && deny.size > 0) {
-    denying = [...denying, ...deny.matching({ ...candidate, bytes: written })];
+    denying = [...denying, ...deny.matching({ ...candidate, bytes: ipBytes(written) })];
   }
   for (const entry of denying) {
     if (allowing.some((allowed) => nestingOf(allowed, entry) === "inside")) continue;
