@@ -10,6 +10,7 @@ import { HeadMemos } from "../../../src/http1/head_memos.ts";
 import { HeadScanner } from "../../../src/http1/head_scanner.ts";
 import { MessageParser } from "../../../src/http1/message_parser.ts";
 import { Random } from "../../fuzz/support/random.ts";
+import { walkSeeds } from "../../support/seeds.ts";
 
 /** Reads heads as the connections of one codec do. */
 class Reader {
@@ -76,7 +77,7 @@ test("whatever came before with the same fields, a target is read as it is read 
     "*",
   ];
   const methods = ["GET", "GET", "GET", "POST", "OPTIONS", "CONNECT", "get"];
-  for (let seed = 0; seed < 20; seed++) {
+  for (const seed of walkSeeds(20)) {
     const random = new Random(seed);
     const reader = new Reader();
     // Not all of these targets would pass the parser.
@@ -94,7 +95,7 @@ test("whatever came before with the same fields, a target is read as it is read 
       const target = origin + rest;
       const read = targetOf(known[host].changed(known[host].section, method, target), takesHttps);
       const alone = readForwardTarget(method, target, takesHttps);
-      assert.deepEqual(read, alone, `${seed}: ${method} ${target} ${takesHttps}`);
+      assert.deepEqual(read, alone, `seed ${seed}: ${method} ${target} ${takesHttps}`);
       if (read.kind === "target") accepted++;
       else refused++;
     }

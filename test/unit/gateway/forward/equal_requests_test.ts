@@ -3,7 +3,7 @@
  * remembered, while reloads change who may ask, what is denied, what rules say, which credentials an origin gets, and whether
  * https:// is fetched. Whatever the order, each request becomes what the configuration of that moment makes of it.
  *
- * A failure prints the seed and what was done.
+ * A failure prints the seed and what was done; SLUICE_TEST_SEED runs one seed.
  */
 
 import assert from "node:assert/strict";
@@ -11,6 +11,7 @@ import { test } from "node:test";
 import { Random } from "../../../fuzz/support/random.ts";
 import type { Peer } from "../../../support/memory_lab.ts";
 import { answerOf, PlaneLab } from "../../../support/plane_lab.ts";
+import { walkSeeds } from "../../../support/seeds.ts";
 
 const SEEDS = 3;
 const STEPS = 60;
@@ -161,7 +162,7 @@ function answering(says: (target: string, head: string) => string): (peer: Peer,
 
 test("equal requests before and after reloads: each is what the configuration of its moment makes of it", async () => {
   const seen = new Map<string, number>();
-  for (let seed = 1; seed <= SEEDS; seed++) {
+  for (const seed of walkSeeds(SEEDS)) {
     const world: World = { users: null, denied: [], rule: "none", ruleUser: "", svc: "", https: false };
     const files = { "/users": usersFile([]), "/secret": "secret\n" };
     const lab = await PlaneLab.start(yamlOf(world), {}, files);
@@ -174,7 +175,8 @@ test("equal requests before and after reloads: each is what the configuration of
     }
     (await lab.backend(PARENT)).script = answering((target) => `parent ${target}`);
     const walk = new Walk(lab, new Random(seed), world);
-    const { random } = walk;
+    const { random, trace } = walk;
+    trace.push(`seed ${seed}`);
     for (let step = 0; step < STEPS; step++) {
       if (step > 0) await walk.change();
       // Often the same, so that it is remembered.
@@ -189,6 +191,6 @@ test("equal requests before and after reloads: each is what the configuration of
     await lab.stop();
   }
   for (const status of ["200", "400", "403", "407", "501"]) {
-    assert.ok((seen.get(status) ?? 0) > 10, `${status}: ${JSON.stringify([...seen])}`);
+    assert.ok((seen.get(status) ?? 0) > 0, `${status}: ${JSON.stringify([...seen])}`);
   }
 });
