@@ -2,6 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { connect } from "node:net";
+import { connect as connectTls } from "node:tls";
 import { isBodyOf, type OriginPath, UPLOAD_BYTES } from "./bench_bodies.ts";
 import { type Running, sleep } from "./bench_workspace.ts";
 
@@ -15,19 +16,32 @@ export interface Answer {
   readonly wireBytes: number;
 }
 
+export interface Asking {
+  /** Lines like "Connection: close". */
+  readonly fields?: readonly string[];
+  /** PEM of the certificate that the server has to show, by TLS 1.3; null or absent = without TLS. */
+  readonly certificate?: string | null;
+}
+
 /**
  * Sends one request and reads its answer, which must say how long it is.
  *
  * @param path or a URL, for a forward proxy
- * @param fields lines like "Connection: close"
  */
-export function ask(port: number, path: string, fields: readonly string[] = []): Promise<Answer> {
+export function ask(port: number, path: string, asking: Asking = {}): Promise<Answer> {
+  const { fields = [], certificate = null } = asking;
   const upload = path === "/upload";
   const host = path.startsWith("/") ? `127.0.0.1:${port}` : new URL(path).host;
   const lines = [`${upload ? "POST" : "GET"} ${path} HTTP/1.1`, `Host: ${host}`, ...fields];
   if (upload) lines.push(`Content-Length: ${UPLOAD_BYTES}`);
   return new Promise((resolve, reject) => {
-    const socket = connect({ port, host: "127.0.0.1" });
+    const socket = certificate === null ? connect({ port, host: "127.0.0.1" }) : connectTls({
+      port,
+      host: "127.0.0.1",
+      servername: "localhost",
+      ca: certificate,
+      minVersion: "TLSv1.3",
+    });
     const pieces: string[] = [];
     let bytes = 0;
     let head: { status: number; bytes: number; bodyBytes: number } | null = null;
@@ -39,7 +53,7 @@ export function ask(port: number, path: string, fields: readonly string[] = []):
     const timer = setTimeout(() => fail(`no complete answer in ${ANSWER_MS / 1000} s`), ANSWER_MS);
     socket.setEncoding("latin1");
     socket.on(
-      "connect",
+      certificate === null ? "connect" : "secureConnect",
       () => socket.write(lines.join("\r\n") + "\r\n\r\n" + (upload ? "x".repeat(UPLOAD_BYTES) : "")),
     );
     socket.on("data", (text: string) => {
@@ -70,20 +84,30 @@ function readHead(text: string): { status: number; bytes: number; bodyBytes: num
 export async function answerOf(
   port: number,
   path: OriginPath,
-  fields: readonly string[] = [],
-  base = "",
+  asking: Asking & { readonly base?: string } = {},
 ): Promise<Answer> {
-  const answer = await ask(port, base + path, fields);
+  const answer = await ask(port, (asking.base ?? "") + path, asking);
   if (answer.status !== 200) throw new Error(`${path}: status ${answer.status}`);
   if (!isBodyOf(path, answer.body)) throw new Error(`${path}: a body of ${answer.body.length} wrong bytes`);
   return answer;
 }
 
-/** Waits until whoever has been started answers. @throws with the end of its log when it does not */
-export async function until200(port: number, path: string, running: Running): Promise<void> {
+/**
+ * Waits until whoever has been started answers.
+ *
+ * @param certificate see `Asking.certificate`
+ * @throws with the end of its log when it does not
+ */
+export async function until200(
+  port: number,
+  path: string,
+  running: Running,
+  certificate: string | null = null,
+): Promise<void> {
+  const asking = { fields: ["Connection: close"], certificate };
   const until = performance.now() + START_MS;
   while (running.alive && performance.now() < until) {
-    const status = await ask(port, path, ["Connection: close"]).then((answer) => answer.status, () => 0);
+    const status = await ask(port, path, asking).then((answer) => answer.status, () => 0);
     if (status === 200) return;
     await sleep(20);
   }

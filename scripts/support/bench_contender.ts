@@ -6,6 +6,7 @@
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Certificate } from "./bench_certificate.ts";
 import { nginxFolders, nginxUser } from "./bench_origin.ts";
 import type { Launch } from "./bench_workspace.ts";
 
@@ -22,6 +23,8 @@ export interface Role {
   readonly away: boolean;
   /** File for the access log; null = none. */
   readonly log: string | null;
+  /** What clients are shown, who speak TLS 1.3; null = no TLS. Never towards the origin. */
+  readonly certificate: Certificate | null;
 }
 
 export interface Contender {
@@ -55,7 +58,7 @@ interface NginxParts {
 
 /** Writes a configuration. @returns the command that runs it */
 export function nginxConfig(role: Role, name: string, parts: NginxParts): string[] {
-  const { port, origin, folder, log } = role;
+  const { port, origin, folder, log, certificate } = role;
   const { location, modules = "", http = "" } = parts;
   const text = `
 ${modules}
@@ -75,7 +78,8 @@ http {
     keepalive 1024; keepalive_requests 1000000000; keepalive_timeout 1h;
   }
   server {
-    listen 127.0.0.1:${port} backlog=4096;
+    listen 127.0.0.1:${port} backlog=4096${certificate === null ? "" : " ssl"};
+    ${certificate === null ? "" : nginxTls(certificate)}
     location / {
       proxy_http_version 1.1;
       proxy_set_header Connection "";
@@ -89,6 +93,11 @@ http {
 `;
   const config = writeConfig(folder, `${name}-${port}.conf`, text);
   return ["nginx", "-c", config, "-e", join(folder, "nginx-error.log")];
+}
+
+/** For a `server`. Session tickets are sent, as the defaults of all the others have it, too. */
+export function nginxTls({ cert, key }: Certificate): string {
+  return `ssl_certificate ${cert}; ssl_certificate_key ${key}; ssl_protocols TLSv1.3;`;
 }
 
 const nginx: Contender = {
@@ -105,8 +114,9 @@ interface HaproxyParts {
 }
 
 export function haproxyConfig(role: Role, name: string, parts: HaproxyParts = {}): Launch {
-  const { port, origin, folder, log, away } = role;
+  const { port, origin, folder, log, away, certificate } = role;
   const { global = "", frontend = "" } = parts;
+  const tls = certificate === null ? "" : ` ssl crt ${certificate.both} ssl-min-ver TLSv1.3`;
   // It pauses between two tries for the connect timeout, one second at most.
   const retry = "retries 5000\n  retry-on all-retryable-errors\n  timeout connect 10ms\n  option httpclose";
   const text = `
@@ -124,7 +134,7 @@ defaults
   timeout http-keep-alive 1h
   ${away ? retry : "timeout connect 5s\n  http-reuse always"}
 frontend clients
-  bind 127.0.0.1:${port}
+  bind 127.0.0.1:${port}${tls}
   ${frontend}
   default_backend app
 backend app
@@ -145,14 +155,17 @@ const caddy: Contender = {
   name: "caddy",
   kind: "peer",
   program: "caddy",
-  launch: ({ port, origin, folder, log, away }) => {
+  launch: ({ port, origin, folder, log, away, certificate }) => {
+    const tls = certificate && `tls ${certificate.cert} ${certificate.key} {\n    protocols tls1.3\n  }`;
     const text = `{
   admin off
   auto_https off
   grace_period 1s
+  ${tls === null ? "" : "servers {\n    protocols h1\n  }"}
 }
-http://:${port} {
+${tls === null ? "http" : "https"}://:${port} {
   bind 127.0.0.1
+  ${tls ?? ""}
   ${log === null ? "" : `log {\n    output file ${log} {\n      roll_disabled\n    }\n    format json\n  }`}
   reverse_proxy ${origin} {
     ${away ? "lb_try_duration 30s\n    lb_try_interval 10ms" : ""}

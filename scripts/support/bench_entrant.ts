@@ -2,6 +2,7 @@
 
 import { join } from "node:path";
 import { until200 } from "./bench_answer.ts";
+import { certificateIn } from "./bench_certificate.ts";
 import type { Contender, Part, Role } from "./bench_contender.ts";
 import type { Origins } from "./bench_origin.ts";
 import type { Running, Workspace } from "./bench_workspace.ts";
@@ -10,6 +11,7 @@ import type { Running, Workspace } from "./bench_workspace.ts";
 export interface EntrantOptions {
   readonly away: boolean;
   readonly log: boolean;
+  readonly tls: boolean;
   readonly part: Part;
   /** Of one that is measured from exec on nobody waits for the first answer. */
   readonly process: "warm" | "fresh" | "exec";
@@ -37,12 +39,14 @@ export class Entrant {
     origins: Origins,
     options: EntrantOptions,
   ): Promise<Entrant | null> {
-    const { away, part, process } = options;
+    const { away, part, process, tls } = options;
     const direct = contender.kind === "direct";
     const port = direct ? origins.plain : await space.freePort();
     const log = options.log ? join(space.folder, `${contender.name}-${port}.access`) : null;
     const origin = `127.0.0.1:${away ? origins.away : origins.plain}`;
-    const entrant = new Entrant(space, contender, { port, origin, folder: space.folder, away, log });
+    const { folder } = space;
+    const certificate = tls ? certificateIn(folder) : null;
+    const entrant = new Entrant(space, contender, { port, origin, folder, away, log, certificate });
     if (direct) return entrant;
     const launch = contender.launch(entrant.role);
     if (launch === null) return null;
@@ -50,7 +54,7 @@ export class Entrant {
     entrant.#running = space.launch(`${contender.name}-${port}`, launch, "proxy");
     try {
       const path = part === "forward" ? `http://${origin}/small` : away ? "/" : "/small";
-      if (process !== "exec") await until200(port, path, entrant.#running);
+      if (process !== "exec") await until200(port, path, entrant.#running, entrant.certificate);
     } catch (error) {
       await entrant.stop();
       throw error;
@@ -60,6 +64,11 @@ export class Entrant {
 
   get port(): number {
     return this.role.port;
+  }
+
+  /** PEM of what it shows to clients, null without TLS. */
+  get certificate(): string | null {
+    return this.role.certificate?.pem ?? null;
   }
 
   /** Null where there is no proxy. */

@@ -51,12 +51,15 @@ async function wrkLoad(
 ): Promise<Load> {
   const { path, fields, absolute = false } = keeping;
   const base = absolute ? `http://${entrant.role.origin}` : "";
-  const { wireBytes } = await answerOf(entrant.port, path, fields, base);
+  const { certificate } = entrant;
+  const asking = { base, certificate, ...(fields === undefined ? {} : { fields }) };
+  const { wireBytes } = await answerOf(entrant.port, path, asking);
+  const tls = certificate !== null;
   // wrk goes by whole seconds: a trial has one only where wrk is told to do something that it does not do by itself.
-  const load = trial && !absolute
+  const load = trial && !absolute && !tls
     ? ANSWERED
-    : await wrk(space, entrant.port, { ...keeping, base }, Math.ceil(seconds), wireBytes);
-  await answerOf(entrant.port, path, fields, base);
+    : await wrk(space, entrant.port, { ...keeping, base, tls }, Math.ceil(seconds), wireBytes);
+  await answerOf(entrant.port, path, asking);
   return load;
 }
 
@@ -78,8 +81,8 @@ export function small(name: string, title: string, keeping: Keeping): Scenario {
   };
 }
 
-/** @param bytes body bytes of one exchange */
-function bodies(name: string, title: string, bytes: number, keeping: Keeping): Scenario {
+/** The same for long ones, by their bytes. @param bytes body bytes of one exchange */
+export function bodies(name: string, title: string, bytes: number, keeping: Keeping): Scenario {
   const like = small(name, title, keeping);
   return {
     ...like,

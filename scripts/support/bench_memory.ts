@@ -80,7 +80,7 @@ async function workingSize(
   pid: number,
   base = "",
 ): Promise<number> {
-  const { wireBytes } = await answerOf(port, "/small", [], base);
+  const { wireBytes } = await answerOf(port, "/small", { base });
   if (trial) return residentMiB(pid);
   await wrk(space, port, { path: "/small", connections: 16, base }, 1, wireBytes);
   await sleep(SETTLE_MS);

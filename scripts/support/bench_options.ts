@@ -19,7 +19,13 @@ export interface BenchOptions extends LineUp {
 }
 
 /** Groups of scenarios that run only when they are named. */
-const ON_DEMAND = [...new Set(SCENARIOS.filter(({ onDemand }) => onDemand).map(({ group }) => group))];
+const ON_DEMAND = groupsOf(({ onDemand }) => onDemand);
+/** Groups in which a Sluice is more than a gateway. */
+const WITH_SOCKETS = groupsOf(({ part }) => part !== "gateway");
+
+function groupsOf(wanted: (scenario: Scenario) => boolean): string[] {
+  return [...new Set(SCENARIOS.filter(wanted).map(({ group }) => group))];
+}
 
 export const HELP = `npm run bench -- [options]
 
@@ -32,9 +38,10 @@ Compares dist/sluice with the proxies that this machine has, on CPU time, latenc
   --peers A,B           of ${PEER_NAMES.join(", ")},
                         or none                                                    (default: all installed)
   --sluice [NAME=]CMD   a Sluice, without its arguments; repeatable                (default: dist/sluice)
-  --sockets KIND        its --sockets in ${ON_DEMAND.join(", ")}                (default: epoll)
-  --candidate NAME=CMD  also measure CMD as a gateway; {port} and {origin} (HOST:PORT) are filled in, and {log} by
-                        flags for an access log where one is wanted; repeatable; NAME may be sluice
+  --sockets KIND        its --sockets in ${WITH_SOCKETS.join(", ")}                (default: epoll)
+  --candidate NAME=CMD  also measure CMD as a gateway; {port} and {origin} (HOST:PORT) are filled in, {log} by flags
+                        for an access log where one is wanted, and {listen}, which may stand in the place of
+                        127.0.0.1:{port}, by flags for TLS as well; repeatable; NAME may be sluice
   --trial               hardly any load: whether all can be measured; the figures mean nothing
   --json FILE           write every sample
   --markdown FILE       write the report
@@ -105,8 +112,8 @@ function readCandidate(text: string): SluiceCommand {
   const at = text.indexOf("=");
   const [name, command] = [text.slice(0, at), text.slice(at + 1)];
   if (!/^[\w.-]+$/.test(name) || at < 1) throw new Error(`--candidate ${text}: write NAME='COMMAND'`);
-  if (!command.includes("{port}") || !command.includes("{origin}")) {
-    throw new Error(`--candidate ${name}: the command needs {port} and {origin}`);
+  if (!/\{port\}|\{listen\}/.test(command) || !command.includes("{origin}")) {
+    throw new Error(`--candidate ${name}: the command needs {port} or {listen}, and {origin}`);
   }
   return { name, command };
 }

@@ -25,7 +25,7 @@ export class BenchRun {
   readonly #origins: Origins;
   readonly #measuring: Measuring;
   readonly #say: (text: string) => void;
-  /** Processes that serve several scenarios, by what they are, contender and whether they log. */
+  /** Processes that serve several scenarios, by what they are, contender and whether they log and speak TLS. */
   readonly #warm = new Map<string, Entrant>();
   readonly #warmed = new Set<string>();
 
@@ -86,9 +86,9 @@ export class BenchRun {
   }
 
   async #entrant(scenario: Scenario, contender: Contender): Promise<Entrant | null> {
-    const { log, part, process } = scenario;
+    const { log, part, process, tls } = scenario;
     if (process !== "warm") return await Entrant.start(this.#space, contender, this.#origins, scenario);
-    const key = `${part} ${contender.name} ${log}`;
+    const key = `${part} ${contender.name} ${log} ${tls}`;
     let entrant = this.#warm.get(key);
     if (entrant === undefined || !entrant.alive) {
       const started = await Entrant.start(this.#space, contender, this.#origins, scenario);

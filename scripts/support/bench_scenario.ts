@@ -20,6 +20,7 @@ export const GROUPS = [
   "tunnels",
   "script",
   "hello-ramp",
+  "tls",
 ] as const;
 export type Group = typeof GROUPS[number];
 
@@ -53,6 +54,8 @@ export interface Scenario {
   readonly references: readonly string[];
   readonly away: boolean;
   readonly log: boolean;
+  /** Clients speak TLS. */
+  readonly tls: boolean;
   /** Of a step of a ramp, how many; else null. */
   readonly users: number | null;
   /** The origin without a proxy is measured, too. */
@@ -69,6 +72,7 @@ export const PLAIN = {
   references: ["nginx", "haproxy"],
   away: false,
   log: false,
+  tls: false,
   users: null,
   direct: false,
 } as const;

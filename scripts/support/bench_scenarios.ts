@@ -10,6 +10,7 @@ import type { Sample } from "./bench_metric.ts";
 import { residentMiB } from "./bench_proc.ts";
 import { GROUPS, type Measuring, PLAIN, type Scenario } from "./bench_scenario.ts";
 import { SCRIPTS } from "./bench_scripts.ts";
+import { TLS } from "./bench_tls.ts";
 import { ab } from "./bench_tools.ts";
 import { sleep } from "./bench_workspace.ts";
 
@@ -98,6 +99,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...LOGGED,
   ...FORWARD,
   ...SCRIPTS,
+  ...TLS,
 ];
 
 /** Those that run when none is named. */

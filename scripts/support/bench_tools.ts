@@ -2,6 +2,7 @@
 
 import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { CLIENT_TLS } from "./bench_certificate.ts";
 import { quantile } from "./bench_statistics.ts";
 import { installed, type Workspace } from "./bench_workspace.ts";
 
@@ -11,6 +12,7 @@ export const PACKAGES = {
   wrk: "wrk",
   ab: "apache2-utils",
   h2load: "nghttp2-client",
+  openssl: "openssl",
 } as const;
 
 export type ToolName = keyof typeof PACKAGES;
@@ -47,6 +49,13 @@ function done(summary, latency)
 end
 `;
 
+/** A load on `port`. @param tls by TLS, with what `CLIENT_TLS` says */
+function withUrl(space: Workspace, command: readonly string[], port: number, path: string, tls: boolean) {
+  const url = `${tls ? "https" : "http"}://127.0.0.1:${port}${path}`;
+  const settings = tls ? ["env", `OPENSSL_CONF=${space.file("openssl.cnf", CLIENT_TLS)}`] : [];
+  return [...settings, ...command, url];
+}
+
 export interface WrkOptions {
   readonly path: string;
   readonly connections: number;
@@ -57,6 +66,8 @@ export interface WrkOptions {
   readonly varied?: boolean;
   /** `http://HOST:PORT` of the origin, for a target in absolute form; "" or absent = in origin form. */
   readonly base?: string;
+  /** See `withUrl`. */
+  readonly tls?: boolean;
 }
 
 /** A cookie and a query with the number of the request: written once per request, whatever it costs wrk. */
@@ -77,7 +88,7 @@ export async function wrk(
   seconds: number,
   answerBytes: number,
 ): Promise<Load> {
-  const { path, connections, fields = [], uploadBytes = 0, varied = false, base = "" } = options;
+  const { path, connections, fields = [], uploadBytes = 0, varied = false, base = "", tls = false } = options;
   const upload = uploadBytes === 0 ? "" : `wrk.method = "POST"\nwrk.body = string.rep("x", ${uploadBytes})\n`;
   const absolute = base === ""
     ? ""
@@ -85,7 +96,7 @@ export async function wrk(
   const script = space.file("wrk.lua", upload + absolute + (varied ? WRK_VARIED : "") + WRK_REPORT);
   const command = ["wrk", "-t1", `-c${connections}`, `-d${seconds}s`, "--timeout", "10s", "-s", script];
   for (const field of fields) command.push("-H", field);
-  const { output } = await space.run([...command, `http://127.0.0.1:${port}${path}`], seconds + PATIENCE);
+  const { output } = await space.run(withUrl(space, command, port, path, tls), seconds + PATIENCE);
   const figures = /^figures (.*)$/m.exec(output)?.[1]?.split(" ").map(Number);
   if (figures === undefined) return FAILED;
   const [requests = 0, bytes = 0, micros = 0, errors = 0, p50 = NaN, p99 = NaN] = figures;
@@ -105,6 +116,8 @@ export interface AbOptions {
   readonly requests: number;
   readonly keepAlive: boolean;
   readonly bodyBytes: number;
+  /** See `withUrl`. */
+  readonly tls?: boolean;
 }
 
 /**
@@ -112,10 +125,10 @@ export interface AbOptions {
  * So the bytes of the bodies are counted.
  */
 export async function ab(space: Workspace, port: number, options: AbOptions, seconds: number): Promise<Load> {
-  const { path, connections, requests, keepAlive, bodyBytes } = options;
+  const { path, connections, requests, keepAlive, bodyBytes, tls = false } = options;
   const command = ["ab", "-q", "-s", "30", "-n", String(requests), "-c", String(connections)];
   if (keepAlive) command.push("-k");
-  const { output } = await space.run([...command, `http://127.0.0.1:${port}${path}`], seconds + PATIENCE);
+  const { output } = await space.run(withUrl(space, command, port, path, tls), seconds + PATIENCE);
   const number = (pattern: RegExp): number => Number(pattern.exec(output)?.[1] ?? NaN);
   const complete = number(/^Complete requests:\s+(\d+)/m);
   if (Number.isNaN(complete)) return { ...FAILED, failed: requests };

@@ -19,6 +19,9 @@ const ON_DEMAND = [
   "hello",
   "script64",
   ...HELLO_RAMP.map(({ name }) => name),
+  "tls64",
+  "tlsclose",
+  "tlsk64",
 ];
 /** The rows that a Sluice has in each of them. */
 const ROWS: Readonly<Record<string, readonly string[]>> = {
@@ -29,6 +32,9 @@ const ROWS: Readonly<Record<string, readonly string[]>> = {
   hello: ["sluice", "sluice-handle", "sluice-object"],
   "hello-ramp10": ["sluice", "sluice-handle", "sluice-object"],
   script64: ["sluice", "sluice-nothing", "sluice-to", "sluice-async", "sluice-response"],
+  tls64: ["sluice"],
+  tlsclose: ["sluice"],
+  tlsk64: ["sluice"],
 };
 
 function options(...args: string[]): BenchOptions {
@@ -37,16 +43,17 @@ function options(...args: string[]): BenchOptions {
   return read;
 }
 
-test("forward proxies and scripts are measured when they are named, and not otherwise", () => {
+test("forward proxies, scripts and TLS are measured when they are named, and not otherwise", () => {
   const all = SCENARIOS.map(({ name }) => name);
   assert.deepEqual(
     options().scenarios.map(({ name }) => name),
     all.filter((name) => !ON_DEMAND.includes(name)),
   );
-  const named = options("--scenarios", "forward,tunnels,script,hello-ramp").scenarios.map(({ name }) => name);
-  assert.deepEqual(named, ON_DEMAND);
+  const named = options("--scenarios", "forward,tunnels,script,hello-ramp,tls").scenarios;
+  assert.deepEqual(named.map(({ name }) => name), ON_DEMAND);
   const help = String(readOptions(["--help"]));
-  assert.match(help, /default: all but forward, tunnels, script, hello-ramp\)/);
+  assert.match(help, /default: all but forward, tunnels, script, hello-ramp, tls\)/);
+  assert.match(help, /its --sockets in forward, tunnels, script, hello-ramp +\(/);
   const list = String(readOptions(["--list"]));
   for (const name of ON_DEMAND) assert.match(list, new RegExp(`^${name} `, "m"));
 });
@@ -79,7 +86,7 @@ test("all that runs only when it is named can be measured", async () => {
   const args = [
     "--trial",
     "--scenarios",
-    "forward,tunnels,script,hello-ramp10",
+    "forward,tunnels,script,hello-ramp10,tls",
     "--peers",
     "none",
     "--sockets",
@@ -93,7 +100,7 @@ test("all that runs only when it is named can be measured", async () => {
     assert.match(output, /needs Linux/);
     return;
   }
-  if (missingTools(["nginx", "wrk", "h2load"]).length > 0) {
+  if (missingTools(["nginx", "wrk", "h2load", "ab", "openssl"]).length > 0) {
     assert.equal(code, 1);
     assert.match(output, /is missing: install the Debian package/);
     return;
