@@ -10,6 +10,7 @@ import type {
 import { NO_HANDSHAKE_ROOM } from "../contract/contract.ts";
 import { HANDSHAKE_HANDLERS, HandshakeOwner } from "./handshake.ts";
 import { type NativeHandlers, type NativeSocket, OWNER_HANDLERS } from "./native.ts";
+import { acknowledge } from "./quick_ack.ts";
 import { sendDirectly } from "./send_held.ts";
 import { BunSocket, type Host } from "./socket.ts";
 import { certificateChooser, isPlainHttp } from "./tls.ts";
@@ -91,6 +92,7 @@ class AcceptedHandshake extends HandshakeOwner {
 
   protected override secured(native: NativeSocket, settled: TlsSession): void {
     this.#settle();
+    acknowledge(native.fd);
     accept(new BunSocket(native, this.host, settled), this.#events);
   }
 
