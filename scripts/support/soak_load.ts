@@ -22,9 +22,11 @@ const ECHO_EVERY_MS = 100;
 const ECHO_PATIENCE_MS = 40_000;
 /** Default of `retry.unanswered_tries`, and what a request is told that is not sent again because of it. */
 const UNANSWERED_TRIES = 3;
-const LOST_TOO_OFTEN = `sent ${UNANSWERED_TRIES} times without an answer`;
+const LOST_TOO_OFTEN = /sent \d+ times without an answer/;
 /** A kill is noticed by then. */
 const KILL_SEEN_MS = 2000;
+/** A process that is killed takes no connection any more by then, and has reset those in its queue. */
+const KILL_OVER_MS = 500;
 /** "Going away" (RFC 6455 §7.4.1): a client that is told so comes back. */
 const GOING_AWAY = 1001;
 
@@ -189,9 +191,10 @@ export class SoakLoad {
         client = null;
         const message = error instanceof Error ? error.message : String(error);
         if (!question.survives && this.#killedSince(began)) this.killed++;
-        else if (message.includes(LOST_TOO_OFTEN) && this.#killsSince(began) >= UNANSWERED_TRIES) {
-          this.crashed++;
-        } else {
+        else if (
+          LOST_TOO_OFTEN.test(message) && this.#killsSince(began - KILL_OVER_MS) >= UNANSWERED_TRIES
+        ) this.crashed++;
+        else {
           const kills = this.#kills.slice(-4).map((at) => (performance.now() - at).toFixed(0)).join(", ");
           const took = (performance.now() - began).toFixed(0);
           this.failures.push({ id, message: `${message}, after ${took} ms; kills ${kills} ms before` });
@@ -232,11 +235,11 @@ export class SoakLoad {
   }
 
   #killedSince(began: number): boolean {
-    return this.#killsSince(began) > 0;
+    return this.#killsSince(began - KILL_SEEN_MS) > 0;
   }
 
-  #killsSince(began: number): number {
-    return this.#kills.filter((at) => at >= began - KILL_SEEN_MS).length;
+  #killsSince(from: number): number {
+    return this.#kills.filter((at) => at >= from).length;
   }
 
   async #webSocket(): Promise<void> {
