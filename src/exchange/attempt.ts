@@ -97,7 +97,9 @@ export class Attempt implements UpstreamStreamEvents {
 
   protected answered(): void {
     this.#sawResponse();
-    this.#owner.settings.upstream.answered(this.endpoint, this.servedBefore || this.stream.keepAlivePromised);
+    const { stream, endpoint } = this;
+    const keeps = this.servedBefore || stream.keepAlivePromised;
+    this.#owner.settings.upstream.answered(endpoint, keeps, stream.sentAt);
   }
 
   upstreamInterim(head: Head): void {
@@ -157,7 +159,7 @@ export class Attempt implements UpstreamStreamEvents {
   reached(): ByteStream {
     if (this.#retryCounted) this.#retryAnswered();
     this.responseSeen = true;
-    this.#owner.settings.upstream.answered(this.endpoint, false);
+    this.#owner.settings.upstream.answered(this.endpoint, false, this.stream.sentAt);
     return this.stream.switchProtocols();
   }
 

@@ -272,7 +272,7 @@ export class ConnectByParent extends ExchangeAccount
     }
     const { attempt } = this;
     if (reason.code !== "aborted" && attempt !== null) {
-      this.#failures().noteLoss(attempt.stream, this.context.turn.now);
+      this.#failures().noteLoss(attempt, "reset", this.context.turn.now);
     }
     this.#failed("reset", "connection_terminated", reason.detail, closeWords(reason));
   }

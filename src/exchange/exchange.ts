@@ -350,7 +350,7 @@ export class Exchange extends ExchangeAccount
     const isHalfHead = code === "incomplete_message" && this.attempt?.stream.responseBegun === false;
     if (isHalfHead && this.settings.failsOver === true) {
       // A parent was killed while it wrote: it is asked again, or the next one is.
-      this.#noteLoss();
+      this.#noteLoss("reset");
       this.#attemptFailed("reset", responseReason(fault), detail, detail);
     } else this.#failOrCut(responseReason(fault), detail);
   }
@@ -361,7 +361,7 @@ export class Exchange extends ExchangeAccount
       this.#failOrCut("http_response_incomplete", detail, closeWords(reason));
     } else {
       // That an endpoint was drained is our own doing.
-      if (reason.code !== "aborted") this.#noteLoss();
+      if (reason.code !== "aborted") this.#noteLoss("reset");
       this.#attemptFailed("reset", "connection_terminated", detail, closeWords(reason));
     }
   }
@@ -381,7 +381,7 @@ export class Exchange extends ExchangeAccount
 
   attemptTimedOut(what: "head" | "read" | "write"): void {
     if (what === "head" && !this.client.responseBegun) {
-      this.#noteLoss();
+      this.#noteLoss("timeout");
       this.#attemptFailed("timeout", "http_response_timeout", "", "");
       return;
     }
@@ -432,8 +432,8 @@ export class Exchange extends ExchangeAccount
     return this.#failures().decide(failure, attempt as Attempt, upload, pin, tries, turn.now);
   }
 
-  #noteLoss(): void {
-    if (this.attempt !== null) this.#failures().noteLoss(this.attempt.stream, this.context.turn.now);
+  #noteLoss(how: "reset" | "timeout"): void {
+    if (this.attempt !== null) this.#failures().noteLoss(this.attempt, how, this.context.turn.now);
   }
 
   /** The attempt ended without a byte of a final response. */

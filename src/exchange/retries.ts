@@ -2,7 +2,6 @@
 
 import { Field } from "../http/field.ts";
 import type { Head } from "../http/head.ts";
-import type { UpstreamStream } from "../http/upstream_stream.ts";
 import type { Attempt } from "./attempt.ts";
 import type { ExchangeSettings } from "./exchange_settings.ts";
 import { Losses } from "./losses.ts";
@@ -41,7 +40,7 @@ export class Retries {
 
   /** Attempts that were sent and ended without an answer. */
   get lost(): number {
-    return this.#losses === null ? 0 : this.#losses.count;
+    return this.#losses === null ? 0 : this.#losses.attempts;
   }
 
   decide(
@@ -70,17 +69,16 @@ export class Retries {
       idempotencyKey: head.has(Field.idempotencyKey),
       replayable: upload === null || upload.kept.replayable,
       attempts,
-      lost: this.lost,
+      lost: this.#losses === null ? 0 : this.#losses.count,
       timeLeftMs: this.#wait.holdLeftMs(now),
       pinned: pin !== null && pin.boundTo(stream),
       elsewhere,
     }, this.#policy);
   }
 
-  /** An attempt has ended without an answer; see losses.ts. */
-  noteLoss(stream: UpstreamStream, now: number): void {
-    if (!stream.requestSeen) return;
-    (this.#losses ??= new Losses()).note({ reused: stream.reused, openedAt: stream.peer.openedAt }, now);
+  /** An attempt has ended without an answer; see losses.ts. @param how its connection has ended, or it was given up */
+  noteLoss({ stream, endpoint }: Attempt, how: "reset" | "timeout", now: number): void {
+    if (stream.requestSeen) (this.#losses ??= new Losses()).note(stream, endpoint.life, how === "reset", now);
   }
 
   /**

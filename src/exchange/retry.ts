@@ -17,7 +17,7 @@ export interface RetryPolicy {
   readonly methods: readonly string[];
   /** Attempts in all, the first included; 0 = as long as the request may be held. */
   readonly tries: number;
-  /** Attempts that may be sent and end without an answer; 0 = any number. See losses.ts. */
+  /** Attempts that may be sent and end without an answer; 0 = any number. Two count once at times: see losses.ts. */
   readonly unansweredTries: number;
   /** Any method may be sent again while not a byte of a response has arrived. */
   readonly unanswered: boolean;
@@ -51,7 +51,7 @@ export interface AttemptFacts {
   readonly replayable: boolean;
   /** Attempts made so far, this one included; >= 1. */
   readonly attempts: number;
-  /** Those of them that were sent and ended without an answer, this one included; see losses.ts. */
+  /** Ends of endpoints by which attempts that were sent are without an answer, this one included; see losses.ts. */
   readonly lost: number;
   /** Milliseconds that are left of the request's hold time. */
   readonly timeLeftMs: number;

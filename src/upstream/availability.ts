@@ -156,6 +156,7 @@ export class Availability {
    * @returns true when every request that waits for a dial fails with it
    */
   dialFailed(endpoint: Endpoint, error: SocketError): boolean {
+    if (error.code === "connection_refused") endpoint.life.refusedAt = this.#turn.now;
     if (isRefusalOfProxy(error)) {
       // The proxy has answered: the next connection need not wait for one.
       endpoint.ramp.restart();
@@ -175,10 +176,11 @@ export class Availability {
    * An endpoint has begun to answer: it is up.
    *
    * @param keeps it keeps connections open: this one had served before, or the endpoint says so
+   * @param sentAt when the request was sent, monotonic milliseconds
    */
-  answered(endpoint: Endpoint, keeps: boolean): void {
+  answered(endpoint: Endpoint, keeps: boolean, sentAt: number): void {
     const { downReportedByPeer } = endpoint;
-    const back = endpoint.noteAnswer(keeps, this.#turn.now);
+    const back = endpoint.noteAnswer(keeps, sentAt, this.#turn.now);
     if (back && !downReportedByPeer) {
       this.#observer.endpointUp(this.#observed, endpoint, this.#turn.now - endpoint.downSince);
     }
@@ -189,6 +191,7 @@ export class Availability {
    * connections, unless it has answered others meanwhile: then the failure was that request's own.
    */
   failed(connection: UpstreamPeer, endpoint: Endpoint, error: SocketError): void {
+    endpoint.life.lostAt = this.#turn.now;
     if (endpoint.answered !== connection.endpointAnswers || !endpoint.enabled) return;
     endpoint.drops++;
     this.#markDown(endpoint, error, dropPause(endpoint.drops));
@@ -196,6 +199,7 @@ export class Availability {
 
   /** A pooled connection died without an answer: the others of that endpoint are suspect. */
   suspect(endpoint: Endpoint): void {
+    endpoint.life.lostAt = this.#turn.now;
     endpoint.keepsAlive = false;
     endpoint.pool.clear();
   }

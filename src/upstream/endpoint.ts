@@ -8,6 +8,7 @@ import type { SocketError } from "../../runtime/contract/contract.ts";
 import { canonicalIp } from "../bytes/ip_address.ts";
 import { ConnectionPool } from "../client/connection_pool.ts";
 import { ConnectionRamp, type RampOwner } from "./connection_ramp.ts";
+import { LifeSigns } from "./life_signs.ts";
 import { Listed } from "./listed.ts";
 import type { FieldSection } from "../http/field_section.ts";
 import type { EndpointCounters } from "./counters.ts";
@@ -86,6 +87,7 @@ export class Endpoint extends Listed implements UpstreamPeerOwner, RampOwner {
   failuresTotal = 0;
   /** When a request was last sent to it; -1 = never. */
   sentAt = -1;
+  readonly life: LifeSigns = new LifeSigns();
   /** New connections that ended without an answer, since it has answered last. */
   drops = 0;
   /** Requests answered, for status. */
@@ -221,10 +223,12 @@ export class Endpoint extends Listed implements UpstreamPeerOwner, RampOwner {
    * It has begun to answer a request.
    *
    * @param keeps it keeps connections open
+   * @param sentAt when the request was sent, monotonic milliseconds
    * @returns true when it is back
    */
-  noteAnswer(keeps: boolean, now: number): boolean {
+  noteAnswer(keeps: boolean, sentAt: number, now: number): boolean {
     this.answered++;
+    this.life.answered(sentAt);
     this.drops = 0;
     if (keeps) this.keepsAlive = true;
     if (this.#state === "up" && this.failures === 0) return false;

@@ -31,6 +31,9 @@ interface Entry {
   readonly until: number;
 }
 
+/** An endpoint that loses one connection after the other can lengthen a probation by this much. Milliseconds. */
+const MOST_RENEWED_MS = 1000;
+
 const DROPPED: SocketError = {
   code: "connection_terminated",
   detail: "a new connection ended before anything was sent on it",
@@ -63,7 +66,7 @@ export class Probation implements UpstreamPeerOwner {
     if (probationMs === 0 || (endpoint.state === "up" && !goesLast) || hasServed(connection, endpoint)) {
       return 0;
     }
-    return Math.max(0, connection.openedAt + probationMs - this.#turn.now);
+    return Math.max(0, trialSince(connection, endpoint) + probationMs - this.#turn.now);
   }
 
   /** Takes ownership of a connection that has not been used, for `ms` or longer. */
@@ -95,7 +98,8 @@ export class Probation implements UpstreamPeerOwner {
     for (const [connection, { endpoint }] of this.#entries) {
       if (connection.freeStreams === 0) continue;
       const served = hasServed(connection, endpoint);
-      const waiter = this.#room.suspect(served ? Infinity : this.#turn.now - connection.openedAt);
+      const stoodMs = this.#turn.now - trialSince(connection, endpoint);
+      const waiter = this.#room.suspect(served ? Infinity : stoodMs);
       if (waiter !== null) return { connection, waiter };
     }
     return null;
@@ -170,7 +174,18 @@ export class Probation implements UpstreamPeerOwner {
   }
 }
 
-/** The endpoint has answered a request since the connection was opened: what is behind it is there. */
+/**
+ * Since when nothing has spoken against the connection, monotonic milliseconds: when another one of its endpoint is lost, its own
+ * end may be under way.
+ */
+function trialSince({ openedAt }: UpstreamPeer, { life }: Endpoint): number {
+  return Math.max(openedAt, Math.min(life.lostAt, openedAt + MOST_RENEWED_MS));
+}
+
+/**
+ * The endpoint has answered a request that was sent since then: what is behind it is there. An answer to an earlier one may
+ * have been under way when its process ended.
+ */
 function hasServed(connection: UpstreamPeer, endpoint: Endpoint): boolean {
-  return endpoint.state === "up" && endpoint.answered !== connection.endpointAnswers;
+  return endpoint.state === "up" && endpoint.life.provedAt > trialSince(connection, endpoint);
 }

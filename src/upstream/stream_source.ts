@@ -47,8 +47,9 @@ export interface StreamSource extends Counted {
    * An endpoint has begun to answer.
    *
    * @param keeps it keeps connections open: this one had served before, or the endpoint says so
+   * @param sentAt when the request was sent, monotonic milliseconds
    */
-  answered(endpoint: Endpoint, keeps: boolean): void;
+  answered(endpoint: Endpoint, keeps: boolean, sentAt: number): void;
   /** A new connection ended before any answer. */
   failed(peer: UpstreamPeer, endpoint: Endpoint, error: SocketError): void;
   /** A pooled connection died without an answer: the others of that endpoint are suspect. */

@@ -170,8 +170,8 @@ export class Upstream implements StreamSource, ObservedUpstream {
   }
 
   /** See `Availability.answered`. */
-  answered(endpoint: Endpoint, keeps: boolean): void {
-    this.#availability.answered(endpoint, keeps);
+  answered(endpoint: Endpoint, keeps: boolean, sentAt: number): void {
+    this.#availability.answered(endpoint, keeps, sentAt);
   }
 
   /** A new connection ended before any answer; see `Availability.failed`. */

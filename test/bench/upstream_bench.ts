@@ -128,7 +128,7 @@ class Lab {
       this.ask(request);
       this.runtime.open();
       if (request.connection === null) throw new Error("no connection");
-      this.upstream.answered(endpoint, true);
+      this.upstream.answered(endpoint, true, this.turn.now);
       this.release(request.connection);
       endpoint.enabled = false;
     }

@@ -148,7 +148,7 @@ export class SlotRequest implements Waiter {
     const { turn, upstream } = this.worker;
     turn.begin();
     this.state = "done";
-    upstream.answered(endpoint, connection.uses > 1);
+    upstream.answered(endpoint, connection.uses > 1, turn.now);
     const fit = keep && this.connected;
     if (!fit) connection.drop();
     const { pin } = this;
@@ -170,7 +170,7 @@ export class SlotRequest implements Waiter {
     const { turn, upstream } = this.worker;
     turn.begin();
     this.state = "done";
-    upstream.answered(endpoint, true);
+    upstream.answered(endpoint, true, turn.now);
     const pin = new SlotPin(this.worker, connection, endpoint);
     upstream.release(connection, endpoint, "pin", false);
     turn.end();

@@ -97,7 +97,7 @@ export class TestWaiter implements Waiter {
   answered(keep = true): void {
     const { upstream } = this.lab;
     assert.ok(this.endpoint !== null);
-    upstream.answered(this.endpoint, (this.connection?.uses ?? 0) > 1);
+    upstream.answered(this.endpoint, (this.connection?.uses ?? 0) > 1, this.settledAt);
     this.release(keep);
   }
 

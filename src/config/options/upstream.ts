@@ -158,7 +158,9 @@ export const UPSTREAM_OPTIONS = {
     help: "attempts that may end without an answer; 0 = any",
     doc:
       "Bounds what one request can do that crashes the endpoint that gets it: after so many attempts that were sent and ended " +
-      "without an answer it is answered with 502 or 504. From the second one on, other requests that wait go first. With 1, the loss " +
+      "without an answer it is answered with 502 or 504. From the second one on, other requests that wait go first. The second one " +
+      "does not count if the endpoint has shown no sign of life since the first: a process that is killed may take a connection, " +
+      "and reset it, after it has reset others, so that both are one end. With 1, the loss " +
       "of a pooled connection, which may have been closed already, is followed by one more attempt all the same. " +
       "After the loss of a new connection the next one, unless another endpoint is up, has to stand open for 25 ms to 4 s before the request is sent on it: a port " +
       "that accepts connections and drops them while what is behind it is down (a container's, a tunnel's) drops it before, which " +

@@ -128,17 +128,20 @@ for (const crash of ["worker, read", "worker, unread"] as const) {
       other.say(get("/"));
       lab.runtime.network.advance(100);
     }
-    assert.equal(lab.crashes(), 3);
+    // Until its second failure the port has shown no sign of life since the first: one end of a process would look the same.
+    assert.equal(lab.crashes(), 4);
     assert.match(client.received, /^HTTP\/1\.1 502 /);
+    assert.match(client.received, /sent 4 times without an answer/);
     assert.equal(other.received.split("200 OK").length, 51, "others are served");
   });
 }
 
-test("steady traffic and any number of such requests: each is sent three times at most, and nothing else is lost", async () => {
+test("steady traffic and any number of such requests: each is sent a few times at most, and nothing else is lost", async () => {
   for (const seed of walkSeeds(16)) {
     const random = new Random(seed);
     const yaml = random.pick(["", "max_in_flight: 1\n", "pool: {size: 0}\n"]);
-    const lab = await crashLab(yaml, random.pick(["process", "worker, read", "worker, unread"]), seed);
+    const crash: Crash = random.pick(["process", "worker, read", "worker, unread"]);
+    const lab = await crashLab(yaml, crash, seed);
     const others = Array.from({ length: 1 + random.next(3) }, lab.dial);
     const killers = Array.from({ length: 1 + random.next(2) }, lab.dial);
     const pauseMs = random.pick([20, 50, 100]);
@@ -159,7 +162,8 @@ test("steady traffic and any number of such requests: each is sent three times a
     killers.forEach((killer, at) => {
       assert.match(killer.received, /^HTTP\/1\.1 502 /, scene);
       const times = lab.seen.filter((path) => path === `/die${at}`).length;
-      assert.ok(times <= 3, `${scene}: ${times} times`);
+      // A process that is gone refuses connections: each of its ends is told from the next.
+      assert.ok(times <= (crash === "process" ? 3 : 4), `${scene}: ${times} times`);
     });
     for (const other of others) assert.equal(other.received.split("200 OK").length - 1, said, scene);
   }
@@ -255,7 +259,7 @@ test("a port that drops connections when they carry a request looks like a crash
     client.say(get("/"));
     lab.advance(5000);
     if (tries > 0) {
-      assert.equal(lab.lost(), tries);
+      assert.equal(lab.lost(), tries + 1, "the first two may have been one end");
       assert.match(client.received, /^HTTP\/1\.1 502 /);
       continue;
     }
