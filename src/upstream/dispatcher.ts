@@ -163,11 +163,10 @@ export class Dispatcher implements WaitingRequests, RequestsInFlight, Connection
     if (this.#stopped || this.availability.paused) return null;
     if (connection.pinnedTo?.isResting(connection) !== true) return null;
     const endpoint = connection.owner as Endpoint;
-    const { slotLimit, taken } = endpoint;
-    if (slotLimit !== Infinity) {
+    if (endpoint.slotLimit !== Infinity) {
       // Dials under way count as taken already, and are for the oldest.
       const others = endpoint.can("dial") ? older - this.#connections.expected : 0;
-      if (taken + Math.max(0, others) >= slotLimit) return null;
+      if (endpoint.taken + Math.max(0, others) >= endpoint.slotLimit) return null;
     }
     return this.#openStream(connection, endpoint);
   }
@@ -303,14 +302,18 @@ export class Dispatcher implements WaitingRequests, RequestsInFlight, Connection
           else if (waiter.choosy === true) unserved++;
         }
       } else if (!waiter.wantsFresh && (!waiter.isRetry || this.retriesAllowed())) {
-        const endpoint = noneIdle ? null : this.#policy.pick("idle", waiter.balanceKey, waiter);
+        let endpoint: Endpoint | null, connection: UpstreamPeer | null;
+        // If what rested at one was over, another one's goes to this waiter, not to those behind it.
+        do {
+          endpoint = noneIdle ? null : this.#policy.pick("idle", waiter.balanceKey, waiter);
+          connection = endpoint === null ? null : endpoint.takeIdle(waiter, now);
+        } while (endpoint !== null && connection === null && !endpoint.can("idle"));
         if (endpoint === null && keyed === null) {
           // Only for those with connections of their own it is worth going on.
           if (this.#room.owners === 0) break;
           noneIdle = true;
         }
         passed++;
-        const connection = endpoint === null ? null : endpoint.takeIdle(waiter, now);
         if (endpoint !== null && connection !== null) {
           this.give(connection, endpoint, waiter);
           // What the request does may have changed the room: begin again from the oldest.
