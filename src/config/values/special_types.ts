@@ -222,6 +222,9 @@ export function logTarget(): ValueType<string> {
   return text("stdout | stderr | path", accepts, /^[^\x00-\x1f\x7f]{1,4096}$/);
 }
 
+/** Words that are meant as `off`, and would be files in the working directory: such a one is `./none`. */
+const MEANT_AS_OFF = /^(?:none|no|never|false|null|disabled?|0)$/i;
+
 /** Where the control socket is: `off`, or a path that a Unix socket can have; `unix:` in front is taken off. */
 export function controlSocket(): ValueType<string> {
   const accepts = `off, or a path of at most ${MAX_UNIX_PATH_BYTES} bytes`;
@@ -230,7 +233,7 @@ export function controlSocket(): ValueType<string> {
     accepts,
     many: false,
     parse(raw) {
-      if (typeof raw !== "string") return mustBe(accepts, raw);
+      if (typeof raw !== "string" || MEANT_AS_OFF.test(raw)) return mustBe(accepts, raw);
       const path = raw.replace(/^unix:/, "");
       // deno-lint-ignore no-control-regex -- control bytes are what must not be in a path we print
       if (path === "" || /[\x00-\x1f\x7f]/.test(path)) return mustBe(accepts, raw);
