@@ -4,6 +4,7 @@ import type { Runtime, SocketError } from "../../runtime/contract/contract.ts";
 import type { Connector } from "../client/connector.ts";
 import type { Http1Limits } from "../http/limits.ts";
 import type { UpstreamPeer } from "../http/upstream_stream.ts";
+import { DialTrial } from "./dial_trial.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { NameWatch } from "./name_watch.ts";
 
@@ -11,11 +12,14 @@ import { NameWatch } from "./name_watch.ts";
 export interface DialEnd {
   opened(endpoint: Endpoint, peer: UpstreamPeer): void;
   failed(endpoint: Endpoint, error: SocketError): void;
+  /** Whether the next connection of `endpoint` is for a request that may not be sent again, or for nobody yet. */
+  mayWait(endpoint: Endpoint): boolean;
 }
 
 export class Dialer {
   readonly #connector: Connector;
   readonly #end: DialEnd;
+  readonly #trial: DialTrial;
   readonly #names: NameWatch;
   /** Dials under way. */
   dialing = 0;
@@ -28,6 +32,7 @@ export class Dialer {
     this.#connector = connector;
     this.#end = end;
     this.#names = new NameWatch(runtime, connector.turn);
+    this.#trial = new DialTrial(runtime.clock, connector.turn, (endpoint) => end.mayWait(endpoint));
   }
 
   /** Dials that requests may count on. Each holds one slot, whatever its connection will carry. */
@@ -49,18 +54,27 @@ export class Dialer {
     this.asking += asking;
     const surplus = asking === 0 ? endpoint.streamsEach - 1 : 0;
     this.#surplus += surplus;
+    const failed = (error: SocketError) => {
+      this.#over(endpoint, asking, surplus);
+      this.#end.failed(endpoint, error);
+    };
     this.#connector.connect(endpoint.settings.key, { timeoutMs, limits, owner: endpoint }, {
       opened: (peer) => {
-        this.#over(endpoint, asking, surplus);
-        endpoint.streamsEach = Math.max(1, peer.freeStreams);
-        this.#names.opened(endpoint, peer.remoteAddress);
-        this.#end.opened(endpoint, peer);
+        const opened = () => {
+          this.#over(endpoint, asking, surplus);
+          endpoint.streamsEach = Math.max(1, peer.freeStreams);
+          this.#names.opened(endpoint, peer.remoteAddress);
+          this.#end.opened(endpoint, peer);
+        };
+        this.#trial.judge(peer, { endpoint, opened, failed });
       },
-      failed: (error) => {
-        this.#over(endpoint, asking, surplus);
-        this.#end.failed(endpoint, error);
-      },
+      failed,
     });
+  }
+
+  /** Connections on trial are handed over as they are. */
+  stop(): void {
+    this.#trial.stop();
   }
 
   #over(endpoint: Endpoint, asking: number, surplus: number): void {

@@ -71,6 +71,7 @@ export class NewConnections {
     this.#dialer = new Dialer(runtime, connector, {
       opened: (endpoint, connection) => this.#opened(endpoint, connection),
       failed: (endpoint, error) => this.#dialFailed(endpoint, error),
+      mayWait: (endpoint) => this.#nextWaiter(endpoint)?.repeatable !== true,
     });
     this.#probation = new Probation(turn, this.#dialer, room, {
       retriesAllowed: () => user.retriesAllowed(),
@@ -206,6 +207,7 @@ export class NewConnections {
   /** Drops connections that are opened or proved from now on. */
   stop(): void {
     this.#stopped = true;
+    this.#dialer.stop();
     this.#probation.clear();
     this.#check.cancel();
   }
