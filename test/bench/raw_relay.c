@@ -1,9 +1,10 @@
 /* The floor under a proxy: a relay of raw bytes over epoll(7), level triggered; see raw_relay.ts.
-   cc -O2 -o raw_relay test/bench/raw_relay.c; ./raw_relay PORT PORT_OF_THE_ORIGIN */
+   cc -O2 -o raw_relay test/bench/raw_relay.c; ./raw_relay PORT ORIGIN, which is on 127.0.0.1 */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -12,7 +13,7 @@ static char buffer[131072];
 int main(int argc, char **argv) {
   struct sockaddr_in own = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(atoi(argv[1]))};
   struct sockaddr_in origin = own;
-  origin.sin_port = htons(atoi(argv[2]));
+  origin.sin_port = htons(atoi(strrchr(argv[2], ':') + 1));
   int one = 1, listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), loop = epoll_create1(0);
   setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
   setsockopt(listener, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
