@@ -21,6 +21,8 @@ import type { LifeSigns } from "../upstream/life_signs.ts";
 interface LostConnection {
   /** It had been in the pool: it may have been closed already. */
   readonly reused: boolean;
+  /** Part of an answer has come: an interim response, or half a head. */
+  readonly anyResponse: boolean;
   /** When the request was sent. */
   readonly sentAt: number;
   readonly peer: {
@@ -84,11 +86,16 @@ export class Losses {
 
 /**
  * Whether the process that `connection` led to was alive after `since`, when another connection to the endpoint was lost: it
- * has answered what was sent later, or was dialled when the one before had been found gone, or all was well for too long.
+ * has begun to answer, or answered what was sent later, or was dialled when the one before had been found gone, or all was well
+ * for too long.
  */
-function hasLived({ sentAt, peer }: LostConnection, life: LifeSigns, since: number): boolean {
+function hasLived(
+  { anyResponse, sentAt, peer }: LostConnection,
+  life: LifeSigns,
+  since: number,
+): boolean {
   const { openedAt, connectMs } = peer;
-  return life.provedAt > since ||
+  return anyResponse || life.provedAt > since ||
     (life.refusedAt >= since && openedAt - connectMs >= life.refusedAt) ||
     sentAt - Math.max(openedAt, since) >= MOST_DYING_MS;
 }

@@ -136,6 +136,28 @@ for (const crash of ["worker, read", "worker, unread"] as const) {
   });
 }
 
+for (
+  const [what, begun] of [
+    ["an interim response", "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"],
+    ["half a head", "HTTP/1.1 200 OK\r\nX: "],
+  ] as const
+) {
+  test(`a worker that dies of it after ${what} has lived: that is no end which was under way`, async () => {
+    let crashes = 0;
+    const lab = await memoryLab("to: 3001\n", {}, (peer) => {
+      if (!peer.received.endsWith("\r\n\r\n")) return;
+      crashes++;
+      peer.say(begun);
+      lab.runtime.clock.setTimer(2, () => peer.socket.abort());
+    });
+    const client = lab.dial();
+    client.say(get("/"));
+    lab.runtime.network.advance(20_000);
+    assert.equal(crashes, 3);
+    assert.match(client.received, /sent 3 times without an answer/);
+  });
+}
+
 test("steady traffic and any number of such requests: each is sent a few times at most, and nothing else is lost", async () => {
   for (const seed of walkSeeds(16)) {
     const random = new Random(seed);

@@ -19,6 +19,8 @@ interface Life {
   /** What is known of the endpoint, milliseconds after the loss before; below 0 = not since. */
   readonly refused?: number;
   readonly proved?: number;
+  /** Part of an answer came. */
+  readonly anyResponse?: boolean;
   readonly timeout?: boolean;
   /** Of another endpoint than the one before. */
   readonly elsewhere?: boolean;
@@ -37,7 +39,12 @@ function after(...lives: readonly Life[]): Losses {
     const sentAt = at + sent;
     const ended = sentAt + (life.lived ?? 1);
     losses.note(
-      { reused: life.reused === true, sentAt, peer: { openedAt: at + opened, connectMs: opened - dialled } },
+      {
+        reused: life.reused === true,
+        anyResponse: life.anyResponse === true,
+        sentAt,
+        peer: { openedAt: at + opened, connectMs: opened - dialled },
+      },
       signs,
       life.timeout !== true,
       ended,
@@ -76,6 +83,7 @@ for (
     ["it was a pooled one, and the loss before is long ago", { reused: true, opened: -5000, sent: 200 }, 2],
     ["what was sent before the first loss had been answered", { proved: 0 }, 1],
     ["what was sent after the first loss had been answered", { opened: 3, proved: 1 }, 2],
+    ["it had an interim response, or half a head", { anyResponse: true }, 2],
     ["a dial had been refused in between", { refused: 2, dialled: 2, opened: 3 }, 2],
     ["a dial had been refused before the first loss", { refused: -3, dialled: 1, opened: 1 }, 1],
     ["it was dialled before another dial was refused", { refused: 2, dialled: 1, opened: 3 }, 1],
