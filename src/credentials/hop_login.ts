@@ -95,7 +95,7 @@ export class HopLogin {
   /** What the request was sent with last; null = with no nonce. */
   #session: DigestSession | null = null;
   /** The last challenge said that the nonce was too old. */
-  #stale = false;
+  stale = false;
   #connection: object | null = null;
   /** The last challenge was not answered any more. */
   rejected = false;
@@ -203,7 +203,7 @@ export class HopLogin {
    */
   challenged(challenges: readonly Challenge[], persists: boolean): NextSending | null {
     const choice = strongest(this.#schemes, challenges);
-    this.#stale = choice?.digest?.stale === true;
+    this.stale = choice?.digest?.stale === true;
     const next = choice === null ? null : this.#answer(choice, persists);
     if (next !== null) this.credential.counters.challenged++;
     else if (this.#counted) this.#reject();
@@ -216,7 +216,7 @@ export class HopLogin {
     this.rejected = true;
     credential.counters.rejected++;
     // That its nonces end too soon, or that we have no ticket, is not about who we are.
-    if (this.#isParent && !this.#stale && this.fault === "") credential.rest(this.#space);
+    if (this.#isParent && !this.stale && this.fault === "") credential.rest(this.#space);
   }
 
   /** Nothing comes of the sending that was being prepared. */

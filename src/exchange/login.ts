@@ -29,10 +29,11 @@ export interface UpstreamCredentials {
 }
 
 /**
- * Sendings of a request that answer challenges, to all hops together: two full handshakes at one. Each more would be one
- * more failure to log in, for which accounts are locked.
+ * Challenges to a request that was sent with a credential, from all hops together. Each may be a failure to log in, for which
+ * accounts are locked. A hop that has not been shown it yet, or finds its nonce too old, has failed nobody: each endpoint of
+ * a large upstream may challenge a request so before the first one is asked again, which it is sent to in its turn.
  */
-const MOST_RESUBMISSIONS = 16;
+const MOST_REJECTIONS = 16;
 
 export class Login {
   readonly #credentials: UpstreamCredentials;
@@ -51,6 +52,7 @@ export class Login {
   readonly #hops = new Map<string, HopLogin>();
   /** Sendings that answered a challenge. */
   resubmissions = 0;
+  #rejections = 0;
 
   private constructor(credentials: UpstreamCredentials, mayAsk: boolean) {
     this.#credentials = credentials;
@@ -203,20 +205,33 @@ export class Login {
     const { status } = head;
     const origin = this.#origin;
     const parent = this.#parent;
-    const hop = status === 407 ? parent : status === 401 ? origin : null;
-    if (hop !== null && this.resubmissions >= MOST_RESUBMISSIONS) {
-      hop.gaveUp();
-      return null;
-    }
     if (status === 407 && parent !== null) {
-      return challenge(parent, head, Field.proxyAuthenticate, persists, mayRepeat);
+      return this.#challenged(parent, head, Field.proxyAuthenticate, persists, mayRepeat);
     }
     parent?.accepted(head.joined(Field.proxyAuthenticationInfo));
     if (status === 401 && origin !== null) {
-      return challenge(origin, head, Field.wwwAuthenticate, persists, mayRepeat);
+      return this.#challenged(origin, head, Field.wwwAuthenticate, persists, mayRepeat);
     }
     origin?.accepted(head.joined(Field.authenticationInfo));
     return null;
+  }
+
+  #challenged(
+    hop: HopLogin,
+    head: Head,
+    field: number,
+    persists: boolean,
+    mayRepeat: boolean,
+  ): NextSending | null {
+    if (!mayRepeat || this.#rejections >= MOST_REJECTIONS) return null;
+    const shown = hop.used;
+    const values: string[] = [];
+    for (let index = 0; index < head.count; index++) {
+      if (head.id(index) === field) values.push(head.value(index));
+    }
+    const next = hop.challenged(parseChallenges(values), persists);
+    if (shown && !hop.stale) this.#rejections++;
+    return next;
   }
 
   /** The sending that was being prepared cannot be made: the challenge is the answer. */
@@ -258,21 +273,6 @@ export class Login {
   end(): void {
     for (const hop of this.#hops.values()) hop.end();
   }
-}
-
-function challenge(
-  hop: HopLogin,
-  head: Head,
-  field: number,
-  persists: boolean,
-  mayRepeat: boolean,
-): NextSending | null {
-  if (!mayRepeat) return null;
-  const values: string[] = [];
-  for (let index = 0; index < head.count; index++) {
-    if (head.id(index) === field) values.push(head.value(index));
-  }
-  return hop.challenged(parseChallenges(values), persists);
 }
 
 function parentSpace({ name }: Endpoint): string {

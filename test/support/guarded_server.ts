@@ -249,7 +249,8 @@ export class GuardedServer {
   }
 }
 
-function ntlmChallenge(): string {
+/** The second message of a handshake, as a token. */
+export function ntlmChallenge(): string {
   const bytes = new Uint8Array(48 + TARGET_INFO.length);
   bytes.set([0x4e, 0x54, 0x4c, 0x4d, 0x53, 0x53, 0x50, 0, 2]);
   const view = new DataView(bytes.buffer);
