@@ -10,7 +10,7 @@ import process from "node:process";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** @param usual how many there are when nothing else is asked for. @throws Error when what is asked for is no seed */
+/** @param usual how many there are when nothing else is asked for. @throws Error when what is asked for is no seed, or none at all */
 export function walkSeeds(
   usual: number,
   environment: Environment = process.env,
@@ -18,7 +18,7 @@ export function walkSeeds(
   const one = environment["SLUICE_TEST_SEED"] ?? "";
   const range = one === "" ? environment["SLUICE_TEST_SEEDS"] ?? `1-${usual}` : `${one}-${one}`;
   const [, from = "1", to = ""] = /^(?:(\d+)-)?(\d+)$/.exec(range) ?? [];
-  if (to === "") {
+  if (to === "" || Number(to) < Number(from)) {
     throw new Error(`SLUICE_TEST_SEED=NUMBER, SLUICE_TEST_SEEDS=NUMBER or FROM-TO, not ${range}`);
   }
   return Array.from({ length: Number(to) - Number(from) + 1 }, (_, index) => Number(from) + index);

@@ -9,6 +9,13 @@ test("seeds of random walks: the usual ones, one, more, others", () => {
   assert.deepEqual(walkSeeds(3, { SLUICE_TEST_SEED: "", SLUICE_TEST_SEEDS: "2" }), [1, 2]);
   assert.deepEqual(walkSeeds(3, { SLUICE_TEST_SEEDS: "8-9" }), [8, 9]);
   assert.throws(() => walkSeeds(3, { SLUICE_TEST_SEEDS: "many" }), /not many/);
+  for (const none of ["0", "9-8"]) {
+    assert.throws(
+      () => walkSeeds(3, { SLUICE_TEST_SEEDS: none }),
+      new RegExp(`not ${none}`),
+      "a walk of no steps proves nothing",
+    );
+  }
 });
 
 test("groups of seeds and their names", () => {
