@@ -16,3 +16,14 @@ export function goneBecause(client: DownstreamStream, waits: boolean): string | 
   // Names the option, for those whose clients only look as if they had left.
   return "it closed its sending side (client_half_close: abort)";
 }
+
+/**
+ * Ends the connection of a client that does not get its answer, or no more of it.
+ *
+ * @param inOrder it has ended its sending side, say: a reset would destroy what it was answered before and has not read yet
+ */
+export function leaveClient(client: DownstreamStream, inOrder: boolean): void {
+  if (!inOrder) client.abort();
+  else if (client.responseBegun) client.abortResponse();
+  else client.endUnanswered();
+}

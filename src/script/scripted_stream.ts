@@ -15,6 +15,7 @@ import { linesOf } from "../answer/field_values.ts";
 import type { OwnAnswer } from "../answer/own_answer.ts";
 import { type AnsweredRequest, OwnAnswering } from "../answer/own_answering.ts";
 import { ScriptError } from "../answer/script_error.ts";
+import { leaveClient } from "../exchange/client_end.ts";
 import type { EndedExchange } from "../exchange/ended_exchange.ts";
 import { ExchangeAccount } from "../exchange/exchange_account.ts";
 import { Exchange } from "../exchange/exchange.ts";
@@ -550,7 +551,7 @@ export class ScriptedStream extends DelegatingStream
     if (this.#phase === "over") return;
     this.client.events = null;
     if (this.#response?.switchLost({ code: "aborted", detail }) !== true) this.#endLost(reason, detail);
-    this.client.abort();
+    leaveClient(this.client, reason === "client_gone");
   }
 
   /** Nobody waits for an answer any more. */
@@ -692,7 +693,7 @@ export class ScriptedStream extends DelegatingStream
     this.events = null;
     this.#response?.replace();
     this.client.events = null;
-    this.client.abortResponse();
+    leaveClient(this.client, this.client.hasLeft || this.client.responseBegun);
   }
 
   endUnanswered(): void {

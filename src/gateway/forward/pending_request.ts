@@ -1,6 +1,7 @@
 /** A request about which nothing can be decided yet: its client is not read from, and may leave. */
 
 import type { CloseReason } from "../../../runtime/contract/contract.ts";
+import { leaveClient } from "../../exchange/client_end.ts";
 import type { ReasonCode } from "../../exchange/reason.ts";
 import type { Fault } from "../../http/fault.ts";
 import type { DownstreamStream, DownstreamStreamEvents } from "../../http/downstream_stream.ts";
@@ -64,6 +65,6 @@ export class PendingRequest implements DownstreamStreamEvents {
     this.#gone = true;
     this.#client.events = null;
     this.#lost(why);
-    this.#client.abort();
+    leaveClient(this.#client, why === "client_gone");
   }
 }
