@@ -9,6 +9,8 @@ import { turn } from "./watchdog.ts";
 
 /** The clock moves by this much at a time, so that what follows from one moment is over before the next. */
 const STEP_MS = 5;
+/** Real milliseconds. */
+const PLATFORM_MS = 10_000;
 
 /** Answers each request with its own name and the target, at once or when told to. */
 export class PlaneBackend {
@@ -145,10 +147,17 @@ export class NetworkLab {
     await turn();
   }
 
+  /**
+   * Time passes until it holds. What the platform does by itself (a module that is loaded, a digest) takes as long as it takes,
+   * whatever our clock says: 120 s of ours may be over in 50 ms.
+   */
   async until(what: string, holds: () => boolean, mostMs = 120_000): Promise<void> {
-    for (let passed = 0; !holds(); passed += STEP_MS) {
-      assert.ok(passed < mostMs, `still waiting for ${what}`);
-      await this.pass(STEP_MS);
+    for (let passed = 0; !holds() && passed < mostMs; passed += STEP_MS) await this.pass(STEP_MS);
+    const deadline = performance.now() + PLATFORM_MS;
+    while (!holds()) {
+      assert.ok(performance.now() < deadline, `still waiting for ${what}`);
+      await turn();
+      this.runtime.network.run();
     }
   }
 
