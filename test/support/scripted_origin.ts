@@ -126,7 +126,7 @@ export class ScriptedOrigin {
         return;
       } catch (error) {
         const busy = (error as { code?: string }).code === "EADDRINUSE";
-        if (!busy || this.port === 0 || performance.now() > deadline) throw error;
+        if (!busy || performance.now() > deadline) throw error;
         await turn();
       }
     }
@@ -147,7 +147,8 @@ export class ScriptedOrigin {
       : createTlsServer({ ...tls, allowHalfOpen: true }, accepted);
     const opening = new Promise<Server>((resolve, reject) => {
       server.once("error", reject);
-      server.listen(path === undefined ? { host: "127.0.0.1", port: this.port } : { path }, () => {
+      const port = this.port === 0 ? quietPort() : this.port;
+      server.listen(path === undefined ? { host: "127.0.0.1", port } : { path }, () => {
         server.removeListener("error", reject);
         const bound = server.address();
         if (bound !== null && typeof bound === "object") this.port = bound.port;
@@ -192,6 +193,14 @@ export class ScriptedOrigin {
       peer.destroy();
     }
   }
+}
+
+/**
+ * A port that the kernel gives to nobody who does not ask for it (on Linux those are from 32768 on): while an origin is away, nobody else
+ * listens there, or has it as the port of a connection.
+ */
+function quietPort(): number {
+  return 20_000 + Math.floor(12_000 * Math.random());
 }
 
 /** Waits, as long as it takes, for the first byte of a request: false when the connection ended instead. */
