@@ -23,7 +23,8 @@ const TRIAL_MS = 25;
 const MOST_MS = 500;
 const LOOK_MS = 5;
 
-const DROPPED: SocketError = {
+/** How a dial fails whose connection has not lasted. */
+export const DROPPED: SocketError = {
   code: "connection_terminated",
   detail: "a new connection ended before anything was sent on it",
 };

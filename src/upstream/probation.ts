@@ -9,6 +9,7 @@
 import type { SocketError } from "../../runtime/contract/contract.ts";
 import type { Turn } from "../time/turn.ts";
 import type { UpstreamPeer, UpstreamPeerOwner } from "../http/upstream_stream.ts";
+import { DROPPED } from "./dial_trial.ts";
 import type { Dialer } from "./dialer.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { Waiter, WaitingRoom } from "./waiting_room.ts";
@@ -33,11 +34,6 @@ interface Entry {
 
 /** An endpoint that loses one connection after the other can lengthen a probation by this much. Milliseconds. */
 const MOST_RENEWED_MS = 1000;
-
-const DROPPED: SocketError = {
-  code: "connection_terminated",
-  detail: "a new connection ended before anything was sent on it",
-};
 
 export class Probation implements UpstreamPeerOwner {
   readonly #turn: Turn;
